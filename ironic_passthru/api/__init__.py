@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The REST tier: a WSGI application that validates and forwards calls."""

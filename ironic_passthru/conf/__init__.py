@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration: one module a group, all registered on a given object."""
+
+from oslo_config import cfg
+
+from ironic_passthru.conf import api
+from ironic_passthru.conf import conductor
+from ironic_passthru.conf import database
+from ironic_passthru.conf import default
+from ironic_passthru.conf import redfish
+
+MODULES = (default, api, conductor, database, redfish)
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    """Register every option of the project on ``conf``."""
+    for module in MODULES:
+        module.register_opts(conf)

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What oslo-config-generator puts into the sample configuration."""
+
+from oslo_config import cfg
+
+from ironic_passthru.conf import api
+from ironic_passthru.conf import conductor
+from ironic_passthru.conf import default
+from ironic_passthru.conf import redfish
+
+
+def list_opts() -> list[tuple[str | cfg.OptGroup, list[cfg.Opt]]]:
+    """Return the project's own options by group."""
+    return [
+        ('DEFAULT', default.OPTS),
+        (api.GROUP, api.OPTS),
+        (conductor.GROUP, conductor.OPTS),
+        (redfish.GROUP, redfish.OPTS),
+    ]

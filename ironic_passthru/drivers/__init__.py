@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Driver interface and the drivers that come with the service."""

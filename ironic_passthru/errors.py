@@ -1,0 +1,522 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one tree of errors; what reaches a client is stated by each class.
+
+::
+
+    PassthruError                        500 internal_error
+    ├── ConfigError                      (start only)
+    ├── DriverLoadError                  (start only)
+    ├── RequestError                     400 bad_request
+    │   ├── InvalidBody                  400 invalid_body
+    │   ├── BodyTooDeep                  400 body_too_deep
+    │   ├── InvalidContentLength         400 invalid_content_length
+    │   ├── LengthRequired               411 length_required
+    │   ├── BodyTooLarge                 413 body_too_large
+    │   ├── InvalidArgument              400 invalid_argument
+    │   ├── UnexpectedArguments          400 unexpected_arguments
+    │   ├── InvalidParameters            400 invalid_parameters
+    │   ├── MissingMethod                400 missing_method
+    │   ├── MethodNotFound               400 method_not_found
+    │   ├── VerbNotSupported             400 verb_not_supported
+    │   ├── RouteNotFound                404 not_found
+    │   │   ├── DriverNotFound           404 driver_not_found
+    │   │   └── ConductorNotFound        404 conductor_not_found
+    │   ├── VerbNotAllowed               405 method_not_allowed
+    │   └── NotAcceptable                406 not_acceptable
+    │       ├── VersionNotAcceptable     406 version_not_acceptable
+    │       └── FieldNotInVersion        406 field_not_in_version
+    ├── NotRun                           503 not_run
+    │   ├── NoLiveConductor              503 no_live_conductor
+    │   ├── ConductorBusy                503 conductor_busy
+    │   ├── ConductorStopping            503 conductor_stopping
+    │   ├── StaleCall                    503 stale_call
+    │   ├── CallExpired                  503 call_expired
+    │   ├── DuplicateCall                (never sent to a client)
+    │   ├── CallNotDelivered             503 call_not_delivered
+    │   ├── BusUnavailable               503 bus_unavailable
+    │   └── RegistryUnavailable          503 registry_unavailable
+    ├── OutcomeUnknown                   504 outcome_unknown
+    ├── DriverFailed                     500 driver_failed
+    ├── ResultNotSerializable            500 result_not_serializable
+    ├── ResultTooLarge                   500 result_too_large
+    ├── BadAttachment                    500 bad_attachment
+    └── DriverError                      500 driver_error
+        ├── VendorPassthruException      500 vendor_passthru_failed
+        ├── DriverOperationError         500 driver_operation_failed
+        ├── Invalid                      400 invalid
+        │   ├── InvalidParameterValue    400 invalid_parameter_value
+        │   │   └── MissingParameterValue    400 missing_parameter_value
+        │   └── UnsupportedDriverExtension   400 unsupported_extension
+        ├── NotAuthorized                403 not_authorized
+        ├── NotFound                     404 not_found_by_driver
+        ├── Conflict                     409 conflict
+        └── TemporaryFailure             503 temporary_failure
+
+``DriverError`` and what is below it are meant to be raised by drivers.
+They bear the names of their counterparts in Ironic and, like them, take a
+plain sentence or the facts that fill ``_msg_fmt``.
+"""
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """One thing wrong with the parameters of a call.
+
+    :param pointer: JSON pointer (RFC 6901) of the value, or of the place
+        where a missing one would have been.
+    :param detail: what is wrong with it, as a phrase.
+    """
+
+    pointer: str
+    detail: str
+
+
+class PassthruError(Exception):
+    """Something failed; made from facts, the class writes the words.
+
+    :cvar code: stable identifier, never reused for another meaning.
+    :cvar status: HTTP status code that a client gets.
+    :ivar kwargs: the facts; JSON values, since errors cross the bus by them.
+    :ivar message: the sentence, without any traceback (``str()`` of an
+        error rebuilt by oslo.messaging holds the sender's traceback).
+    """
+
+    code: Any = 'internal_error'
+    status = 500
+    _msg_fmt = 'The service met an internal error; its log names the cause.'
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__()
+        self.kwargs = kwargs
+        self.message = self._format()
+
+    def _format(self) -> str:
+        try:
+            return self._msg_fmt % self.kwargs
+        except (KeyError, TypeError, ValueError):
+            # A class whose facts do not fit its sentence is a mistake, but
+            # it must not hide the failure that is being reported.
+            return self._msg_fmt
+
+    def __str__(self) -> str:
+        return self.message
+
+    def faults(self) -> list[Fault]:
+        """Return the single faults that make up this error, if any."""
+        return []
+
+
+class ConfigError(PassthruError):
+    """The configuration prevents the start."""
+
+    code = 'config_error'
+    _msg_fmt = '%(reason)s'
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+
+
+class DriverLoadError(PassthruError):
+    """A driver cannot be loaded."""
+
+    code = 'driver_load_error'
+    _msg_fmt = "Driver '%(driver)s' cannot be loaded: %(reason)s"
+
+
+class RequestError(PassthruError):
+    """The request is wrong; sending it again unchanged cannot help."""
+
+    code = 'bad_request'
+    status = 400
+    _msg_fmt = 'The request is not valid: %(reason)s'
+
+
+class InvalidBody(RequestError):
+    """The body is not a JSON object."""
+
+    code = 'invalid_body'
+    _msg_fmt = 'The request body is not valid: %(reason)s'
+
+
+class BodyTooDeep(RequestError):
+    """The body nests deeper than is allowed."""
+
+    code = 'body_too_deep'
+    _msg_fmt = 'The request body nests deeper than %(limit)d levels.'
+
+
+class InvalidContentLength(RequestError):
+    """The Content-Length header does not tell the length of the body."""
+
+    code = 'invalid_content_length'
+    _msg_fmt = 'The Content-Length header is not valid: %(reason)s'
+
+
+class LengthRequired(RequestError):
+    """The body came in a transfer coding that cannot be read here."""
+
+    code = 'length_required'
+    status = 411
+    _msg_fmt = (
+        'A body with Transfer-Encoding cannot be read by this server; send '
+        'it with a Content-Length.'
+    )
+
+
+class BodyTooLarge(RequestError):
+    """The body has more bytes than is allowed."""
+
+    code = 'body_too_large'
+    status = 413
+    _msg_fmt = 'The request body is larger than %(limit)d bytes.'
+
+
+class InvalidArgument(RequestError):
+    """A query parameter of a reading route has a wrong value."""
+
+    code = 'invalid_argument'
+    _msg_fmt = "Invalid value for argument '%(name)s': %(reason)s"
+
+
+class UnexpectedArguments(RequestError):
+    """The query holds parameters that the route does not know."""
+
+    code = 'unexpected_arguments'
+    _msg_fmt = 'Unexpected arguments: %(names)s'
+
+
+class InvalidParameters(RequestError):
+    """The parameters of a call do not fit the method's signature.
+
+    :param method: name of the method.
+    :param errors: list of ``{'pointer': ..., 'detail': ...}``.
+    """
+
+    code = 'invalid_parameters'
+    _msg_fmt = 'Invalid parameters for method %(method)s: %(details)s'
+
+    def __init__(
+        self, *, method: str, errors: list[dict[str, str]], **_: Any
+    ) -> None:
+        details = '; '.join(fault['detail'] for fault in errors)
+        super().__init__(method=method, errors=errors, details=details)
+
+    def faults(self) -> list[Fault]:
+        return [Fault(**fault) for fault in self.kwargs['errors']]
+
+
+class MissingMethod(RequestError):
+    """A call names no method."""
+
+    code = 'missing_method'
+    _msg_fmt = 'Missing mandatory parameter: method'
+
+
+class MethodNotFound(RequestError):
+    """The driver has no such method."""
+
+    code = 'method_not_found'
+    _msg_fmt = 'No handler for method %(method)s'
+
+
+class VerbNotSupported(RequestError):
+    """The vendor method does not take this HTTP verb."""
+
+    code = 'verb_not_supported'
+    _msg_fmt = 'The method %(method)s does not support HTTP %(verb)s'
+
+
+class RouteNotFound(RequestError):
+    """No resource has this path."""
+
+    code = 'not_found'
+    status = 404
+    _msg_fmt = 'The resource could not be found.'
+
+
+class DriverNotFound(RouteNotFound):
+    """No conductor ever offered this driver."""
+
+    code = 'driver_not_found'
+    _msg_fmt = "The driver '%(driver)s' is unknown."
+
+
+class ConductorNotFound(RouteNotFound):
+    """No conductor of this host name ever registered."""
+
+    code = 'conductor_not_found'
+    _msg_fmt = "The conductor '%(hostname)s' is unknown."
+
+
+class VerbNotAllowed(RequestError):
+    """The resource exists but does not take this HTTP verb.
+
+    :param allow: list of the verbs that it takes.
+    """
+
+    code = 'method_not_allowed'
+    status = 405
+    _msg_fmt = 'HTTP %(verb)s is not allowed on this resource.'
+
+
+class NotAcceptable(RequestError):
+    """None of the media types that the client accepts can be produced."""
+
+    code = 'not_acceptable'
+    status = 406
+    _msg_fmt = (
+        'The answer can be application/json or application/problem+json, '
+        'which the Accept header does not admit.'
+    )
+
+
+class VersionNotAcceptable(NotAcceptable):
+    """The API version asked for is not offered."""
+
+    code = 'version_not_acceptable'
+    _msg_fmt = (
+        'The API version %(version)s is not supported; the minimum is '
+        '%(minimum)s, the maximum %(maximum)s.'
+    )
+
+
+class FieldNotInVersion(NotAcceptable):
+    """An argument or field was asked for below the version that has it."""
+
+    code = 'field_not_in_version'
+    _msg_fmt = (
+        "'%(name)s' needs API version %(needed)s or later; the request is "
+        'at %(version)s.'
+    )
+
+
+class NotRun(PassthruError):
+    """The call certainly did not run; it may be sent again."""
+
+    code = 'not_run'
+    status = 503
+    _msg_fmt = 'The call was not run; try again.'
+
+
+class NoLiveConductor(NotRun):
+    """Conductors that offer the driver are known, but none is alive."""
+
+    code = 'no_live_conductor'
+    _msg_fmt = "No live conductor offers the driver '%(driver)s' now."
+
+
+class ConductorBusy(NotRun):
+    """The conductor has no free worker."""
+
+    code = 'conductor_busy'
+    _msg_fmt = 'All workers of the conductor are busy; the call was not run.'
+
+
+class ConductorStopping(NotRun):
+    """The conductor takes no new calls because it is stopping."""
+
+    code = 'conductor_stopping'
+    _msg_fmt = 'The conductor is stopping; the call was not run.'
+
+
+class StaleCall(NotRun):
+    """The message was meant for another incarnation of the conductor."""
+
+    code = 'stale_call'
+    _msg_fmt = (
+        'The call was meant for an earlier run of the conductor and was '
+        'not run.'
+    )
+
+
+class CallExpired(NotRun):
+    """The message was taken only after its deadline."""
+
+    code = 'call_expired'
+    _msg_fmt = 'The call reached its conductor after its deadline.'
+
+
+class DuplicateCall(NotRun):
+    """The conductor has already taken a message with this call id.
+
+    The first message may be running, so a client must never be told 503 on
+    account of the second.
+    """
+
+    code = 'duplicate_call'
+    status = 504
+    _msg_fmt = 'The call was received twice; only the first one counts.'
+
+
+class CallNotDelivered(NotRun):
+    """No conductor that offers the method could be reached."""
+
+    code = 'call_not_delivered'
+    _msg_fmt = 'The call reached none of the conductors and was not run.'
+
+
+class BusUnavailable(NotRun):
+    """The message bus cannot be reached."""
+
+    code = 'bus_unavailable'
+    _msg_fmt = 'The message bus cannot be reached; the call was not run.'
+
+
+class RegistryUnavailable(NotRun):
+    """The registry database cannot be reached."""
+
+    code = 'registry_unavailable'
+    _msg_fmt = 'The registry of conductors cannot be reached now.'
+
+
+class OutcomeUnknown(PassthruError):
+    """The call was sent, but no answer came: it may or may not have run."""
+
+    code = 'outcome_unknown'
+    status = 504
+    _msg_fmt = (
+        'No answer came for the call; whether it ran is not known. '
+        'Request id: %(request_id)s'
+    )
+
+
+class DriverFailed(PassthruError):
+    """A driver raised something that is not one of these errors."""
+
+    code = 'driver_failed'
+    _msg_fmt = (
+        'The driver method failed unexpectedly; the log of the conductor '
+        'names the cause. Request id: %(request_id)s'
+    )
+
+
+class ResultNotSerializable(PassthruError):
+    """A method returned something that has no JSON form."""
+
+    code = 'result_not_serializable'
+    _msg_fmt = (
+        'The method %(method)s ran, but its result has no JSON form. '
+        'Request id: %(request_id)s'
+    )
+
+
+class ResultTooLarge(PassthruError):
+    """A method returned more than may be sent."""
+
+    code = 'result_too_large'
+    _msg_fmt = (
+        'The method %(method)s ran, but its result is larger than '
+        '%(limit)d bytes. Request id: %(request_id)s'
+    )
+
+
+class BadAttachment(PassthruError):
+    """A method declared with ``attach`` returned neither text nor bytes."""
+
+    code = 'bad_attachment'
+    _msg_fmt = (
+        'The method %(method)s ran, but what it attached is neither text '
+        'nor bytes. Request id: %(request_id)s'
+    )
+
+
+class DriverError(PassthruError):
+    """Base of the errors that drivers raise.
+
+    :param message: a plain sentence for the client; without it the class's
+        ``_msg_fmt`` is filled with ``kwargs``.
+
+    A vendor's subclass states its status as ``status``, or as an integer
+    ``code`` in the manner of Ironic.
+    """
+
+    code = 'driver_error'
+    _msg_fmt = 'The driver reported an error.'
+
+    def __init__(self, message: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if message is not None:
+            self.message = str(message)
+            self.args = (self.message,)
+
+
+class VendorPassthruException(DriverError):
+    """A vendor method failed."""
+
+    code = 'vendor_passthru_failed'
+    _msg_fmt = 'The vendor method failed.'
+
+
+class DriverOperationError(DriverError):
+    """The hardware refused or failed an operation."""
+
+    code = 'driver_operation_failed'
+    _msg_fmt = 'The hardware failed the operation.'
+
+
+class Invalid(DriverError):
+    """What the caller asked for is not acceptable to the driver."""
+
+    code = 'invalid'
+    status = 400
+    _msg_fmt = 'Unacceptable parameters.'
+
+
+class InvalidParameterValue(Invalid):
+    """A parameter has a value that the driver cannot use."""
+
+    code = 'invalid_parameter_value'
+    _msg_fmt = 'A parameter has an invalid value.'
+
+
+class MissingParameterValue(InvalidParameterValue):
+    """A parameter that the driver needs is missing."""
+
+    code = 'missing_parameter_value'
+    _msg_fmt = 'A required parameter is missing.'
+
+
+class UnsupportedDriverExtension(Invalid):
+    """The driver does not support what was asked for."""
+
+    code = 'unsupported_extension'
+    _msg_fmt = 'The driver does not support this.'
+
+
+class NotAuthorized(DriverError):
+    """The driver refuses this caller."""
+
+    code = 'not_authorized'
+    status = 403
+    _msg_fmt = 'Not authorized.'
+
+
+class NotFound(DriverError):
+    """What the caller named does not exist on the hardware."""
+
+    code = 'not_found_by_driver'
+    status = 404
+    _msg_fmt = 'The driver could not find what was asked for.'
+
+
+class Conflict(DriverError):
+    """The state of the hardware does not allow this now."""
+
+    code = 'conflict'
+    status = 409
+    _msg_fmt = 'The operation conflicts with the state of the hardware.'
+
+
+class TemporaryFailure(DriverError):
+    """The hardware cannot do this now but may later."""
+
+    code = 'temporary_failure'
+    status = 503
+    _msg_fmt = 'A temporary failure; try again later.'
+
+
+# Vendor code that was written for Ironic names its base class so.
+IronicException = DriverError

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Base class of all tests."""
+
+import collections.abc
+import os
+import time
+
+import fixtures
+import testtools
+from oslo_config import cfg
+from oslo_messaging import conffixture
+
+from ironic_passthru import conf as project_conf
+
+
+class TestCase(testtools.TestCase):
+    """A test with a log of its own, a time limit and fresh configuration."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(fixtures.FakeLogger(level=0, nuke_handlers=True))
+        limit = int(os.environ.get('OS_TEST_TIMEOUT', '0'))
+        if limit:
+            self.useFixture(fixtures.Timeout(limit, gentle=True))
+
+    def make_conf(self, **options: object) -> cfg.ConfigOpts:
+        """Return a private configuration without any file.
+
+        :param options: values to set, as ``group__name=value`` or
+            ``name=value`` for the group DEFAULT.
+        """
+        conf = cfg.ConfigOpts()
+        project_conf.register_opts(conf)
+        self.useFixture(conffixture.ConfFixture(conf))
+        conf([], project='ironic_passthru', default_config_files=[])
+        for key, value in options.items():
+            group, _, name = key.rpartition('__')
+            conf.set_override(name, value, group=group or None)
+        return conf
+
+    def wait_for(
+        self,
+        condition: collections.abc.Callable[[], object],
+        what: str,
+        *,
+        seconds: float = 10.0,
+    ) -> None:
+        """Wait until ``condition()`` is true; fail after ``seconds``."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                self.fail(f'{what}: not within {seconds} seconds')
+            time.sleep(0.01)

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a driver is made of: the interface, its decorator, its results.
+
+A vendor interface written for Ironic runs here after its imports have been
+changed: ``ironic.drivers.base`` to this module, ``ironic.common.exception``
+to ``ironic_passthru.errors``.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+from typing import TypeVar
+
+from oslo_config import cfg
+
+HTTP_METHODS = ('GET', 'POST', 'PUT', 'DELETE', 'PATCH')
+
+_MARK = '_driver_passthru'
+
+_Function = TypeVar('_Function', bound=Callable[..., Any])
+
+
+@dataclasses.dataclass(frozen=True)
+class Passthru:
+    """What the decorator was told about one function.
+
+    The fields are the decorator's arguments.
+    """
+
+    http_methods: tuple[str, ...]
+    method: str
+    async_call: bool
+    description: str
+    attach: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Attachment:
+    """The result of an ``attach`` method that names its own media type.
+
+    :param data: the body of the answer.
+    :param media_type: value of Content-Type; by default ``text/plain;
+        charset=utf-8`` for text and ``application/octet-stream`` for bytes.
+    :param filename: name under which a client should save it.
+    """
+
+    data: str | bytes
+    media_type: str | None = None
+    filename: str | None = None
+
+
+def driver_passthru(
+    http_methods: Sequence[str],
+    method: str | None = None,
+    async_call: bool = True,
+    description: str | None = None,
+    attach: bool = False,
+) -> Callable[[_Function], _Function]:
+    """Offer the decorated function as a vendor passthru method.
+
+    The parameters of the method are those of the function: annotations
+    become the JSON Schema that requests are checked against, one without
+    annotation takes any JSON value, ``**kwargs`` takes any name. Arguments
+    called ``context`` and ``http_method`` are handed in and are no
+    parameters.
+
+    :param http_methods: verbs that the method takes, out of GET, POST, PUT,
+        DELETE and PATCH.
+    :param method: name of the method; by default the function's.
+    :param async_call: whether a call is acknowledged (202) before it runs.
+    :param description: one line for people; by default the first line of
+        the docstring.
+    :param attach: whether the result (text, bytes or an
+        :class:`Attachment`) is the raw body of the answer.
+    :raises: ValueError for an unknown verb or for none.
+    """
+    verbs = tuple(verb.upper() for verb in http_methods)
+    unknown = [verb for verb in verbs if verb not in HTTP_METHODS]
+    if unknown or not verbs or isinstance(http_methods, str):
+        raise ValueError(
+            f'http_methods must be a list out of {", ".join(HTTP_METHODS)}, '
+            f'not {http_methods!r}'
+        )
+
+    def decorate(function: _Function) -> _Function:
+        docstring = (function.__doc__ or '').strip().partition('\n')[0]
+        mark = Passthru(
+            http_methods=tuple(dict.fromkeys(verbs)),
+            method=method or function.__name__,
+            async_call=async_call,
+            description=docstring if description is None else description,
+            attach=attach,
+        )
+        setattr(function, _MARK, mark)
+        return function
+
+    return decorate
+
+
+def passthru(
+    *_args: Any, **_kwargs: Any
+) -> Callable[[_Function], _Function]:
+    """Leave a node's passthru method as it is; only drivers' are offered.
+
+    Ironic's vendor interfaces often hold both kinds; this lets them load.
+    """
+    return lambda function: function
+
+
+def passthru_mark(function: object) -> Passthru | None:
+    """Return what :func:`driver_passthru` noted on ``function``, if it did."""
+    return getattr(function, _MARK, None)
+
+
+class VendorInterface:
+    """A driver: vendor passthru methods with what they have in common.
+
+    One instance serves all calls, from several threads at once.
+    """
+
+    def start(self, conf: cfg.ConfigOpts) -> None:
+        """Prepare for calls; runs once, before the first one.
+
+        :param conf: the configuration of the service.
+        :raises: ConfigError to stop the start of the conductor.
+        """
+
+    def stop(self) -> None:
+        """Give back what the driver holds; runs after the last call."""
+
+    def get_properties(self) -> dict[str, str]:
+        """Return the properties of the driver with their descriptions."""
+        return {}
+
+    def driver_validate(self, method: str, **kwargs: Any) -> None:
+        """Check the parameters of a call beyond what their types say.
+
+        It runs before the method does and, for asynchronous methods, before
+        the call is accepted.
+
+        :param method: name of the method.
+        :param kwargs: its parameters, converted to the declared types.
+        :raises: InvalidParameterValue or MissingParameterValue.
+        """

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drivers by name: entry points loaded with stevedore and made ready."""
+
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+import stevedore
+from oslo_config import cfg
+
+from ironic_passthru import errors
+from ironic_passthru import spec
+from ironic_passthru.drivers import base
+from ironic_passthru.drivers import signature
+
+NAMESPACE = 'ironic_passthru.drivers'
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A method of a loaded driver.
+
+    :param spec: what is published of it.
+    :param function: the bound function.
+    :param signature: how the function is called.
+    """
+
+    spec: spec.MethodSpec
+    function: Callable[..., Any]
+    signature: signature.Signature
+
+
+@dataclasses.dataclass(frozen=True)
+class Driver:
+    """A loaded driver.
+
+    :param name: the name that it is enabled by.
+    :param interface: its only instance.
+    :param methods: what it offers, by name.
+    :param spec: what is published of it.
+    """
+
+    name: str
+    interface: base.VendorInterface
+    methods: Mapping[str, Method]
+    spec: spec.DriverSpec
+
+
+def load(names: Iterable[str], conf: cfg.ConfigOpts) -> dict[str, Driver]:
+    """Load and start the drivers ``names``.
+
+    :raises: DriverLoadError naming the first one that fails, and why.
+    """
+    loaded: dict[str, Driver] = {}
+    try:
+        for name in dict.fromkeys(names):
+            loaded[name] = _load_one(name, conf)
+    except BaseException:
+        stop(loaded.values())
+        raise
+    return loaded
+
+
+def stop(drivers: Iterable[Driver]) -> None:
+    """Stop drivers, the last one first."""
+    for driver in reversed(list(drivers)):
+        driver.interface.stop()
+
+
+def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
+    try:
+        # verify_requirements would search all installed packages once more.
+        interface = stevedore.DriverManager(
+            NAMESPACE, name, invoke_on_load=True
+        ).driver
+    except stevedore.exception.NoMatches:
+        known = ', '.join(sorted(_known())) or 'none'
+        raise errors.DriverLoadError(
+            driver=name,
+            reason=f'no such entry point in {NAMESPACE} (there are: {known})',
+        ) from None
+    except Exception as error:
+        raise errors.DriverLoadError(driver=name, reason=str(error)) from error
+    driver = make(name, interface)
+    try:
+        interface.start(conf)
+    except errors.ConfigError:
+        raise
+    except Exception as error:
+        raise errors.DriverLoadError(driver=name, reason=str(error)) from error
+    return driver
+
+
+def _known() -> Iterable[str]:
+    return stevedore.ExtensionManager(NAMESPACE).entry_points_names()
+
+
+def make(name: str, interface: base.VendorInterface) -> Driver:
+    """Build the driver ``name`` from an instance of its interface.
+
+    :raises: DriverLoadError if one of its methods cannot be offered.
+    """
+    if not isinstance(interface, base.VendorInterface):
+        raise errors.DriverLoadError(
+            driver=name,
+            reason=f'{type(interface).__name__} is not a VendorInterface',
+        )
+    methods: dict[str, Method] = {}
+    for attribute in dir(type(interface)):
+        mark = base.passthru_mark(getattr(type(interface), attribute))
+        if mark is None:
+            continue
+        if mark.method in methods:
+            raise errors.DriverLoadError(
+                driver=name, reason=f"two methods are called '{mark.method}'"
+            )
+        methods[mark.method] = _method(
+            name, mark, getattr(interface, attribute)
+        )
+    return Driver(
+        name=name,
+        interface=interface,
+        methods=methods,
+        spec=spec.DriverSpec(
+            name=name,
+            properties=_properties(name, interface),
+            methods={m: method.spec for m, method in methods.items()},
+        ),
+    )
+
+
+def _method(
+    driver: str, mark: base.Passthru, function: Callable[..., Any]
+) -> Method:
+    try:
+        call = signature.Signature(function)
+        schema = call.schema()
+    except signature.SignatureError as error:
+        raise errors.DriverLoadError(
+            driver=driver, reason=f"method '{mark.method}': {error}"
+        ) from error
+    return Method(
+        spec=spec.MethodSpec(
+            name=mark.method,
+            http_methods=mark.http_methods,
+            async_call=mark.async_call,
+            attach=mark.attach,
+            description=mark.description,
+            schema=schema,
+        ),
+        function=function,
+        signature=call,
+    )
+
+
+def _properties(
+    name: str, interface: base.VendorInterface
+) -> dict[str, str]:
+    try:
+        properties = interface.get_properties()
+        return {str(key): str(text) for key, text in properties.items()}
+    except Exception as error:
+        raise errors.DriverLoadError(
+            driver=name, reason=f'get_properties() failed: {error}'
+        ) from error

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The check of parameters against a JSON Schema, the same in both tiers."""
+
+import functools
+import math
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema
+from jsonschema import exceptions as schema_errors
+
+from ironic_passthru import errors
+from ironic_passthru import formats
+from ironic_passthru import strictjson
+
+# pydantic, which converts the values afterwards, takes a float for an
+# integer only within the range of a signed 64-bit integer.
+_MAX_INTEGRAL_FLOAT = 2.0**63
+
+
+def _is_integer(_checker: object, value: object) -> bool:
+    if isinstance(value, float):
+        return value.is_integer() and abs(value) < _MAX_INTEGRAL_FLOAT
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_checker: object, value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
+Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {'integer': _is_integer, 'number': _is_number}
+    ),
+)
+
+
+class Parameters:
+    """The parameters that one method takes.
+
+    :param method: name of the method, for error texts.
+    :param schema: JSON Schema of type object.
+    :param reserved: names that are never parameters, whatever the schema.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        schema: Mapping[str, Any],
+        reserved: frozenset[str],
+    ) -> None:
+        self._method = method
+        self._reserved = reserved
+        self._properties: Mapping[str, Any] = schema.get('properties', {})
+        self._required = bool(schema.get('required'))
+        self._validator = Validator(schema, format_checker=formats.CHECKER)
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The parameters that the method declares by name."""
+        return self._properties.keys()
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Check ``values`` against the schema, and find all faults at once.
+
+        :raises: InvalidParameters with one entry a fault.
+        """
+        if not values and not self._required:
+            return
+        faults = {
+            _pointer([name]): f"unexpected parameter '{name}'"
+            for name in values
+            if name in self._reserved
+        }
+        for pointer, detail in self._faults(values):
+            faults.setdefault(pointer, detail)
+        if faults:
+            raise errors.InvalidParameters(
+                method=self._method,
+                errors=[
+                    {'pointer': pointer, 'detail': detail}
+                    for pointer, detail in sorted(faults.items())
+                ],
+            )
+
+    def _faults(self, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        try:
+            for error in self._validator.iter_errors(values):
+                yield from _describe(error)
+        except RecursionError:
+            yield '', 'the parameters are nested too deeply'
+
+    def read_text(self, name: str, text: str) -> Any:
+        """Return the value that ``text`` stands for in a query string.
+
+        Text stays text where the declared type admits text; otherwise it is
+        read as JSON. Text that fits neither is returned as it is, for
+        :meth:`check` to refuse.
+        """
+        validator = self._validator.evolve(schema=self._properties[name])
+        if validator.is_valid(text):
+            return text
+        spelled = text.lower() if text.lower() in ('true', 'false') else text
+        try:
+            value = strictjson.loads(spelled)
+        except strictjson.InvalidJSON:
+            return text
+        return value if validator.is_valid(value) else text
+
+
+def _pointer(path: Iterable[str | int]) -> str:
+    escaped = (str(p).replace('~', '~0').replace('/', '~1') for p in path)
+    return ''.join(f'/{part}' for part in escaped)
+
+
+def _name(path: list[str | int]) -> str:
+    """Return how a person would name the value at ``path``."""
+    if not path:
+        return 'the parameters'
+    return f"parameter '{'.'.join(str(part) for part in path)}'"
+
+
+def _describe(
+    error: schema_errors.ValidationError,
+) -> Iterator[tuple[str, str]]:
+    """Yield (pointer, detail) of each single fault that ``error`` stands for.
+
+    The value itself is left out: it may be secret, or a megabyte long.
+    """
+    if error.context:
+        # None of several alternatives fits: tell of the likeliest one.
+        error = schema_errors.best_match([error]) or error
+    path = list(error.absolute_path)
+    if error.validator == 'required':
+        for name in error.validator_value:
+            if name not in error.instance:
+                yield (
+                    _pointer([*path, name]),
+                    f'missing {_name([*path, name])}',
+                )
+    elif error.validator == 'additionalProperties' and (
+        error.validator_value is False
+    ):
+        known = error.schema.get('properties', {})
+        for name in error.instance:
+            if name not in known:
+                yield (
+                    _pointer([*path, name]),
+                    f'unexpected {_name([*path, name])}',
+                )
+    else:
+        phrase = _PHRASES.get(str(error.validator), _fallback)
+        yield _pointer(path), f'{_name(path)} {phrase(error.validator_value)}'
+
+
+def _fallback(_value: Any) -> str:
+    return 'does not fit its declaration'
+
+
+def _type_phrase(value: Any) -> str:
+    names = value if isinstance(value, list) else [value]
+    return f'must be of type {" or ".join(names)}'
+
+
+def _enum_phrase(value: Any) -> str:
+    return f'must be one of {", ".join(str(choice) for choice in value)}'
+
+
+def _sentence(template: str) -> Callable[[Any], str]:
+    return functools.partial(str.format, template)
+
+
+_PHRASES: dict[str, Callable[[Any], str]] = {
+    'type': _type_phrase,
+    'enum': _enum_phrase,
+    'const': _sentence('must be {}'),
+    'minimum': _sentence('must be at least {}'),
+    'maximum': _sentence('must be at most {}'),
+    'exclusiveMinimum': _sentence('must be greater than {}'),
+    'exclusiveMaximum': _sentence('must be less than {}'),
+    'multipleOf': _sentence('must be a multiple of {}'),
+    'minLength': _sentence('must have at least {} characters'),
+    'maxLength': _sentence('must have at most {} characters'),
+    'pattern': _sentence('must match the pattern {}'),
+    'format': _sentence('must have the format {}'),
+    'minItems': _sentence('must have at least {} items'),
+    'maxItems': _sentence('must have at most {} items'),
+    'minProperties': _sentence('must have at least {} properties'),
+    'maxProperties': _sentence('must have at most {} properties'),
+}

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a conductor publishes of its drivers and the API reads."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ironic_passthru import schema
+
+# These names can never be parameters: they are how a method is called.
+RESERVED_NAMES = frozenset({'self', 'context', 'method', 'http_method'})
+
+
+@dataclasses.dataclass(frozen=True)
+class MethodSpec:
+    """One vendor passthru method.
+
+    :param name: name by which it is called.
+    :param http_methods: the verbs that it takes, in upper case.
+    :param async_call: whether it is answered 202 before it has run.
+    :param attach: whether its result is the raw body of the answer.
+    :param description: one line for people.
+    :param schema: JSON Schema (2020-12) of its parameters, an object.
+    """
+
+    name: str
+    http_methods: tuple[str, ...]
+    async_call: bool
+    attach: bool
+    description: str
+    schema: Mapping[str, Any]
+
+    @functools.cached_property
+    def parameters(self) -> schema.Parameters:
+        """The schema made ready to check parameters with."""
+        return schema.Parameters(self.name, self.schema, RESERVED_NAMES)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the JSON form that :meth:`from_document` reads."""
+        return {
+            'http_methods': list(self.http_methods),
+            'async': self.async_call,
+            'attach': self.attach,
+            'description': self.description,
+            'schema': self.schema,
+        }
+
+    @classmethod
+    def from_document(
+        cls, name: str, document: Mapping[str, Any]
+    ) -> 'MethodSpec':
+        """Build the spec of method ``name`` from its JSON form."""
+        return cls(
+            name=name,
+            http_methods=tuple(document['http_methods']),
+            async_call=document['async'],
+            attach=document['attach'],
+            description=document['description'],
+            schema=document['schema'],
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Return what Ironic's list of methods shows: exactly four keys."""
+        return {
+            'http_methods': list(self.http_methods),
+            'async': self.async_call,
+            'description': self.description,
+            'attach': self.attach,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class DriverSpec:
+    """What one driver offers.
+
+    :param name: name of the driver.
+    :param properties: property names with their descriptions.
+    :param methods: the driver's methods by name.
+    """
+
+    name: str
+    properties: Mapping[str, str]
+    methods: Mapping[str, MethodSpec]
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the JSON form that :meth:`from_document` reads."""
+        return {
+            'properties': dict(self.properties),
+            'methods': {
+                name: method.to_document()
+                for name, method in sorted(self.methods.items())
+            },
+        }
+
+    @classmethod
+    def from_document(
+        cls, name: str, document: Mapping[str, Any]
+    ) -> 'DriverSpec':
+        """Build the spec of driver ``name`` from its JSON form."""
+        methods = document['methods'].items()
+        return cls(
+            name=name,
+            properties=document['properties'],
+            methods={m: MethodSpec.from_document(m, d) for m, d in methods},
+        )
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 over name and document, in hexadecimal.
+
+        Conductors that offer the very same thing publish one digest.
+        """
+        text = json.dumps([self.name, self.to_document()], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()

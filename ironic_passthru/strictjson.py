@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON as RFC 8259 has it, without what Python's parser adds to it."""
+
+import json
+import math
+from typing import Any
+
+
+class InvalidJSON(ValueError):
+    """The text is not JSON that can be accepted; ``str()`` says why."""
+
+
+class TooDeep(InvalidJSON):
+    """The text nests deeper than is allowed."""
+
+
+def _no_constant(name: str) -> Any:
+    raise InvalidJSON(f'{name} is not a JSON value')
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise InvalidJSON('a number is out of range')
+    return value
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        # Python refuses very long ones, since reading them takes quadratic
+        # time; see sys.set_int_max_str_digits.
+        raise InvalidJSON('an integer has too many digits') from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise InvalidJSON(f'the key {json.dumps(name)} stands twice')
+            seen.add(name)
+    return value
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_constant=_no_constant,
+    parse_float=_finite,
+    parse_int=_integer,
+)
+
+
+def loads(text: str, *, max_depth: int | None = None) -> Any:
+    """Parse ``text``.
+
+    :param max_depth: how many arrays and objects may be nested.
+    :raises: InvalidJSON for what is malformed, for NaN and Infinity, numbers
+        out of range, lone surrogates and keys that stand twice; TooDeep.
+    """
+    try:
+        value = _DECODER.decode(text)
+    except InvalidJSON:
+        raise
+    except json.JSONDecodeError as error:
+        raise InvalidJSON(
+            f'{error.msg} at line {error.lineno} column {error.colno}'
+        ) from None
+    except RecursionError:
+        raise TooDeep('it nests too deeply') from None
+    if '\\u' in text and _has_surrogate(value):
+        raise InvalidJSON('a string holds a lone surrogate')
+    if max_depth is not None and _deeper_than(value, max_depth):
+        raise TooDeep('it nests too deeply')
+    return value
+
+
+def _has_surrogate(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode('utf-8')
+    except UnicodeEncodeError:
+        return True
+    except RecursionError:
+        raise TooDeep('it nests too deeply') from None
+    return False
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    """Tell whether containers nest deeper than ``limit``, level by level."""
+    level = [value]
+    for _ in range(limit + 1):
+        containers = [item for item in level if isinstance(item, dict | list)]
+        if not containers:
+            return False
+        level = [
+            child
+            for item in containers
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+    return True

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which live conductor offers which driver and methods, in memory."""
+
+import dataclasses
+import datetime
+import functools
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import TypeVar
+
+from oslo_log import log
+
+from ironic_passthru import errors
+from ironic_passthru import spec
+from ironic_passthru.db import conductors
+from ironic_passthru.rpc import protocol
+
+LOG = log.getLogger(__name__)
+
+# After a miss the registry is read at once, but not more often than this:
+# otherwise asking for unknown names would be a way to overload it.
+_MISS_SECONDS = 0.2
+
+_Found = TypeVar('_Found')
+
+
+@dataclasses.dataclass(frozen=True)
+class Offer:
+    """One live conductor that offers a driver.
+
+    :param server: its address.
+    :param spec: what it offers.
+    :param started_at: when this run of it began.
+    """
+
+    server: protocol.Server
+    spec: spec.DriverSpec
+    started_at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True)
+class DriverEntry:
+    """A driver and the conductors that offer it.
+
+    :param spec: what the conductor that started last offers; if none is
+        alive, what was last known.
+    :param offers: the live conductors.
+    """
+
+    spec: spec.DriverSpec
+    offers: tuple[Offer, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the driver."""
+        return self.spec.name
+
+    @functools.cached_property
+    def hosts(self) -> list[str]:
+        """Host names of the live conductors, sorted."""
+        return sorted(offer.server.hostname for offer in self.offers)
+
+    @functools.cached_property
+    def methods(self) -> dict[str, spec.MethodSpec]:
+        """All methods of the live conductors; of two specs the newer one.
+
+        While drivers are upgraded one conductor at a time, methods that
+        only some of them have are offered too.
+        """
+        merged = dict(self.spec.methods)
+        for offer in self.offers:
+            for name, method in offer.spec.methods.items():
+                merged.setdefault(name, method)
+        return merged
+
+    @functools.cache  # noqa: B019 - entries live as long as a snapshot
+    def servers(self, method: str) -> tuple[protocol.Server, ...]:
+        """Return the live conductors that offer a method as published."""
+        wanted = self.methods[method]
+        return tuple(
+            offer.server
+            for offer in self.offers
+            if offer.spec.methods.get(method) == wanted
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """The catalogue at one moment.
+
+    :param drivers: every driver that was ever offered, by name.
+    :param conductors: every conductor by host name.
+    """
+
+    drivers: Mapping[str, DriverEntry]
+    conductors: Mapping[str, conductors.ConductorRecord]
+
+
+class Catalogue:
+    """Keeps a recent snapshot of the registry.
+
+    While the registry is away the last snapshot serves.
+
+    :param store: the registry.
+    :param max_age_seconds: age at which a snapshot is read anew, by one
+        thread while the others go on with the old one.
+    :param heartbeat_timeout_seconds: when a conductor counts as dead.
+    """
+
+    def __init__(
+        self,
+        store: conductors.ConductorStore,
+        *,
+        max_age_seconds: float,
+        heartbeat_timeout_seconds: float,
+    ) -> None:
+        self._store = store
+        self._max_age_seconds = max_age_seconds
+        self._heartbeat_timeout_seconds = heartbeat_timeout_seconds
+        self._refreshing = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        self._read_at = float('-inf')
+        self._specs: dict[str, spec.DriverSpec] = {}
+        self._away = False
+
+    def snapshot(self) -> Snapshot:
+        """Return a snapshot that is recent if the registry is there.
+
+        :raises: RegistryUnavailable if none was ever read.
+        """
+        current = self._snapshot
+        if current is None:
+            return self._refresh(not_older_than=self._max_age_seconds)
+        if time.monotonic() - self._read_at > self._max_age_seconds and (
+            self._refreshing.acquire(blocking=False)
+        ):
+            try:
+                return self._read()
+            finally:
+                self._refreshing.release()
+        return current
+
+    def find(
+        self, finder: Callable[[Snapshot], _Found | None]
+    ) -> _Found | None:
+        """Return what ``finder`` finds, if need be in a new snapshot."""
+        found = finder(self.snapshot())
+        if found is None:
+            found = finder(self._refresh(not_older_than=_MISS_SECONDS))
+        return found
+
+    def driver(self, name: str) -> DriverEntry:
+        """Return a driver.
+
+        :raises: DriverNotFound if no conductor ever offered it.
+        """
+        entry = self.find(lambda snapshot: snapshot.drivers.get(name))
+        if entry is None:
+            raise errors.DriverNotFound(driver=name)
+        return entry
+
+    def conductor(self, hostname: str) -> conductors.ConductorRecord:
+        """Return a conductor.
+
+        :raises: ConductorNotFound.
+        """
+        record = self.find(lambda s: s.conductors.get(hostname))
+        if record is None:
+            raise errors.ConductorNotFound(hostname=hostname)
+        return record
+
+    def route(
+        self, driver: str, method: str
+    ) -> tuple[spec.MethodSpec, tuple[protocol.Server, ...]]:
+        """Return the spec of a method and the conductors to send a call to.
+
+        :raises: DriverNotFound, NoLiveConductor, MethodNotFound.
+        """
+        entry = self.driver(driver)
+        if not entry.offers or method not in entry.methods:
+            fresh = self._refresh(not_older_than=_MISS_SECONDS)
+            entry = fresh.drivers.get(driver, entry)
+        if not entry.offers:
+            raise errors.NoLiveConductor(driver=driver)
+        if method not in entry.methods:
+            raise errors.MethodNotFound(method=method)
+        return entry.methods[method], entry.servers(method)
+
+    def _refresh(self, *, not_older_than: float) -> Snapshot:
+        with self._refreshing:
+            # Another thread may have read it while this one waited.
+            if self._snapshot is not None and (
+                time.monotonic() - self._read_at <= not_older_than
+            ):
+                return self._snapshot
+            return self._read()
+
+    def _read(self) -> Snapshot:
+        """Read the registry; the caller holds the lock."""
+        try:
+            self._snapshot = self._load()
+            self._away = False
+        except errors.RegistryUnavailable:
+            if self._snapshot is None:
+                raise
+            if not self._away:
+                LOG.warning('The registry is away; the last catalogue serves')
+            self._away = True
+        self._read_at = time.monotonic()
+        return self._snapshot
+
+    def _load(self) -> Snapshot:
+        records = self._store.conductors(
+            heartbeat_timeout_seconds=self._heartbeat_timeout_seconds
+        )
+        newest = self._store.newest_digests()
+        offered = {
+            (driver, digest)
+            for record in records
+            if record.alive
+            for driver, digest in record.drivers.items()
+        }
+        specs = self._load_specs(offered | set(newest.items()))
+        offers: dict[str, list[Offer]] = {}
+        for record in records:
+            if not record.alive:
+                continue
+            server = protocol.Server(record.hostname, record.incarnation)
+            for driver, digest in record.drivers.items():
+                offers.setdefault(driver, []).append(
+                    Offer(server, specs[digest], record.started_at)
+                )
+        drivers = {}
+        for driver, digest in newest.items():
+            live = sorted(
+                offers.get(driver, []),
+                key=lambda offer: offer.started_at,
+                reverse=True,
+            )
+            drivers[driver] = DriverEntry(
+                spec=live[0].spec if live else specs[digest],
+                offers=tuple(live),
+            )
+        return Snapshot(
+            drivers=drivers,
+            conductors={record.hostname: record for record in records},
+        )
+
+    def _load_specs(
+        self, wanted: set[tuple[str, str]]
+    ) -> dict[str, spec.DriverSpec]:
+        """Return specs by digest; only those not yet known are read."""
+        missing = {
+            digest: driver
+            for driver, digest in wanted
+            if digest not in self._specs
+        }
+        documents = self._store.documents(list(missing)) if missing else {}
+        known = {
+            digest: self._specs[digest]
+            for _, digest in wanted
+            if digest in self._specs
+        }
+        for digest, driver in missing.items():
+            known[digest] = spec.DriverSpec.from_document(
+                driver, documents[digest]
+            )
+        self._specs = known
+        return known

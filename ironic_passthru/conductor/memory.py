@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A short memory of the calls that a conductor has taken."""
+
+import collections
+import threading
+import time
+
+
+class CallMemory:
+    """Remembers call ids until their deadline has passed.
+
+    A message that comes later is refused for its deadline, so nothing needs
+    to be remembered longer.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ids: set[str] = set()
+        self._order: collections.deque[tuple[float, str]] = collections.deque()
+
+    def add(self, call_id: str, keep_seconds: float) -> bool:
+        """Note a call; return False if it was there already."""
+        now = time.monotonic()
+        with self._lock:
+            # Deadlines come almost in order: one that is out of it is
+            # merely remembered a little longer.
+            while self._order and self._order[0][0] < now:
+                self._ids.discard(self._order.popleft()[1])
+            if call_id in self._ids:
+                return False
+            self._ids.add(call_id)
+            self._order.append((now + keep_seconds, call_id))
+            return True
+
+    def __len__(self) -> int:
+        return len(self._ids)

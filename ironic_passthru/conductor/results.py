@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what a method returned to what crosses the bus."""
+
+import json
+from typing import Any
+
+import pydantic_core
+
+from ironic_passthru import errors
+from ironic_passthru import spec
+from ironic_passthru.drivers import base
+from ironic_passthru.rpc import protocol
+
+_TEXT = 'text/plain; charset=utf-8'
+_BYTES = 'application/octet-stream'
+
+
+def encode(
+    method: spec.MethodSpec,
+    value: Any,
+    *,
+    max_size: int,
+    request_id: str | None,
+) -> Any:
+    """Return ``value`` as a JSON value that can be sent.
+
+    Tuples, sets, dates, UUIDs, enumerations, dataclasses and pydantic models
+    get their usual JSON form.
+
+    :param max_size: in bytes.
+    :raises: ResultNotSerializable, ResultTooLarge, BadAttachment.
+    """
+    facts = {'method': method.name, 'request_id': request_id}
+    if method.attach:
+        result, size = _attached(value, facts)
+    elif value is None:
+        return None
+    else:
+        result, size = _json_value(value, facts)
+    if size > max_size:
+        raise errors.ResultTooLarge(limit=max_size, **facts)
+    return result
+
+
+def _json_value(value: Any, facts: dict[str, Any]) -> tuple[Any, int]:
+    try:
+        plain = pydantic_core.to_jsonable_python(
+            value, inf_nan_mode='constants'
+        )
+        return plain, len(json.dumps(plain, allow_nan=False))
+    except (
+        pydantic_core.PydanticSerializationError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ):
+        # The text of these may hold parts of the value.
+        raise errors.ResultNotSerializable(**facts) from None
+
+
+def _attached(value: Any, facts: dict[str, Any]) -> tuple[Any, int]:
+    if not isinstance(value, base.Attachment):
+        value = base.Attachment(value)
+    data, media_type = value.data, _BYTES
+    if isinstance(data, str):
+        try:
+            data, media_type = data.encode('utf-8'), _TEXT
+        except UnicodeEncodeError:
+            raise errors.BadAttachment(**facts) from None
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise errors.BadAttachment(**facts)
+    attached = protocol.Attached(
+        data=bytes(data),
+        media_type=value.media_type or media_type,
+        filename=value.filename,
+    ).to_bus()
+    return attached, len(attached['data'])

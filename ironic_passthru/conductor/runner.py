@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running one call: the checks before it, the method, its outcome."""
+
+import dataclasses
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import futurist
+from oslo_log import log
+
+from ironic_passthru import context as request_context
+from ironic_passthru import errors
+from ironic_passthru.conductor import memory
+from ironic_passthru.conductor import results
+from ironic_passthru.drivers import loader
+from ironic_passthru.drivers import signature
+
+LOG = log.getLogger(__name__)
+
+# How long the id of a call is remembered that came without a deadline.
+_KEEP_SECONDS = 600.0
+
+# python-ironicclient and openstacksdk send a request again on these, so
+# they must not be answered once a method has started.
+_RESENT_ON = (409, 503)
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Bounds of a runner.
+
+    :param sync_workers: synchronous calls at once.
+    :param async_workers: asynchronous calls at once.
+    :param async_backlog: asynchronous calls waiting for a worker.
+    :param max_result_size: in bytes.
+    """
+
+    sync_workers: int
+    async_workers: int
+    async_backlog: int
+    max_result_size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One call as it came over the bus.
+
+    :param driver: name of the driver.
+    :param method: name of the method.
+    :param verb: HTTP verb.
+    :param parameters: JSON values by name.
+    :param call_id: unique id, if the sender gave one.
+    :param incarnation: the run of the conductor that it was meant for.
+    :param deadline: seconds since the epoch after which it must not start.
+    """
+
+    driver: str
+    method: str
+    verb: str
+    parameters: Mapping[str, Any]
+    call_id: str | None = None
+    incarnation: str | None = None
+    deadline: float | None = None
+
+
+class Runner:
+    """Accepts and runs calls of the drivers of one conductor.
+
+    :param drivers: the loaded drivers by name.
+    :param incarnation: identifier of this run of the conductor.
+    """
+
+    def __init__(
+        self,
+        drivers: Mapping[str, loader.Driver],
+        *,
+        incarnation: str,
+        limits: Limits,
+    ) -> None:
+        self._drivers = drivers
+        self._incarnation = incarnation
+        self._limits = limits
+        self._memory = memory.CallMemory()
+        self._stopping = threading.Event()
+        # One permit a call, from acceptance to its end.  Blocking on them
+        # is never wanted: a full conductor refuses.
+        self._sync_permits = threading.BoundedSemaphore(limits.sync_workers)
+        self._async_permits = threading.BoundedSemaphore(
+            limits.async_workers + limits.async_backlog
+        )
+        self._pool = futurist.ThreadPoolExecutor(
+            max_workers=limits.async_workers
+        )
+        self._idle = threading.Condition()
+        self._running = 0
+
+    def driver(self, name: str) -> loader.Driver:
+        """Return a driver of this conductor.
+
+        :raises: DriverNotFound.
+        """
+        try:
+            return self._drivers[name]
+        except KeyError:
+            raise errors.DriverNotFound(driver=name) from None
+
+    def run(
+        self, context: request_context.RequestContext, call: Call
+    ) -> dict[str, Any]:
+        """Run a call, or accept it if its method is asynchronous.
+
+        :returns: ``return``, ``async`` and ``attach``, as in Ironic.
+        :raises: NotRun if it certainly did not run; RequestError for what
+            is wrong with it; what the driver raised, made fit for a client.
+        """
+        self._check_fence(call)
+        method = self._find(call)
+        method.spec.parameters.check(call.parameters)
+        arguments = method.signature.convert(call.method, call.parameters)
+        permits = self._acquire(method)
+        started = False
+        try:
+            self._remember(call)
+            self._validate(context, call, method, arguments)
+            if method.spec.async_call:
+                self._pool.submit(
+                    self._run_async, context, call, method, arguments
+                )
+                started = True
+                return {'return': None, 'async': True, 'attach': False}
+            result = self._execute(context, call, method, arguments)
+        finally:
+            if not started:
+                self._release(permits)
+        return {
+            'return': result,
+            'async': False,
+            'attach': method.spec.attach,
+        }
+
+    def stop_accepting(self) -> None:
+        """Refuse every further call."""
+        self._stopping.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until no call runs or waits; tell whether that came true."""
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._running, seconds)
+
+    def close(self) -> None:
+        """Give up the workers; calls that still run are left alone."""
+        self._pool.shutdown(wait=False)
+
+    def _check_fence(self, call: Call) -> None:
+        if self._stopping.is_set():
+            raise errors.ConductorStopping()
+        if call.incarnation not in (None, self._incarnation):
+            raise errors.StaleCall()
+        if call.deadline is not None and time.time() > call.deadline:
+            raise errors.CallExpired()
+
+    def _find(self, call: Call) -> loader.Method:
+        method = self.driver(call.driver).methods.get(call.method)
+        if method is None:
+            raise errors.MethodNotFound(method=call.method)
+        if call.verb not in method.spec.http_methods:
+            raise errors.VerbNotSupported(method=call.method, verb=call.verb)
+        return method
+
+    def _acquire(self, method: loader.Method) -> threading.BoundedSemaphore:
+        permits = (
+            self._async_permits
+            if method.spec.async_call
+            else self._sync_permits
+        )
+        if not permits.acquire(blocking=False):
+            raise errors.ConductorBusy()
+        with self._idle:
+            self._running += 1
+        return permits
+
+    def _release(self, permits: threading.BoundedSemaphore) -> None:
+        permits.release()
+        with self._idle:
+            self._running -= 1
+            self._idle.notify_all()
+
+    def _remember(self, call: Call) -> None:
+        if call.call_id is None:
+            return
+        keep = _KEEP_SECONDS
+        if call.deadline is not None:
+            keep = max(1.0, call.deadline - time.time() + 1.0)
+        if not self._memory.add(call.call_id, keep):
+            raise errors.DuplicateCall()
+
+    def _validate(
+        self,
+        context: request_context.RequestContext,
+        call: Call,
+        method: loader.Method,
+        arguments: dict[str, Any],
+    ) -> None:
+        validate = self.driver(call.driver).interface.driver_validate
+        values = {**arguments, 'http_method': call.verb}
+        try:
+            validate(call.method, **signature.accepted(validate, values))
+        except BaseException as error:
+            raise self._outcome(context, call, error) from None
+
+    def _execute(
+        self,
+        context: request_context.RequestContext,
+        call: Call,
+        method: loader.Method,
+        arguments: dict[str, Any],
+    ) -> Any:
+        arguments = method.signature.inject(
+            arguments, context=context, http_method=call.verb
+        )
+        try:
+            value = method.function(**arguments)
+        except BaseException as error:
+            # Even SystemExit: a driver must not end the conductor.
+            outcome = self._outcome(context, call, error)
+            if outcome.status in _RESENT_ON:
+                outcome = errors.VendorError(
+                    sentence=outcome.message, status=500, code=outcome.code
+                )
+            raise outcome from None
+        return results.encode(
+            method.spec,
+            value,
+            max_size=self._limits.max_result_size,
+            request_id=context.request_id,
+        )
+
+    def _run_async(
+        self,
+        context: request_context.RequestContext,
+        call: Call,
+        method: loader.Method,
+        arguments: dict[str, Any],
+    ) -> None:
+        context.update_store()
+        try:
+            self._execute(context, call, method, arguments)
+        except errors.PassthruError as error:
+            LOG.error(
+                'Asynchronous call %s.%s of request %s failed: %s',
+                call.driver,
+                call.method,
+                context.request_id,
+                error.message,
+            )
+        finally:
+            self._release(self._async_permits)
+            request_context.clear_current()
+
+    def _outcome(
+        self,
+        context: request_context.RequestContext,
+        call: Call,
+        error: BaseException,
+    ) -> errors.PassthruError:
+        """Return what a client may know of an error that a driver raised."""
+        if not isinstance(error, errors.DriverError):
+            LOG.error(
+                'Driver method %s.%s failed in request %s',
+                call.driver,
+                call.method,
+                context.request_id,
+                exc_info=error,
+            )
+            return errors.DriverFailed(request_id=context.request_id)
+        if type(error).__module__ == errors.__name__:
+            return error
+        return errors.VendorError(
+            sentence=error.message,
+            status=_status(error),
+            code=error.code if isinstance(error.code, str) else 'vendor_error',
+        )
+
+
+def _status(error: errors.DriverError) -> int:
+    """Return the status of a vendor's error, if it states a usable one."""
+    # Ironic's way is an integer in ``code``.
+    status = error.code if isinstance(error.code, int) else error.status
+    return int(status) if 400 <= status <= 599 else 500

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client of the conductors, for the API and for other services."""
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import amqp
+import oslo_messaging
+from oslo_log import log
+from oslo_utils import uuidutils
+
+from ironic_passthru import errors
+from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import transport as rpc_transport
+
+LOG = log.getLogger(__name__)
+
+# A conductor that answers one of these has not started the call.
+_REFUSALS = (
+    errors.ConductorBusy,
+    errors.ConductorStopping,
+    errors.StaleCall,
+    errors.CallExpired,
+)
+
+# What, as the cause of a failed delivery, proves that nothing was sent:
+# there was no connection, or no exchange to publish to.
+_NOTHING_SENT = (
+    ConnectionRefusedError,
+    socket.gaierror,
+    amqp.exceptions.AccessRefused,
+    amqp.exceptions.NotFound,
+)
+
+# A fleet may have hundreds of conductors; when this many in a row refuse,
+# asking further ones would only delay the answer.
+_MAX_ATTEMPTS = 8
+
+
+class ConductorAPI:
+    """Calls conductors over the bus; one object serves all threads.
+
+    :param transport: from :func:`ironic_passthru.rpc.transport.make`.
+    :param timeout_seconds: how long a call may take unless it says so.
+    :param monitor_seconds: how long a conductor may show no sign of life
+        during a call; at least 2, a whole number.
+    :param connect_seconds: how long the first call waits for the bus.
+    """
+
+    def __init__(
+        self,
+        transport: oslo_messaging.Transport,
+        *,
+        timeout_seconds: float = 60.0,
+        monitor_seconds: int = 6,
+        connect_seconds: float = 5.0,
+    ) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._monitor_seconds = monitor_seconds
+        self._connect_seconds = connect_seconds
+        self._client = oslo_messaging.get_rpc_client(
+            transport,
+            rpc_transport.target(),
+            serializer=protocol.ContextSerializer(),
+            # A retried publication could run a call twice.
+            retry=0,
+            call_monitor_timeout=monitor_seconds,
+            transport_options=oslo_messaging.TransportOptions(
+                at_least_once=True
+            ),
+        )
+        self._connected = threading.Event()
+        self._connecting = threading.Lock()
+
+    def driver_vendor_passthru(
+        self,
+        context: Any,
+        driver_name: str,
+        driver_method: str,
+        *,
+        http_method: str,
+        info: Mapping[str, Any],
+        servers: Sequence[protocol.Server] | None = None,
+        call_id: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> dict[str, Any]:
+        """Call a vendor passthru method of a driver, at most once.
+
+        :param context: the request context.
+        :param http_method: the verb, in upper case.
+        :param info: the parameters; JSON values.
+        :param servers: conductors that offer the method; by default those
+            that some conductor names.
+        :param call_id: unique id of the call; by default a new one.
+        :param timeout_seconds: how long the call may take.
+        :returns: ``return`` (a JSON value; for ``attach`` what
+            :meth:`protocol.Attached.from_bus` reads), ``async`` and
+            ``attach``.
+        :raises: NotRun if the call certainly did not run, OutcomeUnknown
+            if it may have; whatever the conductor or the driver raised.
+        """
+        timeout = timeout_seconds or self._timeout_seconds
+        deadline = time.monotonic() + timeout
+        if servers is None:
+            servers = self._locate(context, driver_name, timeout)
+        arguments = {
+            'driver_name': driver_name,
+            'driver_method': driver_method,
+            'http_method': http_method,
+            'info': dict(info),
+            'call_id': call_id or uuidutils.generate_uuid(),
+        }
+        return self._call_one(
+            context,
+            'driver_vendor_passthru',
+            servers=servers,
+            deadline=deadline,
+            arguments=arguments,
+        )
+
+    def get_driver_vendor_passthru_methods(
+        self, context: Any, driver_name: str
+    ) -> dict[str, dict[str, Any]]:
+        """Return the methods of a driver as Ironic describes them.
+
+        :raises: DriverNotFound, NotRun, OutcomeUnknown.
+        """
+        return self._ask(
+            context, 'get_driver_vendor_passthru_methods', driver_name
+        )
+
+    def get_driver_properties(
+        self, context: Any, driver_name: str
+    ) -> dict[str, str]:
+        """Return the properties of a driver with their descriptions.
+
+        :raises: DriverNotFound, NotRun, OutcomeUnknown.
+        """
+        return self._ask(context, 'get_driver_properties', driver_name)
+
+    def ping(
+        self, context: Any, server: protocol.Server, *, timeout_seconds: float
+    ) -> str:
+        """Return the incarnation of a conductor, if it hears the bus.
+
+        :raises: NotRun, OutcomeUnknown.
+        """
+        return self._send(
+            context, 'ping', server=server, timeout=timeout_seconds
+        )
+
+    def _ask(self, context: Any, name: str, driver_name: str) -> Any:
+        timeout = self._timeout_seconds
+        deadline = time.monotonic() + timeout
+        servers = self._locate(context, driver_name, timeout)
+        return self._call_one(
+            context,
+            name,
+            servers=servers,
+            deadline=deadline,
+            arguments={'driver_name': driver_name},
+        )
+
+    def _locate(
+        self, context: Any, driver_name: str, timeout: float
+    ) -> list[protocol.Server]:
+        """Ask any conductor which ones offer the driver."""
+        found = self._send(
+            context,
+            'locate_driver',
+            server=None,
+            timeout=timeout,
+            driver_name=driver_name,
+        )
+        return [protocol.Server(*address) for address in found]
+
+    def _call_one(
+        self,
+        context: Any,
+        name: str,
+        *,
+        servers: Sequence[protocol.Server],
+        deadline: float,
+        arguments: dict[str, Any],
+    ) -> Any:
+        """Offer the call to one server after another until one takes it."""
+        refusal: errors.NotRun = errors.CallNotDelivered()
+        for server in _in_random_order(servers):
+            timeout = deadline - time.monotonic()
+            if timeout <= 0:
+                break
+            if name == 'driver_vendor_passthru':
+                arguments['incarnation'] = server.incarnation
+                arguments['deadline'] = time.time() + timeout
+            try:
+                return self._send(
+                    context, name, server=server, timeout=timeout, **arguments
+                )
+            except (errors.CallNotDelivered, *_REFUSALS) as error:
+                LOG.debug('%s did not take a call: %s', server, error.code)
+                refusal = error
+        raise refusal
+
+    def _send(
+        self,
+        context: Any,
+        name: str,
+        *,
+        server: protocol.Server | None,
+        timeout: float,
+        **arguments: Any,
+    ) -> Any:
+        """Send one message and wait for its answer; the one door out.
+
+        Errors of the bus become the project's here: see the table of
+        ``except`` clauses.
+        """
+        self._ensure_connected()
+        prepared = self._client.prepare(
+            server=server.name if server else None, timeout=timeout
+        )
+        try:
+            return prepared.call(context, name, **arguments)
+        except oslo_messaging.MessageUndeliverable:
+            raise errors.CallNotDelivered() from None
+        except oslo_messaging.MessagingTimeout:
+            raise _outcome_unknown(context) from None
+        except oslo_messaging.MessageDeliveryFailure as error:
+            cause = error.__context__
+            if isinstance(cause, amqp.exceptions.NotFound):
+                raise errors.CallNotDelivered() from None
+            if _nothing_sent(cause):
+                raise errors.BusUnavailable() from None
+            raise _outcome_unknown(context) from None
+        except oslo_messaging.RemoteError as error:
+            LOG.error(
+                'A conductor failed with %s in request %s',
+                error.exc_type,
+                getattr(context, 'request_id', None),
+            )
+            raise errors.PassthruError() from None
+
+    def _ensure_connected(self) -> None:
+        """Wait for the bus before the first message, but not for ever.
+
+        oslo.messaging sets up its reply queue during the first call and,
+        while the broker is away, blocks there without limit.  A thread of
+        its own takes that risk, with a message that nobody receives.
+        """
+        if self._connected.is_set():
+            return
+        if self._connecting.acquire(blocking=False):
+            threading.Thread(
+                target=self._connect, name='bus-connect', daemon=True
+            ).start()
+        if not self._connected.wait(self._connect_seconds):
+            raise errors.BusUnavailable()
+
+    def _connect(self) -> None:
+        nobody = protocol.Server('nobody', uuidutils.generate_uuid())
+        try:
+            self._client.prepare(server=nobody.name, timeout=1).call({}, 'ping')
+        except oslo_messaging.MessageUndeliverable:
+            self._connected.set()
+        except Exception as error:
+            if isinstance(error.__context__, amqp.exceptions.NotFound):
+                # There is a bus, though not a single conductor yet.
+                self._connected.set()
+            else:
+                LOG.warning('The message bus cannot be reached: %s', error)
+        finally:
+            self._connecting.release()
+
+
+def _outcome_unknown(context: Any) -> errors.OutcomeUnknown:
+    return errors.OutcomeUnknown(
+        request_id=getattr(context, 'request_id', None)
+    )
+
+
+def _nothing_sent(cause: BaseException | None) -> bool:
+    while cause is not None:
+        if isinstance(cause, _NOTHING_SENT):
+            return True
+        cause = cause.__cause__
+    return False
+
+
+def _in_random_order(
+    servers: Sequence[protocol.Server],
+) -> Iterator[protocol.Server]:
+    """Yield some of ``servers``, so that they share the load evenly."""
+    count = min(len(servers), _MAX_ATTEMPTS)
+    # Spreading load needs no secrecy.
+    yield from random.sample(servers, count)  # nosec B311

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The conductor's end of the bus: what can be called, and the server."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import oslo_messaging
+from oslo_messaging import rpc
+
+from ironic_passthru import context as request_context
+from ironic_passthru import errors
+from ironic_passthru.conductor import runner
+from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import transport as rpc_transport
+
+# Threads beyond those that run calls, so that a full conductor can still
+# refuse, accept asynchronous calls and answer a ping.
+_SPARE_THREADS = 8
+
+
+def exposed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the bus reach a method; log no traceback of a user's mistake."""
+
+    @functools.wraps(function)
+    def inner(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            request_context.clear_current()
+
+    return rpc.expose(oslo_messaging.expected_exceptions(errors.PassthruError)(inner))
+
+
+class Endpoint:
+    """What conductors offer over the bus.
+
+    :param calls: runs the calls.
+    :param incarnation: identifier of this run of the conductor.
+    :param locate: returns (hostname, incarnation) of the live conductors
+        that offer a driver, or raises DriverNotFound.
+    """
+
+    target = oslo_messaging.Target(version=protocol.VERSION)
+
+    def __init__(
+        self,
+        calls: runner.Runner,
+        *,
+        incarnation: str,
+        locate: Callable[[str], list[tuple[str, str]]],
+    ) -> None:
+        self._calls = calls
+        self._incarnation = incarnation
+        self._locate = locate
+
+    @exposed
+    def driver_vendor_passthru(
+        self,
+        context: request_context.RequestContext,
+        driver_name: str,
+        driver_method: str,
+        http_method: str,
+        info: dict[str, Any],
+        call_id: str | None = None,
+        incarnation: str | None = None,
+        deadline: float | None = None,
+    ) -> dict[str, Any]:
+        """Run a vendor passthru method; see :meth:`runner.Runner.run`."""
+        call = runner.Call(
+            driver=driver_name,
+            method=driver_method,
+            verb=http_method,
+            parameters=info,
+            call_id=call_id,
+            incarnation=incarnation,
+            deadline=deadline,
+        )
+        return self._calls.run(context, call)
+
+    @exposed
+    def get_driver_vendor_passthru_methods(
+        self, context: request_context.RequestContext, driver_name: str
+    ) -> dict[str, dict[str, Any]]:
+        """Return the methods of a driver as Ironic describes them."""
+        methods = self._calls.driver(driver_name).methods
+        return {name: m.spec.summary() for name, m in methods.items()}
+
+    @exposed
+    def get_driver_properties(
+        self, context: request_context.RequestContext, driver_name: str
+    ) -> dict[str, str]:
+        """Return the properties of a driver with their descriptions."""
+        return dict(self._calls.driver(driver_name).spec.properties)
+
+    @exposed
+    def locate_driver(
+        self, context: request_context.RequestContext, driver_name: str
+    ) -> list[tuple[str, str]]:
+        """Return hostname and incarnation of a driver's live conductors."""
+        return self._locate(driver_name)
+
+    @exposed
+    def ping(self, context: request_context.RequestContext) -> str:
+        """Return the incarnation."""
+        return self._incarnation
+
+
+class Server:
+    """Listens for calls under the address of one run of a conductor."""
+
+    def __init__(
+        self,
+        transport: oslo_messaging.Transport,
+        address: protocol.Server,
+        *,
+        endpoint: Endpoint,
+        workers: int,
+    ) -> None:
+        self._workers = workers
+        self._server = oslo_messaging.get_rpc_server(
+            transport,
+            rpc_transport.target(address),
+            [endpoint],
+            serializer=protocol.ContextSerializer(),
+            access_policy=oslo_messaging.ExplicitRPCAccessPolicy,
+        )
+
+    def start(self) -> None:
+        """Begin to listen; returns when the queues exist."""
+        self._server.start(override_pool_size=self._workers + _SPARE_THREADS)
+
+    def stop(self) -> None:
+        """Stop listening and wait for the answers that are under way."""
+        self._server.stop()
+        self._server.wait()

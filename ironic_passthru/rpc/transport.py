@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The connection to the bus, with the defaults that this service needs."""
+
+import oslo_messaging
+from oslo_config import cfg
+
+from ironic_passthru import errors
+from ironic_passthru.rpc import protocol
+
+# Errors of these modules are rebuilt on the other side, all else is not.
+ERROR_MODULES = [errors.__name__]
+
+
+def make(
+    conf: cfg.ConfigOpts, url: str | None = None
+) -> oslo_messaging.Transport:
+    """Return a transport; it connects when it is first used.
+
+    :param url: transport URL; by default ``[DEFAULT] transport_url``.
+    :raises: ConfigError for a URL that is not valid.
+    """
+    try:
+        transport = oslo_messaging.get_rpc_transport(
+            conf, url, allowed_remote_exmods=ERROR_MODULES
+        )
+    except (
+        oslo_messaging.InvalidTransportURL,
+        oslo_messaging.DriverLoadFailure,
+        ValueError,
+    ):
+        # The text of these holds the URL, and so a password.
+        raise errors.ConfigError(
+            'Option transport_url in group [DEFAULT] is not a valid '
+            'transport URL such as rabbit://user:password@host:5672/'
+        ) from None
+    _set_rabbit_defaults(conf)
+    return transport
+
+
+def _set_rabbit_defaults(conf: cfg.ConfigOpts) -> None:
+    """Let queues go with the conductor that they belong to.
+
+    Quorum queues cannot do that in RabbitMQ; for them an operator sets an
+    expiry by a policy.
+    """
+    group = 'oslo_messaging_rabbit'
+    if group in conf and not conf[group].rabbit_quorum_queue:
+        conf.set_default('amqp_auto_delete', True, group=group)
+
+
+def target(server: protocol.Server | None = None) -> oslo_messaging.Target:
+    """Return the address of the conductors, or of one of them."""
+    return oslo_messaging.Target(
+        exchange=protocol.EXCHANGE,
+        topic=protocol.TOPIC,
+        version=protocol.VERSION,
+        server=server.name if server else None,
+    )

@@ -31,15 +31,16 @@
     │   ├── ConductorStopping            503 conductor_stopping
     │   ├── StaleCall                    503 stale_call
     │   ├── CallExpired                  503 call_expired
-    │   ├── DuplicateCall                (never sent to a client)
     │   ├── CallNotDelivered             503 call_not_delivered
     │   ├── BusUnavailable               503 bus_unavailable
     │   └── RegistryUnavailable          503 registry_unavailable
     ├── OutcomeUnknown                   504 outcome_unknown
+    │   └── DuplicateCall                504 duplicate_call
     ├── DriverFailed                     500 driver_failed
     ├── ResultNotSerializable            500 result_not_serializable
     ├── ResultTooLarge                   500 result_too_large
     ├── BadAttachment                    500 bad_attachment
+    ├── VendorError                      (status and code of a vendor's class)
     └── DriverError                      500 driver_error
         ├── VendorPassthruException      500 vendor_passthru_failed
         ├── DriverOperationError         500 driver_operation_failed
@@ -339,18 +340,6 @@ class CallExpired(NotRun):
     _msg_fmt = 'The call reached its conductor after its deadline.'
 
 
-class DuplicateCall(NotRun):
-    """The conductor has already taken a message with this call id.
-
-    The first message may be running, so a client must never be told 503 on
-    account of the second.
-    """
-
-    code = 'duplicate_call'
-    status = 504
-    _msg_fmt = 'The call was received twice; only the first one counts.'
-
-
 class CallNotDelivered(NotRun):
     """No conductor that offers the method could be reached."""
 
@@ -381,6 +370,17 @@ class OutcomeUnknown(PassthruError):
         'No answer came for the call; whether it ran is not known. '
         'Request id: %(request_id)s'
     )
+
+
+class DuplicateCall(OutcomeUnknown):
+    """The conductor has already taken a message with this call id.
+
+    The first message may be running, so a client must never be told 503 on
+    account of the second.
+    """
+
+    code = 'duplicate_call'
+    _msg_fmt = 'The call was received twice; only the first one counts.'
 
 
 class DriverFailed(PassthruError):
@@ -421,6 +421,26 @@ class BadAttachment(PassthruError):
         'The method %(method)s ran, but what it attached is neither text '
         'nor bytes. Request id: %(request_id)s'
     )
+
+
+class VendorError(PassthruError):
+    """An error of a vendor's class, carried as data.
+
+    The API does not have the classes of vendors, so status and code travel
+    with the sentence.
+
+    :param sentence: what the client is told.
+    :param status: HTTP status code.
+    :param code: stable identifier.
+    """
+
+    code = 'vendor_error'
+    _msg_fmt = '%(sentence)s'
+
+    def __init__(self, *, sentence: str, status: int, code: str) -> None:
+        super().__init__(sentence=sentence, status=status, code=code)
+        self.status = status
+        self.code = code
 
 
 class DriverError(PassthruError):

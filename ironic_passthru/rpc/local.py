@@ -9,6 +9,11 @@ that are deleted with their last consumer::
       +---------- JSON <- _Call <- reply() or heartbeat() <----+
 
 Nothing outlives the driver object, so both sides must share one transport.
+
+Where it is better than RabbitMQ: an answer that has no JSON form is answered
+with an error at once, and a server's queue goes when the server stops, not
+only when its connection closes. Where it differs: the context arrives as it
+was sent, without the driver's own keys (msg_id, reply_q, client_timeout).
 """
 
 import collections

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ironic-passthru-dbsync``: creates and upgrades the registry's schema."""
+
+import collections.abc
+import contextlib
+import importlib.metadata
+import logging
+import sys
+from typing import Any
+
+from oslo_config import cfg
+
+from ironic_passthru import errors
+from ironic_passthru.conf import database as database_conf
+from ironic_passthru.conf import default as default_conf
+from ironic_passthru.db import schema
+from ironic_passthru.db import session
+
+PROG = 'ironic-passthru-dbsync'
+
+EXIT_OK = 0
+EXIT_ERROR = 1
+EXIT_UPGRADE_NEEDED = 3
+
+_DESCRIPTION = (
+    'Creates and upgrades the tables of the registry, the database named by '
+    '[database] connection; without that option the SQLite file of the '
+    'all-in-one service.'
+)
+_EPILOG = (
+    f'Exit status: {EXIT_OK} done, or current; {EXIT_UPGRADE_NEEDED} "check" '
+    f'found that "upgrade" must be run; {EXIT_ERROR} an error, told in one '
+    'line; 2 wrong usage.'
+)
+
+
+def upgrade(database: session.Database) -> int:
+    """Create or upgrade the tables; harmless when they are current."""
+    # Not at the top: it loads Alembic, which the other commands do without.
+    from ironic_passthru.db import migration
+
+    before = _revision(database)
+    migration.upgrade(database)
+    if before == schema.HEAD:
+        print(f'The schema is current already (revision {before}).')
+    else:
+        print(f'Upgraded from {_shown(before)} to {schema.HEAD}.')
+    return EXIT_OK
+
+
+def version(database: session.Database) -> int:
+    """Show the revision of the schema, and the one that is needed."""
+    current = _revision(database)
+    print(f'database: {_shown(current)}')
+    print(f'this release: {schema.HEAD}')
+    return EXIT_OK
+
+
+def check(database: session.Database) -> int:
+    """Tell by the exit status whether the schema is current."""
+    current = _revision(database)
+    schema.refuse_unknown(current)
+    if schema.state(current) is schema.State.CURRENT:
+        print(f'The schema is current (revision {current}).')
+        return EXIT_OK
+    print(
+        f'The schema has {_shown(current)}, this release needs '
+        f'{schema.HEAD}: run "{PROG} upgrade".'
+    )
+    return EXIT_UPGRADE_NEEDED
+
+
+COMMANDS: dict[str, collections.abc.Callable[[session.Database], int]] = {
+    'upgrade': upgrade,
+    'version': version,
+    'check': check,
+}
+
+
+def main(
+    argv: list[str] | None = None, conf: cfg.ConfigOpts | None = None
+) -> int:
+    """Run one command and return the exit status of the process."""
+    # What goes wrong is told on the last line, the log would tell it twice.
+    logging.getLogger().addHandler(logging.NullHandler())
+    try:
+        return _run(cfg.CONF if conf is None else conf, argv)
+    except (errors.ConfigError, cfg.Error) as exc:
+        reason = ' '.join(str(exc).split())
+    except errors.RegistryUnavailable as exc:
+        found = session.cause(exc.__cause__ or exc)
+        reason = f'the database cannot be used: {found}'
+    except OSError as exc:
+        reason = str(exc)
+    print(f'{PROG}: {reason}', file=sys.stderr)
+    return EXIT_ERROR
+
+
+def _run(conf: cfg.ConfigOpts, argv: list[str] | None) -> int:
+    default_conf.register_opts(conf)
+    database_conf.register_opts(conf)
+    conf.register_cli_opt(
+        cfg.SubCommandOpt('command', title='commands', handler=_add_commands)
+    )
+    conf(
+        sys.argv[1:] if argv is None else argv,
+        project='ironic_passthru',
+        prog=PROG,
+        version=importlib.metadata.version('ironic-passthru'),
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+    )
+    if not conf.database.connection:
+        conf.set_default(
+            'connection',
+            database_conf.default_connection(conf),
+            group='database',
+        )
+    database = session.Database(conf, answer_timeout_seconds=None)
+    with contextlib.closing(database):
+        return COMMANDS[conf.command.name](database)
+
+
+def _add_commands(subparsers: Any) -> None:
+    for name, function in COMMANDS.items():
+        text = function.__doc__
+        subparsers.add_parser(name, help=text, description=text)
+
+
+def _revision(database: session.Database) -> str | None:
+    path = schema.sqlite_file(database)
+    if path and not path.exists():
+        # To ask SQLite would create the file, with the mode of the umask.
+        return None
+    return schema.revision(database)
+
+
+def _shown(revision: str | None) -> str:
+    return f'revision {revision}' if revision else 'no tables'

@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conductors and the catalogues of what their drivers offer."""
+
+import collections.abc
+import dataclasses
+import datetime
+import itertools
+import json
+import sys
+import types
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from ironic_passthru import errors
+from ironic_passthru.db import models
+from ironic_passthru.db import session
+
+# MariaDB refuses a statement of more than 16 MiB, MySQL 5.7 one of 4 MiB.
+MAX_DOCUMENT_SIZE = 2 * 1024 * 1024
+
+_DIGESTS_PER_QUERY = 500
+
+_conductors = models.conductors
+_catalogues = models.catalogues
+_offers = models.conductor_drivers
+
+
+@dataclasses.dataclass(frozen=True)
+class CatalogueEntry:
+    """What one driver offers.
+
+    :param digest: 64 characters that change when the document does.
+    :param document: a JSON object.
+    """
+
+    digest: str
+    document: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class ConductorRecord:
+    """One conductor as the registry knows it; times are aware, in UTC.
+
+    :param alive: it has not withdrawn and its last heartbeat is recent.
+    :param created_at: when a conductor of this hostname first registered.
+    :param started_at: when this incarnation registered.
+    :param drivers: digest of the catalogue document of each driver.
+    """
+
+    hostname: str
+    incarnation: str
+    group: str
+    alive: bool
+    created_at: datetime.datetime
+    started_at: datetime.datetime
+    heartbeat_at: datetime.datetime
+    drivers: collections.abc.Mapping[str, str]
+
+
+class ConductorStore:
+    """Reads and writes conductors; threads may share one.
+
+    Every method raises ``RegistryUnavailable`` while the database is away.
+    """
+
+    def __init__(self, database: session.Database) -> None:
+        self._database = database
+
+    def register(
+        self,
+        hostname: str,
+        incarnation: str,
+        *,
+        group: str,
+        drivers: collections.abc.Mapping[str, CatalogueEntry],
+    ) -> None:
+        """Publish a conductor, online, in place of an earlier incarnation.
+
+        :raises ConfigError: a name or a document cannot be stored.
+        """
+        _check_name('host name', hostname)
+        _check_name(
+            'incarnation', incarnation, longest=models.MAX_INCARNATION_LENGTH
+        )
+        if group:
+            _check_name('conductor group', group)
+        documents = {
+            (driver, entry.digest): _encoded(driver, entry)
+            for driver, entry in sorted(drivers.items())
+        }
+
+        def work(writer: orm.Session) -> None:
+            # The row of the conductor comes first: two incarnations of one
+            # host that register at once queue up for it.
+            conductor_id = _save_conductor(
+                writer, hostname, incarnation=incarnation, group=group
+            )
+            _add_documents(writer, documents)
+            _save_offers(writer, conductor_id, documents)
+
+        self._database.write(work)
+
+    def heartbeat(self, hostname: str, incarnation: str) -> bool:
+        """Say that a conductor is alive; it is online again thereby.
+
+        :return: whether the host still belongs to this incarnation.
+        """
+        return self._update(
+            hostname, incarnation, heartbeat_at=models.utc_now(), online=True
+        )
+
+    def withdraw(self, hostname: str, incarnation: str) -> bool:
+        """Take a conductor offline; it and its drivers stay known.
+
+        :return: whether the host still belongs to this incarnation.
+        """
+        return self._update(hostname, incarnation, online=False)
+
+    def conductors(
+        self, *, heartbeat_timeout_seconds: float
+    ) -> list[ConductorRecord]:
+        """Return all conductors that ever registered, by hostname."""
+        rows = sa.select(_conductors, models.utc_now().label('now')).order_by(
+            _conductors.c.hostname
+        )
+        with self._database.reader() as reader:
+            found = reader.execute(rows).all()
+            drivers = _drivers_by_conductor(reader)
+        timeout = datetime.timedelta(seconds=heartbeat_timeout_seconds)
+        return [
+            ConductorRecord(
+                hostname=row.hostname,
+                incarnation=row.incarnation,
+                group=row.conductor_group,
+                alive=row.online and row.now - row.heartbeat_at < timeout,
+                created_at=_aware(row.created_at),
+                started_at=_aware(row.started_at),
+                heartbeat_at=_aware(row.heartbeat_at),
+                drivers=types.MappingProxyType(drivers.get(row.id, {})),
+            )
+            for row in found
+        ]
+
+    def documents(
+        self, digests: collections.abc.Iterable[str]
+    ) -> dict[str, dict[str, Any]]:
+        """Return the documents of those ``digests`` that are known."""
+        found = {}
+        columns = sa.select(_catalogues.c.digest, _catalogues.c.document)
+        with self._database.reader() as reader:
+            for batch in _batches(sorted(set(digests))):
+                query = columns.where(_catalogues.c.digest.in_(batch))
+                for digest, document in reader.execute(query):
+                    found[digest] = json.loads(document)
+        return found
+
+    def newest_digests(self) -> dict[str, str]:
+        """Return the newest digest of each driver that was ever offered."""
+        query = sa.select(_catalogues.c.driver, _catalogues.c.digest).order_by(
+            _catalogues.c.driver,
+            _catalogues.c.created_at,
+            _catalogues.c.digest,
+        )
+        with self._database.reader() as reader:
+            # Of several the last, which is the newest, stays.
+            return {row.driver: row.digest for row in reader.execute(query)}
+
+    def ping(self) -> None:
+        """Return if the database answers and has the tables."""
+        with self._database.reader() as reader:
+            reader.execute(sa.select(_conductors.c.id).limit(1)).all()
+
+    def _update(self, hostname: str, incarnation: str, **values: Any) -> bool:
+        statement = (
+            sa.update(_conductors)
+            .where(
+                _conductors.c.hostname == hostname,
+                _conductors.c.incarnation == incarnation,
+            )
+            .values(values)
+        )
+
+        def work(writer: orm.Session) -> bool:
+            return _rows_matched(writer, statement) == 1
+
+        return self._database.write(work)
+
+
+def _save_conductor(
+    writer: orm.Session, hostname: str, *, incarnation: str, group: str
+) -> int:
+    """Insert or take over the row of ``hostname``; return its id."""
+    now = models.utc_now()
+    values: dict[str, Any] = {
+        'incarnation': incarnation,
+        'conductor_group': group,
+        'online': True,
+        'started_at': now,
+        'heartbeat_at': now,
+    }
+    conductor_id = writer.scalar(
+        sa.select(_conductors.c.id).where(_conductors.c.hostname == hostname)
+    )
+    if conductor_id is None:
+        inserted = writer.execute(
+            sa.insert(_conductors).values(
+                hostname=hostname, created_at=now, **values
+            )
+        )
+        return inserted.inserted_primary_key[0]  # type: ignore[attr-defined]
+    writer.execute(
+        sa.update(_conductors)
+        .where(_conductors.c.id == conductor_id)
+        .values(values)
+    )
+    return conductor_id
+
+
+def _add_documents(
+    writer: orm.Session, documents: dict[tuple[str, str], str]
+) -> None:
+    """Insert those documents, in the order of their keys, that are new."""
+    key = (_catalogues.c.driver, _catalogues.c.digest)
+    digests = sorted({digest for _, digest in documents})
+    known: set[tuple[str, ...]] = set()
+    for batch in _batches(digests):
+        query = sa.select(*key).where(_catalogues.c.digest.in_(batch))
+        known.update(tuple(row) for row in writer.execute(query))
+    for driver, digest in documents:
+        if (driver, digest) not in known:
+            writer.execute(
+                sa.insert(_catalogues).values(
+                    driver=driver,
+                    digest=digest,
+                    document=documents[driver, digest],
+                    created_at=models.utc_now(),
+                )
+            )
+
+
+def _save_offers(
+    writer: orm.Session,
+    conductor_id: int,
+    offers: collections.abc.Iterable[tuple[str, str]],
+) -> None:
+    """Make ``offers``, pairs of driver and digest, those of the conductor.
+
+    Rows that can stay are not touched, the common case when a conductor
+    restarts.
+    """
+    wanted = dict(offers)
+    mine = _offers.c.conductor_id == conductor_id
+    query = sa.select(_offers.c.driver, _offers.c.digest).where(mine)
+    stored = {row.driver: row.digest for row in writer.execute(query)}
+    for driver in sorted(stored):
+        if stored[driver] != wanted.get(driver):
+            writer.execute(
+                sa.delete(_offers).where(mine, _offers.c.driver == driver)
+            )
+    added = [
+        {'conductor_id': conductor_id, 'driver': driver, 'digest': digest}
+        for driver, digest in sorted(wanted.items())
+        if stored.get(driver) != digest
+    ]
+    if added:
+        writer.execute(sa.insert(_offers), added)
+
+
+def _drivers_by_conductor(reader: orm.Session) -> dict[int, dict[str, str]]:
+    query = sa.select(
+        _offers.c.conductor_id, _offers.c.driver, _offers.c.digest
+    )
+    found: dict[int, dict[str, str]] = {}
+    for conductor_id, driver, digest in reader.execute(query):
+        # Thousands of conductors offer the same few drivers: the texts are
+        # kept once.
+        drivers = found.setdefault(conductor_id, {})
+        drivers[sys.intern(driver)] = sys.intern(digest)
+    return found
+
+
+def _rows_matched(writer: orm.Session, statement: sa.Update) -> int:
+    result = writer.execute(statement)
+    return result.rowcount  # type: ignore[attr-defined]
+
+
+def _batches(
+    digests: collections.abc.Iterable[str],
+) -> collections.abc.Iterator[list[str]]:
+    remaining = iter(digests)
+    while batch := list(itertools.islice(remaining, _DIGESTS_PER_QUERY)):
+        yield batch
+
+
+def _aware(moment: datetime.datetime) -> datetime.datetime:
+    return moment.replace(tzinfo=datetime.UTC)
+
+
+def _check_name(
+    what: str, name: str, *, longest: int = models.MAX_NAME_LENGTH
+) -> None:
+    """Refuse what the databases would treat differently.
+
+    PostgreSQL refuses a NUL, MariaDB takes 'a' and 'a ' for the same name,
+    and SQLite stores texts of any length.
+    """
+    if not 0 < len(name) <= longest:
+        raise errors.ConfigError(
+            f'the {what} {name[:40]!r} has {len(name)} characters; 1 to '
+            f'{longest} can be stored'
+        )
+    if not name.isprintable() or name != name.strip():
+        raise errors.ConfigError(
+            f'the {what} {name!r} has white space around it or characters '
+            'that cannot be printed'
+        )
+
+
+def _encoded(driver: str, entry: CatalogueEntry) -> str:
+    _check_name('driver name', driver)
+    if len(entry.digest) != models.DIGEST_LENGTH:
+        raise errors.ConfigError(
+            f"the digest of driver '{driver}' has {len(entry.digest)} "
+            f'characters, not {models.DIGEST_LENGTH}'
+        )
+    # Escapes all that is not ASCII, NUL and lone surrogates included.
+    document = json.dumps(entry.document, separators=(',', ':'))
+    if len(document) > MAX_DOCUMENT_SIZE:
+        raise errors.ConfigError(
+            f"the methods and properties of driver '{driver}' take "
+            f'{len(document)} bytes; up to {MAX_DOCUMENT_SIZE} can be stored'
+        )
+    return document

@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one door to the database: transactions, retries, foreign errors."""
+
+import collections.abc
+import contextlib
+import functools
+import logging
+import random
+import time
+from typing import Any
+from typing import TypeVar
+
+import sqlalchemy as sa
+from oslo_config import cfg
+from oslo_db import exception as db_exc
+from oslo_db.sqlalchemy import enginefacade
+from sqlalchemy import exc as sa_exc
+from sqlalchemy import orm
+
+from ironic_passthru import errors
+
+LOG = logging.getLogger(__name__)
+
+Result = TypeVar('Result')
+
+# Errors of these classes are mistakes of ours in one statement: they go on
+# to become an internal error.
+_OUR_MISTAKES = (
+    db_exc.DBConstraintError,
+    db_exc.DBDataError,
+    db_exc.DBDuplicateEntry,
+    db_exc.DBReferenceError,
+)
+# Everything else that the libraries raise means that the database is away,
+# locked, full, read-only or without our schema.
+_UNAVAILABLE = (db_exc.DBError, sa_exc.DBAPIError, sa_exc.TimeoutError)
+
+# A second attempt succeeds after these: two writers met.  A duplicate is
+# the loser's view of two inserts of one key; next time it finds the row.
+_COLLISIONS = (db_exc.DBDeadlock, db_exc.DBDuplicateEntry)
+
+_FIRST_PAUSE_SECONDS = 0.02
+_MAX_PAUSE_SECONDS = 1.0
+
+_BUSY_TIMEOUT_SECONDS = 10
+_CONNECT_TIMEOUT_SECONDS = 10
+_ANSWER_TIMEOUT_SECONDS = 30
+
+# Drivers that are meant by a URL which names none, and the spelling of
+# MariaDB that oslo.db knows.
+_DRIVERNAMES = {
+    'mariadb': 'mysql+pymysql',
+    'mariadb+pymysql': 'mysql+pymysql',
+    'mysql': 'mysql+pymysql',
+    'postgresql': 'postgresql+psycopg2',
+}
+_DIALECTS = ('sqlite', 'postgresql', 'mysql')
+
+# A reader sees one moment of the database, however many queries it makes:
+# SQLite and MariaDB do so by themselves.
+_READER_OPTIONS = {'postgresql': {'isolation_level': 'REPEATABLE READ'}}
+# A writer takes no more locks than the rows that it changes.  MariaDB's
+# default also locks the gaps between them, so that conductors that start
+# together would meet in one deadlock after the other.  A writer on SQLite
+# takes its place in the queue at once: one that has begun as a reader
+# cannot wait, it is refused.
+_WRITER_OPTIONS = {
+    'mysql': {'isolation_level': 'READ COMMITTED'},
+    'sqlite': {'begin_immediate': True},
+}
+
+
+@enginefacade.transaction_context_provider
+class _Scope:
+    """What oslo.db ties one transaction to."""
+
+
+class Database:
+    """Transactions on the database that ``conf`` names.
+
+    Making one opens no connection, so an application server may do it
+    before it forks.  Threads may share one.
+
+    :param conf: configuration with the options of ``conf/database.py``.
+    :param answer_timeout_seconds: how long a statement may take before a
+        server is given up; ``None`` for no limit, as migrations need it.
+    :raises ConfigError: ``[database] connection`` cannot be used.
+    """
+
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        *,
+        answer_timeout_seconds: int | None = _ANSWER_TIMEOUT_SECONDS,
+    ) -> None:
+        self.url = _checked_url(conf.database.connection)
+        self._retries = max(conf.database.db_max_retries, 0)
+        self._facade = enginefacade.transaction_context()
+        # Every option is handed over, so that oslo.db finds nothing left to
+        # look up in the process-wide configuration.
+        settings = dict(conf.database)
+        settings.update(
+            connection=self.url.render_as_string(hide_password=False),
+            sqlite_fk=True,
+        )
+        if self.dialect == 'sqlite':
+            # oslo.db keeps no pool for SQLite but hands this on to it.
+            settings['pool_timeout'] = None
+        self._facade.configure(**settings)
+        self._facade.append_on_engine_create(
+            functools.partial(
+                _prepare_engine, answer_timeout_seconds=answer_timeout_seconds
+            )
+        )
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite``, ``postgresql`` or ``mysql`` (MariaDB included)."""
+        return self.url.get_backend_name()
+
+    @contextlib.contextmanager
+    def reader(self) -> collections.abc.Iterator[orm.Session]:
+        """Give a session that reads one snapshot of the database.
+
+        :raises RegistryUnavailable: the database cannot be used.
+        """
+        options = _READER_OPTIONS.get(self.dialect, {})
+        with _translated(), self._facade.reader.using(_Scope()) as session:
+            session.connection(execution_options=options)
+            yield session
+
+    @contextlib.contextmanager
+    def writer(self) -> collections.abc.Iterator[orm.Session]:
+        """Give a session whose changes are committed at the end.
+
+        It is tried once; see :meth:`write` for one that is repeated.
+
+        :raises RegistryUnavailable: the database cannot be used.
+        """
+        with _translated(), self._transaction() as session:
+            yield session
+
+    def write(
+        self, work: collections.abc.Callable[[orm.Session], Result]
+    ) -> Result:
+        """Return ``work(session)``, run in one transaction that commits.
+
+        It runs again, in a new transaction, when it collides with another
+        writer or loses its connection.  The second may come after a commit
+        whose acknowledgement was lost: ``work`` must be idempotent.
+
+        :raises RegistryUnavailable: the database cannot be used.
+        """
+        with _translated():
+            return self._repeat(work)
+
+    @contextlib.contextmanager
+    def connection(self) -> collections.abc.Iterator[sa.Connection]:
+        """Give a bare connection, without a transaction.
+
+        :raises RegistryUnavailable: the database cannot be used.
+        """
+        engine = self._facade.writer.get_engine()
+        with _translated(), engine.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all idle connections.  A later use opens new ones."""
+        self._facade.dispose_pool()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> collections.abc.Iterator[orm.Session]:
+        options = _WRITER_OPTIONS.get(self.dialect, {})
+        with self._facade.writer.using(_Scope()) as session:
+            session.connection(execution_options=options)
+            yield session
+
+    def _repeat(
+        self, work: collections.abc.Callable[[orm.Session], Result]
+    ) -> Result:
+        collisions = disconnects = 0
+        while True:
+            try:
+                with self._transaction() as session:
+                    return work(session)
+            except _COLLISIONS:
+                collisions += 1
+                if collisions > self._retries:
+                    raise
+                _pause(collisions)
+            except db_exc.DBConnectionError:
+                # Once: enough for a connection that died in the pool or a
+                # server that has just failed over.  A client that waits
+                # is better served by an early 503.
+                disconnects += 1
+                if disconnects > 1:
+                    raise
+
+
+def cause(exc: BaseException) -> str:
+    """Return in one line why a database operation failed.
+
+    Statements and their parameters, which SQLAlchemy adds to its messages,
+    are left out.
+    """
+    inner = getattr(exc, 'inner_exception', None) or exc
+    inner = getattr(inner, 'orig', None) or inner
+    text = ' '.join(str(inner).split())
+    return text or type(inner).__name__
+
+
+@contextlib.contextmanager
+def _translated() -> collections.abc.Iterator[None]:
+    try:
+        yield
+    except _OUR_MISTAKES:
+        raise
+    except _UNAVAILABLE as exc:
+        LOG.error('The registry database cannot be used: %s', cause(exc))
+        raise errors.RegistryUnavailable() from exc
+
+
+def _pause(attempt: int) -> None:
+    longest = _FIRST_PAUSE_SECONDS * 2**attempt
+    # Spread at random, or those who met would meet again.
+    factor = random.uniform(0.5, 1)  # nosec B311
+    time.sleep(factor * min(longest, _MAX_PAUSE_SECONDS))
+
+
+def _checked_url(connection: str | None) -> sa.URL:
+    """Return ``connection`` parsed, with the defaults of this project.
+
+    No error that leaves this function holds any part of the URL: what was
+    taken for a host or port may be a piece of an unquoted password.
+    """
+    if not connection:
+        raise errors.ConfigError('[database] connection is not set')
+    try:
+        url = sa.make_url(connection)
+    except (sa_exc.ArgumentError, ValueError):
+        url = None
+    if url is None or '@' in (url.host or ''):
+        raise errors.ConfigError(
+            '[database] connection is not a database URL; mind that special '
+            'characters in a password must be percent-encoded'
+        )
+    url = url.set(drivername=_DRIVERNAMES.get(url.drivername, url.drivername))
+    if url.get_backend_name() not in _DIALECTS:
+        raise errors.ConfigError(
+            '[database] connection must begin with sqlite://, '
+            'postgresql:// or mysql://'
+        )
+    _check_driver(url)
+    return _with_defaults(url)
+
+
+def _check_driver(url: sa.URL) -> None:
+    try:
+        url.get_dialect().import_dbapi()
+    except (ImportError, sa_exc.NoSuchModuleError):
+        raise errors.ConfigError(
+            '[database] connection needs the Python package of '
+            f'{url.drivername}, which is not installed'
+        ) from None
+
+
+def _with_defaults(url: sa.URL) -> sa.URL:
+    if url.get_backend_name() == 'mysql' and 'charset' not in url.query:
+        # oslo.db's own default cannot hold characters of four bytes.
+        return url.update_query_dict({'charset': 'utf8mb4'})
+    if url.get_backend_name() == 'sqlite' and url.database in (
+        None,
+        '',
+        ':memory:',
+    ):
+        raise errors.ConfigError(
+            '[database] connection must name a file for SQLite: a database '
+            'in memory cannot be shared by threads'
+        )
+    return url
+
+
+def _prepare_engine(
+    engine: sa.Engine, *, answer_timeout_seconds: int | None
+) -> None:
+    if engine.dialect.name == 'sqlite':
+        _prepare_sqlite(engine)
+        return
+    defaults = _network_defaults(engine.dialect.driver, answer_timeout_seconds)
+
+    @sa.event.listens_for(engine, 'do_connect')
+    def set_timeouts(_dialect: Any, _rec: Any, _args: Any, kw: Any) -> None:
+        for name, value in defaults.items():
+            kw.setdefault(name, value)
+
+
+def _network_defaults(
+    driver: str, answer_timeout_seconds: int | None
+) -> dict[str, int]:
+    """Return driver arguments that end the wait for a silent server."""
+    if driver == 'pymysql':
+        timeouts = {'connect_timeout': _CONNECT_TIMEOUT_SECONDS}
+        if answer_timeout_seconds is not None:
+            timeouts['read_timeout'] = answer_timeout_seconds
+            timeouts['write_timeout'] = answer_timeout_seconds
+        return timeouts
+    if driver == 'psycopg2':
+        # Lost packets and lost hosts; a statement that a living server
+        # works on is not limited.
+        return {
+            'connect_timeout': _CONNECT_TIMEOUT_SECONDS,
+            'keepalives_idle': 10,
+            'keepalives_interval': 5,
+            'keepalives_count': 3,
+            'tcp_user_timeout': _ANSWER_TIMEOUT_SECONDS * 1000,
+        }
+    return {}
+
+
+def _prepare_sqlite(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, 'connect')
+    def set_busy_timeout(connection: Any, _record: Any) -> None:
+        connection.execute(
+            f'PRAGMA busy_timeout = {_BUSY_TIMEOUT_SECONDS * 1000}'
+        )
+
+    # Before oslo.db's own listener, which then finds that this is done.
+    @sa.event.listens_for(engine, 'begin', insert=True)
+    def begin_immediate(connection: sa.Connection) -> None:
+        if connection.get_execution_options().get('begin_immediate'):
+            connection.exec_driver_sql('BEGIN IMMEDIATE')
+            connection.info['in_transaction'] = True

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Private database and message servers for functional tests, as fixtures."""
+
+import collections.abc
+import getpass
+import itertools
+import logging
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from typing import Any
+
+import fasteners
+import fixtures
+import sqlalchemy as sa
+from pifpaf.drivers import mysql
+from pifpaf.drivers import postgresql
+from pifpaf.drivers import rabbitmq
+
+# pifpaf warns about every process that has ended by itself.
+logging.getLogger('pifpaf').addHandler(logging.NullHandler())
+
+# Below those that the system gives to clients; RabbitMQ listens for its own
+# kind at a distance from its AMQP port.
+_PORTS = range(10000, 20000)
+_DISTRIBUTION_OFFSET = 10000
+
+_RABBITMQ_PATHS = ('/usr/lib/rabbitmq/bin', '/usr/local/sbin', '/usr/sbin')
+
+
+class MissingProgram(Exception):
+    """A program that a functional test needs is not installed."""
+
+
+def require(program: str, package: str, paths: tuple[str, ...] = ()) -> str:
+    """Return the path of ``program``, or say which package has it."""
+    search = os.pathsep.join((os.environ.get('PATH', os.defpath), *paths))
+    found = shutil.which(program, path=search)
+    if found is None:
+        raise MissingProgram(
+            f'this test runs a private server and needs the program '
+            f'{program}: install the Debian package {package} (bindep.txt '
+            'lists all that the tests need)'
+        )
+    return found
+
+
+class ReservedPort(fixtures.Fixture):
+    """A TCP port of the loopback that no other test worker will choose.
+
+    That a port is free when it is asked for says nothing about a moment
+    later, so each choice is held by a lock on a file, for as long as the
+    fixture lives.
+
+    :ivar port: its number.
+    """
+
+    def __init__(self, offsets: tuple[int, ...] = (0,)) -> None:
+        """Reserve the port for which ``port + offset`` are all free."""
+        super().__init__()
+        self._offsets = offsets
+
+    def _setUp(self) -> None:
+        directory = pathlib.Path(
+            tempfile.gettempdir(), f'ironic-passthru-ports-{os.getuid()}'
+        )
+        directory.mkdir(mode=0o700, exist_ok=True)
+        for port in random.sample(_PORTS, len(_PORTS)):
+            lock = fasteners.InterProcessLock(directory / str(port))
+            if not lock.acquire(blocking=False):
+                continue
+            if all(_is_free(port + offset) for offset in self._offsets):
+                self.addCleanup(lock.release)
+                self.port = port
+                return
+            lock.release()
+        raise RuntimeError('there is no free TCP port')
+
+
+class PostgreSQL(fixtures.Fixture):
+    """A private PostgreSQL server, reached by a socket in its directory."""
+
+    def _setUp(self) -> None:
+        require('pg_config', 'libpq-dev')
+        require('postgres', 'postgresql', _postgresql_paths())
+        if os.geteuid() == 0:
+            require('runuser', 'util-linux')
+        self._server = self.useFixture(_PostgreSQLDriver())
+        self._names = (f'test{number}' for number in itertools.count())
+
+    def url(self, database: str = 'postgres') -> str:
+        """Return the SQLAlchemy URL of one database."""
+        return (
+            f'postgresql+psycopg2://{self._server.user}@/{database}'
+            f'?host={self._server.tempdir}&port={self._server.port}'
+        )
+
+    def new_database(self) -> str:
+        """Create an empty database and return its URL."""
+        name = next(self._names)
+        _execute(self.url(), f'CREATE DATABASE {name}')
+        return self.url(name)
+
+
+class MariaDB(fixtures.Fixture):
+    """A private MariaDB server, reached by a socket in its directory."""
+
+    def _setUp(self) -> None:
+        require('mysqld', 'mariadb-server', ('/usr/libexec', '/usr/sbin'))
+        require('mysql', 'mariadb-client')
+        self._server = self.useFixture(mysql.MySQLDriver())
+        self._names = (f'test{number}' for number in itertools.count())
+
+    def url(self, database: str = 'pifpaf') -> str:
+        """Return the SQLAlchemy URL of one database."""
+        return (
+            f'mysql+pymysql://root@localhost/{database}'
+            f'?unix_socket={self._server.socket}'
+        )
+
+    def new_database(self) -> str:
+        """Create an empty database and return its URL."""
+        name = next(self._names)
+        _execute(self.url(), f'CREATE DATABASE {name}')
+        return self.url(name)
+
+
+class RabbitMQ(fixtures.Fixture):
+    """A private RabbitMQ broker on loopback, with an epmd of its own.
+
+    :ivar port: its AMQP port.
+    :ivar url: transport URL for oslo.messaging.
+    """
+
+    START_SECONDS = 60.0
+    STOP_SECONDS = 30.0
+
+    def _setUp(self) -> None:
+        require('rabbitmq-server', 'rabbitmq-server', _RABBITMQ_PATHS)
+        require('rabbitmqctl', 'rabbitmq-server', _RABBITMQ_PATHS)
+        require('epmd', 'erlang-base')
+        offsets = (0, _DISTRIBUTION_OFFSET)
+        self.port = self.useFixture(ReservedPort(offsets)).port
+        epmd_port = self.useFixture(ReservedPort()).port
+        self._server = self.useFixture(
+            _RabbitMQDriver(port=self.port, epmd_port=epmd_port)
+        )
+        self._node = f'{self._server.nodename}@localhost'
+        self.url = (
+            f'rabbit://{self._server.username}:{self._server.password}'
+            f'@127.0.0.1:{self.port}//'
+        )
+        self._wait(True, self.START_SECONDS)
+
+    def stop(self) -> None:
+        """Stop the broker in order: clients are told that it goes."""
+        self._server.stop_node(self._node)
+        self._wait(False, self.STOP_SECONDS)
+
+    def kill(self) -> None:
+        """End the broker as a crash of its host would."""
+        self._server.kill_node(self._node, signal.SIGKILL)
+        self._wait(False, self.STOP_SECONDS)
+
+    def start(self) -> None:
+        """Start the broker again; it has kept what is durable."""
+        self._server.start_node(self._node)
+        self._wait(True, self.START_SECONDS)
+
+    def rabbitmqctl(self, *command: str) -> str:
+        """Run ``rabbitmqctl`` on the broker and return its output."""
+        return self._server.output(self._node, command)
+
+    def _wait(self, listening: bool, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while _answers_amqp(self.port) is not listening:
+            if time.monotonic() > deadline:
+                state = 'accepts no' if listening else 'still accepts'
+                raise RuntimeError(
+                    f'RabbitMQ {state} connections after {seconds} seconds'
+                )
+            time.sleep(0.05)
+
+
+class _PostgreSQLDriver(postgresql.PostgreSQLDriver):
+    """pifpaf's server, run as the user postgres where the test is root.
+
+    PostgreSQL refuses to run as root.
+    """
+
+    user = 'postgres' if os.geteuid() == 0 else getpass.getuser()
+
+    def _exec(self, command: list[str], **kwargs: Any) -> Any:
+        if os.geteuid() == 0:
+            shutil.chown(self.tempdir, self.user)
+            command = ['runuser', '-u', self.user, '--', *command]
+        return super()._exec(command, **kwargs)
+
+
+class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
+    """pifpaf's broker, apart from every other on this host."""
+
+    def __init__(self, *, port: int, epmd_port: int) -> None:
+        super().__init__(port=port, nodename=f'passthru{port}')
+        self._apart = {
+            'ERL_EPMD_PORT': str(epmd_port),
+            'ERL_EPMD_ADDRESS': '127.0.0.1',
+            'RABBITMQ_DIST_PORT': str(port + _DISTRIBUTION_OFFSET),
+        }
+
+    def _setUp(self) -> None:
+        # Called last: epmd outlives the nodes that it was started for.
+        self.addCleanup(self._end_epmd)
+        super()._setUp()
+
+    def _exec(
+        self,
+        command: list[str],
+        env: collections.abc.Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        return super()._exec(
+            command, env={**(env or {}), **self._apart}, **kwargs
+        )
+
+    def output(self, node: str, command: collections.abc.Iterable[str]) -> str:
+        _, text = self._exec(
+            ['rabbitmqctl', '-q', '-n', node, *command],
+            stdout=True,
+            path=self._path,
+            env=self.env,
+        )
+        return text.decode()
+
+    def _end_epmd(self) -> None:
+        # This one alone: it listens on a port of its own.
+        self._exec(['epmd', '-kill'], ignore_failure=True)
+
+
+def _postgresql_paths() -> tuple[str, ...]:
+    found = pathlib.Path('/usr/lib/postgresql').glob('*/bin')
+    return tuple(str(path) for path in found)
+
+
+def _execute(url: str, statement: str) -> None:
+    engine = sa.create_engine(
+        url, isolation_level='AUTOCOMMIT', poolclass=sa.pool.NullPool
+    )
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(('127.0.0.1', port))
+        except OSError:
+            return False
+    return True
+
+
+def _answers_amqp(port: int) -> bool:
+    """Return whether a broker greets; a mere listener may not serve yet."""
+    try:
+        with socket.create_connection(('127.0.0.1', port), timeout=2) as link:
+            link.sendall(b'AMQP\x00\x00\x09\x01')
+            return bool(link.recv(1))
+    except OSError:
+        return False

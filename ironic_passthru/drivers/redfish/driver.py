@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vendor methods of the ``redfish`` driver."""
+
+import pathlib
+from collections.abc import Callable
+from typing import Annotated
+from typing import Any
+from typing import Literal
+
+import pydantic
+from oslo_config import cfg
+
+from ironic_passthru import errors
+from ironic_passthru.drivers import base
+from ironic_passthru.drivers.redfish import bmc
+from ironic_passthru.drivers.redfish import connector
+from ironic_passthru.drivers.redfish import deadline as call_deadline
+from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import fleet
+from ironic_passthru.drivers.redfish import inventory as bmc_inventory
+from ironic_passthru.drivers.redfish import quiet
+
+_Chosen = Annotated[str, pydantic.Field(min_length=1, max_length=255)]
+
+Target = Annotated[
+    _Chosen | None, pydantic.Field(description='Name of one target.')
+]
+Targets = Annotated[
+    Annotated[list[_Chosen], pydantic.Field(min_length=1, max_length=1000)]
+    | None,
+    pydantic.Field(description='Names of several targets.'),
+]
+Tag = Annotated[
+    _Chosen | None,
+    pydantic.Field(description='Tag of the targets.'),
+]
+
+_SELECTORS = ('target', 'targets', 'tag')
+
+
+class RedfishVendor(base.VendorInterface):
+    """Servers with a Redfish BMC, as the conductor's inventory names them.
+
+    Every method answers ``{target: item}``. A target that failed has an
+    item with ``error``; the call itself does not fail for it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._inventory: bmc_inventory.Source = bmc_inventory.NoFile()
+        self._fleet = fleet.Fleet(concurrency=1, call_timeout_seconds=1.0)
+        self._connect_timeout_seconds = 1.0
+        self._read_timeout_seconds = 1.0
+        self._quiet: quiet.DebugOnly | None = None
+
+    def start(self, conf: cfg.ConfigOpts) -> None:
+        """Read options and inventory.
+
+        :raises: ConfigError if the inventory has a fault.
+        """
+        section = conf.redfish
+        if section.inventory_file:
+            path = pathlib.Path(section.inventory_file).absolute()
+            self._inventory = bmc_inventory.InventoryFile(path)
+        self._connect_timeout_seconds = section.connect_timeout
+        self._read_timeout_seconds = section.read_timeout
+        self._fleet = fleet.Fleet(
+            concurrency=section.concurrency,
+            call_timeout_seconds=section.call_timeout,
+        )
+        self._quiet = quiet.install()
+
+    def stop(self) -> None:
+        """Begin no further work on any BMC."""
+        self._fleet.close()
+        if self._quiet is not None:
+            quiet.remove(self._quiet)
+            self._quiet = None
+
+    def get_properties(self) -> dict[str, str]:
+        """Return what the inventory file says of a target."""
+        return {
+            name: field.description or ''
+            for name, field in bmc_inventory.Entry.model_fields.items()
+        }
+
+    def driver_validate(self, method: str, **kwargs: Any) -> None:
+        """Check that the targets are named, in one way, and exist.
+
+        :raises: MissingParameterValue, InvalidParameterValue
+        """
+        given = {name: kwargs.get(name) for name in _SELECTORS}
+        chosen_by = [
+            name for name, value in given.items() if value is not None
+        ]
+        if len(chosen_by) > 1:
+            raise errors.InvalidParameterValue(
+                f'Give only one of: {", ".join(chosen_by)}'
+            )
+        if not chosen_by and method != 'inventory':
+            raise errors.MissingParameterValue(
+                f'The method {method} needs one of: {", ".join(_SELECTORS)}'
+            )
+        self._choose(**given)
+
+    @base.driver_passthru(['GET'], async_call=False)
+    def inventory(
+        self,
+        context: Any,
+        *,
+        target: Target = None,
+        targets: Targets = None,
+        tag: Tag = None,
+    ) -> dict[str, failures.Item]:
+        """Tell model, serial number, power state and health of targets."""
+        chosen = self._choose(target=target, targets=targets, tag=tag)
+        return self._each(chosen, lambda one: one.facts())
+
+    @base.driver_passthru(['PUT'], async_call=False)
+    def indicator_led(
+        self,
+        context: Any,
+        *,
+        state: Annotated[
+            Literal['Lit', 'Blinking', 'Off'],
+            pydantic.Field(description='What the LED is to do.'),
+        ],
+        target: Target = None,
+        targets: Targets = None,
+        tag: Tag = None,
+    ) -> dict[str, failures.Item]:
+        """Set the indicator LED of targets."""
+        chosen = self._choose(target=target, targets=targets, tag=tag)
+        return self._each(
+            chosen,
+            lambda one: one.set_indicator_led(state),
+            late=failures.OUTCOME_UNKNOWN,
+        )
+
+    @base.driver_passthru(['POST'], async_call=False)
+    def eject_vmedia(
+        self,
+        context: Any,
+        *,
+        device: Annotated[
+            Literal['CD', 'DVD', 'Floppy', 'USBStick'] | None,
+            pydantic.Field(
+                description='Eject only from devices that take this medium.'
+            ),
+        ] = None,
+        target: Target = None,
+        targets: Targets = None,
+        tag: Tag = None,
+    ) -> dict[str, failures.Item]:
+        """Eject the virtual media that are inserted in targets."""
+        chosen = self._choose(target=target, targets=targets, tag=tag)
+        return self._each(
+            chosen,
+            lambda one: one.eject_vmedia(device),
+            late=failures.OUTCOME_UNKNOWN,
+        )
+
+    def _each(
+        self,
+        targets: list[bmc_inventory.Target],
+        act: Callable[[bmc.Bmc], failures.Item],
+        *,
+        late: failures.Failure = failures.TIMEOUT,
+    ) -> dict[str, failures.Item]:
+        """Do ``act`` with each of ``targets``; return their items by name."""
+
+        def work(
+            target: bmc_inventory.Target, deadline: call_deadline.Deadline
+        ) -> failures.Item:
+            connection = connector.Connector(
+                target.address,
+                deadline,
+                connect_timeout_seconds=self._connect_timeout_seconds,
+                read_timeout_seconds=self._read_timeout_seconds,
+            )
+            with connection:
+                return act(bmc.Bmc(target, connection))
+
+        return self._fleet.run(work, targets, late=late)
+
+    def _choose(
+        self,
+        *,
+        target: str | None,
+        targets: list[str] | None,
+        tag: str | None,
+    ) -> list[bmc_inventory.Target]:
+        current = self._inventory.current()
+        if target is not None:
+            return current.named([target])
+        if targets is not None:
+            return current.named(targets)
+        if tag is not None:
+            return current.tagged(tag)
+        return current.everything()

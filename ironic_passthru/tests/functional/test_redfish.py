@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The redfish driver against BMCs that answer over real sockets."""
+
+import json
+import logging
+import pathlib
+import socket
+import time
+from concurrent import futures
+
+import fixtures
+import yaml
+
+from ironic_passthru import errors
+from ironic_passthru.drivers import redfish
+from ironic_passthru.tests import base
+from ironic_passthru.tests.functional import bmc
+
+
+class RedfishTestCase(base.TestCase):
+    """Starts the driver over an inventory file of its own."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.useFixture(
+            fixtures.FakeLogger(level=logging.INFO, nuke_handlers=False)
+        )
+        self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.path = self.directory / 'inventory.yaml'
+
+    def start(self, **options: object) -> redfish.RedfishVendor:
+        """Return a driver that runs on the file at ``self.path``."""
+        settings = {
+            'redfish__inventory_file': str(self.path),
+            'redfish__connect_timeout': 2.0,
+            'redfish__read_timeout': 5.0,
+            **{f'redfish__{name}': v for name, v in options.items()},
+        }
+        driver = redfish.RedfishVendor()
+        driver.start(self.make_conf(**settings))
+        self.addCleanup(driver.stop)
+        return driver
+
+    def start_with(
+        self, entries: dict[str, dict[str, object]], **options: object
+    ) -> redfish.RedfishVendor:
+        """Return a driver with ``entries`` as its inventory."""
+        self.path.write_text(yaml.safe_dump(entries))
+        return self.start(**options)
+
+    def assert_discreet(self, *answers: object) -> None:
+        """Fail if an answer or a log line tells what must stay here."""
+        told = json.dumps(answers) + self.log.output
+        for secret in ('127.0.0', 'http:', bmc.USERNAME, bmc.PASSWORD):
+            self.assertNotIn(secret, told)
+
+
+class EmulatorTest(RedfishTestCase):
+    """Each method does to sushy's emulator what it says."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.emulator = self.useFixture(bmc.SushyEmulator())
+        self.emulator.inventory(
+            self.path, tags={'alpha': ['rack1'], 'beta': ['rack1']}
+        )
+        self.driver = self.start()
+
+    def test_inventory_of_all(self) -> None:
+        answer = self.driver.inventory(None)
+        self.assertEqual(['alpha', 'beta', 'gamma'], list(answer))
+        self.assertEqual(
+            {
+                'reachable': True,
+                'manufacturer': 'Sushy Emulator',
+                'model': None,
+                'serial_number': None,
+                'power_state': 'Off',
+                'health': 'OK',
+            },
+            answer['alpha'],
+        )
+        self.assert_discreet(answer)
+
+    def test_choosing(self) -> None:
+        for selector, names in (
+            ({'target': 'gamma'}, ['gamma']),
+            ({'targets': ['gamma', 'alpha', 'gamma']}, ['gamma', 'alpha']),
+            ({'tag': 'rack1'}, ['alpha', 'beta']),
+        ):
+            self.assertEqual(
+                names, list(self.driver.inventory(None, **selector))
+            )
+
+    def test_indicator_led_changes_the_chosen_system_alone(self) -> None:
+        answer = self.driver.indicator_led(
+            None, state='Blinking', target='beta'
+        )
+        self.assertEqual(
+            {'beta': {'reachable': True, 'state': 'Blinking'}}, answer
+        )
+        self.assertEqual('Blinking', self._system('beta')['IndicatorLED'])
+        self.assertEqual('Lit', self._system('alpha')['IndicatorLED'])
+
+    def test_eject_vmedia(self) -> None:
+        eject = self.driver.eject_vmedia
+        self.assertTrue(self._system('alpha', '/VirtualMedia/Cd')['Inserted'])
+        self.assertEqual(
+            {'alpha': {'reachable': True, 'ejected': []}},
+            eject(None, target='alpha', device='Floppy'),
+        )
+        self.assertEqual(
+            {'alpha': {'reachable': True, 'ejected': ['Cd']}},
+            eject(None, target='alpha', device='DVD'),
+        )
+        self.assertFalse(self._system('alpha', '/VirtualMedia/Cd')['Inserted'])
+        self.assertEqual(
+            {
+                'alpha': {'reachable': True, 'ejected': []},
+                'beta': {'reachable': True, 'ejected': ['Cd']},
+            },
+            eject(None, tag='rack1'),
+        )
+
+    def test_wrong_password(self) -> None:
+        entry = self.emulator.entry('alpha') | {'password': 'wrong'}
+        answer = self.start_with({'alpha': entry}).inventory(None)
+        self.assertTrue(answer['alpha']['reachable'])
+        self.assertEqual('access_denied', answer['alpha']['error']['code'])
+        self.assert_discreet(answer)
+
+    def test_system_by_path_and_by_none(self) -> None:
+        entry = self.emulator.entry('alpha')
+        path = f'/redfish/v1/Systems/{entry.pop("system_id")}'
+        answer = self.start_with(
+            {
+                'by-path': entry | {'system_id': path},
+                'by-none': entry,
+                'by-wrong': entry | {'system_id': 'x'},
+            }
+        ).inventory(None)
+        self.assertEqual('Off', answer['by-path']['power_state'])
+        for name in ('by-none', 'by-wrong'):
+            self.assertEqual('system_not_found', answer[name]['error']['code'])
+
+    def _system(self, name: str, below: str = '') -> dict[str, object]:
+        """Read a system's document past the driver."""
+        connection = redfish.driver.connector.Connector(
+            redfish.driver.connector.Address(
+                self.emulator.url, bmc.USERNAME, bmc.PASSWORD
+            ),
+            redfish.driver.call_deadline.Deadline(10),
+            connect_timeout_seconds=5,
+            read_timeout_seconds=5,
+        )
+        connection.set_http_basic_auth(bmc.USERNAME, bmc.PASSWORD)
+        with connection:
+            path = f'/redfish/v1/Systems/{self.emulator.uuids[name]}{below}'
+            return connection.get(path).json()
+
+
+class TlsTest(RedfishTestCase):
+    """The certificate of a BMC is checked unless the inventory says no."""
+
+    def test_certificates(self) -> None:
+        emulator = self.useFixture(bmc.SushyEmulator(('alpha',), tls=True))
+        trusted = emulator.entry('alpha')
+        unknown_ca = {k: v for k, v in trusted.items() if k != 'ca'}
+        answer = self.start_with(
+            {
+                'trusted': trusted,
+                'unknown-ca': unknown_ca,
+                'unchecked': unknown_ca | {'verify': False},
+            }
+        ).inventory(None)
+        self.assertEqual('Off', answer['trusted']['power_state'])
+        self.assertEqual('Off', answer['unchecked']['power_state'])
+        self.assertFalse(answer['unknown-ca']['reachable'])
+        self.assertEqual('untrusted', answer['unknown-ca']['error']['code'])
+        self.assert_discreet(answer)
+
+
+class SentOnceTest(RedfishTestCase):
+    """A change is sent once, whatever happens to it after receipt."""
+
+    def _send(
+        self, verb: str, fault: str, **bmc_options: object
+    ) -> tuple[bmc.FaultyBmc, dict]:
+        faulty = self.useFixture(bmc.FaultyBmc({verb: fault}, **bmc_options))
+        driver = self.start_with({'node': faulty.entry()}, read_timeout=0.5)
+        if verb == 'POST':
+            answer = driver.eject_vmedia(None, target='node')
+        else:
+            answer = driver.indicator_led(None, target='node', state='Lit')
+        self.assert_discreet(answer)
+        self.assertEqual(1, faulty.count()[verb], fault)
+        self.assertEqual({'GET', verb}, set(faulty.count()), faulty.received)
+        return faulty, answer['node']
+
+    def test_outcome_unknown(self) -> None:
+        for verb in ('POST', 'PATCH'):
+            for fault in ('close', 'reset', 'hang', 'garbage'):
+                _, item = self._send(verb, fault)
+                self.assertEqual(
+                    'outcome_unknown', item['error']['code'], fault
+                )
+                self.assertFalse(item['reachable'])
+
+    def test_refused(self) -> None:
+        for fault, code in (
+            ('503', 'bmc_error'),
+            ('500', 'bmc_error'),
+            ('401', 'access_denied'),
+            ('403', 'access_denied'),
+            ('404', 'not_found'),
+            ('400', 'refused'),
+            ('409', 'refused'),
+            ('412', 'refused'),
+            ('415', 'refused'),
+            ('redirect', 'redirected'),
+        ):
+            for verb in ('POST', 'PATCH'):
+                _, item = self._send(verb, fault, etag='W/"1"')
+                self.assertEqual(code, item['error']['code'], fault)
+                self.assertTrue(item['reachable'])
+
+    def test_a_body_that_never_ends_does_not_hide_the_status(self) -> None:
+        _, item = self._send('POST', 'drip')
+        self.assertEqual({'reachable': True, 'ejected': ['Cd']}, item)
+
+    def test_what_is_sent(self) -> None:
+        faulty, item = self._send('POST', '204')
+        self.assertEqual({'reachable': True, 'ejected': ['Cd']}, item)
+        self.assertEqual(b'{}', faulty.received[-1].body)
+        faulty, item = self._send('PATCH', '204', etag='"v1"')
+        self.assertEqual({'reachable': True, 'state': 'Lit'}, item)
+        request = faulty.received[-1]
+        self.assertEqual({'IndicatorLED': 'Lit'}, json.loads(request.body))
+        self.assertEqual('"v1"', request.headers['If-Match'])
+
+    def test_eject_without_an_action_is_a_patch(self) -> None:
+        path = '/redfish/v1/Systems/1/VirtualMedia/Cd'
+        drive = {
+            k: v for k, v in bmc.DOCUMENTS[path].items() if k != 'Actions'
+        }
+        faulty = self.useFixture(
+            bmc.FaultyBmc(documents={**bmc.DOCUMENTS, path: drive})
+        )
+        driver = self.start_with({'node': faulty.entry()})
+        answer = driver.eject_vmedia(None, target='node')
+        self.assertEqual(['Cd'], answer['node']['ejected'])
+        self.assertEqual(1, faulty.count()['PATCH'])
+        self.assertEqual(
+            {'Image': None, 'Inserted': False},
+            json.loads(faulty.received[-1].body),
+        )
+
+
+class ReadingTest(RedfishTestCase):
+    """A BMC that cannot be read costs its own target, and its own time."""
+
+    def test_faults(self) -> None:
+        for fault, code in (
+            ('close', 'connection_lost'),
+            ('reset', 'connection_lost'),
+            ('garbage', 'connection_lost'),
+            ('hang', 'timeout'),
+            ('drip', 'timeout'),
+            ('huge', 'bad_answer'),
+            ('list', 'bad_answer'),
+            ('elsewhere', 'bad_answer'),
+            ('bad_headers', 'not_supported'),
+            ('redirect', 'redirected'),
+            ('503', 'bmc_error'),
+            ('401', 'access_denied'),
+        ):
+            faulty = self.useFixture(bmc.FaultyBmc({'GET': fault}))
+            driver = self.start_with(
+                {'node': faulty.entry()}, read_timeout=0.5, call_timeout=3.0
+            )
+            answer = driver.inventory(None)
+            self.assertEqual(code, answer['node']['error']['code'], fault)
+            self.assertEqual(1, len(faulty.received), fault)
+            self.assert_discreet(answer)
+            self.assertIn(f'Target node: {code}', self.log.output)
+
+    def test_nobody_there(self) -> None:
+        with socket.socket() as unused:
+            unused.bind(('127.0.0.1', 0))
+            port = unused.getsockname()[1]
+            entry = {
+                'address': f'http://127.0.0.1:{port}',
+                'username': bmc.USERNAME,
+                'password': bmc.PASSWORD,
+            }
+            driver = self.start_with({'node': entry})
+            for answer in (
+                driver.inventory(None),
+                driver.eject_vmedia(None, target='node'),
+            ):
+                self.assertEqual(
+                    'unreachable', answer['node']['error']['code']
+                )
+                self.assertFalse(answer['node']['reachable'])
+                self.assert_discreet(answer)
+
+    def test_one_dead_bmc_does_not_spoil_the_others(self) -> None:
+        good = self.useFixture(bmc.FaultyBmc())
+        dead = self.useFixture(bmc.FaultyBmc({'GET': 'hang'}))
+        entries = {f'good{n}': good.entry() for n in range(4)}
+        driver = self.start_with(
+            {'dead': dead.entry(), **entries}, read_timeout=0.5
+        )
+        began = time.monotonic()
+        answer = driver.inventory(None)
+        self.assertLess(time.monotonic() - began, 3)
+        self.assertEqual('timeout', answer.pop('dead')['error']['code'])
+        self.assertEqual(
+            ['A1'] * 4, [item['model'] for item in answer.values()]
+        )
+
+    def test_concurrency_is_bounded_over_all_calls(self) -> None:
+        slow = self.useFixture(bmc.FaultyBmc({'GET': 'slow'}))
+        driver = self.start_with(
+            {f'node{n}': slow.entry() for n in range(4)}, concurrency=2
+        )
+        with futures.ThreadPoolExecutor(2) as callers:
+            calls = [callers.submit(driver.inventory, None) for _ in range(2)]
+        for call in calls:
+            self.assertEqual(
+                ['A1'] * 4, [item['model'] for item in call.result().values()]
+            )
+        self.assertEqual(2, slow.most_at_once)
+
+    def test_a_call_ends_in_its_time(self) -> None:
+        slow = self.useFixture(bmc.FaultyBmc({'GET': 'hang'}))
+        driver = self.start_with(
+            {f'node{n}': slow.entry() for n in range(3)},
+            read_timeout=30.0,
+            call_timeout=0.5,
+            concurrency=1,
+        )
+        began = time.monotonic()
+        answer = driver.eject_vmedia(None, targets=['node0', 'node1', 'node2'])
+        self.assertLess(time.monotonic() - began, 3)
+        codes = [item['error']['code'] for item in answer.values()]
+        self.assertEqual(['timeout', *['not_attempted'] * 2], codes)
+        self.assertEqual(1, len(slow.received))
+
+
+class InventoryFileTest(RedfishTestCase):
+    """The driver follows its file."""
+
+    def test_a_new_version_counts_at_once(self) -> None:
+        good = self.useFixture(bmc.FaultyBmc())
+        driver = self.start_with({'one': good.entry()})
+        self.path.write_text(yaml.safe_dump({'two': good.entry()}))
+        self.assertEqual(['two'], list(driver.inventory(None)))
+        error = self.assertRaises(
+            errors.InvalidParameterValue,
+            driver.driver_validate,
+            'inventory',
+            target='one',
+        )
+        self.assertEqual('Unknown target: one', error.message)

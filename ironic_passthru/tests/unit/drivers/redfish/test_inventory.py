@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The inventory file: what it may say, and what is said of its faults."""
+
+import logging
+import os
+import pathlib
+import re
+
+import fixtures
+from testtools import matchers
+
+import ironic_passthru
+from ironic_passthru import errors
+from ironic_passthru.drivers.redfish import inventory
+from ironic_passthru.tests import base
+
+SAMPLE = (
+    pathlib.Path(ironic_passthru.__file__).parents[1]
+    / 'etc'
+    / 'ironic_passthru'
+    / 'redfish-inventory.yaml.sample'
+)
+
+GOOD = """
+node-1:
+  address: https://bmc1.example.com
+  username: admin
+  password: hunter2
+  tags: [rack1, web]
+node-2:
+  address: http://[2001:db8::2]:8000/
+  username: admin
+  password_file: secrets/node-2
+  system_id: '437'
+  tags: [rack1]
+node-3:
+  address: https://bmc3.example.com:8443
+  username: admin
+  password: hunter3
+  verify: false
+"""
+
+ENTRY = """
+node-1:
+  address: https://bmc1.example.com
+  username: admin
+"""
+
+
+class InventoryTestCase(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.useFixture(
+            fixtures.FakeLogger(level=logging.INFO, nuke_handlers=False)
+        )
+        self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.path = self.directory / 'inventory.yaml'
+        (self.directory / 'secrets').mkdir()
+        self.secret = self.directory / 'secrets' / 'node-2'
+        self.secret.write_text('sesame\n')
+
+    def load(self, text: str) -> inventory.InventoryFile:
+        self.path.write_text(text)
+        return inventory.InventoryFile(self.path)
+
+
+class GoodFileTest(InventoryTestCase):
+    """What a file says is what the targets are."""
+
+    def test_entries(self) -> None:
+        one, two, three = self.load(GOOD).current().everything()
+        self.assertEqual('node-1', one.name)
+        self.assertEqual('https://bmc1.example.com', one.address.url)
+        self.assertEqual('admin', one.address.username)
+        self.assertEqual('hunter2', one.address.password)
+        self.assertTrue(one.address.verify)
+        self.assertEqual({'rack1', 'web'}, one.tags)
+        self.assertEqual('http://[2001:db8::2]:8000', two.address.url)
+        self.assertEqual('sesame', two.address.password)
+        self.assertEqual('437', two.system_id)
+        self.assertFalse(three.address.verify)
+        self.assertEqual('https://bmc3.example.com:8443', three.address.url)
+
+    def test_ca_is_relative_to_the_file(self) -> None:
+        (self.directory / 'ca.pem').write_text('')
+        source = self.load(ENTRY + '  password: x\n  ca: ca.pem\n')
+        (target,) = source.current().everything()
+        self.assertEqual(self.directory / 'ca.pem', target.address.ca)
+
+    def test_nothing_in_the_file(self) -> None:
+        for text in ('', '# nothing yet\n', '{}'):
+            self.assertEqual(0, len(self.load(text).current()))
+
+    def test_the_sample(self) -> None:
+        sample = SAMPLE.read_text(encoding='utf-8')
+        self.assertEqual(0, len(self.load(sample).current()))
+        for name in ('rack1-node2', 'enclosure', 'lab'):
+            (self.directory / 'secrets' / name).write_text('x')
+        (self.directory / 'example-ca.pem').write_text('')
+        # Lines of an example have no space behind their mark, or several.
+        examples = re.sub(r'^#(?! \S)', '', sample, flags=re.MULTILINE)
+        self.assertEqual(5, len(self.load(examples).current()))
+
+    def test_a_target_hides_its_login(self) -> None:
+        shown = repr(self.load(GOOD).current().everything())
+        for secret in ('admin', 'hunter', 'sesame', 'bmc1', '2001'):
+            self.assertNotIn(secret, shown)
+
+
+class FaultTest(InventoryTestCase):
+    """A fault is one line that names file and entry, and no secret."""
+
+    def fault(self, text: str) -> str:
+        error = self.assertRaises(errors.ConfigError, self.load, text)
+        prefix = f'[redfish] inventory_file {self.path}: '
+        self.assertThat(error.message, matchers.StartsWith(prefix))
+        self.assertNotIn('\n', error.message)
+        self.assertNotIn('hunter2', error.message)
+        return error.message.removeprefix(prefix)
+
+    def test_entries(self) -> None:
+        address = 'node-1: {username: a, password: hunter2, address: %s}'
+        keys = (
+            'address, username, password, password_file, ca, verify, '
+            'system_id, tags'
+        )
+        for text, expected in (
+            ('node-1: {}', 'node-1: address: Field required (and 1 more)'),
+            ('[hunter2]', 'Input should be a valid dictionary'),
+            ('hunter2', 'Input should be a valid dictionary'),
+            (
+                'node-1: hunter2',
+                'node-1: Input should be a valid dictionary or instance of '
+                'Entry',
+            ),
+            (
+                ENTRY + '  password: 12345',
+                'node-1: password: Input should be a valid string',
+            ),
+            (ENTRY, 'node-1: needs one of password and password_file'),
+            (
+                ENTRY + '  password: hunter2\n  password_file: f',
+                'node-1: needs one of password and password_file',
+            ),
+            (
+                ENTRY + '  password: hunter2\n  hunter2: x',
+                f'node-1: has a key that is none of {keys}',
+            ),
+            (
+                ENTRY + '  password: hunter2\n  ca: x\n  verify: false',
+                'node-1: has both ca and verify: false',
+            ),
+            (
+                address % 'http://x, ca: y',
+                'node-1: has ca but no https address',
+            ),
+            (
+                address % 'bmc1.example.com',
+                'node-1: address: must be https://host or http://host',
+            ),
+            (
+                address % 'ftp://bmc1',
+                'node-1: address: must be https://host or http://host',
+            ),
+            (
+                address % "'https://'",
+                'node-1: address: must be https://host or http://host',
+            ),
+            (
+                address % 'https://root:hunter2@bmc1',
+                'node-1: address: must not hold credentials',
+            ),
+            (
+                address % 'https://bmc1/redfish/v1',
+                'node-1: address: must end after the host or port',
+            ),
+            (
+                address % 'https://bmc1:hunter2',
+                'node-1: address: is not a URL',
+            ),
+            (address % "'https://[::1'", 'node-1: address: is not a URL'),
+            (
+                "'a b': {}",
+                'a b: String should match pattern '
+                f"'{inventory.NAME_PATTERN}' (and 2 more)",
+            ),
+            ('1: {}', '1: Input should be a valid string (and 2 more)'),
+        ):
+            self.assertEqual(expected, self.fault(text), text)
+
+    def test_yaml(self) -> None:
+        for text, expected in (
+            ('a: [hunter2\n', 'is not valid YAML (line 2)'),
+            ('a:\n  b: *hunter2\n', 'is not valid YAML (line 2)'),
+            ('a: !hunter2 x', 'is not valid YAML (line 1)'),
+            ('a: {b: 1, b: 2}', 'holds a key twice in one mapping (line 1)'),
+            (
+                ENTRY + '  password: hunter2' + ENTRY,
+                'holds a key twice in one mapping (line 2)',
+            ),
+            ('a: \x00', 'is not valid YAML'),
+            ('a: 2026-99-99', 'is not valid YAML'),
+            ('[' * 5000, 'is not valid YAML'),
+            ('a: 1\n---\nb: 2', 'is not valid YAML (line 2)'),
+        ):
+            self.assertEqual(expected, self.fault(text), text[:50])
+
+    def test_files(self) -> None:
+        for more, expected in (
+            (
+                'password_file: none',
+                f'node-1: {self.directory}/none cannot be read: '
+                'No such file or directory',
+            ),
+            (
+                'password_file: secrets',
+                f'node-1: {self.directory}/secrets cannot be read: '
+                'Is a directory',
+            ),
+            (
+                'password: hunter2\n  ca: none',
+                f'node-1: ca: {self.directory}/none is not a file',
+            ),
+        ):
+            self.assertEqual(expected, self.fault(f'{ENTRY}  {more}'))
+
+    def test_no_file(self) -> None:
+        error = self.assertRaises(
+            errors.ConfigError, inventory.InventoryFile, self.path
+        )
+        self.assertIn('cannot be read: No such file', error.message)
+
+    def test_not_text(self) -> None:
+        self.path.write_bytes(b'\xff\xfe\x00')
+        error = self.assertRaises(
+            errors.ConfigError, inventory.InventoryFile, self.path
+        )
+        self.assertIn('is not a file of UTF-8 text', error.message)
+
+
+class ChangeTest(InventoryTestCase):
+    """The last version without a fault is in force."""
+
+    def names(self, source: inventory.InventoryFile) -> list[str]:
+        return [target.name for target in source.current().everything()]
+
+    def replace(self, text: str) -> None:
+        new = self.directory / 'new'
+        new.write_text(text)
+        os.replace(new, self.path)
+
+    def test_new_version(self) -> None:
+        source = self.load(GOOD)
+        self.replace(ENTRY + '  password: x\n')
+        self.assertEqual(['node-1'], self.names(source))
+        self.assertIn(f'{self.path} has 1 targets', self.log.output)
+
+    def test_unchanged_file_is_not_read(self) -> None:
+        source = self.load(GOOD)
+        self.assertIs(source.current(), source.current())
+
+    def test_faulty_version_is_logged_once(self) -> None:
+        source = self.load(GOOD)
+        self.replace('node-1: {password: hunter2}')
+        for _ in range(3):
+            self.assertEqual(
+                ['node-1', 'node-2', 'node-3'], self.names(source)
+            )
+        self.assertEqual(1, self.log.output.count('stay as they were'))
+        self.assertNotIn('hunter2', self.log.output)
+        self.replace(ENTRY + '  password: x\n')
+        self.assertEqual(['node-1'], self.names(source))
+
+    def test_file_that_goes_and_comes_back(self) -> None:
+        source = self.load(GOOD)
+        self.path.unlink()
+        self.assertEqual(3, len(source.current()))
+        self.assertIn('No such file', self.log.output)
+        self.path.write_text(ENTRY + '  password: x\n')
+        self.assertEqual(['node-1'], self.names(source))
+
+    def test_password_file_is_followed(self) -> None:
+        source = self.load(GOOD)
+        self.secret.write_text('open sesame')
+        target = source.current().everything()[1]
+        self.assertEqual('open sesame', target.address.password)
+
+    def test_password_file_that_comes_late(self) -> None:
+        source = self.load(GOOD)
+        self.replace(ENTRY + '  password_file: late\n')
+        self.assertEqual(3, len(source.current()))
+        (self.directory / 'late').write_text('x')
+        self.assertEqual(['node-1'], self.names(source))
+
+
+class ChoosingTest(base.TestCase):
+    """Targets are chosen by name or tag; what is unknown is named."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        address = inventory.connector.Address('https://x', 'u', 'p')
+        self.targets = [
+            inventory.Target('a', address, tags=frozenset({'t'})),
+            inventory.Target('b', address, tags=frozenset({'t', 'u'})),
+            inventory.Target('c', address),
+        ]
+        self.inventory = inventory.Inventory(self.targets)
+
+    def test_known(self) -> None:
+        a, b, c = self.targets
+        self.assertEqual([a, b, c], self.inventory.everything())
+        self.assertEqual([c, a], self.inventory.named(['c', 'a', 'c']))
+        self.assertEqual([a, b], self.inventory.tagged('t'))
+
+    def test_unknown(self) -> None:
+        for choose, argument, expected in (
+            (self.inventory.named, ['a', 'x', 'y'], 'Unknown target: x, y'),
+            (self.inventory.tagged, 'a', 'Unknown tag: a'),
+            (
+                self.inventory.named,
+                [f'x{n}' for n in range(12)],
+                'Unknown target: x0, x1, x2, x3, x4, x5, x6, x7, x8, x9 '
+                'and 2 more',
+            ),
+        ):
+            error = self.assertRaises(
+                errors.InvalidParameterValue, choose, argument
+            )
+            self.assertEqual(expected, error.message)

@@ -13,6 +13,8 @@ import yaml
 
 from ironic_passthru import errors
 from ironic_passthru.drivers import redfish
+from ironic_passthru.drivers.redfish import connector
+from ironic_passthru.drivers.redfish import deadline
 from ironic_passthru.tests import base
 from ironic_passthru.tests.functional import bmc
 
@@ -145,11 +147,9 @@ class EmulatorTest(RedfishTestCase):
 
     def _system(self, name: str, below: str = '') -> dict[str, object]:
         """Read a system's document past the driver."""
-        connection = redfish.driver.connector.Connector(
-            redfish.driver.connector.Address(
-                self.emulator.url, bmc.USERNAME, bmc.PASSWORD
-            ),
-            redfish.driver.call_deadline.Deadline(10),
+        connection = connector.Connector(
+            connector.Address(self.emulator.url, bmc.USERNAME, bmc.PASSWORD),
+            deadline.Deadline(10),
             connect_timeout_seconds=5,
             read_timeout_seconds=5,
         )

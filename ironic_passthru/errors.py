@@ -27,6 +27,7 @@
     │       └── FieldNotInVersion        406 field_not_in_version
     ├── NotRun                           503 not_run
     │   ├── NoLiveConductor              503 no_live_conductor
+    │   ├── NoConductorAlive             503 no_conductor_alive
     │   ├── ConductorBusy                503 conductor_busy
     │   ├── ConductorStopping            503 conductor_stopping
     │   ├── StaleCall                    503 stale_call
@@ -307,6 +308,13 @@ class NoLiveConductor(NotRun):
 
     code = 'no_live_conductor'
     _msg_fmt = "No live conductor offers the driver '%(driver)s' now."
+
+
+class NoConductorAlive(NotRun):
+    """No conductor at all is alive."""
+
+    code = 'no_conductor_alive'
+    _msg_fmt = 'None of the %(known)d known conductors is alive.'
 
 
 class ConductorBusy(NotRun):

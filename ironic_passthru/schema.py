@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check of parameters against a JSON Schema, the same in both tiers."""
+"""The check of parameters against a JSON Schema, the same in both tiers.
+
+Where JSON Schema leaves room, the keywords mean what pydantic makes of them
+when it converts the values, so that what is accepted here can be converted.
+"""
 
 import functools
+import json
 import math
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -20,6 +25,10 @@ from ironic_passthru import strictjson
 # integer only within the range of a signed 64-bit integer.
 _MAX_INTEGRAL_FLOAT = 2.0**63
 
+# No caller reads more of them, while a list of a million wrong items would
+# otherwise cost minutes and an answer larger than the request.
+_MAX_FAULTS = 100
+
 
 def _is_integer(_checker: object, value: object) -> bool:
     if isinstance(value, float):
@@ -36,8 +45,42 @@ def _is_number(_checker: object, value: object) -> bool:
         return False
 
 
+def _multiple_of(
+    validator: Any, divisor: Any, value: Any, _schema: object
+) -> Iterator[schema_errors.ValidationError]:
+    if not validator.is_type(value, 'number'):
+        return
+    if isinstance(divisor, int) and validator.is_type(value, 'integer'):
+        fits = int(value) % divisor == 0
+    else:
+        # 0.3 is no multiple of 0.1 in binary; pydantic forgives as much.
+        rest = abs(math.fmod(value, divisor))
+        forgiven = abs(value) / 1e9
+        fits = rest <= forgiven or abs(rest - abs(divisor)) <= forgiven
+    if not fits:
+        yield schema_errors.ValidationError('not a multiple')
+
+
+def _unique_items(
+    validator: Any, unique: bool, value: Any, _schema: object
+) -> Iterator[schema_errors.ValidationError]:
+    # jsonschema compares each item with each other one if they cannot be
+    # sorted, which a long list makes last for hours.
+    if unique and validator.is_type(value, 'array'):
+        seen = {_identity(item) for item in value}
+        if len(seen) < len(value):
+            yield schema_errors.ValidationError('not unique')
+
+
+def _identity(item: Any) -> Any:
+    if isinstance(item, list | dict):
+        return json.dumps(item, sort_keys=True), 'container'
+    return item, isinstance(item, bool)
+
+
 Validator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
+    {'multipleOf': _multiple_of, 'uniqueItems': _unique_items},
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {'integer': _is_integer, 'number': _is_number}
     ),
@@ -72,7 +115,8 @@ class Parameters:
     def check(self, values: Mapping[str, Any]) -> None:
         """Check ``values`` against the schema, and find all faults at once.
 
-        :raises: InvalidParameters with one entry a fault.
+        :raises: InvalidParameters with one entry for each value at fault,
+            up to 100 of them.
         """
         if not values and not self._required:
             return
@@ -82,6 +126,8 @@ class Parameters:
             if name in self._reserved
         }
         for pointer, detail in self._faults(values):
+            if len(faults) >= _MAX_FAULTS:
+                break
             faults.setdefault(pointer, detail)
         if faults:
             raise errors.InvalidParameters(
@@ -107,14 +153,21 @@ class Parameters:
         :meth:`check` to refuse.
         """
         validator = self._validator.evolve(schema=self._properties[name])
-        if validator.is_valid(text):
+        if _is_valid(validator, text):
             return text
         spelled = text.lower() if text.lower() in ('true', 'false') else text
         try:
             value = strictjson.loads(spelled)
         except strictjson.InvalidJSON:
             return text
-        return value if validator.is_valid(value) else text
+        return value if _is_valid(validator, value) else text
+
+
+def _is_valid(validator: Any, value: Any) -> bool:
+    try:
+        return bool(validator.is_valid(value))
+    except RecursionError:
+        return False
 
 
 def _pointer(path: Iterable[str | int]) -> str:
@@ -194,6 +247,7 @@ _PHRASES: dict[str, Callable[[Any], str]] = {
     'format': _sentence('must have the format {}'),
     'minItems': _sentence('must have at least {} items'),
     'maxItems': _sentence('must have at most {} items'),
+    'uniqueItems': _sentence('must not hold the same item twice'),
     'minProperties': _sentence('must have at least {} properties'),
     'maxProperties': _sentence('must have at most {} properties'),
 }

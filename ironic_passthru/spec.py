@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ironic_passthru import schema
+from ironic_passthru import schema as parameter_schema
 
 # These names can never be parameters: they are how a method is called.
 RESERVED_NAMES = frozenset({'self', 'context', 'method', 'http_method'})
@@ -34,9 +34,11 @@ class MethodSpec:
     schema: Mapping[str, Any]
 
     @functools.cached_property
-    def parameters(self) -> schema.Parameters:
+    def parameters(self) -> parameter_schema.Parameters:
         """The schema made ready to check parameters with."""
-        return schema.Parameters(self.name, self.schema, RESERVED_NAMES)
+        return parameter_schema.Parameters(
+            self.name, self.schema, RESERVED_NAMES
+        )
 
     def to_document(self) -> dict[str, Any]:
         """Return the JSON form that :meth:`from_document` reads."""

@@ -75,15 +75,20 @@ class DriverEntry:
                 merged.setdefault(name, method)
         return merged
 
-    @functools.cache  # noqa: B019 - entries live as long as a snapshot
+    @functools.cached_property
+    def _servers(self) -> dict[str, tuple[protocol.Server, ...]]:
+        return {}
+
     def servers(self, method: str) -> tuple[protocol.Server, ...]:
         """Return the live conductors that offer a method as published."""
-        wanted = self.methods[method]
-        return tuple(
-            offer.server
-            for offer in self.offers
-            if offer.spec.methods.get(method) == wanted
-        )
+        if method not in self._servers:
+            wanted = self.methods[method]
+            self._servers[method] = tuple(
+                offer.server
+                for offer in self.offers
+                if offer.spec.methods.get(method) == wanted
+            )
+        return self._servers[method]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,6 +192,18 @@ class Catalogue:
         if method not in entry.methods:
             raise errors.MethodNotFound(method=method)
         return entry.methods[method], entry.servers(method)
+
+    def check(self) -> str:
+        """Make sure that there is a live conductor.
+
+        :returns: a phrase for people.
+        :raises: RegistryUnavailable, NotRun.
+        """
+        known = self.snapshot().conductors.values()
+        alive = sum(record.alive for record in known)
+        if not alive:
+            raise errors.NoConductorAlive(known=len(known))
+        return f'{alive} of {len(known)} alive'
 
     def _refresh(self, *, not_older_than: float) -> Snapshot:
         with self._refreshing:

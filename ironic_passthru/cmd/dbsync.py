@@ -44,7 +44,7 @@ def upgrade(database: session.Database) -> int:
     if before == schema.HEAD:
         print(f'The schema is current already (revision {before}).')
     else:
-        print(f'Upgraded from {_shown(before)} to {schema.HEAD}.')
+        print(f'Upgraded: {_shown(before)} -> revision {schema.HEAD}.')
     return EXIT_OK
 
 
@@ -118,6 +118,7 @@ def _run(conf: cfg.ConfigOpts, argv: list[str] | None) -> int:
         )
     database = session.Database(conf, answer_timeout_seconds=None)
     with contextlib.closing(database):
+        print(database.url, argv, conf.config_file)
         return COMMANDS[conf.command.name](database)
 
 

@@ -2,6 +2,7 @@
 """From what a method returned to what crosses the bus."""
 
 import json
+import re
 from typing import Any
 
 import pydantic_core
@@ -13,6 +14,8 @@ from ironic_passthru.rpc import protocol
 
 _TEXT = 'text/plain; charset=utf-8'
 _BYTES = 'application/octet-stream'
+# A media type with parameters, in printable ASCII: it becomes a header.
+_MEDIA_TYPE = re.compile(r'[\w.+-]+/[\w.+-]+(;[ -~]*)?', re.ASCII)
 
 
 def encode(
@@ -69,9 +72,12 @@ def _attached(value: Any, facts: dict[str, Any]) -> tuple[Any, int]:
             raise errors.BadAttachment(**facts) from None
     if not isinstance(data, bytes | bytearray | memoryview):
         raise errors.BadAttachment(**facts)
+    media_type = value.media_type or media_type
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        raise errors.BadAttachment(**facts)
     attached = protocol.Attached(
         data=bytes(data),
-        media_type=value.media_type or media_type,
+        media_type=media_type,
         filename=value.filename,
     ).to_bus()
     return attached, len(attached['data'])

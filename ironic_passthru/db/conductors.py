@@ -90,6 +90,7 @@ class ConductorStore:
             (driver, entry.digest): _encoded(driver, entry)
             for driver, entry in sorted(drivers.items())
         }
+        offers = {driver: entry.digest for driver, entry in drivers.items()}
 
         def work(writer: orm.Session) -> None:
             # The row of the conductor comes first: two incarnations of one
@@ -98,7 +99,7 @@ class ConductorStore:
                 writer, hostname, incarnation=incarnation, group=group
             )
             _add_documents(writer, documents)
-            _save_offers(writer, conductor_id, documents)
+            _save_offers(writer, conductor_id, offers)
 
         self._database.write(work)
 
@@ -243,25 +244,24 @@ def _add_documents(
 def _save_offers(
     writer: orm.Session,
     conductor_id: int,
-    offers: collections.abc.Iterable[tuple[str, str]],
+    offers: collections.abc.Mapping[str, str],
 ) -> None:
-    """Make ``offers``, pairs of driver and digest, those of the conductor.
+    """Make ``offers``, driver to digest, those of the conductor.
 
     Rows that can stay are not touched, the common case when a conductor
     restarts.
     """
-    wanted = dict(offers)
     mine = _offers.c.conductor_id == conductor_id
     query = sa.select(_offers.c.driver, _offers.c.digest).where(mine)
     stored = {row.driver: row.digest for row in writer.execute(query)}
     for driver in sorted(stored):
-        if stored[driver] != wanted.get(driver):
+        if stored[driver] != offers.get(driver):
             writer.execute(
                 sa.delete(_offers).where(mine, _offers.c.driver == driver)
             )
     added = [
         {'conductor_id': conductor_id, 'driver': driver, 'digest': digest}
-        for driver, digest in sorted(wanted.items())
+        for driver, digest in sorted(offers.items())
         if stored.get(driver) != digest
     ]
     if added:

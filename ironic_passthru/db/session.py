@@ -324,9 +324,9 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
             f'PRAGMA busy_timeout = {_BUSY_TIMEOUT_SECONDS * 1000}'
         )
 
-    # Before oslo.db's own listener, which then finds that this is done.
-    @sa.event.listens_for(engine, 'begin', insert=True)
+    # Called after oslo.db's own listener, which has sent a plain BEGIN.
+    @sa.event.listens_for(engine, 'begin')
     def begin_immediate(connection: sa.Connection) -> None:
         if connection.get_execution_options().get('begin_immediate'):
+            connection.exec_driver_sql('COMMIT')
             connection.exec_driver_sql('BEGIN IMMEDIATE')
-            connection.info['in_transaction'] = True

@@ -73,8 +73,11 @@ def driver_passthru(
         the docstring.
     :param attach: whether the result (text, bytes or an
         :class:`Attachment`) is the raw body of the answer.
-    :raises: ValueError for an unknown verb or for none.
+    :raises: ValueError for an unknown verb, for none, or for a name that is
+        not text.
     """
+    if not isinstance(method, str | None):
+        raise ValueError(f'method must be a name, not {method!r}')
     verbs = tuple(verb.upper() for verb in http_methods)
     unknown = [verb for verb in verbs if verb not in HTTP_METHODS]
     if unknown or not verbs or isinstance(http_methods, str):
@@ -98,9 +101,7 @@ def driver_passthru(
     return decorate
 
 
-def passthru(
-    *_args: Any, **_kwargs: Any
-) -> Callable[[_Function], _Function]:
+def passthru(*_args: Any, **_kwargs: Any) -> Callable[[_Function], _Function]:
     """Leave a node's passthru method as it is; only drivers' are offered.
 
     Ironic's vendor interfaces often hold both kinds; this lets them load.
@@ -110,7 +111,9 @@ def passthru(
 
 def passthru_mark(function: object) -> Passthru | None:
     """Return what :func:`driver_passthru` noted on ``function``, if it did."""
-    return getattr(function, _MARK, None)
+    mark = getattr(function, _MARK, None)
+    # Some objects, such as proxies of remote servers, have every attribute.
+    return mark if isinstance(mark, Passthru) else None
 
 
 class VendorInterface:

@@ -9,13 +9,20 @@ from typing import Any
 
 import stevedore
 from oslo_config import cfg
+from oslo_log import log
 
 from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import signature
 
+LOG = log.getLogger(__name__)
+
 NAMESPACE = 'ironic_passthru.drivers'
+
+# What a driver's own code may raise while it is loaded: SystemExit would
+# otherwise end the process without a word.
+_FAILURES = (Exception, SystemExit)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,15 +71,18 @@ def load(names: Iterable[str], conf: cfg.ConfigOpts) -> dict[str, Driver]:
 
 
 def stop(drivers: Iterable[Driver]) -> None:
-    """Stop drivers, the last one first."""
+    """Stop drivers, the last one first; one that fails is logged."""
     for driver in reversed(list(drivers)):
-        driver.interface.stop()
+        try:
+            driver.interface.stop()
+        except _FAILURES:
+            LOG.exception('Driver %s failed to stop', driver.name)
 
 
 def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
     try:
         # verify_requirements would search all installed packages once more.
-        interface = stevedore.DriverManager(
+        interface: Any = stevedore.DriverManager(
             NAMESPACE, name, invoke_on_load=True
         ).driver
     except stevedore.exception.NoMatches:
@@ -81,16 +91,25 @@ def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
             driver=name,
             reason=f'no such entry point in {NAMESPACE} (there are: {known})',
         ) from None
-    except Exception as error:
-        raise errors.DriverLoadError(driver=name, reason=str(error)) from error
+    except _FAILURES as error:
+        raise _failed(name, '', error) from error
     driver = make(name, interface)
     try:
         interface.start(conf)
     except errors.ConfigError:
         raise
-    except Exception as error:
-        raise errors.DriverLoadError(driver=name, reason=str(error)) from error
+    except _FAILURES as error:
+        raise _failed(name, 'start() failed: ', error) from error
     return driver
+
+
+def _failed(
+    name: str, what: str, error: BaseException
+) -> errors.DriverLoadError:
+    """Return the error that tells of another one, in one line."""
+    text = ' '.join(str(error).split())
+    kind = type(error).__name__
+    return errors.DriverLoadError(driver=name, reason=f'{what}{kind}: {text}')
 
 
 def _known() -> Iterable[str]:
@@ -109,7 +128,7 @@ def make(name: str, interface: base.VendorInterface) -> Driver:
         )
     methods: dict[str, Method] = {}
     for attribute in dir(type(interface)):
-        mark = base.passthru_mark(getattr(type(interface), attribute))
+        mark = base.passthru_mark(getattr(type(interface), attribute, None))
         if mark is None:
             continue
         if mark.method in methods:
@@ -155,13 +174,9 @@ def _method(
     )
 
 
-def _properties(
-    name: str, interface: base.VendorInterface
-) -> dict[str, str]:
+def _properties(name: str, interface: base.VendorInterface) -> dict[str, str]:
     try:
         properties = interface.get_properties()
         return {str(key): str(text) for key, text in properties.items()}
-    except Exception as error:
-        raise errors.DriverLoadError(
-            driver=name, reason=f'get_properties() failed: {error}'
-        ) from error
+    except _FAILURES as error:
+        raise _failed(name, 'get_properties() failed: ', error) from error

@@ -1,20 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the signature of a function to the schema of its parameters."""
+"""From the signature of a function to the schema of its parameters.
+
+A schema cannot say everything: a validator written in Python, bounds of
+dates, the text of a Decimal, bounds of the keys of an object, the length of
+``bytes``, strictness (3.0 for a ``StrictInt``), a file that must exist.  Such
+faults are found by :meth:`Signature.convert` only, before the method runs
+and before an asynchronous call is accepted; the caller gets the same 400.
+"""
 
 import inspect
+import json
+import types
 import typing
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
+import jsonschema
 import pydantic
+import pydantic_core
+from pydantic import fields
 from pydantic import json_schema
 
 from ironic_passthru import errors
+from ironic_passthru import schema as parameter_schema
 from ironic_passthru import spec
 
 _INJECTED = ('context', 'http_method')
 _FORBIDDEN = spec.RESERVED_NAMES - {*_INJECTED}
+
+_INTEGER_KEY = {'pattern': '^-?[0-9]{1,4000}$'}
+_HASHABLE = {'type': ['string', 'number', 'integer', 'boolean', 'null']}
 
 
 class SignatureError(Exception):
@@ -28,6 +44,46 @@ class _Generator(json_schema.GenerateJsonSchema):
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
+    def encode_default(self, dft: Any) -> Any:
+        encoded = super().encode_default(dft)
+        if isinstance(dft, set | frozenset):
+            # Their order differs from process to process, while conductors
+            # that offer the same must publish the same.
+            encoded = sorted(encoded, key=json.dumps)
+        try:
+            json.dumps(encoded, allow_nan=False)
+        except ValueError as error:
+            raise pydantic_core.PydanticSerializationError(
+                'infinity and NaN have no JSON form'
+            ) from error
+        return encoded
+
+    def default_schema(self, schema: Any) -> dict[str, Any]:
+        result = super().default_schema(schema)
+        if result.get('writeOnly'):
+            # So pydantic marks secrets, and schemas are published.
+            result.pop('default', None)
+        return result
+
+    def dict_schema(self, schema: Any) -> dict[str, Any]:
+        result = super().dict_schema(schema)
+        if schema.get('keys_schema', {}).get('type') == 'int':
+            result['propertyNames'] = _INTEGER_KEY
+        return result
+
+    def set_schema(self, schema: Any) -> dict[str, Any]:
+        return _of_hashable(super().set_schema(schema))
+
+    def frozenset_schema(self, schema: Any) -> dict[str, Any]:
+        return _of_hashable(super().frozenset_schema(schema))
+
+    def json_schema(self, schema: Any) -> dict[str, Any]:
+        return {**super().json_schema(schema), 'format': 'json-string'}
+
+
+def _of_hashable(array: dict[str, Any]) -> dict[str, Any]:
+    return array if array.get('items') else {**array, 'items': _HASHABLE}
+
 
 class Signature:
     """How one function is called.
@@ -40,6 +96,10 @@ class Signature:
     def __init__(self, function: Callable[..., Any]) -> None:
         parameters = inspect.signature(function).parameters
         self._names = frozenset(parameters)
+        # Annotated[int, Field(default=3)]: the function has no default.
+        self._defaults_in_annotation = frozenset(
+            p.name for p in parameters.values() if p.default is p.empty
+        )
         self._takes_any = any(
             p.kind is p.VAR_KEYWORD for p in parameters.values()
         )
@@ -80,13 +140,16 @@ class Signature:
             namespace[field] = info
         for parameter in parameters.values():
             if parameter.kind is parameter.VAR_KEYWORD:
-                kind = hints.get(parameter.name, Any)
-                annotations['__pydantic_extra__'] = dict[str, kind]
+                kind: Any = hints.get(parameter.name, Any)
+                annotations['__pydantic_extra__'] = dict.__class_getitem__(
+                    (str, kind)
+                )
         namespace['__annotations__'] = annotations
         namespace['__module__'] = __name__
         try:
             return type('Parameters', (pydantic.BaseModel,), namespace)
-        except (pydantic.PydanticUserError, TypeError) as error:
+        except Exception as error:
+            # Types bring code of their own, which may raise anything.
             raise SignatureError(_first_line(error)) from error
 
     def schema(self) -> dict[str, Any]:
@@ -96,14 +159,22 @@ class Signature:
         """
         try:
             schema = self._model.model_json_schema(schema_generator=_Generator)
-        except pydantic.errors.PydanticInvalidForJsonSchema as error:
+            json.dumps(schema, allow_nan=False)
+            parameter_schema.Validator.check_schema(schema)
+        except jsonschema.SchemaError as error:
+            raise SignatureError(
+                f'its JSON Schema is wrong: {error.message}'
+            ) from error
+        except Exception as error:
             raise SignatureError(_first_line(error)) from error
         schema.pop('title', None)
         schema.pop('description', None)
         schema.setdefault('properties', {})
         return schema
 
-    def convert(self, method: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    def convert(
+        self, method: str, values: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Return ``values`` as the types that the function declares.
 
         :param method: name of the method, for the error.
@@ -116,10 +187,20 @@ class Signature:
                 method=method,
                 errors=[_fault(entry) for entry in error.errors()],
             ) from None
+        except RecursionError:
+            raise errors.InvalidParameters(
+                method=method,
+                errors=[
+                    {
+                        'pointer': '',
+                        'detail': 'the parameters are nested too deeply',
+                    }
+                ],
+            ) from None
         converted = {
-            self._aliases[field]: getattr(model, field)
-            for field in model.model_fields_set
-            if field in self._aliases
+            name: getattr(model, field)
+            for field, name in self._aliases.items()
+            if name in values or name in self._defaults_in_annotation
         }
         return converted | (model.model_extra or {})
 
@@ -146,9 +227,20 @@ def accepted(
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    function = inspect.unwrap(function)
+    # The others may name what is imported for type checkers only.
+    needed = types.SimpleNamespace(
+        __annotations__={
+            name: annotation
+            for name, annotation in function.__annotations__.items()
+            if name not in ('return', *_INJECTED)
+        }
+    )
     try:
         return typing.get_type_hints(
-            inspect.unwrap(function), include_extras=True
+            needed,
+            globalns=getattr(function, '__globals__', {}),
+            include_extras=True,
         )
     except Exception as error:
         # Evaluating an annotation runs the driver's own code.
@@ -163,11 +255,17 @@ def _refuse_unusable(parameter: inspect.Parameter) -> None:
         parameter.VAR_POSITIONAL,
     ):
         raise SignatureError(
-            f"parameter '{parameter.name}' cannot be given by name"
+            f"parameter '{parameter.name}' cannot be given by name (a "
+            'decorator should use functools.wraps)'
         )
     if parameter.name in _FORBIDDEN:
         raise SignatureError(
             f"'{parameter.name}' is reserved and cannot be a parameter"
+        )
+    if isinstance(parameter.default, fields.FieldInfo):
+        raise SignatureError(
+            f"the default of parameter '{parameter.name}' is a Field; write "
+            'Annotated[type, Field(...)] = default'
         )
 
 
@@ -192,4 +290,4 @@ def _fault(entry: Any) -> dict[str, str]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition('\n')[0]
+    return str(error).strip().partition('\n')[0] or type(error).__name__

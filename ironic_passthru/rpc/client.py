@@ -155,6 +155,22 @@ class ConductorAPI:
             context, 'ping', server=server, timeout=timeout_seconds
         )
 
+    def check(self) -> str:
+        """Make sure that the bus can be reached.
+
+        :returns: a phrase for people.
+        :raises: BusUnavailable.
+        """
+        self._ensure_connected()
+        nobody = protocol.Server('nobody', uuidutils.generate_uuid())
+        try:
+            self.ping({}, nobody, timeout_seconds=self._connect_seconds)
+        except errors.CallNotDelivered:
+            return 'reachable'
+        except errors.PassthruError:
+            raise errors.BusUnavailable() from None
+        return 'reachable'
+
     def _ask(self, context: Any, name: str, driver_name: str) -> Any:
         timeout = self._timeout_seconds
         deadline = time.monotonic() + timeout

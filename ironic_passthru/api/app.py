@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The WSGI application: its routes and its layers, each as one table."""
+
+import re
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+import webob
+from oslo_config import cfg
+from oslo_middleware import http_proxy_to_wsgi
+from pecan import core
+from pecan import hooks
+
+from ironic_passthru import errors
+from ironic_passthru.api import catalogue
+from ironic_passthru.api import expose
+from ironic_passthru.api import faults
+from ironic_passthru.api import links
+from ironic_passthru.api.middleware import body
+from ironic_passthru.api.middleware import errors as error_wrapper
+from ironic_passthru.api.middleware import health
+from ironic_passthru.api.middleware import identity
+from ironic_passthru.api.middleware import request_id
+from ironic_passthru.api.middleware import version
+from ironic_passthru.api.v1 import conductors
+from ironic_passthru.api.v1 import drivers
+from ironic_passthru.api.v1 import passthru
+from ironic_passthru.api.v1 import root
+from ironic_passthru.rpc import client
+
+READ = ('GET', 'HEAD')
+# A call takes every verb: one that its method does not offer is a 400.
+ANY: tuple[str, ...] = ()
+
+# The first line that fits path and verb answers. A path with one slash more
+# at its end is the same path.
+ROUTES = (
+    (READ, '/', 'root.discover'),
+    (READ, '/v1', 'root.v1'),
+    (READ, '/v1/drivers', 'drivers.get_all'),
+    (READ, '/v1/drivers/{driver}', 'drivers.get_one'),
+    (READ, '/v1/drivers/{driver}/properties', 'drivers.properties'),
+    (READ, '/v1/drivers/{driver}/vendor_passthru/methods', 'passthru.methods'),
+    (ANY, '/v1/drivers/{driver}/vendor_passthru', 'passthru.call_by_query'),
+    (
+        ANY,
+        '/v1/drivers/{driver}/vendor_passthru/{method}',
+        'passthru.call_by_path',
+    ),
+    (READ, '/v1/conductors', 'conductors.get_all'),
+    (READ, '/v1/conductors/{hostname}', 'conductors.get_one'),
+)
+
+
+class Router:
+    """Finds the controller of a request in a table of routes.
+
+    :param controllers: by the name that stands before the dot.
+    """
+
+    def __init__(
+        self,
+        routes: Iterable[tuple[tuple[str, ...], str, str]],
+        controllers: Mapping[str, Any],
+    ) -> None:
+        self._routes = []
+        for verbs, path, target in routes:
+            name, _, method = target.partition('.')
+            pattern = re.compile(re.sub(r'\{\w+\}', '([^/]+)', path) + '/?')
+            handler = getattr(controllers[name], method)
+            self._routes.append((verbs, pattern, handler))
+
+    def find(self, verb: str, path: str) -> tuple[Callable[..., Any], list[str]]:
+        """Return the controller and the variable segments of the path.
+
+        :raises: RouteNotFound, VerbNotAllowed.
+        """
+        allow: dict[str, None] = {}
+        for verbs, pattern, handler in self._routes:
+            match = pattern.fullmatch(path)
+            if match is None:
+                continue
+            if verb == 'OPTIONS':
+                return self.options, []
+            if verb in verbs or verbs is ANY:
+                return handler, list(match.groups())
+            allow.update(dict.fromkeys(verbs))
+        if allow:
+            raise errors.VerbNotAllowed(verb=verb, allow=[*allow, 'OPTIONS'])
+        raise errors.RouteNotFound()
+
+    @expose.controller
+    def options(self, request: Any, response: Any) -> webob.Response:
+        """Answer OPTIONS; what browsers want to know is CORS's business."""
+        answer = webob.Response(status=200)
+        del answer.headers['Content-Type']
+        return answer
+
+
+class RenderErrors(hooks.PecanHook):
+    """Has the one renderer answer whatever a controller raised."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        self._retry_after_seconds = retry_after_seconds
+
+    def on_error(self, state: Any, error: Exception) -> webob.Response:
+        """Return the answer for ``error``."""
+        return faults.render(
+            error,
+            state.request.environ,
+            retry_after_seconds=self._retry_after_seconds,
+        )
+
+
+class Application(core.ExplicitPecan):
+    """Pecan with routes in a table and controllers that return responses."""
+
+    def __init__(self, router: Router, retry_after_seconds: int) -> None:
+        super().__init__(
+            router,
+            default_renderer='json',
+            hooks=[RenderErrors(retry_after_seconds)],
+            guess_content_type_from_ext=False,
+        )
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Any
+    ) -> Iterable[bytes]:
+        try:
+            environ['PATH_INFO'].encode('latin-1').decode('utf-8')
+        except UnicodeError:
+            raise errors.RouteNotFound() from None
+        return super().__call__(environ, start_response)
+
+    def route(
+        self, request: Any, node: Router, path: str
+    ) -> tuple[Callable[..., Any], list[str]]:
+        return node.find(request.method, path or '/')
+
+    def invoke_controller(
+        self, controller: Any, args: Any, kwargs: Any, state: Any
+    ) -> None:
+        # Pecan's own inspects the controller's signature at every request,
+        # only to drop arguments that these controllers never get.
+        state.response = controller(*args, **kwargs)
+
+    def _handle_empty_response_body(self, state: Any) -> None:
+        # An attachment may be empty; that does not make it a 204.
+        return
+
+
+def make(
+    conf: cfg.ConfigOpts,
+    catalogue: catalogue.Catalogue,
+    conductor_api: client.ConductorAPI,
+    *,
+    checks: Mapping[str, Callable[[], str]],
+) -> Any:
+    """Return the WSGI application.
+
+    :param checks: what the detailed health check asks, by name.
+    """
+    options = conf.api
+    links_to = links.Links(options.public_endpoint)
+    router = Router(
+        ROUTES,
+        {
+            'root': root.RootController(links_to),
+            'drivers': drivers.DriversController(catalogue, links_to),
+            'conductors': conductors.ConductorsController(catalogue, links_to),
+            'passthru': passthru.PassthruController(
+                catalogue,
+                conductor_api,
+                max_depth=options.max_body_depth,
+                timeout_seconds=options.call_timeout,
+            ),
+        },
+    )
+    # From the inside out. An error is rendered by the wrapper, so only what
+    # marks every answer is further out; health must answer even a client
+    # whose version, login or body would be refused; and no body is read for
+    # a client that has not logged in.
+    application: Any = Application(router, options.retry_after)
+    application = body.BodyGuard(application, options.max_body_size)
+    application = identity.Anonymous(application)
+    application = version.VersionCheck(application)
+    application = health.Health(application, conf, checks)
+    application = error_wrapper.ErrorWrapper(application, options.retry_after)
+    application = version.VersionHeaders(application)
+    application = request_id.RequestId(application, conf)
+    return http_proxy_to_wsgi.HTTPProxyToWSGI(application, conf)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one renderer of errors, whatever layer of the API failed."""
+
+import json
+from typing import Any
+
+import webob
+from oslo_log import log
+from webob import acceptparse
+
+from ironic_passthru import errors
+from ironic_passthru.api import environ as keys
+
+LOG = log.getLogger(__name__)
+
+JSON = 'application/json'
+PROBLEM = 'application/problem+json'
+
+
+class InternalError(errors.PassthruError):
+    """Something failed that should not have; the log has the details."""
+
+    _msg_fmt = (
+        'The service met an internal error; its log names the cause. '
+        'Request id: %(request_id)s'
+    )
+
+
+def render(
+    error: Exception, environ: dict[str, Any], *, retry_after_seconds: int
+) -> webob.Response:
+    """Return the response that tells a client of ``error``.
+
+    :param retry_after_seconds: what a 503 names.
+    """
+    fault = _as_fault(error, environ)
+    if _wants_problem(environ):
+        media_type, body = PROBLEM, _problem(fault, environ)
+    else:
+        media_type, body = JSON, _envelope(fault)
+    response = webob.Response(status=fault.status, charset='UTF-8')
+    response.content_type = media_type
+    response.body = json.dumps(body).encode('ascii')
+    if fault.status == 503:
+        response.retry_after = retry_after_seconds
+    elif fault.status == 405:
+        response.allow = fault.kwargs.get('allow')
+    return response
+
+
+def _as_fault(
+    error: Exception, environ: dict[str, Any]
+) -> errors.PassthruError:
+    """Return an error that a client may see."""
+    request_id = environ.get(keys.REQUEST_ID)
+    if not isinstance(error, errors.PassthruError):
+        LOG.error(
+            'Request %s failed: %s %s',
+            request_id,
+            environ.get('REQUEST_METHOD'),
+            environ.get('PATH_INFO'),
+            exc_info=error,
+        )
+        return InternalError(request_id=request_id)
+    if type(error) is errors.PassthruError:
+        return InternalError(request_id=request_id)
+    return error
+
+
+def _wants_problem(environ: dict[str, Any]) -> bool:
+    """Tell whether the client names RFC 9457's media type as acceptable."""
+    accept = environ.get(keys.ACCEPT) or environ.get('HTTP_ACCEPT')
+    if not accept or PROBLEM not in accept.lower():
+        return False
+    header = acceptparse.create_accept_header(accept)
+    return bool(header.acceptable_offers([PROBLEM]))
+
+
+def _envelope(fault: errors.PassthruError) -> dict[str, Any]:
+    """Return the body as Ironic has it: JSON text inside JSON."""
+    inner = {
+        'faultcode': 'Client' if fault.status < 500 else 'Server',
+        'faultstring': fault.message,
+        'debuginfo': None,
+    }
+    return {'error_message': json.dumps(inner)}
+
+
+def _problem(
+    fault: errors.PassthruError, environ: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the body of RFC 9457."""
+    body = {
+        'type': 'about:blank',
+        'title': webob.util.status_reasons.get(fault.status, 'Error'),
+        'status': fault.status,
+        'detail': fault.message,
+        'code': fault.code,
+        'request_id': environ.get(keys.REQUEST_ID),
+    }
+    faults = fault.faults()
+    if faults:
+        body['errors'] = [
+            {'pointer': one.pointer, 'detail': one.detail} for one in faults
+        ]
+    return body
+
+
+def check_accept(environ: dict[str, Any]) -> None:
+    """Make sure that the client accepts JSON.
+
+    A header that is not valid counts as absent, as RFC 9110 allows.
+
+    :raises: NotAcceptable.
+    """
+    accept = environ.get(keys.ACCEPT)
+    if not accept or accept in ('*/*', JSON):
+        return
+    header = acceptparse.create_accept_header(accept)
+    if isinstance(header, acceptparse.AcceptValidHeader) and (
+        not header.acceptable_offers([JSON, PROBLEM])
+    ):
+        raise errors.NotAcceptable()

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layer that turns errors of those below it into answers."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ironic_passthru.api import faults
+
+
+class ErrorWrapper:
+    """Renders whatever is raised below.
+
+    :param retry_after_seconds: what a 503 names.
+    """
+
+    def __init__(self, application: Any, retry_after_seconds: int) -> None:
+        self._application = application
+        self._retry_after_seconds = retry_after_seconds
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Any
+    ) -> Iterable[bytes]:
+        try:
+            return self._application(environ, start_response)
+        except Exception as error:
+            response = faults.render(
+                error,
+                environ,
+                retry_after_seconds=self._retry_after_seconds,
+            )
+            return response(environ, start_response)

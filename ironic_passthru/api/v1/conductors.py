@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The conductors."""
+
+from typing import Any
+
+from ironic_passthru import errors
+from ironic_passthru.api import catalogue
+from ironic_passthru.api import environ as keys
+from ironic_passthru.api import expose
+from ironic_passthru.api import links
+from ironic_passthru.api import versions
+from ironic_passthru.api.v1 import types
+from ironic_passthru.db import conductors
+
+_ALWAYS = frozenset({'links'})
+
+
+class ConductorsController:
+    """``/v1/conductors``."""
+
+    def __init__(
+        self, catalogue: catalogue.Catalogue, links: links.Links
+    ) -> None:
+        self._catalogue = catalogue
+        self._links = links
+
+    @expose.expose(
+        types.ConductorCollection,
+        detail=types.boolean,
+        fields=types.name_list,
+    )
+    def get_all(
+        self,
+        request: Any,
+        detail: bool | None = None,
+        fields: list[str] | None = None,
+    ) -> types.ConductorCollection:
+        """Return all conductors that ever registered."""
+        _require_version(request)
+        _check_fields(fields)
+        if detail and fields:
+            raise errors.InvalidArgument(
+                name='fields', reason='it cannot stand together with detail'
+            )
+        records = self._catalogue.snapshot().conductors
+        return types.ConductorCollection(
+            conductors=[
+                self._resource(
+                    request, record, detail=bool(detail), fields=fields
+                )
+                for _, record in sorted(records.items())
+            ]
+        )
+
+    @expose.expose(types.Conductor, fields=types.name_list)
+    def get_one(
+        self, request: Any, hostname: str, fields: list[str] | None = None
+    ) -> types.Conductor:
+        """Return one conductor in detail."""
+        _require_version(request)
+        record = self._catalogue.conductor(hostname)
+        _check_fields(fields)
+        return self._resource(request, record, detail=True, fields=fields)
+
+    def _resource(
+        self,
+        request: Any,
+        record: conductors.ConductorRecord,
+        *,
+        detail: bool,
+        fields: list[str] | None,
+    ) -> types.Conductor:
+        resource = types.Conductor(
+            hostname=record.hostname,
+            conductor_group=record.group,
+            alive=record.alive,
+            links=self._links.resource(
+                request, 'conductors', record.hostname
+            ),
+        )
+        if detail or fields:
+            resource.drivers = sorted(record.drivers)
+            resource.created_at = record.created_at
+            resource.updated_at = record.heartbeat_at
+        if fields:
+            types.select(resource, fields, _ALWAYS)
+        return resource
+
+
+def _require_version(request: Any) -> None:
+    if request.environ[keys.VERSION] < versions.CONDUCTORS:
+        raise errors.RouteNotFound()
+
+
+def _check_fields(fields: list[str] | None) -> None:
+    unknown = types.unknown_fields(types.Conductor, fields or [])
+    if unknown:
+        raise errors.InvalidArgument(
+            name='fields', reason=f'a conductor has no {", ".join(unknown)}'
+        )

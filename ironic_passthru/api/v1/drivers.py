@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The drivers and their properties."""
+
+from typing import Any
+
+from ironic_passthru import errors
+from ironic_passthru.api import catalogue
+from ironic_passthru.api import environ as keys
+from ironic_passthru.api import expose
+from ironic_passthru.api import links
+from ironic_passthru.api import versions
+from ironic_passthru.api.v1 import types
+
+_ALWAYS = frozenset({'links'})
+# Every driver is of the kind that Ironic came to call dynamic: put together
+# from interfaces. The other kind left Ironic long ago.
+_TYPE = 'dynamic'
+_TYPES = ('classic', _TYPE)
+
+
+class DriversController:
+    """``/v1/drivers``."""
+
+    def __init__(
+        self, catalogue: catalogue.Catalogue, links: links.Links
+    ) -> None:
+        self._catalogue = catalogue
+        self._links = links
+
+    @expose.expose(
+        types.DriverCollection,
+        type=str,
+        detail=types.boolean,
+        fields=types.name_list,
+    )
+    def get_all(
+        self,
+        request: Any,
+        type: str | None = None,
+        detail: bool | None = None,
+        fields: list[str] | None = None,
+    ) -> types.DriverCollection:
+        """Return the drivers that live conductors offer."""
+        version = request.environ[keys.VERSION]
+        if type is not None:
+            versions.require(version, versions.DRIVER_DETAIL, 'type')
+            if type not in _TYPES:
+                raise errors.InvalidArgument(
+                    name='type', reason='it must be dynamic or classic'
+                )
+        if detail is not None:
+            versions.require(version, versions.DRIVER_DETAIL, 'detail')
+        _check_fields(version, fields)
+        if detail and fields:
+            raise errors.InvalidArgument(
+                name='fields', reason='it cannot stand together with detail'
+            )
+        if type not in (None, _TYPE):
+            return types.DriverCollection(drivers=[])
+        entries = self._catalogue.snapshot().drivers
+        return types.DriverCollection(
+            drivers=[
+                self._resource(
+                    request, entry, detail=bool(detail), fields=fields
+                )
+                for _, entry in sorted(entries.items())
+                if entry.offers
+            ]
+        )
+
+    @expose.expose(types.Driver, fields=types.name_list)
+    def get_one(
+        self, request: Any, driver: str, fields: list[str] | None = None
+    ) -> types.Driver:
+        """Return one driver in detail."""
+        entry = self._catalogue.driver(driver)
+        _check_fields(request.environ[keys.VERSION], fields)
+        return self._resource(request, entry, detail=True, fields=fields)
+
+    @expose.expose({str: str})
+    def properties(self, request: Any, driver: str) -> dict[str, str]:
+        """Return the properties of a driver with their descriptions."""
+        return dict(self._catalogue.driver(driver).spec.properties)
+
+    def _resource(
+        self,
+        request: Any,
+        entry: catalogue.DriverEntry,
+        *,
+        detail: bool,
+        fields: list[str] | None,
+    ) -> types.Driver:
+        version = request.environ[keys.VERSION]
+        resource = types.Driver(
+            name=entry.name,
+            hosts=entry.hosts,
+            links=self._links.resource(request, 'drivers', entry.name),
+        )
+        if version >= versions.PROPERTIES_LINK:
+            resource.properties = self._links.resource(
+                request, 'drivers', entry.name, 'properties'
+            )
+        if version >= versions.DRIVER_DETAIL:
+            resource.type = _TYPE
+            if detail or fields:
+                resource.default_vendor_interface = entry.name
+                resource.enabled_vendor_interfaces = [entry.name]
+        if fields:
+            types.select(resource, fields, _ALWAYS)
+        return resource
+
+
+def _check_fields(
+    version: versions.Version, fields: list[str] | None
+) -> None:
+    if fields is None:
+        return
+    versions.require(version, versions.DRIVER_FIELDS, 'fields')
+    unknown = types.unknown_fields(types.Driver, fields)
+    if unknown:
+        raise errors.InvalidArgument(
+            name='fields', reason=f'a driver has no {", ".join(unknown)}'
+        )

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Listing and calling the vendor passthru methods of drivers."""
+
+import email.message
+from typing import Any
+from urllib import parse
+
+import webob
+
+from ironic_passthru import errors
+from ironic_passthru import spec
+from ironic_passthru import strictjson
+from ironic_passthru.api import catalogue
+from ironic_passthru.api import environ as keys
+from ironic_passthru.api import expose
+from ironic_passthru.api import faults
+from ironic_passthru.api import query
+from ironic_passthru.api.v1 import types
+from ironic_passthru.rpc import client
+from ironic_passthru.rpc import protocol
+
+# The verbs whose parameters may stand in the query: python-ironicclient
+# sends no body with them.
+_QUERY_VERBS = ('GET', 'DELETE')
+
+
+class PassthruController:
+    """``/v1/drivers/{driver}/vendor_passthru``.
+
+    :param max_depth: how deep a body may nest.
+    :param timeout_seconds: how long a call may take.
+    """
+
+    def __init__(
+        self,
+        catalogue: catalogue.Catalogue,
+        conductors: client.ConductorAPI,
+        *,
+        max_depth: int,
+        timeout_seconds: float,
+    ) -> None:
+        self._catalogue = catalogue
+        self._conductors = conductors
+        self._max_depth = max_depth
+        self._timeout_seconds = timeout_seconds
+
+    @expose.expose({str: types.MethodSummary})
+    def methods(
+        self, request: Any, driver: str
+    ) -> dict[str, types.MethodSummary]:
+        """Return the methods of a driver."""
+        methods = self._catalogue.driver(driver).methods
+        return {
+            name: types.MethodSummary(
+                http_methods=list(method.http_methods),
+                async_call=method.async_call,
+                description=method.description,
+                attach=method.attach,
+            )
+            for name, method in sorted(methods.items())
+        }
+
+    @expose.controller
+    def call_by_query(
+        self, request: Any, response: Any, driver: str
+    ) -> webob.Response:
+        """Call the method that the query names."""
+        self._catalogue.driver(driver)
+        values = query.parameters(request.environ)
+        method = values.pop('method', '')
+        if not method:
+            raise errors.MissingMethod()
+        return self._call(request, driver, method, values)
+
+    @expose.controller
+    def call_by_path(
+        self, request: Any, response: Any, driver: str, method: str
+    ) -> webob.Response:
+        """Call the method that the path names."""
+        return self._call(request, driver, method, None)
+
+    def _call(
+        self,
+        request: Any,
+        driver: str,
+        name: str,
+        texts: dict[str, str] | None,
+    ) -> webob.Response:
+        """Check a call, the earlier fault first; forward it; answer."""
+        environ = request.environ
+        verb = request.method
+        method, servers = self._catalogue.route(driver, name)
+        if verb not in method.http_methods:
+            raise errors.VerbNotSupported(method=name, verb=verb)
+        if not method.attach:
+            faults.check_accept(environ)
+        if texts is None:
+            texts = query.parameters(environ)
+        values = _query_values(method, verb, texts)
+        for key, value in self._body(environ).items():
+            if key in values:
+                raise errors.InvalidArgument(
+                    name=key, reason='it stands in query and body'
+                )
+            values[key] = value
+        method.parameters.check(values)
+        answer = self._conductors.driver_vendor_passthru(
+            environ[keys.CONTEXT],
+            driver,
+            name,
+            http_method=verb,
+            info=values,
+            servers=servers,
+            timeout_seconds=self._timeout_seconds,
+        )
+        return _answer(answer)
+
+    def _body(self, environ: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters that the body holds.
+
+        :raises: InvalidBody, BodyTooDeep.
+        """
+        body: bytes = environ[keys.BODY]
+        if not body:
+            return {}
+        _check_charset(environ[keys.CONTENT_TYPE])
+        try:
+            text = body.decode('utf-8-sig')
+        except UnicodeDecodeError:
+            raise errors.InvalidBody(reason='it is not UTF-8') from None
+        try:
+            value = strictjson.loads(text, max_depth=self._max_depth)
+        except strictjson.TooDeep:
+            raise errors.BodyTooDeep(limit=self._max_depth) from None
+        except strictjson.InvalidJSON as error:
+            raise errors.InvalidBody(reason=str(error)) from None
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise errors.InvalidBody(reason='it is not a JSON object')
+        return value
+
+
+def _check_charset(content_type: str) -> None:
+    if 'charset' not in content_type.lower():
+        return
+    message = email.message.Message()
+    message['Content-Type'] = content_type
+    charset = message.get_param('charset')
+    if isinstance(charset, str) and charset.lower() not in ('utf-8', 'utf8'):
+        raise errors.InvalidBody(reason='its charset is not UTF-8')
+
+
+def _query_values(
+    method: spec.MethodSpec, verb: str, texts: dict[str, str]
+) -> dict[str, Any]:
+    """Return the parameters that the query holds, read by their types.
+
+    :raises: UnexpectedArguments for all else that it holds.
+    """
+    allowed = method.parameters.names if verb in _QUERY_VERBS else ()
+    unexpected = [name for name in texts if name not in allowed]
+    if unexpected:
+        raise errors.UnexpectedArguments(names=', '.join(unexpected))
+    return {
+        name: method.parameters.read_text(name, text)
+        for name, text in texts.items()
+    }
+
+
+def _answer(answer: dict[str, Any]) -> webob.Response:
+    if answer['async']:
+        response = webob.Response(status=202)
+        del response.headers['Content-Type']
+        return response
+    if answer['attach']:
+        return _attachment(protocol.Attached.from_bus(answer['return']))
+    return expose.json_response(answer['return'])
+
+
+def _attachment(attached: protocol.Attached) -> webob.Response:
+    response = webob.Response(body=attached.data)
+    response.headers['Content-Type'] = attached.media_type
+    if attached.filename:
+        response.headers['Content-Disposition'] = _disposition(
+            attached.filename
+        )
+    return response
+
+
+def _disposition(filename: str) -> str:
+    """Return a Content-Disposition header (RFC 6266) for a file's name.
+
+    Only the last part of a path is told, and nothing that could end the
+    header or quote.
+    """
+    name = filename.replace('\\', '/').rpartition('/')[2]
+    plain = ''.join(
+        char if char.isascii() and char.isprintable() else '_'
+        for char in name
+        if char not in '"'
+    )
+    encoded = parse.quote(name.encode('utf-8', 'replace'), safe='')
+    return f'attachment; filename="{plain}"; filename*=UTF-8\'\'{encoded}'

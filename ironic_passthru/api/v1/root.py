@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The discovery documents."""
+
+from typing import Any
+
+from ironic_passthru.api import environ as keys
+from ironic_passthru.api import expose
+from ironic_passthru.api import links
+from ironic_passthru.api import versions
+from ironic_passthru.api.v1 import types
+
+_DESCRIPTION = (
+    'Driver vendor passthru of the Bare Metal service as a service of its own.'
+)
+
+
+class RootController:
+    """``/`` and ``/v1``."""
+
+    def __init__(self, links: links.Links) -> None:
+        self._links = links
+
+    @expose.expose(types.Root)
+    def discover(self, request: Any) -> types.Root:
+        """Return which versions of the API there are."""
+        version = self._version(request)
+        return types.Root(
+            name='ironic_passthru',
+            description=_DESCRIPTION,
+            default_version=version,
+            versions=[version],
+        )
+
+    @expose.expose(types.V1)
+    def v1(self, request: Any) -> types.V1:
+        """Return what version 1 of the API holds."""
+        document = types.V1(
+            id='v1',
+            links=self._links.version(request),
+            version=self._version(request),
+            drivers=self._links.resource(request, 'drivers'),
+        )
+        if request.environ[keys.VERSION] >= versions.CONDUCTORS:
+            document.conductors = self._links.resource(request, 'conductors')
+        return document
+
+    def _version(self, request: Any) -> types.Version:
+        return types.Version(
+            id='v1',
+            status='CURRENT',
+            min_version=str(versions.MINIMUM),
+            version=str(versions.MAXIMUM),
+            links=self._links.version(request),
+        )

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""WSME types of what the API answers and of what queries hold."""
+
+import datetime
+
+from oslo_utils import strutils
+from wsme import types as wtypes
+
+
+class Boolean(wtypes.UserType):
+    """A truth value, spelt in any of the usual ways."""
+
+    basetype = str
+    name = 'boolean'
+
+    def frombasetype(self, value: str) -> bool:
+        try:
+            return strutils.bool_from_string(value, strict=True)
+        except ValueError:
+            raise ValueError('it must be True or False') from None
+
+
+class NameList(wtypes.UserType):
+    """Names separated by commas."""
+
+    basetype = str
+    name = 'list of names'
+
+    def frombasetype(self, value: str) -> list[str]:
+        names = [name.strip() for name in value.split(',')]
+        if not all(names):
+            raise ValueError('it must be names separated by commas')
+        return list(dict.fromkeys(names))
+
+
+boolean = Boolean()
+name_list = NameList()
+
+
+class Link(wtypes.Base):
+    """Where a resource is found."""
+
+    href = str
+    rel = str
+
+
+class Version(wtypes.Base):
+    """A major version of the API."""
+
+    id = str
+    links = [Link]
+    status = str
+    min_version = str
+    version = str
+
+
+class Root(wtypes.Base):
+    """The document that clients discover versions by."""
+
+    name = str
+    description = str
+    default_version = Version
+    versions = [Version]
+
+
+class V1(wtypes.Base):
+    """The document of version 1."""
+
+    id = str
+    links = [Link]
+    version = Version
+    drivers = [Link]
+    conductors = [Link]
+
+
+class Driver(wtypes.Base):
+    """A driver."""
+
+    name = str
+    hosts = [str]
+    type = str
+    links = [Link]
+    properties = [Link]
+    default_vendor_interface = str
+    enabled_vendor_interfaces = [str]
+
+
+class DriverCollection(wtypes.Base):
+    """Several drivers."""
+
+    drivers = [Driver]
+
+
+class Conductor(wtypes.Base):
+    """A conductor."""
+
+    hostname = str
+    conductor_group = str
+    alive = bool
+    links = [Link]
+    drivers = [str]
+    created_at = datetime.datetime
+    updated_at = datetime.datetime
+
+
+class ConductorCollection(wtypes.Base):
+    """Several conductors."""
+
+    conductors = [Conductor]
+
+
+class MethodSummary(wtypes.Base):
+    """A vendor passthru method as Ironic's list shows it."""
+
+    http_methods = [str]
+    # 'async' is a keyword of Python, so the attribute needs another name.
+    async_call = wtypes.wsattr(bool, name='async')
+    description = str
+    attach = bool
+
+
+def select(
+    resource: wtypes.Base, fields: list[str], always: frozenset[str]
+) -> None:
+    """Leave only some fields of a resource.
+
+    :param fields: names of those asked for.
+    :param always: names of those that stay in any case.
+    """
+    keep = {*fields, *always}
+    for attribute in wtypes.list_attributes(type(resource)):
+        if attribute.name not in keep:
+            setattr(resource, attribute.key, wtypes.Unset)
+
+
+def unknown_fields(kind: type[wtypes.Base], fields: list[str]) -> list[str]:
+    """Return those of ``fields`` that resources of ``kind`` do not have."""
+    known = {attribute.name for attribute in wtypes.list_attributes(kind)}
+    return [name for name in fields if name not in known]

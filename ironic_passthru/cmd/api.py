@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ironic-passthru-api``: the API under the built-in HTTP server."""
+
+import sys
+
+from ironic_passthru import threads
+
+threads.init()
+
+from ironic_passthru import service  # noqa: E402
+from ironic_passthru.api import server  # noqa: E402
+from ironic_passthru.cmd import launch  # noqa: E402
+
+_DESCRIPTION = (
+    'Serve the REST API and forward calls to conductors over the bus. For '
+    'production run ironic_passthru.wsgi:application under Apache mod_wsgi, '
+    'uWSGI or gunicorn instead. SIGTERM ends it.'
+)
+
+
+def main() -> int:
+    """Run the command; return its exit code."""
+    return launch.run(_main)
+
+
+def _main() -> int:
+    conf = launch.read_configuration(
+        sys.argv[1:], prog='ironic-passthru-api', description=_DESCRIPTION
+    )
+    launch.require_registry(conf)
+    stop = launch.Stop(conf)
+    api = service.build_api(conf)
+    http = server.Server(conf, api.application)
+    http.start()
+    print(f'Listening on {http.url}', flush=True)
+    stop.wait()
+    http.stop()
+    api.close()
+    return launch.EXIT_OK

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands share: configuration, logging, errors and signals."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log
+from pbr import version
+
+from ironic_passthru import conf as project_conf
+from ironic_passthru import errors
+from ironic_passthru import service
+from ironic_passthru.conf import database
+
+PROJECT = 'ironic_passthru'
+CONFIG_FILES = 'OS_IRONIC_PASSTHRU_CONFIG_FILES'
+
+# Exit codes of every command.
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+LOG = log.getLogger(__name__)
+
+# At their usual level these describe every message and every request.
+_QUIET = ('oslo.messaging=INFO', 'oslo_messaging=INFO', 'amqp=WARN')
+
+
+def read_configuration(
+    arguments: Sequence[str],
+    *,
+    prog: str | None = None,
+    description: str | None = None,
+    config_files: list[str] | None = None,
+) -> cfg.ConfigOpts:
+    """Read configuration and command line, and set up logging.
+
+    :param arguments: of the command line, without the program's name.
+    :param config_files: instead of the files in the usual places.
+    :raises: ConfigError naming the option, its value and what is allowed.
+    """
+    conf = cfg.CONF
+    project_conf.register_opts(conf)
+    log.register_options(conf)
+    log.set_defaults(
+        default_log_levels=[*log.get_default_log_levels(), *_QUIET]
+    )
+    conf.set_default('use_stderr', True)
+    try:
+        conf(
+            arguments,
+            project=PROJECT,
+            prog=prog,
+            description=description,
+            version=version.VersionInfo('ironic-passthru').version_string(),
+            default_config_files=config_files,
+        )
+        _check_values(conf)
+    except cfg.Error as error:
+        raise errors.ConfigError(_one_line(error)) from None
+    log.setup(conf, PROJECT)
+    return conf
+
+
+def _check_values(conf: cfg.ConfigOpts) -> None:
+    """Read every option once: oslo.config checks values when read."""
+    for module in project_conf.MODULES:
+        group = getattr(module, 'GROUP', None)
+        for option in module.OPTS:
+            section = conf[group.name] if group else conf
+            try:
+                getattr(section, option.dest)
+            except cfg.ConfigFileValueError as error:
+                where = f'[{group.name}]' if group else '[DEFAULT]'
+                raise errors.ConfigError(
+                    f'Option {option.name} in group {where}: '
+                    f'{_one_line(error)}{_allowed(option)}'
+                ) from None
+
+
+def _allowed(option: cfg.Opt) -> str:
+    kind = option.type
+    low, high = getattr(kind, 'min', None), getattr(kind, 'max', None)
+    if low is None and high is None:
+        return ''
+    return f' (allowed: {low} to {high})'
+
+
+def _one_line(error: Exception) -> str:
+    return ' '.join(str(error).split())
+
+
+def use_embedded_registry(conf: cfg.ConfigOpts) -> None:
+    """Let the registry be an SQLite file unless one is configured.
+
+    :raises: ConfigError if its directory cannot be created.
+    """
+    if conf.database.connection:
+        return
+    try:
+        url = database.default_connection(conf)
+    except OSError as error:
+        raise errors.ConfigError(
+            f'Option state_path in group [DEFAULT]: {conf.state_path}: '
+            f'{error.strerror}'
+        ) from None
+    conf.set_default('connection', url, group='database')
+
+
+def require_registry(conf: cfg.ConfigOpts) -> None:
+    """Make sure that a registry is configured, for a split service.
+
+    :raises: ConfigError.
+    """
+    if not conf.database.connection:
+        raise errors.ConfigError(
+            'Option connection in group [database] is not set: API and '
+            'conductors need one registry that all of them reach'
+        )
+
+
+def run(main: Callable[[], int]) -> int:
+    """Run a command; an error becomes one line and an exit code."""
+    try:
+        return main()
+    except errors.PassthruError as error:
+        print(f'{_program()}: {error.message}', file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_FAILED
+
+
+def _program() -> str:
+    return os.path.basename(sys.argv[0])
+
+
+class Stop:
+    """Waits for the signal to stop; a second one ends the process at once.
+
+    SIGHUP makes the options that can change while running be read again.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._conf = conf
+        self._event = threading.Event()
+        self._reread = threading.Event()
+        self._wakeup = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGHUP, self._on_hangup)
+
+    def wait(self, also: threading.Event | None = None) -> None:
+        """Return when a signal says so, or when ``also`` is set."""
+        while not self._event.is_set() and not (also and also.is_set()):
+            # A signal's handler runs between two rounds at the latest.
+            self._wakeup.wait(0.5)
+            self._wakeup.clear()
+            if self._reread.is_set():
+                self._reread.clear()
+                LOG.info('Reading the configuration again')
+                self._conf.mutate_config_files()
+
+    def _on_stop(self, number: int, frame: Any) -> None:
+        if self._event.is_set():
+            os._exit(128 + number)
+        self._event.set()
+        self._wakeup.set()
+
+    def _on_hangup(self, number: int, frame: Any) -> None:
+        self._reread.set()
+        self._wakeup.set()
+
+
+def wsgi_application() -> Any:
+    """Build the application for a WSGI server.
+
+    :raises: SystemExit after one line on the error stream.
+    """
+    files = os.environ.get(CONFIG_FILES)
+    try:
+        conf = read_configuration(
+            [], prog='ironic-passthru-api', config_files=_split(files)
+        )
+        require_registry(conf)
+        return service.build_api(conf).application
+    except errors.PassthruError as error:
+        logging.getLogger(__name__).error('%s', error.message)
+        raise SystemExit(f'ironic-passthru-api: {error.message}') from None
+
+
+def _split(files: str | None) -> list[str] | None:
+    if not files:
+        return None
+    return [name for name in files.split(';') if name]

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The all-in-one service, run within a test's own process."""
+
+import pathlib
+
+import fixtures
+from oslo_config import cfg
+from oslo_messaging import conffixture
+
+from ironic_passthru import conf as project_conf
+from ironic_passthru import service
+from ironic_passthru.api import server
+from ironic_passthru.conf import database
+
+
+class Embedded(fixtures.Fixture):
+    """API, conductor and built-in HTTP server on a free port of loopback.
+
+    :param options: values to set, as ``group__name=value`` or
+        ``name=value`` for the group DEFAULT.
+    :ivar url: where it listens, without a slash at the end.
+    :ivar application: the WSGI application.
+    :ivar conf: the configuration, of this service alone.
+    """
+
+    def __init__(self, **options: object) -> None:
+        super().__init__()
+        self._options: dict[str, object] = {
+            'api__port': 0,
+            'api__catalogue_max_age': 0.05,
+            'conductor__enabled_drivers': ['fake-hardware'],
+            'conductor__graceful_shutdown_timeout': 5.0,
+            'host': 'embedded',
+        } | options
+
+    def _setUp(self) -> None:
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.conf = cfg.ConfigOpts()
+        project_conf.register_opts(self.conf)
+        self.useFixture(conffixture.ConfFixture(self.conf))
+        self.conf([], project='ironic_passthru', default_config_files=[])
+        url = database.sqlite_url(pathlib.Path(directory) / 'registry.sqlite')
+        self.conf.set_override('connection', url, group='database')
+        for key, value in self._options.items():
+            group, _, name = key.rpartition('__')
+            self.conf.set_override(name, value, group=group or None)
+        self.service = service.build_all_in_one(self.conf)
+        self.application = self.service.api.application
+        self.service.conductor.start()
+        self.addCleanup(self.service.close)
+        http = server.Server(self.conf, self.application)
+        http.start()
+        self.addCleanup(http.stop)
+        self.url = http.url

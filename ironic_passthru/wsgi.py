@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``application`` for WSGI servers: Apache mod_wsgi, uWSGI, gunicorn.
+
+The configuration is read from the usual files of oslo.config, or from those
+that the environment variable ``OS_IRONIC_PASSTHRU_CONFIG_FILES`` names,
+separated by semicolons.
+"""
+
+from ironic_passthru import threads
+
+threads.init()
+
+from ironic_passthru.cmd import launch  # noqa: E402
+
+application = launch.wsgi_application()

@@ -118,7 +118,6 @@ def _run(conf: cfg.ConfigOpts, argv: list[str] | None) -> int:
         )
     database = session.Database(conf, answer_timeout_seconds=None)
     with contextlib.closing(database):
-        print(database.url, argv, conf.config_file)
         return COMMANDS[conf.command.name](database)
 
 

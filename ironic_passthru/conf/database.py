@@ -25,8 +25,10 @@ DEFAULTS: dict[str, object] = {
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register the options of oslo.db on ``conf`` with our defaults."""
-    conf.register_group(GROUP)
-    conf.register_opts(OPTS, group=GROUP)
+    # A group of its own: oslo.config keeps the values that are set on
+    # ``conf`` in the group, for all who were given the same one.
+    conf.register_group(cfg.OptGroup(GROUP.name, title=GROUP.title))
+    conf.register_opts(OPTS, group=GROUP.name)
     for name, value in DEFAULTS.items():
         conf.set_default(name, value, group=GROUP.name)
 

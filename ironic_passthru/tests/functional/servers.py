@@ -106,6 +106,14 @@ class PostgreSQL(fixtures.Fixture):
         _execute(self.url(), f'CREATE DATABASE {name}')
         return self.url(name)
 
+    def end_connections(self, database: str) -> None:
+        """End all connections to one database, as a fail-over would."""
+        _execute(
+            self.url(),
+            'SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity '
+            f"WHERE datname = '{database}'",
+        )
+
 
 class MariaDB(fixtures.Fixture):
     """A private MariaDB server, reached by a socket in its directory."""
@@ -128,6 +136,16 @@ class MariaDB(fixtures.Fixture):
         name = next(self._names)
         _execute(self.url(), f'CREATE DATABASE {name}')
         return self.url(name)
+
+    def end_connections(self, database: str) -> None:
+        """End all connections to one database, as a fail-over would."""
+        found = _execute(
+            self.url(),
+            'SELECT id FROM information_schema.processlist '
+            f"WHERE db = '{database}'",
+        )
+        for (number,) in found:
+            _execute(self.url(), f'KILL {number}')
 
 
 class RabbitMQ(fixtures.Fixture):
@@ -247,12 +265,13 @@ def _postgresql_paths() -> tuple[str, ...]:
     return tuple(str(path) for path in found)
 
 
-def _execute(url: str, statement: str) -> None:
+def _execute(url: str, statement: str) -> list[Any]:
     engine = sa.create_engine(
         url, isolation_level='AUTOCOMMIT', poolclass=sa.pool.NullPool
     )
     with engine.connect() as connection:
-        connection.exec_driver_sql(statement)
+        result = connection.exec_driver_sql(statement)
+        return list(result) if result.returns_rows else []
 
 
 def _is_free(port: int) -> bool:

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the registry must do on a database server."""
+
+import collections.abc
+import os
+import pathlib
+import tempfile
+import threading
+
+import fixtures
+import sqlalchemy as sa
+from oslo_config import cfg
+from sqlalchemy import orm
+
+from ironic_passthru import errors
+from ironic_passthru.cmd import dbsync
+from ironic_passthru.db import conductors
+from ironic_passthru.db import models
+from ironic_passthru.db import schema
+from ironic_passthru.tests.functional import servers
+from ironic_passthru.tests.unit.db import cases
+
+Server = servers.PostgreSQL | servers.MariaDB
+
+
+class ServerCase(cases.RegistryCase):
+    """A test on a server that starts once for its class."""
+
+    server: Server
+
+    @classmethod
+    def make_server(cls) -> Server:
+        raise NotImplementedError
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.server = cls.make_server()
+        cls.server.setUp()
+        cls.addClassCleanup(cls.server.cleanUp)
+
+    def new_url(self) -> str:
+        return self.server.new_database()
+
+
+class ServerCases(ServerCase):
+    """What an embedded database does not show."""
+
+    def refusing_url(self) -> str:
+        """Return a URL with a password that the server does not take."""
+        raise NotImplementedError
+
+    def test_a_start_without_tables_names_the_command(self) -> None:
+        database = self.open(self.new_url())
+        error = self.assertRaises(errors.ConfigError, schema.ensure, database)
+        self.assertIn('ironic-passthru-dbsync upgrade', str(error))
+        self.assertIn('missing', str(error))
+
+    def test_a_start_with_current_tables_is_accepted(self) -> None:
+        self.assertIsNone(schema.ensure(self.database))
+
+    def test_connections_that_the_server_ended_are_replaced(self) -> None:
+        self.register()
+        self.server.end_connections(self.database.url.database)
+        self.assertTrue(self.store.heartbeat('host1', 'run1'))
+        self.server.end_connections(self.database.url.database)
+        self.assertEqual(['host1'], list(self.read()))
+
+    def test_a_writer_that_loses_its_connection_starts_again(self) -> None:
+        self.register()
+        change = sa.update(models.conductors).values(conductor_group='new')
+        attempts = []
+
+        def work(writer: orm.Session) -> None:
+            attempts.append(writer)
+            if len(attempts) == 1:
+                self.server.end_connections(self.database.url.database)
+            writer.execute(change)
+
+        self.database.write(work)
+        self.assertEqual(2, len(attempts))
+        self.assertEqual('new', self.read()['host1'].group)
+
+    def test_two_writers_in_a_deadlock_both_get_through(self) -> None:
+        hosts = ('host0', 'host1')
+        for host in hosts:
+            self.register(host)
+        meeting = threading.Barrier(2)
+        attempts: list[str] = []
+
+        def cross(mine: str, other: str) -> None:
+            self.database.write(self._crossing(mine, other, meeting, attempts))
+
+        threads = [
+            threading.Thread(target=cross, args=pair)
+            for pair in (hosts, hosts[::-1])
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(cases.TIMEOUT)
+        self.assertEqual(3, len(attempts), 'one of them had to try again')
+        self.assertEqual(1, len({r.group for r in self.read().values()}))
+
+    def _crossing(
+        self,
+        mine: str,
+        other: str,
+        meeting: threading.Barrier,
+        attempts: list[str],
+    ) -> collections.abc.Callable[[orm.Session], None]:
+        table = models.conductors
+
+        def work(writer: orm.Session) -> None:
+            attempts.append(mine)
+            change = sa.update(table).values(conductor_group=mine)
+            writer.execute(change.where(table.c.hostname == mine))
+            if attempts.count(mine) == 1:
+                meeting.wait(cases.TIMEOUT)
+            writer.execute(change.where(table.c.hostname == other))
+
+        return work
+
+    def test_no_password_reaches_log_or_error(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=0))
+        store = conductors.ConductorStore(self.open(self.refusing_url()))
+        error = self.assertRaises(errors.RegistryUnavailable, store.ping)
+        self.assertIn('The registry database cannot be used', log.output)
+        self.assertNotIn('hunter2', log.output + str(error))
+
+    def test_dbsync_creates_and_checks_the_tables(self) -> None:
+        handle, name = tempfile.mkstemp(suffix='.conf')
+        os.close(handle)
+        path = pathlib.Path(name)
+        self.addCleanup(path.unlink)
+        path.write_text(f'[database]\nconnection = {self.new_url()}\n')
+        for command, status in (
+            ('check', dbsync.EXIT_UPGRADE_NEEDED),
+            ('upgrade', dbsync.EXIT_OK),
+            ('check', dbsync.EXIT_OK),
+            ('version', dbsync.EXIT_OK),
+        ):
+            arguments = ['--config-file', name, command]
+            found = dbsync.main(arguments, cfg.ConfigOpts())
+            self.assertEqual(status, found, command)

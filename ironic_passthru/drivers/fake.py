@@ -116,7 +116,7 @@ class FakeVendor(base.VendorInterface):
     # attach: the result is the raw body of the answer.
     @base.driver_passthru(['GET'], async_call=False, attach=True)
     def event_log(
-        self, lines: Annotated[int, pydantic.Field(ge=0)] = 3
+        self, lines: Annotated[int, pydantic.Field(ge=0, le=100_000)] = 3
     ) -> str:
         """Fetch the event log as text."""
         return ''.join(f'{line} fan {line} ok\n' for line in range(lines))

@@ -67,6 +67,10 @@ class _Generator(json_schema.GenerateJsonSchema):
 
     def dict_schema(self, schema: Any) -> dict[str, Any]:
         result = super().dict_schema(schema)
+        for pattern, values in result.pop('patternProperties', {}).items():
+            # It would let every other name pass.
+            names = {**result.get('propertyNames', {}), 'pattern': pattern}
+            result |= {'additionalProperties': values, 'propertyNames': names}
         if schema.get('keys_schema', {}).get('type') == 'int':
             result['propertyNames'] = _INTEGER_KEY
         return result
@@ -141,8 +145,8 @@ class Signature:
         for parameter in parameters.values():
             if parameter.kind is parameter.VAR_KEYWORD:
                 kind: Any = hints.get(parameter.name, Any)
-                annotations['__pydantic_extra__'] = dict.__class_getitem__(
-                    (str, kind)
+                annotations['__pydantic_extra__'] = types.GenericAlias(
+                    dict, (str, kind)
                 )
         namespace['__annotations__'] = annotations
         namespace['__module__'] = __name__

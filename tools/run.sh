@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Sets up the service in .venv and runs it, API and conductor in one process.
+# Arguments go to ironic-passthru. On Debian, as root, it installs what it
+# needs; elsewhere Python 3.11 or later with its venv module must be there.
+set -eu
+cd "$(dirname "$0")/.."
+
+if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends python3-venv
+fi
+if [ ! -x .venv/bin/ironic-passthru ]; then
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet -c constraints.txt .
+fi
+exec .venv/bin/ironic-passthru "$@"

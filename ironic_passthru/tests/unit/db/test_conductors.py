@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the store of conductors."""
+
+import json
+
+from ironic_passthru import errors
+from ironic_passthru.db import conductors
+from ironic_passthru.db import models
+from ironic_passthru.tests.unit.db import cases
+from ironic_passthru.tests.unit.db import sqlite
+
+
+class TestSQLite(
+    sqlite.SQLiteCase,
+    cases.ConductorCases,
+    cases.CatalogueCases,
+    cases.ConcurrencyCases,
+    cases.ScaleCases,
+):
+    """All that holds on every database."""
+
+
+class TestRefusals(sqlite.SQLiteCase):
+    """What the databases would not treat alike is refused before them."""
+
+    def refused(self, **values: object) -> str:
+        arguments: dict = {
+            'hostname': 'host1',
+            'incarnation': 'run1',
+            'group': '',
+            'drivers': {},
+        }
+        arguments.update(values)
+        error = self.assertRaises(
+            errors.ConfigError, self.store.register, **arguments
+        )
+        self.assertEqual({}, self.read())
+        self.assertNotIn('\n', str(error))
+        return str(error)
+
+    def test_names(self) -> None:
+        for name in ('', 'a ', ' a', 'a\x00b', 'a\nb', '\ud800', 'a' * 256):
+            with self.subTest(name):
+                self.assertIn('host name', self.refused(hostname=name))
+                drivers = {name: cases.ONE}
+                self.assertIn('driver name', self.refused(drivers=drivers))
+                if name:
+                    self.assertIn('group', self.refused(group=name))
+
+    def test_incarnations(self) -> None:
+        longest = models.MAX_INCARNATION_LENGTH
+        for incarnation in ('', 'i' * (longest + 1)):
+            with self.subTest(incarnation):
+                text = self.refused(incarnation=incarnation)
+                self.assertIn(f'1 to {longest}', text)
+
+    def test_digests_of_another_length(self) -> None:
+        entry = conductors.CatalogueEntry(digest='abc', document={})
+        text = self.refused(drivers={'acme': entry})
+        self.assertIn("driver 'acme'", text)
+
+    def test_documents_that_are_too_large(self) -> None:
+        size = conductors.MAX_DOCUMENT_SIZE - len(json.dumps({'a': ''})) + 2
+        entry = cases.entry({'a': 'x' * size})
+        text = self.refused(drivers={'acme': entry})
+        self.assertIn(str(conductors.MAX_DOCUMENT_SIZE), text)

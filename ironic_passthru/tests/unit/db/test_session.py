@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the door to the database."""
+
+import concurrent.futures
+import os
+import subprocess
+import sys
+import threading
+
+import fixtures
+import sqlalchemy as sa
+from oslo_db import exception as db_exc
+from sqlalchemy import orm
+
+from ironic_passthru import errors
+from ironic_passthru.conf import database as database_conf
+from ironic_passthru.db import models
+from ironic_passthru.db import session
+from ironic_passthru.tests import base
+from ironic_passthru.tests.unit.db import sqlite
+
+
+class TestUrl(base.TestCase):
+    """What ``[database] connection`` may be."""
+
+    def database(self, url: str | None) -> session.Database:
+        return session.Database(self.make_conf(database__connection=url))
+
+    def refusal(self, url: str | None) -> str:
+        error = self.assertRaises(errors.ConfigError, self.database, url)
+        self.assertIsNone(error.__cause__)
+        self.assertNotIn('hunter', str(error))
+        self.assertNotIn('\n', str(error))
+        return str(error)
+
+    def test_a_url_without_a_driver_gets_the_usual_one(self) -> None:
+        for given, drivername in (
+            ('postgresql://h/d', 'postgresql+psycopg2'),
+            ('mysql://h/d', 'mysql+pymysql'),
+            ('mariadb://h/d', 'mysql+pymysql'),
+            ('mariadb+pymysql://h/d', 'mysql+pymysql'),
+            ('postgresql+psycopg2://h/d', 'postgresql+psycopg2'),
+        ):
+            with self.subTest(given):
+                self.assertEqual(
+                    drivername, self.database(given).url.drivername
+                )
+
+    def test_mariadb_gets_all_of_unicode(self) -> None:
+        url = self.database('mysql://h/d').url
+        self.assertEqual('utf8mb4', url.query['charset'])
+        url = self.database('mysql://h/d?charset=utf8').url
+        self.assertEqual('utf8', url.query['charset'])
+
+    def test_what_is_no_url_is_refused_without_repeating_it(self) -> None:
+        for url in (
+            'hunter2',
+            'postgresql://user:hunter2/registry',
+            'postgresql://user:hun@hunter2@host/registry',
+            'postgresql://user:secret@host:hunter2/registry',
+        ):
+            with self.subTest(url):
+                self.assertIn('percent-encoded', self.refusal(url))
+
+    def test_other_databases_are_refused(self) -> None:
+        self.assertIn('must begin', self.refusal('oracle://u:hunter2@h/d'))
+        self.assertIn('must begin', self.refusal('nosuch://u:hunter2@h/d'))
+
+    def test_a_driver_that_is_not_installed_is_named(self) -> None:
+        text = self.refusal('postgresql+asyncpg://u:hunter2@h/d')
+        self.assertIn('postgresql+asyncpg', text)
+
+    def test_a_database_in_memory_is_refused(self) -> None:
+        for url in ('sqlite://', 'sqlite:///:memory:'):
+            self.assertIn('file', self.refusal(url))
+
+    def test_without_a_url_it_is_refused(self) -> None:
+        self.assertIn('not set', self.refusal(None))
+
+
+class TestUnavailable(base.TestCase):
+    """A server that is away."""
+
+    def test_nothing_connects_before_the_first_query(self) -> None:
+        for url in ('postgresql://127.0.0.1:1/d', 'mysql://127.0.0.1:1/d'):
+            conf = self.make_conf(database__connection=url)
+            database = session.Database(conf)
+            self.addCleanup(database.close)
+            error = self.assertRaises(
+                errors.RegistryUnavailable, self.query, database
+            )
+            self.assertIn('refused', session.cause(error.__cause__))
+            self.assertNotIn('127.0.0.1', str(error))
+
+    def query(self, database: session.Database) -> None:
+        with database.reader() as reader:
+            reader.execute(sa.text('SELECT 1'))
+
+    def test_the_cause_is_logged_once(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=0))
+        url = 'postgresql://user:hunter2@127.0.0.1:1/d'
+        database = session.Database(self.make_conf(database__connection=url))
+        self.assertRaises(
+            errors.RegistryUnavailable,
+            database.write,
+            lambda writer: writer.execute(sa.text('SELECT 1')),
+        )
+        self.assertEqual(1, log.output.count('cannot be used'), log.output)
+        self.assertIn('Connection refused', log.output)
+        self.assertNotIn('Traceback', log.output)
+        self.assertNotIn('hunter2', log.output)
+
+
+class TestDatabase(sqlite.SQLiteCase):
+    """Transactions."""
+
+    def groups(self) -> list[str]:
+        with self.database.reader() as reader:
+            column = models.conductors.c.conductor_group
+            return list(reader.scalars(sa.select(column)))
+
+    def set_group(self, writer: orm.Session, group: str = 'new') -> None:
+        writer.execute(
+            sa.update(models.conductors).values(conductor_group=group)
+        )
+
+    def test_a_writer_that_fails_changes_nothing(self) -> None:
+        self.register()
+
+        def fail() -> None:
+            with self.database.writer() as writer:
+                self.set_group(writer)
+                raise KeyError('mine')
+
+        self.assertRaises(KeyError, fail)
+        self.assertEqual([''], self.groups())
+
+    def test_a_collision_is_tried_again(self) -> None:
+        self.register()
+        for collision in (
+            db_exc.DBDeadlock(),
+            db_exc.DBDuplicateEntry(),
+            db_exc.DBConnectionError(),
+        ):
+            attempts = []
+
+            def work(writer: orm.Session, attempts=attempts, e=collision):
+                self.set_group(writer, f'group{len(attempts)}')
+                attempts.append(writer)
+                if len(attempts) == 1:
+                    raise e
+                return 'result'
+
+            self.assertEqual('result', self.database.write(work))
+            self.assertEqual(['group1'], self.groups())
+
+    def test_it_gives_up_after_the_configured_retries(self) -> None:
+        conf = self.make_conf(
+            database__connection=self.new_url(), database__db_max_retries=2
+        )
+        database = session.Database(conf)
+        attempts = []
+
+        def work(writer: orm.Session) -> None:
+            attempts.append(writer)
+            raise db_exc.DBDeadlock()
+
+        self.assertRaises(errors.RegistryUnavailable, database.write, work)
+        self.assertEqual(3, len(attempts))
+
+    def test_mistakes_of_ours_are_not_hidden(self) -> None:
+        statement = sa.insert(models.conductor_drivers).values(
+            conductor_id=99, driver='none', digest='none'
+        )
+        self.assertRaises(db_exc.DBReferenceError, self.execute, statement)
+
+    def test_a_file_that_is_locked_is_unavailable(self) -> None:
+        self.register()
+        with self.database.writer() as first:
+            self.set_group(first)
+            self.assertRaises(
+                errors.RegistryUnavailable, self.write_impatiently
+            )
+
+    def write_impatiently(self) -> None:
+        with self.database.connection() as connection:
+            connection.exec_driver_sql('PRAGMA busy_timeout = 10')
+            connection.exec_driver_sql('DELETE FROM conductors')
+
+    def test_a_reader_does_not_wait_for_a_writer(self) -> None:
+        self.register()
+        with (
+            concurrent.futures.ThreadPoolExecutor(1) as pool,
+            self.database.writer() as writer,
+        ):
+            self.set_group(writer)
+            self.assertEqual([''], pool.submit(self.groups).result(5))
+
+    def test_writers_wait_for_each_other(self) -> None:
+        """Reading first and writing then does not fail, as it may in SQLite.
+
+        Two transactions that both begin as readers cannot both write.
+        """
+        self.register()
+        start = threading.Barrier(4)
+
+        def count(_number: int) -> None:
+            start.wait(10)
+            for _ in range(5):
+                with self.database.writer() as writer:
+                    column = models.conductors.c.conductor_group
+                    found = writer.scalar(sa.select(column)) or '0'
+                    self.set_group(writer, str(int(found) + 1))
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(count, range(4)))
+        self.assertEqual(['20'], self.groups())
+
+    def test_it_works_again_after_close(self) -> None:
+        self.database.close()
+        self.register()
+        self.assertEqual([''], self.groups())
+
+    def test_a_child_process_gets_connections_of_its_own(self) -> None:
+        self.register()
+        child = os.fork()
+        if not child:
+            # Nothing of the test runner may run in the child.
+            os._exit(0 if self.groups() == [''] else 1)
+        self.assertEqual(0, os.waitpid(child, 0)[1])
+        self.assertEqual([''], self.groups())
+
+
+class TestCause(base.TestCase):
+    """The line for the log."""
+
+    def test_statements_and_parameters_are_left_out(self) -> None:
+        inner = sa.exc.OperationalError(
+            'SELECT secret', {'a': 'hunter2'}, Exception('no\n route')
+        )
+        wrapped = db_exc.DBConnectionError(inner)
+        self.assertEqual('no route', session.cause(inner))
+        self.assertEqual('no route', session.cause(wrapped))
+
+    def test_an_error_without_text_gives_its_name(self) -> None:
+        self.assertEqual('KeyError', session.cause(KeyError()))
+
+
+class TestImport(base.TestCase):
+    """What a process loads."""
+
+    def test_the_store_does_without_alembic(self) -> None:
+        program = (
+            'import sys; from ironic_passthru.db import conductors, schema; '
+            "sys.exit('alembic' in sys.modules)"
+        )
+        subprocess.run([sys.executable, '-c', program], check=True, timeout=60)
+
+    def test_sqlite_url_survives_odd_paths(self) -> None:
+        for path in ('/tmp/a b/c', '/tmp/50%/x', '/tmp/ü', 'relative.db'):
+            url = sa.make_url(database_conf.sqlite_url(path))
+            self.assertEqual(path, url.database)

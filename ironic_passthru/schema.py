@@ -190,6 +190,11 @@ def _describe(
     The value itself is left out: it may be secret, or a megabyte long.
     """
     if error.context:
+        types = _admitted_types(error)
+        if types:
+            path = list(error.absolute_path)
+            yield _pointer(path), f'{_name(path)} {_type_phrase(types)}'
+            return
         # None of several alternatives fits: tell of the likeliest one.
         error = schema_errors.best_match([error]) or error
     path = list(error.absolute_path)
@@ -213,6 +218,17 @@ def _describe(
     else:
         phrase = _PHRASES.get(str(error.validator), _fallback)
         yield _pointer(path), f'{_name(path)} {phrase(error.validator_value)}'
+
+
+def _admitted_types(error: schema_errors.ValidationError) -> list[str]:
+    """Return the types of the alternatives if the value has none of them."""
+    path = error.absolute_path
+    if all(
+        alternative.validator == 'type' and alternative.absolute_path == path
+        for alternative in error.context
+    ):
+        return [str(each.validator_value) for each in error.context]
+    return []
 
 
 def _fallback(_value: Any) -> str:

@@ -70,7 +70,7 @@ def loads(text: str, *, max_depth: int | None = None) -> Any:
         ) from None
     except RecursionError:
         raise TooDeep('it nests too deeply') from None
-    if '\\u' in text and _has_surrogate(value):
+    if ('\\u' in text or not text.isascii()) and _has_surrogate(value):
         raise InvalidJSON('a string holds a lone surrogate')
     if max_depth is not None and _deeper_than(value, max_depth):
         raise TooDeep('it nests too deeply')

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What conductors publish survives the registry unchanged."""
+
+import dataclasses
+import json
+
+from ironic_passthru import errors
+from ironic_passthru import spec
+from ironic_passthru.tests import base
+
+METHOD = spec.MethodSpec(
+    name='set_tag',
+    http_methods=('PUT', 'POST'),
+    async_call=False,
+    attach=True,
+    description='Write the tag; é.',
+    schema={
+        'type': 'object',
+        'properties': {'tag': {'type': 'string'}},
+        'required': ['tag'],
+        'additionalProperties': False,
+    },
+)
+DRIVER = spec.DriverSpec(
+    name='acme',
+    properties={'acme_rack': 'Name of the rack.'},
+    methods={'set_tag': METHOD},
+)
+
+
+def _through_json(driver: spec.DriverSpec) -> spec.DriverSpec:
+    document = json.loads(json.dumps(driver.to_document(), allow_nan=False))
+    return spec.DriverSpec.from_document(driver.name, document)
+
+
+class MethodSpecTest(base.TestCase):
+    """One method."""
+
+    def test_document(self) -> None:
+        document = json.loads(json.dumps(METHOD.to_document()))
+        self.assertEqual(
+            METHOD, spec.MethodSpec.from_document('set_tag', document)
+        )
+
+    def test_summary_has_exactly_four_keys(self) -> None:
+        self.assertEqual(
+            {
+                'http_methods': ['PUT', 'POST'],
+                'async': False,
+                'attach': True,
+                'description': 'Write the tag; é.',
+            },
+            METHOD.summary(),
+        )
+
+    def test_parameters(self) -> None:
+        METHOD.parameters.check({'tag': 'a'})
+        error = self.assertRaises(
+            errors.InvalidParameters, METHOD.parameters.check, {'method': 'a'}
+        )
+        self.assertEqual(
+            ['/method', '/tag'], [f.pointer for f in error.faults()]
+        )
+        self.assertIs(METHOD.parameters, METHOD.parameters)
+
+
+class DriverSpecTest(base.TestCase):
+    """One driver."""
+
+    def test_document(self) -> None:
+        self.assertEqual(DRIVER, _through_json(DRIVER))
+
+    def test_digest_is_the_same_after_the_registry(self) -> None:
+        self.assertEqual(DRIVER.digest, _through_json(DRIVER).digest)
+        self.assertRegex(DRIVER.digest, r'\A[0-9a-f]{64}\Z')
+
+    def test_digest_ignores_order(self) -> None:
+        other = dataclasses.replace(METHOD, name='a')
+        one = {'set_tag': METHOD, 'a': other}
+        two = {'a': other, 'set_tag': METHOD}
+        self.assertEqual(
+            dataclasses.replace(DRIVER, methods=one).digest,
+            dataclasses.replace(DRIVER, methods=two).digest,
+        )
+
+    def test_digest_tells_every_difference(self) -> None:
+        digests = [DRIVER.digest]
+        for change in (
+            {'name': 'other'},
+            {'properties': {}},
+            {'methods': {}},
+        ):
+            digests.append(dataclasses.replace(DRIVER, **change).digest)
+        for change in (
+            {'http_methods': ('PUT',)},
+            {'async_call': True},
+            {'attach': False},
+            {'description': ''},
+            {'schema': {}},
+        ):
+            methods = {'set_tag': dataclasses.replace(METHOD, **change)}
+            digests.append(dataclasses.replace(DRIVER, methods=methods).digest)
+        self.assertEqual(len(digests), len(set(digests)))

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is JSON and what only looks like it."""
+
+import sys
+
+from ironic_passthru import strictjson
+from ironic_passthru.tests import base
+
+
+class LoadsTest(base.TestCase):
+    """JSON is read as RFC 8259 has it."""
+
+    def _refuse(self, text: str, words: str) -> None:
+        error = self.assertRaises(
+            strictjson.InvalidJSON, strictjson.loads, text
+        )
+        self.assertIn(words, str(error), text)
+
+    def test_values(self) -> None:
+        for text, value in (
+            ('null', None),
+            (
+                ' {"a": [1, 2.5, "x", true, {}]}\n',
+                {'a': [1, 2.5, 'x', True, {}]},
+            ),
+            ('-0', 0),
+            ('1e3', 1000.0),
+            ('"\\u00e9\\ud83d\\ude00"', 'é😀'),
+            ('""', ''),
+            ('1e-999', 0.0),
+            ('9' * 4300, int('9' * 4300)),
+        ):
+            self.assertEqual(value, strictjson.loads(text))
+
+    def test_integers_stay_integers(self) -> None:
+        self.assertIsInstance(strictjson.loads('3'), int)
+        self.assertIsInstance(strictjson.loads('3.0'), float)
+
+    def test_constants_of_python(self) -> None:
+        for name in ('NaN', 'Infinity', '-Infinity'):
+            self._refuse(name, f'{name} is not a JSON value')
+            self._refuse(f'{{"a": [{name}]}}', 'not a JSON value')
+
+    def test_numbers_out_of_range(self) -> None:
+        self._refuse('1e999', 'out of range')
+        self._refuse('[-1.5e400]', 'out of range')
+
+    def test_integer_too_long(self) -> None:
+        limit = sys.get_int_max_str_digits()
+        self._refuse('9' * (limit + 1), 'too many digits')
+        self._refuse('[-' + '9' * (limit + 1) + ']', 'too many digits')
+
+    def test_lone_surrogates(self) -> None:
+        for text in (
+            '"\\ud800"',
+            '["\\udc00x"]',
+            '{"\\ud800": 1}',
+            '"\\ude00\\ud83d"',
+            '"\ud800"',
+        ):
+            self._refuse(text, 'lone surrogate')
+
+    def test_key_twice(self) -> None:
+        self._refuse('{"a": 1, "a": 1}', 'the key "a" stands twice')
+        self._refuse('[{"b": {"c": 1, "d": 2, "c": 3}}]', 'the key "c"')
+        self._refuse('{"a": 1, "\\u0061": 2}', 'the key "a"')
+
+    def test_malformed(self) -> None:
+        for text in (
+            '',
+            ' ',
+            '{',
+            '{"a": 1,}',
+            "{'a': 1}",
+            '[1 2]',
+            '01',
+            '+1',
+            '.5',
+            '1.',
+            '"a\nb"',
+            'nul',
+            '{} {}',
+            '{a: 1}',
+            '\ufeff{}',
+            '// x\n1',
+            '\x0b1',
+        ):
+            self._refuse(text, 'at line 1 column' if text else 'line 1')
+
+    def test_reason_tells_the_place_and_not_the_text(self) -> None:
+        error = self.assertRaises(
+            strictjson.InvalidJSON,
+            strictjson.loads,
+            '{"password":\n hunter2}',
+        )
+        self.assertIn('line 2 column 2', str(error))
+        self.assertNotIn('hunter2', str(error))
+
+
+class DepthTest(base.TestCase):
+    """Nesting is bounded, and never ends in a crash."""
+
+    def test_limit(self) -> None:
+        for limit, text, fits in (
+            (0, '1', True),
+            (0, '[]', False),
+            (1, '[]', True),
+            (1, '{"a": 1}', True),
+            (1, '[[]]', False),
+            (2, '{"a": [1]}', True),
+            (2, '[1, {"a": {}}]', False),
+            (3, '[1, {"a": {}}, [[]]]', True),
+        ):
+            if fits:
+                strictjson.loads(text, max_depth=limit)
+            else:
+                self.assertRaises(
+                    strictjson.TooDeep,
+                    strictjson.loads,
+                    text,
+                    max_depth=limit,
+                )
+
+    def test_no_limit(self) -> None:
+        strictjson.loads('[' * 100 + ']' * 100)
+
+    def test_very_deep(self) -> None:
+        for opening, closing in (('[', ']'), ('{"a":', '}')):
+            text = opening * 100_000 + '1' + closing * 100_000
+            self.assertRaises(
+                strictjson.TooDeep, strictjson.loads, text, max_depth=25
+            )
+
+    def test_deep_with_surrogates(self) -> None:
+        depth = sys.getrecursionlimit() - 150
+        text = '[' * depth + '"\\ud800"' + ']' * depth
+        self.assertRaises(
+            strictjson.InvalidJSON, strictjson.loads, text, max_depth=25
+        )

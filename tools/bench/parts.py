@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The processes that are measured, and what they use."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+_TICKS = os.sysconf('SC_CLK_TCK')
+_PAGE = os.sysconf('SC_PAGE_SIZE')
+_HERE = pathlib.Path(__file__).parent
+
+
+class Part:
+    """A process, or a tree of them, of the measured service."""
+
+    def __init__(
+        self, command: list[str], log: pathlib.Path, **environment: str
+    ) -> None:
+        self.log = log
+        with log.open('wb') as output:
+            self._process = subprocess.Popen(
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | environment,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id of the first process."""
+        return self._process.pid
+
+    def stop(self) -> None:
+        """End all of it."""
+        os.killpg(self.pid, signal.SIGTERM)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def wait_for(self, text: str, seconds: float = 30.0) -> None:
+        """Wait until the log holds ``text``."""
+        end = time.monotonic() + seconds
+        while text not in self.log.read_text():
+            if time.monotonic() > end or self._process.poll() is not None:
+                sys.exit(f'{self.log} does not say {text!r}')
+            time.sleep(0.02)
+
+
+def tree(pid: int) -> list[int]:
+    """Return a process and all below it."""
+    children: dict[int, list[int]] = {}
+    for entry in pathlib.Path('/proc').iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / 'stat').read_text()
+            except OSError:
+                continue
+            parent = int(stat.rpartition(')')[2].split()[1])
+            children.setdefault(parent, []).append(int(entry.name))
+    found, queue = [], [pid]
+    while queue:
+        one = queue.pop()
+        found.append(one)
+        queue.extend(children.get(one, []))
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process and those below it have used."""
+    total = 0
+    for one in tree(pid):
+        try:
+            stat = pathlib.Path(f'/proc/{one}/stat').read_text()
+        except OSError:
+            continue
+        fields = stat.rpartition(')')[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / _TICKS
+
+
+def resident_mib(pid: int) -> list[float]:
+    """Return the resident memory of a process and of each below it."""
+    sizes = []
+    for one in tree(pid):
+        statm = pathlib.Path(f'/proc/{one}/statm').read_text().split()
+        sizes.append(int(statm[1]) * _PAGE / 2**20)
+    return sizes
+
+
+def first_answer(url: str, seconds: float = 30.0) -> float:
+    """Return after how many seconds a GET of ``url`` is first answered 200."""
+    start = time.monotonic()
+    while time.monotonic() - start < seconds:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                if response.status == 200:
+                    return time.monotonic() - start
+        except (OSError, urllib.error.URLError):
+            time.sleep(0.02)
+    sys.exit(f'{url} was not answered within {seconds} s')
+
+
+def wrk(
+    url: str, connections: int, seconds: int, verb: str = 'GET'
+) -> dict[str, float]:
+    """Load ``url`` and return rate and times; any error ends the run."""
+    command = [
+        'wrk',
+        '-t1',
+        f'-c{connections}',
+        f'-d{seconds}s',
+        '--timeout=30s',
+        '-s',
+        str(_HERE / 'load.lua'),
+        url,
+        verb,
+    ]
+    output = subprocess.run(
+        command, capture_output=True, text=True, check=True
+    ).stdout
+    match = re.search(r'^RESULT (.*)$', output, re.MULTILINE)
+    if match is None:
+        sys.exit(f'wrk said:\n{output}')
+    result = json.loads(match[1])
+    if result.pop('errors'):
+        sys.exit(f'{url} was not always answered well:\n{output}')
+    return result
+
+
+def bare_client(url: str, count: int, seconds: int) -> dict[str, float]:
+    """Run the client of the yardstick and return what it measured."""
+    output = subprocess.run(
+        [sys.executable, str(_HERE / 'bare.py'), 'client', url]
+        + [str(count), str(seconds)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return json.loads(output.splitlines()[-1])

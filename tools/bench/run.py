@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures the service beside a bare RPC no-op, all in one run.
+
+It needs RabbitMQ's server and wrk (Debian packages rabbitmq-server and wrk);
+ratios count, since absolute figures say more about the machine.
+"""
+
+import argparse
+import contextlib
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+
+import parts
+
+from ironic_passthru.tests.functional import servers
+
+_BIN = pathlib.Path(sys.executable).parent
+_DRIVER = '/v1/drivers/fake-hardware/vendor_passthru'
+_PATHS = {
+    'list': (f'{_DRIVER}/methods', 'GET'),
+    'sync': (f'{_DRIVER}?method=no_op', 'GET'),
+    'async': (f'{_DRIVER}?method=no_op_async', 'POST'),
+}
+_API_PORT = 16399
+_EMBEDDED_PORT = 16398
+
+
+@contextlib.contextmanager
+def running(part: parts.Part) -> Iterator[parts.Part]:
+    """Stop a part at the end."""
+    try:
+        yield part
+    finally:
+        part.stop()
+
+
+def configuration(directory: pathlib.Path, bus: str) -> str:
+    """Write a configuration file and return its path."""
+    path = directory / 'ironic_passthru.conf'
+    path.write_text(
+        '[DEFAULT]\n'
+        'host = bench\n'
+        f'transport_url = {bus}\n'
+        f'state_path = {directory}/state\n'
+        '[conductor]\n'
+        'enabled_drivers = fake-hardware\n'
+        'drain_seconds = 0\n'
+        '[database]\n'
+        f'connection = sqlite:///{directory}/registry.sqlite\n'
+    )
+    return str(path)
+
+
+def uwsgi(directory: pathlib.Path, config: str) -> parts.Part:
+    """Start the API as 2 processes with 8 threads each."""
+    command = [
+        str(_BIN / 'uwsgi'),
+        f'--http-socket=127.0.0.1:{_API_PORT}',
+        '--module=ironic_passthru.wsgi:application',
+        '--processes=2',
+        '--threads=8',
+        '--master',
+        '--need-app',
+        '--die-on-term',
+        '--disable-logging',
+        # It closes each connection; wrk wants to be told.
+        '--add-header=Connection: close',
+        '--thunder-lock',
+        f'--virtualenv={sys.prefix}',
+    ]
+    return parts.Part(
+        command,
+        directory / 'api.log',
+        OS_IRONIC_PASSTHRU_CONFIG_FILES=config,
+    )
+
+
+def measure_split(
+    directory: pathlib.Path, seconds: int, levels: list[int]
+) -> dict[str, object]:
+    """Measure API and conductor over RabbitMQ, and the yardstick."""
+    result: dict[str, object] = {}
+    with contextlib.ExitStack() as stack:
+        broker = servers.RabbitMQ()
+        broker.setUp()
+        stack.callback(broker.cleanUp)
+        config = configuration(directory, broker.url)
+        subprocess.run(
+            [_BIN / 'ironic-passthru-dbsync', '--config-file', config]
+            + ['upgrade'],
+            check=True,
+            capture_output=True,
+        )
+        yardstick = stack.enter_context(
+            running(
+                parts.Part(
+                    [
+                        sys.executable,
+                        str(pathlib.Path(__file__).parent / 'bare.py'),
+                        'server',
+                        broker.url,
+                    ],
+                    directory / 'bare.log',
+                )
+            )
+        )
+        yardstick.wait_for('ready')
+        start = time.monotonic()
+        conductor = stack.enter_context(
+            running(
+                parts.Part(
+                    [
+                        str(_BIN / 'ironic-passthru-conductor'),
+                        '--config-file',
+                        config,
+                    ],
+                    directory / 'conductor.log',
+                )
+            )
+        )
+        api = stack.enter_context(running(uwsgi(directory, config)))
+        base = f'http://127.0.0.1:{_API_PORT}'
+        parts.first_answer(base + _PATHS['sync'][0])
+        result['first good call after start, s'] = time.monotonic() - start
+        for path, verb in _PATHS.values():
+            parts.wrk(base + path, 16, 2, verb)
+        for level in levels:
+            row = {'bare': parts.bare_client(broker.url, level, seconds)}
+            for name, (path, verb) in _PATHS.items():
+                row[name] = loaded(
+                    base + path,
+                    level,
+                    seconds,
+                    verb=verb,
+                    pids={'api': api.pid, 'conductor': conductor.pid},
+                )
+            result[f'{level} connections'] = row
+        result['api, MiB'] = parts.resident_mib(api.pid)
+        result['conductor, MiB'] = parts.resident_mib(conductor.pid)
+    return result
+
+
+def loaded(
+    url: str, level: int, seconds: int, *, verb: str, pids: dict[str, int]
+) -> dict[str, float]:
+    """Load one URL; add the CPU time that each request cost each part."""
+    before = {name: parts.cpu_seconds(pid) for name, pid in pids.items()}
+    row = parts.wrk(url, level, seconds, verb)
+    for name, pid in pids.items():
+        used = parts.cpu_seconds(pid) - before[name]
+        row[f'{name}_cpu_ms'] = 1000 * used / (row['rate'] * seconds)
+    return row
+
+
+def measure_embedded(
+    directory: pathlib.Path, seconds: int
+) -> dict[str, object]:
+    """Measure the all-in-one service."""
+    config = directory / 'embedded.conf'
+    config.write_text(
+        '[DEFAULT]\n'
+        f'state_path = {directory}/embedded\n'
+        '[api]\n'
+        f'port = {_EMBEDDED_PORT}\n'
+    )
+    command = [str(_BIN / 'ironic-passthru'), '--config-file', str(config)]
+    result: dict[str, object] = {}
+    for run in ('first start', 'second start'):
+        with running(
+            parts.Part(command, directory / 'embedded.log')
+        ) as service:
+            url = f'http://127.0.0.1:{_EMBEDDED_PORT}{_PATHS["sync"][0]}'
+            result[f'{run}: first good call, s'] = parts.first_answer(url)
+            if run == 'second start':
+                result['sync'] = parts.wrk(url, 1, seconds)
+                result['MiB'] = parts.resident_mib(service.pid)
+    return result
+
+
+def ratios(split: dict, embedded: dict) -> dict[str, str]:
+    """Return the figures that have an aim, with the aim."""
+    rows = {}
+    for level in (8, 32):
+        row = split.get(f'{level} connections')
+        if row:
+            share = row['sync']['rate'] / row['bare']['rate']
+            rows[f'sync / bare, {level} connections'] = (
+                f'{share:.2f} (>= 0.75)'
+            )
+            times = row['list']['rate'] / row['sync']['rate']
+            rows[f'list / sync, {level} connections'] = f'{times:.2f} (>= 4)'
+    row = split.get('1 connections')
+    if row:
+        slower = row['sync']['p50_ms'] / row['bare']['p50_ms']
+        rows['sync p50 / bare p50, 1 connection'] = f'{slower:.2f} (<= 1.5)'
+    rows['embedded sync p50'] = f'{embedded["sync"]["p50_ms"]:.2f} ms (<= 3)'
+    rows['api process'] = f'{max(split["api, MiB"]):.0f} MiB (<= 100)'
+    rows['conductor'] = f'{max(split["conductor, MiB"]):.0f} MiB (<= 110)'
+    first = split['first good call after start, s']
+    rows['first good call'] = f'{first:.2f} s (<= 2.5)'
+    return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--seconds', type=int, default=8, help='length of each measurement'
+    )
+    parser.add_argument(
+        '--connections', type=int, nargs='+', default=[1, 8, 32]
+    )
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        split = measure_split(directory, options.seconds, options.connections)
+        embedded = measure_embedded(directory, options.seconds)
+    print(json.dumps({'split': split, 'embedded': embedded}, indent=2))
+    for what, figure in ratios(split, embedded).items():
+        print(f'{what}: {figure}')
+
+
+if __name__ == '__main__':
+    main()

@@ -59,8 +59,13 @@ def build_api(
         max_age_seconds=conf.api.catalogue_max_age,
         heartbeat_timeout_seconds=conf.conductor.heartbeat_timeout,
     )
+
+    def check_database() -> str:
+        store.ping()
+        return 'reachable'
+
     checks = {
-        'database': store.ping,
+        'database': check_database,
         'bus': conductor_api.check,
         'conductors': drivers.check,
     }

@@ -68,11 +68,15 @@ class Router:
         self._routes = []
         for verbs, path, target in routes:
             name, _, method = target.partition('.')
-            pattern = re.compile(re.sub(r'\{\w+\}', '([^/]+)', path) + '/?')
+            # The root is its own slash at the end.
+            slash = '' if path == '/' else '/?'
+            pattern = re.compile(re.sub(r'\{\w+\}', '([^/]+)', path) + slash)
             handler = getattr(controllers[name], method)
             self._routes.append((verbs, pattern, handler))
 
-    def find(self, verb: str, path: str) -> tuple[Callable[..., Any], list[str]]:
+    def find(
+        self, verb: str, path: str
+    ) -> tuple[Callable[..., Any], list[str]]:
         """Return the controller and the variable segments of the path.
 
         :raises: RouteNotFound, VerbNotAllowed.
@@ -129,7 +133,7 @@ class Application(core.ExplicitPecan):
         self, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
         try:
-            environ['PATH_INFO'].encode('latin-1').decode('utf-8')
+            environ.get('PATH_INFO', '').encode('latin-1').decode('utf-8')
         except UnicodeError:
             raise errors.RouteNotFound() from None
         return super().__call__(environ, start_response)
@@ -186,7 +190,12 @@ def make(
     application = body.BodyGuard(application, options.max_body_size)
     application = identity.Anonymous(application)
     application = version.VersionCheck(application)
-    application = health.Health(application, conf, checks)
+    application = health.Health(
+        application,
+        conf,
+        checks=checks,
+        retry_after_seconds=options.retry_after,
+    )
     application = error_wrapper.ErrorWrapper(application, options.retry_after)
     application = version.VersionHeaders(application)
     application = request_id.RequestId(application, conf)

@@ -13,7 +13,7 @@ from typing import TypeVar
 from oslo_log import log
 
 from ironic_passthru import errors
-from ironic_passthru import spec
+from ironic_passthru import spec as specs
 from ironic_passthru.db import conductors
 from ironic_passthru.rpc import protocol
 
@@ -36,7 +36,7 @@ class Offer:
     """
 
     server: protocol.Server
-    spec: spec.DriverSpec
+    spec: specs.DriverSpec
     started_at: datetime.datetime
 
 
@@ -49,7 +49,7 @@ class DriverEntry:
     :param offers: the live conductors.
     """
 
-    spec: spec.DriverSpec
+    spec: specs.DriverSpec
     offers: tuple[Offer, ...]
 
     @property
@@ -63,7 +63,7 @@ class DriverEntry:
         return sorted(offer.server.hostname for offer in self.offers)
 
     @functools.cached_property
-    def methods(self) -> dict[str, spec.MethodSpec]:
+    def methods(self) -> dict[str, specs.MethodSpec]:
         """All methods of the live conductors; of two specs the newer one.
 
         While drivers are upgraded one conductor at a time, methods that
@@ -127,7 +127,7 @@ class Catalogue:
         self._refreshing = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._read_at = float('-inf')
-        self._specs: dict[str, spec.DriverSpec] = {}
+        self._specs: dict[str, specs.DriverSpec] = {}
         self._away = False
 
     def snapshot(self) -> Snapshot:
@@ -178,17 +178,20 @@ class Catalogue:
 
     def route(
         self, driver: str, method: str
-    ) -> tuple[spec.MethodSpec, tuple[protocol.Server, ...]]:
+    ) -> tuple[specs.MethodSpec, tuple[protocol.Server, ...]]:
         """Return the spec of a method and the conductors to send a call to.
 
-        :raises: DriverNotFound, NoLiveConductor, MethodNotFound.
+        :raises: DriverNotFound, NoLiveConductor, MissingMethod,
+            MethodNotFound.
         """
         entry = self.driver(driver)
-        if not entry.offers or method not in entry.methods:
+        if not entry.offers or (method and method not in entry.methods):
             fresh = self._refresh(not_older_than=_MISS_SECONDS)
             entry = fresh.drivers.get(driver, entry)
         if not entry.offers:
             raise errors.NoLiveConductor(driver=driver)
+        if not method:
+            raise errors.MissingMethod()
         if method not in entry.methods:
             raise errors.MethodNotFound(method=method)
         return entry.methods[method], entry.servers(method)
@@ -267,7 +270,7 @@ class Catalogue:
 
     def _load_specs(
         self, wanted: set[tuple[str, str]]
-    ) -> dict[str, spec.DriverSpec]:
+    ) -> dict[str, specs.DriverSpec]:
         """Return specs by digest; only those not yet known are read."""
         missing = {
             digest: driver
@@ -281,7 +284,7 @@ class Catalogue:
             if digest in self._specs
         }
         for digest, driver in missing.items():
-            known[digest] = spec.DriverSpec.from_document(
+            known[digest] = specs.DriverSpec.from_document(
                 driver, documents[digest]
             )
         self._specs = known

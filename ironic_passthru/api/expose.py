@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a function with WSME types to a Pecan controller that answers JSON."""
 
+import dataclasses
 import json
 from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import pecan
@@ -13,8 +15,22 @@ from wsme.rest import args as wsme_args
 from wsme.rest import json as wsme_json
 
 from ironic_passthru import errors
+from ironic_passthru.api import environ as keys
 from ironic_passthru.api import faults
 from ironic_passthru.api import query
+from ironic_passthru.api import versions
+
+
+@dataclasses.dataclass(frozen=True)
+class Argument:
+    """A parameter that a query may hold.
+
+    :param kind: its WSME type.
+    :param since: the version of the API that it came with.
+    """
+
+    kind: Any
+    since: versions.Version = versions.MINIMUM
 
 
 def json_response(value: Any, status: int = 200) -> webob.Response:
@@ -31,28 +47,38 @@ def controller(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def expose(
-    return_type: Any, **argument_types: Any
+    return_type: Any,
+    *,
+    subject: Callable[..., Any] | None = None,
+    **arguments: Argument,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Expose a method of a resource that is read.
 
-    The method gets the request, the variable segments of the path and, by
-    name, those of its arguments that the query gives.
+    The method gets the request, what ``subject`` found and, by name, those
+    of its arguments that the query gives.
 
     :param return_type: WSME type of what the method returns.
-    :param argument_types: WSME types of the query's parameters.
+    :param subject: method that finds what the path names, from the request
+        and the variable segments of the path. That there is no such thing
+        is told before any fault of the query.
+    :param arguments: what the query may hold.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        definition = _definition(function, return_type, argument_types)
+        definition = _definition(function, return_type, arguments)
 
         def handler(
             self: Any, request: Any, response: Any, *segments: str
         ) -> webob.Response:
+            found = (subject(self, request, *segments),) if subject else ()
             faults.check_accept(request.environ)
-            arguments = _arguments(
-                definition, query.parameters(request.environ)
+            values = _values(
+                definition,
+                query.parameters(request.environ),
+                arguments=arguments,
+                version=request.environ[keys.VERSION],
             )
-            value = function(self, request, *segments, **arguments)
+            value = function(self, request, *found, **values)
             return json_response(
                 wsme_json.tojson(definition.return_type, value)
             )
@@ -67,34 +93,43 @@ def expose(
 def _definition(
     function: Callable[..., Any],
     return_type: Any,
-    argument_types: dict[str, Any],
+    arguments: Mapping[str, Argument],
 ) -> wsme_api.FunctionDefinition:
     definition = wsme_api.FunctionDefinition(function)
     definition.return_type = wsme.types.register_type(return_type)
     definition.arguments = [
-        wsme_api.FunctionArgument(name, wsme.types.register_type(kind), 0, None)
-        for name, kind in argument_types.items()
+        wsme_api.FunctionArgument(
+            name, wsme.types.register_type(argument.kind), 0, None
+        )
+        for name, argument in arguments.items()
     ]
     return definition
 
 
-def _arguments(
-    definition: wsme_api.FunctionDefinition, texts: dict[str, str]
+def _values(
+    definition: wsme_api.FunctionDefinition,
+    texts: dict[str, str],
+    *,
+    arguments: Mapping[str, Argument],
+    version: versions.Version,
 ) -> dict[str, Any]:
-    """Return the arguments that ``texts`` stand for.
+    """Return the values that ``texts`` stand for.
 
-    :raises: UnexpectedArguments, InvalidArgument.
+    :raises: FieldNotInVersion, UnexpectedArguments, InvalidArgument.
     """
-    unknown = [name for name in texts if definition.get_arg(name) is None]
+    for name in texts:
+        if name in arguments:
+            versions.require(version, arguments[name].since, name)
+    unknown = [name for name in texts if name not in arguments]
     if unknown:
         raise errors.UnexpectedArguments(names=', '.join(unknown))
-    arguments = {}
+    values = {}
     for name, text in texts.items():
         datatype = definition.get_arg(name).datatype
         try:
-            arguments[name] = wsme_args.from_param(datatype, text)
+            values[name] = wsme_args.from_param(datatype, text)
         except ValueError as error:
             raise errors.InvalidArgument(
                 name=name, reason=str(error)
             ) from None
-    return arguments
+    return values

@@ -68,12 +68,13 @@ def _as_fault(
 
 
 def _wants_problem(environ: dict[str, Any]) -> bool:
-    """Tell whether the client names RFC 9457's media type as acceptable."""
+    """Tell whether the client asks for RFC 9457's media type by name."""
     accept = environ.get(keys.ACCEPT) or environ.get('HTTP_ACCEPT')
     if not accept or PROBLEM not in accept.lower():
         return False
     header = acceptparse.create_accept_header(accept)
-    return bool(header.acceptable_offers([PROBLEM]))
+    offers = header.acceptable_offers([PROBLEM, JSON])
+    return bool(offers) and offers[0][0] == PROBLEM
 
 
 def _envelope(fault: errors.PassthruError) -> dict[str, Any]:

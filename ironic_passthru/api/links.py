@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Links to resources, as clients can follow them."""
 
+import re
 from typing import Any
 from urllib import parse
 
+from ironic_passthru import errors
 from ironic_passthru.api.v1 import types
+
+# The host of a URL (RFC 3986) with its port, as DNS and addresses need it.
+_HOST = re.compile(r'([\w.~%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?', re.ASCII)
 
 
 class Links:
@@ -18,8 +23,19 @@ class Links:
         self._public_endpoint = public_endpoint
 
     def base(self, request: Any) -> str:
-        """Return the URL of the service, without a slash at its end."""
-        return (self._public_endpoint or request.application_url).rstrip('/')
+        """Return the URL of the service, without a slash at its end.
+
+        :raises: RequestError if the Host header is needed and not valid.
+        """
+        if self._public_endpoint:
+            return self._public_endpoint.rstrip('/')
+        host = request.environ.get('HTTP_HOST')
+        if not host:
+            # The address of the server stands in for it.
+            request.environ.pop('HTTP_HOST', None)
+        elif not _HOST.fullmatch(host):
+            raise errors.RequestError(reason='its Host header is not valid')
+        return request.application_url.rstrip('/')
 
     def resource(self, request: Any, *path: str) -> list[types.Link]:
         """Return the pair of links that each resource has in Ironic.

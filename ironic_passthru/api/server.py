@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The built-in HTTP server, for one process without any other server."""
 
+import socket
 import threading
-from collections.abc import Iterable
+import time
 from typing import Any
 from urllib import parse
 
@@ -11,28 +12,91 @@ from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
+from ironic_passthru.api import chunks
 
 LOG = log.getLogger(__name__)
 
 
-class DecodedPath:
-    """Hands the application a path that is decoded like other servers do.
+# Headers that are longer are refused.
+_MAX_HEADER_BYTES = 64 * 1024
 
-    cheroot leaves ``%2F`` as it is; everywhere else it is a slash.
+# How much of a body that nobody wants is read away, and for how long.
+_MAX_DRAIN_BYTES = 16 * 1024 * 1024
+_MAX_DRAIN_SECONDS = 2.0
+
+
+class Gateway(wsgi.Gateway_10):
+    """Between cheroot and the application.
+
+    A request that is refused before its body was read ends the connection:
+    what is left of the body would be taken for the next request.
     """
 
-    def __init__(self, application: Any) -> None:
-        self._application = application
+    def __init__(self, request: Any) -> None:
+        if request.chunked_read:
+            # cheroot's own reads each chunk whole, however large, and takes
+            # one of negative size for the end of the body.
+            request.rfile = chunks.ChunkedBody(request.conn.rfile)
+        super().__init__(request)
+        # For links, where a client sends no Host; cheroot has the name of
+        # the software there.
+        self.env['SERVER_NAME'] = str(request.server.bind_addr[0])
+        if '%2F' in self.env['PATH_INFO']:
+            # cheroot leaves it as it is; everywhere else it is a slash.
+            path = parse.unquote_to_bytes(request.uri.partition(b'?')[0])
+            self.env['PATH_INFO'] = path.decode('latin-1')
 
-    def __call__(
-        self, environ: dict[str, Any], start_response: Any
-    ) -> Iterable[bytes]:
-        if '%2F' in environ['PATH_INFO']:
-            path = parse.urlsplit(environ['REQUEST_URI']).path
-            environ['PATH_INFO'] = parse.unquote_to_bytes(path).decode(
-                'latin-1'
-            )
-        return self._application(environ, start_response)
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], *args: Any
+    ) -> Any:
+        if self._unread():
+            self.req.close_connection = True
+        return super().start_response(status, headers, *args)
+
+    def respond(self) -> None:
+        super().respond()
+        if self._unread():
+            self._drain()
+
+    def _unread(self) -> bool:
+        """Tell whether the body, or part of it, is still to be read."""
+        if self.req.chunked_read:
+            return not self.req.rfile.finished
+        # HTTP/1.0 knows no Transfer-Encoding, so what follows is not known
+        # to end; a broken Content-Length tells as little.
+        return (
+            self.req.rfile.remaining != 0
+            or 'HTTP_TRANSFER_ENCODING' in self.env
+        )
+
+    def _drain(self) -> None:
+        """Read on for a while after the answer.
+
+        A connection that is closed over unread data is reset, which can
+        take the answer away from a client that still sends.
+        """
+        connection = self.req.conn
+        deadline = time.monotonic() + _MAX_DRAIN_SECONDS
+        left = _MAX_DRAIN_BYTES
+        try:
+            connection.socket.shutdown(socket.SHUT_WR)
+            connection.socket.settimeout(_MAX_DRAIN_SECONDS)
+            while left > 0 and time.monotonic() < deadline:
+                part = connection.rfile.read1(64 * 1024)
+                if not part:
+                    break
+                left -= len(part)
+        except OSError:
+            LOG.debug('A client went away over the rest of its body')
+
+
+class _Cheroot(wsgi.Server):
+    """cheroot, which would print its errors to the standard error stream."""
+
+    def error_log(
+        self, msg: str = '', level: int = 20, traceback: bool = False
+    ) -> None:
+        LOG.log(level, msg, exc_info=traceback)
 
 
 class Server:
@@ -43,18 +107,18 @@ class Server:
 
     def __init__(self, conf: cfg.ConfigOpts, application: Any) -> None:
         options = conf.api
-        self._server = wsgi.Server(
+        self._server = _Cheroot(
             (str(options.host_ip), options.port),
-            DecodedPath(application),
+            application,
             numthreads=options.threads,
+            # Which version of which library answers is nobody's business.
+            server_name='ironic-passthru',
             timeout=options.socket_timeout,
             # Its default is what a kernel of long ago allowed.
             request_queue_size=128,
         )
-        # Which version of which library answers is nobody's business.
-        self._server.software = 'ironic-passthru'
-        # cheroot prints its errors to the standard error stream.
-        self._server.error_log = _log_error
+        self._server.gateway = Gateway
+        self._server.max_request_header_size = _MAX_HEADER_BYTES
         self._thread = threading.Thread(
             target=self._server.serve, name='http-server', daemon=True
         )
@@ -80,15 +144,10 @@ class Server:
         host, port = self._server.bind_addr[:2]
         if host in ('0.0.0.0', '::'):  # nosec B104
             host = '127.0.0.1' if host == '0.0.0.0' else '::1'  # nosec B104
-        return f'http://[{host}]:{port}' if ':' in host else (
-            f'http://{host}:{port}'
-        )
+        host = f'[{host}]' if ':' in host else host
+        return f'http://{host}:{port}'
 
     def stop(self) -> None:
         """Stop listening; requests that are under way are answered."""
         self._server.stop()
         self._thread.join()
-
-
-def _log_error(message: str = '', level: int = 20, traceback: bool = False) -> None:
-    LOG.log(level, message, exc_info=traceback)

@@ -63,9 +63,9 @@ def _standard_header(value: str) -> str | None:
     names no service, or another one, says nothing here.
     """
     for part in value.split(','):
-        service, _, version = part.strip().partition(' ')
-        if service.lower() == SERVICE_TYPE and version.strip():
-            return version.strip()
+        service, *version = part.split(maxsplit=1)[:2] or ['']
+        if service.lower() == SERVICE_TYPE and version:
+            return version[0].strip()
     return None
 
 

@@ -13,6 +13,7 @@ from ironic_passthru import errors
 
 _PATH = '/healthcheck'
 _DETAILED = '/healthcheck/detailed'
+_VERBS = ('GET', 'HEAD', 'OPTIONS')
 
 
 class Health:
@@ -23,55 +24,72 @@ class Health:
 
     :param checks: by name, functions that return a phrase for people, or
         raise PassthruError.
+    :param retry_after_seconds: what a 503 names.
     """
 
     def __init__(
         self,
         application: Any,
         conf: cfg.ConfigOpts,
+        *,
         checks: Mapping[str, Callable[[], str]],
+        retry_after_seconds: int,
     ) -> None:
         self._application = application
         self._conf = conf
         self._checks = checks
-        self._short: Any = None
+        self._retry_after_seconds = retry_after_seconds
+        self._oslo: Any = None
 
     def __call__(
         self, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
-        path = environ.get('PATH_INFO', '')
-        if not path.startswith(_PATH):
-            return self._application(environ, start_response)
-        path = path.removesuffix('/')
+        path = environ.get('PATH_INFO', '').removesuffix('/')
         if path not in (_PATH, _DETAILED):
-            raise errors.RouteNotFound()
-        if environ['REQUEST_METHOD'] not in ('GET', 'HEAD'):
-            raise errors.VerbNotAllowed(
-                verb=environ['REQUEST_METHOD'], allow=['GET', 'HEAD']
+            return self._application(environ, start_response)
+        verb = environ['REQUEST_METHOD']
+        if verb not in _VERBS:
+            raise errors.VerbNotAllowed(verb=verb, allow=list(_VERBS))
+        if verb == 'OPTIONS':
+            response = webob.Response()
+            del response.headers['Content-Type']
+        else:
+            response = (
+                self._short(environ) if path == _PATH else self._detailed()
             )
-        answer = self._detailed if path == _DETAILED else self._plain()
-        return answer(environ, start_response)
+        if response.status_int == 503:
+            response.retry_after = self._retry_after_seconds
+        return response(environ, start_response)
 
-    def _plain(self) -> Any:
-        if self._short is None:
+    def _short(self, environ: dict[str, Any]) -> webob.Response:
+        if self._oslo is None:
             # It brings a template engine along, so it is not loaded before
             # somebody asks.
             from oslo_middleware import healthcheck
 
-            self._short = healthcheck.Healthcheck(None, self._conf)
-        return self._short
+            self._oslo = healthcheck.Healthcheck(_not_for_you, self._conf)
+        # As GET, since it has other status codes for HEAD.
+        request = webob.Request({**environ, 'REQUEST_METHOD': 'GET'})
+        response = request.get_response(self._oslo)
+        if not response.body:
+            # Its text form holds nothing but the phrases of its plugins.
+            response.text = 'OK' if response.status_int == 200 else 'not OK'
+        return response
 
-    def _detailed(
-        self, environ: dict[str, Any], start_response: Any
-    ) -> Iterable[bytes]:
-        results = {
-            name: _ask(check) for name, check in self._checks.items()
-        }
+    def _detailed(self) -> webob.Response:
+        results = {name: _ask(check) for name, check in self._checks.items()}
         healthy = all(result['healthy'] for result in results.values())
         response = webob.Response(status=200 if healthy else 503)
         response.content_type = 'application/json'
         response.json_body = {'healthy': healthy, 'checks': results}
-        return response(environ, start_response)
+        return response
+
+
+def _not_for_you(
+    environ: dict[str, Any], start_response: Any
+) -> Iterable[bytes]:
+    """Stand where oslo's middleware sends those that it does not answer."""
+    raise errors.RouteNotFound()
 
 
 def _ask(check: Callable[[], str]) -> dict[str, Any]:
@@ -79,4 +97,3 @@ def _ask(check: Callable[[], str]) -> dict[str, Any]:
         return {'healthy': True, 'detail': check()}
     except errors.PassthruError as error:
         return {'healthy': False, 'detail': error.message}
-

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The conductors."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ironic_passthru import errors
@@ -13,6 +14,7 @@ from ironic_passthru.api.v1 import types
 from ironic_passthru.db import conductors
 
 _ALWAYS = frozenset({'links'})
+_FIELDS = expose.Argument(types.name_list)
 
 
 class ConductorsController:
@@ -24,25 +26,33 @@ class ConductorsController:
         self._catalogue = catalogue
         self._links = links
 
+    def _all(self, request: Any) -> Mapping[str, conductors.ConductorRecord]:
+        _require_version(request)
+        return self._catalogue.snapshot().conductors
+
+    def _one(self, request: Any, hostname: str) -> conductors.ConductorRecord:
+        _require_version(request)
+        return self._catalogue.conductor(hostname)
+
     @expose.expose(
         types.ConductorCollection,
-        detail=types.boolean,
-        fields=types.name_list,
+        subject=_all,
+        detail=expose.Argument(types.boolean),
+        fields=_FIELDS,
     )
     def get_all(
         self,
         request: Any,
+        records: Mapping[str, conductors.ConductorRecord],
         detail: bool | None = None,
         fields: list[str] | None = None,
     ) -> types.ConductorCollection:
         """Return all conductors that ever registered."""
-        _require_version(request)
         _check_fields(fields)
         if detail and fields:
             raise errors.InvalidArgument(
                 name='fields', reason='it cannot stand together with detail'
             )
-        records = self._catalogue.snapshot().conductors
         return types.ConductorCollection(
             conductors=[
                 self._resource(
@@ -52,13 +62,14 @@ class ConductorsController:
             ]
         )
 
-    @expose.expose(types.Conductor, fields=types.name_list)
+    @expose.expose(types.Conductor, subject=_one, fields=_FIELDS)
     def get_one(
-        self, request: Any, hostname: str, fields: list[str] | None = None
+        self,
+        request: Any,
+        record: conductors.ConductorRecord,
+        fields: list[str] | None = None,
     ) -> types.Conductor:
         """Return one conductor in detail."""
-        _require_version(request)
-        record = self._catalogue.conductor(hostname)
         _check_fields(fields)
         return self._resource(request, record, detail=True, fields=fields)
 
@@ -74,9 +85,7 @@ class ConductorsController:
             hostname=record.hostname,
             conductor_group=record.group,
             alive=record.alive,
-            links=self._links.resource(
-                request, 'conductors', record.hostname
-            ),
+            links=self._links.resource(request, 'conductors', record.hostname),
         )
         if detail or fields:
             resource.drivers = sorted(record.drivers)

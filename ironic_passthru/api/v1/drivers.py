@@ -16,6 +16,7 @@ _ALWAYS = frozenset({'links'})
 # from interfaces. The other kind left Ironic long ago.
 _TYPE = 'dynamic'
 _TYPES = ('classic', _TYPE)
+_FIELDS = expose.Argument(types.name_list, versions.DRIVER_FIELDS)
 
 
 class DriversController:
@@ -27,11 +28,14 @@ class DriversController:
         self._catalogue = catalogue
         self._links = links
 
+    def _driver(self, _request: Any, name: str) -> catalogue.DriverEntry:
+        return self._catalogue.driver(name)
+
     @expose.expose(
         types.DriverCollection,
-        type=str,
-        detail=types.boolean,
-        fields=types.name_list,
+        type=expose.Argument(str, versions.DRIVER_DETAIL),
+        detail=expose.Argument(types.boolean, versions.DRIVER_DETAIL),
+        fields=_FIELDS,
     )
     def get_all(
         self,
@@ -41,16 +45,11 @@ class DriversController:
         fields: list[str] | None = None,
     ) -> types.DriverCollection:
         """Return the drivers that live conductors offer."""
-        version = request.environ[keys.VERSION]
-        if type is not None:
-            versions.require(version, versions.DRIVER_DETAIL, 'type')
-            if type not in _TYPES:
-                raise errors.InvalidArgument(
-                    name='type', reason='it must be dynamic or classic'
-                )
-        if detail is not None:
-            versions.require(version, versions.DRIVER_DETAIL, 'detail')
-        _check_fields(version, fields)
+        if type not in (None, *_TYPES):
+            raise errors.InvalidArgument(
+                name='type', reason='it must be dynamic or classic'
+            )
+        _check_fields(fields)
         if detail and fields:
             raise errors.InvalidArgument(
                 name='fields', reason='it cannot stand together with detail'
@@ -68,19 +67,23 @@ class DriversController:
             ]
         )
 
-    @expose.expose(types.Driver, fields=types.name_list)
+    @expose.expose(types.Driver, subject=_driver, fields=_FIELDS)
     def get_one(
-        self, request: Any, driver: str, fields: list[str] | None = None
+        self,
+        request: Any,
+        entry: catalogue.DriverEntry,
+        fields: list[str] | None = None,
     ) -> types.Driver:
         """Return one driver in detail."""
-        entry = self._catalogue.driver(driver)
-        _check_fields(request.environ[keys.VERSION], fields)
+        _check_fields(fields)
         return self._resource(request, entry, detail=True, fields=fields)
 
-    @expose.expose({str: str})
-    def properties(self, request: Any, driver: str) -> dict[str, str]:
+    @expose.expose({str: str}, subject=_driver)
+    def properties(
+        self, request: Any, entry: catalogue.DriverEntry
+    ) -> dict[str, str]:
         """Return the properties of a driver with their descriptions."""
-        return dict(self._catalogue.driver(driver).spec.properties)
+        return dict(entry.spec.properties)
 
     def _resource(
         self,
@@ -110,13 +113,8 @@ class DriversController:
         return resource
 
 
-def _check_fields(
-    version: versions.Version, fields: list[str] | None
-) -> None:
-    if fields is None:
-        return
-    versions.require(version, versions.DRIVER_FIELDS, 'fields')
-    unknown = types.unknown_fields(types.Driver, fields)
+def _check_fields(fields: list[str] | None) -> None:
+    unknown = types.unknown_fields(types.Driver, fields or [])
     if unknown:
         raise errors.InvalidArgument(
             name='fields', reason=f'a driver has no {", ".join(unknown)}'

@@ -44,12 +44,14 @@ class PassthruController:
         self._max_depth = max_depth
         self._timeout_seconds = timeout_seconds
 
-    @expose.expose({str: types.MethodSummary})
+    def _driver(self, _request: Any, name: str) -> catalogue.DriverEntry:
+        return self._catalogue.driver(name)
+
+    @expose.expose({str: types.MethodSummary}, subject=_driver)
     def methods(
-        self, request: Any, driver: str
+        self, request: Any, entry: catalogue.DriverEntry
     ) -> dict[str, types.MethodSummary]:
         """Return the methods of a driver."""
-        methods = self._catalogue.driver(driver).methods
         return {
             name: types.MethodSummary(
                 http_methods=list(method.http_methods),
@@ -57,7 +59,7 @@ class PassthruController:
                 description=method.description,
                 attach=method.attach,
             )
-            for name, method in sorted(methods.items())
+            for name, method in sorted(entry.methods.items())
         }
 
     @expose.controller
@@ -65,28 +67,28 @@ class PassthruController:
         self, request: Any, response: Any, driver: str
     ) -> webob.Response:
         """Call the method that the query names."""
-        self._catalogue.driver(driver)
-        values = query.parameters(request.environ)
-        method = values.pop('method', '')
-        if not method:
-            raise errors.MissingMethod()
-        return self._call(request, driver, method, values)
+        method = query.first(request.environ, 'method')
+        return self._call(request, driver, method, own_arguments=('method',))
 
     @expose.controller
     def call_by_path(
         self, request: Any, response: Any, driver: str, method: str
     ) -> webob.Response:
         """Call the method that the path names."""
-        return self._call(request, driver, method, None)
+        return self._call(request, driver, method, own_arguments=())
 
     def _call(
         self,
         request: Any,
         driver: str,
         name: str,
-        texts: dict[str, str] | None,
+        *,
+        own_arguments: tuple[str, ...],
     ) -> webob.Response:
-        """Check a call, the earlier fault first; forward it; answer."""
+        """Check a call, the earlier fault first; forward it; answer.
+
+        :param own_arguments: those of the query that are no parameters.
+        """
         environ = request.environ
         verb = request.method
         method, servers = self._catalogue.route(driver, name)
@@ -94,8 +96,9 @@ class PassthruController:
             raise errors.VerbNotSupported(method=name, verb=verb)
         if not method.attach:
             faults.check_accept(environ)
-        if texts is None:
-            texts = query.parameters(environ)
+        texts = query.parameters(environ)
+        for argument in own_arguments:
+            del texts[argument]
         values = _query_values(method, verb, texts)
         for key, value in self._body(environ).items():
             if key in values:
@@ -128,6 +131,8 @@ class PassthruController:
             text = body.decode('utf-8-sig')
         except UnicodeDecodeError:
             raise errors.InvalidBody(reason='it is not UTF-8') from None
+        if not text:
+            return {}
         try:
             value = strictjson.loads(text, max_depth=self._max_depth)
         except strictjson.TooDeep:

@@ -2,6 +2,7 @@
 """WSME types of what the API answers and of what queries hold."""
 
 import datetime
+from typing import Any
 
 from oslo_utils import strutils
 from wsme import types as wtypes
@@ -37,86 +38,90 @@ boolean = Boolean()
 name_list = NameList()
 
 
+# What stands for a type until there is an instance, and for a value then,
+# is Any for a checker of types.
+
+
 class Link(wtypes.Base):
     """Where a resource is found."""
 
-    href = str
-    rel = str
+    href: Any = str
+    rel: Any = str
 
 
 class Version(wtypes.Base):
     """A major version of the API."""
 
-    id = str
-    links = [Link]
-    status = str
-    min_version = str
-    version = str
+    id: Any = str
+    links: Any = [Link]
+    status: Any = str
+    min_version: Any = str
+    version: Any = str
 
 
 class Root(wtypes.Base):
     """The document that clients discover versions by."""
 
-    name = str
-    description = str
-    default_version = Version
-    versions = [Version]
+    name: Any = str
+    description: Any = str
+    default_version: Any = Version
+    versions: Any = [Version]
 
 
 class V1(wtypes.Base):
     """The document of version 1."""
 
-    id = str
-    links = [Link]
-    version = Version
-    drivers = [Link]
-    conductors = [Link]
+    id: Any = str
+    links: Any = [Link]
+    version: Any = Version
+    drivers: Any = [Link]
+    conductors: Any = [Link]
 
 
 class Driver(wtypes.Base):
     """A driver."""
 
-    name = str
-    hosts = [str]
-    type = str
-    links = [Link]
-    properties = [Link]
-    default_vendor_interface = str
-    enabled_vendor_interfaces = [str]
+    name: Any = str
+    hosts: Any = [str]
+    type: Any = str
+    links: Any = [Link]
+    properties: Any = [Link]
+    default_vendor_interface: Any = str
+    enabled_vendor_interfaces: Any = [str]
 
 
 class DriverCollection(wtypes.Base):
     """Several drivers."""
 
-    drivers = [Driver]
+    drivers: Any = [Driver]
 
 
 class Conductor(wtypes.Base):
     """A conductor."""
 
-    hostname = str
-    conductor_group = str
-    alive = bool
-    links = [Link]
-    drivers = [str]
-    created_at = datetime.datetime
-    updated_at = datetime.datetime
+    hostname: Any = str
+    conductor_group: Any = str
+    alive: Any = bool
+    links: Any = [Link]
+    drivers: Any = [str]
+    created_at: Any = datetime.datetime
+    updated_at: Any = datetime.datetime
 
 
 class ConductorCollection(wtypes.Base):
     """Several conductors."""
 
-    conductors = [Conductor]
+    conductors: Any = [Conductor]
 
 
 class MethodSummary(wtypes.Base):
     """A vendor passthru method as Ironic's list shows it."""
 
-    http_methods = [str]
+    http_methods: Any = [str]
     # 'async' is a keyword of Python, so the attribute needs another name.
-    async_call = wtypes.wsattr(bool, name='async')
-    description = str
-    attach = bool
+    async_call: Any = wtypes.wsattr(bool, name='async')
+    description: Any = str
+    attach: Any = bool
 
 
 def select(

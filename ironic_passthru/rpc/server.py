@@ -7,10 +7,12 @@ from typing import Any
 
 import oslo_messaging
 from oslo_messaging import rpc
+from oslo_messaging.rpc import server as rpc_server
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.conductor import runner
+from ironic_passthru.rpc import monitor
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import transport as rpc_transport
 
@@ -29,7 +31,8 @@ def exposed(function: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             request_context.clear_current()
 
-    return rpc.expose(oslo_messaging.expected_exceptions(errors.PassthruError)(inner))
+    expected = oslo_messaging.expected_exceptions(errors.PassthruError)
+    return rpc.expose(expected(inner))
 
 
 class Endpoint:
@@ -118,12 +121,15 @@ class Server:
         workers: int,
     ) -> None:
         self._workers = workers
-        self._server = oslo_messaging.get_rpc_server(
-            transport,
-            rpc_transport.target(address),
-            [endpoint],
+        self._monitor = monitor.CallMonitor()
+        dispatcher = monitor.Dispatcher(
+            self._monitor,
+            endpoints=[endpoint],
             serializer=protocol.ContextSerializer(),
             access_policy=oslo_messaging.ExplicitRPCAccessPolicy,
+        )
+        self._server = rpc_server.RPCServer(
+            transport, rpc_transport.target(address), dispatcher
         )
 
     def start(self) -> None:
@@ -134,3 +140,4 @@ class Server:
         """Stop listening and wait for the answers that are under way."""
         self._server.stop()
         self._server.wait()
+        self._monitor.stop()

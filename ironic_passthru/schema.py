@@ -190,13 +190,8 @@ def _describe(
     The value itself is left out: it may be secret, or a megabyte long.
     """
     if error.context:
-        types = _admitted_types(error)
-        if types:
-            path = list(error.absolute_path)
-            yield _pointer(path), f'{_name(path)} {_type_phrase(types)}'
-            return
-        # None of several alternatives fits: tell of the likeliest one.
-        error = schema_errors.best_match([error]) or error
+        yield from _describe_alternatives(error)
+        return
     path = list(error.absolute_path)
     if error.validator == 'required':
         for name in error.validator_value:
@@ -220,15 +215,35 @@ def _describe(
         yield _pointer(path), f'{_name(path)} {phrase(error.validator_value)}'
 
 
-def _admitted_types(error: schema_errors.ValidationError) -> list[str]:
-    """Return the types of the alternatives if the value has none of them."""
-    path = error.absolute_path
-    if all(
-        alternative.validator == 'type' and alternative.absolute_path == path
-        for alternative in error.context
-    ):
-        return [str(each.validator_value) for each in error.context]
-    return []
+def _describe_alternatives(
+    error: schema_errors.ValidationError,
+) -> Iterator[tuple[str, str]]:
+    """Describe a value that fits none of several alternatives."""
+    alternatives: dict[Any, list[schema_errors.ValidationError]] = {}
+    types: dict[Any, str] = {}
+    for each in error.context:
+        index = each.relative_schema_path[0]
+        alternatives.setdefault(index, []).append(each)
+        if each.validator == 'type' and not each.relative_path:
+            types[index] = str(each.validator_value)
+    if len(types) == len(alternatives):
+        path = list(error.absolute_path)
+        yield (
+            _pointer(path),
+            f'{_name(path)} {_type_phrase([*types.values()])}',
+        )
+        return
+    of_its_type = [index for index in alternatives if index not in types]
+    if len(of_its_type) == 1:
+        for each in alternatives[of_its_type[0]]:
+            yield from _describe(each)
+        return
+    likeliest = schema_errors.best_match([error])
+    if likeliest is not None and likeliest is not error:
+        yield from _describe(likeliest)
+        return
+    path = list(error.absolute_path)
+    yield _pointer(path), f'{_name(path)} {_fallback(None)}'
 
 
 def _fallback(_value: Any) -> str:

@@ -205,6 +205,26 @@ class PhraseTest(Case):
             parameters({'fan': declared}), {'fan': {'speed': 1}}
         )
         self.assertEqual({'/fan/name': "missing parameter 'fan.name'"}, found)
+        found = self.faults(
+            parameters({'fan': declared}), {'fan': {'speed': -1, 'x': 1}}
+        )
+        self.assertEqual({'/fan/name', '/fan/speed', '/fan/x'}, set(found))
+
+    def test_several_likely_alternatives(self) -> None:
+        declared = {
+            'anyOf': [
+                {'type': 'string', 'maxLength': 1},
+                {'type': 'string', 'format': 'date'},
+                {'type': 'null'},
+            ]
+        }
+        self.assertEqual(
+            "parameter 'x' does not fit its declaration",
+            self.detail(declared, 'abc'),
+        )
+        nested = {'anyOf': [{'$ref': '#/$defs/Fan'}, {'$ref': '#/$defs/Tree'}]}
+        found = self.faults(parameters({'x': nested}), {'x': {'speed': 'a'}})
+        self.assertEqual(1, len(found))
 
     def test_optional_of_wrong_type(self) -> None:
         declared = {'anyOf': [{'type': 'integer'}, {'type': 'null'}]}

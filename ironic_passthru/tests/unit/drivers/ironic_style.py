@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A vendor interface as one writes it for Ironic; only imports differ.
+
+In Ironic they would be::
+
+    from ironic.common import exception
+    from ironic.common.i18n import _
+    from ironic.drivers import base
+"""
+
+from http import client as http_client
+
+from ironic_passthru import errors as exception
+from ironic_passthru.drivers import base
+
+
+# Stands in for the vendor's own translation module.
+def _(text: str) -> str:
+    return text
+
+
+class ChassisLocked(exception.IronicException):
+    _msg_fmt = _('Chassis %(chassis)s is locked by %(owner)s.')
+    code = http_client.LOCKED
+
+
+class ChassisOnFire(exception.IronicException):
+    _msg_fmt = _('Chassis %(chassis)s is on fire.')
+
+
+PROPERTIES = {
+    'zeta_address': _('Address of the chassis manager. Required.'),
+    'zeta_username': _('User name for it. Optional.'),
+}
+
+
+class ZetaChassisVendor(base.VendorInterface):
+    """Vendor methods of Zeta's blade chassis."""
+
+    def __init__(self):
+        super().__init__()
+        self.power_caps = {}
+        self.discovered = []
+
+    def get_properties(self):
+        return PROPERTIES
+
+    def validate(self, task, method=None, **kwargs):
+        # Node methods are checked here; a driver's never come by.
+        raise exception.UnsupportedDriverExtension(method)
+
+    def driver_validate(self, method, **kwargs):
+        if method == 'set_power_cap':
+            missing = [
+                name for name in ('chassis', 'watts') if name not in kwargs
+            ]
+            if missing:
+                raise exception.MissingParameterValue(
+                    _('The following parameters are missing: %s')
+                    % ', '.join(missing)
+                )
+            try:
+                watts = int(kwargs['watts'])
+            except ValueError:
+                raise exception.InvalidParameterValue(
+                    _('watts must be a number, not %s') % kwargs['watts']
+                ) from None
+            if not 0 <= watts <= 9000:
+                raise exception.InvalidParameterValue(
+                    _('watts must be between 0 and 9000')
+                )
+
+    @base.driver_passthru(
+        ['POST'],
+        async_call=False,
+        description=_('Limit the power of a chassis.'),
+    )
+    def set_power_cap(self, context, **kwargs):
+        self.power_caps[kwargs['chassis']] = int(kwargs['watts'])
+        return {'caps': self.power_caps, 'verb': kwargs.get('http_method')}
+
+    @base.driver_passthru(['GET', 'DELETE'], 'power_caps', async_call=False)
+    def _manage_power_caps(self, context, http_method, chassis=None):
+        """Read or clear the power limits.
+
+        Without a chassis those of all.
+        """
+        if http_method == 'DELETE':
+            if chassis not in self.power_caps:
+                raise exception.NotFound(
+                    _('There is no limit for %s') % chassis
+                )
+            del self.power_caps[chassis]
+            return None
+        return self.power_caps
+
+    @base.driver_passthru(['POST'])
+    def discover(self, context, subnet, depth=1, **kwargs):
+        self.discovered.append((subnet, depth, sorted(kwargs)))
+
+    @base.driver_passthru(['GET'], async_call=False, attach=True)
+    def fru_log(self, context, chassis):
+        return 'FRU log of %s\n' % chassis
+
+    @base.driver_passthru(['PUT'], method='lock', async_call=False)
+    def lock_chassis(self, context, chassis, owner='nobody'):
+        if chassis == 'burning':
+            raise ChassisOnFire(chassis=chassis)
+        if chassis == 'broken':
+            raise exception.VendorPassthruException(
+                _('The chassis manager does not answer.')
+            )
+        raise ChassisLocked(chassis=chassis, owner=owner)
+
+    @base.passthru(['POST'], method='blink', async_call=False)
+    def blink_node(self, task, seconds):
+        raise AssertionError('a method of nodes is not offered here')

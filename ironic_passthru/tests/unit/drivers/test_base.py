@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The decorator and the interface."""
+
+from typing import Any
+
+from ironic_passthru.drivers import base as driver_base
+from ironic_passthru.tests import base
+
+
+class DecoratorTest(base.TestCase):
+    """What the decorator notes."""
+
+    def test_defaults(self) -> None:
+        @driver_base.driver_passthru(['POST'])
+        def reset(self: Any) -> None:
+            """Reset it.
+
+            All of it.
+            """
+
+        self.assertEqual(
+            driver_base.Passthru(
+                http_methods=('POST',),
+                method='reset',
+                async_call=True,
+                description='Reset it.',
+                attach=False,
+            ),
+            driver_base.passthru_mark(reset),
+        )
+
+    def test_positional_arguments_in_the_order_of_ironic(self) -> None:
+        @driver_base.driver_passthru(
+            ['get', 'PUT', 'GET'], 'name', False, 'what it does', True
+        )
+        def function(self: Any) -> None:
+            """Something else."""
+
+        self.assertEqual(
+            driver_base.Passthru(
+                http_methods=('GET', 'PUT'),
+                method='name',
+                async_call=False,
+                description='what it does',
+                attach=True,
+            ),
+            driver_base.passthru_mark(function),
+        )
+
+    def test_description(self) -> None:
+        def undocumented() -> None:
+            pass
+
+        def documented() -> None:
+            """
+
+            First line.
+            Second line.
+            """
+
+        for function, given, description in (
+            (undocumented, None, ''),
+            (undocumented, 'given', 'given'),
+            (documented, None, 'First line.'),
+            (documented, '', ''),
+        ):
+            decorated = driver_base.driver_passthru(
+                ['GET'], description=given
+            )(function)
+            self.assertEqual(
+                description, driver_base.passthru_mark(decorated).description
+            )
+
+    def test_function_stays_callable(self) -> None:
+        @driver_base.driver_passthru(['GET'])
+        def add(one: int, two: int) -> int:
+            return one + two
+
+        self.assertEqual(3, add(1, two=2))
+
+    def test_wrong_arguments(self) -> None:
+        for arguments in (
+            ([],),
+            (['FETCH'],),
+            (['GET', 'HEAD'],),
+            ('GET',),
+            (['GET'], 5),
+        ):
+            self.assertRaises(
+                ValueError, driver_base.driver_passthru, *arguments
+            )
+
+    def test_every_verb(self) -> None:
+        for verb in ('GET', 'POST', 'PUT', 'DELETE', 'PATCH'):
+            driver_base.driver_passthru([verb])
+
+    def test_methods_of_nodes_stay_unmarked(self) -> None:
+        @driver_base.passthru(['POST'], method='x', async_call=False)
+        def node_method(self: Any, task: Any) -> str:
+            return 'ran'
+
+        self.assertIsNone(driver_base.passthru_mark(node_method))
+        self.assertEqual('ran', node_method(None, None))
+
+
+class MarkTest(base.TestCase):
+    """Only the decorator marks."""
+
+    def test_objects_that_have_every_attribute(self) -> None:
+        class Proxy:
+            def __getattr__(self, name: str) -> 'Proxy':
+                return Proxy()
+
+        self.assertIsNone(driver_base.passthru_mark(Proxy()))
+
+    def test_other_objects(self) -> None:
+        for value in (None, 3, print, object):
+            self.assertIsNone(driver_base.passthru_mark(value))
+
+
+class InterfaceTest(base.TestCase):
+    """An interface that defines nothing is complete."""
+
+    def test_defaults(self) -> None:
+        interface = driver_base.VendorInterface()
+        interface.start(self.make_conf())
+        self.assertEqual({}, interface.get_properties())
+        self.assertIsNone(interface.driver_validate('m', a=1))
+        interface.stop()

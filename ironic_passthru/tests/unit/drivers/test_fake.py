@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``fake-hardware`` has one method of each kind, and each does its part."""
+
+import json
+from typing import Any
+
+from ironic_passthru import errors
+from ironic_passthru.drivers import base as driver_base
+from ironic_passthru.drivers import fake
+from ironic_passthru.drivers import loader
+from ironic_passthru.tests import base
+
+
+class FakeTest(base.TestCase):
+    """The methods, called as the conductor calls them."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.driver = loader.make('fake-hardware', fake.FakeVendor())
+
+    def call(self, name: str, verb: str = 'POST', /, **values: Any) -> Any:
+        """Check and convert ``values``, validate, call."""
+        method = self.driver.methods[name]
+        self.assertIn(verb, method.spec.http_methods)
+        method.spec.parameters.check(values)
+        arguments = method.signature.convert(name, values)
+        self.driver.interface.driver_validate(name, **arguments)
+        return method.function(
+            **method.signature.inject(
+                arguments, context='ctx', http_method=verb
+            )
+        )
+
+    def test_one_of_each_kind(self) -> None:
+        specs = self.driver.spec.methods.values()
+        kinds = {(spec.async_call, spec.attach) for spec in specs}
+        self.assertEqual(
+            {(False, False), (False, True), (True, False), (True, True)},
+            kinds,
+        )
+        self.assertEqual(
+            set(driver_base.HTTP_METHODS),
+            {verb for spec in specs for verb in spec.http_methods},
+        )
+        self.assertTrue(any(len(spec.http_methods) > 1 for spec in specs))
+        self.assertTrue(all(spec.description for spec in specs))
+        self.assertTrue(self.driver.spec.properties)
+
+    def test_plain(self) -> None:
+        self.assertEqual(
+            {'greeting': 'Hello, world!'}, self.call('hello', 'GET')
+        )
+        self.assertEqual(
+            {'greeting': 'Hello, é!'}, self.call('hello', 'GET', name='é')
+        )
+        self.assertIsNone(self.call('no_op', 'GET'))
+        self.assertIsNone(self.call('no_op_async'))
+        self.assertIsNone(self.call('start_fan_test'))
+        self.assertIsNone(
+            self.call('clear_log', 'DELETE', before='2026-11-23')
+        )
+        self.assertEqual({'slept': 0}, self.call('slow', seconds=0))
+        self.assertEqual(10, len(self.call('large', 'GET', size=10)))
+        self.assertEqual('logs\n', self.call('collect_logs'))
+
+    def test_verbs(self) -> None:
+        for verb, action in (
+            ('GET', 'read'),
+            ('PUT', 'written'),
+            ('DELETE', 'cleared'),
+        ):
+            self.assertEqual(
+                {'rack': 'r1', 'tag': 't', 'action': action},
+                self.call('asset_tag', verb, tag='t'),
+            )
+        self.assertRaises(
+            errors.MissingParameterValue, self.call, 'asset_tag', 'PUT'
+        )
+
+    def test_typed(self) -> None:
+        curve = {'celsius': [20], 'percent': [30]}
+        result = self.call('set_fans', 'PUT', mode='manual', curve=curve)
+        self.assertEqual(curve, result['curve'].model_dump())
+        error = self.assertRaises(
+            errors.InvalidParameters,
+            self.call,
+            'set_fans',
+            'PUT',
+            mode='off',
+            speed=101,
+            curve={'celsius': [999]},
+        )
+        self.assertEqual(
+            {'/mode', '/speed', '/curve/celsius/0', '/curve/percent'},
+            {fault.pointer for fault in error.faults()},
+        )
+        self.assertEqual(
+            ['a', 'b'],
+            self.call('patch_settings', 'PATCH', settings={'b': 1, 'a': True}),
+        )
+
+    def test_validate(self) -> None:
+        self.assertRaises(
+            errors.InvalidParameterValue,
+            self.call,
+            'set_fans',
+            'PUT',
+            mode='auto',
+            curve={'celsius': [1, 2], 'percent': [1]},
+        )
+
+    def test_echo(self) -> None:
+        self.assertEqual(
+            {'task': 1, 'a b': [None]},
+            self.call('echo', **{'task': 1, 'a b': [None]}),
+        )
+
+    def test_attachments(self) -> None:
+        self.assertEqual(
+            '0 fan 0 ok\n1 fan 1 ok\n',
+            self.call('event_log', 'GET', lines=2),
+        )
+        picture = self.call('screenshot', 'GET')
+        self.assertEqual('image/gif', picture.media_type)
+        self.assertTrue(picture.data.startswith(b'GIF89a'))
+        self.assertEqual(
+            bytes(range(256)), self.call('firmware', 'GET', size=256)
+        )
+        self.assertEqual(1000, len(self.call('firmware', 'GET', size=1000)))
+
+    def test_failures(self) -> None:
+        for kind, status in (
+            ('paper', 507),
+            ('invalid', 400),
+            ('not-found', 404),
+            ('conflict', 409),
+            ('temporary', 503),
+            ('vendor', 500),
+        ):
+            error = self.assertRaises(
+                errors.DriverError, self.call, 'fail', kind=kind
+            )
+            self.assertEqual(status, error.status)
+        self.assertIn('rack r1', self._message('paper'))
+
+    def _message(self, kind: str) -> str:
+        return str(
+            self.assertRaises(errors.DriverError, self.call, 'fail', kind=kind)
+        )
+
+    def test_crashes(self) -> None:
+        for kind, expected in (
+            ('error', RuntimeError),
+            ('exit', SystemExit),
+            ('interrupt', KeyboardInterrupt),
+            ('recurse', RecursionError),
+        ):
+            self.assertRaises(expected, self.call, 'crash', kind=kind)
+        self.assertRaises(RuntimeError, self.call, 'crash_later')
+
+    def test_results_without_json_form(self) -> None:
+        for kind, expected in (
+            ('object', TypeError),
+            ('nan', ValueError),
+            ('cycle', ValueError),
+        ):
+            result = self.call('unserialisable', 'GET', kind=kind)
+            self.assertRaises(expected, json.dumps, result, allow_nan=False)

@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drivers by name: loading, its failures, starting and stopping."""
+
+import functools
+import importlib.metadata
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import fixtures
+import stevedore
+
+from ironic_passthru import errors
+from ironic_passthru.drivers import base as driver_base
+from ironic_passthru.drivers import fake
+from ironic_passthru.drivers import loader
+from ironic_passthru.tests import base
+
+EVENTS: list[str] = []
+
+
+class Recorder(driver_base.VendorInterface):
+    """Notes when it is started and stopped."""
+
+    def start(self, conf: Any) -> None:
+        EVENTS.append(f'start {conf.host}')
+
+    def stop(self) -> None:
+        EVENTS.append('stop')
+
+
+class Second(Recorder):
+    def stop(self) -> None:
+        EVENTS.append('stop second')
+
+
+class StopFails(Recorder):
+    def stop(self) -> None:
+        EVENTS.append('stop fails')
+        raise SystemExit(3)
+
+
+class InitFails(driver_base.VendorInterface):
+    def __init__(self) -> None:
+        raise RuntimeError('no library\nfor this')
+
+
+class InitExits(driver_base.VendorInterface):
+    def __init__(self) -> None:
+        sys.exit(3)
+
+
+class InitAsserts(driver_base.VendorInterface):
+    def __init__(self) -> None:
+        raise AssertionError
+
+
+class StartFails(driver_base.VendorInterface):
+    def start(self, conf: Any) -> None:
+        raise OSError('no such device')
+
+
+class StartExits(driver_base.VendorInterface):
+    def start(self, conf: Any) -> None:
+        raise SystemExit('enough')
+
+
+class StartInterrupted(driver_base.VendorInterface):
+    def start(self, conf: Any) -> None:
+        raise KeyboardInterrupt
+
+
+class StartRefuses(driver_base.VendorInterface):
+    def start(self, conf: Any) -> None:
+        raise errors.ConfigError('[acme] address is missing')
+
+
+class PropertiesFail(driver_base.VendorInterface):
+    def get_properties(self) -> dict[str, str]:
+        raise KeyError('rack')
+
+
+class NoDriver:
+    pass
+
+
+class LoadTest(base.TestCase):
+    """Loading by entry point."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        EVENTS.clear()
+        self.conf = self.make_conf(host='here')
+
+    def _offer(self, **targets: str) -> None:
+        """Have entry points with these names and targets."""
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'stevedore.ExtensionManager.ENTRY_POINT_CACHE',
+                {
+                    loader.NAMESPACE: [
+                        importlib.metadata.EntryPoint(
+                            name.replace('_', '-'),
+                            target
+                            if ':' in target
+                            else f'{__name__}:{target}',
+                            loader.NAMESPACE,
+                        )
+                        for name, target in targets.items()
+                    ]
+                },
+            )
+        )
+
+    def _fail(self, target: str) -> str:
+        """Return the sentence with which loading ``target`` fails."""
+        self._offer(first='Recorder', acme=target)
+        error = self.assertRaises(
+            errors.DriverLoadError, loader.load, ['first', 'acme'], self.conf
+        )
+        self.assertEqual(['start here', 'stop'], EVENTS)
+        self.assertTrue(
+            error.message.startswith("Driver 'acme' cannot be loaded: ")
+        )
+        self.assertNotIn('\n', error.message)
+        return error.kwargs['reason']
+
+    def test_fake_hardware_is_an_entry_point(self) -> None:
+        drivers = loader.load(['fake-hardware'], self.conf)
+        driver = drivers['fake-hardware']
+        self.assertIsInstance(driver.interface, fake.FakeVendor)
+        self.assertEqual('fake-hardware', driver.spec.name)
+        self.assertEqual(set(driver.methods), set(driver.spec.methods))
+        loader.stop(drivers.values())
+
+    def test_starts_in_order_and_stops_in_reverse(self) -> None:
+        self._offer(a='Recorder', b='Second')
+        drivers = loader.load(['a', 'b', 'a'], self.conf)
+        self.assertEqual(['a', 'b'], list(drivers))
+        self.assertEqual(['start here', 'start here'], EVENTS)
+        loader.stop(drivers.values())
+        self.assertEqual(['stop second', 'stop'], EVENTS[2:])
+
+    def test_one_that_fails_to_stop_keeps_no_other_from_it(self) -> None:
+        self._offer(a='Recorder', b='StopFails')
+        loader.stop(loader.load(['a', 'b'], self.conf).values())
+        self.assertEqual(['stop fails', 'stop'], EVENTS[2:])
+
+    def test_no_drivers(self) -> None:
+        self.assertEqual({}, loader.load([], self.conf))
+
+    def test_unknown_name_lists_known_ones(self) -> None:
+        error = self.assertRaises(
+            errors.DriverLoadError, loader.load, ['acme'], self.conf
+        )
+        self.assertEqual(
+            "Driver 'acme' cannot be loaded: no such entry point in "
+            'ironic_passthru.drivers (there are: fake-hardware, redfish)',
+            error.message,
+        )
+
+    def test_two_of_one_name(self) -> None:
+        self._offer(acme='Recorder')
+        cache = stevedore.ExtensionManager.ENTRY_POINT_CACHE
+        cache[loader.NAMESPACE] *= 2
+        error = self.assertRaises(
+            errors.DriverLoadError, loader.load, ['acme'], self.conf
+        )
+        self.assertIn('MultipleMatches', error.message)
+
+    def test_failures(self) -> None:
+        for target, reason in (
+            ('InitFails', 'RuntimeError: no library for this'),
+            ('InitExits', 'SystemExit: 3'),
+            ('InitAsserts', 'AssertionError: '),
+            ('StartFails', 'start() failed: OSError: no such device'),
+            ('StartExits', 'start() failed: SystemExit: enough'),
+            ('PropertiesFail', "get_properties() failed: KeyError: 'rack'"),
+            ('NoDriver', 'NoDriver is not a VendorInterface'),
+            ('json:dumps', None),
+            ('json:nothing', None),
+            ('no.such.module:Driver', None),
+        ):
+            EVENTS.clear()
+            found = self._fail(target)
+            if reason is not None:
+                self.assertEqual(reason, found)
+
+    def test_module_that_fails_to_import(self) -> None:
+        directory = self.useFixture(fixtures.TempDir())
+        for name, text in (
+            ('acme_missing', 'import acme_sdk'),
+            ('acme_broken', 'def'),
+            ('acme_exits', 'raise SystemExit(3)'),
+        ):
+            with open(directory.join(f'{name}.py'), 'w') as module:
+                module.write(text)
+        self.useFixture(
+            fixtures.MonkeyPatch('sys.path', [directory.path, *sys.path])
+        )
+        self.addCleanup(importlib.invalidate_caches)
+        importlib.invalidate_caches()
+        for name, words in (
+            ('acme_missing', "No module named 'acme_sdk'"),
+            ('acme_broken', 'SyntaxError'),
+            ('acme_exits', 'SystemExit: 3'),
+        ):
+            EVENTS.clear()
+            self.assertIn(words, self._fail(f'{name}:Driver'))
+
+    def test_configuration_errors_stay_what_they_are(self) -> None:
+        self._offer(first='Recorder', acme='StartRefuses')
+        error = self.assertRaises(
+            errors.ConfigError, loader.load, ['first', 'acme'], self.conf
+        )
+        self.assertEqual('[acme] address is missing', error.message)
+        self.assertEqual(['start here', 'stop'], EVENTS)
+
+    def test_interrupt_of_the_operator_passes(self) -> None:
+        self._offer(first='Recorder', acme='StartInterrupted')
+        self.assertRaises(
+            KeyboardInterrupt, loader.load, ['first', 'acme'], self.conf
+        )
+        self.assertEqual(['start here', 'stop'], EVENTS)
+
+
+def _traced(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return ['traced', function(*args, **kwargs)]
+
+    return wrapper
+
+
+class Parent(driver_base.VendorInterface):
+    @driver_base.driver_passthru(['GET'], async_call=False)
+    def inherited(self) -> str:
+        return 'parent'
+
+    @driver_base.driver_passthru(['GET'])
+    def overridden(self, slot: int) -> str:
+        return 'parent'
+
+    @driver_base.driver_passthru(['GET'])
+    def withdrawn(self) -> str:
+        return 'parent'
+
+
+class Child(Parent):
+    """Inherits, overrides, withdraws."""
+
+    proxy = type('Proxy', (), {'__getattr__': lambda self, name: self})()
+
+    @property
+    def broken(self) -> None:
+        raise RuntimeError('not yet connected')
+
+    @driver_base.driver_passthru(['PUT'], method='overridden')
+    def other_function(self, slot: str) -> str:
+        return 'child'
+
+    # Without the decorator it is no longer offered.
+    overridden = None
+
+    def withdrawn(self) -> str:
+        return 'child'
+
+    @driver_base.driver_passthru(['POST'])
+    @_traced
+    def traced_inside(self, slot: int) -> int:
+        """Say that it was traced."""
+        return slot
+
+    @_traced
+    @driver_base.driver_passthru(['POST'])
+    def traced_outside(self, slot: int) -> int:
+        return slot
+
+    @staticmethod
+    @driver_base.driver_passthru(['POST'])
+    def static(slot: int) -> int:
+        return slot
+
+
+class MakeTest(base.TestCase):
+    """From an instance to what it offers."""
+
+    def _refuse(self, interface: Any, words: str) -> None:
+        error = self.assertRaises(
+            errors.DriverLoadError, loader.make, 'acme', interface
+        )
+        self.assertIn("Driver 'acme' cannot be loaded", error.message)
+        self.assertIn(words, error.message)
+
+    def test_inheritance(self) -> None:
+        driver = loader.make('child', Child())
+        self.assertEqual(
+            {
+                'inherited',
+                'overridden',
+                'traced_inside',
+                'traced_outside',
+                'static',
+            },
+            set(driver.methods),
+        )
+        overridden = driver.methods['overridden']
+        self.assertEqual(('PUT',), overridden.spec.http_methods)
+        self.assertEqual('child', overridden.function(slot='1'))
+        self.assertEqual('parent', driver.methods['inherited'].function())
+
+    def test_decorators(self) -> None:
+        driver = loader.make('child', Child())
+        for name in ('traced_inside', 'traced_outside'):
+            method = driver.methods[name]
+            self.assertEqual(['slot'], list(method.spec.schema['required']))
+            self.assertEqual(['traced', 3], method.function(slot=3))
+        self.assertEqual(3, driver.methods['static'].function(slot=3))
+        self.assertEqual(
+            'Say that it was traced.',
+            driver.methods['traced_inside'].spec.description,
+        )
+
+    def test_two_methods_of_one_name(self) -> None:
+        class Twice(driver_base.VendorInterface):
+            @driver_base.driver_passthru(['GET'])
+            def reset(self) -> None: ...
+
+            @driver_base.driver_passthru(['PUT'], method='reset')
+            def other(self) -> None: ...
+
+        self._refuse(Twice(), "two methods are called 'reset'")
+
+    def test_unusable_signatures_name_the_method(self) -> None:
+        class Reserved(driver_base.VendorInterface):
+            @driver_base.driver_passthru(['GET'], method='named')
+            def function(self, method: str) -> None: ...
+
+        class Unresolved(driver_base.VendorInterface):
+            @driver_base.driver_passthru(['GET'])
+            def function(self, slot: 'Slot') -> None: ...  # noqa: F821
+
+        class Positional(driver_base.VendorInterface):
+            @driver_base.driver_passthru(['GET'])
+            def function(self, *args: Any) -> None: ...
+
+        self._refuse(Reserved(), "method 'named': 'method' is reserved")
+        self._refuse(Unresolved(), "method 'function': an annotation cannot")
+        self._refuse(Positional(), "method 'function': parameter 'args'")
+
+    def test_properties(self) -> None:
+        class Wrong(driver_base.VendorInterface):
+            def get_properties(self) -> Any:
+                return ['rack']
+
+        class Numbers(driver_base.VendorInterface):
+            def get_properties(self) -> Any:
+                return {'rack': 3}
+
+        self._refuse(Wrong(), 'get_properties() failed: AttributeError')
+        self.assertEqual(
+            {'rack': '3'}, loader.make('acme', Numbers()).spec.properties
+        )
+
+    def test_class_instead_of_instance(self) -> None:
+        self._refuse(Parent, 'is not a VendorInterface')
+
+    def test_spec_is_json(self) -> None:
+        spec = loader.make('child', Child()).spec
+        json.dumps(spec.to_document(), allow_nan=False)
+        self.assertEqual(
+            spec.digest, loader.make('child', Child()).spec.digest
+        )

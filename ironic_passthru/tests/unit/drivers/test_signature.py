@@ -1,0 +1,461 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From signatures to schemas, and from JSON to arguments."""
+
+import datetime
+import enum
+import functools
+import math
+import typing
+from collections.abc import Callable
+from typing import Annotated
+from typing import Any
+from typing import Literal
+
+import pydantic
+from pydantic import Field
+
+from ironic_passthru import errors
+from ironic_passthru import schema
+from ironic_passthru.drivers import signature
+from ironic_passthru.tests import base
+
+
+class Colour(enum.Enum):
+    RED = 'red'
+    BLUE = 'blue'
+
+
+class Curve(pydantic.BaseModel):
+    """Speed over temperature."""
+
+    celsius: list[int]
+    colour: Colour = Colour.RED
+
+
+class Tree(pydantic.BaseModel):
+    children: list['Tree'] = []
+
+
+def _schema(function: Callable[..., Any]) -> dict[str, Any]:
+    document = signature.Signature(function).schema()
+    schema.Validator.check_schema(document)
+    return document
+
+
+def _properties(function: Callable[..., Any]) -> dict[str, Any]:
+    return _schema(function)['properties']
+
+
+class SchemaTest(base.TestCase):
+    """The schema says what the signature says."""
+
+    def test_types_bounds_and_defaults(self) -> None:
+        def call(
+            rack: str,
+            slot: Annotated[int, Field(ge=1, le=9, description='Which.')],
+            tag: Annotated[str, Field(max_length=8, pattern='^a')] | None,
+            force: bool = False,
+            mode: Literal['a', 'b'] = 'a',
+            delay: float = 1.5,
+        ) -> None:
+            pass
+
+        self.assertEqual(
+            {
+                'type': 'object',
+                'additionalProperties': False,
+                'required': ['rack', 'slot', 'tag'],
+                'properties': {
+                    'rack': {'type': 'string'},
+                    'slot': {
+                        'type': 'integer',
+                        'minimum': 1,
+                        'maximum': 9,
+                        'description': 'Which.',
+                    },
+                    'tag': {
+                        'anyOf': [
+                            {
+                                'type': 'string',
+                                'maxLength': 8,
+                                'pattern': '^a',
+                            },
+                            {'type': 'null'},
+                        ]
+                    },
+                    'force': {'type': 'boolean', 'default': False},
+                    'mode': {
+                        'type': 'string',
+                        'enum': ['a', 'b'],
+                        'default': 'a',
+                    },
+                    'delay': {'type': 'number', 'default': 1.5},
+                },
+            },
+            _schema(call),
+        )
+
+    def test_no_annotation_takes_anything(self) -> None:
+        def call(slot, tag=None): ...
+
+        self.assertEqual(
+            {'slot': {}, 'tag': {'default': None}}, _properties(call)
+        )
+
+    def test_no_parameters(self) -> None:
+        def call() -> None: ...
+
+        self.assertEqual(
+            {
+                'type': 'object',
+                'properties': {},
+                'additionalProperties': False,
+            },
+            _schema(call),
+        )
+
+    def test_any_names(self) -> None:
+        def untyped(**kwargs): ...
+
+        def typed(rack: str, **kwargs: int): ...
+
+        self.assertIs(True, _schema(untyped)['additionalProperties'])
+        self.assertEqual(
+            {'type': 'integer'}, _schema(typed)['additionalProperties']
+        )
+
+    def test_injected_arguments_are_no_parameters(self) -> None:
+        def call(context, http_method: str, *, slot: int): ...
+
+        self.assertEqual({'slot': {'type': 'integer'}}, _properties(call))
+
+    def test_models_and_enumerations(self) -> None:
+        def call(curve: Curve, colour: Colour = Colour.BLUE): ...
+
+        document = _schema(call)
+        self.assertEqual('blue', document['properties']['colour']['default'])
+        self.assertEqual({'Colour', 'Curve'}, set(document['$defs']))
+
+    def test_names_that_pydantic_reserves(self) -> None:
+        def call(copy, model_config, _x, json, p0, schema, validate): ...
+
+        self.assertEqual(
+            ['copy', 'model_config', '_x', 'json', 'p0', 'schema', 'validate'],
+            list(_properties(call)),
+        )
+
+    def test_string_annotations(self) -> None:
+        def call(context: 'Missing', slot: 'int') -> 'Missing': ...  # noqa: F821
+
+        self.assertEqual({'slot': {'type': 'integer'}}, _properties(call))
+
+    def test_bound_method(self) -> None:
+        class Vendor:
+            def call(self, slot: int): ...
+
+            @staticmethod
+            def static(slot: int): ...
+
+            @classmethod
+            def of_class(cls, slot: int): ...
+
+        for function in (Vendor().call, Vendor().static, Vendor().of_class):
+            self.assertEqual(
+                {'slot': {'type': 'integer'}}, _properties(function)
+            )
+
+    def test_decorated_with_wraps(self) -> None:
+        def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(function)
+            def wrapper(*args: Any, **kwargs: Any) -> Any:
+                return function(*args, **kwargs)
+
+            return wrapper
+
+        @logged
+        def call(slot: 'int'): ...
+
+        self.assertEqual({'slot': {'type': 'integer'}}, _properties(call))
+
+    def test_defaults_without_a_json_form_are_not_shown(self) -> None:
+        def call(
+            thing: Any = object(),  # noqa: B008
+            limit: float = math.inf,
+            secret: pydantic.SecretStr = 'hunter2',
+            hidden: pydantic.SecretStr = pydantic.SecretStr('x'),  # noqa: B008
+        ): ...
+
+        for name, declared in _properties(call).items():
+            self.assertNotIn('default', declared, name)
+
+    def test_default_set_has_one_order(self) -> None:
+        names = {f'name-{i}' for i in range(50)}
+
+        def call(names: set[str] = names): ...
+
+        self.assertEqual(sorted(names), _properties(call)['names']['default'])
+
+    def test_keys_of_objects(self) -> None:
+        def call(
+            slots: dict[int, str],
+            tags: dict[Annotated[str, Field(pattern='^a')], bool],
+        ): ...
+
+        declared = _properties(call)
+        self.assertIn('pattern', declared['slots']['propertyNames'])
+        self.assertEqual(
+            {
+                'type': 'object',
+                'propertyNames': {'pattern': '^a'},
+                'additionalProperties': {'type': 'boolean'},
+            },
+            declared['tags'],
+        )
+
+
+class RefusalTest(base.TestCase):
+    """What cannot be offered is refused when it is loaded."""
+
+    def _refuse(self, function: Callable[..., Any], words: str) -> None:
+        error = self.assertRaises(
+            signature.SignatureError,
+            lambda: signature.Signature(function).schema(),
+        )
+        self.assertIn(words, str(error))
+        self.assertNotIn('\n', str(error))
+
+    def test_positional_only(self) -> None:
+        def call(slot, /): ...
+
+        self._refuse(call, "'slot' cannot be given by name")
+
+    def test_many_positional(self) -> None:
+        def call(*slots): ...
+
+        self._refuse(call, "'slots' cannot be given by name")
+
+    def test_decorated_without_wraps(self) -> None:
+        def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+            return lambda *args, **kwargs: function(*args, **kwargs)
+
+        self._refuse(logged(print), 'functools.wraps')
+
+    def test_reserved_names(self) -> None:
+        def call(method): ...
+
+        def static(self): ...
+
+        self._refuse(call, "'method' is reserved")
+        self._refuse(static, "'self' is reserved")
+
+    def test_annotations_that_do_not_resolve(self) -> None:
+        def call(slot: 'Slot'): ...  # noqa: F821
+
+        self._refuse(call, "name 'Slot' is not defined")
+
+    def test_annotations_without_a_json_form(self) -> None:
+        class Handle:
+            pass
+
+        def function(x: Callable[[], int]): ...
+
+        def instance(x: Handle): ...
+
+        def maybe(x: Handle | None): ...
+
+        def broken(x: Annotated[int, Field(max_length='x')]): ...
+
+        def regex(x: Annotated[str, Field(pattern='(')]): ...
+
+        for call in (function, instance, maybe, broken, regex):
+            self.assertRaises(
+                signature.SignatureError,
+                lambda call=call: signature.Signature(call).schema(),
+            )
+
+    def test_types_whose_own_code_fails(self) -> None:
+        class Broken:
+            @classmethod
+            def __get_pydantic_core_schema__(cls, *_: Any) -> None:
+                raise ImportError('install broken[all]')
+
+        def call(x: Broken): ...
+
+        self._refuse(call, 'install broken[all]')
+
+    def test_wrong_json_schema(self) -> None:
+        def call(
+            x: Annotated[int, pydantic.WithJsonSchema({'type': 'number!'})],
+        ): ...
+
+        def zero(
+            x: Annotated[int, pydantic.WithJsonSchema({'multipleOf': 0})],
+        ): ...
+
+        self._refuse(call, 'its JSON Schema is wrong')
+        self._refuse(zero, 'its JSON Schema is wrong')
+
+    def test_field_as_default(self) -> None:
+        def call(x: int = Field(ge=0)): ...
+
+        self._refuse(call, 'write Annotated')
+
+
+class ConvertTest(base.TestCase):
+    """Values become what the function declares."""
+
+    def _convert(
+        self, function: Callable[..., Any], **values: Any
+    ) -> dict[str, Any]:
+        return signature.Signature(function).convert('m', values)
+
+    def test_types(self) -> None:
+        def call(
+            slot: int,
+            day: datetime.date,
+            curve: Curve,
+            names: set[str],
+            pair: tuple[int, str],
+            racks: dict[int, str],
+            anything,
+        ): ...
+
+        self.assertEqual(
+            {
+                'slot': 3,
+                'day': datetime.date(2026, 11, 23),
+                'curve': Curve(celsius=[1]),
+                'names': {'a', 'b'},
+                'pair': (1, 'x'),
+                'racks': {1: 'x'},
+                'anything': [1, {'a': None}],
+            },
+            self._convert(
+                call,
+                slot=3.0,
+                day='2026-11-23',
+                curve={'celsius': [1]},
+                names=['a', 'b'],
+                pair=[1, 'x'],
+                racks={'1': 'x'},
+                anything=[1, {'a': None}],
+            ),
+        )
+
+    def test_what_is_not_given_is_left_to_the_function(self) -> None:
+        def call(slot: int = 3, tag=None): ...
+
+        self.assertEqual({}, self._convert(call))
+        self.assertEqual({'slot': 1}, self._convert(call, slot=1))
+
+    def test_default_in_annotation(self) -> None:
+        def call(
+            slot: Annotated[int, Field(default=3)],
+            names: Annotated[list[str], Field(default_factory=list)],
+        ):
+            return slot, names
+
+        self.assertEqual((3, []), call(**self._convert(call)))
+        self.assertEqual((4, []), call(**self._convert(call, slot=4)))
+
+    def test_any_names(self) -> None:
+        def call(slot: int = 1, **kwargs: datetime.date): ...
+
+        self.assertEqual(
+            {'p0': datetime.date(2026, 1, 1), 'a b': datetime.date(1, 1, 1)},
+            self._convert(call, **{'p0': '2026-01-01', 'a b': '0001-01-01'}),
+        )
+
+    def test_faults_that_only_code_can_tell(self) -> None:
+        def even(value: int) -> int:
+            if value % 2:
+                raise ValueError('it is odd')
+            return value
+
+        def call(
+            numbers: list[Annotated[int, pydantic.AfterValidator(even)]],
+            day: Annotated[datetime.date, Field(gt=datetime.date(2026, 1, 1))],
+        ): ...
+
+        error = self.assertRaises(
+            errors.InvalidParameters,
+            self._convert,
+            call,
+            numbers=[2, 3],
+            day='2025-01-01',
+        )
+        self.assertEqual(
+            ['/numbers/1', '/day'], [f.pointer for f in error.faults()]
+        )
+        self.assertIn('it is odd', error.message)
+        self.assertNotIn('2025', error.message)
+
+    def test_nested_without_end(self) -> None:
+        def call(tree: Tree): ...
+
+        tree: dict[str, Any] = {}
+        for _ in range(5000):
+            tree = {'children': [tree]}
+        self.assertRaises(
+            errors.InvalidParameters, self._convert, call, tree=tree
+        )
+
+
+class InjectTest(base.TestCase):
+    """What a function takes besides its parameters."""
+
+    def _inject(self, function: Callable[..., Any]) -> dict[str, Any]:
+        given = {'slot': 1}
+        arguments = signature.Signature(function).inject(
+            given, context='ctx', http_method='PUT'
+        )
+        self.assertEqual({'slot': 1}, given)
+        del arguments['slot']
+        return arguments
+
+    def test_only_what_it_names(self) -> None:
+        def neither(slot): ...
+
+        def one(context, slot): ...
+
+        def both(slot, http_method, context): ...
+
+        self.assertEqual({}, self._inject(neither))
+        self.assertEqual({'context': 'ctx'}, self._inject(one))
+        self.assertEqual(
+            {'context': 'ctx', 'http_method': 'PUT'}, self._inject(both)
+        )
+
+    def test_kwargs_take_the_verb(self) -> None:
+        def call(slot, **kwargs): ...
+
+        self.assertEqual({'http_method': 'PUT'}, self._inject(call))
+
+
+class AcceptedTest(base.TestCase):
+    """driver_validate may name only what it looks at."""
+
+    def test_names(self) -> None:
+        values = {'a': 1, 'b': 2}
+        self.assertEqual(
+            {'a': 1}, signature.accepted(lambda method, a=0: None, values)
+        )
+        self.assertEqual(
+            values, signature.accepted(lambda method, **kw: None, values)
+        )
+        self.assertEqual({}, signature.accepted(lambda method: None, values))
+
+
+class HintsTest(base.TestCase):
+    """Annotations of a type checker's own are not evaluated."""
+
+    def test_type_checking_only(self) -> None:
+        self.assertFalse(typing.TYPE_CHECKING)
+
+        def call(
+            context: 'Request',  # noqa: F821
+            http_method: 'Verb',  # noqa: F821
+            slot: int,
+        ) -> 'Result': ...  # noqa: F821
+
+        self.assertEqual({'slot': {'type': 'integer'}}, _properties(call))

@@ -7,6 +7,7 @@ import time
 from typing import Any
 from urllib import parse
 
+from cheroot import server as cheroot_server
 from cheroot import wsgi
 from oslo_config import cfg
 from oslo_log import log
@@ -41,10 +42,8 @@ class Gateway(wsgi.Gateway_10):
         # For links, where a client sends no Host; cheroot has the name of
         # the software there.
         self.env['SERVER_NAME'] = str(request.server.bind_addr[0])
-        if '%2F' in self.env['PATH_INFO']:
-            # cheroot leaves it as it is; everywhere else it is a slash.
-            path = parse.unquote_to_bytes(request.uri.partition(b'?')[0])
-            self.env['PATH_INFO'] = path.decode('latin-1')
+        if request.uri.startswith(b'//') or '%2F' in self.env['PATH_INFO']:
+            self.env['PATH_INFO'] = _decoded_path(request.uri)
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], *args: Any
@@ -90,12 +89,36 @@ class Gateway(wsgi.Gateway_10):
             LOG.debug('A client went away over the rest of its body')
 
 
+def _decoded_path(uri: bytes) -> str:
+    """Return the path as other servers hand it out.
+
+    cheroot leaves ``%2F`` as it is, which is a slash everywhere else, and
+    takes two slashes at the start for the mark of a host.
+    """
+    path = uri.partition(b'?')[0]
+    if not path.startswith(b'/'):
+        path = parse.urlsplit(path).path
+    return parse.unquote_to_bytes(path).decode('latin-1')
+
+
+class _Request(cheroot_server.HTTPRequest):
+    def __init__(self, server: Any, connection: Any) -> None:
+        # A server must accept URLs in absolute form (RFC 9112, section
+        # 3.2.2), which cheroot thinks is for proxies alone.
+        super().__init__(server, connection, proxy_mode=True)
+
+
+class _Connection(cheroot_server.HTTPConnection):
+    RequestHandlerClass = _Request
+
+
 class _Cheroot(wsgi.Server):
-    """cheroot, which would print its errors to the standard error stream."""
+    ConnectionClass = _Connection
 
     def error_log(
         self, msg: str = '', level: int = 20, traceback: bool = False
     ) -> None:
+        # cheroot's own prints to the standard error stream.
         LOG.log(level, msg, exc_info=traceback)
 
 

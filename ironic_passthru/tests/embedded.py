@@ -2,6 +2,8 @@
 """The all-in-one service, run within a test's own process."""
 
 import pathlib
+from collections.abc import Callable
+from collections.abc import Mapping
 
 import fixtures
 from oslo_config import cfg
@@ -11,11 +13,14 @@ from ironic_passthru import conf as project_conf
 from ironic_passthru import service
 from ironic_passthru.api import server
 from ironic_passthru.conf import database
+from ironic_passthru.drivers import base
+from ironic_passthru.drivers import loader
 
 
 class Embedded(fixtures.Fixture):
     """API, conductor and built-in HTTP server on a free port of loopback.
 
+    :param drivers: drivers by name that no package has to be installed for.
     :param options: values to set, as ``group__name=value`` or
         ``name=value`` for the group DEFAULT.
     :ivar url: where it listens, without a slash at the end.
@@ -23,12 +28,17 @@ class Embedded(fixtures.Fixture):
     :ivar conf: the configuration, of this service alone.
     """
 
-    def __init__(self, **options: object) -> None:
+    def __init__(
+        self,
+        drivers: Mapping[str, base.VendorInterface] | None = None,
+        **options: object,
+    ) -> None:
         super().__init__()
+        self._drivers = drivers or {}
         self._options: dict[str, object] = {
             'api__port': 0,
             'api__catalogue_max_age': 0.05,
-            'conductor__enabled_drivers': ['fake-hardware'],
+            'conductor__enabled_drivers': ['fake-hardware', *self._drivers],
             'conductor__graceful_shutdown_timeout': 5.0,
             'host': 'embedded',
         } | options
@@ -46,9 +56,24 @@ class Embedded(fixtures.Fixture):
             self.conf.set_override(name, value, group=group or None)
         self.service = service.build_all_in_one(self.conf)
         self.application = self.service.api.application
-        self.service.conductor.start()
+        with fixtures.MonkeyPatch(
+            'ironic_passthru.drivers.loader._load_one', self._loader()
+        ):
+            self.service.conductor.start()
         self.addCleanup(self.service.close)
         http = server.Server(self.conf, self.application)
         http.start()
         self.addCleanup(http.stop)
         self.url = http.url
+
+    def _loader(self) -> Callable[[str, cfg.ConfigOpts], loader.Driver]:
+        installed = loader._load_one
+
+        def load_one(name: str, conf: cfg.ConfigOpts) -> loader.Driver:
+            interface = self._drivers.get(name)
+            if interface is None:
+                return installed(name, conf)
+            interface.start(conf)
+            return loader.make(name, interface)
+
+        return load_one

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP as bytes on a socket, for what a client library would not send."""
+
+import http.client
+import socket
+import time
+from typing import Any
+
+from ironic_passthru.tests.functional import web
+
+
+class Connection:
+    """One TCP connection to a server.
+
+    :param seconds: how long to wait for any part of an answer.
+    """
+
+    def __init__(self, host: str, port: int, *, seconds: float = 20.0) -> None:
+        self._socket = socket.create_connection((host, port), timeout=seconds)
+        self._stream = self._socket.makefile('rb')
+
+    def __enter__(self) -> 'Connection':
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection in both directions."""
+        self._stream.close()
+        self._socket.close()
+
+    def finish_sending(self) -> None:
+        """Tell the server that nothing more comes, and go on listening."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def send(self, data: bytes) -> None:
+        """Send bytes; a server that does not want them all may answer."""
+        try:
+            self._socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            return
+
+    def answer(self, verb: str = 'GET') -> web.Answer | None:
+        """Read one answer, or None if the server ended the connection."""
+        started = time.monotonic()
+        try:
+            line = self._stream.readline()
+            while line.startswith(b'HTTP/1.1 100'):
+                self._stream.readline()
+                line = self._stream.readline()
+            if not line:
+                return None
+            status = int(line.split()[1])
+            headers = http.client.parse_headers(self._stream)
+            body = self._body(verb, headers)
+        except ConnectionResetError:
+            return None
+        return web.Answer(
+            status=status,
+            headers=headers,
+            body=body,
+            started=started,
+            seconds=time.monotonic() - started,
+        )
+
+    def _body(self, verb: str, headers: http.client.HTTPMessage) -> bytes:
+        if verb == 'HEAD':
+            return b''
+        length = headers['Content-Length']
+        if length is None:
+            return self._stream.read()
+        return self._stream.read(int(length))
+
+    def rest(self) -> bytes:
+        """Return all that still comes until the server ends."""
+        try:
+            return self._stream.read()
+        except ConnectionResetError:
+            return b''
+
+
+def request(
+    verb: str,
+    target: str | bytes,
+    *headers: str | bytes,
+    body: bytes = b'',
+    protocol: str = 'HTTP/1.1',
+    host: str | bytes = 'localhost',
+) -> bytes:
+    """Return a request as bytes; nothing is added but the Host header."""
+    lines = [b' '.join([_raw(verb), _raw(target), _raw(protocol)])]
+    lines.append(b'Host: ' + _raw(host))
+    lines.extend(_raw(header) for header in headers)
+    return b'\r\n'.join(lines) + b'\r\n\r\n' + body
+
+
+def chunked(*parts: bytes) -> bytes:
+    """Return ``parts`` as the chunks of one body."""
+    framed = [b'%x\r\n%s\r\n' % (len(part), part) for part in parts]
+    return b''.join(framed) + b'0\r\n\r\n'
+
+
+def _raw(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode('ascii')

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP at the level of bytes, against the built-in server."""
+
+import pathlib
+from typing import Any
+from urllib import parse
+
+import fixtures
+
+from ironic_passthru.tests import embedded
+from ironic_passthru.tests.functional import marks
+from ironic_passthru.tests.functional import raw
+from ironic_passthru.tests.functional import web
+from ironic_passthru.tests.functional import wire_cases
+
+
+class TestBuiltInServer(wire_cases.WireCases):
+    """The cases of every server, and what this one promises beyond."""
+
+    _resources: Any = None
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls._resources = fixtures.Fixture()
+        cls._resources.setUp()
+        cls.addClassCleanup(cls._resources.cleanUp)
+        directory = cls._resources.useFixture(fixtures.TempDir()).path
+        cls.marks = pathlib.Path(directory) / 'marks'
+        cls._resources.useFixture(
+            fixtures.EnvironmentVariable(marks.FILE, str(cls.marks))
+        )
+        cls.service = cls._resources.useFixture(
+            embedded.Embedded(drivers={'marks': marks.MarksVendor()})
+        )
+        cls.port = parse.urlsplit(cls.service.url).port
+
+    def marked(self, key: str) -> list[str]:
+        return marks.read(self.marks, key)
+
+    def test_refused_bodies_are_refused_in_the_envelope(self) -> None:
+        for header, status in (
+            ('Content-Length: -1', 400),
+            ('Content-Length: +2', 400),
+            (f'Content-Length: {10**15}', 413),
+        ):
+            answer = self.ask(self.mark(header, body=self.body))
+            self.assert_answer(answer, status)
+
+    def test_broken_chunks_are_refused_in_the_envelope(self) -> None:
+        for broken in wire_cases.BROKEN_CHUNKS[:-1]:
+            with self.connect() as connection:
+                connection.send(
+                    self.mark('Transfer-Encoding: chunked', body=broken)
+                )
+                connection.finish_sending()
+                self.assert_answer(connection.answer(), 400)
+
+    def test_a_large_chunk_is_told_413_before_it_has_come(self) -> None:
+        with self.connect() as connection:
+            connection.send(
+                self.mark(
+                    'Transfer-Encoding: chunked',
+                    body=b'7fffffff\r\n' + b' ' * ((1 << 20) + 1),
+                )
+            )
+            self.assert_answer(connection.answer(), 413)
+
+    def test_two_slashes_at_the_start_are_404(self) -> None:
+        for path in ('//', '//v1/drivers', '///', '//v1%2Fdrivers'):
+            self.assert_answer(self.ask(raw.request('GET', path)), 404)
+
+    def test_a_target_may_be_a_whole_url(self) -> None:
+        target = 'http://localhost/v1/drivers%2Ffake-hardware?fields=name'
+        answer = self.ask(
+            raw.request(
+                'GET', target, 'X-OpenStack-Ironic-API-Version: latest'
+            )
+        )
+        self.assert_answer(answer, 200)
+
+    def test_the_connection_is_kept_after_an_error(self) -> None:
+        with self.connect() as connection:
+            for _ in range(3):
+                connection.send(self.mark('Content-Length: 1', body=b'{'))
+                self.assert_answer(connection.answer(), 400)
+
+    def test_which_software_answers_is_not_told(self) -> None:
+        answer = web.Client(self.service.url).get('/')
+        self.assertEqual('ironic-passthru', answer.headers['Server'])

@@ -100,7 +100,7 @@ class ZetaChassisVendor(base.VendorInterface):
 
     @base.driver_passthru(['GET'], async_call=False, attach=True)
     def fru_log(self, context, chassis):
-        return 'FRU log of %s\n' % chassis
+        return f'FRU log of {chassis}\n'
 
     @base.driver_passthru(['PUT'], method='lock', async_call=False)
     def lock_chassis(self, context, chassis, owner='nobody'):

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tests that every driver must pass, to be inherited by its author.
+
+::
+
+    import unittest
+
+    from ironic_passthru.testing import conformance
+
+    class AcmeTest(conformance.DriverConformance, unittest.TestCase):
+        driver = 'acme'     # an entry point, or the class itself
+
+        def test_tag(self):
+            self.assertEqual('t', self.call('asset_tag', 'GET', rack='r1'))
+
+No test calls a method of the driver; ``start()``, ``stop()`` and
+``driver_validate()`` do run, so they must do without hardware.
+"""
+
+import inspect
+import json
+import re
+import threading
+import time
+import typing
+import unittest
+import warnings
+from importlib import metadata
+from typing import Any
+
+import jsonschema
+from oslo_config import cfg
+
+from ironic_passthru import conf as project_conf
+from ironic_passthru import context as request_context
+from ironic_passthru import errors
+from ironic_passthru import spec
+from ironic_passthru import strictjson
+from ironic_passthru.conductor import runner
+from ironic_passthru.drivers import base
+from ironic_passthru.drivers import loader
+
+if typing.TYPE_CHECKING:
+    _Mixin = unittest.TestCase
+else:
+    # Were it a TestCase, test runners would run it without any driver.
+    _Mixin = object
+
+# What needs no escaping in a URL (RFC 3986, unreserved characters).
+_USABLE_NAME = re.compile(r'\A[A-Za-z0-9_.~-]{1,255}\Z')
+
+
+class DriverConformance(_Mixin):
+    """A mixin of tests for the driver that ``driver`` names.
+
+    :cvar driver: name of an entry point in ``ironic_passthru.drivers``, or a
+        subclass of :class:`ironic_passthru.drivers.base.VendorInterface`.
+    :cvar end_seconds: how long threads and asynchronous calls may take to
+        end.
+    """
+
+    driver: str | type[base.VendorInterface]
+    end_seconds = 10.0
+
+    def make_driver_conf(self) -> cfg.ConfigOpts:
+        """Return the configuration that the driver is started with.
+
+        Override it to set options; by default all have their defaults.
+        """
+        conf = cfg.ConfigOpts()
+        project_conf.register_opts(conf)
+        conf([], project='ironic_passthru', default_config_files=[])
+        return conf
+
+    def load(self) -> loader.Driver:
+        """Return a new instance of the driver, loaded but not started."""
+        kind = self.driver
+        if not isinstance(kind, str):
+            return loader.make(kind.__name__, kind())
+        found = metadata.entry_points(group=loader.NAMESPACE, name=kind)
+        self.assertEqual(
+            1, len(found), f'{len(found)} entry points are called {kind}'
+        )
+        return loader.make(kind, next(iter(found)).load()())
+
+    def start(self) -> loader.Driver:
+        """Return a started driver, which is stopped after the test."""
+        driver = self.load()
+        driver.interface.start(self.make_driver_conf())
+        self.addCleanup(driver.interface.stop)
+        return driver
+
+    def call(self, method: str, verb: str, /, **parameters: Any) -> Any:
+        """Call a method of a new driver the way a conductor does.
+
+        :returns: what crosses the bus, JSON; None for asynchronous methods,
+            which have ended by then.
+        :raises: what the client would be told.
+        """
+        driver = self.start()
+        running = runner.Runner(
+            {driver.name: driver},
+            incarnation='test',
+            limits=runner.Limits(
+                sync_workers=1,
+                async_workers=1,
+                async_backlog=0,
+                max_result_size=1 << 30,
+            ),
+        )
+        try:
+            result = running.run(
+                request_context.RequestContext(),
+                runner.Call(
+                    driver=driver.name,
+                    method=method,
+                    verb=verb,
+                    parameters=parameters,
+                ),
+            )
+            self.assertTrue(running.wait(self.end_seconds), 'it still runs')
+        finally:
+            running.close()
+        return result['return']
+
+    def test_loads(self) -> None:
+        """The driver is a VendorInterface whose methods can be offered."""
+        self.assertIsInstance(self.load().interface, base.VendorInterface)
+
+    def test_offers_methods(self) -> None:
+        """A driver without methods serves nobody."""
+        self.assertTrue(self.load().methods, 'there is no driver_passthru')
+
+    def test_method_names_are_usable(self) -> None:
+        """A name stands in a URL as it is."""
+        for name in self.load().methods:
+            self.assertRegex(name, _USABLE_NAME)
+
+    def test_method_names_hide_nothing(self) -> None:
+        """``GET .../methods`` is the list of methods, never a call."""
+        method = self.load().methods.get('methods')
+        if method is not None:
+            self.assertNotIn('GET', method.spec.http_methods)
+
+    def test_methods_are_described(self) -> None:
+        """Each method says in one line what it does."""
+        for name, method in self.load().methods.items():
+            text = method.spec.description
+            self.assertIsInstance(text, str, name)
+            self.assertTrue(text.strip(), f'{name} has no description')
+            self.assertNotIn('\n', text, name)
+
+    def test_flags_are_booleans(self) -> None:
+        """Clients get ``async`` and ``attach`` as JSON booleans."""
+        for name, method in self.load().methods.items():
+            self.assertIsInstance(method.spec.async_call, bool, name)
+            self.assertIsInstance(method.spec.attach, bool, name)
+
+    def test_attachments_are_seen_by_somebody(self) -> None:
+        """An asynchronous method's attachment is lost; so warn."""
+        for name, method in self.load().methods.items():
+            if method.spec.async_call and method.spec.attach:
+                warnings.warn(
+                    f'{name} is asynchronous: nobody gets what it attaches',
+                    stacklevel=1,
+                )
+
+    def test_properties_are_text(self) -> None:
+        """Each property has a name and a description."""
+        properties = self.load().interface.get_properties()
+        self.assertIsInstance(properties, dict)
+        for name, text in properties.items():
+            self.assertIsInstance(name, str)
+            self.assertIsInstance(text, str, name)
+            self.assertTrue(text.strip(), f'{name} has no description')
+
+    def test_schemas_are_valid(self) -> None:
+        """Each schema is one of JSON Schema 2020-12, for an object."""
+        for name, method in self.load().methods.items():
+            jsonschema.Draft202012Validator.check_schema(method.spec.schema)
+            self.assertEqual('object', method.spec.schema['type'], name)
+
+    def test_defaults_fit_their_declarations(self) -> None:
+        """What a parameter is by default may also be given."""
+        for name, method in self.load().methods.items():
+            properties = method.spec.schema['properties']
+            for parameter, declared in properties.items():
+                if 'default' not in declared:
+                    continue
+                wrong = _faults_of(method, parameter, declared['default'])
+                self.assertEqual([], wrong, f'{name}: {parameter}')
+
+    def test_schemas_tell_no_secret_defaults(self) -> None:
+        """Schemas are published: a password has no default in them."""
+        for name, method in self.load().methods.items():
+            for parameter, declared in method.spec.schema[
+                'properties'
+            ].items():
+                if re.search('passw|secret|token|credential', parameter, re.I):
+                    self.assertFalse(
+                        declared.get('default'), f'{name}: {parameter}'
+                    )
+
+    def test_specs_survive_the_registry(self) -> None:
+        """What the API reads is what the conductor wrote."""
+        driver = self.load()
+        text = json.dumps(driver.spec.to_document(), allow_nan=False)
+        self.assertEqual(
+            driver.spec,
+            spec.DriverSpec.from_document(driver.name, strictjson.loads(text)),
+        )
+
+    def test_specs_are_stable(self) -> None:
+        """Two conductors with this driver publish the same."""
+        self.assertEqual(self.load().spec.digest, self.load().spec.digest)
+
+    def test_validate_takes_every_call(self) -> None:
+        """Parameters that a call leaves out are no ``TypeError``."""
+        validate = self.load().interface.driver_validate
+        _, *others = inspect.signature(validate).parameters.values()
+        for parameter in others:
+            self.assertTrue(
+                parameter.default is not parameter.empty
+                or parameter.kind is parameter.VAR_KEYWORD,
+                f'driver_validate() needs {parameter.name}, which a call '
+                'need not have',
+            )
+
+    def test_validate_refuses_in_words(self) -> None:
+        """A call without parameters is accepted or refused, no crash."""
+        driver = self.start()
+        for name, method in driver.methods.items():
+            if method.spec.schema.get('required'):
+                continue
+            try:
+                driver.interface.driver_validate(name)
+            except errors.DriverError as error:
+                self.assertTrue(error.message, name)
+
+    def test_starts_and_stops(self) -> None:
+        """A stopped driver can be replaced by a new one."""
+        for _ in range(2):
+            driver = self.load()
+            driver.interface.start(self.make_driver_conf())
+            driver.interface.stop()
+
+    def test_stops_twice(self) -> None:
+        """To stop what is stopped, or never started, does no harm."""
+        self.load().interface.stop()
+        driver = self.start()
+        driver.interface.stop()
+
+    def test_leaves_no_thread(self) -> None:
+        """A conductor can end: all threads of the driver have ended."""
+        before = set(threading.enumerate())
+        driver = self.load()
+        driver.interface.start(self.make_driver_conf())
+        driver.interface.stop()
+        deadline = time.monotonic() + self.end_seconds
+        for thread in set(threading.enumerate()) - before:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            self.assertFalse(thread.is_alive(), f'{thread} still runs')
+
+    def test_errors_can_be_answered(self) -> None:
+        """The error classes of the driver state a status of an error."""
+        module = type(self.load().interface).__module__
+        package = module.rpartition('.')[0] or module
+        for kind in _subclasses(errors.DriverError):
+            if not f'{kind.__module__}.'.startswith(f'{package}.'):
+                continue
+            stated = kind.code if isinstance(kind.code, int) else kind.status
+            self.assertIsInstance(stated, int, kind.__name__)
+            self.assertIn(stated, range(400, 600), kind.__name__)
+            self.assertIsInstance(kind._msg_fmt, str, kind.__name__)
+
+
+def _faults_of(method: loader.Method, parameter: str, value: Any) -> list[str]:
+    """Return what is wrong with one value, whatever others are missing."""
+    try:
+        method.spec.parameters.check({parameter: value})
+    except errors.InvalidParameters as error:
+        escaped = parameter.replace('~', '~0').replace('/', '~1')
+        return [
+            fault.detail
+            for fault in error.faults()
+            if fault.pointer.split('/')[1:2] == [escaped]
+        ]
+    return []
+
+
+def _subclasses(
+    kind: type[errors.DriverError],
+) -> typing.Iterator[type[errors.DriverError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _subclasses(each)

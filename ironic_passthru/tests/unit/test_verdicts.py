@@ -276,6 +276,28 @@ KINDS: st.SearchStrategy[Kind] = st.recursive(
     max_leaves=4,
 )
 
+# One kind with many values finds what a whole signature rarely meets.
+SINGLE: st.SearchStrategy[Kind] = st.one_of(
+    numbers(),
+    texts(),
+    LEAVES,
+    SETS,
+    st.builds(_dicts, SCALARS, st.sampled_from(list(KEYS))),
+    st.builds(_lists, SCALARS, BOUNDS),
+)
+
+
+@st.composite
+def single_cases(
+    draw: st.DrawFn,
+) -> tuple[loader.Method, list[dict[str, Any]]]:
+    """Draw a method of one parameter and many values for it."""
+    kind = draw(SINGLE)
+    method = _method({'slot': kind}, set(), extra='none')
+    values = draw(st.lists(kind[1] | kind[1] | JSON, min_size=8, max_size=25))
+    return method, [{'slot': value} for value in values]
+
+
 NAMES = ['slot', 'task', 'p0', '_x', 'copy', 'model_config', 'json', 'é']
 
 
@@ -339,22 +361,37 @@ def _method(
     return loader.make('generated', interface()).methods['call']
 
 
-class VerdictTest(base.TestCase):
-    """The API, with the schema alone, judges as the conductor does."""
-
-    @hypothesis.settings(
-        max_examples=400,
+def _settings(max_examples: int) -> hypothesis.settings:
+    return hypothesis.settings(
+        max_examples=max_examples,
         deadline=None,
         suppress_health_check=list(hypothesis.HealthCheck),
         # A run of the suite is no search: the same cases every time.
         derandomize=True,
         database=None,
     )
+
+
+class VerdictTest(base.TestCase):
+    """The API, with the schema alone, judges as the conductor does."""
+
+    @_settings(max_examples=250)
     @hypothesis.given(cases())
-    def test_tiers_agree(
+    def test_signatures(
         self, case: tuple[loader.Method, list[dict[str, Any]]]
     ) -> None:
-        method, bodies = case
+        self._assert_tiers_agree(*case)
+
+    @_settings(max_examples=700)
+    @hypothesis.given(single_cases())
+    def test_single_parameters(
+        self, case: tuple[loader.Method, list[dict[str, Any]]]
+    ) -> None:
+        self._assert_tiers_agree(*case)
+
+    def _assert_tiers_agree(
+        self, method: loader.Method, bodies: list[dict[str, Any]]
+    ) -> None:
         published = json.loads(
             json.dumps(method.spec.to_document(), allow_nan=False)
         )

@@ -3,12 +3,12 @@
 
 import collections.abc
 import contextlib
-import importlib.metadata
 import logging
 import sys
 from typing import Any
 
 from oslo_config import cfg
+from pbr import version as pbr_version
 
 from ironic_passthru import errors
 from ironic_passthru.conf import database as database_conf
@@ -106,7 +106,7 @@ def _run(conf: cfg.ConfigOpts, argv: list[str] | None) -> int:
         sys.argv[1:] if argv is None else argv,
         project='ironic_passthru',
         prog=PROG,
-        version=importlib.metadata.version('ironic-passthru'),
+        version=pbr_version.VersionInfo('ironic-passthru').version_string(),
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fixtures that run private servers keep their own promises."""
+
+import concurrent.futures
+import socket
+
+from ironic_passthru.tests import base
+from ironic_passthru.tests.functional import servers
+
+
+class TestRequire(base.TestCase):
+    """A missing program fails a test, in words that help."""
+
+    def test_the_package_is_named(self) -> None:
+        error = self.assertRaises(
+            servers.MissingProgram,
+            servers.require,
+            'no-such-program',
+            'its-package',
+        )
+        self.assertIn('no-such-program', str(error))
+        self.assertIn('Debian package its-package', str(error))
+
+
+class TestReservedPort(base.TestCase):
+    """A port belongs to one fixture."""
+
+    def test_many_at_once_are_all_different(self) -> None:
+        fixtures = [servers.ReservedPort() for _ in range(50)]
+        ports = {self.useFixture(fixture).port for fixture in fixtures}
+        self.assertEqual(50, len(ports))
+
+
+class TestRabbitMQ(base.TestCase):
+    """Two brokers side by side, one of which comes and goes."""
+
+    def test_a_broker_stops_dies_and_starts_beside_another(self) -> None:
+        brokers = [servers.RabbitMQ(), servers.RabbitMQ()]
+        for broker in brokers:
+            self.addCleanup(broker.cleanUp)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            list(pool.map(servers.RabbitMQ.setUp, brokers))
+        first, second = brokers
+        first.rabbitmqctl('add_user', 'somebody', 'secret')
+        for end in (first.stop, first.kill):
+            end()
+            self.assertFalse(self.listens(first))
+            self.assertTrue(self.listens(second))
+            first.start()
+            self.assertTrue(self.listens(first))
+        self.assertIn('somebody', first.rabbitmqctl('list_users'))
+        self.assertNotIn('somebody', second.rabbitmqctl('list_users'))
+
+    def listens(self, broker: servers.RabbitMQ) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(('127.0.0.1', broker.port)) == 0

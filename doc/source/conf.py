@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How Sphinx builds the documentation."""
+
+import pathlib
+import sys
+
+# The examples are documented from their docstrings.
+sys.path.insert(0, str(pathlib.Path(__file__).parent / 'examples'))
+
+project = 'ironic_passthru'
+copyright = 'ironic_passthru contributors'
+
+extensions = [
+    'openstackdocstheme',
+    'oslo_config.sphinxext',
+    'sphinx.ext.autodoc',
+]
+
+html_theme = 'openstackdocs'
+pygments_style = 'native'
+openstackdocs_auto_name = False
+openstackdocs_auto_version = False
+
+autodoc_member_order = 'bysource'
+autodoc_typehints = 'signature'
+# Names are short on the page: ``base.Attachment``, not the full path.
+add_module_names = False
+nitpicky = True
+# Documented elsewhere, without an inventory that could be read offline.
+nitpick_ignore_regex = [
+    ('py:.*', r'(typing|collections|oslo_\w+|Any|Callable|Sequence)\b.*'),
+    ('py:.*', r'(Mapping|Iterable|cfg)\b.*'),
+    ('py:class', r'.*\._Function'),
+    ('py:meth', r'(protocol\.Attached\.from_bus|to_bus)'),
+    ('py:class', r'(dict|list|tuple|str|bytes|int|bool|None|object|float)'),
+]

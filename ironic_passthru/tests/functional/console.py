@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ``curl`` lines of a page with the answers printed below them."""
+
+import dataclasses
+import json
+import pathlib
+import re
+import shlex
+import subprocess
+from typing import Any
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+# Where the pages say that the service listens.
+URL = 'http://127.0.0.1:6385'
+
+_CURL = re.compile(r'^   \$ (curl .*)$')
+_REQUEST_ID = re.compile(r'req-[0-9a-f-]{36}')
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """One command of a page.
+
+    :param command: the line behind the prompt.
+    :param answer: what the page says that it prints.
+    """
+
+    command: str
+    answer: str
+
+    def run(self, url: str) -> str:
+        """Run the command against ``url``; return what it prints.
+
+        It is printed as if the service listened where the page says.
+        """
+        words = shlex.split(self.command.replace(URL, url))
+        done = subprocess.run(
+            [words[0], '--silent', '--show-error', *words[1:]],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        if done.returncode:
+            raise RuntimeError(f'{self.command}: {done.stderr}')
+        return done.stdout.replace(url, URL)
+
+
+def examples(page: str) -> list[Example]:
+    """Return the examples of a page, named relative to the checkout."""
+    found: list[Example] = []
+    command: str | None = None
+    answer: list[str] = []
+    for line in [*(ROOT / page).read_text().splitlines(), '']:
+        start = _CURL.match(line)
+        if command is not None and (start or not line.startswith('   ')):
+            found.append(Example(command, '\n'.join(answer)))
+            command = None
+        if start:
+            command, answer = start[1], []
+        elif command is not None:
+            answer.append(line[3:])
+    return found
+
+
+def stable(text: str) -> Any:
+    """Return what two outputs that say the same have in common.
+
+    The order of the members of a JSON object says nothing, and request ids
+    differ each time.
+    """
+    text = _REQUEST_ID.sub('req-0', text.rstrip('\n'))
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

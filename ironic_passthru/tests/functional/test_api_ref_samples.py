@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The samples of the API reference are what the service answers.
+
+With WRITE_API_SAMPLES=1 in the environment the samples are written anew.
+"""
+
+import json
+import os
+import pathlib
+import urllib.error
+import urllib.request
+from typing import Any
+
+from ironic_passthru.tests import base
+from ironic_passthru.tests import embedded
+
+SAMPLES = pathlib.Path(__file__).parents[3] / 'api-ref/source/samples'
+WRITE = 'WRITE_API_SAMPLES'
+
+_FAKE = '/v1/drivers/fake-hardware'
+_SET_FANS = f'{_FAKE}/vendor_passthru?method=set_fans'
+_CALL = {'mode': 'manual', 'speed': 70}
+
+# Name of a sample, verb, path, and the body to send.
+ANSWERS: tuple[tuple[str, str, str, Any], ...] = (
+    ('root', 'GET', '/', None),
+    ('v1', 'GET', '/v1', None),
+    ('drivers-list', 'GET', '/v1/drivers', None),
+    ('drivers-list-detail', 'GET', '/v1/drivers?detail=True', None),
+    ('driver-show', 'GET', _FAKE, None),
+    ('driver-properties', 'GET', f'{_FAKE}/properties', None),
+    (
+        'methods-list',
+        'GET',
+        '/v1/drivers/redfish/vendor_passthru/methods',
+        None,
+    ),
+    ('call-response', 'PUT', _SET_FANS, _CALL),
+    ('conductors-list', 'GET', '/v1/conductors', None),
+    ('conductors-list-detail', 'GET', '/v1/conductors?detail=True', None),
+    ('conductor-show', 'GET', '/v1/conductors/conductor1.example.com', None),
+    ('health-detailed', 'GET', '/healthcheck/detailed', None),
+    ('error', 'GET', '/v1/drivers/acme', None),
+    ('problem', 'PUT', _SET_FANS, {'speed': 101}),
+)
+
+# Not what a service answers, but what a client sends.
+REQUESTS = {'call-request': _CALL}
+
+# These differ each time, so only their types are compared.
+_CHANGING = ('created_at', 'updated_at', 'request_id')
+
+
+class TestSamples(base.TestCase):
+    """Each stored sample, against a running service."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.service = self.useFixture(
+            embedded.Embedded(
+                host='conductor1.example.com',
+                api__public_endpoint='http://127.0.0.1:6385',
+                conductor__enabled_drivers=['fake-hardware', 'redfish'],
+            )
+        )
+
+    def test_stored_samples_are_real_answers(self) -> None:
+        expected = dict(REQUESTS)
+        for name, verb, path, body in ANSWERS:
+            expected[name] = self.ask(
+                verb, path, body, problem=name == 'problem'
+            )
+        if os.environ.get(WRITE):
+            for name, document in expected.items():
+                text = json.dumps(document, indent=4) + '\n'
+                (SAMPLES / f'{name}.json').write_text(text)
+        stored = {
+            path.stem: json.loads(path.read_text())
+            for path in SAMPLES.glob('*.json')
+        }
+        self.assertEqual(sorted(expected), sorted(stored))
+        for name, document in expected.items():
+            self.assertEqual(
+                _stable(document),
+                _stable(stored[name]),
+                f'sample {name} is not current; {WRITE}=1 writes it anew',
+            )
+
+    def ask(
+        self, verb: str, path: str, body: Any, *, problem: bool
+    ) -> dict[str, Any]:
+        """Return the document that the service answers, errors included."""
+        request = urllib.request.Request(
+            self.service.url + path,
+            method=verb,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={'X-OpenStack-Ironic-API-Version': 'latest'},
+        )
+        if problem:
+            request.add_header('Accept', 'application/problem+json')
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return json.load(error)
+
+
+def _stable(value: Any) -> Any:
+    """Return ``value`` with what changes replaced by its type."""
+    if isinstance(value, dict):
+        return {
+            key: type(item).__name__ if key in _CHANGING else _stable(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_stable(item) for item in value]
+    return value

@@ -10,8 +10,11 @@ if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends python3-venv
 fi
-if [ ! -x .venv/bin/ironic-passthru ]; then
+# Installed anew after an update that needs it.
+stamp=.venv/installed
+if [ ! -e $stamp ] || [ -n "$(find setup.cfg ./*.txt -newer $stamp)" ]; then
     python3 -m venv .venv
-    .venv/bin/pip install --quiet -c constraints.txt .
+    .venv/bin/pip install --quiet -c constraints.txt -e .
+    touch $stamp
 fi
 exec .venv/bin/ironic-passthru "$@"

@@ -50,5 +50,6 @@ OPTS: list[cfg.Opt] = [
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register the options of this module on ``conf``."""
-    conf.register_group(GROUP)
+    # oslo.config keeps values in the group: each configuration gets its own.
+    conf.register_group(cfg.OptGroup(GROUP.name, title=GROUP.title))
     conf.register_opts(OPTS, group=GROUP)

@@ -32,5 +32,8 @@ class CallMemory:
             self._order.append((now + keep_seconds, call_id))
             return True
 
+    def __contains__(self, call_id: str) -> bool:
+        return call_id in self._ids
+
     def __len__(self) -> int:
         return len(self._ids)

@@ -6,11 +6,14 @@ import re
 from typing import Any
 
 import pydantic_core
+from oslo_log import log
 
 from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.drivers import base
 from ironic_passthru.rpc import protocol
+
+LOG = log.getLogger(__name__)
 
 _TEXT = 'text/plain; charset=utf-8'
 _BYTES = 'application/octet-stream'
@@ -59,6 +62,11 @@ def _json_value(value: Any, facts: dict[str, Any]) -> tuple[Any, int]:
     ):
         # The text of these may hold parts of the value.
         raise errors.ResultNotSerializable(**facts) from None
+    except BaseException:
+        # A generator is the driver's own code and may raise anything, even
+        # what elsewhere says that the method did not run.
+        LOG.exception('The result of method %(method)s failed', facts)
+        raise errors.ResultNotSerializable(**facts) from None
 
 
 def _attached(value: Any, facts: dict[str, Any]) -> tuple[Any, int]:
@@ -73,7 +81,11 @@ def _attached(value: Any, facts: dict[str, Any]) -> tuple[Any, int]:
     if not isinstance(data, bytes | bytearray | memoryview):
         raise errors.BadAttachment(**facts)
     media_type = value.media_type or media_type
-    if not _MEDIA_TYPE.fullmatch(media_type):
+    if not isinstance(media_type, str) or not (
+        _MEDIA_TYPE.fullmatch(media_type)
+    ):
+        raise errors.BadAttachment(**facts)
+    if not isinstance(value.filename, str | None):
         raise errors.BadAttachment(**facts)
     attached = protocol.Attached(
         data=bytes(data),

@@ -83,7 +83,7 @@ class Runner:
         self._incarnation = incarnation
         self._limits = limits
         self._memory = memory.CallMemory()
-        self._stopping = threading.Event()
+        self._stopping = False
         # One permit a call, from acceptance to its end.  Blocking on them
         # is never wanted: a full conductor refuses.
         self._sync_permits = threading.BoundedSemaphore(limits.sync_workers)
@@ -119,15 +119,12 @@ class Runner:
         method = self._find(call)
         method.spec.parameters.check(call.parameters)
         arguments = method.signature.convert(call.method, call.parameters)
-        permits = self._acquire(method)
+        permits = self._admit(call, method)
         started = False
         try:
-            self._remember(call)
             self._validate(context, call, method, arguments)
             if method.spec.async_call:
-                self._pool.submit(
-                    self._run_async, context, call, method, arguments
-                )
+                self._submit(context, call, method, arguments)
                 started = True
                 return {'return': None, 'async': True, 'attach': False}
             result = self._execute(context, call, method, arguments)
@@ -141,8 +138,9 @@ class Runner:
         }
 
     def stop_accepting(self) -> None:
-        """Refuse every further call."""
-        self._stopping.set()
+        """Refuse every further call; :meth:`wait` knows all others."""
+        with self._idle:
+            self._stopping = True
 
     def wait(self, seconds: float) -> bool:
         """Wait until no call runs or waits; tell whether that came true."""
@@ -154,7 +152,11 @@ class Runner:
         self._pool.shutdown(wait=False)
 
     def _check_fence(self, call: Call) -> None:
-        if self._stopping.is_set():
+        # First: whatever else is wrong with the second message of a call,
+        # the first one may be running, so "not run" would be a lie.
+        if call.call_id is not None and call.call_id in self._memory:
+            raise errors.DuplicateCall()
+        if self._stopping:
             raise errors.ConductorStopping()
         if call.incarnation not in (None, self._incarnation):
             raise errors.StaleCall()
@@ -169,16 +171,26 @@ class Runner:
             raise errors.VerbNotSupported(method=call.method, verb=call.verb)
         return method
 
-    def _acquire(self, method: loader.Method) -> threading.BoundedSemaphore:
+    def _admit(
+        self, call: Call, method: loader.Method
+    ) -> threading.BoundedSemaphore:
+        """Take a permit for a call and remember it, or refuse it.
+
+        All in one step: of two messages of one call that come at once the
+        second must find the first remembered, not its permit taken; and
+        none may slip in when the conductor has begun to stop.
+        """
         permits = (
             self._async_permits
             if method.spec.async_call
             else self._sync_permits
         )
-        if not permits.acquire(blocking=False):
-            raise errors.ConductorBusy()
         with self._idle:
+            self._check_fence(call)
+            if not permits.acquire(blocking=False):
+                raise errors.ConductorBusy()
             self._running += 1
+            self._remember(call)
         return permits
 
     def _release(self, permits: threading.BoundedSemaphore) -> None:
@@ -193,8 +205,7 @@ class Runner:
         keep = _KEEP_SECONDS
         if call.deadline is not None:
             keep = max(1.0, call.deadline - time.time() + 1.0)
-        if not self._memory.add(call.call_id, keep):
-            raise errors.DuplicateCall()
+        self._memory.add(call.call_id, keep)
 
     def _validate(
         self,
@@ -237,6 +248,21 @@ class Runner:
             request_id=context.request_id,
         )
 
+    def _submit(
+        self,
+        context: request_context.RequestContext,
+        call: Call,
+        method: loader.Method,
+        arguments: dict[str, Any],
+    ) -> None:
+        try:
+            self._pool.submit(
+                self._run_async, context, call, method, arguments
+            )
+        except RuntimeError:
+            # It was validated for longer than the conductor took to stop.
+            raise errors.ConductorStopping() from None
+
     def _run_async(
         self,
         context: request_context.RequestContext,
@@ -266,22 +292,36 @@ class Runner:
         error: BaseException,
     ) -> errors.PassthruError:
         """Return what a client may know of an error that a driver raised."""
-        if not isinstance(error, errors.DriverError):
-            LOG.error(
-                'Driver method %s.%s failed in request %s',
-                call.driver,
-                call.method,
-                context.request_id,
-                exc_info=error,
-            )
-            return errors.DriverFailed(request_id=context.request_id)
-        if type(error).__module__ == errors.__name__:
-            return error
-        return errors.VendorError(
-            sentence=error.message,
-            status=_status(error),
-            code=error.code if isinstance(error.code, str) else 'vendor_error',
+        if isinstance(error, errors.DriverError):
+            try:
+                return _portable(error)
+            except Exception as mistake:
+                # A vendor's class can be wrong in any way.
+                error = mistake
+        LOG.error(
+            'Driver method %s.%s failed in request %s',
+            call.driver,
+            call.method,
+            context.request_id,
+            exc_info=error,
         )
+        return errors.DriverFailed(request_id=context.request_id)
+
+
+def _portable(error: errors.DriverError) -> errors.PassthruError:
+    """Return a driver's error as what can cross the bus: its sentence.
+
+    The facts that it was made from, its cause and its notes stay here: they
+    may have no JSON form, and nobody has meant them for a client.
+    """
+    sentence = str(error.message)
+    if type(error).__module__ == errors.__name__:
+        return type(error)(sentence)
+    return errors.VendorError(
+        sentence=sentence,
+        status=_status(error),
+        code=error.code if isinstance(error.code, str) else 'vendor_error',
+    )
 
 
 def _status(error: errors.DriverError) -> int:

@@ -254,10 +254,14 @@ class ConductorAPI:
             if _nothing_sent(cause):
                 raise errors.BusUnavailable() from None
             raise _outcome_unknown(context) from None
-        except oslo_messaging.RemoteError as error:
+        except errors.PassthruError:
+            raise
+        except Exception as error:
+            # Errors of built-in classes are rebuilt under their own names,
+            # with the traceback of the conductor as their text.
             LOG.error(
                 'A conductor failed with %s in request %s',
-                error.exc_type,
+                getattr(error, 'exc_type', type(error).__name__),
                 getattr(context, 'request_id', None),
             )
             raise errors.PassthruError() from None

@@ -1,0 +1,472 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of a call: the answer, certainly not run, or unknown."""
+
+import concurrent.futures
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import amqp
+import fixtures
+import oslo_messaging
+from oslo_messaging import transport as oslo_transport
+
+from ironic_passthru import context as request_context
+from ironic_passthru import errors
+from ironic_passthru.rpc import client
+from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import transport
+from ironic_passthru.tests import base
+
+SECRET = 'hunter' + '2'
+SERVERS = [protocol.Server(f'host{n}', f'run{n}') for n in range(5)]
+UNDELIVERABLE = oslo_messaging.MessageUndeliverable('NO_ROUTE', 'x', 'y', {})
+
+
+class FakeDriver:
+    """A bus where a test says what becomes of each message.
+
+    :ivar sent: the messages, but for the one that tries the connection.
+    """
+
+    def __init__(self, conf: Any) -> None:
+        self.conf = conf
+        self.sent: list[dict[str, Any]] = []
+        self.fate: Callable[..., Any] = lambda **message: 'answer'
+        self.connect: Callable[[], Any] = _raise(UNDELIVERABLE)
+
+    def require_features(self, requeue: bool = False) -> None:
+        pass
+
+    def send(
+        self,
+        target: oslo_messaging.Target,
+        context: Any,
+        message: dict[str, Any],
+        **options: Any,
+    ) -> Any:
+        if target.server.startswith('nobody.') and context == {}:
+            return self.connect()
+        sent = {
+            'server': target.server,
+            'context': context,
+            'method': message['method'],
+            'args': dict(message['args']),
+            **options,
+        }
+        self.sent.append(sent)
+        return self.fate(**sent)
+
+
+class ClientCase(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(request_context.clear_current)
+        self.driver = FakeDriver(self.make_conf())
+        self.client = self.make_client()
+        self.context = request_context.RequestContext(request_id='req-1')
+
+    def make_client(self, **options: Any) -> client.ConductorAPI:
+        return client.ConductorAPI(
+            oslo_transport.RPCTransport(self.driver), **options
+        )
+
+    def call(self, **options: Any) -> Any:
+        options.setdefault('servers', SERVERS)
+        return self.client.driver_vendor_passthru(
+            self.context,
+            'acme',
+            'method',
+            http_method='POST',
+            info={'a': 1},
+            **options,
+        )
+
+    def sent_to(self) -> list[str]:
+        return [message['server'] for message in self.driver.sent]
+
+
+def _raise(error: BaseException) -> Callable[..., Any]:
+    def fate(**message: Any) -> Any:
+        raise error
+
+    return fate
+
+
+def not_delivered(
+    cause: BaseException | None, root: BaseException | None = None
+) -> Callable[..., Any]:
+    """Fail as oslo.messaging does: the reason is the context."""
+
+    def fate(**message: Any) -> Any:
+        if cause is None:
+            raise oslo_messaging.MessageDeliveryFailure('no')
+        try:
+            raise cause from root
+        except Exception:
+            raise oslo_messaging.MessageDeliveryFailure('no')  # noqa: B904
+
+    return fate
+
+
+# What the bus does; what the caller hears; whether the next server is tried.
+FATES: list[tuple[Callable[..., Any], type[errors.PassthruError], bool]] = [
+    (_raise(UNDELIVERABLE), errors.CallNotDelivered, True),
+    (_raise(errors.ConductorBusy()), errors.ConductorBusy, True),
+    (_raise(errors.ConductorStopping()), errors.ConductorStopping, True),
+    (_raise(errors.StaleCall()), errors.StaleCall, True),
+    (_raise(errors.CallExpired()), errors.CallExpired, True),
+    (not_delivered(amqp.exceptions.NotFound()), errors.CallNotDelivered, True),
+    (
+        not_delivered(ConnectionRefusedError()),
+        errors.BusUnavailable,
+        False,
+    ),
+    (
+        not_delivered(OSError(), ConnectionRefusedError()),
+        errors.BusUnavailable,
+        False,
+    ),
+    (not_delivered(socket.gaierror()), errors.BusUnavailable, False),
+    (
+        not_delivered(amqp.exceptions.AccessRefused()),
+        errors.BusUnavailable,
+        False,
+    ),
+    (not_delivered(ConnectionResetError()), errors.OutcomeUnknown, False),
+    (not_delivered(BrokenPipeError()), errors.OutcomeUnknown, False),
+    (not_delivered(TimeoutError()), errors.OutcomeUnknown, False),
+    (not_delivered(None), errors.OutcomeUnknown, False),
+    (_raise(oslo_messaging.MessagingTimeout()), errors.OutcomeUnknown, False),
+    (_raise(errors.DuplicateCall()), errors.DuplicateCall, False),
+    (
+        _raise(errors.OutcomeUnknown(request_id='r')),
+        errors.OutcomeUnknown,
+        False,
+    ),
+    (_raise(errors.DriverFailed(request_id='r')), errors.DriverFailed, False),
+    (
+        _raise(errors.VendorError(sentence='s', status=503, code='c')),
+        errors.VendorError,
+        False,
+    ),
+    (_raise(errors.TemporaryFailure('s')), errors.TemporaryFailure, False),
+    (_raise(errors.InvalidParameterValue('s')), errors.Invalid, False),
+    (
+        _raise(oslo_messaging.RemoteError('KeyError', SECRET, [SECRET])),
+        errors.PassthruError,
+        False,
+    ),
+    # An error of a built-in class is rebuilt and arrives as such.
+    (_raise(KeyError(SECRET)), errors.PassthruError, False),
+    (_raise(TypeError(SECRET)), errors.PassthruError, False),
+]
+
+
+class TestFates(ClientCase):
+    def test_each_failure_and_what_is_heard_of_it(self) -> None:
+        for fate, expected, goes_on in FATES:
+            self.driver.sent.clear()
+            self.driver.fate = fate
+            error = self.assertRaises(errors.PassthruError, self.call)
+            self.assertIsInstance(error, expected)
+            self.assertNotIn(SECRET, str(error.kwargs) + error.message)
+            count = len(SERVERS) if goes_on else 1
+            self.assertEqual(count, len(self.driver.sent), expected)
+            if expected is errors.PassthruError:
+                self.assertIs(expected, type(error))
+                self.assertEqual(500, error.status)
+
+    def test_503_is_not_run_and_504_is_unknown(self) -> None:
+        for fate, expected, goes_on in FATES:
+            self.driver.fate = fate
+            error = self.assertRaises(errors.PassthruError, self.call)
+            if goes_on or expected is errors.BusUnavailable:
+                self.assertIsInstance(error, errors.NotRun)
+                self.assertEqual(503, error.status)
+            else:
+                self.assertNotIsInstance(error, errors.NotRun)
+
+    def test_the_next_one_takes_it(self) -> None:
+        for fate, _, goes_on in FATES:
+            if not goes_on:
+                continue
+            self.driver.sent.clear()
+
+            def two_refuse(refuse: Any = fate, **message: Any) -> Any:
+                if len(self.driver.sent) < 3:
+                    refuse(**message)
+                return 'taken'
+
+            self.driver.fate = two_refuse
+            self.assertEqual('taken', self.call())
+            self.assertEqual(3, len(set(self.sent_to())), 'each is new')
+
+    def test_nobody_after_one_that_may_have_run_it(self) -> None:
+        def fate(**message: Any) -> Any:
+            if len(self.driver.sent) == 1:
+                raise errors.ConductorBusy()
+            raise oslo_messaging.MessagingTimeout
+
+        self.driver.fate = fate
+        error = self.assertRaises(errors.OutcomeUnknown, self.call)
+        self.assertEqual(2, len(self.driver.sent))
+        self.assertIn('req-1', error.message)
+
+    def test_no_conductor_at_all(self) -> None:
+        self.assertRaises(errors.CallNotDelivered, self.call, servers=[])
+        self.assertEqual([], self.driver.sent)
+
+    def test_a_fleet_that_is_busy_is_not_asked_to_the_last(self) -> None:
+        fleet = [protocol.Server('h', str(n)) for n in range(300)]
+        self.driver.fate = _raise(errors.ConductorBusy())
+        self.assertRaises(errors.ConductorBusy, self.call, servers=fleet)
+        self.assertEqual(8, len(set(self.sent_to())))
+
+    def test_the_load_is_spread(self) -> None:
+        for _ in range(200):
+            self.call()
+        self.assertEqual(len(SERVERS), len(set(self.sent_to())))
+
+    def test_what_the_log_says_of_a_failed_conductor(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=0, nuke_handlers=True))
+        for error in (
+            oslo_messaging.RemoteError('KeyError', SECRET, [SECRET]),
+            KeyError(SECRET),
+        ):
+            self.driver.fate = _raise(error)
+            self.assertRaises(errors.PassthruError, self.call)
+        self.assertEqual(2, log.output.count('KeyError in request req-1'))
+        self.assertNotIn(SECRET, log.output)
+
+
+class TestMessages(ClientCase):
+    def test_what_each_message_says(self) -> None:
+        self.driver.fate = _raise(errors.ConductorBusy())
+        before = time.time()
+        self.assertRaises(
+            errors.ConductorBusy, self.call, call_id='id', timeout_seconds=30
+        )
+        by_name = {server.name: server for server in SERVERS}
+        for message in self.driver.sent:
+            arguments = message['args']
+            self.assertEqual(
+                by_name[message['server']].incarnation,
+                arguments.pop('incarnation'),
+            )
+            deadline = arguments.pop('deadline')
+            self.assertTrue(before < deadline <= time.time() + 30)
+            self.assertAlmostEqual(before + 30, deadline, delta=5)
+            self.assertEqual(
+                {
+                    'driver_name': 'acme',
+                    'driver_method': 'method',
+                    'http_method': 'POST',
+                    'info': {'a': 1},
+                    'call_id': 'id',
+                },
+                arguments,
+            )
+            self.assertEqual('req-1', message['context']['request_id'])
+            self.assertTrue(message['transport_options'].at_least_once)
+            self.assertEqual(0, message['retry'])
+            self.assertTrue(message['wait_for_reply'])
+
+    def test_one_id_a_call(self) -> None:
+        self.driver.fate = _raise(errors.ConductorBusy())
+        ids = []
+        for _ in range(2):
+            self.driver.sent.clear()
+            self.assertRaises(errors.ConductorBusy, self.call)
+            (call_id,) = {m['args']['call_id'] for m in self.driver.sent}
+            ids.append(call_id)
+        self.assertNotEqual(*ids)
+
+    def test_all_attempts_share_one_deadline(self) -> None:
+        def slow(**message: Any) -> Any:
+            threading.Event().wait(0.05)
+            raise errors.ConductorBusy()
+
+        self.driver.fate = slow
+        self.assertRaises(
+            errors.ConductorBusy, self.call, timeout_seconds=0.12
+        )
+        timeouts = [message['timeout'] for message in self.driver.sent]
+        self.assertEqual(3, len(timeouts), 'there was time for no more')
+        self.assertEqual(sorted(timeouts, reverse=True), timeouts)
+        self.assertLessEqual(timeouts[-1], 0.021)
+
+    def test_the_clients_own_times(self) -> None:
+        self.client = self.make_client(timeout_seconds=7, monitor_seconds=3)
+        self.call()
+        message = self.driver.sent[0]
+        self.assertAlmostEqual(7, message['timeout'], delta=2)
+        self.assertEqual(3, message['call_monitor_timeout'])
+
+    def test_who_offers_the_driver_is_asked_of_any(self) -> None:
+        found = [['host3', 'run3']]
+        local = _Local(self)
+        local.endpoint.located = found
+        answer = local.client.driver_vendor_passthru(
+            self.context, 'acme', 'm', http_method='GET', info={}
+        )
+        self.assertEqual(['locate_driver', 'call run3'], local.endpoint.seen)
+        self.assertEqual({'return': 1}, answer)
+        self.assertEqual(
+            {'of': 'acme'},
+            local.client.get_driver_properties(self.context, 'acme'),
+        )
+        self.assertEqual(
+            {'m': {'of': 'acme'}},
+            local.client.get_driver_vendor_passthru_methods(
+                self.context, 'acme'
+            ),
+        )
+
+
+class Endpoint:
+    target = oslo_messaging.Target(version='1.0')
+
+    def __init__(self) -> None:
+        self.located: list[Any] = []
+        self.seen: list[str] = []
+        self.error: Exception | None = None
+
+    def locate_driver(self, context: Any, driver_name: str) -> Any:
+        self.seen.append('locate_driver')
+        return self.located
+
+    def driver_vendor_passthru(
+        self, context: Any, incarnation: str, **arguments: Any
+    ) -> Any:
+        self.seen.append(f'call {incarnation}')
+        if self.error:
+            raise self.error
+        return {'return': 1}
+
+    def get_driver_properties(self, context: Any, driver_name: str) -> Any:
+        return {'of': driver_name}
+
+    def get_driver_vendor_passthru_methods(
+        self, context: Any, driver_name: str
+    ) -> Any:
+        return {'m': {'of': driver_name}}
+
+    def ping(self, context: Any) -> str:
+        return 'run3'
+
+
+class _Local:
+    """A client and a server of ``SERVERS[3]`` over ``local://``."""
+
+    def __init__(self, test: base.TestCase) -> None:
+        bus = transport.make(test.make_conf(), 'local://')
+        test.addCleanup(bus.cleanup)
+        self.endpoint = Endpoint()
+        server = oslo_messaging.get_rpc_server(
+            bus, transport.target(SERVERS[3]), [self.endpoint]
+        )
+        # The usual pool takes up to a second to end.
+        server._executor_cls = concurrent.futures.ThreadPoolExecutor
+        server.start()
+        test.addCleanup(server.wait)
+        test.addCleanup(server.stop)
+        self.client = client.ConductorAPI(bus)
+
+
+class TestOverLocal(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.local = _Local(self)
+        self.endpoint = self.local.endpoint
+
+    def call(self) -> Any:
+        return self.local.client.driver_vendor_passthru(
+            {}, 'acme', 'm', http_method='GET', info={}, servers=SERVERS
+        )
+
+    def test_the_one_that_lives_is_found(self) -> None:
+        for _ in range(20):
+            self.assertEqual({'return': 1}, self.call())
+        self.assertEqual(['call run3'] * 20, self.endpoint.seen)
+
+    def test_what_a_conductor_never_meant_to_raise(self) -> None:
+        for raised in (KeyError(SECRET), TypeError(SECRET), UnicodeError()):
+            self.endpoint.error = raised
+            error = self.assertRaises(errors.PassthruError, self.call)
+            self.assertIs(errors.PassthruError, type(error))
+            self.assertNotIn(SECRET, str(error))
+
+    def test_ping_and_check(self) -> None:
+        answer = self.local.client.ping({}, SERVERS[3], timeout_seconds=5)
+        self.assertEqual('run3', answer)
+        self.assertRaises(
+            errors.CallNotDelivered,
+            self.local.client.ping,
+            {},
+            SERVERS[0],
+            timeout_seconds=5,
+        )
+        self.assertEqual('reachable', self.local.client.check())
+
+
+class TestConnection(ClientCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.go_on = threading.Event()
+        self.addCleanup(self.go_on.set)
+        self.attempts = 0
+
+    def hang(self) -> Any:
+        self.attempts += 1
+        self.go_on.wait(20)
+        raise UNDELIVERABLE
+
+    def test_a_bus_that_does_not_answer(self) -> None:
+        self.driver.connect = self.hang
+        self.client = self.make_client(connect_seconds=0.05)
+        start = time.monotonic()
+        for _ in range(3):
+            self.assertRaises(errors.BusUnavailable, self.call)
+            self.assertRaises(errors.BusUnavailable, self.client.check)
+        self.assertLess(time.monotonic() - start, 5)
+        self.assertEqual(1, self.attempts, 'one thread takes the risk')
+        self.assertEqual([], self.driver.sent)
+        self.go_on.set()
+        self.wait_for(self._works, 'it recovers')
+        self.assertEqual('reachable', self.client.check())
+
+    def _works(self) -> bool:
+        try:
+            return bool(self.call() == 'answer')
+        except errors.BusUnavailable:
+            return False
+
+    def test_a_bus_that_refuses_is_tried_again(self) -> None:
+        self.driver.connect = not_delivered(ConnectionRefusedError())
+        self.client = self.make_client(connect_seconds=0.05)
+        self.assertRaises(errors.BusUnavailable, self.call)
+        self.assertEqual([], self.driver.sent)
+        self.driver.connect = _raise(UNDELIVERABLE)
+        self.wait_for(self._works, 'it recovers')
+
+    def test_a_bus_without_a_single_conductor(self) -> None:
+        self.driver.connect = not_delivered(amqp.exceptions.NotFound())
+        self.assertEqual('answer', self.call())
+
+    def test_many_first_calls_share_one_attempt(self) -> None:
+        self.driver.connect = self.hang
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            calls = [pool.submit(self.call) for _ in range(8)]
+            self.wait_for(lambda: self.attempts, 'an attempt')
+            self.assertEqual([], self.driver.sent)
+            self.go_on.set()
+            self.assertEqual(['answer'] * 8, [c.result(10) for c in calls])
+        self.assertEqual(1, self.attempts)
+
+    def test_a_bus_that_went_away_later(self) -> None:
+        self.assertEqual('reachable', self.client.check())
+        self.driver.connect = not_delivered(ConnectionRefusedError())
+        self.assertRaises(errors.BusUnavailable, self.client.check)

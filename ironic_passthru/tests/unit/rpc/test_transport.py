@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The connection to the bus, and where its messages go."""
+
+import oslo_messaging
+
+from ironic_passthru import errors
+from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import transport
+from ironic_passthru.tests import base
+
+SECRET = 'hunter' + '2'
+
+
+class TestMake(base.TestCase):
+    def test_the_url_may_be_given_or_configured(self) -> None:
+        conf = self.make_conf(transport_url='local://')
+        for made in (
+            transport.make(conf),
+            transport.make(self.make_conf(), 'local://'),
+        ):
+            self.addCleanup(made.cleanup)
+            self.assertEqual('LocalDriver', type(made._driver).__name__)
+
+    def test_only_our_errors_are_rebuilt(self) -> None:
+        made = transport.make(self.make_conf(), 'local://')
+        self.addCleanup(made.cleanup)
+        self.assertEqual(
+            ['ironic_passthru.errors'], made._driver._allowed_remote_exmods
+        )
+
+    def test_a_url_that_is_none(self) -> None:
+        for url in (
+            f'nothing://user:{SECRET}@host/',
+            f'rabbit://user:{SECRET}@host:port/',
+            f'rabbit://user:{SECRET}@host:5672x/',
+            f'{SECRET}',
+            f'//{SECRET}',
+        ):
+            error = self.assertRaises(
+                errors.ConfigError, transport.make, self.make_conf(), url
+            )
+            self.assertIn('transport_url', error.message)
+            self.assertNotIn(SECRET, error.message)
+            self.assertNotIn('\n', error.message)
+
+    def test_queues_go_with_their_process(self) -> None:
+        conf = self.make_conf()
+        made = transport.make(conf, 'rabbit://user:secret@127.0.0.1:1/')
+        self.addCleanup(made.cleanup)
+        self.assertTrue(conf.oslo_messaging_rabbit.amqp_auto_delete)
+
+    def test_but_not_quorum_queues(self) -> None:
+        conf = self.make_conf(
+            oslo_messaging_rabbit__rabbit_quorum_queue=True,
+            oslo_messaging_rabbit__amqp_durable_queues=True,
+        )
+        made = transport.make(conf, 'rabbit://user:secret@127.0.0.1:1/')
+        self.addCleanup(made.cleanup)
+        self.assertFalse(conf.oslo_messaging_rabbit.amqp_auto_delete)
+
+    def test_what_an_operator_sets_stays(self) -> None:
+        conf = self.make_conf(oslo_messaging_rabbit__amqp_auto_delete=False)
+        made = transport.make(conf, 'rabbit://user:secret@127.0.0.1:1/')
+        self.addCleanup(made.cleanup)
+        self.assertFalse(conf.oslo_messaging_rabbit.amqp_auto_delete)
+
+
+class TestTarget(base.TestCase):
+    def test_all_conductors(self) -> None:
+        self.assertEqual(
+            oslo_messaging.Target(
+                exchange='ironic_passthru',
+                topic='ironic_passthru.conductor_manager',
+                version='1.0',
+            ),
+            transport.target(),
+        )
+
+    def test_one_run_of_one(self) -> None:
+        target = transport.target(protocol.Server('host', 'run'))
+        self.assertEqual('host.run', target.server)
+        self.assertEqual('ironic_passthru.conductor_manager', target.topic)

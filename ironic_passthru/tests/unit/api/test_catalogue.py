@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the catalogue in memory."""
+
+import threading
+
+from ironic_passthru import errors
+from ironic_passthru.api import catalogue
+from ironic_passthru.rpc import protocol
+from ironic_passthru.tests import base
+from ironic_passthru.tests.unit.api import fakes
+
+_OLD = fakes.method('reset', description='old')
+_NEW = fakes.method('reset', description='new')
+_ONLY_OLD = fakes.method('beep')
+_ONLY_NEW = fakes.method('boop')
+
+
+class CatalogueCase(base.TestCase):
+    """A catalogue over a store in memory."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store = fakes.FakeStore()
+
+    def make(self, max_age_seconds: float = 1000.0) -> catalogue.Catalogue:
+        return catalogue.Catalogue(
+            self.store,  # type: ignore[arg-type]
+            max_age_seconds=max_age_seconds,
+            heartbeat_timeout_seconds=30.0,
+        )
+
+
+class TestRefresh(CatalogueCase):
+    """When the registry is read."""
+
+    def test_nothing_is_read_before_it_is_needed(self) -> None:
+        self.make()
+        self.assertEqual(0, self.store.reads)
+
+    def test_a_fresh_snapshot_serves_from_memory(self) -> None:
+        self.store.add('c1', fakes.driver('d'))
+        found = self.make()
+        for _ in range(5):
+            found.driver('d')
+        self.assertEqual(1, self.store.reads)
+
+    def test_a_stale_snapshot_is_read_anew(self) -> None:
+        self.store.add('c1', fakes.driver('d', _OLD))
+        found = self.make(max_age_seconds=0.0)
+        found.driver('d')
+        self.store.add('c1', fakes.driver('d', _NEW), started=1)
+        method, servers = found.route('d', 'reset')
+        self.assertEqual('new', method.description)
+        self.assertEqual((protocol.Server('c1', 'c1-1'),), servers)
+
+    def test_a_document_is_read_once(self) -> None:
+        driver = fakes.driver('d', _OLD)
+        self.store.add('c1', driver)
+        self.store.add('c2', driver)
+        found = self.make(max_age_seconds=0.0)
+        for _ in range(3):
+            found.driver('d')
+        self.assertEqual([driver.digest], self.store.documents_read)
+
+    def test_one_thread_reads_while_others_go_on(self) -> None:
+        self.store.add('c1', fakes.driver('d'))
+        found = self.make(max_age_seconds=0.0)
+        old = found.snapshot()
+        reading, go_on = threading.Event(), threading.Event()
+        read = self.store.newest_digests
+
+        def slow() -> dict[str, str]:
+            reading.set()
+            self.assertTrue(go_on.wait(10))
+            return read()
+
+        self.store.newest_digests = slow  # type: ignore[method-assign]
+        thread = threading.Thread(target=found.snapshot)
+        thread.start()
+        self.assertTrue(reading.wait(10))
+        self.assertIs(old, found.snapshot())
+        go_on.set()
+        thread.join(10)
+        self.assertIsNot(old, found.snapshot())
+
+
+class TestMiss(CatalogueCase):
+    """Names that are not known are asked for, but not too often."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.add('c1', fakes.driver('d', _OLD))
+        self.catalogue = self.make()
+        self.catalogue.driver('d')
+        # As if the snapshot were some time old, though not yet stale.
+        self.catalogue._read_at -= 10.0
+
+    def test_a_new_driver_is_seen_at_once(self) -> None:
+        self.store.add('c2', fakes.driver('e'))
+        self.assertEqual('e', self.catalogue.driver('e').name)
+
+    def test_a_new_method_is_seen_at_once(self) -> None:
+        self.store.add('c1', fakes.driver('d', _OLD, _ONLY_NEW), started=1)
+        method, _ = self.catalogue.route('d', 'boop')
+        self.assertEqual('boop', method.name)
+
+    def test_a_conductor_that_returns_is_seen_at_once(self) -> None:
+        self.store.add('c1', fakes.driver('d', _OLD), alive=False)
+        self.catalogue._refresh(not_older_than=0.2)
+        self.catalogue._read_at -= 10.0
+        self.store.add('c1', fakes.driver('d', _OLD), started=1)
+        _, servers = self.catalogue.route('d', 'reset')
+        self.assertEqual(1, len(servers))
+
+    def test_a_new_conductor_is_seen_at_once(self) -> None:
+        self.store.add('c2')
+        self.assertEqual('c2', self.catalogue.conductor('c2').hostname)
+
+    def test_many_misses_read_once(self) -> None:
+        for number in range(50):
+            self.assertRaises(
+                errors.DriverNotFound, self.catalogue.driver, f'x{number}'
+            )
+            self.assertRaises(
+                errors.MethodNotFound, self.catalogue.route, 'd', f'{number}'
+            )
+        # One for the miss; a slow machine may need one more.
+        self.assertLessEqual(self.store.reads, 1 + 2)
+
+    def test_what_does_not_exist_is_told(self) -> None:
+        for error, call in (
+            (errors.DriverNotFound, lambda: self.catalogue.driver('x')),
+            (errors.DriverNotFound, lambda: self.catalogue.route('x', 'm')),
+            (errors.MethodNotFound, lambda: self.catalogue.route('d', 'm')),
+            (errors.MissingMethod, lambda: self.catalogue.route('d', '')),
+            (errors.ConductorNotFound, lambda: self.catalogue.conductor('x')),
+        ):
+            self.assertRaises(error, call)
+
+
+class TestRegistryAway(CatalogueCase):
+    """While the database is away the last snapshot serves."""
+
+    def test_the_last_snapshot_serves(self) -> None:
+        self.store.add('c1', fakes.driver('d', _OLD))
+        found = self.make(max_age_seconds=0.0)
+        found.driver('d')
+        self.store.away = True
+        _, servers = found.route('d', 'reset')
+        self.assertEqual('c1', servers[0].hostname)
+        self.assertRaises(errors.DriverNotFound, found.driver, 'x')
+
+    def test_it_is_read_again_once_it_is_back(self) -> None:
+        self.store.add('c1', fakes.driver('d', _OLD))
+        found = self.make(max_age_seconds=0.0)
+        found.driver('d')
+        self.store.away = True
+        found.driver('d')
+        self.store.away = False
+        self.store.add('c2', fakes.driver('e'))
+        self.assertEqual('e', found.driver('e').name)
+
+    def test_without_any_snapshot_it_is_told(self) -> None:
+        self.store.away = True
+        found = self.make()
+        self.assertRaises(errors.RegistryUnavailable, found.driver, 'd')
+        self.store.away = False
+        self.assertRaises(errors.DriverNotFound, found.driver, 'd')
+
+
+class TestMerge(CatalogueCase):
+    """Conductors that offer different versions of one driver."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.add('new', fakes.driver('d', _NEW, _ONLY_NEW), started=2)
+        self.store.add('old', fakes.driver('d', _OLD, _ONLY_OLD), started=1)
+        self.store.add('new2', fakes.driver('d', _NEW, _ONLY_NEW), started=3)
+        self.catalogue = self.make()
+
+    def servers(self, method: str) -> list[str]:
+        _, servers = self.catalogue.route('d', method)
+        return sorted(server.hostname for server in servers)
+
+    def test_the_spec_that_started_last_counts(self) -> None:
+        method, _ = self.catalogue.route('d', 'reset')
+        self.assertEqual('new', method.description)
+
+    def test_calls_go_only_to_conductors_of_that_spec(self) -> None:
+        self.assertEqual(['new', 'new2'], self.servers('reset'))
+
+    def test_methods_that_only_some_have_are_offered_by_these(self) -> None:
+        self.assertEqual(['old'], self.servers('beep'))
+        self.assertEqual(['new', 'new2'], self.servers('boop'))
+
+    def test_all_of_them_are_hosts(self) -> None:
+        entry = self.catalogue.driver('d')
+        self.assertEqual(['new', 'new2', 'old'], entry.hosts)
+        self.assertEqual({'reset', 'beep', 'boop'}, entry.methods.keys())
+
+    def test_equal_methods_of_two_versions_share_the_load(self) -> None:
+        self.store.add('old', fakes.driver('d', _NEW, _ONLY_OLD), started=1)
+        self.assertEqual(['new', 'new2', 'old'], self.servers('reset'))
+
+
+class TestDead(CatalogueCase):
+    """Drivers whose conductors are all dead."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.add('c1', fakes.driver('d', _OLD, p='text'), alive=False)
+        self.catalogue = self.make()
+
+    def test_they_stay_known(self) -> None:
+        entry = self.catalogue.driver('d')
+        self.assertEqual([], entry.hosts)
+        self.assertEqual({'reset'}, entry.methods.keys())
+        self.assertEqual({'p': 'text'}, entry.spec.properties)
+
+    def test_a_call_may_be_sent_again(self) -> None:
+        for method in ('reset', 'unknown', ''):
+            self.assertRaises(
+                errors.NoLiveConductor, self.catalogue.route, 'd', method
+            )
+
+    def test_a_live_conductor_is_told_by_the_check(self) -> None:
+        self.assertRaises(errors.NoConductorAlive, self.catalogue.check)
+        self.store.add('c2')
+        self.assertEqual('1 of 2 alive', self.make().check())

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of links."""
+
+import webob
+
+from ironic_passthru import errors
+from ironic_passthru.api import links
+from ironic_passthru.tests import base
+
+
+class TestLinks(base.TestCase):
+    """What links start with and how names stand in them."""
+
+    def base(self, endpoint: str | None = None, **environ: str) -> str:
+        request = webob.Request.blank('/v1', environ=environ or None)
+        return links.Links(endpoint).base(request)
+
+    def test_the_host_of_the_request(self) -> None:
+        for host, expected in (
+            ('h', 'http://h'),
+            ('h:80', 'http://h'),
+            ('h:6385', 'http://h:6385'),
+            ('[::1]:6385', 'http://[::1]:6385'),
+        ):
+            self.assertEqual(expected, self.base(HTTP_HOST=host))
+
+    def test_the_server_where_no_host_is_named(self) -> None:
+        for host in ({}, {'HTTP_HOST': ''}):
+            environ = {'SERVER_NAME': '192.0.2.1', 'SERVER_PORT': '6385'}
+            request = webob.Request({**environ, 'wsgi.url_scheme': 'http'})
+            request.environ.update(host)
+            self.assertEqual(
+                'http://192.0.2.1:6385', links.Links(None).base(request)
+            )
+
+    def test_scheme_and_prefix(self) -> None:
+        self.assertEqual(
+            'https://h/a/b%20c',
+            self.base(
+                HTTP_HOST='h',
+                SCRIPT_NAME='/a/b c',
+                **{'wsgi.url_scheme': 'https'},
+            ),
+        )
+
+    def test_hosts_that_are_none(self) -> None:
+        for host in ('a b', 'a/b', 'a@b', '"', 'h:x', '[h]', 'h\n', 'ü'):
+            self.assertRaises(errors.RequestError, self.base, HTTP_HOST=host)
+
+    def test_the_public_endpoint_wins(self) -> None:
+        for endpoint in ('https://p/x', 'https://p/x/'):
+            self.assertEqual(
+                'https://p/x', self.base(endpoint, HTTP_HOST='a b')
+            )
+
+    def test_names_are_escaped(self) -> None:
+        request = webob.Request.blank('/')
+        found = links.Links('http://h').resource(request, 'drivers', 'a/ä?')
+        self.assertEqual(
+            [
+                ('self', 'http://h/v1/drivers/a%2F%C3%A4%3F'),
+                ('bookmark', 'http://h/drivers/a%2F%C3%A4%3F'),
+            ],
+            [(link.rel, link.href) for link in found],
+        )

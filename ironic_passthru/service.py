@@ -71,7 +71,8 @@ def build_api(
     }
 
     def close() -> None:
-        if transport is None:
+        # An attempt to reach the bus holds what cleaning up would wait for.
+        if transport is None and not conductor_api.connecting:
             own_transport.cleanup()
         database.close()
 
@@ -152,11 +153,12 @@ class AllInOne:
     conductor: Conductor
     transport: oslo_messaging.Transport
 
-    def close(self) -> None:
-        """Stop both, the conductor first."""
-        self.conductor.stop()
+    def close(self) -> bool:
+        """Stop both, the conductor first; tell whether all calls finished."""
+        finished = self.conductor.stop()
         self.api.close()
         self.transport.cleanup()
+        return finished
 
 
 def build_all_in_one(conf: cfg.ConfigOpts) -> AllInOne:

@@ -7,6 +7,7 @@ from ironic_passthru import threads
 
 threads.init()
 
+from ironic_passthru import errors  # noqa: E402
 from ironic_passthru import service  # noqa: E402
 from ironic_passthru.api import server  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
@@ -31,7 +32,11 @@ def _main() -> int:
     everything = service.build_all_in_one(conf)
     http = server.Server(conf, everything.api.application)
     everything.conductor.start()
-    http.start()
+    try:
+        http.start()
+    except errors.ConfigError:
+        everything.close()
+        raise
     drivers = everything.conductor.service.drivers
     print(f'Listening on {http.url}')
     print(f'Drivers: {", ".join(drivers)}')
@@ -39,9 +44,7 @@ def _main() -> int:
     print(f'  curl {http.url}/v1/drivers', flush=True)
     stop.wait(everything.conductor.lost)
     http.stop()
-    everything.close()
-    return (
-        launch.EXIT_FAILED
-        if everything.conductor.lost.is_set()
-        else launch.EXIT_OK
-    )
+    if not everything.close():
+        launch.leave(launch.EXIT_FAILED)
+    lost = everything.conductor.lost.is_set()
+    return launch.EXIT_FAILED if lost else launch.EXIT_OK

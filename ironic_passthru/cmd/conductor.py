@@ -23,14 +23,17 @@ def main() -> int:
 
 def _main() -> int:
     conf = launch.read_configuration(
-        sys.argv[1:], prog='ironic-passthru-conductor', description=_DESCRIPTION
+        sys.argv[1:],
+        prog='ironic-passthru-conductor',
+        description=_DESCRIPTION,
+        also_arguments=['host'],
     )
     launch.require_registry(conf)
     stop = launch.Stop(conf)
     conductor = service.build_conductor(conf)
     conductor.start()
     stop.wait(conductor.lost)
-    finished = conductor.stop()
-    if conductor.lost.is_set() or not finished:
-        return launch.EXIT_FAILED
-    return launch.EXIT_OK
+    if not conductor.stop():
+        launch.leave(launch.EXIT_FAILED)
+    lost = conductor.lost.is_set()
+    return launch.EXIT_FAILED if lost else launch.EXIT_OK

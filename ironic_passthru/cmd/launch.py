@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
+from typing import NoReturn
 
 from oslo_config import cfg
 from oslo_log import log
@@ -18,6 +19,7 @@ from ironic_passthru import conf as project_conf
 from ironic_passthru import errors
 from ironic_passthru import service
 from ironic_passthru.conf import database
+from ironic_passthru.conf import default
 
 PROJECT = 'ironic_passthru'
 CONFIG_FILES = 'OS_IRONIC_PASSTHRU_CONFIG_FILES'
@@ -29,8 +31,16 @@ EXIT_USAGE = 2
 
 LOG = log.getLogger(__name__)
 
-# At their usual level these describe every message and every request.
-_QUIET = ('oslo.messaging=INFO', 'oslo_messaging=INFO', 'amqp=WARN')
+# At their usual level these describe every message and every request, tell
+# how a database is set up step by step, or warn of what is told better by an
+# error that follows, or of nothing.
+_QUIET = (
+    'oslo.messaging=INFO',
+    'oslo_messaging=INFO',
+    'amqp=ERROR',
+    'stevedore=ERROR',
+    'alembic=WARN',
+)
 
 
 def read_configuration(
@@ -39,14 +49,21 @@ def read_configuration(
     prog: str | None = None,
     description: str | None = None,
     config_files: list[str] | None = None,
+    also_arguments: Sequence[str] = (),
 ) -> cfg.ConfigOpts:
     """Read configuration and command line, and set up logging.
 
     :param arguments: of the command line, without the program's name.
     :param config_files: instead of the files in the usual places.
+    :param also_arguments: options of the group DEFAULT that the command
+        line may set too.
     :raises: ConfigError naming the option, its value and what is allowed.
     """
     conf = cfg.CONF
+    # First: an option that is there already is not registered again.
+    conf.register_cli_opts(
+        option for option in default.OPTS if option.name in also_arguments
+    )
     project_conf.register_opts(conf)
     log.register_options(conf)
     log.set_defaults(
@@ -78,11 +95,31 @@ def _check_values(conf: cfg.ConfigOpts) -> None:
             try:
                 getattr(section, option.dest)
             except cfg.ConfigFileValueError as error:
-                where = f'[{group.name}]' if group else '[DEFAULT]'
+                where = group.name if group else 'DEFAULT'
                 raise errors.ConfigError(
-                    f'Option {option.name} in group {where}: '
-                    f'{_one_line(error)}{_allowed(option)}'
+                    f'Option {option.name} in group [{where}]'
+                    f'{_written(conf, where, option)} is not valid: '
+                    f'{_reason(error)}{_allowed(option)}'
                 ) from None
+
+
+def _written(conf: cfg.ConfigOpts, group: str, option: cfg.Opt) -> str:
+    """Return what stands for an option, which oslo.config does not tell."""
+    if option.secret:
+        return ''
+    for path in reversed(conf.config_file or []):
+        sections: dict[str, dict[str, list[str]]] = {}
+        cfg.ConfigParser(path, sections).parse()
+        values = sections.get(group, {}).get(option.name)
+        if values:
+            return f' is {values[-1]!r}, which'
+    return ''
+
+
+def _reason(error: Exception) -> str:
+    """Return why a value is refused, without where oslo.config read it."""
+    text = _one_line(error)
+    return text.rpartition(' is not valid: ')[2] or text
 
 
 def _allowed(option: cfg.Opt) -> str:
@@ -133,8 +170,23 @@ def run(main: Callable[[], int]) -> int:
     except errors.PassthruError as error:
         print(f'{_program()}: {error.message}', file=sys.stderr)
         return EXIT_FAILED
+    except cfg.Error as error:
+        # An option of a library, which nobody reads before it is used.
+        print(f'{_program()}: {_one_line(error)}', file=sys.stderr)
+        return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED
+
+
+def leave(code: int) -> NoReturn:
+    """End the process although calls still run.
+
+    The interpreter would wait for the threads that they run in.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _program() -> str:
@@ -144,6 +196,8 @@ def _program() -> str:
 class Stop:
     """Waits for the signal to stop; a second one ends the process at once.
 
+    So does one that comes before anybody waits: a start may itself wait,
+    for a broker that is away, and has nothing yet to bring to an end.
     SIGHUP makes the options that can change while running be read again.
     """
 
@@ -152,12 +206,14 @@ class Stop:
         self._event = threading.Event()
         self._reread = threading.Event()
         self._wakeup = threading.Event()
+        self._started = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_hangup)
 
     def wait(self, also: threading.Event | None = None) -> None:
         """Return when a signal says so, or when ``also`` is set."""
+        self._started = True
         while not self._event.is_set() and not (also and also.is_set()):
             # A signal's handler runs between two rounds at the latest.
             self._wakeup.wait(0.5)
@@ -168,7 +224,7 @@ class Stop:
                 self._conf.mutate_config_files()
 
     def _on_stop(self, number: int, frame: Any) -> None:
-        if self._event.is_set():
+        if self._event.is_set() or not self._started:
             os._exit(128 + number)
         self._event.set()
         self._wakeup.set()

@@ -155,6 +155,11 @@ class ConductorAPI:
             context, 'ping', server=server, timeout=timeout_seconds
         )
 
+    @property
+    def connecting(self) -> bool:
+        """Whether it tries to reach the bus, which may take any time."""
+        return self._connecting.locked()
+
     def check(self) -> str:
         """Make sure that the bus can be reached.
 
@@ -285,7 +290,9 @@ class ConductorAPI:
     def _connect(self) -> None:
         nobody = protocol.Server('nobody', uuidutils.generate_uuid())
         try:
-            self._client.prepare(server=nobody.name, timeout=1).call({}, 'ping')
+            self._client.prepare(server=nobody.name, timeout=1).call(
+                {}, 'ping'
+            )
         except oslo_messaging.MessageUndeliverable:
             self._connected.set()
         except Exception as error:

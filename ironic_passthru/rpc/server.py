@@ -2,6 +2,7 @@
 """The conductor's end of the bus: what can be called, and the server."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -21,18 +22,50 @@ from ironic_passthru.rpc import transport as rpc_transport
 _SPARE_THREADS = 8
 
 
+# What the arguments of a message must be, whoever sent it.
+_TYPES: dict[str, Any] = {
+    'driver_name': str,
+    'driver_method': str,
+    'http_method': str,
+    'info': dict,
+    'call_id': str | None,
+    'incarnation': str | None,
+    'deadline': int | float | None,
+}
+
+
 def exposed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let the bus reach a method; log no traceback of a user's mistake."""
+    """Let the bus reach a method; log no traceback of a user's mistake.
+
+    :raises: RequestError for arguments that the method does not have, or
+        that are of a wrong type.
+    """
+    signature = inspect.signature(function)
 
     @functools.wraps(function)
     def inner(*args: Any, **kwargs: Any) -> Any:
         try:
+            _check_arguments(signature, args, kwargs)
             return function(*args, **kwargs)
         finally:
             request_context.clear_current()
 
     expected = oslo_messaging.expected_exceptions(errors.PassthruError)
     return rpc.expose(expected(inner))
+
+
+def _check_arguments(
+    signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise errors.RequestError(reason=str(error)) from None
+    for name, value in kwargs.items():
+        if not isinstance(value, _TYPES[name]):
+            raise errors.RequestError(
+                reason=f'{name} must not be a {type(value).__name__}'
+            )
 
 
 class Endpoint:

@@ -10,6 +10,8 @@ from ironic_passthru.rpc import protocol
 # Errors of these modules are rebuilt on the other side, all else is not.
 ERROR_MODULES = [errors.__name__]
 
+_TRANSIENT_SECONDS = 60
+
 
 def make(
     conf: cfg.ConfigOpts, url: str | None = None
@@ -38,14 +40,21 @@ def make(
 
 
 def _set_rabbit_defaults(conf: cfg.ConfigOpts) -> None:
-    """Let queues go with the conductor that they belong to.
+    """Let queues go with the process that they belong to.
 
     Quorum queues cannot do that in RabbitMQ; for them an operator sets an
     expiry by a policy.
     """
     group = 'oslo_messaging_rabbit'
-    if group in conf and not conf[group].rabbit_quorum_queue:
+    if group not in conf:
+        return
+    if not conf[group].rabbit_quorum_queue:
         conf.set_default('amqp_auto_delete', True, group=group)
+    # For replies and fanout, which expire instead: within half an hour, the
+    # default, a process that restarts often would leave many behind.
+    conf.set_default(
+        'rabbit_transient_queues_ttl', _TRANSIENT_SECONDS, group=group
+    )
 
 
 def target(server: protocol.Server | None = None) -> oslo_messaging.Target:

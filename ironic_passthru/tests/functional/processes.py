@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes that a functional test starts, watches and ends."""
+
+import collections.abc
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess  # nosec B404
+import sys
+import time
+
+import fixtures
+
+
+class Failed(Exception):
+    """A process did not do what it should in time; its log is the text."""
+
+
+def command(name: str) -> str:
+    """Return the path of an installed command, ours before all others."""
+    mine = pathlib.Path(sys.executable).parent
+    search = os.pathsep.join((str(mine), os.environ.get('PATH', os.defpath)))
+    found = shutil.which(name, path=search)
+    if found is None:
+        raise Failed(f'the command {name} is not installed')
+    return found
+
+
+def wait_until(
+    condition: collections.abc.Callable[[], object],
+    what: str,
+    *,
+    seconds: float = 30.0,
+    pause: float = 0.02,
+) -> None:
+    """Wait until ``condition()`` is true.
+
+    :raises: Failed after ``seconds``.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failed(f'{what}: not within {seconds} seconds')
+        time.sleep(pause)
+
+
+class Process(fixtures.Fixture):
+    """A process that can be started again and again; one log for all runs.
+
+    :param arguments: the command line, the program's path first.
+    :param environment: the whole environment.
+    :param log: file that both output streams are added to.
+    """
+
+    STOP_SECONDS = 30.0
+
+    def __init__(
+        self,
+        arguments: collections.abc.Sequence[str],
+        *,
+        environment: collections.abc.Mapping[str, str],
+        log: pathlib.Path,
+    ) -> None:
+        super().__init__()
+        self.arguments = list(arguments)
+        self.environment = dict(environment)
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._from = 0
+
+    def _setUp(self) -> None:
+        self.addCleanup(self.kill)
+
+    def start(self) -> None:
+        """Start it, if it does not run."""
+        if self.running:
+            return
+        with self._log.open('ab') as output:
+            self._from = output.tell()
+            self._process = subprocess.Popen(  # nosec B603
+                self.arguments,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # Its own children must go with it.
+                start_new_session=True,
+            )
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs, be it suspended."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        if self._process is None:
+            raise Failed('the process was never started')
+        return self._process.pid
+
+    def log(self) -> str:
+        """Return what the present run has written."""
+        return self.everything()[self._from :].decode(errors='replace')
+
+    def everything(self) -> bytes:
+        """Return what all runs have written."""
+        return self._log.read_bytes() if self._log.exists() else b''
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, to the process alone."""
+        os.kill(self.pid, number)
+
+    def wait(self, seconds: float = STOP_SECONDS) -> int:
+        """Wait for its end and return its exit code."""
+        assert self._process is not None
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failed(
+                f'{self.arguments[0]} still runs after {seconds} seconds:\n'
+                + self.log()
+            ) from None
+
+    def stop(self) -> int:
+        """End it by SIGTERM and return its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        """End it and its children at once, as a crash of its host would."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def wait_for_log(self, text: str, seconds: float = 30.0) -> None:
+        """Wait until its present run has written ``text``.
+
+        :raises: Failed, at once if it ends before.
+        """
+
+        def written() -> bool:
+            running = self.running
+            if text in self.log():
+                return True
+            if not running:
+                raise Failed(f'ended before it wrote {text!r}:\n{self.log()}')
+            return False
+
+        wait_until(written, f'{text!r} in the log', seconds=seconds)

@@ -1,0 +1,423 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands as an operator meets them: arguments, errors, exit codes."""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import signal
+import socket
+import subprocess  # nosec B404
+import time
+from concurrent import futures
+
+import fixtures
+from testtools import content
+
+from ironic_passthru.conf import database
+from ironic_passthru.tests import base
+from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import processes
+from ironic_passthru.tests.functional import servers
+from ironic_passthru.tests.functional import web
+
+COMMANDS = (
+    'ironic-passthru',
+    'ironic-passthru-api',
+    'ironic-passthru-conductor',
+    'ironic-passthru-dbsync',
+)
+ALL_IN_ONE, API, CONDUCTOR, DBSYNC = COMMANDS
+
+
+class CommandTestCase(base.TestCase):
+    """Runs commands in a home of their own, without any configuration."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.home = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(('OS_', 'XDG_'))
+        } | {'HOME': str(self.home)}
+
+    def run_command(
+        self, command: str, *arguments: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(  # nosec B603
+            [processes.command(command), *arguments],
+            env=self.environment,
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def config(self, **options: object) -> tuple[str, str]:
+        """Write a configuration; return the arguments that name it."""
+        path = self.home / 'test.conf'
+        path.write_text(deployment.config_text(**options))
+        return ('--config-file', str(path))
+
+    def run_all(
+        self, *arguments: str
+    ) -> dict[str, subprocess.CompletedProcess[str]]:
+        """Run all commands with the same arguments, at once."""
+        with futures.ThreadPoolExecutor() as pool:
+            done = pool.map(
+                lambda name: self.run_command(name, *arguments), COMMANDS
+            )
+            return dict(zip(COMMANDS, done, strict=True))
+
+    def assert_one_line(
+        self, command: str, *words: str, **options: object
+    ) -> str:
+        """Fail unless a start ends with one line that holds all words."""
+        done = self.run_command(command, *self.config(**options))
+        self.assertEqual(1, done.returncode, done.stdout + done.stderr)
+        lines = done.stderr.splitlines()
+        self.assertEqual(1, len(lines), done.stderr)
+        self.assertTrue(lines[0].startswith(f'{command}: '), lines)
+        for word in words:
+            self.assertIn(word, lines[0])
+        self.assertEqual('', done.stdout)
+        return lines[0]
+
+    def start(self, command: str, *arguments: str) -> processes.Process:
+        """Start a command that is expected to go on running."""
+        process = self.useFixture(
+            processes.Process(
+                [processes.command(command), *arguments],
+                environment=self.environment,
+                log=self.home / f'{command}.log',
+            )
+        )
+        self.addOnException(
+            lambda _: self.addDetail(
+                f'{command}.log', content.text_content(process.log())
+            )
+        )
+        process.start()
+        return process
+
+    def free_port(self) -> int:
+        """Return a port for the rest of the test."""
+        return self.useFixture(servers.ReservedPort()).port
+
+
+class TestArguments(CommandTestCase):
+    """What every command understands."""
+
+    def test_help(self) -> None:
+        for command, done in self.run_all('--help').items():
+            self.assertEqual((0, ''), (done.returncode, done.stderr), command)
+            self.assertIn(f'usage: {command}', done.stdout)
+            self.assertIn('--config-file', done.stdout)
+
+    def test_version(self) -> None:
+        for command, done in self.run_all('--version').items():
+            self.assertEqual(0, done.returncode, command)
+            self.assertRegex(done.stdout.strip(), r'^\d+\.\d+')
+
+    def test_wrong_usage(self) -> None:
+        for command, done in self.run_all('--no-such-option').items():
+            self.assertEqual(2, done.returncode, command)
+            self.assertNotIn('Traceback', done.stderr)
+
+    def test_a_missing_configuration_file(self) -> None:
+        arguments = ('--config-file', '/no/such.conf')
+        done = self.run_all(*arguments)
+        done[DBSYNC] = self.run_command(DBSYNC, *arguments, 'check')
+        for command, one in done.items():
+            self.assertEqual(1, one.returncode, command)
+            self.assertEqual(1, len(one.stderr.splitlines()), one.stderr)
+            self.assertIn('/no/such.conf', one.stderr)
+
+
+class TestBadValues(CommandTestCase):
+    """A start that must end with one line that says what to change."""
+
+    def test_an_integer_out_of_range(self) -> None:
+        for command in (ALL_IN_ONE, API, CONDUCTOR):
+            self.assert_one_line(
+                command, 'call_timeout', '[api]', '86401', '1 to 86400',
+                api__call_timeout=86401,
+            )  # fmt: skip
+
+    def test_an_integer_that_is_none(self) -> None:
+        self.assert_one_line(
+            ALL_IN_ONE, 'threads', '[api]', 'many', '1 to 1024',
+            api__threads='many',
+        )  # fmt: skip
+
+    def test_a_fraction_out_of_range(self) -> None:
+        self.assert_one_line(
+            CONDUCTOR, 'heartbeat_interval', '[conductor]', '0.01',
+            conductor__heartbeat_interval=0.01,
+        )  # fmt: skip
+
+    def test_a_port_out_of_range(self) -> None:
+        self.assert_one_line(
+            API, 'port', '[api]', '65536', '0 to 65535', api__port=65536
+        )
+
+    def test_a_choice_that_there_is_not(self) -> None:
+        self.assert_one_line(
+            ALL_IN_ONE, 'auth_strategy', 'keystone', 'noauth',
+            auth_strategy='keystone',
+        )  # fmt: skip
+
+    def test_a_url_that_is_none(self) -> None:
+        self.assert_one_line(
+            API, 'public_endpoint', '[api]', 'ftp://host',
+            api__public_endpoint='ftp://host',
+        )  # fmt: skip
+
+    def test_a_host_name_that_is_none(self) -> None:
+        self.assert_one_line(
+            ALL_IN_ONE, 'host', '[DEFAULT]', 'a_b c', host='a_b c'
+        )
+
+    def test_a_text_that_does_not_fit(self) -> None:
+        self.assert_one_line(
+            CONDUCTOR, 'conductor_group', '[conductor]', 'rack 1',
+            conductor__conductor_group='rack 1',
+        )  # fmt: skip
+
+    def test_options_that_do_not_go_together(self) -> None:
+        self.assert_one_line(
+            CONDUCTOR, 'heartbeat_timeout', 'heartbeat_interval',
+            conductor__heartbeat_interval=5,
+            conductor__heartbeat_timeout=6,
+            transport_url='rabbit://127.0.0.1:1/',
+            database__connection=database.sqlite_url(self.home / 'r.sqlite'),
+        )  # fmt: skip
+
+    def test_a_line_that_is_none(self) -> None:
+        path = self.home / 'test.conf'
+        path.write_text('[api]\nport 80\n')
+        done = self.run_command(ALL_IN_ONE, '--config-file', str(path))
+        self.assertEqual(1, done.returncode)
+        self.assertEqual(1, len(done.stderr.splitlines()), done.stderr)
+        self.assertIn(str(path), done.stderr)
+
+    def test_an_unknown_driver(self) -> None:
+        self.assert_one_line(
+            ALL_IN_ONE, 'no-such', 'fake-hardware',
+            conductor__enabled_drivers='no-such',
+        )  # fmt: skip
+
+    def test_an_option_of_a_library(self) -> None:
+        self.assert_one_line(
+            API, 'rabbit_quorum_queue', 'maybe',
+            transport_url='rabbit://127.0.0.1:1/',
+            database__connection=database.sqlite_url(self.home / 'r.sqlite'),
+            oslo_messaging_rabbit__rabbit_quorum_queue='maybe',
+        )  # fmt: skip
+
+    def test_a_value_from_the_environment(self) -> None:
+        self.environment['OS_API__THREADS'] = 'hundreds'
+        self.assert_one_line(ALL_IN_ONE, 'OS_API__THREADS', 'hundreds')
+
+    def test_a_port_in_use(self) -> None:
+        with socket.create_server(('127.0.0.1', 0)) as other:
+            port = other.getsockname()[1]
+            done = self.run_command(ALL_IN_ONE, *self.config(api__port=port))
+        self.assertEqual(1, done.returncode)
+        self.assertNotIn('Traceback', done.stderr)
+        last = done.stderr.splitlines()[-1]
+        for word in ('127.0.0.1', str(port), 'in use', '[api]'):
+            self.assertIn(word, last)
+
+    def test_a_state_path_that_cannot_be_made(self) -> None:
+        (self.home / 'file').write_text('')
+        path = str(self.home / 'file' / 'state')
+        self.assert_one_line(ALL_IN_ONE, 'state_path', path, state_path=path)
+
+    def test_a_transport_url_without_telling_its_password(self) -> None:
+        for url in (
+            'rabbit://me:hunter2@host:port/',
+            'no-such://me:hunter2@host:1/',
+            'hunter2',
+            'rabbit://me:hunter2@[::1/',
+        ):
+            for command in (API, CONDUCTOR):
+                line = self.assert_one_line(
+                    command, 'transport_url',
+                    transport_url=url,
+                    database__connection=database.sqlite_url(
+                        self.home / 'r.sqlite'
+                    ),
+                )  # fmt: skip
+                self.assertNotIn('hunter2', line)
+
+    def test_a_registry_that_is_not_set(self) -> None:
+        for command in (API, CONDUCTOR):
+            self.assert_one_line(command, '[database]', 'connection')
+
+    def test_a_registry_url_without_telling_its_password(self) -> None:
+        line = self.assert_one_line(
+            CONDUCTOR,
+            transport_url='rabbit://127.0.0.1:1/',
+            database__connection='no-such://me:hunter2@host/x',
+        )
+        self.assertNotIn('hunter2', line)
+
+    def test_a_registry_that_is_away(self) -> None:
+        done = self.run_command(
+            CONDUCTOR,
+            *self.config(
+                transport_url='rabbit://127.0.0.1:1/',
+                database__connection='postgresql+psycopg2://me:hunter2@'
+                '127.0.0.1:1/x',
+            ),
+        )
+        self.assertEqual(1, done.returncode)
+        self.assertNotIn('Traceback', done.stderr)
+        self.assertNotIn('hunter2', done.stderr)
+        self.assertIn('registry', done.stderr.splitlines()[-1])
+
+
+class TestSchemaMissing(CommandTestCase):
+    """A database server without the tables."""
+
+    def test_the_line_names_the_command_to_run(self) -> None:
+        server = self.useFixture(servers.PostgreSQL())
+        self.assert_one_line(
+            CONDUCTOR, 'ironic-passthru-dbsync upgrade',
+            transport_url='rabbit://127.0.0.1:1/',
+            database__connection=server.new_database(),
+        )  # fmt: skip
+
+
+class TestAllInOne(CommandTestCase):
+    """``ironic-passthru`` from its start to its end."""
+
+    def launch(self, **options: object) -> processes.Process:
+        """Start it on a free port and wait until it serves."""
+        process = self.start(
+            ALL_IN_ONE, *self.config(api__port=self.free_port(), **options)
+        )
+        process.wait_for_log('curl ')
+        return process
+
+    def client(self, process: processes.Process) -> web.Client:
+        """Return a client for where it says that it listens."""
+        found = re.search(r'Listening on (http://\S+)', process.log())
+        assert found
+        return web.Client(found[1])
+
+    def test_it_says_what_it_serves_and_the_curl_line_works(self) -> None:
+        process = self.launch()
+        log = process.log()
+        self.assertIn('Listening on http://127.0.0.1:', log)
+        self.assertIn('fake-hardware', log)
+        line = next(
+            line.strip() for line in log.splitlines() if 'curl ' in line
+        )
+        done = subprocess.run(  # nosec B603
+            shlex.split(line), capture_output=True, timeout=30
+        )
+        self.assertEqual(0, done.returncode, done.stderr)
+        names = {d['name'] for d in json.loads(done.stdout)['drivers']}
+        self.assertIn('fake-hardware', names)
+        self.assertEqual(0, process.stop())
+
+    def test_it_runs_without_any_configuration(self) -> None:
+        try:
+            socket.create_server(('127.0.0.1', 6385)).close()
+        except OSError:
+            # The port is in use on this host, which it must then say.
+            done = self.run_command(ALL_IN_ONE)
+            self.assertIn('6385', done.stderr)
+            return
+        process = self.start(ALL_IN_ONE)
+        process.wait_for_log('curl ')
+        answer = self.client(process).call('hello')
+        self.assertEqual({'greeting': 'Hello, world!'}, answer.json)
+        state = self.home / '.local' / 'state' / 'ironic-passthru'
+        self.assertEqual(0o700, state.stat().st_mode & 0o777)
+        self.assertEqual(0, process.stop())
+
+    def test_sigterm_lets_a_running_call_finish(self) -> None:
+        process = self.launch()
+        api = self.client(process)
+        with futures.ThreadPoolExecutor() as pool:
+            call = pool.submit(api.call, 'slow', 'POST', seconds=2)
+            self.wait_for(lambda: api.call('no_op').status == 200, 'it serves')
+            # The slow call was sent before; the kernel keeps their order,
+            # and a moment later a thread has taken it.
+            time.sleep(0.5)
+            process.signal(signal.SIGTERM)
+            self.assertEqual(0, process.wait())
+            self.assertEqual(200, call.result(10).status)
+
+    def test_sigint_ends_it_too(self) -> None:
+        process = self.launch()
+        process.signal(signal.SIGINT)
+        self.assertEqual(0, process.wait())
+
+    def test_what_outlasts_the_timeout_does_not_keep_it(self) -> None:
+        process = self.launch(conductor__graceful_shutdown_timeout=0.5)
+        answer = self.client(process).call(
+            'start_fan_test', 'POST', seconds=60
+        )
+        self.assertEqual(202, answer.status)
+        began = time.monotonic()
+        process.signal(signal.SIGTERM)
+        self.assertEqual(1, process.wait())
+        self.assertLess(time.monotonic() - began, 10)
+
+    def test_sighup_does_not_end_it(self) -> None:
+        process = self.launch()
+        process.signal(signal.SIGHUP)
+        process.wait_for_log('Reading the configuration again')
+        self.assertEqual(200, self.client(process).call('no_op').status)
+
+
+class TestApi(CommandTestCase):
+    """``ironic-passthru-api`` without the rest of a site."""
+
+    def test_it_serves_what_needs_nobody_else(self) -> None:
+        url = f'http://127.0.0.1:{self.free_port()}'
+        process = self.start(
+            API,
+            *self.config(
+                transport_url='rabbit://127.0.0.1:1/',
+                database__connection=database.sqlite_url(
+                    self.home / 'r.sqlite'
+                ),
+                api__port=url.rpartition(':')[2],
+            ),
+        )
+        process.wait_for_log(f'Listening on {url}')
+        api = web.Client(url)
+        self.assertEqual(200, api.get('/').status)
+        self.assertEqual(503, api.get('/v1/drivers').status)
+        health = api.get('/healthcheck/detailed')
+        self.assertEqual(503, health.status)
+        self.assertFalse(health.json['checks']['database']['healthy'])
+        self.assertEqual(0, process.stop())
+
+
+class TestConductor(CommandTestCase):
+    """``ironic-passthru-conductor`` without the rest of a site."""
+
+    def test_it_can_be_ended_while_it_waits_for_the_broker(self) -> None:
+        process = self.start(
+            CONDUCTOR,
+            *self.config(
+                transport_url='rabbit://127.0.0.1:1/',
+                database__connection=database.sqlite_url(
+                    self.home / 'r.sqlite'
+                ),
+            ),
+        )
+        process.wait_for_log('Connection failed')
+        began = time.monotonic()
+        process.signal(signal.SIGTERM)
+        self.assertEqual(128 + signal.SIGTERM, process.wait())
+        self.assertLess(time.monotonic() - began, 5)

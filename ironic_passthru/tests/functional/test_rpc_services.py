@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other services that call conductors over the bus, without the API."""
+
+import unittest
+from typing import Any
+
+import oslo_messaging
+from oslo_utils import uuidutils
+
+from ironic_passthru import context as request_context
+from ironic_passthru import errors
+from ironic_passthru.rpc import client
+from ironic_passthru.rpc import protocol
+from ironic_passthru.tests.functional import deployment
+
+_SITE = deployment.Site()
+
+
+def setUpModule() -> None:
+    unittest.addModuleCleanup(_SITE.cleanUp)
+    _SITE.setUp()
+
+
+class ServiceTestCase(deployment.SiteTestCase):
+    """A test that finds the conductors c1, and c2 without fake-hardware."""
+
+    site = _SITE
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.key = uuidutils.generate_uuid()
+        self.conductors = [
+            self.site.start_conductor('c1'),
+            self.site.start_conductor(
+                'c2', conductor__enabled_drivers='marks'
+            ),
+        ]
+        self.transport = self.site.bus(self)
+        self.context = request_context.RequestContext()
+
+    def logs(self) -> str:
+        """Return what the conductors have logged."""
+        return ''.join(conductor.log() for conductor in self.conductors)
+
+
+class TestConductorAPI(ServiceTestCase):
+    """The public client, which finds the conductors by itself."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.api = client.ConductorAPI(self.transport, monitor_seconds=2)
+
+    def call(
+        self, method: str, driver: str = 'fake-hardware', **info: Any
+    ) -> dict[str, Any]:
+        """Call a method of a driver by POST."""
+        return self.api.driver_vendor_passthru(
+            self.context, driver, method, http_method='POST', info=info
+        )
+
+    def test_a_call_returns_what_the_method_did(self) -> None:
+        # Asked often enough for the one without the driver to be asked too.
+        for slot in range(10):
+            self.assertEqual(
+                {'return': {'slot': slot}, 'async': False, 'attach': False},
+                self.call('echo', slot=slot),
+            )
+
+    def test_every_conductor_of_a_driver_is_used(self) -> None:
+        hosts = {
+            self.call('mark', 'marks', key=self.key)['return']
+            for _ in range(30)
+        }
+        self.assertEqual({'c1', 'c2'}, hosts)
+
+    def test_an_asynchronous_call_is_accepted(self) -> None:
+        answer = self.call('mark_later', 'marks', key=self.key)
+        self.assertTrue(answer['async'])
+        self.wait_for(lambda: self.site.marked(self.key), 'it runs')
+
+    def test_an_attachment_is_bytes(self) -> None:
+        answer = self.api.driver_vendor_passthru(
+            self.context,
+            'fake-hardware',
+            'firmware',
+            http_method='GET',
+            info={},
+        )
+        attached = protocol.Attached.from_bus(answer['return'])
+        self.assertEqual(bytes(range(256)), attached.data)
+
+    def test_methods_and_properties(self) -> None:
+        methods = self.api.get_driver_vendor_passthru_methods(
+            self.context, 'fake-hardware'
+        )
+        self.assertEqual(['GET', 'POST'], methods['no_op']['http_methods'])
+        properties = self.api.get_driver_properties(
+            self.context, 'fake-hardware'
+        )
+        self.assertIn('fake_rack', properties)
+
+    def test_a_drivers_refusal_is_an_error_of_its_class(self) -> None:
+        error = self.assertRaises(
+            errors.InvalidParameterValue, self.call, 'fail', kind='invalid'
+        )
+        self.assertEqual('there is no such rack', error.message)
+        self.assertEqual(400, error.status)
+
+    def test_a_vendors_own_error_keeps_status_and_code(self) -> None:
+        error = self.assertRaises(
+            errors.VendorError, self.call, 'fail', kind='paper'
+        )
+        self.assertEqual(507, error.status)
+        self.assertEqual('fake_out_of_paper', error.code)
+
+    def test_a_foreign_error_tells_nothing(self) -> None:
+        error = self.assertRaises(errors.DriverFailed, self.call, 'crash')
+        self.assertNotIn('hunter2', error.message)
+        self.assertIn(self.context.request_id, error.message)
+
+    def test_wrong_parameters_are_all_named(self) -> None:
+        error = self.assertRaises(
+            errors.InvalidParameters,
+            self.api.driver_vendor_passthru,
+            self.context,
+            'fake-hardware',
+            'set_fans',
+            http_method='PUT',
+            info={'speed': 101, 'extra': 1},
+        )
+        pointers = {fault.pointer for fault in error.faults()}
+        self.assertEqual({'/mode', '/speed', '/extra'}, pointers)
+
+    def test_mistakes_of_the_caller_leave_no_traceback(self) -> None:
+        before = self.logs().count('Traceback')
+        for error, driver, method, info in (
+            (errors.DriverNotFound, 'no-such', 'echo', {}),
+            (errors.MethodNotFound, 'fake-hardware', 'no_such', {}),
+            (errors.VerbNotSupported, 'fake-hardware', 'hello', {}),
+            (errors.InvalidParameters, 'marks', 'mark', {'key': 7}),
+        ):
+            self.assertRaises(error, self.call, method, driver, **info)
+        self.assertEqual(before, self.logs().count('Traceback'))
+
+
+class TestPlainClient(ServiceTestCase):
+    """oslo.messaging alone, with the names and arguments of Ironic."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.client = oslo_messaging.get_rpc_client(
+            self.transport,
+            oslo_messaging.Target(
+                exchange='ironic_passthru',
+                topic='ironic_passthru.conductor_manager',
+                version='1.0',
+            ),
+        )
+        self.server = self.site.address('c1').name
+
+    def call(self, name: str, **arguments: Any) -> Any:
+        """Call a method of the conductor c1."""
+        prepared = self.client.prepare(server=self.server, timeout=10)
+        return prepared.call({}, name, **arguments)
+
+    def passthru(self, **facts: Any) -> Any:
+        """Call a vendor method; the call is in order apart from ``facts``."""
+        arguments = {
+            'driver_name': 'fake-hardware',
+            'driver_method': 'echo',
+            'http_method': 'POST',
+            'info': {'slot': 3},
+        }
+        return self.call('driver_vendor_passthru', **arguments | facts)
+
+    def test_a_call(self) -> None:
+        self.assertEqual(
+            {'return': {'slot': 3}, 'async': False, 'attach': False},
+            self.passthru(),
+        )
+
+    def test_methods_and_properties(self) -> None:
+        methods = self.call(
+            'get_driver_vendor_passthru_methods', driver_name='fake-hardware'
+        )
+        self.assertIn('echo', methods)
+        properties = self.call(
+            'get_driver_properties', driver_name='fake-hardware'
+        )
+        self.assertIn('fake_rack', properties)
+
+    def test_only_what_is_exposed_can_be_reached(self) -> None:
+        for name in ('target', '_locate', '__init__', 'run', 'exit', ''):
+            self.assertRaises(oslo_messaging.RemoteError, self.call, name)
+        self.assertEqual(
+            self.site.address('c1').incarnation, self.call('ping')
+        )
+
+    def test_arguments_that_make_no_sense_are_the_callers_mistake(
+        self,
+    ) -> None:
+        before = self.logs().count('Traceback')
+        for facts in (
+            {'info': None},
+            {'info': [1]},
+            {'info': 'text'},
+            {'info': {'self': 1}},
+            {'info': {'': {'': []}}, 'driver_method': 'hello'},
+            {'driver_name': None},
+            {'driver_name': ['fake-hardware']},
+            {'driver_name': {}},
+            {'driver_method': 7},
+            {'driver_method': ['echo']},
+            {'http_method': None},
+            {'http_method': {'POST': 1}},
+            {'call_id': ['x']},
+            {'call_id': 7},
+            {'deadline': 'soon'},
+            {'deadline': {}},
+            {'incarnation': 7},
+            {'incarnation': []},
+        ):
+            try:
+                self.passthru(**facts)
+            except (errors.RequestError, errors.NotRun):
+                continue
+            except Exception as error:
+                self.fail(f'{facts}: {type(error)}')
+            self.fail(f'{facts} was accepted')
+        self.assertEqual(before, self.logs().count('Traceback'))
+
+    def test_a_name_that_is_not_text_is_no_driver(self) -> None:
+        for name in (None, 7, ['fake-hardware'], {}):
+            for method in (
+                'get_driver_properties',
+                'get_driver_vendor_passthru_methods',
+                'locate_driver',
+            ):
+                self.assertRaises(
+                    errors.RequestError, self.call, method, driver_name=name
+                )
+
+    def test_missing_and_unknown_arguments_are_answered_at_once(self) -> None:
+        for arguments in ({}, {'driver_name': 'x', 'more': 1}):
+            self.assertRaises(
+                errors.RequestError,
+                self.call,
+                'get_driver_properties',
+                **arguments,
+            )
+
+    def test_a_version_that_is_not_served_is_told(self) -> None:
+        prepared = self.client.prepare(
+            server=self.server, timeout=10, version='1.0'
+        )
+        self.assertTrue(prepared.call({}, 'ping'))
+        newer = self.client.prepare(server=self.server, timeout=10)
+        newer.target.version = '2.0'
+        self.assertRaises(oslo_messaging.RemoteError, newer.call, {}, 'ping')
+
+    def test_a_context_that_is_not_ours_does_no_harm(self) -> None:
+        prepared = self.client.prepare(server=self.server, timeout=10)
+        for context in (
+            {'unknown': 1},
+            {'request_id': 7},
+            {'request_id': ['x']},
+            {'roles': 'admin', 'user_id': {}},
+        ):
+            answer = prepared.call(
+                context,
+                'driver_vendor_passthru',
+                driver_name='fake-hardware',
+                driver_method='echo',
+                http_method='POST',
+                info={},
+            )
+            self.assertEqual({}, answer['return'])

@@ -1,0 +1,483 @@
+# SPDX-License-Identifier: Apache-2.0
+"""API and conductors as processes over a real broker: what lives through."""
+
+import signal
+import time
+import unittest
+from concurrent import futures
+from typing import Any
+
+from oslo_utils import uuidutils
+
+from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import marks
+from ironic_passthru.tests.functional import processes
+from ironic_passthru.tests.functional import web
+
+_SITE = deployment.Site()
+_MARKS = f'{marks.__name__}:{marks.MarksVendor.__name__}'
+
+# What a loaded machine may add to a bound before it counts as broken.
+_PATIENCE = 3.0
+
+
+def setUpModule() -> None:
+    unittest.addModuleCleanup(_SITE.cleanUp)
+    _SITE.setUp()
+    # Drivers of conductors that a single test starts for itself.
+    for driver in ('lonely', 'narrow', 'leaving'):
+        _SITE.install(driver, _MARKS)
+
+
+class SplitTestCase(deployment.SiteTestCase):
+    """A test that finds the API and the conductors c1 and c2 at work."""
+
+    site = _SITE
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.pool = futures.ThreadPoolExecutor(max_workers=16)
+        self.addCleanup(self.pool.shutdown)
+        self.key = uuidutils.generate_uuid()
+        # Both start at once, which takes half the time.
+        for host in ('c1', 'c2'):
+            self.site.conductor(host).start()
+        self.c1 = self.site.start_conductor('c1')
+        self.c2 = self.site.start_conductor('c2')
+        self.api = self.site.start_api()
+        self.wait_for_hosts('fake-hardware', ['c1', 'c2'])
+
+    def hosts(self, driver: str) -> list[str]:
+        """Return the hosts that the API names for a driver."""
+        answer = self.api.get(f'/v1/drivers/{driver}')
+        return answer.json['hosts'] if answer.status == 200 else []
+
+    def wait_for_hosts(self, driver: str, hosts: list[str]) -> None:
+        """Wait until the API names these hosts for a driver."""
+        self.wait_for(
+            lambda: self.hosts(driver) == hosts,
+            f'{driver} is offered by {hosts}',
+            seconds=30.0,
+        )
+
+    def start_own(self, host: str, driver: str, **options: object) -> Any:
+        """Start a conductor that alone offers a driver; stop it at the end."""
+        own = self.site.start_conductor(
+            host, conductor__enabled_drivers=driver, **options
+        )
+        self.addCleanup(own.kill)
+        return own
+
+    def mark(self, driver: str, seconds: float = 0) -> web.Answer:
+        """Call the method that notes its start and end."""
+        return self.api.call(
+            'mark', 'POST', driver=driver, key=self.key, seconds=seconds
+        )
+
+    def wait_for_mark(self, mark: str) -> None:
+        """Wait until a method has noted ``mark``."""
+        self.wait_for(
+            lambda: mark in self.site.marked(self.key), mark, seconds=30.0
+        )
+
+    def start_slow(
+        self, driver: str, host: str, seconds: float
+    ) -> futures.Future[web.Answer]:
+        """Begin a slow call at a driver that one host alone offers."""
+        call = self.pool.submit(self.mark, driver, seconds)
+        self.wait_for_mark(f'{host}:began')
+        return call
+
+
+class TestCalls(SplitTestCase):
+    """What all that the drivers offer looks like through the bus."""
+
+    def test_drivers_and_methods_are_listed(self) -> None:
+        drivers = self.api.get('/v1/drivers').json['drivers']
+        known = {driver['name']: driver['hosts'] for driver in drivers}
+        self.assertEqual(['c1', 'c2'], known['fake-hardware'])
+        methods = self.api.get(
+            '/v1/drivers/fake-hardware/vendor_passthru/methods'
+        ).json
+        self.assertEqual(['GET', 'POST'], methods['no_op']['http_methods'])
+        self.assertTrue(methods['no_op_async']['async'])
+
+    def test_a_synchronous_call_answers_what_the_method_returned(self) -> None:
+        answer = self.api.call('hello', name='Zoë')
+        self.assertEqual(200, answer.status)
+        self.assertEqual({'greeting': 'Hello, Zoë!'}, answer.json)
+
+    def test_an_asynchronous_call_is_accepted_and_runs_once(self) -> None:
+        answer = self.api.call(
+            'mark_later', 'POST', driver='marks', key=self.key
+        )
+        self.assertEqual((202, b''), (answer.status, answer.body))
+        self.wait_for(
+            lambda: len(self.site.marked(self.key)) == 2, 'it has ended'
+        )
+
+    def test_both_conductors_get_their_share(self) -> None:
+        hosts = {self.mark('marks').json for _ in range(40)}
+        self.assertEqual({'c1', 'c2'}, hosts)
+
+    def test_bytes_cross_the_bus_unharmed(self) -> None:
+        answer = self.api.call('firmware', size=100_000)
+        whole = bytes(range(256))
+        self.assertEqual(100_000, len(answer.body))
+        self.assertEqual((whole * 391)[:100_000], answer.body)
+        self.assertEqual(
+            'application/octet-stream', answer.headers['Content-Type']
+        )
+
+    def test_an_attachment_keeps_its_media_type_and_name(self) -> None:
+        answer = self.api.call('screenshot')
+        self.assertEqual(b'GIF89a', answer.body[:6])
+        self.assertEqual('image/gif', answer.headers['Content-Type'])
+        self.assertIn('console.gif', answer.headers['Content-Disposition'])
+
+    def test_a_large_result_crosses_the_bus(self) -> None:
+        # Two quotation marks belong to the result.
+        answer = self.api.call('large', size=(16 << 20) - 2)
+        self.assertEqual(200, answer.status)
+        self.assertEqual(16 << 20, len(answer.body))
+
+    def test_a_result_over_the_limit_is_500_at_once(self) -> None:
+        answer = self.api.call('large', size=(16 << 20) - 1)
+        self.assertEqual(500, answer.status)
+        self.assertIn(str(16 << 20), answer.fault)
+
+    def test_a_result_without_json_form_is_500_at_once(self) -> None:
+        for kind in ('object', 'nan', 'cycle'):
+            answer = self.api.call('unserialisable', kind=kind)
+            self.assertEqual(500, answer.status, kind)
+            self.assertIn(answer.request_id, answer.fault)
+            self.assertLess(answer.seconds, _PATIENCE)
+
+    def test_nothing_that_a_method_raises_ends_its_conductor(self) -> None:
+        pids = {self.c1.pid, self.c2.pid}
+        for kind in ('exit', 'interrupt', 'recurse', 'error') * 2:
+            answer = self.api.call('crash', 'POST', kind=kind)
+            self.assertEqual(500, answer.status, kind)
+            self.assertNotIn('hunter2', answer.body.decode())
+            self.assertLess(answer.seconds, _PATIENCE)
+        self.assertEqual(200, self.api.call('no_op').status)
+        running = {c.pid for c in (self.c1, self.c2) if c.running}
+        self.assertEqual(pids, running)
+
+    def test_a_vendors_own_error_keeps_status_and_sentence(self) -> None:
+        answer = self.api.call('fail', 'POST', kind='paper')
+        self.assertEqual(507, answer.status)
+        self.assertEqual(
+            'The printer of rack r1 is out of paper.', answer.fault
+        )
+
+
+class TestLogs(SplitTestCase):
+    """A request can be followed into the conductor's log."""
+
+    def wait_for_line(self, *words: str) -> None:
+        """Wait until a line of a conductor's log holds all words."""
+
+        def found() -> bool:
+            lines = (self.c1.log() + self.c2.log()).splitlines()
+            return any(all(word in line for word in words) for line in lines)
+
+        self.wait_for(found, f'a line with {words}')
+
+    def test_a_failed_call(self) -> None:
+        answer = self.api.call('crash', 'POST')
+        self.wait_for_line('ERROR', answer.request_id, 'fake-hardware.crash')
+
+    def test_a_failed_asynchronous_call(self) -> None:
+        answer = self.api.call('crash_later', 'POST')
+        self.assertEqual(202, answer.status)
+        self.wait_for_line('ERROR', answer.request_id, 'crash_later')
+
+    def test_an_asynchronous_call_that_the_driver_refuses(self) -> None:
+        answer = self.api.call(
+            'refuse_later', 'POST', driver='marks', key=self.key
+        )
+        self.assertEqual(202, answer.status)
+        self.wait_for_line(answer.request_id, 'the rack is on fire')
+
+    def test_a_mistake_of_the_caller_leaves_no_traceback(self) -> None:
+        self.api.call('fail', 'POST', kind='invalid')
+        self.api.call('fail', 'POST', kind='not-found')
+        answer = self.api.call('crash', 'POST')
+        self.wait_for_line(answer.request_id)
+        for conductor in (self.c1, self.c2):
+            self.assertNotIn('there is no such rack', conductor.log())
+
+
+class TestDeath(SplitTestCase):
+    """Conductors that end without a word."""
+
+    def test_a_killed_conductor_costs_no_later_call(self) -> None:
+        with deployment.Burst(lambda: self.api.call('no_op')) as burst:
+            burst.wait_for_more(50)
+            self.c1.kill()
+            killed = time.monotonic()
+            burst.wait_for_more(200)
+        for answer in burst.results:
+            if answer.status == 504:
+                # Only what was under way may be lost.
+                self.assertLess(answer.started, killed + 0.3)
+                self.assertLess(answer.seconds, 2 + _PATIENCE)
+            else:
+                self.assertEqual(200, answer.status, answer.body)
+        late = [r for r in burst.results if r.started > killed + 0.3]
+        self.assertTrue(late)
+
+    def test_death_during_a_call_is_504_soon(self) -> None:
+        own = self.start_own('d1', 'lonely')
+        call = self.start_slow('lonely', 'd1', 15.0)
+        own.kill()
+        killed = time.monotonic()
+        answer = call.result(30)
+        self.assertEqual(504, answer.status)
+        self.assertIn(answer.request_id, answer.fault)
+        # The last sign of life may have come just before.
+        self.assertLess(time.monotonic() - killed, 2 + _PATIENCE)
+        self.assertEqual(['d1:began'], self.site.marked(self.key))
+
+    def test_after_the_death_of_all_a_call_is_503_at_once(self) -> None:
+        own = self.start_own('d1', 'lonely')
+        self.assertEqual(200, self.mark('lonely').status)
+        own.kill()
+        answer = self.wait_for_status('lonely', 503)
+        self.assertIn('Retry-After', answer.headers)
+        # Its last heartbeat is recent still, yet nothing waits for it.
+        self.assertLess(answer.seconds, 1.5)
+
+    def wait_for_status(self, driver: str, status: int) -> web.Answer:
+        """Call until the answer has this status; return that answer."""
+        answers: list[web.Answer] = []
+
+        def there() -> bool:
+            answers.append(self.mark(driver))
+            return answers[-1].status == status
+
+        self.wait_for(there, f'{driver} answers {status}', seconds=20.0)
+        return answers[-1]
+
+    def test_a_suspended_conductor_is_found_out_and_comes_back(self) -> None:
+        own = self.start_own('d1', 'lonely')
+        own.signal(signal.SIGSTOP)
+        answer = self.mark('lonely')
+        self.assertEqual(504, answer.status)
+        self.assertLess(answer.seconds, 2 + _PATIENCE)
+        # From its heartbeat's expiry on nobody is sent to it.
+        self.assertLess(self.wait_for_status('lonely', 503).seconds, 1.0)
+        own.signal(signal.SIGCONT)
+        self.wait_for_status('lonely', 200)
+        self.assertEqual(['d1'], self.hosts('lonely'))
+
+    def test_a_stopped_site_says_503_and_recovers_in_seconds(self) -> None:
+        for conductor in (self.c1, self.c2):
+            conductor.signal(signal.SIGTERM)
+        self.assertEqual([0, 0], [self.c1.wait(), self.c2.wait()])
+        answer = self.api.call('no_op')
+        self.assertEqual(503, answer.status)
+        self.assertGreaterEqual(int(answer.headers['Retry-After']), 1)
+        self.assertLess(answer.seconds, 1.5)
+        self.assertEqual([], self.hosts('fake-hardware'))
+        self.site.start_conductor('c1')
+        published = time.monotonic()
+        self.wait_for(
+            lambda: self.api.call('no_op').status == 200, 'calls go on'
+        )
+        self.assertLess(time.monotonic() - published, _PATIENCE)
+
+
+class TestMethodSets(SplitTestCase):
+    """A conductor that comes back with other methods."""
+
+    SOURCE = """
+from ironic_passthru.drivers import base
+
+class AcmeVendor(base.VendorInterface):
+    @base.driver_passthru(['{verb}'], async_call=False)
+    def {method}(self):
+        '''Tell the version.'''
+        return '{version}'
+"""
+
+    def install(self, version: str, **facts: str) -> None:
+        source = self.SOURCE.format(version=version, **facts)
+        self.site.install(
+            'acme', 'acme_rack:AcmeVendor', version=version, source=source
+        )
+
+    def methods(self) -> dict[str, Any]:
+        """Return the methods that the API lists."""
+        answer = self.api.get('/v1/drivers/acme/vendor_passthru/methods')
+        return answer.json if answer.status == 200 else {}
+
+    def test_is_seen_without_restarting_the_api(self) -> None:
+        self.assertEqual(404, self.api.get('/v1/drivers/acme').status)
+        self.install('1.0', verb='GET', method='old_way')
+        own = self.start_own('m1', 'acme')
+        published = time.monotonic()
+        self.wait_for(lambda: 'old_way' in self.methods(), 'it is listed')
+        self.assertLess(time.monotonic() - published, _PATIENCE)
+        answer = self.api.call('old_way', driver='acme')
+        self.assertEqual('1.0', answer.json)
+        self.assertEqual(0, own.stop())
+
+        self.install('2.0', verb='POST', method='new_way')
+        self.start_own('m1', 'acme')
+        # Without any wait: a miss is looked up at once.
+        answer = self.api.call('new_way', 'POST', driver='acme')
+        self.assertEqual((200, '2.0'), (answer.status, answer.json))
+        self.wait_for(
+            lambda: list(self.methods()) == ['new_way'], 'it is listed'
+        )
+        answer = self.api.call('old_way', driver='acme')
+        self.assertEqual(400, answer.status)
+
+
+class TestStop(SplitTestCase):
+    """SIGTERM: what runs is finished and nobody notices."""
+
+    def test_a_rolling_restart_costs_nothing(self) -> None:
+        with deployment.Burst(lambda: self.api.call('no_op')) as burst:
+            for conductor, host in ((self.c1, 'c1'), (self.c2, 'c2')):
+                burst.wait_for_more(50)
+                self.assertEqual(0, conductor.stop())
+                burst.wait_for_more(50)
+                self.site.start_conductor(host)
+                self.wait_for_hosts('fake-hardware', ['c1', 'c2'])
+            burst.wait_for_more(50)
+        statuses = {getattr(r, 'status', r) for r in burst.results}
+        self.assertEqual({200}, statuses)
+
+    def test_a_running_call_is_finished(self) -> None:
+        own = self.start_own('s1', 'leaving')
+        call = self.start_slow('leaving', 's1', 2.0)
+        own.signal(signal.SIGTERM)
+        self.assertEqual(200, call.result(30).status)
+        self.assertEqual(0, own.wait())
+        self.assertEqual(['s1:began', 's1:ended'], self.site.marked(self.key))
+
+    def test_a_running_asynchronous_call_is_finished(self) -> None:
+        own = self.start_own('s1', 'leaving')
+        answer = self.api.call(
+            'mark_later', 'POST', driver='leaving', key=self.key, seconds=2
+        )
+        self.assertEqual(202, answer.status)
+        self.wait_for_mark('s1:began')
+        self.assertEqual(0, own.stop())
+        self.assertEqual(['s1:began', 's1:ended'], self.site.marked(self.key))
+
+    def test_new_calls_are_refused_while_a_call_is_finished(self) -> None:
+        own = self.start_own('s1', 'leaving')
+        call = self.start_slow('leaving', 's1', 3.0)
+        own.signal(signal.SIGTERM)
+        self.wait_for(
+            lambda: (
+                self.api.call('mark', driver='leaving', key='other').status
+                == 503
+            ),
+            'it is refused',
+        )
+        self.assertEqual(200, call.result(30).status)
+        own.wait()
+
+    def test_what_outlasts_the_timeout_is_given_up(self) -> None:
+        own = self.start_own(
+            's1', 'leaving', conductor__graceful_shutdown_timeout=1.0
+        )
+        call = self.start_slow('leaving', 's1', 30.0)
+        began = time.monotonic()
+        own.signal(signal.SIGTERM)
+        self.assertEqual(1, own.wait())
+        self.assertLess(time.monotonic() - began, 2 + _PATIENCE)
+        self.assertIn('graceful_shutdown_timeout', own.log())
+        self.assertEqual(504, call.result(30).status)
+
+    def test_a_second_signal_ends_it_at_once(self) -> None:
+        own = self.start_own('s1', 'leaving')
+        call = self.start_slow('leaving', 's1', 30.0)
+        own.signal(signal.SIGTERM)
+        self.wait_for_hosts('leaving', [])
+        began = time.monotonic()
+        own.signal(signal.SIGTERM)
+        self.assertEqual(128 + signal.SIGTERM, own.wait())
+        self.assertLess(time.monotonic() - began, 1.5)
+        self.assertEqual(504, call.result(30).status)
+
+    def test_a_name_belongs_to_the_one_that_came_last(self) -> None:
+        first = self.start_own('s1', 'leaving')
+        call = self.start_slow('leaving', 's1', 3.0)
+        second = self.start_own('s1', 'leaving', name='s1-again')
+        self.assertEqual(1, first.wait())
+        self.assertIn('has taken the name of this one', first.log())
+        self.assertEqual(200, call.result(30).status)
+        self.assertTrue(second.running)
+        self.assertEqual(['s1'], self.hosts('leaving'))
+        self.assertEqual(200, self.mark('leaving').status)
+
+
+class TestBusy(SplitTestCase):
+    """Conductors without a free worker."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.start_narrow('n1')
+
+    def start_narrow(self, host: str) -> processes.Process:
+        """Start a conductor that takes one call at a time."""
+        return self.start_own(
+            host,
+            'narrow',
+            conductor__sync_workers=1,
+            conductor__async_workers=1,
+            conductor__async_backlog=1,
+        )
+
+    def test_the_next_one_takes_the_call(self) -> None:
+        call = self.start_slow('narrow', 'n1', 8.0)
+        self.start_narrow('n2')
+        self.wait_for_hosts('narrow', ['n1', 'n2'])
+        answers = [self.mark('narrow') for _ in range(10)]
+        self.assertEqual({200}, {answer.status for answer in answers})
+        self.assertEqual({'n2'}, {answer.json for answer in answers})
+        self.assertFalse(call.done())
+
+    def test_when_all_are_busy_it_is_503_and_not_run(self) -> None:
+        call = self.start_slow('narrow', 'n1', 4.0)
+        answer = self.api.call('mark', driver='narrow', key='busy')
+        self.assertEqual(503, answer.status)
+        self.assertIn('Retry-After', answer.headers)
+        self.assertLess(answer.seconds, 1.5)
+        self.assertEqual(200, call.result(30).status)
+        self.assertEqual(200, self.mark('narrow').status)
+        self.assertEqual([], self.site.marked('busy'))
+
+    def test_a_full_pool_refuses_and_takes_calls_again(self) -> None:
+        answers = [self.mark_later(1.0) for _ in range(4)]
+        statuses = [answer.status for answer in answers]
+        # One runs and one waits.
+        self.assertEqual([202, 202, 503, 503], statuses)
+        self.assertIn('Retry-After', answers[-1].headers)
+        self.wait_for(
+            lambda: self.site.marked(self.key).count('n1:ended') == 2,
+            'the accepted ones have run',
+        )
+        self.wait_for(
+            lambda: self.mark_later(0).status == 202, 'it takes calls again'
+        )
+        self.wait_for(
+            lambda: self.site.marked(self.key).count('n1:ended') == 3,
+            'exactly those that were accepted have run',
+        )
+
+    def mark_later(self, seconds: float) -> web.Answer:
+        """Call the asynchronous method."""
+        return self.api.call(
+            'mark_later',
+            'POST',
+            driver='narrow',
+            key=self.key,
+            seconds=seconds,
+        )

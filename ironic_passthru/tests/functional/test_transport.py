@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bus itself: what it must not deliver, and life without a broker."""
+
+import time
+import unittest
+from concurrent import futures
+from typing import Any
+
+import kombu
+import oslo_messaging
+from oslo_utils import uuidutils
+
+from ironic_passthru import errors
+from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import transport as rpc_transport
+from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import web
+
+_SITE = deployment.Site(conductor__enabled_drivers='marks')
+
+_PATIENCE = 3.0
+
+
+def setUpModule() -> None:
+    unittest.addModuleCleanup(_SITE.cleanUp)
+    _SITE.setUp()
+
+
+class TransportTestCase(deployment.SiteTestCase):
+    """A test that finds one conductor at work."""
+
+    site = _SITE
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.key = uuidutils.generate_uuid()
+        self.conductor = self.site.start_conductor('t1')
+        self.address = self.site.address('t1')
+        self.pool = futures.ThreadPoolExecutor(max_workers=8)
+        self.addCleanup(self.pool.shutdown)
+
+
+class TestFence(TransportTestCase):
+    """Messages that a conductor must drop, sent without our client."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.client = oslo_messaging.get_rpc_client(
+            self.site.bus(self),
+            rpc_transport.target(),
+            serializer=protocol.ContextSerializer(),
+        )
+
+    def send(self, server: protocol.Server, **facts: Any) -> Any:
+        """Send a call that is in order apart from ``facts``."""
+        arguments = {
+            'driver_name': 'marks',
+            'driver_method': 'mark',
+            'http_method': 'POST',
+            'info': {'key': self.key},
+        }
+        prepared = self.client.prepare(
+            server=server.name,
+            timeout=10,
+            transport_options=oslo_messaging.TransportOptions(
+                at_least_once=True
+            ),
+        )
+        return prepared.call({}, 'driver_vendor_passthru', **arguments | facts)
+
+    def assert_dropped(self, error: type[Exception], **facts: Any) -> None:
+        """Fail unless a message is refused and not run."""
+        self.assertRaises(error, self.send, self.address, **facts)
+        self.assertEqual([], self.site.marked(self.key))
+
+    def test_one_in_order_runs(self) -> None:
+        answer = self.send(
+            self.address,
+            call_id=uuidutils.generate_uuid(),
+            incarnation=self.address.incarnation,
+            deadline=time.time() + 10,
+        )
+        self.assertEqual('t1', answer['return'])
+
+    def test_one_for_another_incarnation(self) -> None:
+        self.assert_dropped(
+            errors.StaleCall, incarnation=uuidutils.generate_uuid()
+        )
+
+    def test_one_past_its_deadline(self) -> None:
+        self.assert_dropped(errors.CallExpired, deadline=time.time() - 0.1)
+
+    def test_one_that_was_taken_already(self) -> None:
+        call_id = uuidutils.generate_uuid()
+        self.send(self.address, call_id=call_id)
+        self.assertRaises(
+            errors.DuplicateCall, self.send, self.address, call_id=call_id
+        )
+        self.assertEqual(2, len(self.site.marked(self.key)))
+
+    def test_of_many_copies_at_once_one_runs(self) -> None:
+        call_id = uuidutils.generate_uuid()
+        copies = [
+            self.pool.submit(self.send, self.address, call_id=call_id)
+            for _ in range(8)
+        ]
+        failures = [copy.exception(20) for copy in copies]
+        self.assertEqual(1, failures.count(None))
+        self.assertTrue(
+            all(isinstance(f, errors.DuplicateCall | None) for f in failures)
+        )
+        self.assertEqual(2, len(self.site.marked(self.key)))
+
+    def test_none_waits_for_a_conductor_that_comes_back(self) -> None:
+        before = self.address
+        self.conductor.kill()
+        self.wait_for(lambda: self.undeliverable(before), 'its queue is gone')
+        self.site.start_conductor('t1')
+        self.assertTrue(self.undeliverable(before))
+        self.assertEqual([], self.site.marked(self.key))
+
+    def undeliverable(self, server: protocol.Server) -> bool:
+        """Tell whether a message that would be refused comes back."""
+        try:
+            self.send(server, deadline=1.0)
+        except oslo_messaging.MessageUndeliverable:
+            return True
+        except (errors.CallExpired, oslo_messaging.MessagingTimeout):
+            return False
+        raise AssertionError('the message was taken')
+
+
+class TestQueues(TransportTestCase):
+    """A conductor takes its queues along."""
+
+    def exists(self, queue: str) -> bool:
+        """Tell whether the broker has a queue, without making one."""
+        with kombu.Connection(
+            self.site.broker.url.replace('rabbit:', 'amqp:')
+        ) as connection:
+            try:
+                connection.default_channel.queue_declare(queue, passive=True)
+            except connection.channel_errors:
+                return False
+        return True
+
+    def test_they_go_with_it(self) -> None:
+        for end in ('kill', 'stop'):
+            conductor = self.site.start_conductor('t1')
+            name = f'{protocol.TOPIC}.{self.site.address("t1").name}'
+            self.assertTrue(self.exists(name))
+            getattr(conductor, end)()
+            self.wait_for(
+                lambda name=name: not self.exists(name),
+                f'{name} is gone after {end}',
+            )
+        for queue in self.site.queues():
+            # What else there is, for replies and fanout, expires.
+            arguments = {name: value for name, _, value in queue['arguments']}
+            self.assertLessEqual(arguments['x-expires'], 60_000, queue)
+
+
+class TestBrokerAway(TransportTestCase):
+    """Calls are refused in seconds, and go on by themselves afterwards."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.api = self.site.start_api()
+
+    def call(self, api: web.Client, seconds: float = 0) -> web.Answer:
+        """Call a method that leaves a trace."""
+        return api.call(
+            'mark', 'POST', driver='marks', key=self.key, seconds=seconds
+        )
+
+    def wait_for_calls(self, api: web.Client) -> None:
+        """Wait until a call succeeds."""
+        self.wait_for(
+            lambda: self.call(api).status == 200, 'calls go on', seconds=20.0
+        )
+
+    def assert_refused(self, api: web.Client) -> None:
+        """Fail unless a call is refused soon, and may be sent again."""
+        answer = self.call(api)
+        self.assertEqual(503, answer.status, answer.body)
+        self.assertIn('Retry-After', answer.headers)
+        self.assertLess(answer.seconds, 2 + _PATIENCE)
+
+    def test_a_stopped_broker(self) -> None:
+        self.wait_for_calls(self.api)
+        self.site.broker.stop()
+        self.addCleanup(self.site.broker.start)
+        # The first one may notice only while it is being sent.
+        self.assertIn(self.call(self.api).status, (503, 504))
+        self.assert_refused(self.api)
+        self.assert_refused(self.api)
+        with self.subTest('an API that was never connected'):
+            newcomer = self.site.start_api('newcomer')
+            self.assert_refused(newcomer)
+            self.assert_refused(newcomer)
+        with self.subTest('what does not need the bus goes on'):
+            self.assertEqual(200, self.api.get('/v1/drivers/marks').status)
+            health = self.api.get('/healthcheck/detailed')
+            self.assertEqual(503, health.status)
+            self.assertFalse(health.json['checks']['bus']['healthy'])
+        marked = len(self.site.marked(self.key))
+
+        self.site.broker.start()
+        back = time.monotonic()
+        self.wait_for_calls(self.api)
+        self.wait_for_calls(newcomer)
+        self.assertLess(time.monotonic() - back, 10 + _PATIENCE)
+        # Nothing that was refused has run: each success left two marks.
+        self.assertEqual(marked + 4, len(self.site.marked(self.key)))
+        self.assertTrue(self.conductor.running)
+        health = self.api.get('/healthcheck/detailed')
+        self.assertEqual(200, health.status, health.body)
+
+    def test_a_broker_that_dies_during_a_call(self) -> None:
+        self.wait_for_calls(self.api)
+        self.key = uuidutils.generate_uuid()
+        call = self.pool.submit(self.call, self.api, 4.0)
+        self.wait_for(
+            lambda: self.site.marked(self.key), 'it runs', seconds=20.0
+        )
+        self.site.broker.kill()
+        self.addCleanup(self.site.broker.start)
+        killed = time.monotonic()
+        answer = call.result(30)
+        self.assertEqual(504, answer.status, answer.body)
+        self.assertLess(time.monotonic() - killed, 2 + _PATIENCE)
+        self.site.broker.start()
+        self.wait_for_calls(self.api)
+        marks = self.site.marked(self.key)
+        self.assertEqual(marks.count('t1:began'), marks.count('t1:ended'))

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plain HTTP client for functional tests: one request, no retries."""
+
+import dataclasses
+import http.client
+import json
+import time
+from typing import Any
+from urllib import parse
+
+# A version at which everything on the surface is shown.
+VERSION = {'X-OpenStack-Ironic-API-Version': '1.115'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What came back.
+
+    :param started: ``time.monotonic()`` when the request was sent.
+    :param seconds: how long the answer took.
+    """
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+    started: float
+    seconds: float
+
+    @property
+    def json(self) -> Any:
+        """The body, read as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def fault(self) -> str:
+        """The sentence of an error in Ironic's envelope."""
+        return json.loads(self.json['error_message'])['faultstring']
+
+    @property
+    def request_id(self) -> str:
+        """The id that the API gave the request."""
+        return self.headers['openstack-request-id']
+
+
+class Client:
+    """Sends requests, each on a connection of its own.
+
+    :param url: where the API listens.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 60.0) -> None:
+        self.url = url
+        self._netloc = parse.urlsplit(url).netloc
+        self._timeout = timeout
+
+    def request(
+        self,
+        verb: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """Send a request; a body that is not bytes is sent as JSON."""
+        data = body
+        if body is not None and not isinstance(body, bytes):
+            data = json.dumps(body).encode()
+        connection = http.client.HTTPConnection(
+            self._netloc, timeout=self._timeout
+        )
+        started = time.monotonic()
+        try:
+            connection.request(
+                verb, path, body=data, headers=VERSION | (headers or {})
+            )
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        return Answer(
+            status=response.status,
+            headers=response.headers,
+            body=content,
+            started=started,
+            seconds=time.monotonic() - started,
+        )
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """Send a GET."""
+        return self.request('GET', path, headers=headers)
+
+    def call(
+        self,
+        method: str,
+        verb: str = 'GET',
+        *,
+        driver: str = 'fake-hardware',
+        **parameters: Any,
+    ) -> Answer:
+        """Call a vendor method, its parameters in the body."""
+        path = f'/v1/drivers/{driver}/vendor_passthru?' + parse.urlencode(
+            {'method': method}
+        )
+        return self.request(verb, path, parameters or None)

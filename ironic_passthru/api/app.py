@@ -132,8 +132,10 @@ class Application(core.ExplicitPecan):
     def __call__(
         self, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
+        # Servers may leave it out where it is empty; WebOb needs it.
+        path = environ.setdefault('PATH_INFO', '')
         try:
-            environ.get('PATH_INFO', '').encode('latin-1').decode('utf-8')
+            path.encode('latin-1').decode('utf-8')
         except UnicodeError:
             raise errors.RouteNotFound() from None
         return super().__call__(environ, start_response)

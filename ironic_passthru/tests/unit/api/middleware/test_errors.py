@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the layer that answers errors of other layers."""
+
+from typing import Any
+
+import webob
+
+from ironic_passthru import errors
+from ironic_passthru.api import environ as keys
+from ironic_passthru.api.middleware import errors as error_wrapper
+from ironic_passthru.tests import base
+
+
+class TestErrorWrapper(base.TestCase):
+    """Whatever is raised becomes an answer."""
+
+    def ask(self, result: Any, verb: str = 'GET') -> webob.Response:
+        def below(environ: dict[str, Any], start_response: Any) -> Any:
+            if isinstance(result, Exception):
+                raise result
+            return result(environ, start_response)
+
+        request = webob.Request.blank('/', method=verb)
+        request.environ[keys.REQUEST_ID] = 'req-1'
+        return request.get_response(error_wrapper.ErrorWrapper(below, 4))
+
+    def test_an_answer_passes(self) -> None:
+        self.assertEqual(b'x', self.ask(webob.Response(b'x')).body)
+
+    def test_errors_are_answered(self) -> None:
+        for error, status in (
+            (errors.BodyTooLarge(limit=1), 413),
+            (errors.RegistryUnavailable(), 503),
+            (ValueError('password=hunter2'), 500),
+        ):
+            response = self.ask(error)
+            self.assertEqual(status, response.status_int)
+            self.assertIn('error_message', response.json)
+            self.assertNotIn(b'hunter2', response.body)
+
+    def test_head_has_no_body(self) -> None:
+        response = self.ask(errors.RouteNotFound(), 'HEAD')
+        self.assertEqual(b'', response.body)
+        self.assertEqual(
+            self.ask(errors.RouteNotFound()).content_length,
+            response.content_length,
+        )

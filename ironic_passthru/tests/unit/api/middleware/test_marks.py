@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the headers that every answer bears."""
+
+from ironic_passthru.tests.unit.api import fakes
+
+_PREFIX = 'X-OpenStack-Ironic-API-'
+
+
+class TestHeaders(fakes.ApplicationCase):
+    """Version and id, whatever layer answers."""
+
+    def test_every_answer_bears_them(self) -> None:
+        self.store.add('c', fakes.driver('d', fakes.method('m')))
+        for verb, path, status in (
+            ('GET', '/', 200),
+            ('HEAD', '/v1', 200),
+            ('OPTIONS', '/v1', 200),
+            ('GET', '/v1/drivers/d/vendor_passthru/m', 200),
+            ('GET', '/nothing', 404),
+            ('PUT', '/v1', 405),
+            ('GET', '/healthcheck', 200),
+            ('GET', '/healthcheck/detailed', 200),
+            ('GET', '/healthcheck/nothing', 404),
+            ('PUT', '/healthcheck', 405),
+        ):
+            response = self.ask(path, verb)
+            headers = response.headers
+            self.assertEqual(status, response.status_int, (verb, path))
+            self.assertEqual('1.1', headers[f'{_PREFIX}Minimum-Version'])
+            self.assertEqual('1.115', headers[f'{_PREFIX}Maximum-Version'])
+            self.assertEqual('1.1', headers[f'{_PREFIX}Version'])
+            self.assertEqual(
+                'Accept, OpenStack-API-Version, '
+                'X-OpenStack-Ironic-API-Version',
+                headers['Vary'],
+            )
+            self.assertTrue(headers['x-openstack-request-id'])
+            self.assertEqual(
+                [headers['openstack-request-id']],
+                headers.getall('x-openstack-request-id'),
+            )
+
+    def test_bugs_bear_them(self) -> None:
+        self.store.add('c', fakes.driver('d', fakes.method('m')))
+        self.bus.answer = KeyError('a bug')
+        response = self.ask('/v1/drivers/d/vendor_passthru/m')
+        self.assertEqual(500, response.status_int)
+        self.assertIn('x-openstack-request-id', response.headers)
+        self.assertEqual('1.1', response.headers[f'{_PREFIX}Version'])
+
+    def test_no_two_requests_share_an_id(self) -> None:
+        ids = {
+            self.ask('/').headers['openstack-request-id'] for _ in range(20)
+        }
+        self.assertEqual(20, len(ids))
+
+    def test_the_version_in_force_is_repeated(self) -> None:
+        for asked, status, told in (
+            ('1.42', 200, '1.42'),
+            ('latest', 200, '1.115'),
+            ('9.9', 406, '1.1'),
+        ):
+            response = self.ask('/', X_OpenStack_Ironic_API_Version=asked)
+            self.assertEqual(status, response.status_int)
+            self.assertEqual(told, response.headers[f'{_PREFIX}Version'])
+            self.assertEqual(
+                '1.115', response.headers[f'{_PREFIX}Maximum-Version']
+            )

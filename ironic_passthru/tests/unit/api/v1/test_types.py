@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the types of queries and answers."""
+
+from ironic_passthru.api.v1 import types
+from ironic_passthru.tests import base
+
+
+class TestQueryTypes(base.TestCase):
+    """What texts stand for."""
+
+    def test_truth_values(self) -> None:
+        for text, expected in (
+            ('True', True),
+            ('true', True),
+            ('1', True),
+            ('yes', True),
+            ('False', False),
+            ('0', False),
+            ('off', False),
+        ):
+            self.assertIs(expected, types.boolean.frombasetype(text))
+
+    def test_what_is_no_truth_value(self) -> None:
+        for text in ('', 'perhaps', '2', 'None'):
+            self.assertRaises(ValueError, types.boolean.frombasetype, text)
+
+    def test_names(self) -> None:
+        for text, expected in (
+            ('a', ['a']),
+            ('a,b', ['a', 'b']),
+            (' a , b ', ['a', 'b']),
+            ('b,a,b', ['b', 'a']),
+        ):
+            self.assertEqual(expected, types.name_list.frombasetype(text))
+
+    def test_what_are_no_names(self) -> None:
+        for text in ('', ',', 'a,', 'a,,b', ' '):
+            self.assertRaises(ValueError, types.name_list.frombasetype, text)
+
+
+class TestFields(base.TestCase):
+    """Choosing fields of a resource."""
+
+    def test_only_those_asked_for_stay(self) -> None:
+        driver = types.Driver(name='d', hosts=['h'], links=[])
+        types.select(driver, ['hosts'], frozenset({'links'}))
+        self.assertFalse(driver.name)
+        self.assertEqual(['h'], driver.hosts)
+        self.assertEqual([], driver.links)
+
+    def test_unknown_ones_are_found(self) -> None:
+        self.assertEqual(
+            ['x', 'async_call'],
+            types.unknown_fields(
+                types.MethodSummary, ['async', 'x', 'attach', 'async_call']
+            ),
+        )

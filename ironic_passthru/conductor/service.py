@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of a conductor, from the first driver to the last answer."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Mapping
@@ -53,39 +54,9 @@ class ConductorService:
 
         :raises: DriverLoadError, ConfigError, RegistryUnavailable.
         """
-        options = self._conf.conductor
-        self.drivers = loader.load(options.enabled_drivers, self._conf)
-        self._calls = runner.Runner(
-            self.drivers,
-            incarnation=self.address.incarnation,
-            limits=runner.Limits(
-                sync_workers=options.sync_workers,
-                async_workers=options.async_workers,
-                async_backlog=options.async_backlog,
-                max_result_size=options.max_result_size,
-            ),
-        )
-        self._client = client.ConductorAPI(self._transport)
-        self._server = server.Server(
-            self._transport,
-            self.address,
-            endpoint=server.Endpoint(
-                self._calls,
-                incarnation=self.address.incarnation,
-                locate=self._locate,
-            ),
-            workers=options.sync_workers,
-        )
-        # Nobody may be sent here before the queue exists.
-        self._server.start()
-        self._publish()
-        self._heartbeat = heartbeat.Heartbeat(
-            options.heartbeat_interval,
-            listens=self._listens,
-            beat=self._beat,
-            lost=self.lost.set,
-        )
-        self._heartbeat.start()
+        with contextlib.ExitStack() as undo:
+            self._start(undo)
+            undo.pop_all()
         LOG.info(
             'Conductor %s (%s) offers %s',
             self.address.hostname,
@@ -117,6 +88,46 @@ class ConductorService:
         self._calls.close()
         loader.stop(self.drivers.values())
         return finished
+
+    def _start(self, undo: contextlib.ExitStack) -> None:
+        """Start, and note how to undo each step should a later one fail."""
+        options = self._conf.conductor
+        self.drivers = loader.load(options.enabled_drivers, self._conf)
+        undo.callback(loader.stop, self.drivers.values())
+        self._calls = runner.Runner(
+            self.drivers,
+            incarnation=self.address.incarnation,
+            limits=runner.Limits(
+                sync_workers=options.sync_workers,
+                async_workers=options.async_workers,
+                async_backlog=options.async_backlog,
+                max_result_size=options.max_result_size,
+            ),
+        )
+        undo.callback(self._calls.close)
+        self._client = client.ConductorAPI(self._transport)
+        self._server = server.Server(
+            self._transport,
+            self.address,
+            endpoint=server.Endpoint(
+                self._calls,
+                incarnation=self.address.incarnation,
+                locate=self._locate,
+            ),
+            workers=options.sync_workers,
+        )
+        # Nobody may be sent here before the queue exists.
+        self._server.start()
+        undo.callback(self._server.stop)
+        self._publish()
+        undo.callback(self._withdraw)
+        self._heartbeat = heartbeat.Heartbeat(
+            options.heartbeat_interval,
+            listens=self._listens,
+            beat=self._beat,
+            lost=self.lost.set,
+        )
+        self._heartbeat.start()
 
     def _publish(self) -> None:
         self._store.register(

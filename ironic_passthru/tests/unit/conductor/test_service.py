@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A conductor comes and goes without anybody being sent to a deaf one."""
+
+import concurrent.futures
+import pathlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import fixtures
+from oslo_config import cfg
+
+from ironic_passthru import errors
+from ironic_passthru.conductor import service
+from ironic_passthru.conf import database as database_conf
+from ironic_passthru.db import conductors
+from ironic_passthru.db import schema
+from ironic_passthru.db import session
+from ironic_passthru.drivers import base as drivers
+from ironic_passthru.drivers import loader
+from ironic_passthru.rpc import client
+from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import transport
+from ironic_passthru.tests import base
+
+
+class Vendor(drivers.VendorInterface):
+    """Notes its own life in the test's list of events."""
+
+    def __init__(self, name: str, note: Callable[[str], None]) -> None:
+        self.name = name
+        self.note = note
+        self.fails = False
+        self.entered = threading.Semaphore(0)
+        self.go_on = threading.Event()
+
+    def start(self, conf: cfg.ConfigOpts) -> None:
+        self.note(f'start {self.name}')
+        if self.fails:
+            raise errors.ConfigError('this rack has no key')
+
+    def stop(self) -> None:
+        self.note(f'stop {self.name}')
+
+    @drivers.driver_passthru(['POST'], async_call=False)
+    def block(self) -> str:
+        self.entered.release()
+        self.go_on.wait(20)
+        return 'done'
+
+    @drivers.driver_passthru(['POST'], async_call=False)
+    def ok(self) -> str:
+        return 'ok'
+
+
+class Store(conductors.ConductorStore):
+    """The real registry, which notes who asks whether the bus is heard."""
+
+    case: 'ServiceCase'
+    away = False
+
+    def register(self, *args: Any, **kwargs: Any) -> None:
+        self.case.event('register')
+        self._check()
+        super().register(*args, **kwargs)
+
+    def withdraw(self, *args: Any, **kwargs: Any) -> bool:
+        self.case.event('withdraw')
+        self._check()
+        return super().withdraw(*args, **kwargs)
+
+    def heartbeat(self, *args: Any, **kwargs: Any) -> bool:
+        self._check()
+        return super().heartbeat(*args, **kwargs)
+
+    def _check(self) -> None:
+        if self.away:
+            raise errors.RegistryUnavailable()
+
+
+class ServiceCase(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.conf = self.make_conf(
+            host='here',
+            conductor__enabled_drivers=['one', 'two'],
+            conductor__heartbeat_interval=0.1,
+            conductor__heartbeat_timeout=5.0,
+            conductor__graceful_shutdown_timeout=10.0,
+            database__connection=database_conf.sqlite_url(
+                pathlib.Path(directory, 'registry.sqlite')
+            ),
+        )
+        database = session.Database(self.conf)
+        self.addCleanup(database.close)
+        schema.ensure(database)
+        self.store = Store(database)
+        self.store.case = self
+        self.bus = transport.make(self.conf, 'local://')
+        self.addCleanup(self.bus.cleanup)
+        self.client = client.ConductorAPI(self.bus)
+        self.events: list[str] = []
+        self.vendors = {
+            name: Vendor(name, self.event) for name in ('one', 'two')
+        }
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.drivers.loader._load_one', self.load_one
+            )
+        )
+        # The usual pool takes up to a second to end.
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'futurist.ThreadPoolExecutor',
+                concurrent.futures.ThreadPoolExecutor,
+            )
+        )
+        self.conductor = self.make()
+
+    def make(self, **options: Any) -> service.ConductorService:
+        options.setdefault('drain_seconds', 0.0)
+        return service.ConductorService(
+            self.conf, self.bus, self.store, **options
+        )
+
+    def load_one(self, name: str, conf: cfg.ConfigOpts) -> loader.Driver:
+        vendor = self.vendors[name]
+        driver = loader.make(name, vendor)
+        vendor.start(conf)
+        return driver
+
+    def event(self, what: str) -> None:
+        """Note what happens, and whether the conductor hears then."""
+        self.events.append(what if self.hears() else f'{what} (deaf)')
+
+    def hears(self) -> bool:
+        try:
+            self.client.ping({}, self.conductor.address, timeout_seconds=5)
+        except errors.CallNotDelivered:
+            return False
+        return True
+
+    def start(self) -> None:
+        self.conductor.start()
+        for vendor in self.vendors.values():
+            self.addCleanup(vendor.go_on.set)
+
+    def call(self, method: str = 'ok') -> Any:
+        return self.client.driver_vendor_passthru(
+            {},
+            'one',
+            method,
+            http_method='POST',
+            info={},
+            servers=[self.conductor.address],
+        )['return']
+
+    def record(self) -> conductors.ConductorRecord:
+        (record,) = self.store.conductors(heartbeat_timeout_seconds=5)
+        return record
+
+
+class TestLife(ServiceCase):
+    def test_nobody_is_sent_here_while_it_is_deaf(self) -> None:
+        self.start()
+        self.assertEqual('ok', self.call())
+        self.assertTrue(self.conductor.stop())
+        self.assertEqual(
+            [
+                'start one (deaf)',
+                'start two (deaf)',
+                'register',
+                'withdraw',
+                'stop two (deaf)',
+                'stop one (deaf)',
+            ],
+            self.events,
+        )
+        self.assertRaises(errors.CallNotDelivered, self.call)
+
+    def test_what_it_publishes(self) -> None:
+        self.conf.set_override('conductor_group', 'rack1', group='conductor')
+        self.start()
+        record = self.record()
+        self.assertEqual(
+            ('here', self.conductor.address.incarnation, 'rack1', True),
+            (record.hostname, record.incarnation, record.group, record.alive),
+        )
+        self.assertEqual(
+            {n: d.spec.digest for n, d in self.conductor.drivers.items()},
+            dict(record.drivers),
+        )
+        self.assertEqual({'one', 'two'}, set(record.drivers))
+        self.conductor.stop()
+        self.assertFalse(self.record().alive)
+
+    def test_it_beats(self) -> None:
+        self.start()
+        first = self.record().heartbeat_at
+        self.wait_for(
+            lambda: self.record().heartbeat_at > first, 'a heartbeat'
+        )
+        self.conductor.stop()
+
+    def test_every_run_is_another(self) -> None:
+        self.assertNotEqual(
+            self.conductor.address.incarnation,
+            self.make().address.incarnation,
+        )
+
+    def test_who_offers_a_driver(self) -> None:
+        self.start()
+        self.store.register('other', 'run', group='', drivers={})
+        address = self.conductor.address
+        located = self.client._locate({}, 'one', 10)
+        self.assertEqual([address], located)
+        self.assertRaises(
+            errors.DriverNotFound, self.client._locate, {}, 'three', 10
+        )
+        self.store.away = False
+        self.conductor.stop()
+
+    def test_refused_while_it_leaves(self) -> None:
+        self.conductor = self.make(drain_seconds=0.5)
+        self.start()
+        stopping = threading.Thread(target=self.conductor.stop)
+        start = time.monotonic()
+        stopping.start()
+        self.addCleanup(stopping.join)
+        heard: set[str] = set()
+        while stopping.is_alive():
+            try:
+                heard.add(self.call())
+            except (errors.ConductorStopping, errors.CallNotDelivered) as e:
+                heard.add(e.code)
+        self.assertGreaterEqual(time.monotonic() - start, 0.5)
+        self.assertIn('conductor_stopping', heard)
+        self.assertLessEqual(
+            heard, {'ok', 'conductor_stopping', 'call_not_delivered'}
+        )
+
+    def test_running_calls_get_their_time(self) -> None:
+        self.start()
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            running = pool.submit(self.call, 'block')
+            self.assertTrue(self.vendors['one'].entered.acquire(timeout=10))
+            stopping = pool.submit(self.conductor.stop)
+            self.wait_for(lambda: 'withdraw' in self.events, 'withdrawn')
+            self.assertFalse(stopping.done())
+            self.vendors['one'].go_on.set()
+            self.assertEqual('done', running.result(10))
+            self.assertTrue(stopping.result(10))
+
+    def test_but_not_more_than_that(self) -> None:
+        self.conf.set_override(
+            'graceful_shutdown_timeout', 0.1, group='conductor'
+        )
+        self.start()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            running = pool.submit(self.call, 'block')
+            self.assertTrue(self.vendors['one'].entered.acquire(timeout=10))
+            start = time.monotonic()
+            self.assertFalse(self.conductor.stop())
+            self.assertLess(time.monotonic() - start, 5)
+            self.assertRaises(errors.ConductorStopping, self.call)
+            self.assertIn('stop one', self.events)
+            self.vendors['one'].go_on.set()
+            # It could still be answered.
+            self.assertEqual('done', running.result(10))
+        self.conductor._server.stop()
+
+    def test_a_registry_that_is_away_does_not_hold_it(self) -> None:
+        self.start()
+        self.store.away = True
+        self.assertTrue(self.conductor.stop())
+        self.assertIn('stop one (deaf)', self.events)
+
+    def test_taken_over(self) -> None:
+        self.start()
+        self.assertFalse(self.conductor.lost.is_set())
+        self.store.register('here', 'another', group='', drivers={})
+        self.assertTrue(self.conductor.lost.wait(10))
+        self.assertTrue(self.conductor.stop())
+        record = self.record()
+        self.assertEqual(('another', True), (record.incarnation, record.alive))
+
+
+class TestFailedStart(ServiceCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.before = set(threading.enumerate())
+
+    def nothing_is_left(self) -> None:
+        for line in ('start one (deaf)', 'stop one (deaf)'):
+            self.assertIn(line, self.events)
+        self.assertFalse(self.hears())
+        # Those of the client connecting once end by themselves.
+        self.wait_for(
+            lambda: set(threading.enumerate()) <= self.before,
+            'no thread is left',
+        )
+
+    def test_a_driver(self) -> None:
+        self.vendors['two'].fails = True
+        error = self.assertRaises(errors.ConfigError, self.conductor.start)
+        self.assertIn('no key', error.message)
+        self.nothing_is_left()
+        self.assertNotIn('register', str(self.events))
+
+    def test_the_registry(self) -> None:
+        self.store.away = True
+        self.assertRaises(errors.RegistryUnavailable, self.conductor.start)
+        self.nothing_is_left()
+        self.assertIn('stop two (deaf)', self.events)
+
+    def test_a_name_that_cannot_be_published(self) -> None:
+        self.conductor.address = protocol.Server('x' * 300, 'run')
+        self.assertRaises(errors.ConfigError, self.conductor.start)
+        self.nothing_is_left()
+
+    def test_the_bus(self) -> None:
+        def refuse(*args: Any) -> None:
+            raise OSError('no listener')
+
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.rpc.local.LocalDriver.listen', refuse
+            )
+        )
+        self.assertRaises(OSError, self.conductor.start)
+        self.nothing_is_left()
+        self.assertNotIn('register', str(self.events))
+
+    def test_and_it_can_be_tried_again(self) -> None:
+        self.store.away = True
+        self.assertRaises(errors.RegistryUnavailable, self.conductor.start)
+        self.store.away = False
+        self.start()
+        self.assertEqual('ok', self.call())
+        self.assertTrue(self.conductor.stop())

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who asks is known in the thread that works for it, and no longer."""
+
+import threading
+from typing import Any
+
+from oslo_context import context as oslo_context
+
+from ironic_passthru import context
+from ironic_passthru.tests import base
+
+
+class TestContext(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        context.clear_current()
+        self.addCleanup(context.clear_current)
+
+    def test_a_new_one_is_current_in_its_thread_alone(self) -> None:
+        made = context.RequestContext(request_id='req-1')
+        self.assertIs(made, oslo_context.get_current())
+        others: list[Any] = []
+        thread = threading.Thread(
+            target=lambda: others.append(oslo_context.get_current())
+        )
+        thread.start()
+        thread.join(10)
+        self.assertEqual([None], others)
+
+    def test_forgotten(self) -> None:
+        context.RequestContext(request_id='req-1')
+        context.clear_current()
+        self.assertIsNone(oslo_context.get_current())
+        context.clear_current()
+
+    def test_what_came_over_the_bus(self) -> None:
+        sent = context.RequestContext(
+            request_id='req-1', user_id='u', roles=['admin']
+        )
+        context.clear_current()
+        rebuilt = context.RequestContext.from_bus(sent.to_dict())
+        self.assertIsInstance(rebuilt, context.RequestContext)
+        self.assertEqual(sent.to_dict(), rebuilt.to_dict())
+        self.assertIs(rebuilt, oslo_context.get_current())
+
+    def test_contexts_of_another_kind(self) -> None:
+        odd: list[Any] = [{}, {'colour': 'red'}, None, [], 'text', 5]
+        for values in odd:
+            rebuilt = context.RequestContext.from_bus(values)
+            self.assertTrue(rebuilt.request_id.startswith('req-'), values)
+            self.assertFalse(hasattr(rebuilt, 'colour'))

@@ -50,12 +50,8 @@ class Gateway(wsgi.Gateway_10):
     ) -> Any:
         if self._unread():
             self.req.close_connection = True
+            self.req.conn.unread = True
         return super().start_response(status, headers, *args)
-
-    def respond(self) -> None:
-        super().respond()
-        if self._unread():
-            self._drain()
 
     def _unread(self) -> bool:
         """Tell whether the body, or part of it, is still to be read."""
@@ -67,26 +63,6 @@ class Gateway(wsgi.Gateway_10):
             self.req.rfile.remaining != 0
             or 'HTTP_TRANSFER_ENCODING' in self.env
         )
-
-    def _drain(self) -> None:
-        """Read on for a while after the answer.
-
-        A connection that is closed over unread data is reset, which can
-        take the answer away from a client that still sends.
-        """
-        connection = self.req.conn
-        deadline = time.monotonic() + _MAX_DRAIN_SECONDS
-        left = _MAX_DRAIN_BYTES
-        try:
-            connection.socket.shutdown(socket.SHUT_WR)
-            connection.socket.settimeout(_MAX_DRAIN_SECONDS)
-            while left > 0 and time.monotonic() < deadline:
-                part = connection.rfile.read1(64 * 1024)
-                if not part:
-                    break
-                left -= len(part)
-        except OSError:
-            LOG.debug('A client went away over the rest of its body')
 
 
 def _decoded_path(uri: bytes) -> str:
@@ -107,9 +83,54 @@ class _Request(cheroot_server.HTTPRequest):
         # 3.2.2), which cheroot thinks is for proxies alone.
         super().__init__(server, connection, proxy_mode=True)
 
+    def read_request_line(self) -> bool:
+        """Read the first line; tell whether it can be served."""
+        try:
+            return super().read_request_line()
+        except ValueError:
+            # Python's parser of URLs, about '//[', for one.
+            self.simple_response('400 Bad Request', 'Malformed Request-URI')
+            return False
+
+    def simple_response(self, status: str, msg: str = '') -> None:
+        """Answer what cheroot refuses by itself."""
+        self.conn.unread = True
+        super().simple_response(status, msg)
+
 
 class _Connection(cheroot_server.HTTPConnection):
+    """A connection that lets a client hear why it is ended.
+
+    One that is closed over unread data is reset, which can take the answer
+    away from a client that still sends. So what it sends is read, for a
+    while.
+
+    :ivar unread: whether a request has been refused before its end.
+    """
+
     RequestHandlerClass = _Request
+    unread = False
+
+    def communicate(self) -> bool:
+        """Serve one request; tell whether another one may follow."""
+        keep = super().communicate()
+        if self.unread:
+            self._drain()
+        return keep and not self.unread
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + _MAX_DRAIN_SECONDS
+        left = _MAX_DRAIN_BYTES
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+            self.socket.settimeout(_MAX_DRAIN_SECONDS)
+            while left > 0 and time.monotonic() < deadline:
+                part = self.rfile.read1(64 * 1024)
+                if not part:
+                    break
+                left -= len(part)
+        except OSError:
+            LOG.debug('A client went away over the rest of its request')
 
 
 class _Cheroot(wsgi.Server):

@@ -48,13 +48,14 @@ class EnvelopeCase(base.TestCase):
             if status == needed:
                 self.assertIsNotNone(answer.headers[name], name)
         kind = answer.headers.get_content_type()
+        if not answer.body:
+            # HEAD.
+            self.assertRegex(kind, r'^application/(problem\+)?json$')
+            return
         if kind == 'application/problem+json':
             self.assertEqual(status, answer.json['status'])
             return
         self.assertEqual('application/json', kind)
-        if not answer.body:
-            # HEAD.
-            return
         self.assertEqual(['error_message'], list(answer.json))
         inner = json.loads(answer.json['error_message'])
         code = 'Client' if status < 500 else 'Server'

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP as bytes on a socket, for what a client library would not send."""
 
+import contextlib
 import http.client
 import socket
 import time
@@ -32,7 +33,9 @@ class Connection:
 
     def finish_sending(self) -> None:
         """Tell the server that nothing more comes, and go on listening."""
-        self._socket.shutdown(socket.SHUT_WR)
+        # The server may have ended the connection already.
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
 
     def send(self, data: bytes) -> None:
         """Send bytes; a server that does not want them all may answer."""

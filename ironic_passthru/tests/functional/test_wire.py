@@ -70,6 +70,12 @@ class TestBuiltInServer(wire_cases.WireCases):
         for path in ('//', '//v1/drivers', '///', '//v1%2Fdrivers'):
             self.assert_answer(self.ask(raw.request('GET', path)), 404)
 
+    def test_targets_that_are_no_url(self) -> None:
+        for target in ('//[', '//[::1', 'http://[', '*', 'v1', '/#x'):
+            answer = self.ask(raw.request('GET', target))
+            assert answer is not None
+            self.assertEqual(400, answer.status, target)
+
     def test_a_target_may_be_a_whole_url(self) -> None:
         target = 'http://localhost/v1/drivers%2Ffake-hardware?fields=name'
         answer = self.ask(

@@ -119,16 +119,23 @@ class Conductor:
 
         :raises: ConfigError, DriverLoadError, RegistryUnavailable.
         """
-        schema.ensure(self._database)
-        self.service.start()
+        try:
+            schema.ensure(self._database)
+            self.service.start()
+        except BaseException:
+            self._disconnect()
+            raise
 
     def stop(self) -> bool:
         """Let running calls finish and leave; tell whether all finished."""
         finished = self.service.stop()
+        self._disconnect()
+        return finished
+
+    def _disconnect(self) -> None:
         if self._own_transport is not None:
             self._own_transport.cleanup()
         self._database.close()
-        return finished
 
 
 def build_conductor(conf: cfg.ConfigOpts) -> Conductor:

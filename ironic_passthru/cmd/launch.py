@@ -2,6 +2,7 @@
 """What the commands share: configuration, logging, errors and signals."""
 
 import logging
+import math
 import os
 import signal
 import sys
@@ -82,7 +83,10 @@ def read_configuration(
         _check_values(conf)
     except cfg.Error as error:
         raise errors.ConfigError(_one_line(error)) from None
-    log.setup(conf, PROJECT)
+    try:
+        log.setup(conf, PROJECT)
+    except log.LogConfigError as error:
+        raise errors.ConfigError(_one_line(error)) from None
     return conf
 
 
@@ -93,8 +97,11 @@ def _check_values(conf: cfg.ConfigOpts) -> None:
         for option in module.OPTS:
             section = conf[group.name] if group else conf
             try:
-                getattr(section, option.dest)
-            except cfg.ConfigFileValueError as error:
+                value = getattr(section, option.dest)
+                if isinstance(value, float) and math.isnan(value):
+                    # It is neither below a minimum nor above a maximum.
+                    raise cfg.ConfigSourceValueError('Should be a number')
+            except cfg.ConfigSourceValueError as error:
                 where = group.name if group else 'DEFAULT'
                 raise errors.ConfigError(
                     f'Option {option.name} in group [{where}]'
@@ -220,8 +227,15 @@ class Stop:
             self._wakeup.clear()
             if self._reread.is_set():
                 self._reread.clear()
-                LOG.info('Reading the configuration again')
-                self._conf.mutate_config_files()
+                self._read_again()
+
+    def _read_again(self) -> None:
+        LOG.info('Reading the configuration again')
+        try:
+            self._conf.mutate_config_files()
+        except cfg.Error as error:
+            # What runs is better than what a slip of the pen would end.
+            LOG.error('The configuration stays as it was: %s', error)
 
     def _on_stop(self, number: int, frame: Any) -> None:
         if self._event.is_set() or not self._started:

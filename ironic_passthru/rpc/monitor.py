@@ -73,9 +73,7 @@ class CallMonitor:
         first = min((due for due, _ in self._due.values()), default=None)
         if first is None:
             return self._longest_wait
-        return min(
-            self._longest_wait, max(0.0, first - time.monotonic())
-        )
+        return min(self._longest_wait, max(0.0, first - time.monotonic()))
 
     def _send(self, incoming: Any) -> None:
         try:

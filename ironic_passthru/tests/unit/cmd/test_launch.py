@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A start either succeeds or says in one line what is wrong."""
+
+import contextlib
+import io
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import fixtures
+from oslo_config import cfg
+
+from ironic_passthru import errors
+from ironic_passthru.cmd import launch
+from ironic_passthru.tests import base
+
+# Reads one configuration after the other, in a process of its own because
+# cfg.CONF belongs to a process.
+READ = """
+import sys
+from ironic_passthru import threads
+threads.init()
+from oslo_config import cfg
+from ironic_passthru.cmd import launch
+for argument in sys.argv[1:]:
+    cfg.CONF.clear()
+    try:
+        code = launch.run(lambda: launch.read_configuration(
+            argument.split(), prog='p') and 0)
+    except SystemExit as error:
+        code = error.code
+    print(code, flush=True)
+    print('--', file=sys.stderr, flush=True)
+"""
+
+# Option, bad value, what the line must tell besides them.
+BAD = [
+    ('api', 'port', '99999', '0 to 65535'),
+    ('api', 'threads', '0', '1 to 1024'),
+    ('api', 'retry_after', '1.5', '1 to 3600'),
+    ('api', 'catalogue_max_age', 'abc', '0.05 to 60.0'),
+    ('api', 'host_ip', 'a_b!c', 'host address'),
+    ('api', 'public_endpoint', 'ftp://x', 'https'),
+    ('conductor', 'conductor_group', 'b@d', 'a-zA-Z0-9'),
+    ('conductor', 'conductor_group', 'x' * 256, '255'),
+    ('conductor', 'heartbeat_interval', 'inf', '0.1 to 3600.0'),
+    ('conductor', 'drain_seconds', 'nan', '0.0 to 300.0'),
+    ('redfish', 'concurrency', '-1', '1 to 512'),
+    ('database', 'max_retries', 'many', ''),
+    ('DEFAULT', 'auth_strategy', 'keystone', 'noauth'),
+    ('DEFAULT', 'host', 'a_b!!', 'hostname'),
+]
+
+STOP = """
+import sys
+from ironic_passthru import threads
+threads.init()
+from ironic_passthru.cmd import launch
+def main():
+    conf = launch.read_configuration(sys.argv[1:], prog='p')
+    stop = launch.Stop(conf)
+    timer = __import__('threading').Timer(0.1, print, ['ready'], {'flush': 1})
+    timer.start()
+    stop.wait()
+    print('stopped', flush=True)
+    if conf.api.retry_after == 7:
+        sys.stdin.read()
+    return launch.EXIT_OK
+sys.exit(launch.run(main))
+"""
+
+WSGI = """
+import sys
+from ironic_passthru.wsgi import application
+import webob
+answer = webob.Request.blank('/v1/').get_response(application)
+print(answer.status_code)
+print([name for name in sys.argv[1:] if sys.modules.get(name)])
+"""
+
+# What the API does without: it costs memory, or says that tiers mix.
+API_WITHOUT = (
+    'alembic',
+    'eventlet',
+    'ironic_passthru.conductor.service',
+    'ironic_passthru.drivers.fake',
+    'ironic_passthru.drivers.loader',
+    'sushy',
+)
+
+
+class LaunchCase(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+
+    def write(self, name: str, text: str) -> str:
+        path = self.directory / name
+        path.write_text(text)
+        return str(path)
+
+    def start(self, code: str, *arguments: str, **env: str) -> Any:
+        process = subprocess.Popen(
+            [sys.executable, '-c', code, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **env},
+        )
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
+
+class TestConfiguration(LaunchCase):
+    def read(self, *arguments: str) -> list[tuple[int, str]]:
+        """Return exit code and error output for each command line."""
+        out, err = self.start(READ, *arguments).communicate(timeout=60)
+        codes, told = out.split(), err.split('--\n')[:-1]
+        self.assertEqual(len(arguments), len(codes), err)
+        return list(zip(map(int, codes), told, strict=True))
+
+    def test_whatever_is_wrong_costs_one_line(self) -> None:
+        cases = [
+            (
+                f'[{group}]\n{option} = {value}\n',
+                (option, f'[{group}]', value, allowed),
+            )
+            for group, option, value, allowed in BAD
+        ]
+        cases += [
+            ('garbage\n[\n', ('.conf', 'garbage')),
+            ('[DEFAULT]\nlog_config_append = /nowhere.ini', ('/nowhere.ini',)),
+        ]
+        files = [
+            '--config-file ' + self.write(f'{number}.conf', text)
+            for number, (text, _) in enumerate(cases)
+        ]
+        missing = '--config-file /nowhere.conf'
+        *answers, absent, usage, good = self.read(
+            *files, missing, '--unknown', '--config-file ' + os.devnull
+        )
+        for (code, line), (_, words) in zip(answers, cases, strict=True):
+            self.assertEqual(launch.EXIT_FAILED, code, line)
+            self.assertEqual(1, line.count('\n'), line)
+            for word in words:
+                self.assertIn(word, line)
+        self.assertEqual(launch.EXIT_FAILED, absent[0])
+        self.assertIn('/nowhere.conf', absent[1])
+        self.assertEqual(launch.EXIT_USAGE, usage[0])
+        self.assertIn('--unknown', usage[1])
+        self.assertEqual((launch.EXIT_OK, ''), good)
+
+    def test_a_registry_must_be_named_for_a_split_service(self) -> None:
+        error = self.assertRaises(
+            errors.ConfigError, launch.require_registry, self.make_conf()
+        )
+        self.assertIn('connection in group [database]', error.message)
+        launch.require_registry(
+            self.make_conf(database__connection='sqlite://')
+        )
+
+    def test_one_of_its_own_otherwise(self) -> None:
+        conf = self.make_conf(state_path=str(self.directory / 'state'))
+        launch.use_embedded_registry(conf)
+        self.assertIn(str(self.directory / 'state'), conf.database.connection)
+        conf = self.make_conf(database__connection='sqlite:///mine')
+        launch.use_embedded_registry(conf)
+        self.assertEqual('sqlite:///mine', conf.database.connection)
+
+    def test_a_state_path_that_cannot_be_made(self) -> None:
+        in_the_way = self.write('file', '')
+        error = self.assertRaises(
+            errors.ConfigError,
+            launch.use_embedded_registry,
+            self.make_conf(state_path=in_the_way + '/state'),
+        )
+        self.assertIn('state_path', error.message)
+        self.assertIn(in_the_way, error.message)
+
+
+class TestRun(LaunchCase):
+    def test_exit_codes(self) -> None:
+        def fail() -> int:
+            raise errors.ConfigError('a sentence')
+
+        def interrupt() -> int:
+            raise KeyboardInterrupt
+
+        def misread() -> int:
+            raise cfg.NoSuchOptError('colour')
+
+        told = io.StringIO()
+        with contextlib.redirect_stderr(told):
+            self.assertEqual(0, launch.run(lambda: launch.EXIT_OK))
+            self.assertEqual(5, launch.run(lambda: 5))
+            self.assertEqual(1, launch.run(interrupt))
+            self.assertEqual('', told.getvalue())
+            self.assertEqual(1, launch.run(fail))
+            self.assertEqual(1, launch.run(misread))
+        first, second = told.getvalue().splitlines()
+        self.assertTrue(first.endswith(': a sentence'), first)
+        self.assertIn('colour', second)
+
+    def test_a_bug_is_not_hidden(self) -> None:
+        def fail() -> int:
+            raise RuntimeError('a bug')
+
+        self.assertRaises(RuntimeError, launch.run, fail)
+
+
+class TestStop(LaunchCase):
+    def ready(self, text: str = '') -> Any:
+        self.path = self.write('stop.conf', text)
+        process = self.start(STOP, '--config-file', self.path)
+        self.assertEqual('ready\n', process.stdout.readline())
+        return process
+
+    def test_a_second_one_ends_it_at_once(self) -> None:
+        process = self.ready('[api]\nretry_after = 7\n')
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual('stopped\n', process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(128 + signal.SIGTERM, process.wait(60))
+
+    def test_only_a_signal_to_stop_ends_it_not_a_slip_of_the_pen(self) -> None:
+        process = self.ready()
+        self.write('stop.conf', 'garbage\n[\n')
+        process.send_signal(signal.SIGHUP)
+        line = ''
+        while 'stays as it was' not in line:
+            line = process.stderr.readline()
+            self.assertTrue(line, 'it has ended')
+        self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+        self.assertEqual((0, 'stopped\n'), (process.returncode, out))
+
+
+class TestWsgi(LaunchCase):
+    def test_the_application_and_what_it_does_not_load(self) -> None:
+        connection = f'sqlite:///{self.directory}/registry.sqlite'
+        files = ';'.join(
+            [
+                self.write('a.conf', '[DEFAULT]\ntransport_url = local://\n'),
+                self.write('b.conf', f'[database]\nconnection = {connection}'),
+            ]
+        )
+        process = self.start(
+            WSGI, *API_WITHOUT, OS_IRONIC_PASSTHRU_CONFIG_FILES=files
+        )
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(['200', '[]'], out.splitlines(), err)
+
+    def test_one_line_when_it_cannot_start(self) -> None:
+        process = self.start(
+            WSGI,
+            OS_IRONIC_PASSTHRU_CONFIG_FILES=self.write(
+                'a.conf', '[DEFAULT]\ntransport_url = local://\n'
+            ),
+        )
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(launch.EXIT_FAILED, process.returncode)
+        self.assertIn('ironic-passthru-api: Option connection', err)
+        self.assertNotIn('Traceback', err)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts are put together, started and given back as a whole."""
+
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import fixtures
+import webob
+
+from ironic_passthru import errors
+from ironic_passthru import service
+from ironic_passthru.conf import database as database_conf
+from ironic_passthru.rpc import transport
+from ironic_passthru.tests import base
+
+# What a conductor does without: it costs memory, or says that tiers mix.
+WITHOUT = (
+    'alembic',
+    'eventlet',
+    'ironic_passthru.api.app',
+    'pecan',
+    'sushy',
+    'wsme',
+)
+
+IMPORT = """
+import sys
+from ironic_passthru.cmd import conductor
+from ironic_passthru.conductor import service
+print([name for name in sys.argv[1:] if sys.modules.get(name)])
+"""
+
+
+class TestImports(base.TestCase):
+    def test_a_conductor_loads_nothing_of_the_api(self) -> None:
+        result = subprocess.run(
+            [sys.executable, '-c', IMPORT, *WITHOUT],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        self.assertEqual('[]', result.stdout.strip(), result)
+
+
+class ServiceCase(base.TestCase):
+    def conf(self, **options: Any) -> Any:
+        directory = self.useFixture(fixtures.TempDir()).path
+        values: dict[str, Any] = {
+            'host': 'here',
+            'conductor__enabled_drivers': ['fake-hardware'],
+            'database__connection': database_conf.sqlite_url(
+                pathlib.Path(directory, 'registry.sqlite')
+            ),
+        }
+        return self.make_conf(**values | options)
+
+
+class TestAllInOne(ServiceCase):
+    def test_from_the_first_request_to_the_last(self) -> None:
+        everything = service.build_all_in_one(self.conf())
+        everything.conductor.start()
+        answer = self.echo(everything)
+        self.assertEqual((200, {'a': 1}), (answer.status_code, answer.json))
+        self.assertTrue(everything.close())
+        self.assertIn(self.echo(everything).status_code, (503, 504))
+
+    def echo(self, everything: service.AllInOne) -> webob.Response:
+        request = webob.Request.blank(
+            '/v1/drivers/fake-hardware/vendor_passthru?method=echo',
+            method='POST',
+            json={'a': 1},
+        )
+        return request.get_response(everything.api.application)
+
+    def test_the_drain_is_for_split_services(self) -> None:
+        conf = self.conf(conductor__drain_seconds=5.0)
+        bus = transport.make(conf, 'local://')
+        self.addCleanup(bus.cleanup)
+        split = service.Conductor(conf, bus)
+        self.assertEqual(5.0, split.service._drain_seconds)
+        everything = service.build_all_in_one(conf)
+        self.addCleanup(everything.transport.cleanup)
+        self.assertEqual(0.0, everything.conductor.service._drain_seconds)
+
+    def test_lost_is_what_the_conductor_says(self) -> None:
+        everything = service.build_all_in_one(self.conf())
+        self.addCleanup(everything.transport.cleanup)
+        self.assertFalse(everything.conductor.lost.is_set())
+        everything.conductor.service.lost.set()
+        self.assertTrue(everything.conductor.lost.is_set())
+
+
+class TestConductor(ServiceCase):
+    def test_intervals_that_do_not_fit(self) -> None:
+        conf = self.conf(
+            conductor__heartbeat_interval=3.0, conductor__heartbeat_timeout=5.0
+        )
+        error = self.assertRaises(
+            errors.ConfigError, service.build_conductor, conf
+        )
+        for word in ('heartbeat_timeout', '[conductor]', '3.0'):
+            self.assertIn(word, error.message)
+
+    def test_a_start_that_fails_disconnects(self) -> None:
+        for options, expected in (
+            (
+                {'conductor__enabled_drivers': ['nothing']},
+                errors.DriverLoadError,
+            ),
+            (
+                {'database__connection': 'sqlite:////nowhere/at/all'},
+                errors.PassthruError,
+            ),
+        ):
+            conf = self.conf(transport_url='local://', **options)
+            conductor = service.build_conductor(conf)
+            self.assertRaises(expected, conductor.start)
+            assert conductor._own_transport is not None
+            broker = conductor._own_transport._driver._broker
+            self.assertTrue(broker._closed, options)
+
+
+class TestApi(ServiceCase):
+    def test_nothing_connects_before_the_first_request(self) -> None:
+        conf = self.conf(
+            transport_url='rabbit://user:secret@127.0.0.1:1/',
+            database__connection='mysql+pymysql://u:p@127.0.0.1:1/x',
+        )
+        api = service.build_api(conf)
+        request = webob.Request.blank('/')
+        answer = request.get_response(api.application)
+        self.assertEqual(200, answer.status_code)
+        api.close()

@@ -138,6 +138,15 @@ class OddVendor(base.VendorInterface):
         """Return whatever it is called with, and the verb."""
         return {'verb': http_method, 'parameters': kwargs}
 
+    @base.driver_passthru(['GET', 'POST'], async_call=False)
+    def open(self, **kwargs: Any) -> dict[str, Any]:
+        """Return all that it is called with."""
+        return kwargs
+
+    @base.driver_passthru(['GET', 'POST'], async_call=False)
+    def closed(self) -> None:
+        """Take nothing, not even the verb."""
+
     @base.driver_passthru(['POST'], async_call=False)
     def names(self, task: int, func: int, data: int, info: int) -> int:
         """Take names that are reserved elsewhere."""

@@ -127,6 +127,7 @@ class Catalogue:
         self._refreshing = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._read_at = float('-inf')
+        self._failed_at = float('-inf')
         self._specs: dict[str, specs.DriverSpec] = {}
         self._away = False
 
@@ -209,12 +210,17 @@ class Catalogue:
         return f'{alive} of {len(known)} alive'
 
     def _refresh(self, *, not_older_than: float) -> Snapshot:
+        asked_at = time.monotonic()
         with self._refreshing:
             # Another thread may have read it while this one waited.
             if self._snapshot is not None and (
                 time.monotonic() - self._read_at <= not_older_than
             ):
                 return self._snapshot
+            if self._failed_at > asked_at:
+                # Or have failed to: were each one to try for itself, the
+                # last of many would wait for all of them.
+                raise errors.RegistryUnavailable()
             return self._read()
 
     def _read(self) -> Snapshot:
@@ -224,6 +230,7 @@ class Catalogue:
             self._away = False
         except errors.RegistryUnavailable:
             if self._snapshot is None:
+                self._failed_at = time.monotonic()
                 raise
             if not self._away:
                 LOG.warning('The registry is away; the last catalogue serves')

@@ -2,6 +2,8 @@
 """Tests of the catalogue in memory."""
 
 import threading
+from concurrent import futures
+from typing import Any
 
 from ironic_passthru import errors
 from ironic_passthru.api import catalogue
@@ -166,6 +168,32 @@ class TestRegistryAway(CatalogueCase):
         self.assertRaises(errors.RegistryUnavailable, found.driver, 'd')
         self.store.away = False
         self.assertRaises(errors.DriverNotFound, found.driver, 'd')
+
+    def test_those_who_wait_fail_together(self) -> None:
+        found = self.make()
+        reading, go_on = threading.Event(), threading.Event()
+        reads = []
+
+        def slow(**_: float) -> list[Any]:
+            reads.append(1)
+            reading.set()
+            self.assertTrue(go_on.wait(10))
+            raise errors.RegistryUnavailable()
+
+        self.store.conductors = slow  # type: ignore[method-assign]
+        with futures.ThreadPoolExecutor(8) as pool:
+            first = pool.submit(found.snapshot)
+            self.assertTrue(reading.wait(10))
+            others = [pool.submit(found.snapshot) for _ in range(7)]
+            self.wait_for(
+                lambda: not pool._work_queue.qsize(), 'all have begun'
+            )
+            # What is left of them is to get in line for the lock.
+            futures.wait(others, timeout=0.1)
+            go_on.set()
+        for one in (first, *others):
+            self.assertIsInstance(one.exception(), errors.RegistryUnavailable)
+        self.assertEqual([1], reads)
 
 
 class TestMerge(CatalogueCase):

@@ -72,8 +72,7 @@ def _wants_problem(environ: dict[str, Any]) -> bool:
     accept = environ.get(keys.ACCEPT) or environ.get('HTTP_ACCEPT')
     if not accept or PROBLEM not in accept.lower():
         return False
-    header = acceptparse.create_accept_header(accept)
-    offers = header.acceptable_offers([PROBLEM, JSON])
+    offers = _accept_header(accept).acceptable_offers([PROBLEM, JSON])
     return bool(offers) and offers[0][0] == PROBLEM
 
 
@@ -117,8 +116,21 @@ def check_accept(environ: dict[str, Any]) -> None:
     accept = environ.get(keys.ACCEPT)
     if not accept or accept in ('*/*', JSON):
         return
-    header = acceptparse.create_accept_header(accept)
-    if isinstance(header, acceptparse.AcceptValidHeader) and (
-        not header.acceptable_offers([JSON, PROBLEM])
-    ):
+    if not _accept_header(accept).acceptable_offers([JSON, PROBLEM]):
         raise errors.NotAcceptable()
+
+
+def _accept_header(text: str) -> Any:
+    """Return what a client accepts, without regard to parameters.
+
+    WebOb would not take JSON for ``application/json; charset=utf-8``.
+    """
+    header = acceptparse.create_accept_header(text)
+    if not any(parameters for _, _, parameters, _ in header.parsed or ()):
+        return header
+    return acceptparse.create_accept_header(
+        ', '.join(
+            f'{media_range.partition(";")[0]};q={quality}'
+            for media_range, quality, _, _ in header.parsed
+        )
+    )

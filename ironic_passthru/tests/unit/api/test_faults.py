@@ -106,6 +106,7 @@ class TestRender(base.TestCase):
             (f'application/json, {_PROBLEM}', True),
             (f'application/json, {_PROBLEM};q=0.9', False),
             (f'application/json;q=0.1, {_PROBLEM};q=0.9', True),
+            (f'{_PROBLEM}; charset=utf-8', True),
             (f'{_PROBLEM};q=0, */*', False),
             (f'text/html, {_PROBLEM}', True),
         ):
@@ -124,6 +125,8 @@ class TestCheckAccept(base.TestCase):
             '',
             '*/*',
             'application/json',
+            'application/json; charset=utf-8',
+            'text/html; level=1, application/json; charset=utf-8; q=0.5',
             'application/*;q=0.1',
             'text/html, */*;q=0.1',
             _PROBLEM,
@@ -134,7 +137,13 @@ class TestCheckAccept(base.TestCase):
             faults.check_accept({keys.ACCEPT: accept})
 
     def test_what_cannot(self) -> None:
-        for accept in ('text/html', 'application/json;q=0', 'image/*'):
+        for accept in (
+            'text/html',
+            'text/html; charset=utf-8',
+            'application/json;q=0',
+            'application/json; charset=utf-8; q=0',
+            'image/*',
+        ):
             self.assertRaises(
                 errors.NotAcceptable,
                 faults.check_accept,

@@ -91,6 +91,21 @@ class TestBuiltInServer(wire_cases.WireCases):
                 connection.send(self.mark('Content-Length: 1', body=b'{'))
                 self.assert_answer(connection.answer(), 400)
 
+    def test_a_client_that_stalls_is_given_up(self) -> None:
+        service = self.useFixture(
+            embedded.Embedded(
+                drivers={'marks': marks.MarksVendor()}, api__socket_timeout=1
+            )
+        )
+        port = parse.urlsplit(service.url).port or 0
+        for header in ('Content-Length: 999', 'Transfer-Encoding: chunked'):
+            with raw.Connection(self.host, port) as connection:
+                connection.send(self.mark(header, body=b'5\r\n{'))
+                answer = connection.answer()
+                self.assert_answer(answer, 400)
+                self.assertIsNone(connection.answer())
+        self.assertEqual([], self.marked(self.key))
+
     def test_which_software_answers_is_not_told(self) -> None:
         answer = web.Client(self.service.url).get('/')
         self.assertEqual('ironic-passthru', answer.headers['Server'])

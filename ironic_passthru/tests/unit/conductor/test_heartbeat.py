@@ -4,6 +4,8 @@
 import threading
 from collections.abc import Callable
 
+import fixtures
+
 from ironic_passthru import errors
 from ironic_passthru.conductor import heartbeat
 from ironic_passthru.tests import base
@@ -65,9 +67,12 @@ class TestHeartbeat(base.TestCase):
                 raise errors.RegistryUnavailable()
             return True
 
+        log = self.useFixture(fixtures.FakeLogger(level=0))
         self.on_beat = away
         self.begin()
         self.wait_for(lambda: self.beats > 4, 'it goes on')
+        self.assertIn('The registry is away', log.output)
+        self.assertNotIn('Traceback', log.output)
 
     def test_what_nobody_expected_does_not_end_it(self) -> None:
         def fail() -> bool:

@@ -326,6 +326,12 @@ class TestDuplicates(RunnerCase):
         self.assertRaises(errors.DriverFailed, self.call, call_id='a')
         self.refused(errors.DuplicateCall, call_id='a')
 
+    def test_remembered_for_as_long_as_the_message_is_good(self) -> None:
+        for seconds in (0.5, 60, 3600):
+            self.call(call_id=str(seconds), deadline=time.time() + seconds)
+            until, _ = self.runner._memory._order[-1]
+            self.assertGreater(until - time.monotonic(), seconds)
+
     def test_forgotten_only_when_the_deadline_refuses_it(self) -> None:
         deadline = time.time() + 0.05
         self.call(call_id='a', deadline=deadline)

@@ -154,6 +154,9 @@ class TestDispatcher(MonitorCase):
         thread.start()
         self.signs(incoming, 1)
         self.assertEqual([], results)
+        # What oslo.messaging would start for each call by itself.
+        names = [each.name for each in threading.enumerate()]
+        self.assertFalse([name for name in names if 'watchdog' in name])
         self.endpoint.go_on.set()
         thread.join(10)
         self.assertEqual(['done'], results)

@@ -126,9 +126,11 @@ class Endpoint:
     target = oslo_messaging.Target(version='1.0')
 
     def __init__(self) -> None:
+        self.entered = threading.Event()
         self.go_on = threading.Event()
 
     def work(self, context: Any) -> str:
+        self.entered.set()
         self.go_on.wait(20)
         return 'done'
 
@@ -154,13 +156,22 @@ class TestDispatcher(MonitorCase):
         thread.start()
         self.signs(incoming, 1)
         self.assertEqual([], results)
-        # What oslo.messaging would start for each call by itself.
-        names = [each.name for each in threading.enumerate()]
-        self.assertFalse([name for name in names if 'watchdog' in name])
         self.endpoint.go_on.set()
         thread.join(10)
         self.assertEqual(['done'], results)
         self.assertEqual({}, self.monitor._due)
+
+    def test_no_thread_for_each_call(self) -> None:
+        thread = threading.Thread(
+            target=self.dispatcher.dispatch, args=[Incoming(client_timeout=60)]
+        )
+        thread.start()
+        self.assertTrue(self.endpoint.entered.wait(10))
+        # What oslo.messaging would start by itself.
+        names = [each.name for each in threading.enumerate()]
+        self.assertFalse([name for name in names if 'watchdog' in name])
+        self.endpoint.go_on.set()
+        thread.join(10)
 
     def test_none_once_it_has_failed(self) -> None:
         for method, error in (

@@ -39,6 +39,20 @@ TIMINGS: dict[str, object] = {
     'conductor__graceful_shutdown_timeout': 20.0,
 }
 
+# Returns the command line of a WSGI server for an address, host:port.
+Server = collections.abc.Callable[[str], collections.abc.Sequence[str]]
+
+
+def gunicorn(address: str) -> list[str]:
+    """Return how gunicorn serves the API."""
+    return [
+        processes.command('gunicorn'),
+        *('--bind', address),
+        *('--worker-class', 'gthread', '--threads', '16'),
+        *('--graceful-timeout', '5'),
+        'ironic_passthru.wsgi:application',
+    ]
+
 
 class Site(fixtures.Fixture):
     """One installation of the service; nothing runs until it is started.
@@ -198,28 +212,27 @@ class Site(fixtures.Fixture):
         conductor.wait_for_log(f'Conductor {host} (')
         return conductor
 
-    def start_api(self, name: str = 'api', **options: object) -> web.Client:
-        """Start an API under gunicorn, if need be; return a client of it."""
+    def start_api(
+        self,
+        name: str = 'api',
+        server: Server = gunicorn,
+        **options: object,
+    ) -> web.Client:
+        """Start an API, if need be; return a client of it.
+
+        :param server: returns the command line for an address.
+        """
         port_file = self.directory / f'{name}.port'
         if not port_file.exists():
             reserved = self.useFixture(servers.ReservedPort())
             port_file.write_text(str(reserved.port))
-        url = f'http://127.0.0.1:{port_file.read_text()}'
-        api = self.process(
-            name,
-            [
-                processes.command('gunicorn'),
-                *('--bind', url.removeprefix('http://')),
-                *('--worker-class', 'gthread', '--threads', '16'),
-                *('--graceful-timeout', '5'),
-                'ironic_passthru.wsgi:application',
-            ],
-        )
+        address = f'127.0.0.1:{port_file.read_text()}'
+        api = self.process(name, server(address))
         if options:
             own = self.write_config(name, **options)
             api.environment[CONFIG_FILES] = f'{self.config};{own}'
         api.start()
-        client = web.Client(url)
+        client = web.Client(f'http://{address}')
         processes.wait_until(
             lambda: self._answers(api, client), f'{name} answers'
         )

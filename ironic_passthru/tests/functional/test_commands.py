@@ -238,21 +238,21 @@ class TestBadValues(CommandTestCase):
         self.assert_one_line(ALL_IN_ONE, 'state_path', path, state_path=path)
 
     def test_a_transport_url_without_telling_its_password(self) -> None:
-        for url in (
-            'rabbit://me:hunter2@host:port/',
-            'no-such://me:hunter2@host:1/',
-            'hunter2',
-            'rabbit://me:hunter2@[::1/',
+        for command, url in (
+            (API, 'rabbit://me:hunter2@host:port/'),
+            (CONDUCTOR, 'no-such://me:hunter2@host:1/'),
+            (API, 'hunter2'),
+            (CONDUCTOR, 'rabbit://me:hunter2@[::1/'),
         ):
-            for command in (API, CONDUCTOR):
-                line = self.assert_one_line(
-                    command, 'transport_url',
-                    transport_url=url,
-                    database__connection=database.sqlite_url(
-                        self.home / 'r.sqlite'
-                    ),
-                )  # fmt: skip
-                self.assertNotIn('hunter2', line)
+            line = self.assert_one_line(
+                command,
+                'transport_url',
+                transport_url=url,
+                database__connection=database.sqlite_url(
+                    self.home / 'r.sqlite'
+                ),
+            )
+            self.assertNotIn('hunter2', line)
 
     def test_a_registry_that_is_not_set(self) -> None:
         for command in (API, CONDUCTOR):

@@ -194,15 +194,20 @@ class TestBrokerAway(TransportTestCase):
         self.assertIn(self.call(self.api).status, (503, 504))
         self.assert_refused(self.api)
         self.assert_refused(self.api)
-        with self.subTest('an API that was never connected'):
-            newcomer = self.site.start_api('newcomer')
-            self.assert_refused(newcomer)
-            self.assert_refused(newcomer)
-        with self.subTest('what does not need the bus goes on'):
-            self.assertEqual(200, self.api.get('/v1/drivers/marks').status)
-            health = self.api.get('/healthcheck/detailed')
-            self.assertEqual(503, health.status)
-            self.assertFalse(health.json['checks']['bus']['healthy'])
+        # An API that was never connected does the same.
+        newcomer = self.site.start_api('newcomer')
+        self.assert_refused(newcomer)
+        self.assert_refused(newcomer)
+        # What does not need the bus goes on.
+        self.assertEqual(200, self.api.get('/v1/drivers/marks').status)
+        health = self.api.get('/healthcheck/detailed')
+        self.assertEqual(503, health.status)
+        self.assertFalse(health.json['checks']['bus']['healthy'])
+        # A conductor that starts now waits.
+        late = self.site.conductor('t2')
+        self.addCleanup(late.kill)
+        late.start()
+        late.wait_for_log('Connection failed')
         marked = len(self.site.marked(self.key))
 
         self.site.broker.start()
@@ -213,6 +218,7 @@ class TestBrokerAway(TransportTestCase):
         # Nothing that was refused has run: each success left two marks.
         self.assertEqual(marked + 4, len(self.site.marked(self.key)))
         self.assertTrue(self.conductor.running)
+        late.wait_for_log('Conductor t2 (')
         health = self.api.get('/healthcheck/detailed')
         self.assertEqual(200, health.status, health.body)
 

@@ -201,4 +201,7 @@ def make(
     application = error_wrapper.ErrorWrapper(application, options.retry_after)
     application = version.VersionHeaders(application)
     application = request_id.RequestId(application, conf)
-    return http_proxy_to_wsgi.HTTPProxyToWSGI(application, conf)
+    proxied = http_proxy_to_wsgi.HTTPProxyToWSGI(application, conf)
+    # It would look at every request only to find that it is switched off.
+    enabled = conf.oslo_middleware.enable_proxy_headers_parsing
+    return proxied if enabled else application

@@ -40,7 +40,8 @@ class Offer:
     started_at: datetime.datetime
 
 
-@dataclasses.dataclass(frozen=True)
+# An entry equals only itself, so that what is made of it can be kept by it.
+@dataclasses.dataclass(frozen=True, eq=False)
 class DriverEntry:
     """A driver and the conductors that offer it.
 

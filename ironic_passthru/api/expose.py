@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import weakref
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -35,10 +36,11 @@ class Argument:
 
 def json_response(value: Any, status: int = 200) -> webob.Response:
     """Return a response that holds ``value`` as JSON."""
-    response = webob.Response(status=status, charset='UTF-8')
-    response.content_type = faults.JSON
-    response.body = json.dumps(value).encode('ascii')
-    return response
+    return _response(json.dumps(value).encode('ascii'), status)
+
+
+def _response(body: bytes, status: int = 200) -> webob.Response:
+    return webob.Response(body, status, [('Content-Type', faults.JSON)])
 
 
 def controller(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,6 +52,7 @@ def expose(
     return_type: Any,
     *,
     subject: Callable[..., Any] | None = None,
+    constant: bool = False,
     **arguments: Argument,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Expose a method of a resource that is read.
@@ -61,16 +64,23 @@ def expose(
     :param subject: method that finds what the path names, from the request
         and the variable segments of the path. That there is no such thing
         is told before any fault of the query.
+    :param constant: the answer depends on nothing but what ``subject``
+        found, so it is written once for each.
     :param arguments: what the query may hold.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         definition = _definition(function, return_type, arguments)
+        written: weakref.WeakKeyDictionary[Any, bytes] = (
+            weakref.WeakKeyDictionary()
+        )
 
         def handler(
             self: Any, request: Any, response: Any, *segments: str
         ) -> webob.Response:
-            found = (subject(self, request, *segments),) if subject else ()
+            found: tuple[Any, ...] = ()
+            if subject:
+                found = (subject(self, request, *segments),)
             faults.check_accept(request.environ)
             values = _values(
                 definition,
@@ -78,10 +88,14 @@ def expose(
                 arguments=arguments,
                 version=request.environ[keys.VERSION],
             )
-            value = function(self, request, *found, **values)
-            return json_response(
-                wsme_json.tojson(definition.return_type, value)
-            )
+            body = written.get(found[0]) if found and constant else None
+            if body is None:
+                value = function(self, request, *found, **values)
+                plain = wsme_json.tojson(definition.return_type, value)
+                body = json.dumps(plain).encode('ascii')
+                if found and constant:
+                    written[found[0]] = body
+            return _response(body)
 
         handler.__name__ = function.__name__
         handler.__doc__ = function.__doc__

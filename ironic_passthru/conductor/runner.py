@@ -22,9 +22,10 @@ LOG = log.getLogger(__name__)
 # How long the id of a call is remembered that came without a deadline.
 _KEEP_SECONDS = 600.0
 
-# python-ironicclient and openstacksdk send a request again on these, so
-# they must not be answered once a method has started.
-_RESENT_ON = (409, 503)
+# Clients send a request again on these, so they must not be answered once a
+# method has started: keystoneauth on 401, after a new login, and
+# python-ironicclient and openstacksdk on 409 and 503.
+_RESENT_ON = (401, 409, 503)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -47,7 +47,7 @@ class PassthruController:
     def _driver(self, _request: Any, name: str) -> catalogue.DriverEntry:
         return self._catalogue.driver(name)
 
-    @expose.expose({str: types.MethodSummary}, subject=_driver)
+    @expose.expose({str: types.MethodSummary}, subject=_driver, constant=True)
     def methods(
         self, request: Any, entry: catalogue.DriverEntry
     ) -> dict[str, types.MethodSummary]:

@@ -2,7 +2,6 @@
 """WSME types of what the API answers and of what queries hold."""
 
 import datetime
-from typing import Any
 
 from oslo_utils import strutils
 from wsme import types as wtypes
@@ -38,90 +37,86 @@ boolean = Boolean()
 name_list = NameList()
 
 
-# What stands for a type until there is an instance, and for a value then,
-# is Any for a checker of types.
-
-
 class Link(wtypes.Base):
     """Where a resource is found."""
 
-    href: Any = str
-    rel: Any = str
+    href = str
+    rel = str
 
 
 class Version(wtypes.Base):
     """A major version of the API."""
 
-    id: Any = str
-    links: Any = [Link]
-    status: Any = str
-    min_version: Any = str
-    version: Any = str
+    id = str
+    links = [Link]
+    status = str
+    min_version = str
+    version = str
 
 
 class Root(wtypes.Base):
     """The document that clients discover versions by."""
 
-    name: Any = str
-    description: Any = str
-    default_version: Any = Version
-    versions: Any = [Version]
+    name = str
+    description = str
+    default_version = Version
+    versions = [Version]
 
 
 class V1(wtypes.Base):
     """The document of version 1."""
 
-    id: Any = str
-    links: Any = [Link]
-    version: Any = Version
-    drivers: Any = [Link]
-    conductors: Any = [Link]
+    id = str
+    links = [Link]
+    version = Version
+    drivers = [Link]
+    conductors = [Link]
 
 
 class Driver(wtypes.Base):
     """A driver."""
 
-    name: Any = str
-    hosts: Any = [str]
-    type: Any = str
-    links: Any = [Link]
-    properties: Any = [Link]
-    default_vendor_interface: Any = str
-    enabled_vendor_interfaces: Any = [str]
+    name = str
+    hosts = [str]
+    type = str
+    links = [Link]
+    properties = [Link]
+    default_vendor_interface = str
+    enabled_vendor_interfaces = [str]
 
 
 class DriverCollection(wtypes.Base):
     """Several drivers."""
 
-    drivers: Any = [Driver]
+    drivers = [Driver]
 
 
 class Conductor(wtypes.Base):
     """A conductor."""
 
-    hostname: Any = str
-    conductor_group: Any = str
-    alive: Any = bool
-    links: Any = [Link]
-    drivers: Any = [str]
-    created_at: Any = datetime.datetime
-    updated_at: Any = datetime.datetime
+    hostname = str
+    conductor_group = str
+    alive = bool
+    links = [Link]
+    drivers = [str]
+    created_at = datetime.datetime
+    updated_at = datetime.datetime
 
 
 class ConductorCollection(wtypes.Base):
     """Several conductors."""
 
-    conductors: Any = [Conductor]
+    conductors = [Conductor]
 
 
 class MethodSummary(wtypes.Base):
     """A vendor passthru method as Ironic's list shows it."""
 
-    http_methods: Any = [str]
+    http_methods = [str]
     # 'async' is a keyword of Python, so the attribute needs another name.
-    async_call: Any = wtypes.wsattr(bool, name='async')
-    description: Any = str
-    attach: Any = bool
+    async_call = wtypes.wsattr(bool, name='async')
+    description = str
+    attach = bool
 
 
 def select(

@@ -250,6 +250,7 @@ class TestBehindProxies(fakes.ApplicationCase):
         self.conf.set_override(
             'enable_proxy_headers_parsing', True, group='oslo_middleware'
         )
+        self.build()
         self.assertEqual(
             'https://bm.example/baremetal/v1/', self.link(**self.forwarded)
         )

@@ -626,12 +626,13 @@ class TestOutcome(RunnerCase):
             errors.TemporaryFailure('busy'),
             type('C', (errors.DriverError,), {'code': 409})('busy'),
             type('T', (errors.DriverError,), {'status': 503})('busy'),
+            type('L', (errors.DriverError,), {'status': 401})('busy'),
         ]
         for error in resent:
             outcome = self.outcome(error)
             self.assertEqual((500, 'busy'), (outcome.status, outcome.message))
             outcome = self.outcome(error, validating=True)
-            self.assertIn(outcome.status, (409, 503))
+            self.assertIn(outcome.status, (401, 409, 503))
             self.assertEqual('busy', outcome.message)
 
     def test_foreign_errors_stay_in_the_log(self) -> None:

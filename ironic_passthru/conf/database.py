@@ -8,6 +8,8 @@ import sqlalchemy
 from oslo_config import cfg
 from oslo_db import options
 
+from ironic_passthru.conf import groups
+
 GROUP = cfg.OptGroup('database', title='The registry database')
 
 OPTS: list[cfg.Opt] = options.database_opts
@@ -27,8 +29,7 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register the options of oslo.db on ``conf`` with our defaults."""
     # A group of its own: oslo.config keeps the values that are set on
     # ``conf`` in the group, for all who were given the same one.
-    conf.register_group(cfg.OptGroup(GROUP.name, title=GROUP.title))
-    conf.register_opts(OPTS, group=GROUP.name)
+    groups.register(conf, GROUP, OPTS)
     for name, value in DEFAULTS.items():
         conf.set_default(name, value, group=GROUP.name)
 

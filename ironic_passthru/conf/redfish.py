@@ -3,6 +3,8 @@
 
 from oslo_config import cfg
 
+from ironic_passthru.conf import groups
+
 GROUP = cfg.OptGroup('redfish', title='The redfish driver')
 
 OPTS: list[cfg.Opt] = [
@@ -50,6 +52,4 @@ OPTS: list[cfg.Opt] = [
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register the options of this module on ``conf``."""
-    # oslo.config keeps values in the group: each configuration gets its own.
-    conf.register_group(cfg.OptGroup(GROUP.name, title=GROUP.title))
-    conf.register_opts(OPTS, group=GROUP)
+    groups.register(conf, GROUP, OPTS)

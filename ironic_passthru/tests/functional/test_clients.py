@@ -3,7 +3,6 @@
 
 import json
 import subprocess  # nosec B404
-import unittest
 from typing import Any
 
 import openstack
@@ -18,8 +17,11 @@ _SITE = deployment.Site()
 
 
 def setUpModule() -> None:
-    unittest.addModuleCleanup(_SITE.cleanUp)
     _SITE.setUp()
+
+
+def tearDownModule() -> None:
+    _SITE.cleanUp()
 
 
 class ClientTestCase(deployment.SiteTestCase):

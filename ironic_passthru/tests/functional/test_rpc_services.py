@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other services that call conductors over the bus, without the API."""
 
-import unittest
 from typing import Any
 
 import oslo_messaging
@@ -17,8 +16,11 @@ _SITE = deployment.Site()
 
 
 def setUpModule() -> None:
-    unittest.addModuleCleanup(_SITE.cleanUp)
     _SITE.setUp()
+
+
+def tearDownModule() -> None:
+    _SITE.cleanUp()
 
 
 class ServiceTestCase(deployment.SiteTestCase):

@@ -3,7 +3,6 @@
 
 import signal
 import time
-import unittest
 from concurrent import futures
 from typing import Any
 
@@ -22,11 +21,14 @@ _PATIENCE = 3.0
 
 
 def setUpModule() -> None:
-    unittest.addModuleCleanup(_SITE.cleanUp)
     _SITE.setUp()
     # Drivers of conductors that a single test starts for itself.
     for driver in ('lonely', 'narrow', 'leaving'):
         _SITE.install(driver, _MARKS)
+
+
+def tearDownModule() -> None:
+    _SITE.cleanUp()
 
 
 class SplitTestCase(deployment.SiteTestCase):

@@ -2,7 +2,6 @@
 """The bus itself: what it must not deliver, and life without a broker."""
 
 import time
-import unittest
 from concurrent import futures
 from typing import Any
 
@@ -22,8 +21,11 @@ _PATIENCE = 3.0
 
 
 def setUpModule() -> None:
-    unittest.addModuleCleanup(_SITE.cleanUp)
     _SITE.setUp()
+
+
+def tearDownModule() -> None:
+    _SITE.cleanUp()
 
 
 class TransportTestCase(deployment.SiteTestCase):

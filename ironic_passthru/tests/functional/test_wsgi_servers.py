@@ -2,7 +2,6 @@
 """The API under gunicorn and uWSGI, over a real broker."""
 
 import sys
-import unittest
 from urllib import parse
 
 from ironic_passthru.tests.functional import deployment
@@ -18,8 +17,11 @@ _ECHO = '/v1/drivers/fake-hardware/vendor_passthru/echo'
 
 
 def setUpModule() -> None:
-    unittest.addModuleCleanup(_SITE.cleanUp)
     _SITE.setUp()
+
+
+def tearDownModule() -> None:
+    _SITE.cleanUp()
 
 
 def _uwsgi(*options: str) -> list[str]:

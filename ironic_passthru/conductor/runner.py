@@ -119,7 +119,7 @@ class Runner:
         self._check_fence(call)
         method = self._find(call)
         method.spec.parameters.check(call.parameters)
-        arguments = method.signature.convert(call.method, call.parameters)
+        arguments = self._convert(context, call, method)
         permits = self._admit(call, method)
         started = False
         try:
@@ -207,6 +207,20 @@ class Runner:
         if call.deadline is not None:
             keep = max(1.0, call.deadline - time.time() + 1.0)
         self._memory.add(call.call_id, keep)
+
+    def _convert(
+        self,
+        context: request_context.RequestContext,
+        call: Call,
+        method: loader.Method,
+    ) -> dict[str, Any]:
+        try:
+            return method.signature.convert(call.method, call.parameters)
+        except errors.InvalidParameters:
+            raise
+        except BaseException as error:
+            # A type of the driver's own may run any code.
+            raise self._outcome(context, call, error) from None
 
     def _validate(
         self,

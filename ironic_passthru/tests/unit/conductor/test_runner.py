@@ -635,6 +635,19 @@ class TestOutcome(RunnerCase):
             self.assertIn(outcome.status, (401, 409, 503))
             self.assertEqual('busy', outcome.message)
 
+    def test_a_type_of_the_driver_that_fails(self) -> None:
+        def fail(value: int) -> int:
+            raise KeyError(SECRET)
+
+        self.useFixture(fixtures.MonkeyPatch(f'{__name__}._even', fail))
+        refused = self.refused(
+            errors.DriverFailed,
+            'typed',
+            parameters={'day': '2026-01-01', 'even': 2},
+        )
+        self.assertNotIn(SECRET, refused.message)
+        self.assertIn(SECRET, self.log.output)
+
     def test_foreign_errors_stay_in_the_log(self) -> None:
         foreign: list[BaseException] = [
             RuntimeError(f'password={SECRET}'),

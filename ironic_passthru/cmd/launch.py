@@ -114,6 +114,10 @@ def _written(conf: cfg.ConfigOpts, group: str, option: cfg.Opt) -> str:
     """Return what stands for an option, which oslo.config does not tell."""
     if option.secret:
         return ''
+    name = f'OS_{group}__{option.dest}'.upper()
+    if name in os.environ:
+        # oslo.config asks the environment before it asks the files.
+        return f' is {os.environ[name]!r}, which'
     for path in reversed(conf.config_file or []):
         sections: dict[str, dict[str, list[str]]] = {}
         cfg.ConfigParser(path, sections).parse()

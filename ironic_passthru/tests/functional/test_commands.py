@@ -219,8 +219,10 @@ class TestBadValues(CommandTestCase):
         )  # fmt: skip
 
     def test_a_value_from_the_environment(self) -> None:
-        self.environment['OS_API__THREADS'] = 'hundreds'
-        self.assert_one_line(ALL_IN_ONE, 'OS_API__THREADS', 'hundreds')
+        self.environment['OS_API__THREADS'] = '1025'
+        self.assert_one_line(
+            ALL_IN_ONE, 'threads', '[api]', "'1025'", '1 to 1024'
+        )
 
     def test_a_port_in_use(self) -> None:
         with socket.create_server(('127.0.0.1', 0)) as other:

@@ -58,6 +58,10 @@ class BodyGuard:
         return body
 
     def _read_chunked(self, environ: dict[str, Any]) -> bytes:
+        coding = environ['HTTP_TRANSFER_ENCODING'].strip().lower()
+        if coding != 'chunked':
+            # Whatever else was done to the body, nobody has undone it.
+            raise errors.LengthRequired()
         if environ.get('wsgi.input_terminated'):
             body = _read_up_to(environ['wsgi.input'].read, self._max_size + 1)
         elif uwsgi is not None:
@@ -84,6 +88,10 @@ class BodyGuard:
             raise errors.InvalidBody(
                 reason='its chunks cannot be read'
             ) from None
+        if not parts:
+            # uWSGI takes a size that is none for the end, so this may be
+            # what is left of parameters.
+            raise errors.LengthRequired()
         return b''.join(parts)
 
 
@@ -108,7 +116,8 @@ def _read_up_to(read: Any, size: int) -> bytes:
                 break
             parts.append(part)
             left -= len(part)
-    except (OSError, ValueError):
-        # What servers raise for a broken chunk or a client that is gone.
+    except Exception:
+        # Each server raises something else for a broken chunk or a client
+        # that is gone.
         raise errors.InvalidBody(reason='it cannot be read') from None
     return b''.join(parts)

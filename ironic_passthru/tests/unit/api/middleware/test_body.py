@@ -136,6 +136,21 @@ class TestBodyGuard(base.TestCase):
         parts = iter([b'ab', b'c', b''])
         self.assertEqual(b'abc', self.read_from_uwsgi(lambda: next(parts)))
 
+    def test_nothing_that_uwsgi_hands_out_may_be_a_broken_chunk(self) -> None:
+        self.assertRaises(
+            errors.LengthRequired, self.read_from_uwsgi, lambda: b''
+        )
+
+    def test_other_codings_than_chunks(self) -> None:
+        for coding in ('gzip', 'gzip, chunked', 'identity', 'xchunked', ','):
+            self.assertRaises(
+                errors.LengthRequired,
+                self.read,
+                b'{}',
+                HTTP_TRANSFER_ENCODING=coding,
+                **{'wsgi.input_terminated': True},
+            )
+
     def test_chunks_without_end(self) -> None:
         self.assertRaises(
             errors.BodyTooLarge, self.read_from_uwsgi, lambda: b'x' * 30

@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from ironic_passthru import errors
 from ironic_passthru.api import faults
 
 
@@ -21,6 +22,9 @@ class ErrorWrapper:
         self, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
         try:
+            if not environ.setdefault('REQUEST_METHOD', ''):
+                # uWSGI hands on what is not even HTTP.
+                raise errors.RequestError(reason='it names no method')
             return self._application(environ, start_response)
         except Exception as error:
             response = faults.render(

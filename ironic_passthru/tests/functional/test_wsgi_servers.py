@@ -164,6 +164,8 @@ class UwsgiCases(ServerCases):
                 connection.finish_sending()
                 connection.answer()
         self.assert_serves()
+        log = self.site.process(self.name, ()).log()
+        self.assertNotIn('Traceback', log)
 
 
 class TestUwsgiHttpSocket(UwsgiCases):

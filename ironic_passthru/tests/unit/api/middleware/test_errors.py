@@ -38,6 +38,12 @@ class TestErrorWrapper(base.TestCase):
             self.assertIn('error_message', response.json)
             self.assertNotIn(b'hunter2', response.body)
 
+    def test_what_has_no_method(self) -> None:
+        request = webob.Request.blank('/')
+        del request.environ['REQUEST_METHOD']
+        wrapper = error_wrapper.ErrorWrapper(webob.Response(b'x'), 4)
+        self.assertEqual(400, request.get_response(wrapper).status_int)
+
     def test_head_has_no_body(self) -> None:
         response = self.ask(errors.RouteNotFound(), 'HEAD')
         self.assertEqual(b'', response.body)

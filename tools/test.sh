@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sets up what the tests need and runs all of them: unit and functional
 # tests, style, types and the pages. On Debian, as root, it installs the
-# servers that are missing. Arguments are environments of tox instead of all.
+# servers that are missing. Arguments are other environments of tox.
 set -u
 cd "$(dirname "$0")/.."
 
@@ -30,7 +30,7 @@ setup >&2 || exit 1
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 failures=0
-for environment in ${*:-py3 functional lint docs api-ref releasenotes}; do
+for environment in ${*:-all}; do
     .tox/tools/bin/tox -q -e "$environment" 2>&1 | tee -a "$log"
     if [ "${PIPESTATUS[0]}" -ne 0 ]; then
         echo "FAILED: $environment" | tee -a "$log"

@@ -4,6 +4,11 @@
 import pathlib
 import sys
 
+from ironic_passthru import threads
+
+# Before autodoc imports modules that would choose another backend.
+threads.init()
+
 # The examples are documented from their docstrings.
 sys.path.insert(0, str(pathlib.Path(__file__).parent / 'examples'))
 

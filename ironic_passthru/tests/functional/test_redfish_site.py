@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Redfish BMCs behind a whole site, on each database that sites run."""
+
+import pathlib
+
+import fixtures
+
+from ironic_passthru.tests import base
+from ironic_passthru.tests.functional import bmc
+from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import servers
+from ironic_passthru.tests.functional import web
+
+
+class SiteCases:
+    """What operators do with their BMCs."""
+
+    database: type[servers.PostgreSQL] | type[servers.MariaDB]
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.emulator = self.useFixture(bmc.SushyEmulator())
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        inventory = self.emulator.inventory(
+            directory / 'inventory.yaml', tags={'alpha': ['rack1']}
+        )
+        self.site = self.useFixture(
+            deployment.Site(
+                self.useFixture(self.database()).new_database(),
+                conductor__enabled_drivers='redfish',
+                redfish__inventory_file=inventory,
+                # Below the time-out of a call on such a site.
+                redfish__call_timeout=15,
+            )
+        )
+        self.site.start_conductor('c1')
+        self.api = self.site.start_api()
+
+    def call(self, path: str, verb: str = 'GET', **body: object) -> web.Answer:
+        return self.api.request(
+            verb, f'/v1/drivers/redfish/vendor_passthru{path}', body or None
+        )
+
+    def test_calls_reach_the_systems_through_the_bus(self) -> None:
+        answer = self.call('?method=inventory')
+        self.assertEqual(200, answer.status, answer.body)
+        self.assertEqual({'alpha', 'beta', 'gamma'}, set(answer.json))
+        for item in answer.json.values():
+            self.assertTrue(item['reachable'])
+        tagged = self.call('?method=inventory&tag=rack1')
+        self.assertEqual(['alpha'], list(tagged.json))
+        lit = self.call(
+            '/indicator_led', 'PUT', targets=['beta'], state='Blinking'
+        )
+        self.assertEqual(200, lit.status, lit.body)
+        ejected = self.call(
+            '/eject_vmedia', 'POST', target='gamma', device='CD'
+        )
+        self.assertEqual(200, ejected.status, ejected.body)
+        self.assertNotIn('error', ejected.json['gamma'])
+        unknown = self.call('?method=inventory&target=delta')
+        self.assertEqual(400, unknown.status)
+        self.assertIn('delta', unknown.fault)
+        for answered in (answer, tagged, lit, ejected, unknown):
+            self.assertNotIn(self.emulator.url.encode(), answered.body)
+            self.assertNotIn(bmc.PASSWORD.encode(), answered.body)
+
+
+class TestOnPostgreSQL(SiteCases, base.TestCase):
+    """RabbitMQ, PostgreSQL, a conductor, gunicorn and three systems."""
+
+    database = servers.PostgreSQL
+
+
+class TestOnMariaDB(SiteCases, base.TestCase):
+    """RabbitMQ, MariaDB, a conductor, gunicorn and three systems."""
+
+    database = servers.MariaDB

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Mapping
+from typing import Any
 from typing import TypeVar
 
 from oslo_log import log
@@ -131,6 +132,7 @@ class Catalogue:
         self._failed_at = float('-inf')
         self._specs: dict[str, specs.DriverSpec] = {}
         self._away = False
+        self._unreadable: set[str] = set()
 
     def snapshot(self) -> Snapshot:
         """Return a snapshot that is recent if the registry is there.
@@ -257,9 +259,10 @@ class Catalogue:
                 continue
             server = protocol.Server(record.hostname, record.incarnation)
             for driver, digest in record.drivers.items():
-                offers.setdefault(driver, []).append(
-                    Offer(server, specs[digest], record.started_at)
-                )
+                if digest in specs:
+                    offers.setdefault(driver, []).append(
+                        Offer(server, specs[digest], record.started_at)
+                    )
         drivers = {}
         for driver, digest in newest.items():
             live = sorted(
@@ -267,10 +270,9 @@ class Catalogue:
                 key=lambda offer: offer.started_at,
                 reverse=True,
             )
-            drivers[driver] = DriverEntry(
-                spec=live[0].spec if live else specs[digest],
-                offers=tuple(live),
-            )
+            spec = live[0].spec if live else specs.get(digest)
+            if spec is not None:
+                drivers[driver] = DriverEntry(spec=spec, offers=tuple(live))
         return Snapshot(
             drivers=drivers,
             conductors={record.hostname: record for record in records},
@@ -292,8 +294,30 @@ class Catalogue:
             if digest in self._specs
         }
         for digest, driver in missing.items():
-            known[digest] = specs.DriverSpec.from_document(
-                driver, documents[digest]
-            )
+            spec = self._read_document(driver, documents.get(digest))
+            if spec is not None:
+                known[digest] = spec
         self._specs = known
         return known
+
+    def _read_document(
+        self, driver: str, document: dict[str, Any] | None
+    ) -> specs.DriverSpec | None:
+        """Return what a document says, or None if it cannot be read.
+
+        One that another release has written, or nobody, must not hide all
+        the others.
+        """
+        if document is None:
+            return None
+        try:
+            return specs.DriverSpec.from_document(driver, document)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if driver not in self._unreadable:
+                LOG.error(
+                    "A catalogue of driver '%s' cannot be read: %r",
+                    driver,
+                    error,
+                )
+            self._unreadable.add(driver)
+            return None

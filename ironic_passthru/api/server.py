@@ -77,7 +77,27 @@ def _decoded_path(uri: bytes) -> str:
     return parse.unquote_to_bytes(path).decode('latin-1')
 
 
+class _Headers(dict[bytes, bytes]):
+    def __setitem__(self, name: bytes, value: bytes) -> None:
+        # Of two lengths one is wrong, and with it what the body is.
+        if name == b'Content-Length' and self.get(name, value) != value:
+            raise ValueError('Two lengths')
+        super().__setitem__(name, value)
+
+
+class _HeaderReader(cheroot_server.HeaderReader):
+    def __call__(
+        self, rfile: Any, hdict: dict[bytes, bytes] | None = None
+    ) -> dict[bytes, bytes]:
+        """Read the headers of a request into ``hdict``."""
+        headers = {} if hdict is None else hdict
+        headers.update(super().__call__(rfile, _Headers()))
+        return headers
+
+
 class _Request(cheroot_server.HTTPRequest):
+    header_reader = _HeaderReader()
+
     def __init__(self, server: Any, connection: Any) -> None:
         # A server must accept URLs in absolute form (RFC 9112, section
         # 3.2.2), which cheroot thinks is for proxies alone.
@@ -167,8 +187,8 @@ class Server:
             target=self._server.serve, name='http-server', daemon=True
         )
 
-    def start(self) -> None:
-        """Begin to listen and to serve.
+    def bind(self) -> None:
+        """Begin to listen; clients that connect wait for :meth:`start`.
 
         :raises: ConfigError if the address cannot be listened on.
         """
@@ -180,6 +200,9 @@ class Server:
                 f'Cannot listen on {host} port {port} (options host_ip and '
                 f'port in group [api]): {error.strerror or error}'
             ) from None
+
+    def start(self) -> None:
+        """Begin to serve."""
         self._thread.start()
 
     @property
@@ -194,4 +217,5 @@ class Server:
     def stop(self) -> None:
         """Stop listening; requests that are under way are answered."""
         self._server.stop()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()

@@ -7,7 +7,6 @@ from ironic_passthru import threads
 
 threads.init()
 
-from ironic_passthru import errors  # noqa: E402
 from ironic_passthru import service  # noqa: E402
 from ironic_passthru.api import server  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
@@ -31,12 +30,15 @@ def _main() -> int:
     stop = launch.Stop(conf)
     everything = service.build_all_in_one(conf)
     http = server.Server(conf, everything.api.application)
-    everything.conductor.start()
+    # First of all: were another one running here, the conductor would take
+    # its name from it only to find that the port is taken.
+    http.bind()
     try:
-        http.start()
-    except errors.ConfigError:
-        everything.close()
+        everything.conductor.start()
+    except BaseException:
+        http.stop()
         raise
+    http.start()
     drivers = everything.conductor.service.drivers
     print(f'Listening on {http.url}')
     print(f'Drivers: {", ".join(drivers)}')

@@ -31,6 +31,7 @@ def _main() -> int:
     stop = launch.Stop(conf)
     api = service.build_api(conf)
     http = server.Server(conf, api.application)
+    http.bind()
     http.start()
     print(f'Listening on {http.url}', flush=True)
     stop.wait()

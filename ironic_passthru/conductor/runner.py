@@ -19,13 +19,21 @@ from ironic_passthru.drivers import signature
 
 LOG = log.getLogger(__name__)
 
+#: How many asynchronous calls are converted and validated at once. That runs
+#: code of drivers on the threads of the bus, which must not all be taken.
+MAX_ADMISSIONS = 16
+
 # How long the id of a call is remembered that came without a deadline.
 _KEEP_SECONDS = 600.0
 
-# Clients send a request again on these, so they must not be answered once a
-# method has started: keystoneauth on 401, after a new login, and
-# python-ironicclient and openstacksdk on 409 and 503.
-_RESENT_ON = (401, 409, 503)
+# python-ironicclient and openstacksdk send a request again on these, so they
+# must not be answered once a method has started.
+_RESENT_ON = (409, 503)
+
+# These speak of the login and of the resource, which are not the driver's,
+# and need headers that it cannot give; on the first, keystoneauth logs in
+# anew and sends the request again.
+_NOT_FOR_DRIVERS = (401, 405)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +99,7 @@ class Runner:
         self._async_permits = threading.BoundedSemaphore(
             limits.async_workers + limits.async_backlog
         )
+        self._admissions = threading.BoundedSemaphore(MAX_ADMISSIONS)
         self._pool = futurist.ThreadPoolExecutor(
             max_workers=limits.async_workers
         )
@@ -119,10 +128,10 @@ class Runner:
         self._check_fence(call)
         method = self._find(call)
         method.spec.parameters.check(call.parameters)
-        arguments = self._convert(context, call, method)
         permits = self._admit(call, method)
         started = False
         try:
+            arguments = self._convert(context, call, method)
             self._validate(context, call, method, arguments)
             if method.spec.async_call:
                 self._submit(context, call, method, arguments)
@@ -130,6 +139,8 @@ class Runner:
                 return {'return': None, 'async': True, 'attach': False}
             result = self._execute(context, call, method, arguments)
         finally:
+            if method.spec.async_call:
+                self._admissions.release()
             if not started:
                 self._release(permits)
         return {
@@ -189,6 +200,11 @@ class Runner:
         with self._idle:
             self._check_fence(call)
             if not permits.acquire(blocking=False):
+                raise errors.ConductorBusy()
+            if method.spec.async_call and (
+                not self._admissions.acquire(blocking=False)
+            ):
+                permits.release()
                 raise errors.ConductorBusy()
             self._running += 1
             self._remember(call)
@@ -343,4 +359,6 @@ def _status(error: errors.DriverError) -> int:
     """Return the status of a vendor's error, if it states a usable one."""
     # Ironic's way is an integer in ``code``.
     status = error.code if isinstance(error.code, int) else error.status
-    return int(status) if 400 <= status <= 599 else 500
+    if not 400 <= status <= 599 or status in _NOT_FOR_DRIVERS:
+        return 500
+    return int(status)

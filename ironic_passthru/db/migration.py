@@ -4,6 +4,9 @@
 import collections.abc
 import contextlib
 import pathlib
+import sqlite3
+import time
+from typing import Any
 
 import fasteners
 import sqlalchemy as sa
@@ -18,6 +21,7 @@ from ironic_passthru.db import session
 _DIRECTORY = pathlib.Path(__file__).parent / 'alembic'
 
 _LOCK_TIMEOUT_SECONDS = 60
+_WAL_TIMEOUT_SECONDS = 10
 
 # Upgrades that start together, as the first containers of a new site do,
 # go one after the other.  These locks end with their connection.
@@ -64,12 +68,30 @@ def _config() -> alembic_config.Config:
     return config
 
 
+def _use_wal(cursor: Any) -> None:
+    """Let readers and a writer of an SQLite file not block each other.
+
+    The mode stays with the file, and cannot be set inside a transaction.
+
+    :raises ConfigError: another process does not let go of the file.
+    """
+    deadline = time.monotonic() + _WAL_TIMEOUT_SECONDS
+    while True:
+        try:
+            cursor.execute('PRAGMA journal_mode = WAL')
+            return
+        except sqlite3.OperationalError:
+            # SQLite does not wait here, not even for a reader that is
+            # merely looking whether there is a schema.
+            if time.monotonic() > deadline:
+                raise _busy() from None
+            time.sleep(0.02)
+
+
 def _prepare(connection: sa.Connection) -> None:
     dialect = connection.dialect.name
     if dialect == 'sqlite':
-        # Readers and a writer do not block each other in this mode.  It
-        # stays with the file, and cannot be set inside a transaction.
-        connection.connection.cursor().execute('PRAGMA journal_mode = WAL')
+        _use_wal(connection.connection.cursor())
         connection.execution_options(begin_immediate=True)
         return
     # So that it is closed in the end, with its lock, and not kept.

@@ -296,24 +296,30 @@ def _prepare_engine(
 
 def _network_defaults(
     driver: str, answer_timeout_seconds: int | None
-) -> dict[str, int]:
+) -> dict[str, int | str]:
     """Return driver arguments that end the wait for a silent server."""
     if driver == 'pymysql':
-        timeouts = {'connect_timeout': _CONNECT_TIMEOUT_SECONDS}
+        timeouts: dict[str, int | str] = {
+            'connect_timeout': _CONNECT_TIMEOUT_SECONDS
+        }
         if answer_timeout_seconds is not None:
             timeouts['read_timeout'] = answer_timeout_seconds
             timeouts['write_timeout'] = answer_timeout_seconds
         return timeouts
     if driver == 'psycopg2':
-        # Lost packets and lost hosts; a statement that a living server
-        # works on is not limited.
-        return {
+        # Lost packets and lost hosts, then statements that a living server
+        # works on, or waits for a lock with.
+        limits: dict[str, int | str] = {
             'connect_timeout': _CONNECT_TIMEOUT_SECONDS,
             'keepalives_idle': 10,
             'keepalives_interval': 5,
             'keepalives_count': 3,
             'tcp_user_timeout': _ANSWER_TIMEOUT_SECONDS * 1000,
         }
+        if answer_timeout_seconds is not None:
+            milliseconds = answer_timeout_seconds * 1000
+            limits['options'] = f'-c statement_timeout={milliseconds}'
+        return limits
     return {}
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import amqp
+import kombu.exceptions
 import oslo_messaging
 from oslo_log import log
 from oslo_utils import uuidutils
@@ -41,6 +42,7 @@ _NOTHING_SENT = (
 # A fleet may have hundreds of conductors; when this many in a row refuse,
 # asking further ones would only delay the answer.
 _MAX_ATTEMPTS = 8
+_LOCATE_ATTEMPTS = 2
 
 
 class ConductorAPI:
@@ -191,15 +193,24 @@ class ConductorAPI:
     def _locate(
         self, context: Any, driver_name: str, timeout: float
     ) -> list[protocol.Server]:
-        """Ask any conductor which ones offer the driver."""
-        found = self._send(
-            context,
-            'locate_driver',
-            server=None,
-            timeout=timeout,
-            driver_name=driver_name,
-        )
-        return [protocol.Server(*address) for address in found]
+        """Ask any conductor which ones offer the driver.
+
+        The one that takes the message may not answer; asking once more does
+        no harm, and nothing has run yet.
+        """
+        for _ in range(_LOCATE_ATTEMPTS):
+            try:
+                found = self._send(
+                    context,
+                    'locate_driver',
+                    server=None,
+                    timeout=timeout / _LOCATE_ATTEMPTS,
+                    driver_name=driver_name,
+                )
+                return [protocol.Server(*address) for address in found]
+            except errors.OutcomeUnknown:
+                LOG.debug('No conductor told where %s is', driver_name)
+        raise errors.CallNotDelivered()
 
     def _call_one(
         self,
@@ -259,6 +270,10 @@ class ConductorAPI:
             if _nothing_sent(cause):
                 raise errors.BusUnavailable() from None
             raise _outcome_unknown(context) from None
+        except kombu.exceptions.OperationalError:
+            # No new connection could be made to send the message over; what
+            # happens to one that is being sent is a delivery failure.
+            raise errors.BusUnavailable() from None
         except errors.PassthruError:
             raise
         except Exception as error:

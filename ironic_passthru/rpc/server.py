@@ -17,9 +17,10 @@ from ironic_passthru.rpc import monitor
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import transport as rpc_transport
 
-# Threads beyond those that run calls, so that a full conductor can still
-# refuse, accept asynchronous calls and answer a ping.
-_SPARE_THREADS = 8
+# Threads beyond those that run synchronous calls: for asynchronous ones that
+# are being accepted, and so that a full conductor can still refuse and answer
+# a ping at once.
+_SPARE_THREADS = runner.MAX_ADMISSIONS + 8
 
 
 # What the arguments of a message must be, whoever sent it.

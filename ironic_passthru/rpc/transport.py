@@ -11,6 +11,9 @@ from ironic_passthru.rpc import protocol
 ERROR_MODULES = [errors.__name__]
 
 _TRANSIENT_SECONDS = 60
+# How long a broker may be silent before its connection is given up. A call
+# that is being sent to it waits as long; oslo's default is a minute.
+_SILENCE_SECONDS = 15
 
 
 def make(
@@ -54,6 +57,9 @@ def _set_rabbit_defaults(conf: cfg.ConfigOpts) -> None:
     # default, a process that restarts often would leave many behind.
     conf.set_default(
         'rabbit_transient_queues_ttl', _TRANSIENT_SECONDS, group=group
+    )
+    conf.set_default(
+        'heartbeat_timeout_threshold', _SILENCE_SECONDS, group=group
     )
 
 

@@ -62,6 +62,7 @@ class Embedded(fixtures.Fixture):
             self.service.conductor.start()
         self.addCleanup(self.service.close)
         http = server.Server(self.conf, self.application)
+        http.bind()
         http.start()
         self.addCleanup(http.stop)
         self.url = http.url

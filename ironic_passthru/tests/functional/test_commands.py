@@ -328,6 +328,17 @@ class TestAllInOne(CommandTestCase):
         self.assertIn('fake-hardware', names)
         self.assertEqual(0, process.stop())
 
+    def test_a_second_one_does_the_first_no_harm(self) -> None:
+        process = self.launch()
+        second = self.run_command(
+            ALL_IN_ONE, '--config-file', str(self.home / 'test.conf')
+        )
+        self.assertEqual(1, second.returncode)
+        self.assertIn('in use', second.stderr)
+        self.assertEqual(200, self.client(process).call('no_op').status)
+        self.assertEqual(0, process.stop())
+        self.assertNotIn('has taken the name', process.log())
+
     def test_it_runs_without_any_configuration(self) -> None:
         try:
             socket.create_server(('127.0.0.1', 6385)).close()

@@ -99,7 +99,8 @@ class FakeStore:
         self._check()
         wanted = list(digests)
         self.documents_read += wanted
-        return {digest: self._documents[digest] for digest in wanted}
+        known = self._documents
+        return {digest: known[digest] for digest in wanted if digest in known}
 
     def _check(self) -> None:
         if self.away:

@@ -231,6 +231,26 @@ class TestMerge(CatalogueCase):
         self.assertEqual(['new', 'new2', 'old'], self.servers('reset'))
 
 
+class TestUnreadable(CatalogueCase):
+    """A document that another release has written."""
+
+    def test_it_hides_nothing_else(self) -> None:
+        self.store.add('c1', fakes.driver('d', _OLD), fakes.driver('odd'))
+        odd = self.store._newest['odd']
+        for document in (
+            {},
+            {'properties': {}, 'methods': {'m': {'schema': {}}}},
+            {'properties': {}, 'methods': []},
+        ):
+            self.store._documents[odd] = document
+            made = self.make()
+            self.assertEqual(['c1'], made.driver('d').hosts)
+            self.assertRaises(errors.DriverNotFound, made.driver, 'odd')
+            self.assertEqual('1 of 1 alive', made.check())
+        del self.store._documents[odd]
+        self.assertEqual(['c1'], self.make().driver('d').hosts)
+
+
 class TestDead(CatalogueCase):
     """Drivers whose conductors are all dead."""
 

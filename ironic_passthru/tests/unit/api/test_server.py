@@ -22,6 +22,7 @@ class TestServer(base.TestCase):
     def start(self, **options: object) -> server.Server:
         conf = self.make_conf(**{'api__port': 0} | options)
         started = server.Server(conf, _hello)
+        started.bind()
         started.start()
         self.addCleanup(started.stop)
         return started

@@ -10,6 +10,7 @@ from typing import Any
 
 import amqp
 import fixtures
+import kombu.exceptions
 import oslo_messaging
 from oslo_messaging import transport as oslo_transport
 
@@ -47,7 +48,8 @@ class FakeDriver:
         message: dict[str, Any],
         **options: Any,
     ) -> Any:
-        if target.server.startswith('nobody.') and context == {}:
+        server = target.server or ''
+        if server.startswith('nobody.') and context == {}:
             return self.connect()
         sent = {
             'server': target.server,
@@ -132,6 +134,11 @@ FATES: list[tuple[Callable[..., Any], type[errors.PassthruError], bool]] = [
     (not_delivered(socket.gaierror()), errors.BusUnavailable, False),
     (
         not_delivered(amqp.exceptions.AccessRefused()),
+        errors.BusUnavailable,
+        False,
+    ),
+    (
+        _raise(kombu.exceptions.OperationalError(SECRET)),
         errors.BusUnavailable,
         False,
     ),
@@ -326,6 +333,15 @@ class TestMessages(ClientCase):
             local.client.get_driver_vendor_passthru_methods(
                 self.context, 'acme'
             ),
+        )
+
+    def test_nobody_answers_who_offers_the_driver(self) -> None:
+        # Nothing has run, whatever became of the question.
+        self.driver.fate = _raise(oslo_messaging.MessagingTimeout())
+        self.assertRaises(errors.CallNotDelivered, self.call, servers=None)
+        self.assertEqual(
+            ['locate_driver'] * 2,
+            [message['method'] for message in self.driver.sent],
         )
 
 

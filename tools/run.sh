@@ -10,6 +10,8 @@ if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends python3-venv
 fi
+# The version is read from git, where there is one and it trusts the files.
+git rev-parse HEAD >/dev/null 2>&1 || export PBR_VERSION="${PBR_VERSION:-0.0.1}"
 # Installed anew after an update that needs it.
 stamp=.venv/installed
 if [ ! -e $stamp ] || [ -n "$(find setup.cfg ./*.txt -newer $stamp)" ]; then

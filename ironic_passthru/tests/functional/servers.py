@@ -185,6 +185,16 @@ class RabbitMQ(fixtures.Fixture):
         self._server.kill_node(self._node, signal.SIGKILL)
         self._wait(False, self.STOP_SECONDS)
 
+    def suspend(self) -> None:
+        """Let the broker say nothing while its connections stay up."""
+        pid = int(self.rabbitmqctl('eval', 'os:getpid().').strip(' "\n'))
+        os.kill(pid, signal.SIGSTOP)
+        self._suspended = pid
+
+    def resume(self) -> None:
+        """Let a suspended broker go on."""
+        os.kill(self._suspended, signal.SIGCONT)
+
     def start(self) -> None:
         """Start the broker again; it has kept what is durable."""
         self._server.start_node(self._node)

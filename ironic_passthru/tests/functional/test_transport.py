@@ -224,6 +224,29 @@ class TestBrokerAway(TransportTestCase):
         health = self.api.get('/healthcheck/detailed')
         self.assertEqual(200, health.status, health.body)
 
+    def test_a_silent_broker(self) -> None:
+        api = self.site.start_api(
+            'impatient', oslo_messaging_rabbit__heartbeat_timeout_threshold=2
+        )
+        self.wait_for_calls(api)
+        refused = self.key = uuidutils.generate_uuid()
+        self.site.broker.suspend()
+        try:
+            calls = [self.pool.submit(self.call, api) for _ in range(4)]
+            answers = [call.result(60) for call in calls]
+        finally:
+            self.site.broker.resume()
+        statuses = [answer.status for answer in answers]
+        self.assertLessEqual(set(statuses), {503, 504})
+        for answer in answers:
+            self.assertLess(answer.seconds, 12 + _PATIENCE)
+        self.key = uuidutils.generate_uuid()
+        self.wait_for_calls(api)
+        # Those that were being sent may have run, the others not.
+        self.assertLessEqual(
+            len(self.site.marked(refused)), 2 * statuses.count(504)
+        )
+
     def test_a_broker_that_dies_during_a_call(self) -> None:
         self.wait_for_calls(self.api)
         self.key = uuidutils.generate_uuid()

@@ -17,6 +17,7 @@ from ironic_passthru.cmd import dbsync
 from ironic_passthru.db import conductors
 from ironic_passthru.db import models
 from ironic_passthru.db import schema
+from ironic_passthru.db import session
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.unit.db import cases
 
@@ -80,6 +81,23 @@ class ServerCases(ServerCase):
         self.database.write(work)
         self.assertEqual(2, len(attempts))
         self.assertEqual('new', self.read()['host1'].group)
+
+    def test_a_table_that_stays_locked_is_given_up(self) -> None:
+        """Whoever waits for it must not wait for ever."""
+        self.register()
+        impatient = session.Database(
+            self.make_conf(database__connection=self.url),
+            answer_timeout_seconds=1,
+        )
+        self.addCleanup(impatient.close)
+        store = conductors.ConductorStore(impatient)
+        change = sa.update(models.conductors).values(conductor_group='x')
+        with self.database.writer() as writer:
+            writer.execute(change)
+            self.assertRaises(
+                errors.RegistryUnavailable, store.heartbeat, 'host1', 'run1'
+            )
+        self.assertTrue(store.heartbeat('host1', 'run1'))
 
     def test_two_writers_in_a_deadlock_both_get_through(self) -> None:
         hosts = ('host0', 'host1')

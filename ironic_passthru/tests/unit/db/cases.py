@@ -43,7 +43,8 @@ class RegistryCase(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.database = self.open(self.new_url())
+        self.url = self.new_url()
+        self.database = self.open(self.url)
         migration.upgrade(self.database)
         self.store = conductors.ConductorStore(self.database)
 

@@ -20,11 +20,18 @@
     │   ├── VerbNotSupported             400 verb_not_supported
     │   ├── RouteNotFound                404 not_found
     │   │   ├── DriverNotFound           404 driver_not_found
-    │   │   └── ConductorNotFound        404 conductor_not_found
+    │   │   ├── ConductorNotFound        404 conductor_not_found
+    │   │   └── OperationNotFound        404 operation_not_found
     │   ├── VerbNotAllowed               405 method_not_allowed
-    │   └── NotAcceptable                406 not_acceptable
-    │       ├── VersionNotAcceptable     406 version_not_acceptable
-    │       └── FieldNotInVersion        406 field_not_in_version
+    │   ├── NotAcceptable                406 not_acceptable
+    │   │   ├── VersionNotAcceptable     406 version_not_acceptable
+    │   │   └── FieldNotInVersion        406 field_not_in_version
+    │   ├── InvalidKey                   400 invalid_idempotency_key
+    │   ├── KeyReused                    422 idempotency_key_reused
+    │   ├── OperationActive              409 operation_active
+    │   ├── OperationFinal               409 operation_final
+    │   ├── OperationCancelled           409 operation_cancelled
+    │   └── ResultGone                   410 result_gone
     ├── NotRun                           503 not_run
     │   ├── NoLiveConductor              503 no_live_conductor
     │   ├── NoConductorAlive             503 no_conductor_alive
@@ -33,6 +40,8 @@
     │   ├── StaleCall                    503 stale_call
     │   ├── CallExpired                  503 call_expired
     │   ├── CallNotDelivered             503 call_not_delivered
+    │   ├── KeyInUse                     503 idempotency_key_in_use
+    │   ├── OperationExpired             503 operation_expired
     │   ├── BusUnavailable               503 bus_unavailable
     │   └── RegistryUnavailable          503 registry_unavailable
     ├── OutcomeUnknown                   504 outcome_unknown
@@ -253,6 +262,13 @@ class ConductorNotFound(RouteNotFound):
     _msg_fmt = "The conductor '%(hostname)s' is unknown."
 
 
+class OperationNotFound(RouteNotFound):
+    """No operation has this id, or it was purged."""
+
+    code = 'operation_not_found'
+    _msg_fmt = "The operation '%(operation)s' is unknown."
+
+
 class VerbNotAllowed(RequestError):
     """The resource exists but does not take this HTTP verb.
 
@@ -293,6 +309,65 @@ class FieldNotInVersion(NotAcceptable):
         "'%(name)s' needs API version %(needed)s or later; the request is "
         'at %(version)s.'
     )
+
+
+class InvalidKey(RequestError):
+    """The Idempotency-Key header has no usable value."""
+
+    code = 'invalid_idempotency_key'
+    _msg_fmt = 'The Idempotency-Key header is not valid: %(reason)s'
+
+
+class KeyReused(RequestError):
+    """An Idempotency-Key came with a request other than its first."""
+
+    code = 'idempotency_key_reused'
+    status = 422
+    _msg_fmt = (
+        'The Idempotency-Key was first used with another request; nothing '
+        'was started.'
+    )
+
+
+class OperationActive(RequestError):
+    """The operation of an Idempotency-Key has not finished.
+
+    :param location: URL of the operation.
+    """
+
+    code = 'operation_active'
+    status = 409
+    _msg_fmt = (
+        'The operation %(operation)s of this Idempotency-Key has not '
+        'finished; nothing new was started.'
+    )
+
+
+class OperationFinal(RequestError):
+    """An operation that has ended cannot be cancelled."""
+
+    code = 'operation_final'
+    status = 409
+    _msg_fmt = (
+        "The operation '%(operation)s' has ended (%(state)s) and cannot be "
+        'cancelled.'
+    )
+
+
+class OperationCancelled(RequestError):
+    """The operation was cancelled before it began, so it has no result."""
+
+    code = 'operation_cancelled'
+    status = 409
+    _msg_fmt = "The operation '%(operation)s' was cancelled and did not run."
+
+
+class ResultGone(RequestError):
+    """The result of the operation was purged."""
+
+    code = 'result_gone'
+    status = 410
+    _msg_fmt = "The result of the operation '%(operation)s' was purged."
 
 
 class NotRun(PassthruError):
@@ -353,6 +428,29 @@ class CallNotDelivered(NotRun):
 
     code = 'call_not_delivered'
     _msg_fmt = 'The call reached none of the conductors and was not run.'
+
+
+class KeyInUse(NotRun):
+    """Another operation has been recorded for this Idempotency-Key.
+
+    :param operation: id of that operation.
+    """
+
+    code = 'idempotency_key_in_use'
+    _msg_fmt = (
+        'The operation %(operation)s has the same Idempotency-Key; the call '
+        'was not run.'
+    )
+
+
+class OperationExpired(NotRun):
+    """The operation was accepted, but never begun."""
+
+    code = 'operation_expired'
+    _msg_fmt = (
+        'The operation waited too long, or its conductor ended before it '
+        'began; it was not run.'
+    )
 
 
 class BusUnavailable(NotRun):
@@ -432,7 +530,7 @@ class BadAttachment(PassthruError):
 
 
 class VendorError(PassthruError):
-    """An error of a vendor's class, carried as data.
+    """An error of a vendor's class, or a recorded one, carried as data.
 
     The API does not have the classes of vendors, so status and code travel
     with the sentence.

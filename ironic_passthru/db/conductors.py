@@ -112,6 +112,13 @@ class ConductorStore:
             hostname, incarnation, heartbeat_at=models.utc_now(), online=True
         )
 
+    def seen(self, hostname: str, incarnation: str) -> bool:
+        """Say that the process of a conductor lives, whatever it hears.
+
+        :return: whether the host still belongs to this incarnation.
+        """
+        return self._update(hostname, incarnation, seen_at=models.utc_now())
+
     def withdraw(self, hostname: str, incarnation: str) -> bool:
         """Take a conductor offline; it and its drivers stay known.
 
@@ -200,6 +207,7 @@ def _save_conductor(
         'online': True,
         'started_at': now,
         'heartbeat_at': now,
+        'seen_at': now,
     }
     conductor_id = writer.scalar(
         sa.select(_conductors.c.id).where(_conductors.c.hostname == hostname)

@@ -10,6 +10,8 @@ from sqlalchemy.sql import expression
 
 MAX_NAME_LENGTH = 255
 MAX_INCARNATION_LENGTH = 64
+MAX_CALL_ID_LENGTH = 64
+MAX_MESSAGE_LENGTH = 255
 DIGEST_LENGTH = 64
 
 metadata = sa.MetaData(
@@ -44,7 +46,11 @@ conductors = sa.Table(
     sa.Column('online', sa.Boolean, nullable=False),
     sa.Column('created_at', _TIME, nullable=False),
     sa.Column('started_at', _TIME, nullable=False),
+    # Its process lives and hears the bus: calls may be sent there.
     sa.Column('heartbeat_at', _TIME, nullable=False),
+    # Its process lives: what it has accepted is still its own.  Apart from
+    # the heartbeat, so that a broker that is away ends no work.
+    sa.Column('seen_at', _TIME, nullable=False),
     sa.UniqueConstraint('hostname'),
     **_TABLE_OPTIONS,
 )
@@ -80,6 +86,76 @@ conductor_drivers = sa.Table(
         ['driver', 'digest'], ['catalogues.driver', 'catalogues.digest']
     ),
     sa.Index(None, 'driver', 'digest'),
+    **_TABLE_OPTIONS,
+)
+
+operations = sa.Table(
+    'operations',
+    metadata,
+    sa.Column('id', sa.String(MAX_CALL_ID_LENGTH), primary_key=True),
+    sa.Column('driver', sa.String(MAX_NAME_LENGTH), nullable=False),
+    sa.Column('method', sa.String(MAX_NAME_LENGTH), nullable=False),
+    sa.Column('http_method', sa.String(16), nullable=False),
+    sa.Column('parameters', _DOCUMENT, nullable=False),
+    sa.Column('user_id', sa.String(MAX_NAME_LENGTH)),
+    sa.Column('project_id', sa.String(MAX_NAME_LENGTH)),
+    sa.Column('request_id', sa.String(MAX_NAME_LENGTH)),
+    sa.Column('conductor', sa.String(MAX_NAME_LENGTH), nullable=False),
+    sa.Column(
+        'incarnation', sa.String(MAX_INCARNATION_LENGTH), nullable=False
+    ),
+    sa.Column('accepted', sa.Boolean, nullable=False),
+    sa.Column('attach', sa.Boolean, nullable=False),
+    sa.Column('state', sa.String(16), nullable=False),
+    sa.Column('created_at', _TIME, nullable=False),
+    sa.Column('started_at', _TIME),
+    sa.Column('finished_at', _TIME),
+    sa.Column('progress_percent', sa.Double),
+    sa.Column('progress_message', sa.String(MAX_MESSAGE_LENGTH)),
+    sa.Column('cancel_requested', sa.Boolean, nullable=False),
+    sa.Column('error', _DOCUMENT),
+    sa.Column('result_parts', sa.Integer),
+    # Each list is read in the order of such an index, up to its limit; the
+    # first also finds what is not finished, the second what can be purged.
+    sa.Index(None, 'state', 'driver', 'created_at', 'id'),
+    sa.Index(None, 'created_at', 'id'),
+    sa.Index(None, 'driver', 'created_at', 'id'),
+    sa.Index(None, 'conductor', 'created_at', 'id'),
+    sa.Index(None, 'request_id'),
+    **_TABLE_OPTIONS,
+)
+
+# Results may be large and go earlier; in parts, because database servers
+# bound the size of a statement.
+operation_results = sa.Table(
+    'operation_results',
+    metadata,
+    sa.Column(
+        'operation_id',
+        sa.String(MAX_CALL_ID_LENGTH),
+        sa.ForeignKey('operations.id', ondelete='CASCADE'),
+        primary_key=True,
+    ),
+    sa.Column('part', sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column('body', _DOCUMENT, nullable=False),
+    sa.Column('created_at', _TIME, nullable=False),
+    sa.Index(None, 'created_at'),
+    **_TABLE_OPTIONS,
+)
+
+# Of an Idempotency-Key and of the request only digests are kept.
+operation_keys = sa.Table(
+    'operation_keys',
+    metadata,
+    sa.Column('digest', sa.String(DIGEST_LENGTH), primary_key=True),
+    sa.Column(
+        'operation_id',
+        sa.String(MAX_CALL_ID_LENGTH),
+        sa.ForeignKey('operations.id', ondelete='CASCADE'),
+        nullable=False,
+    ),
+    sa.Column('fingerprint', sa.String(DIGEST_LENGTH), nullable=False),
+    sa.UniqueConstraint('operation_id'),
     **_TABLE_OPTIONS,
 )
 

@@ -37,7 +37,8 @@ _UNAVAILABLE = (db_exc.DBError, sa_exc.DBAPIError, sa_exc.TimeoutError)
 
 # A second attempt succeeds after these: two writers met.  A duplicate is
 # the loser's view of two inserts of one key; next time it finds the row.
-_COLLISIONS = (db_exc.DBDeadlock, db_exc.DBDuplicateEntry)
+_DEADLOCKS = (db_exc.DBDeadlock,)
+_COLLISIONS = (*_DEADLOCKS, db_exc.DBDuplicateEntry)
 
 _FIRST_PAUSE_SECONDS = 0.02
 _MAX_PAUSE_SECONDS = 1.0
@@ -141,7 +142,10 @@ class Database:
             yield session
 
     def write(
-        self, work: collections.abc.Callable[[orm.Session], Result]
+        self,
+        work: collections.abc.Callable[[orm.Session], Result],
+        *,
+        repeat_duplicates: bool = True,
     ) -> Result:
         """Return ``work(session)``, run in one transaction that commits.
 
@@ -149,10 +153,13 @@ class Database:
         writer or loses its connection.  The second may come after a commit
         whose acknowledgement was lost: ``work`` must be idempotent.
 
+        :param repeat_duplicates: whether a key that is taken counts as a
+            collision; if not, ``DBDuplicateEntry`` is raised.
         :raises RegistryUnavailable: the database cannot be used.
         """
+        collisions = _COLLISIONS if repeat_duplicates else _DEADLOCKS
         with _translated():
-            return self._repeat(work)
+            return self._repeat(work, collisions)
 
     @contextlib.contextmanager
     def connection(self) -> collections.abc.Iterator[sa.Connection]:
@@ -176,14 +183,16 @@ class Database:
             yield session
 
     def _repeat(
-        self, work: collections.abc.Callable[[orm.Session], Result]
+        self,
+        work: collections.abc.Callable[[orm.Session], Result],
+        expected: tuple[type[Exception], ...],
     ) -> Result:
         collisions = disconnects = 0
         while True:
             try:
                 with self._transaction() as session:
                     return work(session)
-            except _COLLISIONS:
+            except expected:
                 collisions += 1
                 if collisions > self._retries:
                     raise

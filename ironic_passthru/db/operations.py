@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The store of operations."""
+
+import datetime
+import json
+from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_db import exception as db_exc
+from sqlalchemy import orm
+
+from ironic_passthru import errors
+from ironic_passthru import operation
+from ironic_passthru.db import models
+from ironic_passthru.db import moves
+from ironic_passthru.db import session
+
+_SETTLE_BATCH = 500
+
+_operations = models.operations
+_results = models.operation_results
+_keys = models.operation_keys
+
+
+class OperationStore:
+    """Reads and writes operations; threads may share one.
+
+    Every method raises ``RegistryUnavailable`` while the database is away.
+    """
+
+    def __init__(self, database: session.Database) -> None:
+        self._database = database
+
+    def apply(
+        self, changes: Sequence[operation.Change]
+    ) -> list[bool | errors.PassthruError]:
+        """Record and move operations in one transaction.
+
+        :returns: for each change whether it was made, or why it was not:
+            DuplicateCall for an id that another conductor has recorded,
+            KeyInUse for a key.
+        """
+        try:
+            return self._database.write(
+                lambda writer: moves.apply(writer, changes),
+                repeat_duplicates=False,
+            )
+        except db_exc.DBDuplicateEntry:
+            # Whose id or key was taken is found one by one.
+            return [self._apply_alone(change) for change in changes]
+
+    def _apply_alone(
+        self, change: operation.Change
+    ) -> bool | errors.PassthruError:
+        def work(writer: orm.Session) -> bool | errors.PassthruError:
+            if isinstance(change, operation.NewOperation):
+                taken = moves.taken(writer, change)
+                if taken is not None:
+                    return taken
+            return moves.apply(writer, [change])[0]
+
+        return self._database.write(work)
+
+    def get(self, operation_id: str) -> operation.Operation | None:
+        """Return an operation, if there is one of this id."""
+        query = sa.select(_operations).where(_operations.c.id == operation_id)
+        with self._database.reader() as reader:
+            row = reader.execute(query).one_or_none()
+        return None if row is None else _whole(row)
+
+    def state(self, operation_id: str) -> operation.State | None:
+        """Return the state of an operation, if there is one of this id."""
+        query = sa.select(_operations.c.state)
+        with self._database.reader() as reader:
+            found = reader.scalar(
+                query.where(_operations.c.id == operation_id)
+            )
+        return None if found is None else operation.State(found)
+
+    def find_key(self, digest: str) -> tuple[str, str] | None:
+        """Return id of the operation and fingerprint that belong to a key."""
+        query = sa.select(_keys.c.operation_id, _keys.c.fingerprint)
+        with self._database.reader() as reader:
+            row = reader.execute(
+                query.where(_keys.c.digest == digest)
+            ).one_or_none()
+        return None if row is None else (row.operation_id, row.fingerprint)
+
+    def result(self, operation_id: str) -> str | None:
+        """Return the JSON text of a result, if it is (still) there."""
+        query = (
+            sa.select(_results.c.body)
+            .where(_results.c.operation_id == operation_id)
+            .order_by(_results.c.part)
+        )
+        with self._database.reader() as reader:
+            parts = reader.scalars(query).all()
+        return ''.join(parts) if parts else None
+
+    def page(
+        self,
+        *,
+        limit: int,
+        marker: operation.Operation | None = None,
+        states: Collection[operation.State] = (),
+        **filters: str,
+    ) -> list[operation.Operation]:
+        """Return operations without parameters and errors, newest first.
+
+        :param marker: the last one of the page before.
+        :param states: those wanted; by default all.
+        :param filters: values of ``driver``, ``method``, ``request_id`` and
+            ``conductor`` that they must have.
+        """
+        table = _operations.c
+        query = sa.select(*_BRIEF)
+        for name, value in filters.items():
+            query = query.where(table[name] == value)
+        if states:
+            query = query.where(table.state.in_(sorted(states)))
+        if marker is not None:
+            before = (marker.created_at.replace(tzinfo=None), marker.id)
+            query = query.where(
+                sa.tuple_(table.created_at, table.id) < sa.tuple_(*before)
+            )
+        query = query.order_by(table.created_at.desc(), table.id.desc())
+        with self._database.reader() as reader:
+            rows = reader.execute(query.limit(limit)).all()
+        return [_brief(row) for row in rows]
+
+    def cancel(self, operation_id: str) -> bool:
+        """Cancel a queued operation for certain, ask a running one to end.
+
+        :returns: whether it was active.
+        """
+        cancelled = operation.Move(
+            operation_id, operation.State.QUEUED, operation.State.CANCELLED
+        )
+        asked = (
+            sa.update(_operations)
+            .where(
+                _operations.c.id == operation_id,
+                _operations.c.state == operation.State.RUNNING,
+            )
+            .values(cancel_requested=True)
+        )
+
+        def work(writer: orm.Session) -> bool:
+            if moves.move(writer, [cancelled]):
+                return True
+            return moves.rows_matched(writer, asked) == 1
+
+        return self._database.write(work)
+
+    def cancel_requests(self, incarnation: str) -> set[str]:
+        """Return ids of running operations that are asked to end."""
+        query = sa.select(_operations.c.id).where(
+            _operations.c.state == operation.State.RUNNING,
+            _operations.c.incarnation == incarnation,
+            _operations.c.cancel_requested,
+        )
+        with self._database.reader() as reader:
+            return set(reader.scalars(query))
+
+    def report_progress(
+        self,
+        incarnation: str,
+        progress: Mapping[str, operation.Progress],
+    ) -> None:
+        """Note how far running operations have come, by their ids."""
+        statements = [
+            sa.update(_operations)
+            .where(
+                _operations.c.id == operation_id,
+                _operations.c.incarnation == incarnation,
+                _operations.c.state == operation.State.RUNNING,
+            )
+            .values(moves.progress_values(one))
+            for operation_id, one in sorted(progress.items())
+        ]
+
+        def work(writer: orm.Session) -> None:
+            for statement in statements:
+                writer.execute(statement)
+
+        self._database.write(work)
+
+    def settle(
+        self, *, timeout_seconds: float, conductor: str | None = None
+    ) -> int:
+        """End what belongs to conductors that are gone.
+
+        What had begun becomes ``unknown``, what had not ``expired``.
+
+        :param timeout_seconds: how long one may not have been seen.
+        :param conductor: host name of the only one to look at.
+        :returns: how many operations were ended.
+        """
+        settled = 0
+        while True:
+            orphans = self._orphans(timeout_seconds, conductor)
+            settled += self._end(orphans)
+            if len(orphans) < _SETTLE_BATCH:
+                return settled
+
+    def settle_own(self, incarnation: str) -> int:
+        """End all that a conductor has not finished, by its own will."""
+        query = sa.select(_operations.c.id, _operations.c.state).where(
+            _operations.c.state.in_(operation.ACTIVE),
+            _operations.c.incarnation == incarnation,
+        )
+
+        def work(writer: orm.Session) -> int:
+            rows = writer.execute(query).all()
+            ends = [operation.end(one, operation.State(s)) for one, s in rows]
+            return len(moves.move(writer, ends))
+
+        return self._database.write(work)
+
+    def _end(self, orphans: Sequence[tuple[str, operation.State]]) -> int:
+        ends = [operation.end(one, state) for one, state in orphans]
+        return self._database.write(
+            lambda writer: len(moves.move(writer, ends))
+        )
+
+    def _orphans(
+        self, timeout_seconds: float, conductor: str | None
+    ) -> list[tuple[str, operation.State]]:
+        owners = models.conductors
+        with self._database.reader() as reader:
+            oldest = _ago(reader, timeout_seconds)
+            owner = sa.exists().where(
+                owners.c.hostname == _operations.c.conductor,
+                owners.c.incarnation == _operations.c.incarnation,
+                owners.c.seen_at >= oldest,
+            )
+            query = sa.select(_operations.c.id, _operations.c.state).where(
+                _operations.c.state.in_(operation.ACTIVE), ~owner
+            )
+            if conductor is not None:
+                query = query.where(_operations.c.conductor == conductor)
+            rows = reader.execute(query.limit(_SETTLE_BATCH)).all()
+        return [(row.id, operation.State(row.state)) for row in rows]
+
+    def purge(self, *, older_than_seconds: float, limit: int) -> int:
+        """Delete finished operations with their results and keys.
+
+        :param limit: how many at most.
+        :returns: how many were deleted.
+        """
+        # It was created before it finished: so one index finds the oldest.
+        table = _operations.c
+
+        def work(writer: orm.Session) -> int:
+            cutoff = _ago(writer, older_than_seconds)
+            finished = (
+                table.state.in_(operation.FINAL),
+                table.created_at < cutoff,
+                table.finished_at < cutoff,
+            )
+            ids = writer.scalars(
+                sa.select(table.id)
+                .where(*finished)
+                .order_by(table.created_at)
+                .limit(limit)
+            ).all()
+            return _delete(writer, sa.delete(_operations), table.id, ids)
+
+        return self._database.write(work)
+
+    def purge_results(self, *, older_than_seconds: float, limit: int) -> int:
+        """Delete results; their operations stay.
+
+        :param limit: how many at most.
+        :returns: how many parts were deleted.
+        """
+        table = _results.c
+
+        def work(writer: orm.Session) -> int:
+            ids = writer.scalars(
+                sa.select(table.operation_id)
+                .where(table.created_at < _ago(writer, older_than_seconds))
+                .order_by(table.created_at)
+                .limit(limit)
+            ).all()
+            return _delete(
+                writer, sa.delete(_results), table.operation_id, ids
+            )
+
+        return self._database.write(work)
+
+
+def _delete(
+    writer: orm.Session,
+    statement: sa.Delete,
+    column: sa.Column[str],
+    ids: Sequence[str],
+) -> int:
+    if not ids:
+        return 0
+    return moves.rows_matched(
+        writer, statement.where(column.in_(sorted(set(ids))))
+    )
+
+
+def _ago(reader: orm.Session, seconds: float) -> datetime.datetime:
+    """Return the moment that is so long ago on the database's clock."""
+    now = reader.scalar(sa.select(models.utc_now()))
+    assert now is not None
+    return now - datetime.timedelta(seconds=seconds)
+
+
+_BRIEF = [
+    column
+    for column in _operations.c
+    if column.name not in ('parameters', 'error')
+]
+
+
+def _brief(row: Any, **more: Any) -> operation.Operation:
+    return operation.Operation(
+        id=row.id,
+        driver=row.driver,
+        method=row.method,
+        http_method=row.http_method,
+        user_id=row.user_id,
+        project_id=row.project_id,
+        request_id=row.request_id,
+        conductor=row.conductor,
+        incarnation=row.incarnation,
+        accepted=row.accepted,
+        attach=row.attach,
+        state=operation.State(row.state),
+        created_at=_aware(row.created_at),
+        started_at=_aware(row.started_at),
+        finished_at=_aware(row.finished_at),
+        progress=operation.Progress(
+            row.progress_percent, row.progress_message
+        ),
+        cancel_requested=row.cancel_requested,
+        result_parts=row.result_parts,
+        **more,
+    )
+
+
+def _whole(row: Any) -> operation.Operation:
+    error = operation.Error(**json.loads(row.error)) if row.error else None
+    return _brief(row, parameters=json.loads(row.parameters), error=error)
+
+
+def _aware(moment: Any) -> Any:
+    return moment and moment.replace(tzinfo=datetime.UTC)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an operation is: the durable record of a call, and its states.
+
+::
+
+    queued ──> running ──> succeeded
+       │          ├──────> failed
+       │          └──────> unknown     started, outcome not known
+       ├──> cancelled                  certainly not run
+       └──> expired                    certainly not run
+"""
+
+import dataclasses
+import datetime
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+
+class State(enum.StrEnum):
+    """Where an operation stands."""
+
+    QUEUED = 'queued'
+    RUNNING = 'running'
+    SUCCEEDED = 'succeeded'
+    FAILED = 'failed'
+    UNKNOWN = 'unknown'
+    CANCELLED = 'cancelled'
+    EXPIRED = 'expired'
+
+
+ACTIVE = (State.QUEUED, State.RUNNING)
+FINAL = tuple(state for state in State if state not in ACTIVE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """What is kept of an Idempotency-Key.
+
+    :param digest: identifies the key and its owner; 64 characters.
+    :param fingerprint: identifies the request; 64 characters.
+    """
+
+    digest: str
+    fingerprint: str
+
+
+@dataclasses.dataclass(frozen=True)
+class NewOperation:
+    """A call that is to be recorded, queued.
+
+    :param id: the id of the call.
+    :param parameters: JSON values by name, secret ones masked.
+    :param accepted: whether its caller is answered before it runs.
+    :param attach: whether its result is an attachment.
+    :param conductor: host name of the conductor that has it.
+    :param incarnation: the run of that conductor.
+    """
+
+    id: str
+    driver: str
+    method: str
+    http_method: str
+    parameters: Mapping[str, Any]
+    user_id: str | None
+    project_id: str | None
+    request_id: str | None
+    conductor: str
+    incarnation: str
+    accepted: bool
+    attach: bool
+    key: Key | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a running operation says that it has come.
+
+    :param percent: 0 to 100.
+    :param message: one line for people.
+    """
+
+    percent: float | None = None
+    message: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Error:
+    """What a client is told of a call that failed.
+
+    :param sentence: for people.
+    :param status: HTTP status code.
+    :param code: stable identifier.
+    """
+
+    sentence: str
+    status: int
+    code: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Move:
+    """One step of one operation.
+
+    :param id: of the operation.
+    :param source: the state that it must have.
+    :param target: the state that it gets.
+    :param owner: incarnation of the conductor whose it must be. Nobody else
+        takes this step, so an operation that is found at ``target`` has
+        taken it: the acknowledgement of an earlier attempt was lost.
+    :param error: for ``failed``: sentence, status and code for a client.
+    :param result: for ``succeeded``: JSON text, or None for ``null``.
+    :param progress: the last that was reported.
+    """
+
+    id: str
+    source: State
+    target: State
+    owner: str | None = None
+    error: Error | None = None
+    result: str | None = None
+    progress: Progress = Progress()
+
+
+Change = NewOperation | Move
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """An operation as it is recorded; times are aware, in UTC.
+
+    :param parameters: None in lists.
+    :param error: what a synchronous caller would have got; None in lists.
+    :param result_parts: number of parts of the result; 0 for ``null``.
+    """
+
+    id: str
+    driver: str
+    method: str
+    http_method: str
+    user_id: str | None
+    project_id: str | None
+    request_id: str | None
+    conductor: str
+    incarnation: str
+    accepted: bool
+    attach: bool
+    state: State
+    created_at: datetime.datetime
+    started_at: datetime.datetime | None
+    finished_at: datetime.datetime | None
+    progress: Progress
+    cancel_requested: bool
+    parameters: dict[str, Any] | None = None
+    error: Error | None = None
+    result_parts: int | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether its state can no longer change."""
+        return self.state in FINAL
+
+
+def end(operation_id: str, state: State) -> Move:
+    """Return the move that ends an operation which nobody will finish."""
+    target = State.EXPIRED if state is State.QUEUED else State.UNKNOWN
+    return Move(operation_id, state, target)

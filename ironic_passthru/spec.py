@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ironic_passthru import masking
 from ironic_passthru import schema as parameter_schema
 
 # These names can never be parameters: they are how a method is called.
@@ -24,6 +25,8 @@ class MethodSpec:
     :param attach: whether its result is the raw body of the answer.
     :param description: one line for people.
     :param schema: JSON Schema (2020-12) of its parameters, an object.
+    :param timeout: seconds that a call may take, if the method says so.
+    :param target: names of the parameters that say which hardware is meant.
     """
 
     name: str
@@ -32,6 +35,8 @@ class MethodSpec:
     attach: bool
     description: str
     schema: Mapping[str, Any]
+    timeout: float | None = None
+    target: tuple[str, ...] = ()
 
     @functools.cached_property
     def parameters(self) -> parameter_schema.Parameters:
@@ -39,6 +44,30 @@ class MethodSpec:
         return parameter_schema.Parameters(
             self.name, self.schema, RESERVED_NAMES
         )
+
+    def masked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``parameters`` with ``***`` in the place of secrets.
+
+        :param parameters: JSON values that fit the schema.
+        """
+        return self._masker.masked(parameters)
+
+    @functools.cached_property
+    def _masker(self) -> masking.Masker:
+        return masking.Masker(self.schema)
+
+    def targets(self, parameters: Mapping[str, Any]) -> frozenset[str]:
+        """Return the hardware that a call is for, each piece as text.
+
+        The text is the value alone, so that it is the same target whichever
+        parameter names it.
+        """
+        found: set[str] = set()
+        for name in self.target:
+            value = parameters.get(name)
+            items = value if isinstance(value, list) else [value]
+            found.update(_text(item) for item in items if item is not None)
+        return frozenset(found)
 
     def to_document(self) -> dict[str, Any]:
         """Return the JSON form that :meth:`from_document` reads."""
@@ -48,6 +77,8 @@ class MethodSpec:
             'attach': self.attach,
             'description': self.description,
             'schema': self.schema,
+            'timeout': self.timeout,
+            'target': list(self.target),
         }
 
     @classmethod
@@ -62,6 +93,9 @@ class MethodSpec:
             attach=document['attach'],
             description=document['description'],
             schema=document['schema'],
+            # Earlier conductors publish neither.
+            timeout=document.get('timeout'),
+            target=tuple(document.get('target', ())),
         )
 
     def summary(self) -> dict[str, Any]:
@@ -117,3 +151,13 @@ class DriverSpec:
         """
         text = json.dumps([self.name, self.to_document()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _text(value: Any) -> str:
+    """Return one text for what a method takes for one value."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        # 7.0 is as good as 7 where a whole number is wanted.
+        value = int(value)
+    return json.dumps(value, sort_keys=True)

@@ -16,6 +16,9 @@ from oslo_config import cfg
 
 HTTP_METHODS = ('GET', 'POST', 'PUT', 'DELETE', 'PATCH')
 
+#: Longest ``timeout`` of a method, in seconds: thirty days.
+MAX_TIMEOUT_SECONDS = 30 * 24 * 60 * 60
+
 _MARK = '_driver_passthru'
 
 _Function = TypeVar('_Function', bound=Callable[..., Any])
@@ -33,6 +36,8 @@ class Passthru:
     async_call: bool
     description: str
     attach: bool
+    timeout: float | None = None
+    target: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +61,9 @@ def driver_passthru(
     async_call: bool = True,
     description: str | None = None,
     attach: bool = False,
+    *,
+    timeout: float | None = None,
+    target: str | Sequence[str] | None = None,
 ) -> Callable[[_Function], _Function]:
     """Offer the decorated function as a vendor passthru method.
 
@@ -73,8 +81,15 @@ def driver_passthru(
         the docstring.
     :param attach: whether the result (text, bytes or an
         :class:`Attachment`) is the raw body of the answer.
-    :raises: ValueError for an unknown verb, for none, or for a name that is
-        not text.
+    :param timeout: seconds that a call may take, up to thirty days; by
+        default ``[api] call_timeout`` decides. The API waits as long, and
+        the deadline of the call follows from it.
+    :param target: name, or names, of the parameters that say which hardware
+        a call is for. Calls for one target are limited (``[conductor]
+        target_limit``). The value of such a parameter is one target, each
+        item of a list is one, and ``null`` is none.
+    :raises: ValueError for an unknown verb, for none, for a name that is
+        not text, or for a timeout that is no number of seconds.
     """
     if not isinstance(method, str | None):
         raise ValueError(f'method must be a name, not {method!r}')
@@ -85,6 +100,8 @@ def driver_passthru(
             f'http_methods must be a list out of {", ".join(HTTP_METHODS)}, '
             f'not {http_methods!r}'
         )
+    _check_timeout(timeout)
+    targets = _names(target)
 
     def decorate(function: _Function) -> _Function:
         docstring = (function.__doc__ or '').strip().partition('\n')[0]
@@ -94,11 +111,40 @@ def driver_passthru(
             async_call=async_call,
             description=docstring if description is None else description,
             attach=attach,
+            timeout=timeout,
+            target=targets,
         )
         setattr(function, _MARK, mark)
         return function
 
     return decorate
+
+
+def _check_timeout(timeout: Any) -> None:
+    if timeout is None:
+        return
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    # NaN compares false with everything, and is refused by that.
+    if not number or not 0 < timeout <= MAX_TIMEOUT_SECONDS:
+        raise ValueError(
+            'timeout must be a number of seconds above 0, up to '
+            f'{MAX_TIMEOUT_SECONDS}, not {timeout!r}'
+        )
+
+
+def _names(target: Any) -> tuple[str, ...]:
+    if target is None:
+        return ()
+    names = [target] if isinstance(target, str) else target
+    if (
+        not isinstance(names, Sequence)
+        or not names
+        or not all(isinstance(name, str) and name for name in names)
+    ):
+        raise ValueError(
+            f'target must be a name or a list of names, not {target!r}'
+        )
+    return tuple(dict.fromkeys(names))
 
 
 def passthru(*_args: Any, **_kwargs: Any) -> Callable[[_Function], _Function]:

@@ -162,6 +162,7 @@ def _method(
         raise errors.DriverLoadError(
             driver=driver, reason=f"method '{mark.method}': {error}"
         ) from error
+    _check_target(driver, mark, schema)
     return Method(
         spec=spec.MethodSpec(
             name=mark.method,
@@ -170,10 +171,28 @@ def _method(
             attach=mark.attach,
             description=mark.description,
             schema=schema,
+            timeout=mark.timeout,
+            target=mark.target,
         ),
         function=function,
         signature=call,
     )
+
+
+def _check_target(
+    driver: str, mark: base.Passthru, schema: Mapping[str, Any]
+) -> None:
+    """Refuse a target that a call can never have."""
+    takes_any = schema.get('additionalProperties') is not False
+    for name in mark.target:
+        if name in schema['properties']:
+            continue
+        if not takes_any or name in spec.RESERVED_NAMES:
+            raise errors.DriverLoadError(
+                driver=driver,
+                reason=f"method '{mark.method}': its target '{name}' is no "
+                'parameter',
+            )
 
 
 def _properties(name: str, interface: base.VendorInterface) -> dict[str, str]:

@@ -20,6 +20,8 @@ METHOD = spec.MethodSpec(
         'required': ['tag'],
         'additionalProperties': False,
     },
+    timeout=2.5,
+    target=('tag',),
 )
 DRIVER = spec.DriverSpec(
     name='acme',
@@ -42,6 +44,14 @@ class MethodSpecTest(base.TestCase):
             METHOD, spec.MethodSpec.from_document('set_tag', document)
         )
 
+    def test_document_of_an_earlier_conductor(self) -> None:
+        document = METHOD.to_document()
+        del document['timeout'], document['target']
+        self.assertEqual(
+            dataclasses.replace(METHOD, timeout=None, target=()),
+            spec.MethodSpec.from_document('set_tag', document),
+        )
+
     def test_summary_has_exactly_four_keys(self) -> None:
         self.assertEqual(
             {
@@ -62,6 +72,32 @@ class MethodSpecTest(base.TestCase):
             ['/method', '/tag'], [f.pointer for f in error.faults()]
         )
         self.assertIs(METHOD.parameters, METHOD.parameters)
+
+    def test_masked(self) -> None:
+        schema = {'properties': {'pin': {'writeOnly': True}}}
+        method = dataclasses.replace(METHOD, schema=schema)
+        given = {'pin': '1234', 'rack': 'r1'}
+        self.assertEqual({'rack': 'r1'}, METHOD.masked({'rack': 'r1'}))
+        self.assertEqual('***', method.masked(given)['pin'])
+        self.assertEqual('1234', given['pin'])
+
+    def test_targets(self) -> None:
+        method = dataclasses.replace(METHOD, target=('bmc', 'bmcs'))
+        for parameters, targets in (
+            ({}, set()),
+            ({'other': 'x'}, set()),
+            ({'bmc': None, 'bmcs': []}, set()),
+            ({'bmc': '10.0.0.1'}, {'10.0.0.1'}),
+            ({'bmc': 'a', 'bmcs': ['b', 'a', None]}, {'a', 'b'}),
+            ({'bmc': 7}, {'7'}),
+            ({'bmc': 7.0}, {'7'}),
+            ({'bmc': 7.5}, {'7.5'}),
+            ({'bmc': True}, {'true'}),
+            ({'bmc': {'b': 1, 'a': [2]}}, {'{"a": [2], "b": 1}'}),
+            ({'bmcs': [['a'], {}]}, {'["a"]', '{}'}),
+        ):
+            self.assertEqual(targets, method.targets(parameters))
+        self.assertEqual(frozenset(), DRIVER.methods['set_tag'].targets({}))
 
 
 class DriverSpecTest(base.TestCase):
@@ -97,6 +133,8 @@ class DriverSpecTest(base.TestCase):
             {'attach': False},
             {'description': ''},
             {'schema': {}},
+            {'timeout': 3},
+            {'target': ()},
         ):
             methods = {'set_tag': dataclasses.replace(METHOD, **change)}
             digests.append(dataclasses.replace(DRIVER, methods=methods).digest)

@@ -90,6 +90,52 @@ class DecoratorTest(base.TestCase):
                 ValueError, driver_base.driver_passthru, *arguments
             )
 
+    def test_timeout_and_target(self) -> None:
+        for target, names in (
+            ('bmc', ('bmc',)),
+            (['bmc', 'rack', 'bmc'], ('bmc', 'rack')),
+            (('bmc',), ('bmc',)),
+            (None, ()),
+        ):
+
+            @driver_base.driver_passthru(['GET'], timeout=2.5, target=target)
+            def method(self: Any, bmc: str) -> None:
+                pass
+
+            mark = driver_base.passthru_mark(method)
+            self.assertEqual((2.5, names), (mark.timeout, mark.target))
+
+    def test_wrong_timeouts(self) -> None:
+        longest = driver_base.MAX_TIMEOUT_SECONDS
+        driver_base.driver_passthru(['GET'], timeout=longest)
+        for timeout in (
+            0,
+            -1,
+            True,
+            '5',
+            float('nan'),
+            float('inf'),
+            10**400,
+            longest + 1,
+        ):
+            error = self.assertRaises(
+                ValueError,
+                driver_base.driver_passthru,
+                ['GET'],
+                timeout=timeout,
+            )
+            self.assertIn('timeout must be', str(error))
+
+    def test_wrong_targets(self) -> None:
+        for target in ('', [], ['a', ''], [5], 5, {'a': 1}, {'a'}):
+            error = self.assertRaises(
+                ValueError,
+                driver_base.driver_passthru,
+                ['GET'],
+                target=target,
+            )
+            self.assertIn('target must be', str(error))
+
     def test_every_verb(self) -> None:
         for verb in ('GET', 'POST', 'PUT', 'DELETE', 'PATCH'):
             driver_base.driver_passthru([verb])

@@ -349,6 +349,29 @@ class MakeTest(base.TestCase):
         self._refuse(Unresolved(), "method 'function': an annotation cannot")
         self._refuse(Positional(), "method 'function': parameter 'args'")
 
+    def test_timeout_and_target_are_published(self) -> None:
+        class Acme(driver_base.VendorInterface):
+            @driver_base.driver_passthru(
+                ['GET'], timeout=9, target=['bmc', 'extra']
+            )
+            def method(self, bmc: str, **kwargs: Any) -> None: ...
+
+        method = loader.make('acme', Acme()).spec.methods['method']
+        self.assertEqual(9, method.timeout)
+        self.assertEqual(('bmc', 'extra'), method.target)
+
+    def test_targets_that_no_call_can_have(self) -> None:
+        class Unknown(driver_base.VendorInterface):
+            @driver_base.driver_passthru(['GET'], target='bmc')
+            def method(self, rack: str) -> None: ...
+
+        class Injected(driver_base.VendorInterface):
+            @driver_base.driver_passthru(['GET'], target='context')
+            def method(self, context: Any, **kwargs: Any) -> None: ...
+
+        self._refuse(Unknown(), "'method': its target 'bmc' is no parameter")
+        self._refuse(Injected(), "its target 'context' is no parameter")
+
     def test_properties(self) -> None:
         class Wrong(driver_base.VendorInterface):
             def get_properties(self) -> Any:

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters of a call without the secrets among them.
+
+A value is secret if the schema of its method says so, which is how pydantic
+publishes ``SecretStr`` and ``SecretBytes``, or if its name says so. What is
+not certain counts as secret: a value that may be read as one of several
+types is masked if one of them is secret.
+"""
+
+import re
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+from oslo_utils import strutils
+
+MASK = '***'
+
+# A schema that says: secret.
+_SECRET: Mapping[str, Any] = {'writeOnly': True}
+
+# Keywords whose schemas hold for the very value that they are said of.
+_LISTS_FOR_THE_SAME = ('allOf', 'anyOf', 'oneOf')
+_FOR_THE_SAME = ('if', 'then', 'else')
+
+# Names that oslo.utils does not know, and BMCs' tools use.
+_TELLING_NAME = re.compile(
+    'passw|pwd|(?:^|[_-])pass(?:$|[_-])|credential|api[_-]?key', re.IGNORECASE
+)
+
+
+class Masker:
+    """Masks parameters of one method.
+
+    :param schema: JSON Schema of the parameters, an object.
+    """
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._root = schema
+        self._known: dict[int, bool] = {}
+        # Most methods have no secret, and need no search along the schema.
+        self._schemas = [schema] if self._holds_secret(schema) else []
+
+    def masked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a copy of ``parameters``, secrets replaced by ``***``.
+
+        :param parameters: JSON values that fit the schema.
+        """
+        try:
+            return self._masked_object(parameters, self._schemas)
+        except RecursionError:
+            return dict.fromkeys(parameters, MASK)
+
+    def _masked(self, value: Any, schemas: Iterable[Any]) -> Any:
+        applying = list(self._applying(schemas))
+        if any(self._hides(schema, value) for schema in applying):
+            return MASK
+        if isinstance(value, Mapping):
+            return self._masked_object(value, applying)
+        if isinstance(value, list | tuple):
+            return [
+                self._masked(item, _of_item(applying, index))
+                for index, item in enumerate(value)
+            ]
+        if isinstance(value, str):
+            return strutils.mask_password(value, MASK)
+        return value
+
+    def _masked_object(
+        self, values: Mapping[str, Any], schemas: Iterable[Any]
+    ) -> dict[str, Any]:
+        applying = list(self._applying(schemas))
+        return {
+            name: MASK
+            if _is_telling(str(name))
+            else self._masked(value, self._of_property(applying, name))
+            for name, value in values.items()
+        }
+
+    def _hides(self, schema: Mapping[str, Any], value: Any) -> bool:
+        """Tell whether ``schema`` makes ``value`` secret as a whole."""
+        if _is_secret(schema):
+            return True
+        if isinstance(value, Mapping):
+            # Names masked one by one would all become one name.
+            return self._holds_secret(schema.get('propertyNames'))
+        # JSON within a text.
+        return self._holds_secret(schema.get('contentSchema'))
+
+    def _of_property(
+        self, applying: Iterable[Mapping[str, Any]], name: str
+    ) -> Iterator[Any]:
+        """Yield what schemas of an object say of one of its values."""
+        for schema in applying:
+            yield from schema.get('patternProperties', {}).values()
+            yield schema.get('unevaluatedProperties')
+            properties = schema.get('properties', {})
+            if name in properties:
+                yield properties[name]
+            elif 'additionalProperties' in schema:
+                yield schema['additionalProperties']
+            elif self._holds_secret(properties):
+                # A model may take its fields by more names than it shows.
+                yield _SECRET
+
+    def _applying(self, schemas: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+        """Yield all schemas that may hold for a value of ``schemas``."""
+        waiting = list(schemas)
+        seen: set[int] = set()
+        while waiting:
+            schema = waiting.pop()
+            # True and False are schemas, too.
+            if not isinstance(schema, Mapping) or id(schema) in seen:
+                continue
+            seen.add(id(schema))
+            yield schema
+            waiting.append(self._referred(schema))
+            waiting.extend(schema.get(keyword) for keyword in _FOR_THE_SAME)
+            waiting.extend(schema.get('dependentSchemas', {}).values())
+            for keyword in _LISTS_FOR_THE_SAME:
+                waiting.extend(schema.get(keyword, ()))
+
+    def _referred(self, schema: Mapping[str, Any]) -> Any:
+        reference = schema.get('$ref')
+        if not isinstance(reference, str):
+            return None
+        start, *parts = reference.split('/')
+        found: Any = self._root if start == '#' else None
+        try:
+            for part in parts:
+                found = found[part.replace('~1', '/').replace('~0', '~')]
+        except (KeyError, TypeError):
+            found = None
+        # Where nobody here can look may be a secret.
+        return _SECRET if found is None else found
+
+    def _holds_secret(self, schema: Any) -> bool:
+        """Tell whether ``schema`` or anything below it is secret."""
+        if id(schema) not in self._known:
+            self._known[id(schema)] = self._search(schema)
+        return self._known[id(schema)]
+
+    def _search(self, schema: Any) -> bool:
+        waiting = [schema]
+        seen: set[int] = set()
+        while waiting:
+            found = waiting.pop()
+            if isinstance(found, list):
+                waiting.extend(found)
+            if not isinstance(found, Mapping) or id(found) in seen:
+                continue
+            seen.add(id(found))
+            if _is_secret(found):
+                return True
+            waiting.append(self._referred(found))
+            waiting.extend(found.values())
+        return False
+
+
+def _of_item(
+    applying: Iterable[Mapping[str, Any]], index: int
+) -> Iterator[Any]:
+    """Yield what schemas of an array say of one of its items."""
+    for schema in applying:
+        first = schema.get('prefixItems', [])
+        yield first[index] if index < len(first) else schema.get('items')
+        yield schema.get('contains')
+        yield schema.get('unevaluatedItems')
+
+
+def _is_secret(schema: Mapping[str, Any]) -> bool:
+    return (
+        schema.get('writeOnly') is True or schema.get('format') == 'password'
+    )
+
+
+def _is_telling(name: str) -> bool:
+    """Tell whether a value of this name is secret."""
+    if _TELLING_NAME.search(name):
+        return True
+    # The list of oslo.utils is its own affair; its judgement is not.
+    return strutils.mask_dict_password({name: ''}, MASK)[name] == MASK

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares what clients were told with what was done.
+
+For each key there are attempts (what a client asked and was told),
+executions (what the driver did) and operations (what the registry says).
+Each of them sets bounds on the number of executions::
+
+    200                             exactly 1
+    202                             what its operation says
+    500 of a method told to fail    exactly 1
+    4xx, 503, connection refused    0
+    504, no answer                  0 or 1
+
+    operation succeeded, failed     exactly 1
+    operation unknown               0 or 1
+    operation expired, cancelled    0
+"""
+
+import collections
+import collections.abc
+import dataclasses
+import itertools
+
+from ironic_passthru.tests.functional.faults import driver
+from ironic_passthru.tests.functional.faults import history
+
+Kind = history.Kind
+
+EXACTLY_ONE = (1, 1)
+NONE = (0, 0)
+NONE_OR_ONE = (0, 1)
+
+_STATES = {
+    'succeeded': EXACTLY_ONE,
+    'failed': EXACTLY_ONE,
+    'unknown': NONE_OR_ONE,
+    'expired': NONE,
+    'cancelled': NONE,
+}
+
+#: What may come in place of an answer when nothing was sent.
+REFUSED = 'ConnectionRefusedError'
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """What the registry says of a call.
+
+    :param id: that an answer points at.
+    :param key: that the method was, or would have been, handed.
+    """
+
+    id: str
+    key: str
+    state: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Violation:
+    """A promise that was broken.
+
+    :param key: of the call.
+    :param rule: which promise; the name of a function of this module.
+    :param detail: what was seen.
+    """
+
+    key: str
+    rule: str
+    detail: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """All that is known of one key."""
+
+    key: str
+    attempts: tuple[history.Attempt, ...]
+    executions: tuple[driver.Execution, ...]
+    operations: tuple[Operation, ...]
+
+    @property
+    def fails(self) -> bool:
+        """Whether the method is told to fail."""
+        return any(attempt.fails for attempt in self.attempts)
+
+    @property
+    def recorded(self) -> bool:
+        """Whether each execution needs an operation."""
+        return any(
+            attempt.kind is not Kind.SYNC or attempt.idempotent
+            for attempt in self.attempts
+        )
+
+
+def check(
+    attempts: collections.abc.Sequence[history.Attempt],
+    *,
+    executions: collections.abc.Sequence[driver.Execution],
+    operations: collections.abc.Sequence[Operation],
+) -> list[Violation]:
+    """Return every promise that was broken.
+
+    :param operations: as they were when the time for all of them to become
+        final was over.
+    """
+    asked = _by_key(attempts)
+    done = _by_key(executions)
+    recorded = _by_key(operations)
+    known = {operation.id: operation for operation in operations}
+    violations = []
+    for key in {**asked, **done, **recorded}:
+        call = Call(
+            key=key,
+            attempts=tuple(asked.get(key, ())),
+            executions=tuple(done.get(key, ())),
+            operations=tuple(recorded.get(key, ())),
+        )
+        faults = (
+            *itertools.chain.from_iterable(rule(call) for rule in RULES),
+            *record_of_the_answer(call, known),
+        )
+        violations += [Violation(key, *fault) for fault in faults]
+    return violations
+
+
+Faults = collections.abc.Iterator[tuple[str, str]]
+
+
+def asked_for(call: Call) -> Faults:
+    """Nothing runs, and nothing is recorded, that nobody asked for."""
+    if not call.attempts:
+        yield (
+            'asked_for',
+            f'{len(call.executions)} executions, '
+            f'{len(call.operations)} operations',
+        )
+
+
+def at_most_once(call: Call) -> Faults:
+    """No call runs twice."""
+    if len(call.executions) > 1:
+        places = [f'{e.host}:{e.pid}' for e in call.executions]
+        yield 'at_most_once', f'ran at {places}'
+
+
+def as_answered(call: Call) -> Faults:
+    """The number of executions is one that the answers admit."""
+    bounds = [bounds_of_answer(attempt) for attempt in call.attempts]
+    if not bounds:
+        return
+    low = max(low for low, _ in bounds)
+    high = max(high for _, high in bounds)
+    count = len(call.executions)
+    if not low <= min(count, 1) <= high:
+        outcomes = [attempt.outcome for attempt in call.attempts]
+        yield 'as_answered', f'{count} executions, answered {outcomes}'
+
+
+def as_recorded(call: Call) -> Faults:
+    """The number of executions is one that the operations admit."""
+    bounds = [_STATES.get(o.state, NONE_OR_ONE) for o in call.operations]
+    low = sum(low for low, _ in bounds)
+    high = sum(high for _, high in bounds) if call.recorded else 1
+    count = len(call.executions)
+    if not low <= min(count, 1) <= high:
+        states = [operation.state for operation in call.operations]
+        yield 'as_recorded', f'{count} executions, recorded {states}'
+
+
+def final(call: Call) -> Faults:
+    """Every operation reaches a final state."""
+    for operation in call.operations:
+        if operation.state not in _STATES:
+            yield 'final', f'{operation.id} is {operation.state}'
+
+
+def true_outcome(call: Call) -> Faults:
+    """An operation succeeds if its method does, and fails if that does."""
+    wrong = 'succeeded' if call.fails else 'failed'
+    for operation in call.operations:
+        if call.attempts and operation.state == wrong:
+            yield 'true_outcome', f'{operation.id} has {wrong}'
+
+
+def one_record(call: Call) -> Faults:
+    """An attempt makes one record; those with one key share it.
+
+    A record of what certainly did not run does not stand in the way of
+    another one.
+    """
+    attempts = len(call.attempts)
+    counted = call.operations
+    if any(attempt.idempotent for attempt in call.attempts):
+        attempts = 1
+        counted = tuple(
+            o for o in counted if _STATES.get(o.state, NONE_OR_ONE) != NONE
+        )
+    if call.attempts and len(counted) > attempts:
+        found = [(operation.id, operation.state) for operation in counted]
+        yield 'one_record', f'{found} for {attempts}'
+
+
+def fitting_answer(call: Call) -> Faults:
+    """A right request gets an answer of its kind, or 503, or 504."""
+    for attempt in call.attempts:
+        if attempt.status is None or attempt.status in _fitting(attempt):
+            continue
+        yield 'fitting_answer', f'{attempt.kind.value}: {attempt.status}'
+
+
+def sent_again_for_cause(call: Call) -> Faults:
+    """A client sends again only what certainly did not run.
+
+    That is a promise of the tests' own clients, without which nothing could
+    be concluded from several attempts.
+    """
+    for attempt in call.attempts[:-1]:
+        if not attempt.idempotent and bounds_of_answer(attempt) != NONE:
+            yield 'sent_again_for_cause', f'after {attempt.outcome}'
+
+
+def record_of_the_answer(
+    call: Call, known: collections.abc.Mapping[str, Operation]
+) -> Faults:
+    """The operation that an answer points at exists; a 202 points at one."""
+    for attempt in call.attempts:
+        if not attempt.operation:
+            if attempt.status == 202:
+                yield 'record_of_the_answer', '202 without Location'
+            continue
+        operation = known.get(attempt.operation)
+        if operation is None:
+            yield (
+                'record_of_the_answer',
+                f'{attempt.outcome} points at {attempt.operation}, '
+                'which is not there',
+            )
+        elif operation.key != call.key:
+            yield (
+                'record_of_the_answer',
+                f'{attempt.outcome} points at the operation of '
+                f'{operation.key}',
+            )
+
+
+RULES: tuple[collections.abc.Callable[[Call], Faults], ...] = (
+    asked_for,
+    at_most_once,
+    as_answered,
+    as_recorded,
+    final,
+    true_outcome,
+    one_record,
+    fitting_answer,
+    sent_again_for_cause,
+)
+
+
+def bounds_of_answer(attempt: history.Attempt) -> tuple[int, int]:
+    """Return how often a call may have run that was answered like this."""
+    status = attempt.status
+    if status is None:
+        return NONE if attempt.error == REFUSED else NONE_OR_ONE
+    if status == 200 or (status == 500 and attempt.fails):
+        return EXACTLY_ONE
+    if status == 503 or 400 <= status < 500:
+        return NONE
+    return NONE_OR_ONE
+
+
+def _fitting(attempt: history.Attempt) -> tuple[int, ...]:
+    done = 500 if attempt.fails else 200
+    usual = (done if attempt.kind is Kind.SYNC else 202, 503, 504)
+    if attempt.idempotent:
+        # The first attempt still runs, or has done so meanwhile.
+        return (*usual, 409)
+    return usual
+
+
+def _by_key(
+    things: collections.abc.Iterable,
+) -> dict[str, list]:
+    found: dict[str, list] = collections.defaultdict(list)
+    for thing in things:
+        found[thing.key].append(thing)
+    return dict(found)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A driver whose methods leave a lasting note of each execution."""
+
+import collections.abc
+import dataclasses
+import os
+import pathlib
+import time
+from typing import Any
+
+from ironic_passthru import errors
+from ironic_passthru.drivers import base
+from ironic_passthru.tests.functional.faults import failpoints
+
+NAME = 'faults'
+
+# The environment variable that names the file.
+FILE = 'PASSTHRU_TEST_EXECUTIONS'
+
+
+@dataclasses.dataclass(frozen=True)
+class Execution:
+    """One execution of a method.
+
+    :param key: that the call was asked for with.
+    :param host: of the conductor.
+    :param pid: of its process.
+    """
+
+    key: str
+    host: str
+    pid: int
+
+
+def read(path: pathlib.Path) -> list[Execution]:
+    """Return the executions that are noted in a file."""
+    if not path.exists():
+        return []
+    lines = (line.split() for line in path.read_text().splitlines())
+    return [Execution(key, host, int(pid)) for key, host, pid in lines]
+
+
+def append(path: str, execution: Execution) -> None:
+    """Note an execution, so that it outlives process and host."""
+    line = f'{execution.key} {execution.host} {execution.pid}\n'
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        # A single write to a file opened for appending is not torn apart.
+        os.write(handle, line.encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class FaultsVendor(base.VendorInterface):
+    """Methods that are called while things break."""
+
+    def start(self, conf: Any) -> None:
+        self._host = conf.host
+        self._points: collections.abc.Mapping[str, failpoints.Failpoint] = (
+            failpoints.install(os.environ.get(failpoints.VARIABLE, ''))
+        )
+
+    @base.driver_passthru(['POST'], async_call=False)
+    def act(self, call: str, seconds: float = 0, fails: bool = False) -> str:
+        """Note it, take some time, and succeed or fail."""
+        append(os.environ[FILE], Execution(call, self._host, os.getpid()))
+        if failpoints.METHOD in self._points:
+            self._points[failpoints.METHOD]()
+        time.sleep(seconds)
+        if fails:
+            raise errors.DriverOperationError('the rack is on fire')
+        return call
+
+    @base.driver_passthru(['POST'])
+    def act_later(
+        self, call: str, seconds: float = 0, fails: bool = False
+    ) -> str:
+        """Do the same asynchronously."""
+        return self.act(call, seconds, fails)

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What clients asked for and what they were told, in order."""
+
+import collections.abc
+import dataclasses
+import enum
+import itertools
+import json
+import pathlib
+import threading
+import time
+
+
+class Kind(enum.Enum):
+    """How a call is asked for."""
+
+    SYNC = 'sync'
+    ASYNC = 'async'
+    #: A synchronous method, with ``Prefer: respond-async``.
+    RESPOND_ASYNC = 'respond-async'
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """One request for a call, as its client saw it.
+
+    A client that sends again makes a further attempt under the same key.
+
+    :param number: its place in the order in which attempts began.
+    :param key: names the call; it is handed to the method.
+    :param fails: whether the method is told to fail.
+    :param idempotent: whether the request had an ``Idempotency-Key``.
+    :param began: ``time.time()`` before the request.
+    :param ended: the same after the answer; ``None`` without any.
+    :param status: of the answer; ``None`` without one.
+    :param error: name of the exception in place of an answer.
+    :param operation: id of the operation that the answer pointed at.
+    :param request_id: that the answer named.
+    """
+
+    number: int
+    key: str
+    kind: Kind
+    fails: bool
+    idempotent: bool
+    began: float
+    ended: float | None = None
+    status: int | None = None
+    error: str = ''
+    operation: str = ''
+    request_id: str = ''
+
+    @property
+    def outcome(self) -> str:
+        """The status or, without one, what came in its place."""
+        return str(self.status or self.error or 'no answer')
+
+
+class History:
+    """A record of attempts, made by many threads at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._attempts: list[Attempt] = []
+        self._notes: list[tuple[float, str]] = []
+        self._keys = itertools.count()
+
+    def new_key(self) -> str:
+        """Return a key that no call has had."""
+        return f'call-{next(self._keys)}'
+
+    def note(self, text: str) -> None:
+        """Note what was done to the service."""
+        with self._lock:
+            self._notes.append((time.time(), text))
+
+    def begin(
+        self,
+        key: str,
+        kind: Kind,
+        *,
+        fails: bool = False,
+        idempotent: bool = False,
+    ) -> Attempt:
+        """Note an attempt before it is made."""
+        with self._lock:
+            attempt = Attempt(
+                number=len(self._attempts),
+                key=key,
+                kind=kind,
+                fails=fails,
+                idempotent=idempotent,
+                began=time.time(),
+            )
+            self._attempts.append(attempt)
+        return attempt
+
+    def end(
+        self,
+        attempt: Attempt,
+        *,
+        status: int | None = None,
+        error: str = '',
+        operation: str = '',
+        request_id: str = '',
+    ) -> Attempt:
+        """Note how an attempt ended."""
+        ended = dataclasses.replace(
+            attempt,
+            ended=time.time(),
+            status=status,
+            error=error,
+            operation=operation,
+            request_id=request_id,
+        )
+        with self._lock:
+            self._attempts[attempt.number] = ended
+        return ended
+
+    def attempts(self) -> list[Attempt]:
+        """Return all attempts in the order in which they began."""
+        with self._lock:
+            return list(self._attempts)
+
+    def lines(
+        self, chosen: collections.abc.Callable[[Attempt], bool] | None = None
+    ) -> list[str]:
+        """Return notes and attempts as JSON texts, in order of time."""
+        with self._lock:
+            notes = list(self._notes)
+            attempts = list(self._attempts)
+        timed = [(when, {'at': when, 'note': text}) for when, text in notes]
+        timed += [
+            (attempt.began, _document(attempt))
+            for attempt in attempts
+            if chosen is None or chosen(attempt)
+        ]
+        timed.sort(key=lambda item: item[0])
+        return [json.dumps(document) for _, document in timed]
+
+    def write(self, path: pathlib.Path) -> None:
+        """Write notes and attempts to a file, one JSON text a line."""
+        path.write_text('\n'.join([*self.lines(), '']))
+
+
+def read(path: pathlib.Path) -> list[Attempt]:
+    """Return the attempts in a file that :meth:`History.write` wrote."""
+    documents = map(json.loads, path.read_text().splitlines())
+    attempts = [
+        Attempt(**document | {'kind': Kind(document['kind'])})
+        for document in documents
+        if 'key' in document
+    ]
+    return sorted(attempts, key=lambda attempt: attempt.number)
+
+
+def _document(attempt: Attempt) -> dict[str, object]:
+    return dataclasses.asdict(attempt) | {'kind': attempt.kind.value}

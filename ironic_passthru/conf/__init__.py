@@ -7,9 +7,10 @@ from ironic_passthru.conf import api
 from ironic_passthru.conf import conductor
 from ironic_passthru.conf import database
 from ironic_passthru.conf import default
+from ironic_passthru.conf import operations
 from ironic_passthru.conf import redfish
 
-MODULES = (default, api, conductor, database, redfish)
+MODULES = (default, api, conductor, database, operations, redfish)
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:

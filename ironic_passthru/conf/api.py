@@ -73,7 +73,25 @@ OPTS: list[cfg.Opt] = [
         min=1,
         max=86400,
         help='Seconds that a synchronous call may take before it is answered '
-        '504. Conductors drop a call that reaches them later.',
+        '504, unless its method has a timeout of its own. Conductors drop a '
+        'call that reaches them later.',
+    ),
+    cfg.IntOpt(
+        'max_wait',
+        default=30,
+        min=0,
+        max=3600,
+        help='Seconds for which an answer is held at most when a request '
+        'asks for it with "Prefer: wait"; 0 answers such requests at once.',
+    ),
+    cfg.IntOpt(
+        'max_waiting',
+        default=8,
+        min=1,
+        max=1024,
+        help='Number of requests that one process holds at once for '
+        '"Prefer: wait". Further ones are answered at once. Keep it below '
+        'the number of worker threads, or other requests wait for one.',
     ),
     cfg.IntOpt(
         'call_monitor_timeout',

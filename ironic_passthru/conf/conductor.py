@@ -45,6 +45,29 @@ OPTS: list[cfg.Opt] = [
         help='Number of accepted asynchronous calls that may wait for a '
         'worker; further ones are refused.',
     ),
+    cfg.IntOpt(
+        'driver_limit',
+        min=1,
+        max=104096,
+        help='Number of calls of one driver at once, in each of the two '
+        'pools: that of synchronous calls, and that of asynchronous ones, '
+        'accepted ones that wait included. Further ones are refused with 503 '
+        'before anything has run. By default it is three quarters of the '
+        'pool, rounded up, so that a driver whose hardware hangs leaves '
+        'workers to the others; a conductor with a single driver gives it '
+        'the whole pool.',
+    ),
+    cfg.IntOpt(
+        'target_limit',
+        default=8,
+        min=1,
+        max=104096,
+        help='Number of calls at once, running or accepted, for one target '
+        'of a driver, such as a BMC, in each of the two pools. Further ones '
+        'are refused with 503 before anything has run, so that a BMC that '
+        'hangs cannot take every worker. It holds for methods that say which '
+        'of their parameters names the target.',
+    ),
     cfg.FloatOpt(
         'heartbeat_interval',
         default=5.0,

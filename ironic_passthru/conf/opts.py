@@ -6,6 +6,7 @@ from oslo_config import cfg
 from ironic_passthru.conf import api
 from ironic_passthru.conf import conductor
 from ironic_passthru.conf import default
+from ironic_passthru.conf import operations
 from ironic_passthru.conf import redfish
 
 
@@ -15,5 +16,6 @@ def list_opts() -> list[tuple[str | cfg.OptGroup, list[cfg.Opt]]]:
         ('DEFAULT', default.OPTS),
         (api.GROUP, api.OPTS),
         (conductor.GROUP, conductor.OPTS),
+        (operations.GROUP, operations.OPTS),
         (redfish.GROUP, redfish.OPTS),
     ]

@@ -58,19 +58,27 @@ class Site(fixtures.Fixture):
     """One installation of the service; nothing runs until it is started.
 
     :param registry: URL of a database; by default an SQLite file.
+    :param broker: a private RabbitMQ; by default one of a single node.
     :param options: values to set for every process, as
         ``group__name=value`` or ``name=value`` for the group DEFAULT.
     :ivar directory: where everything is kept.
     :ivar broker: the private RabbitMQ.
+    :ivar registry: URL of the database.
     :ivar config: the configuration file.
     :ivar marks: the file that the driver ``marks`` writes to.
     """
 
-    def __init__(self, registry: str = '', **options: object) -> None:
+    def __init__(
+        self,
+        registry: str = '',
+        *,
+        broker: servers.RabbitMQ | None = None,
+        **options: object,
+    ) -> None:
         super().__init__()
         self._registry = registry
         self._options = options
-        self.broker = servers.RabbitMQ()
+        self.broker = broker or servers.RabbitMQ()
 
     def _setUp(self) -> None:
         self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
@@ -79,7 +87,7 @@ class Site(fixtures.Fixture):
         self.packages.mkdir()
         self._processes: dict[str, processes.Process] = {}
         self.useFixture(self.broker)
-        registry = self._registry or database.sqlite_url(
+        self.registry = self._registry or database.sqlite_url(
             self.directory / 'registry.sqlite'
         )
         self.config = self.write_config(
@@ -87,7 +95,7 @@ class Site(fixtures.Fixture):
             **TIMINGS
             | {
                 'transport_url': self.broker.url,
-                'database__connection': registry,
+                'database__connection': self.registry,
                 'state_path': self.directory / 'state',
                 'conductor__enabled_drivers': 'fake-hardware,marks',
             }

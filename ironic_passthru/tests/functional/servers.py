@@ -106,6 +106,14 @@ class PostgreSQL(fixtures.Fixture):
         _execute(self.url(), f'CREATE DATABASE {name}')
         return self.url(name)
 
+    def stop(self) -> None:
+        """Stop the server; what its clients were doing is cut off."""
+        self._server.control('-m', 'fast', 'stop')
+
+    def start(self) -> None:
+        """Start the server again."""
+        self._server.start()
+
     def end_connections(self, database: str) -> None:
         """End all connections to one database, as a fail-over would."""
         _execute(
@@ -151,62 +159,75 @@ class MariaDB(fixtures.Fixture):
 class RabbitMQ(fixtures.Fixture):
     """A private RabbitMQ broker on loopback, with an epmd of its own.
 
-    :ivar port: its AMQP port.
-    :ivar url: transport URL for oslo.messaging.
+    :param nodes: how many servers it consists of; 1 or 3.
+    :ivar ports: the AMQP ports of the nodes.
+    :ivar port: the AMQP port of the first one.
+    :ivar url: transport URL for oslo.messaging, with all nodes.
     """
 
     START_SECONDS = 60.0
     STOP_SECONDS = 30.0
+
+    def __init__(self, nodes: int = 1) -> None:
+        super().__init__()
+        self._count = nodes
 
     def _setUp(self) -> None:
         require('rabbitmq-server', 'rabbitmq-server', _RABBITMQ_PATHS)
         require('rabbitmqctl', 'rabbitmq-server', _RABBITMQ_PATHS)
         require('epmd', 'erlang-base')
         offsets = (0, _DISTRIBUTION_OFFSET)
-        self.port = self.useFixture(ReservedPort(offsets)).port
+        self.ports = [
+            self.useFixture(ReservedPort(offsets)).port
+            for _ in range(self._count)
+        ]
+        self.port = self.ports[0]
         epmd_port = self.useFixture(ReservedPort()).port
         self._server = self.useFixture(
-            _RabbitMQDriver(port=self.port, epmd_port=epmd_port)
+            _RabbitMQDriver(ports=self.ports, epmd_port=epmd_port)
         )
-        self._node = f'{self._server.nodename}@localhost'
-        self.url = (
-            f'rabbit://{self._server.username}:{self._server.password}'
-            f'@127.0.0.1:{self.port}//'
-        )
-        self._wait(True, self.START_SECONDS)
+        self.url = self.make_url(self.ports)
+        for node in range(self._count):
+            self._wait(True, self.START_SECONDS, node)
 
-    def stop(self) -> None:
-        """Stop the broker in order: clients are told that it goes."""
-        self._server.stop_node(self._node)
-        self._wait(False, self.STOP_SECONDS)
+    def make_url(self, ports: collections.abc.Iterable[int]) -> str:
+        """Return the transport URL that names these ports."""
+        login = f'{self._server.username}:{self._server.password}'
+        hosts = ','.join(f'{login}@127.0.0.1:{port}' for port in ports)
+        return f'rabbit://{hosts}//'
 
-    def kill(self) -> None:
-        """End the broker as a crash of its host would."""
-        self._server.kill_node(self._node, signal.SIGKILL)
-        self._wait(False, self.STOP_SECONDS)
+    def stop(self, node: int = 0) -> None:
+        """Stop a node in order: clients are told that it goes."""
+        self._server.stop_node(self._server.names[node])
+        self._wait(False, self.STOP_SECONDS, node)
+
+    def kill(self, node: int = 0) -> None:
+        """End a node as a crash of its host would."""
+        self._server.kill_node(self._server.names[node], signal.SIGKILL)
+        self._wait(False, self.STOP_SECONDS, node)
 
     def suspend(self) -> None:
-        """Let the broker say nothing while its connections stay up."""
+        """Let the first node say nothing while its connections stay up."""
         pid = int(self.rabbitmqctl('eval', 'os:getpid().').strip(' "\n'))
         os.kill(pid, signal.SIGSTOP)
         self._suspended = pid
 
     def resume(self) -> None:
-        """Let a suspended broker go on."""
+        """Let a suspended node go on."""
         os.kill(self._suspended, signal.SIGCONT)
 
-    def start(self) -> None:
-        """Start the broker again; it has kept what is durable."""
-        self._server.start_node(self._node)
-        self._wait(True, self.START_SECONDS)
+    def start(self, node: int = 0) -> None:
+        """Start a node again; it has kept what is durable."""
+        self._server.start_node(self._server.names[node])
+        self._wait(True, self.START_SECONDS, node)
 
-    def rabbitmqctl(self, *command: str) -> str:
-        """Run ``rabbitmqctl`` on the broker and return its output."""
-        return self._server.output(self._node, command)
+    def rabbitmqctl(self, *command: str, node: int = 0) -> str:
+        """Run ``rabbitmqctl`` on a node and return its output."""
+        return self._server.output(self._server.names[node], command)
 
-    def _wait(self, listening: bool, seconds: float) -> None:
+    def _wait(self, listening: bool, seconds: float, node: int) -> None:
         deadline = time.monotonic() + seconds
-        while _answers_amqp(self.port) is not listening:
+        while _answers_amqp(self.ports[node]) is not listening:
             if time.monotonic() > deadline:
                 state = 'accepts no' if listening else 'still accepts'
                 raise RuntimeError(
@@ -229,16 +250,40 @@ class _PostgreSQLDriver(postgresql.PostgreSQLDriver):
             command = ['runuser', '-u', self.user, '--', *command]
         return super()._exec(command, **kwargs)
 
+    def control(self, *arguments: str) -> None:
+        """Run ``pg_ctl`` and wait for what it does."""
+        postgres = require('postgres', 'postgresql', _postgresql_paths())
+        program = pathlib.Path(postgres).with_name('pg_ctl')
+        self._exec(
+            [str(program), '-w', *arguments], env=self.env, allow_debug=False
+        )
+
+    def start(self) -> None:
+        options = f'-k {self.tempdir} -p {self.port} -h "{self.host}"'
+        self.control('-o', options, 'start')
+
 
 class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
-    """pifpaf's broker, apart from every other on this host."""
+    """pifpaf's broker, apart from every other on this host.
 
-    def __init__(self, *, port: int, epmd_port: int) -> None:
-        super().__init__(port=port, nodename=f'passthru{port}')
+    :ivar names: of its nodes.
+    """
+
+    def __init__(self, *, ports: list[int], epmd_port: int) -> None:
+        name = f'passthru{ports[0]}'
+        super().__init__(
+            port=ports[0], nodename=name, cluster=len(ports) > 1
+        )
+        self.names = [f'{name}@localhost']
+        if self.cluster:
+            self.names = [
+                f'{name}-{number}@localhost'
+                for number in range(1, len(ports) + 1)
+            ]
+        self._ports = dict(zip(self.names, ports, strict=True))
         self._apart = {
             'ERL_EPMD_PORT': str(epmd_port),
             'ERL_EPMD_ADDRESS': '127.0.0.1',
-            'RABBITMQ_DIST_PORT': str(port + _DISTRIBUTION_OFFSET),
         }
 
     def _setUp(self) -> None:
@@ -252,9 +297,11 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
         env: collections.abc.Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> Any:
-        return super()._exec(
-            command, env={**(env or {}), **self._apart}, **kwargs
-        )
+        apart = dict(self._apart)
+        if env and 'RABBITMQ_NODE_PORT' in env:
+            port = int(env['RABBITMQ_NODE_PORT']) + _DISTRIBUTION_OFFSET
+            apart['RABBITMQ_DIST_PORT'] = str(port)
+        return super()._exec(command, env={**(env or {}), **apart}, **kwargs)
 
     def output(self, node: str, command: collections.abc.Iterable[str]) -> str:
         _, text = self._exec(

@@ -2,11 +2,11 @@
 """Which live conductor offers which driver and methods, in memory."""
 
 import dataclasses
-import datetime
 import functools
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import TypeVar
@@ -26,19 +26,20 @@ _MISS_SECONDS = 0.2
 
 _Found = TypeVar('_Found')
 
+# Name of a driver and digest of the document that says what it offers.
+_Version = tuple[str, str]
+
 
 @dataclasses.dataclass(frozen=True)
 class Offer:
-    """One live conductor that offers a driver.
+    """A version of a driver, and the live conductors that have it.
 
-    :param server: its address.
-    :param spec: what it offers.
-    :param started_at: when this run of it began.
+    :param spec: what they offer.
+    :param servers: their addresses, at least one.
     """
 
-    server: protocol.Server
     spec: specs.DriverSpec
-    started_at: datetime.datetime
+    servers: tuple[protocol.Server, ...]
 
 
 # An entry equals only itself, so that what is made of it can be kept by it.
@@ -48,7 +49,8 @@ class DriverEntry:
 
     :param spec: what the conductor that started last offers; if none is
         alive, what was last known.
-    :param offers: the live conductors.
+    :param offers: the versions that live conductors have, first the one of
+        the conductor that started last.
     """
 
     spec: specs.DriverSpec
@@ -62,7 +64,11 @@ class DriverEntry:
     @functools.cached_property
     def hosts(self) -> list[str]:
         """Host names of the live conductors, sorted."""
-        return sorted(offer.server.hostname for offer in self.offers)
+        return sorted(
+            server.hostname
+            for offer in self.offers
+            for server in offer.servers
+        )
 
     @functools.cached_property
     def methods(self) -> dict[str, specs.MethodSpec]:
@@ -85,11 +91,14 @@ class DriverEntry:
         """Return the live conductors that offer a method as published."""
         if method not in self._servers:
             wanted = self.methods[method]
-            self._servers[method] = tuple(
-                offer.server
+            offers = [
+                offer.servers
                 for offer in self.offers
                 if offer.spec.methods.get(method) == wanted
-            )
+            ]
+            # Of one offer, the common case, this is the very tuple that all
+            # its methods share.
+            self._servers[method] = sum(offers[1:], offers[0])
         return self._servers[method]
 
 
@@ -99,10 +108,15 @@ class Snapshot:
 
     :param drivers: every driver that was ever offered, by name.
     :param conductors: every conductor by host name.
+    :param servers: addresses of the live conductors by host name.
     """
 
     drivers: Mapping[str, DriverEntry]
     conductors: Mapping[str, conductors.ConductorRecord]
+    servers: Mapping[str, protocol.Server]
+
+
+_EMPTY = Snapshot(drivers={}, conductors={}, servers={})
 
 
 class Catalogue:
@@ -130,9 +144,8 @@ class Catalogue:
         self._snapshot: Snapshot | None = None
         self._read_at = float('-inf')
         self._failed_at = float('-inf')
-        self._specs: dict[str, specs.DriverSpec] = {}
+        self._specs: dict[_Version, specs.DriverSpec | None] = {}
         self._away = False
-        self._unreadable: set[str] = set()
 
     def snapshot(self) -> Snapshot:
         """Return a snapshot that is recent if the registry is there.
@@ -242,82 +255,115 @@ class Catalogue:
         return self._snapshot
 
     def _load(self) -> Snapshot:
+        """Read what has changed; keep what is made of all else."""
+        old = self._snapshot or _EMPTY
         records = self._store.conductors(
-            heartbeat_timeout_seconds=self._heartbeat_timeout_seconds
+            heartbeat_timeout_seconds=self._heartbeat_timeout_seconds,
+            known=old.conductors,
         )
         newest = self._store.newest_digests()
-        offered = {
-            (driver, digest)
-            for record in records
-            if record.alive
-            for driver, digest in record.drivers.items()
-        }
-        specs = self._load_specs(offered | set(newest.items()))
+        servers = _live_servers(records, old.servers)
+        serving = _serving(records, servers)
+        specs = self._load_specs({*newest.items(), *serving})
         offers: dict[str, list[Offer]] = {}
-        for record in records:
-            if not record.alive:
-                continue
-            server = protocol.Server(record.hostname, record.incarnation)
-            for driver, digest in record.drivers.items():
-                if digest in specs:
-                    offers.setdefault(driver, []).append(
-                        Offer(server, specs[digest], record.started_at)
-                    )
-        drivers = {}
-        for driver, digest in newest.items():
-            live = sorted(
-                offers.get(driver, []),
-                key=lambda offer: offer.started_at,
-                reverse=True,
-            )
-            spec = live[0].spec if live else specs.get(digest)
+        for version, its_servers in serving.items():
+            spec = specs.get(version)
             if spec is not None:
-                drivers[driver] = DriverEntry(spec=spec, offers=tuple(live))
+                offer = Offer(spec, tuple(its_servers))
+                offers.setdefault(spec.name, []).append(offer)
+        drivers = {}
+        for version in newest.items():
+            name, _ = version
+            live = tuple(offers.get(name, ()))
+            spec = live[0].spec if live else specs.get(version)
+            if spec is not None:
+                drivers[name] = _entry(spec, live, old.drivers.get(name))
         return Snapshot(
             drivers=drivers,
             conductors={record.hostname: record for record in records},
+            servers=servers,
         )
 
     def _load_specs(
-        self, wanted: set[tuple[str, str]]
-    ) -> dict[str, specs.DriverSpec]:
-        """Return specs by digest; only those not yet known are read."""
-        missing = {
-            digest: driver
-            for driver, digest in wanted
-            if digest not in self._specs
-        }
-        documents = self._store.documents(list(missing)) if missing else {}
+        self, wanted: set[_Version]
+    ) -> dict[_Version, specs.DriverSpec | None]:
+        """Return what documents say; only those not yet known are read.
+
+        None stands for one that cannot be read.
+        """
         known = {
-            digest: self._specs[digest]
-            for _, digest in wanted
-            if digest in self._specs
+            version: self._specs[version]
+            for version in wanted
+            if version in self._specs
         }
-        for digest, driver in missing.items():
-            spec = self._read_document(driver, documents.get(digest))
-            if spec is not None:
-                known[digest] = spec
+        missing = wanted - known.keys()
+        if missing:
+            documents = self._store.documents(
+                [digest for _, digest in missing]
+            )
+            for driver, digest in missing:
+                if digest in documents:
+                    known[driver, digest] = _spec(driver, documents[digest])
         self._specs = known
         return known
 
-    def _read_document(
-        self, driver: str, document: dict[str, Any] | None
-    ) -> specs.DriverSpec | None:
-        """Return what a document says, or None if it cannot be read.
 
-        One that another release has written, or nobody, must not hide all
-        the others.
-        """
-        if document is None:
-            return None
-        try:
-            return specs.DriverSpec.from_document(driver, document)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            if driver not in self._unreadable:
-                LOG.error(
-                    "A catalogue of driver '%s' cannot be read: %r",
-                    driver,
-                    error,
-                )
-            self._unreadable.add(driver)
-            return None
+def _live_servers(
+    records: Iterable[conductors.ConductorRecord],
+    known: Mapping[str, protocol.Server],
+) -> dict[str, protocol.Server]:
+    """Return the addresses of the live conductors by host name.
+
+    Those that are known stay the same objects, which makes it cheap to
+    compare a thousand of them with an earlier thousand.
+    """
+    servers = {}
+    for record in records:
+        if record.alive:
+            server = known.get(record.hostname)
+            if server is None or server.incarnation != record.incarnation:
+                server = protocol.Server(record.hostname, record.incarnation)
+            servers[record.hostname] = server
+    return servers
+
+
+def _serving(
+    records: Iterable[conductors.ConductorRecord],
+    servers: Mapping[str, protocol.Server],
+) -> dict[_Version, list[protocol.Server]]:
+    """Return the servers of each version, what started last in front."""
+    serving: dict[_Version, list[protocol.Server]] = {}
+    for record in sorted(
+        (record for record in records if record.alive),
+        key=lambda record: record.started_at,
+        reverse=True,
+    ):
+        server = servers[record.hostname]
+        for version in record.drivers.items():
+            serving.setdefault(version, []).append(server)
+    return serving
+
+
+def _entry(
+    spec: specs.DriverSpec,
+    offers: tuple[Offer, ...],
+    old: DriverEntry | None,
+) -> DriverEntry:
+    """Return an entry: the old one, with all it keeps, if it says this."""
+    if old is not None and old.spec is spec and old.offers == offers:
+        return old
+    return DriverEntry(spec, offers)
+
+
+def _spec(driver: str, document: dict[str, Any]) -> specs.DriverSpec | None:
+    """Return what a document says, or None if it cannot be read.
+
+    One that another release has written must not hide all the others.
+    """
+    try:
+        return specs.DriverSpec.from_document(driver, document)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        LOG.error(
+            "A catalogue of driver '%s' cannot be read: %r", driver, error
+        )
+        return None

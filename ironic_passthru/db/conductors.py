@@ -9,6 +9,7 @@ import json
 import sys
 import types
 from typing import Any
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -20,7 +21,12 @@ from ironic_passthru.db import session
 # MariaDB refuses a statement of more than 16 MiB, MySQL 5.7 one of 4 MiB.
 MAX_DOCUMENT_SIZE = 2 * 1024 * 1024
 
-_DIGESTS_PER_QUERY = 500
+_KEYS_PER_QUERY = 500
+
+_Key = TypeVar('_Key')
+
+# Of each driver of a conductor the digest of its catalogue document.
+Drivers = collections.abc.Mapping[str, str]
 
 _conductors = models.conductors
 _catalogues = models.catalogues
@@ -56,7 +62,7 @@ class ConductorRecord:
     created_at: datetime.datetime
     started_at: datetime.datetime
     heartbeat_at: datetime.datetime
-    drivers: collections.abc.Mapping[str, str]
+    drivers: Drivers
 
 
 class ConductorStore:
@@ -127,15 +133,26 @@ class ConductorStore:
         return self._update(hostname, incarnation, online=False)
 
     def conductors(
-        self, *, heartbeat_timeout_seconds: float
+        self,
+        *,
+        heartbeat_timeout_seconds: float,
+        known: collections.abc.Mapping[str, ConductorRecord] | None = None,
     ) -> list[ConductorRecord]:
-        """Return all conductors that ever registered, by hostname."""
+        """Return all conductors that ever registered, by hostname.
+
+        :param known: what an earlier look found, by hostname. A conductor
+            says what it offers when it registers and never again, so this
+            is read only where it has registered since.
+        """
         rows = sa.select(_conductors, models.utc_now().label('now')).order_by(
             _conductors.c.hostname
         )
         with self._database.reader() as reader:
             found = reader.execute(rows).all()
-            drivers = _drivers_by_conductor(reader)
+            drivers = _known_drivers(found, known or {})
+            drivers |= _read_drivers(
+                reader, [row.id for row in found if row.id not in drivers]
+            )
         timeout = datetime.timedelta(seconds=heartbeat_timeout_seconds)
         return [
             ConductorRecord(
@@ -146,7 +163,7 @@ class ConductorStore:
                 created_at=_aware(row.created_at),
                 started_at=_aware(row.started_at),
                 heartbeat_at=_aware(row.heartbeat_at),
-                drivers=types.MappingProxyType(drivers.get(row.id, {})),
+                drivers=drivers[row.id],
             )
             for row in found
         ]
@@ -276,17 +293,40 @@ def _save_offers(
         writer.execute(sa.insert(_offers), added)
 
 
-def _drivers_by_conductor(reader: orm.Session) -> dict[int, dict[str, str]]:
-    query = sa.select(
+def _known_drivers(
+    found: collections.abc.Iterable[Any],
+    known: collections.abc.Mapping[str, ConductorRecord],
+) -> dict[int, Drivers]:
+    """Return the drivers of conductors that have not registered since.
+
+    The time tells more than the incarnation alone: it changes even if one
+    should register twice.
+    """
+    return {
+        row.id: record.drivers
+        for row in found
+        if (record := known.get(row.hostname))
+        and record.incarnation == row.incarnation
+        and record.started_at == _aware(row.started_at)
+    }
+
+
+def _read_drivers(
+    reader: orm.Session, conductor_ids: collections.abc.Iterable[int]
+) -> dict[int, Drivers]:
+    """Return the drivers of each of some conductors."""
+    found: dict[int, dict[str, str]] = {each: {} for each in conductor_ids}
+    columns = sa.select(
         _offers.c.conductor_id, _offers.c.driver, _offers.c.digest
     )
-    found: dict[int, dict[str, str]] = {}
-    for conductor_id, driver, digest in reader.execute(query):
-        # Thousands of conductors offer the same few drivers: the texts are
-        # kept once.
-        drivers = found.setdefault(conductor_id, {})
-        drivers[sys.intern(driver)] = sys.intern(digest)
-    return found
+    for batch in _batches(found):
+        query = columns.where(_offers.c.conductor_id.in_(batch))
+        for conductor_id, driver, digest in reader.execute(query):
+            # Thousands of conductors offer the same few drivers: the texts
+            # are kept once.
+            drivers = found[conductor_id]
+            drivers[sys.intern(driver)] = sys.intern(digest)
+    return {each: types.MappingProxyType(found[each]) for each in found}
 
 
 def _rows_matched(writer: orm.Session, statement: sa.Update) -> int:
@@ -295,10 +335,10 @@ def _rows_matched(writer: orm.Session, statement: sa.Update) -> int:
 
 
 def _batches(
-    digests: collections.abc.Iterable[str],
-) -> collections.abc.Iterator[list[str]]:
-    remaining = iter(digests)
-    while batch := list(itertools.islice(remaining, _DIGESTS_PER_QUERY)):
+    keys: collections.abc.Iterable[_Key],
+) -> collections.abc.Iterator[list[_Key]]:
+    remaining = iter(keys)
+    while batch := list(itertools.islice(remaining, _KEYS_PER_QUERY)):
         yield batch
 
 

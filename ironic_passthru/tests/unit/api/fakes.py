@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A registry and a bus in memory, for tests of the API."""
 
+import dataclasses
 import datetime
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import webob
@@ -47,12 +49,14 @@ class FakeStore:
 
     :ivar away: whether the database cannot be reached.
     :ivar reads: how often the conductors were read.
+    :ivar offers_read: host names whose offers were read, in order.
     :ivar documents_read: digests that were read, in order.
     """
 
     def __init__(self) -> None:
         self.away = False
         self.reads = 0
+        self.offers_read: list[str] = []
         self.documents_read: list[str] = []
         self._records: dict[str, conductors.ConductorRecord] = {}
         self._documents: dict[str, dict[str, Any]] = {}
@@ -85,11 +89,22 @@ class FakeStore:
         )
 
     def conductors(
-        self, *, heartbeat_timeout_seconds: float
+        self,
+        *,
+        heartbeat_timeout_seconds: float,
+        known: Mapping[str, conductors.ConductorRecord] | None = None,
     ) -> list[conductors.ConductorRecord]:
         self._check()
         self.reads += 1
-        return list(self._records.values())
+        found = []
+        for record in self._records.values():
+            old = (known or {}).get(record.hostname)
+            if old and old.started_at == record.started_at:
+                record = dataclasses.replace(record, drivers=old.drivers)
+            else:
+                self.offers_read.append(record.hostname)
+            found.append(record)
+        return found
 
     def newest_digests(self) -> dict[str, str]:
         self._check()

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the catalogue in memory."""
 
+import logging
 import threading
 from concurrent import futures
 from typing import Any
+
+import fixtures
 
 from ironic_passthru import errors
 from ironic_passthru.api import catalogue
@@ -84,6 +87,69 @@ class TestRefresh(CatalogueCase):
         go_on.set()
         thread.join(10)
         self.assertIsNot(old, found.snapshot())
+
+
+class TestReuse(CatalogueCase):
+    """A refresh keeps what has not changed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.add('c1', fakes.driver('d', _OLD), fakes.driver('e'))
+        self.store.add('c2', fakes.driver('d', _OLD))
+        self.catalogue = self.make(max_age_seconds=0.0)
+        self.old = self.catalogue.snapshot().drivers
+
+    def kept(self) -> set[str]:
+        """Return the drivers that are the same after a refresh."""
+        new = self.catalogue.snapshot().drivers
+        return {name for name in new if new[name] is self.old.get(name)}
+
+    def test_entries_are_kept(self) -> None:
+        self.assertEqual({'d', 'e'}, self.kept())
+        self.assertEqual(['c1', 'c2'], self.store.offers_read)
+
+    def test_a_restart_changes_the_entries_that_it_concerns(self) -> None:
+        self.store.add('c2', fakes.driver('d', _OLD), started=1)
+        self.assertEqual({'e'}, self.kept())
+        self.assertEqual(['c1', 'c2', 'c2'], self.store.offers_read)
+        _, servers = self.catalogue.route('d', 'reset')
+        self.assertEqual(
+            {protocol.Server('c1', 'c1-0'), protocol.Server('c2', 'c2-1')},
+            set(servers),
+        )
+
+    def test_one_that_dies_and_returns_is_followed(self) -> None:
+        self.store.add('c2', fakes.driver('d', _OLD), alive=False)
+        self.assertEqual({'e'}, self.kept())
+        self.assertEqual(['c1'], self.catalogue.driver('d').hosts)
+        self.store.add('c2', fakes.driver('d', _OLD))
+        self.assertEqual(['c1', 'c2'], self.catalogue.driver('d').hosts)
+        self.assertEqual(['c1', 'c2'], self.store.offers_read)
+
+    def test_a_driver_that_is_no_longer_offered_is_noticed(self) -> None:
+        self.store.add('c1', fakes.driver('d', _OLD), started=1)
+        self.assertEqual(set(), self.kept())
+        self.assertEqual((), self.catalogue.driver('e').offers)
+
+    def test_a_newer_document_of_a_dead_driver_is_noticed(self) -> None:
+        self.store.add('c1', started=1)
+        self.store.add('c2', started=1)
+        self.assertEqual({'reset'}, self.catalogue.driver('d').methods.keys())
+        self.store.add('c3', fakes.driver('d', _ONLY_NEW), alive=False)
+        self.assertEqual({'boop'}, self.catalogue.driver('d').methods.keys())
+
+    def test_methods_of_one_version_share_their_servers(self) -> None:
+        self.store.add('c3', fakes.driver('f', _OLD, _ONLY_OLD))
+        _, reset = self.catalogue.route('f', 'reset')
+        _, beep = self.catalogue.route('f', 'beep')
+        self.assertIs(reset, beep)
+
+    def test_one_driver_under_two_names_stays_two(self) -> None:
+        # The store takes any digest, this one for two drivers.
+        digest = fakes.driver('d', _OLD).digest
+        self.store._newest['alias'] = digest
+        self.assertEqual('alias', self.catalogue.driver('alias').name)
+        self.assertEqual('d', self.catalogue.driver('d').name)
 
 
 class TestMiss(CatalogueCase):
@@ -249,6 +315,26 @@ class TestUnreadable(CatalogueCase):
             self.assertEqual('1 of 1 alive', made.check())
         del self.store._documents[odd]
         self.assertEqual(['c1'], self.make().driver('d').hosts)
+
+    def test_it_is_read_and_reported_once(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=logging.ERROR))
+        self.store.add('c1', fakes.driver('odd'))
+        odd = self.store._newest['odd']
+        self.store._documents[odd] = {}
+        made = self.make(max_age_seconds=0.0)
+        for _ in range(3):
+            self.assertRaises(errors.DriverNotFound, made.driver, 'odd')
+        self.assertEqual([odd], self.store.documents_read)
+        self.assertEqual(1, log.output.count("driver 'odd'"), log.output)
+
+    def test_one_that_is_missing_is_asked_for_again(self) -> None:
+        self.store.add('c1', fakes.driver('late'))
+        digest = self.store._newest['late']
+        document = self.store._documents.pop(digest)
+        made = self.make(max_age_seconds=0.0)
+        self.assertRaises(errors.DriverNotFound, made.driver, 'late')
+        self.store._documents[digest] = document
+        self.assertEqual(['c1'], made.driver('late').hosts)
 
 
 class TestDead(CatalogueCase):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the registry must do on every database; run on each in turn."""
 
+import collections.abc
 import concurrent.futures
+import contextlib
 import datetime
 import hashlib
 import json
@@ -64,8 +66,12 @@ class RegistryCase(base.TestCase):
             hostname, incarnation, group='', drivers=drivers or {'acme': ONE}
         )
 
-    def read(self) -> dict[str, conductors.ConductorRecord]:
-        found = self.store.conductors(heartbeat_timeout_seconds=TIMEOUT)
+    def read(
+        self, known: dict[str, conductors.ConductorRecord] | None = None
+    ) -> dict[str, conductors.ConductorRecord]:
+        found = self.store.conductors(
+            heartbeat_timeout_seconds=TIMEOUT, known=known
+        )
         return {record.hostname: record for record in found}
 
     def execute(self, statement: sa.Executable) -> None:
@@ -277,6 +283,13 @@ class ConductorCases(RegistryCase):
     def test_a_look_takes_two_queries_however_many_there_are(self) -> None:
         for number in range(5):
             self.register(f'host{number}', acme=ONE, zeta=TWO)
+        with self.selects() as statements:
+            self.assertEqual(5, len(self.read()))
+        self.assertEqual(2, len(statements), statements)
+
+    @contextlib.contextmanager
+    def selects(self) -> collections.abc.Iterator[list[str]]:
+        """Give a list that the queries in this context are added to."""
         statements: list[str] = []
         with self.database.connection() as connection:
             engine = connection.engine
@@ -286,8 +299,54 @@ class ConductorCases(RegistryCase):
                 statements.append(text)
 
         sa.event.listen(engine, 'before_cursor_execute', note)
-        self.assertEqual(5, len(self.read()))
-        self.assertEqual(2, len(statements), statements)
+        yield statements
+        sa.event.remove(engine, 'before_cursor_execute', note)
+
+    def test_what_is_known_is_not_read_again(self) -> None:
+        for number in range(3):
+            self.register(f'host{number}', acme=ONE)
+        known = self.read()
+        self.store.withdraw('host1', 'run1')
+        with self.selects() as statements:
+            found = self.read(known)
+        self.assertEqual(1, len(statements), statements)
+        self.assertEqual(3, len(found))
+        self.assertFalse(found['host1'].alive)
+        for name, record in found.items():
+            self.assertIs(known[name].drivers, record.drivers)
+
+    def test_what_has_registered_since_is_read(self) -> None:
+        self.register('host1', 'run1', acme=ONE)
+        self.register('host2', 'run1', acme=ONE)
+        self.register('host3', 'run1', acme=ONE)
+        known = self.read()
+        self.register('host1', 'run2', acme=TWO)
+        self.execute(
+            sa.delete(models.conductors).where(
+                models.conductors.c.hostname == 'host3'
+            )
+        )
+        self.register('host4', 'run1', zeta=TWO)
+        found = self.read(known)
+        self.assertEqual(
+            {
+                'host1': {'acme': TWO.digest},
+                'host2': {'acme': ONE.digest},
+                'host4': {'zeta': TWO.digest},
+            },
+            {name: dict(record.drivers) for name, record in found.items()},
+        )
+
+    def test_one_that_registers_twice_in_a_run_is_read_again(self) -> None:
+        """It never does; were it to, nobody would be sent astray."""
+        self.register('host1', 'run1', acme=ONE)
+        known = self.read()
+        first = self.now()
+        self.wait_for(lambda: self.now() != first, 'another time')
+        self.register('host1', 'run1', acme=TWO)
+        self.assertEqual(
+            {'acme': TWO.digest}, dict(self.read(known)['host1'].drivers)
+        )
 
     def test_ping_answers(self) -> None:
         self.assertIsNone(self.store.ping())

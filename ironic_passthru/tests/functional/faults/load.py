@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many clients at once, each of which notes what it asked and was told."""
+
+import collections.abc
+import dataclasses
+import enum
+import http.client
+import random
+import threading
+import time
+
+from ironic_passthru.tests.functional import processes
+from ironic_passthru.tests.functional import web
+from ironic_passthru.tests.functional.faults import checker
+from ironic_passthru.tests.functional.faults import driver
+from ironic_passthru.tests.functional.faults import history
+
+Kind = history.Kind
+
+# python-ironicclient sends a request this often, and on these answers.
+_SENDINGS = 6
+_RESENT_ON = (409, 503)
+
+_METHODS = {
+    Kind.SYNC: 'act',
+    Kind.ASYNC: 'act_later',
+    Kind.RESPOND_ASYNC: 'act',
+}
+
+
+class Habit(enum.Enum):
+    """What clients do after an answer that does not please them."""
+
+    #: Nothing.
+    ONCE = 'once'
+    #: Send again what certainly did not run, as python-ironicclient does.
+    RESEND = 'resend'
+    #: Send again, with an ``Idempotency-Key``, whatever is not an outcome.
+    INSIST = 'insist'
+
+
+@dataclasses.dataclass(frozen=True)
+class Profile:
+    """What clients do.
+
+    :param threads: how many there are.
+    :param kinds: what they choose from, as often as it is named.
+    :param seconds: how long a method takes in the mean.
+    :param failing: share of methods that are told to fail.
+    :param pause_seconds: before sending again, and after a refusal.
+    """
+
+    threads: int = 200
+    kinds: tuple[Kind, ...] = tuple(Kind)
+    seconds: float = 0.3
+    failing: float = 0.1
+    habit: Habit = Habit.ONCE
+    pause_seconds: float = 0.3
+
+
+class Load:
+    """Clients at work for as long as the context lasts.
+
+    :param clients: of the API processes; each request chooses one.
+    :param made: the history that they write.
+    :ivar calls: how many calls have had their last answer.
+    """
+
+    def __init__(
+        self,
+        clients: collections.abc.Sequence[web.Client],
+        made: history.History,
+        *,
+        profile: Profile,
+    ) -> None:
+        self._clients = clients
+        self._history = made
+        self._profile = profile
+        self._over = threading.Event()
+        self._lock = threading.Lock()
+        self.calls = 0
+        self._threads = [
+            threading.Thread(target=self._run, name='client', daemon=True)
+            for _ in range(profile.threads)
+        ]
+
+    def __enter__(self) -> 'Load':
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        deadline = time.monotonic() + 120.0
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if any(thread.is_alive() for thread in self._threads):
+            raise processes.Failed('a client waits for ever')
+
+    def wait_for_more(self, count: int, seconds: float = 120.0) -> None:
+        """Wait until ``count`` more calls have had their last answer."""
+        wanted = self.calls + count
+        processes.wait_until(
+            lambda: self.calls >= wanted,
+            f'{count} more calls ({self.calls} of {wanted})',
+            seconds=seconds,
+        )
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            last = self._call()
+            with self._lock:
+                self.calls += 1
+            if last.status not in (200, 202):
+                # While there is nothing to be had, do not spin.
+                self._over.wait(self._profile.pause_seconds)
+
+    def _call(self) -> history.Attempt:
+        """Make one call, with all the requests that it takes."""
+        kind = random.choice(self._profile.kinds)
+        fails = random.random() < self._profile.failing
+        seconds = random.uniform(0, 2 * self._profile.seconds)
+        key = self._history.new_key()
+        for _ in range(_SENDINGS):
+            attempt = self._attempt(key, kind, fails=fails, seconds=seconds)
+            if not self._sends_again(attempt):
+                break
+            # Not ended early by the end of the load: a call without its
+            # outcome proves less.
+            time.sleep(self._profile.pause_seconds)
+        return attempt
+
+    def _sends_again(self, attempt: history.Attempt) -> bool:
+        if self._profile.habit is Habit.ONCE:
+            return False
+        if self._profile.habit is Habit.RESEND:
+            return (
+                attempt.status in _RESENT_ON
+                or attempt.error == checker.REFUSED
+            )
+        return attempt.status in (None, *_RESENT_ON, 504)
+
+    def _attempt(
+        self, key: str, kind: Kind, *, fails: bool, seconds: float
+    ) -> history.Attempt:
+        idempotent = self._profile.habit is Habit.INSIST
+        headers = {'Idempotency-Key': key} if idempotent else {}
+        if kind is Kind.RESPOND_ASYNC:
+            headers['Prefer'] = 'respond-async'
+        path = (
+            f'/v1/drivers/{driver.NAME}/vendor_passthru'
+            f'?method={_METHODS[kind]}'
+        )
+        body = {'call': key, 'seconds': seconds, 'fails': fails}
+        client = random.choice(self._clients)
+        begun = self._history.begin(
+            key, kind, fails=fails, idempotent=idempotent
+        )
+        try:
+            answer = client.request('POST', path, body, headers)
+        except (OSError, http.client.HTTPException) as error:
+            return self._history.end(begun, error=type(error).__name__)
+        location = answer.headers.get('Location', '')
+        return self._history.end(
+            begun,
+            status=answer.status,
+            operation=location.rpartition('/')[2],
+            request_id=answer.request_id,
+        )

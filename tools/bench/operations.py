@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures lists out of a million operations, on PostgreSQL.
+
+It needs PostgreSQL's server (Debian package postgresql).
+"""
+
+import argparse
+import json
+import random
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ironic_passthru import threads
+
+threads.init()
+
+import fleet  # noqa: E402
+import sqlalchemy as sa  # noqa: E402
+
+from ironic_passthru import operation  # noqa: E402
+from ironic_passthru.db import conductors  # noqa: E402
+from ironic_passthru.db import migration  # noqa: E402
+from ironic_passthru.db import models  # noqa: E402
+from ironic_passthru.db import operations  # noqa: E402
+from ironic_passthru.db import session  # noqa: E402
+from ironic_passthru.tests.functional import servers  # noqa: E402
+
+_ROUNDS = 60
+_LIMIT = 50
+_CONDUCTORS = 50
+_RUN = 'run-of-the-bench'
+
+_State = operation.State
+
+# Over seven days: a few drivers are called often and most seldom, nearly
+# all is well, and what is not finished is new.
+_FILL = sa.text("""
+INSERT INTO operations (
+    id, driver, method, http_method, parameters, user_id, project_id,
+    request_id, conductor, incarnation, accepted, attach, state, created_at,
+    started_at, finished_at, cancel_requested, error, result_parts)
+SELECT
+    gen_random_uuid()::text,
+    'acme-rack-' || to_char(floor(20 * power(random(), 3)), 'FM00'),
+    'set_power_limit_' || to_char(floor(20 * power(random(), 3)), 'FM00'),
+    'PUT',
+    '{"rack": "r17", "slot": 23, "watts": 450.0, "mode": "soft", "notify": '
+        || '["operator@example.org"], "password": "***"}',
+    md5('user' || n % 40), md5('project' || n % 20),
+    'req-' || gen_random_uuid(),
+    'conductor-' || n % :conductors,
+    :run, true, false, state, created_at,
+    CASE WHEN state NOT IN ('queued', 'cancelled', 'expired')
+         THEN created_at + interval '1 second' END,
+    CASE WHEN state NOT IN ('queued', 'running')
+         THEN created_at + interval '9 seconds' END,
+    false,
+    CASE WHEN state = 'failed'
+         THEN '{"sentence": "The rack controller is away.", "status": 503, '
+              || '"code": "temporary_failure"}' END,
+    CASE WHEN state = 'succeeded' THEN 0 END
+FROM (
+    SELECT n,
+        (clock_timestamp() AT TIME ZONE 'utc')
+            - interval '7 days' * ((:rows - n)::float / :rows) AS created_at,
+        CASE
+            WHEN n > :rows - 40 THEN 'queued'
+            WHEN n > :rows - 200 THEN 'running'
+            WHEN chance < 0.97 THEN 'succeeded'
+            WHEN chance < 0.99 THEN 'failed'
+            WHEN chance < 0.995 THEN 'cancelled'
+            WHEN chance < 0.999 THEN 'expired'
+            ELSE 'unknown'
+        END AS state
+    FROM (SELECT n, random() AS chance FROM generate_series(1, :rows) AS n)
+        AS numbers
+) AS drawn
+""")
+
+_OFTEN = fleet.driver_name(0)
+_SELDOM = fleet.driver_name(19)
+_NEVER = 'nobody-has-this'
+
+# What is filtered by, and whether the aim holds for it.
+_LISTS: dict[str, tuple[bool, dict[str, Any]]] = {
+    'succeeded, frequent driver': (
+        True,
+        {'states': [_State.SUCCEEDED], 'driver': _OFTEN},
+    ),
+    'succeeded, rare driver': (
+        True,
+        {'states': [_State.SUCCEEDED], 'driver': _SELDOM},
+    ),
+    'failed, frequent driver': (
+        True,
+        {'states': [_State.FAILED], 'driver': _OFTEN},
+    ),
+    'unknown, frequent driver': (
+        True,
+        {'states': [_State.UNKNOWN], 'driver': _OFTEN},
+    ),
+    'unknown, rare driver': (
+        True,
+        {'states': [_State.UNKNOWN], 'driver': _SELDOM},
+    ),
+    'running, frequent driver': (
+        True,
+        {'states': [_State.RUNNING], 'driver': _OFTEN},
+    ),
+    'failed, no such driver': (
+        True,
+        {'states': [_State.FAILED], 'driver': _NEVER},
+    ),
+    'failed or unknown, frequent driver': (
+        True,
+        {'states': [_State.FAILED, _State.UNKNOWN], 'driver': _OFTEN},
+    ),
+    'active, frequent driver': (
+        True,
+        {'states': operation.ACTIVE, 'driver': _OFTEN},
+    ),
+    'all': (False, {}),
+    'frequent driver': (False, {'driver': _OFTEN}),
+    'rare driver': (False, {'driver': _SELDOM}),
+    'conductor': (False, {'conductor': 'conductor-7'}),
+    'succeeded': (False, {'states': [_State.SUCCEEDED]}),
+    'unknown': (False, {'states': [_State.UNKNOWN]}),
+    'running': (False, {'states': [_State.RUNNING]}),
+    'failed, conductor': (
+        False,
+        {'states': [_State.FAILED], 'conductor': 'conductor-7'},
+    ),
+    'frequent method': (False, {'method': fleet.method_name(0)}),
+    'rare method': (False, {'method': fleet.method_name(19)}),
+    'rare driver, rare method': (
+        False,
+        {'driver': _SELDOM, 'method': fleet.method_name(19)},
+    ),
+    'no such method': (False, {'method': _NEVER}),
+}
+
+
+def fill(url: str, rows: int) -> session.Database:
+    """Fill a new registry and return it."""
+    # Filling takes longer than a statement of the service may.
+    patient = session.Database(
+        fleet.configuration(url), answer_timeout_seconds=None
+    )
+    migration.upgrade(patient)
+    with patient.writer() as writer:
+        writer.execute(
+            _FILL, {'rows': rows, 'conductors': _CONDUCTORS, 'run': _RUN}
+        )
+    # As the server does by itself some time after so many rows have come.
+    with patient.connection() as connection:
+        connection = connection.execution_options(isolation_level='AUTOCOMMIT')
+        connection.exec_driver_sql('VACUUM ANALYZE')
+    patient.close()
+    database = session.Database(fleet.configuration(url))
+    store = conductors.ConductorStore(database)
+    for number in range(_CONDUCTORS):
+        store.register(f'conductor-{number}', _RUN, group='', drivers={})
+    return database
+
+
+def measure(database: session.Database) -> dict[str, float]:
+    """Return the medians of what one and what lists take, in ms."""
+    store = operations.OperationStore(database)
+    ids = _sample(database)
+    result = {'one': _median_ms(lambda: store.get(random.choice(ids)))}
+    for name, (_, filters) in _LISTS.items():
+        result[name] = _median_ms(_lister(store, filters))
+    deep = store.get(ids[0])
+    for name in ('all', 'succeeded, frequent driver', 'frequent driver'):
+        filters = _LISTS[name][1] | {'marker': deep}
+        result[f'{name}, deep marker'] = _median_ms(_lister(store, filters))
+    requests = [store.get(one).request_id for one in ids[:_ROUNDS]]
+    result['request id'] = _median_ms(
+        lambda: store.page(limit=_LIMIT, request_id=random.choice(requests))
+    )
+    result |= _keeping(store)
+    # The machine's speed drifts.
+    again = _median_ms(lambda: store.get(random.choice(ids)))
+    result['one'] = (result['one'] + again) / 2
+    return result
+
+
+def _keeping(store: operations.OperationStore) -> dict[str, float]:
+    """Measure what every conductor does at each of its heartbeats."""
+    return {
+        'settle, nobody is gone': _median_ms(
+            lambda: store.settle(timeout_seconds=3600)
+        ),
+        'cancel requests': _median_ms(lambda: store.cancel_requests(_RUN)),
+        'purge, nothing is old': _median_ms(
+            lambda: store.purge(older_than_seconds=8 * 86400, limit=500)
+        ),
+        'purge of 500': _median_ms(
+            lambda: store.purge(older_than_seconds=3 * 86400, limit=500), 10
+        ),
+    }
+
+
+def _sample(database: session.Database) -> list[str]:
+    """Return ids of operations from the middle of the seven days."""
+    table = models.operations.c
+    query = sa.select(table.id).order_by(table.created_at.desc(), table.id)
+    with database.reader() as reader:
+        count = reader.scalar(sa.select(sa.func.count(table.id)))
+        return list(reader.scalars(query.offset(count // 2).limit(2000)))
+
+
+def _lister(
+    store: operations.OperationStore, filters: dict[str, Any]
+) -> Callable[[], object]:
+    return lambda: store.page(limit=_LIMIT, **filters)
+
+
+def _median_ms(work: Callable[[], object], rounds: int = _ROUNDS) -> float:
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times)
+
+
+def ratios(result: dict[str, float]) -> dict[str, str]:
+    """Return how many times as long as showing one each takes."""
+    rows = {}
+    for name, milliseconds in result.items():
+        aim = ' (<= 20)' if _LISTS.get(name, (False,))[0] else ''
+        rows[name] = f'{milliseconds / result["one"]:.1f}{aim}'
+    return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--rows', type=int, default=1_000_000)
+    options = parser.parse_args()
+    with servers.PostgreSQL() as server:
+        start = time.monotonic()
+        database = fill(server.new_database(), options.rows)
+        filled = time.monotonic() - start
+        result = measure(database)
+        database.close()
+    print(json.dumps({'filling, s': filled, 'ms': result}, indent=2))
+    for what, figure in ratios(result).items():
+        print(f'{what} / one: {figure}')
+
+
+if __name__ == '__main__':
+    main()

@@ -11,6 +11,7 @@ from oslo_config import cfg
 
 from ironic_passthru import errors
 from ironic_passthru.db import conductors
+from ironic_passthru.db import operations
 from ironic_passthru.db import schema
 from ironic_passthru.db import session
 from ironic_passthru.rpc import client
@@ -76,7 +77,13 @@ def build_api(
             own_transport.cleanup()
         database.close()
 
-    application = app.make(conf, drivers, conductor_api, checks=checks)
+    application = app.make(
+        conf,
+        drivers,
+        conductor_api,
+        operations=operations.OperationStore(database),
+        checks=checks,
+    )
     return Api(application=application, close=close)
 
 
@@ -106,6 +113,7 @@ class Conductor:
             conf,
             transport or self._own_transport,
             conductors.ConductorStore(self._database),
+            operations.OperationStore(self._database),
             drain_seconds=drain_seconds,
         )
 

@@ -1,110 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running one call: the checks before it, the method, its outcome."""
+"""What a conductor does with a call, from its receipt to its outcome."""
 
 import dataclasses
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import futurist
 from oslo_log import log
+from oslo_utils import uuidutils
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
-from ironic_passthru.conductor import memory
-from ironic_passthru.conductor import results
+from ironic_passthru.conductor import admission
+from ironic_passthru.conductor import call as calls
+from ironic_passthru.conductor import execution
+from ironic_passthru.conductor import ledger
 from ironic_passthru.drivers import loader
-from ironic_passthru.drivers import signature
 
 LOG = log.getLogger(__name__)
-
-#: How many asynchronous calls are converted and validated at once. That runs
-#: code of drivers on the threads of the bus, which must not all be taken.
-MAX_ADMISSIONS = 16
-
-# How long the id of a call is remembered that came without a deadline.
-_KEEP_SECONDS = 600.0
-
-# python-ironicclient and openstacksdk send a request again on these, so they
-# must not be answered once a method has started.
-_RESENT_ON = (409, 503)
-
-# These speak of the login and of the resource, which are not the driver's,
-# and need headers that it cannot give; on the first, keystoneauth logs in
-# anew and sends the request again.
-_NOT_FOR_DRIVERS = (401, 405)
-
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """Bounds of a runner.
-
-    :param sync_workers: synchronous calls at once.
-    :param async_workers: asynchronous calls at once.
-    :param async_backlog: asynchronous calls waiting for a worker.
-    :param max_result_size: in bytes.
-    """
-
-    sync_workers: int
-    async_workers: int
-    async_backlog: int
-    max_result_size: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Call:
-    """One call as it came over the bus.
-
-    :param driver: name of the driver.
-    :param method: name of the method.
-    :param verb: HTTP verb.
-    :param parameters: JSON values by name.
-    :param call_id: unique id, if the sender gave one.
-    :param incarnation: the run of the conductor that it was meant for.
-    :param deadline: seconds since the epoch after which it must not start.
-    """
-
-    driver: str
-    method: str
-    verb: str
-    parameters: Mapping[str, Any]
-    call_id: str | None = None
-    incarnation: str | None = None
-    deadline: float | None = None
 
 
 class Runner:
     """Accepts and runs calls of the drivers of one conductor.
 
     :param drivers: the loaded drivers by name.
-    :param incarnation: identifier of this run of the conductor.
+    :param admission: decides which calls are taken.
+    :param ledger: records those that are acknowledged before they run, or
+        that have an Idempotency-Key.
+    :param workers: number of asynchronous calls that run at once.
+    :param max_result_size: in bytes.
+    :param queue_seconds: how long an accepted call may wait for a worker.
     """
 
     def __init__(
         self,
         drivers: Mapping[str, loader.Driver],
         *,
-        incarnation: str,
-        limits: Limits,
+        admission: admission.Admission,
+        ledger: ledger.Ledger,
+        workers: int,
+        max_result_size: int,
+        queue_seconds: float,
     ) -> None:
         self._drivers = drivers
-        self._incarnation = incarnation
-        self._limits = limits
-        self._memory = memory.CallMemory()
-        self._stopping = False
-        # One permit a call, from acceptance to its end.  Blocking on them
-        # is never wanted: a full conductor refuses.
-        self._sync_permits = threading.BoundedSemaphore(limits.sync_workers)
-        self._async_permits = threading.BoundedSemaphore(
-            limits.async_workers + limits.async_backlog
-        )
-        self._admissions = threading.BoundedSemaphore(MAX_ADMISSIONS)
-        self._pool = futurist.ThreadPoolExecutor(
-            max_workers=limits.async_workers
-        )
-        self._idle = threading.Condition()
-        self._running = 0
+        self._admission = admission
+        self._ledger = ledger
+        self._max_result_size = max_result_size
+        self._queue_seconds = queue_seconds
+        self._pool = futurist.ThreadPoolExecutor(max_workers=workers)
+        self._closed = False
 
     def driver(self, name: str) -> loader.Driver:
         """Return a driver of this conductor.
@@ -117,248 +62,127 @@ class Runner:
             raise errors.DriverNotFound(driver=name) from None
 
     def run(
-        self, context: request_context.RequestContext, call: Call
+        self, context: request_context.RequestContext, call: calls.Call
     ) -> dict[str, Any]:
-        """Run a call, or accept it if its method is asynchronous.
+        """Run a call, or accept it if it is asynchronous.
 
         :returns: ``return``, ``async`` and ``attach``, as in Ironic.
         :raises: NotRun if it certainly did not run; RequestError for what
             is wrong with it; what the driver raised, made fit for a client.
         """
-        self._check_fence(call)
-        method = self._find(call)
+        self._admission.check(call)
+        driver = self.driver(call.driver)
+        method = find(driver, call)
         method.spec.parameters.check(call.parameters)
-        permits = self._admit(call, method)
-        started = False
-        try:
-            arguments = self._convert(context, call, method)
-            self._validate(context, call, method, arguments)
-            if method.spec.async_call:
-                self._submit(context, call, method, arguments)
-                started = True
+        accepted = method.spec.async_call or call.respond_async
+        if call.call_id is None and (accepted or call.key):
+            call = dataclasses.replace(call, call_id=uuidutils.generate_uuid())
+        with self._admission.admit(
+            call, method.spec, accepted=accepted
+        ) as ticket:
+            job = execution.prepare(
+                context, call, driver=driver, method=method
+            )
+            if accepted:
+                self._accept(job, ticket)
                 return {'return': None, 'async': True, 'attach': False}
-            result = self._execute(context, call, method, arguments)
-        finally:
-            if method.spec.async_call:
-                self._admissions.release()
-            if not started:
-                self._release(permits)
+            result = self._run_now(job)
         return {
             'return': result,
             'async': False,
             'attach': method.spec.attach,
         }
 
-    def stop_accepting(self) -> None:
-        """Refuse every further call; :meth:`wait` knows all others."""
-        with self._idle:
-            self._stopping = True
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until no call runs or waits; tell whether that came true."""
-        with self._idle:
-            return self._idle.wait_for(lambda: not self._running, seconds)
-
     def close(self) -> None:
-        """Give up the workers; calls that still run are left alone."""
+        """Begin no further call; those that still run are left alone."""
+        self._closed = True
         self._pool.shutdown(wait=False)
 
-    def _check_fence(self, call: Call) -> None:
-        # First: whatever else is wrong with the second message of a call,
-        # the first one may be running, so "not run" would be a lie.
-        if call.call_id is not None and call.call_id in self._memory:
-            raise errors.DuplicateCall()
-        if self._stopping:
-            raise errors.ConductorStopping()
-        if call.incarnation not in (None, self._incarnation):
-            raise errors.StaleCall()
-        if call.deadline is not None and time.time() > call.deadline:
+    def _accept(self, job: calls.Job, ticket: admission.Ticket) -> None:
+        if job.call.expired:
+            # Its driver took long to check it, and nobody waits any more.
             raise errors.CallExpired()
-
-    def _find(self, call: Call) -> loader.Method:
-        method = self.driver(call.driver).methods.get(call.method)
-        if method is None:
-            raise errors.MethodNotFound(method=call.method)
-        if call.verb not in method.spec.http_methods:
-            raise errors.VerbNotSupported(method=call.method, verb=call.verb)
-        return method
-
-    def _admit(
-        self, call: Call, method: loader.Method
-    ) -> threading.BoundedSemaphore:
-        """Take a permit for a call and remember it, or refuse it.
-
-        All in one step: of two messages of one call that come at once the
-        second must find the first remembered, not its permit taken; and
-        none may slip in when the conductor has begun to stop.
-        """
-        permits = (
-            self._async_permits
-            if method.spec.async_call
-            else self._sync_permits
-        )
-        with self._idle:
-            self._check_fence(call)
-            if not permits.acquire(blocking=False):
-                raise errors.ConductorBusy()
-            if method.spec.async_call and (
-                not self._admissions.acquire(blocking=False)
-            ):
-                permits.release()
-                raise errors.ConductorBusy()
-            self._running += 1
-            self._remember(call)
-        return permits
-
-    def _release(self, permits: threading.BoundedSemaphore) -> None:
-        permits.release()
-        with self._idle:
-            self._running -= 1
-            self._idle.notify_all()
-
-    def _remember(self, call: Call) -> None:
-        if call.call_id is None:
-            return
-        keep = _KEEP_SECONDS
-        if call.deadline is not None:
-            keep = max(1.0, call.deadline - time.time() + 1.0)
-        self._memory.add(call.call_id, keep)
-
-    def _convert(
-        self,
-        context: request_context.RequestContext,
-        call: Call,
-        method: loader.Method,
-    ) -> dict[str, Any]:
+        begin_by = time.monotonic() + self._queue_seconds
+        self._ledger.record(job)
         try:
-            return method.signature.convert(call.method, call.parameters)
-        except errors.InvalidParameters:
-            raise
-        except BaseException as error:
-            # A type of the driver's own may run any code.
-            raise self._outcome(context, call, error) from None
-
-    def _validate(
-        self,
-        context: request_context.RequestContext,
-        call: Call,
-        method: loader.Method,
-        arguments: dict[str, Any],
-    ) -> None:
-        validate = self.driver(call.driver).interface.driver_validate
-        values = {**arguments, 'http_method': call.verb}
-        try:
-            validate(call.method, **signature.accepted(validate, values))
-        except BaseException as error:
-            raise self._outcome(context, call, error) from None
-
-    def _execute(
-        self,
-        context: request_context.RequestContext,
-        call: Call,
-        method: loader.Method,
-        arguments: dict[str, Any],
-    ) -> Any:
-        arguments = method.signature.inject(
-            arguments, context=context, http_method=call.verb
-        )
-        try:
-            value = method.function(**arguments)
-        except BaseException as error:
-            # Even SystemExit: a driver must not end the conductor.
-            outcome = self._outcome(context, call, error)
-            if outcome.status in _RESENT_ON:
-                outcome = errors.VendorError(
-                    sentence=outcome.message, status=500, code=outcome.code
-                )
-            raise outcome from None
-        return results.encode(
-            method.spec,
-            value,
-            max_size=self._limits.max_result_size,
-            request_id=context.request_id,
-        )
-
-    def _submit(
-        self,
-        context: request_context.RequestContext,
-        call: Call,
-        method: loader.Method,
-        arguments: dict[str, Any],
-    ) -> None:
-        try:
-            self._pool.submit(
-                self._run_async, context, call, method, arguments
-            )
+            self._pool.submit(self._work, job, ticket, begin_by)
         except RuntimeError:
-            # It was validated for longer than the conductor took to stop.
+            # It was checked for longer than the conductor took to stop.
+            self._ledger.expire(job)
             raise errors.ConductorStopping() from None
+        ticket.keep()
 
-    def _run_async(
-        self,
-        context: request_context.RequestContext,
-        call: Call,
-        method: loader.Method,
-        arguments: dict[str, Any],
+    def _work(
+        self, job: calls.Job, ticket: admission.Ticket, begin_by: float
     ) -> None:
-        context.update_store()
+        """Run an accepted call in a worker."""
+        job.context.update_store()
         try:
-            self._execute(context, call, method, arguments)
+            if self._closed:
+                return
+            if time.monotonic() > begin_by:
+                self._ledger.expire(job)
+                return
+            timeout = job.method.spec.timeout
+            self._run_recorded(job, timeout and time.monotonic() + timeout)
         except errors.PassthruError as error:
-            LOG.error(
-                'Asynchronous call %s.%s of request %s failed: %s',
-                call.driver,
-                call.method,
-                context.request_id,
-                error.message,
-            )
+            # The record says so already, unless there was no time for it.
+            LOG.debug('Call %s ended with %s', job.call.call_id, error.code)
+        except Exception:
+            LOG.exception('Operation %s was lost', job.call.call_id)
         finally:
-            self._release(self._async_permits)
+            ticket.release()
             request_context.clear_current()
 
-    def _outcome(
-        self,
-        context: request_context.RequestContext,
-        call: Call,
-        error: BaseException,
-    ) -> errors.PassthruError:
-        """Return what a client may know of an error that a driver raised."""
-        if isinstance(error, errors.DriverError):
-            try:
-                return _portable(error)
-            except Exception as mistake:
-                # A vendor's class can be wrong in any way.
-                error = mistake
-        LOG.error(
-            'Driver method %s.%s failed in request %s',
-            call.driver,
-            call.method,
-            context.request_id,
-            exc_info=error,
+    def _run_now(self, job: calls.Job) -> Any:
+        deadline = job.call.deadline
+        if deadline is not None:
+            deadline += time.monotonic() - time.time()
+        if job.call.key is None:
+            return self._execute(job, request_context.CallState(deadline))
+        self._ledger.record(job)
+        return self._run_recorded(job, deadline)
+
+    def _run_recorded(self, job: calls.Job, deadline: float | None) -> Any:
+        """Run a call that has a record, and note what becomes of it.
+
+        :raises: OperationCancelled; whatever its method raised.
+        """
+        running = self._ledger.begin(job, deadline)
+        if running is None:
+            raise errors.OperationCancelled(operation=job.call.call_id)
+        try:
+            if deadline is not None and time.monotonic() > deadline:
+                # The registry was away for long.
+                raise errors.CallExpired()
+            result = self._execute(job, running)
+        except errors.PassthruError as error:
+            self._ledger.fail(job, running, error)
+            raise
+        except BaseException:
+            # A mistake of ours, or no memory: it must end all the same.
+            failure = errors.DriverFailed(request_id=job.context.request_id)
+            self._ledger.fail(job, running, failure)
+            raise
+        self._ledger.succeed(job, running, result)
+        return result
+
+    def _execute(
+        self, job: calls.Job, state: request_context.CallState
+    ) -> Any:
+        return execution.execute(
+            job, state, max_result_size=self._max_result_size
         )
-        return errors.DriverFailed(request_id=context.request_id)
 
 
-def _portable(error: errors.DriverError) -> errors.PassthruError:
-    """Return a driver's error as what can cross the bus: its sentence.
+def find(driver: loader.Driver, call: calls.Call) -> loader.Method:
+    """Return the method that a call is for.
 
-    The facts that it was made from, its cause and its notes stay here: they
-    may have no JSON form, and nobody has meant them for a client.
+    :raises: MethodNotFound, VerbNotSupported.
     """
-    sentence = str(error.message)
-    if type(error).__module__ == errors.__name__:
-        return type(error)(sentence)
-    return errors.VendorError(
-        sentence=sentence,
-        status=_status(error),
-        code=error.code if isinstance(error.code, str) else 'vendor_error',
-    )
-
-
-def _status(error: errors.DriverError) -> int:
-    """Return the status of a vendor's error, if it states a usable one."""
-    # Ironic's way is an integer in ``code``.
-    status = error.code if isinstance(error.code, int) else error.status
-    if not 400 <= status <= 599 or status in _NOT_FOR_DRIVERS:
-        return 500
-    return int(status)
+    method = driver.methods.get(call.method)
+    if method is None:
+        raise errors.MethodNotFound(method=call.method)
+    if call.verb not in method.spec.http_methods:
+        raise errors.VerbNotSupported(method=call.method, verb=call.verb)
+    return method

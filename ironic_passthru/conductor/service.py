@@ -12,15 +12,23 @@ from oslo_log import log
 from oslo_utils import uuidutils
 
 from ironic_passthru import errors
+from ironic_passthru.conductor import admission
 from ironic_passthru.conductor import heartbeat
+from ironic_passthru.conductor import journal
+from ironic_passthru.conductor import keeper
+from ironic_passthru.conductor import ledger
 from ironic_passthru.conductor import runner
 from ironic_passthru.db import conductors
+from ironic_passthru.db import operations
 from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import server
 
 LOG = log.getLogger(__name__)
+
+# How long a stopping conductor waits for the registry to note what is done.
+_JOURNAL_SECONDS = 5.0
 
 
 class ConductorService:
@@ -29,6 +37,7 @@ class ConductorService:
     :param conf: the configuration.
     :param transport: connection to the bus.
     :param store: the registry of conductors.
+    :param records: the registry of operations.
     :param drain_seconds: how long to go on refusing calls while leaving.
     """
 
@@ -37,12 +46,14 @@ class ConductorService:
         conf: cfg.ConfigOpts,
         transport: oslo_messaging.Transport,
         store: conductors.ConductorStore,
+        records: operations.OperationStore,
         *,
         drain_seconds: float,
     ) -> None:
         self._conf = conf
         self._transport = transport
         self._store = store
+        self._records = records
         self._drain_seconds = drain_seconds
         self.address = protocol.Server(conf.host, uuidutils.generate_uuid())
         self.drivers: Mapping[str, loader.Driver] = {}
@@ -77,15 +88,18 @@ class ConductorService:
         # From here on calls are refused, which sends the API to another
         # conductor at once; were the queue to vanish now, messages on their
         # way into it would be lost and their callers left waiting.
-        self._calls.stop_accepting()
+        self._admission.stop()
         drained = time.monotonic() + self._drain_seconds
-        finished = self._calls.wait(max(0.0, deadline - time.monotonic()))
+        finished = self._admission.wait(max(0.0, deadline - time.monotonic()))
         time.sleep(max(0.0, drained - time.monotonic()))
         if finished:
             self._server.stop()
         else:
             LOG.error('Calls still run after graceful_shutdown_timeout')
-        self._calls.close()
+        self._runner.close()
+        self._journal.close(_JOURNAL_SECONDS)
+        self._keeper.stop()
+        self._keeper.settle_own()
         loader.stop(self.drivers.values())
         return finished
 
@@ -94,23 +108,16 @@ class ConductorService:
         options = self._conf.conductor
         self.drivers = loader.load(options.enabled_drivers, self._conf)
         undo.callback(loader.stop, self.drivers.values())
-        self._calls = runner.Runner(
-            self.drivers,
-            incarnation=self.address.incarnation,
-            limits=runner.Limits(
-                sync_workers=options.sync_workers,
-                async_workers=options.async_workers,
-                async_backlog=options.async_backlog,
-                max_result_size=options.max_result_size,
-            ),
-        )
-        undo.callback(self._calls.close)
+        self._make_runner()
+        undo.callback(self._runner.close)
+        self._journal.start()
+        undo.callback(self._journal.close, 0.0)
         self._client = client.ConductorAPI(self._transport)
         self._server = server.Server(
             self._transport,
             self.address,
             endpoint=server.Endpoint(
-                self._calls,
+                self._runner,
                 incarnation=self.address.incarnation,
                 locate=self._locate,
             ),
@@ -121,6 +128,8 @@ class ConductorService:
         undo.callback(self._server.stop)
         self._publish()
         undo.callback(self._withdraw)
+        self._keeper.start()
+        undo.callback(self._keeper.stop)
         self._heartbeat = heartbeat.Heartbeat(
             options.heartbeat_interval,
             listens=self._listens,
@@ -128,6 +137,52 @@ class ConductorService:
             lost=self.lost.set,
         )
         self._heartbeat.start()
+
+    def _make_runner(self) -> None:
+        options = self._conf.conductor
+        hostname, incarnation = self.address.hostname, self.address.incarnation
+        self._admission = admission.Admission(
+            admission.Bounds(
+                sync_workers=options.sync_workers,
+                async_workers=options.async_workers,
+                async_backlog=options.async_backlog,
+                driver_limit=options.driver_limit,
+                target_limit=options.target_limit,
+            ),
+            incarnation=incarnation,
+            drivers=len(self.drivers),
+        )
+        self._journal = journal.Journal(self._records)
+        own = ledger.Ledger(
+            self._journal, hostname=hostname, incarnation=incarnation
+        )
+        self._runner = runner.Runner(
+            self.drivers,
+            admission=self._admission,
+            ledger=own,
+            workers=options.async_workers,
+            max_result_size=options.max_result_size,
+            queue_seconds=self._conf.operations.queue_timeout,
+        )
+        self._keeper = keeper.Keeper(
+            self._records,
+            own,
+            hostname=hostname,
+            incarnation=incarnation,
+            seen=lambda: self._store.seen(hostname, incarnation),
+            times=self._times(),
+            purge_batch=self._conf.operations.purge_batch,
+        )
+
+    def _times(self) -> keeper.Times:
+        options = self._conf.operations
+        return keeper.Times(
+            progress=options.progress_interval,
+            upkeep=self._conf.conductor.heartbeat_interval,
+            gone_after=self._conf.conductor.heartbeat_timeout,
+            keep=options.retention_seconds,
+            keep_results=options.result_retention_seconds,
+        )
 
     def _publish(self) -> None:
         self._store.register(

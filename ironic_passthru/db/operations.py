@@ -206,21 +206,27 @@ class OperationStore:
             if len(orphans) < _SETTLE_BATCH:
                 return settled
 
-    def settle_own(self, incarnation: str) -> int:
-        """End all that a conductor has not finished, by its own will."""
+    def active(self, incarnation: str) -> dict[str, operation.State]:
+        """Return states of what a conductor has not finished, by id."""
         query = sa.select(_operations.c.id, _operations.c.state).where(
             _operations.c.state.in_(operation.ACTIVE),
             _operations.c.incarnation == incarnation,
         )
+        with self._database.reader() as reader:
+            rows = reader.execute(query).all()
+        return {row.id: operation.State(row.state) for row in rows}
 
-        def work(writer: orm.Session) -> int:
-            rows = writer.execute(query).all()
-            ends = [operation.end(one, operation.State(s)) for one, s in rows]
-            return len(moves.move(writer, ends))
-
-        return self._database.write(work)
+    def settle_own(self, incarnation: str) -> int:
+        """End all that a conductor has not finished, by its own will."""
+        ended = 0
+        # Again, for what moved on between the two steps.
+        for _ in range(3):
+            ended += self._end(list(self.active(incarnation).items()))
+        return ended
 
     def _end(self, orphans: Sequence[tuple[str, operation.State]]) -> int:
+        if not orphans:
+            return 0
         ends = [operation.end(one, state) for one, state in orphans]
         return self._database.write(
             lambda writer: len(moves.move(writer, ends))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The client of the conductors, for the API and for other services."""
 
+import dataclasses
 import random
 import socket
 import threading
@@ -17,6 +18,7 @@ from oslo_log import log
 from oslo_utils import uuidutils
 
 from ironic_passthru import errors
+from ironic_passthru import operation
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import transport as rpc_transport
 
@@ -91,6 +93,8 @@ class ConductorAPI:
         servers: Sequence[protocol.Server] | None = None,
         call_id: str | None = None,
         timeout_seconds: float | None = None,
+        respond_async: bool = False,
+        key: operation.Key | None = None,
     ) -> dict[str, Any]:
         """Call a vendor passthru method of a driver, at most once.
 
@@ -101,23 +105,32 @@ class ConductorAPI:
             that some conductor names.
         :param call_id: unique id of the call; by default a new one.
         :param timeout_seconds: how long the call may take.
+        :param respond_async: whether it is to be accepted before it runs,
+            as an operation of this id, even if its method is synchronous.
+        :param key: its Idempotency-Key; the call is recorded, and refused
+            if another one was recorded with that key.
         :returns: ``return`` (a JSON value; for ``attach`` what
             :meth:`protocol.Attached.from_bus` reads), ``async`` and
             ``attach``.
-        :raises: NotRun if the call certainly did not run, OutcomeUnknown
-            if it may have; whatever the conductor or the driver raised.
+        :raises: KeyInUse; NotRun if the call certainly did not run,
+            OutcomeUnknown if it may have; whatever the conductor or the
+            driver raised.
         """
         timeout = timeout_seconds or self._timeout_seconds
         deadline = time.monotonic() + timeout
         if servers is None:
             servers = self._locate(context, driver_name, timeout)
-        arguments = {
+        arguments: dict[str, Any] = {
             'driver_name': driver_name,
             'driver_method': driver_method,
             'http_method': http_method,
             'info': dict(info),
             'call_id': call_id or uuidutils.generate_uuid(),
         }
+        if respond_async:
+            arguments['respond_async'] = True
+        if key is not None:
+            arguments['key'] = dataclasses.asdict(key)
         return self._call_one(
             context,
             'driver_vendor_passthru',

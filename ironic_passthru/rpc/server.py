@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The conductor's end of the bus: what can be called, and the server."""
 
+import dataclasses
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,11 @@ from oslo_messaging.rpc import server as rpc_server
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
+from ironic_passthru import operation
+from ironic_passthru.conductor import admission
+from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import runner
+from ironic_passthru.db import models
 from ironic_passthru.rpc import monitor
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import transport as rpc_transport
@@ -20,7 +26,7 @@ from ironic_passthru.rpc import transport as rpc_transport
 # Threads beyond those that run synchronous calls: for asynchronous ones that
 # are being accepted, and so that a full conductor can still refuse and answer
 # a ping at once.
-_SPARE_THREADS = runner.MAX_ADMISSIONS + 8
+_SPARE_THREADS = admission.MAX_ADMISSIONS + 8
 
 
 # What the arguments of a message must be, whoever sent it.
@@ -32,7 +38,13 @@ _TYPES: dict[str, Any] = {
     'call_id': str | None,
     'incarnation': str | None,
     'deadline': int | float | None,
+    'respond_async': bool,
+    'key': dict | None,
 }
+
+
+# Ids become part of URLs.
+_WORD = re.compile(r'[\w.~-]+', re.ASCII)
 
 
 def exposed(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,7 +84,7 @@ def _check_arguments(
 class Endpoint:
     """What conductors offer over the bus.
 
-    :param calls: runs the calls.
+    :param runner: runs the calls.
     :param incarnation: identifier of this run of the conductor.
     :param locate: returns (hostname, incarnation) of the live conductors
         that offer a driver, or raises DriverNotFound.
@@ -82,12 +94,12 @@ class Endpoint:
 
     def __init__(
         self,
-        calls: runner.Runner,
+        runner: runner.Runner,
         *,
         incarnation: str,
         locate: Callable[[str], list[tuple[str, str]]],
     ) -> None:
-        self._calls = calls
+        self._runner = runner
         self._incarnation = incarnation
         self._locate = locate
 
@@ -102,9 +114,12 @@ class Endpoint:
         call_id: str | None = None,
         incarnation: str | None = None,
         deadline: float | None = None,
+        respond_async: bool = False,
+        key: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Run a vendor passthru method; see :meth:`runner.Runner.run`."""
-        call = runner.Call(
+        _check_id(call_id)
+        call = calls.Call(
             driver=driver_name,
             method=driver_method,
             verb=http_method,
@@ -112,15 +127,17 @@ class Endpoint:
             call_id=call_id,
             incarnation=incarnation,
             deadline=deadline,
+            respond_async=respond_async,
+            key=_key(key),
         )
-        return self._calls.run(context, call)
+        return self._runner.run(context, call)
 
     @exposed
     def get_driver_vendor_passthru_methods(
         self, context: request_context.RequestContext, driver_name: str
     ) -> dict[str, dict[str, Any]]:
         """Return the methods of a driver as Ironic describes them."""
-        methods = self._calls.driver(driver_name).methods
+        methods = self._runner.driver(driver_name).methods
         return {name: m.spec.summary() for name, m in methods.items()}
 
     @exposed
@@ -128,7 +145,7 @@ class Endpoint:
         self, context: request_context.RequestContext, driver_name: str
     ) -> dict[str, str]:
         """Return the properties of a driver with their descriptions."""
-        return dict(self._calls.driver(driver_name).spec.properties)
+        return dict(self._runner.driver(driver_name).spec.properties)
 
     @exposed
     def locate_driver(
@@ -141,6 +158,31 @@ class Endpoint:
     def ping(self, context: request_context.RequestContext) -> str:
         """Return the incarnation."""
         return self._incarnation
+
+
+def _check_id(call_id: str | None) -> None:
+    longest = models.MAX_CALL_ID_LENGTH
+    if call_id is not None and not (
+        _WORD.fullmatch(call_id) and len(call_id) <= longest
+    ):
+        raise errors.RequestError(
+            reason=f'call_id must be 1 to {longest} letters, digits or -._~'
+        )
+
+
+def _key(values: dict[str, Any] | None) -> operation.Key | None:
+    if values is None:
+        return None
+    names = [field.name for field in dataclasses.fields(operation.Key)]
+    if sorted(values) != sorted(names) or not all(
+        isinstance(one, str) and re.fullmatch('[0-9a-f]{64}', one)
+        for one in values.values()
+    ):
+        raise errors.RequestError(
+            reason=f'key must hold {" and ".join(names)}, each a SHA-256 in '
+            'hexadecimal'
+        )
+    return operation.Key(**values)
 
 
 class Server:

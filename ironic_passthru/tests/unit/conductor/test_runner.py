@@ -20,11 +20,14 @@ from oslo_messaging._drivers import common
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
+from ironic_passthru.conductor import admission
+from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import runner
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
+from ironic_passthru.tests.unit.conductor import records
 
 PATIENCE_SECONDS = 20
 # Not in one piece: a traceback shows lines of this file.
@@ -172,13 +175,15 @@ class RunnerCase(base.TestCase):
             'async_backlog': 1,
             'max_result_size': 10_000,
         } | limits
-        made = runner.Runner(
+        made = records.conductor(
+            self,
             {'acme': loader.make('acme', self.interface)},
             incarnation='now',
-            limits=runner.Limits(**values),
+            **values,
         )
-        self.addCleanup(made.close)
-        return made
+        self.admission = made.admission
+        self.records = made.records
+        return made.runner
 
     def call(self, method: str = 'plain', **facts: Any) -> dict[str, Any]:
         facts.setdefault('verb', 'PUT' if method in _PUT else 'POST')
@@ -186,7 +191,7 @@ class RunnerCase(base.TestCase):
         parameters = facts.pop('parameters', {})
         return self.runner.run(
             self.context,
-            runner.Call(method=method, parameters=parameters, **facts),
+            calls.Call(method=method, parameters=parameters, **facts),
         )
 
     def refused(
@@ -237,7 +242,7 @@ class TestFence(RunnerCase):
             )
 
     def test_stopping(self) -> None:
-        self.runner.stop_accepting()
+        self.admission.stop()
         for method in ('plain', 'later'):
             self.refused(errors.ConductorStopping, method)
 
@@ -255,14 +260,14 @@ class TestFence(RunnerCase):
         idle = []
 
         def stop(value: int) -> int:
-            self.runner.stop_accepting()
-            idle.append(self.runner.wait(0))
+            self.admission.stop()
+            idle.append(self.admission.wait(0))
             return value
 
         self.useFixture(fixtures.MonkeyPatch(f'{__name__}._even', stop))
         self.call('typed', parameters={'day': '2026-01-01', 'even': 2})
         self.assertEqual([False], idle)
-        self.assertTrue(self.runner.wait(0))
+        self.assertTrue(self.admission.wait(0))
 
 
 class TestDuplicates(RunnerCase):
@@ -270,7 +275,7 @@ class TestDuplicates(RunnerCase):
         for method in ('plain', 'later'):
             facts = {'call_id': method, 'deadline': time.time() + 60}
             self.call(method, **facts)
-            self.wait_for(lambda: self.runner.wait(0), 'it has run')
+            self.wait_for(lambda: self.admission.wait(0), 'it has run')
             error = self.refused(errors.DuplicateCall, method, **facts)
             self.assertIsInstance(error, errors.OutcomeUnknown)
             self.assertEqual(504, error.status)
@@ -286,7 +291,7 @@ class TestDuplicates(RunnerCase):
         ]
         for facts in duplicates:
             self.refused(errors.DuplicateCall, call_id='a', **facts)
-        self.runner.stop_accepting()
+        self.admission.stop()
         self.refused(errors.DuplicateCall, call_id='a')
         self.refused(errors.ConductorStopping, call_id='b')
         self.interface.go_on.set()
@@ -329,7 +334,7 @@ class TestDuplicates(RunnerCase):
     def test_remembered_for_as_long_as_the_message_is_good(self) -> None:
         for seconds in (0.5, 60, 3600):
             self.call(call_id=str(seconds), deadline=time.time() + seconds)
-            until, _ = self.runner._memory._order[-1]
+            until, _ = self.admission._memory._order[-1]
             self.assertGreater(until - time.monotonic(), seconds)
 
     def test_forgotten_only_when_the_deadline_refuses_it(self) -> None:
@@ -343,7 +348,7 @@ class TestDuplicates(RunnerCase):
         self.wait_for(
             lambda: (
                 self.call(call_id=f'later-{next(ids)}')
-                and 'a' not in self.runner._memory
+                and 'a' not in self.admission._memory
             ),
             'it is forgotten',
         )
@@ -371,12 +376,12 @@ class TestPermits(RunnerCase):
         self.assertEqual(answer, self.call('later'), 'the backlog')
         self.refused(errors.ConductorBusy, 'later')
         self.assertEqual(1, len(self.interface.calls), 'one at a time')
-        self.assertFalse(self.runner.wait(0))
+        self.assertFalse(self.admission.wait(0))
         self.interface.go_on.set()
-        self.assertTrue(self.runner.wait(10))
+        self.assertTrue(self.admission.wait(10))
         self.assertEqual(2, len(self.interface.calls), 'both have run')
         self.call('later')
-        self.assertTrue(self.runner.wait(10))
+        self.assertTrue(self.admission.wait(10))
 
     def test_every_way_out_gives_the_permit_back(self) -> None:
         self.runner = self.make_runner(sync_workers=1, async_backlog=0)
@@ -400,7 +405,7 @@ class TestPermits(RunnerCase):
                 except errors.PassthruError as outcome:
                     self.assertNotIsInstance(outcome, errors.NotRun)
                 setattr(self.interface, attribute, lambda: None)
-                self.assertTrue(self.runner.wait(10))
+                self.assertTrue(self.admission.wait(10))
         for number in range(3):
             self.refused(
                 errors.InvalidParameters,
@@ -418,26 +423,26 @@ class TestPermits(RunnerCase):
             self.interface.action = object
             self.assertRaises(errors.ResultNotSerializable, self.call)
             self.interface.action = lambda: None
-        self.assertTrue(self.runner.wait(0))
+        self.assertTrue(self.admission.wait(0))
         self.call()
         self.call('later')
-        self.assertTrue(self.runner.wait(10))
+        self.assertTrue(self.admission.wait(10))
 
     def test_a_closed_pool_refuses(self) -> None:
         self.runner.close()
         for _ in range(5):
             self.assertRaises(errors.ConductorStopping, self.call, 'later')
         self.assertEqual([], self.interface.calls)
-        self.assertTrue(self.runner.wait(0))
+        self.assertTrue(self.admission.wait(0))
 
     def test_waiting_for_the_end(self) -> None:
-        self.assertTrue(self.runner.wait(0))
+        self.assertTrue(self.admission.wait(0))
         running = self.blocked()
         start = time.monotonic()
-        self.assertFalse(self.runner.wait(0.05))
+        self.assertFalse(self.admission.wait(0.05))
         self.assertGreaterEqual(time.monotonic() - start, 0.04)
         self.interface.go_on.set()
-        self.assertTrue(self.runner.wait(10))
+        self.assertTrue(self.admission.wait(10))
         running.get()
 
     def test_close_leaves_a_running_call_alone(self) -> None:
@@ -445,9 +450,9 @@ class TestPermits(RunnerCase):
         self.call('later')
         self.assertTrue(self.interface.entered.acquire(timeout=10))
         self.runner.close()
-        self.assertFalse(self.runner.wait(0))
+        self.assertFalse(self.admission.wait(0))
         self.interface.go_on.set()
-        self.assertTrue(self.runner.wait(10))
+        self.assertTrue(self.admission.wait(10))
 
 
 class TestOrder(RunnerCase):
@@ -486,7 +491,7 @@ class TestOrder(RunnerCase):
         self.interface.validation = self.interface.block
         validating = [
             threading.Thread(target=self.call, args=['later'])
-            for _ in range(runner.MAX_ADMISSIONS)
+            for _ in range(admission.MAX_ADMISSIONS)
         ]
         for thread in validating:
             thread.start()
@@ -498,7 +503,7 @@ class TestOrder(RunnerCase):
         self.interface.go_on.set()
         for thread in validating:
             thread.join(10)
-        self.wait_for(lambda: self.runner.wait(0), 'all have run')
+        self.wait_for(lambda: self.admission.wait(0), 'all have run')
         self.call('later')
 
     def test_what_is_asked_for_must_exist(self) -> None:
@@ -534,7 +539,9 @@ class TestArguments(RunnerCase):
 
     def test_context_and_verb_by_name(self) -> None:
         self.call('injected', parameters={'a': 1})
-        self.assertEqual([(self.context, 'PUT', 1)], self.interface.calls)
+        ((context, verb, number),) = self.interface.calls
+        self.assertEqual(('PUT', 1), (verb, number))
+        self.assertEqual(self.context.request_id, context.request_id)
 
     def test_kwargs_take_the_verb_but_not_the_context(self) -> None:
         self.call('anything', parameters={'task': 1, 'func': 2})
@@ -780,7 +787,7 @@ class TestOutcome(RunnerCase):
 
 class TestAsynchronous(RunnerCase):
     def ran(self) -> None:
-        self.assertTrue(self.runner.wait(10))
+        self.assertTrue(self.admission.wait(10))
 
     def test_its_context_is_current_in_the_worker(self) -> None:
         seen: list[Any] = []
@@ -820,10 +827,10 @@ class TestAsynchronous(RunnerCase):
             self.call('later')
             self.ran()
             self.wait_for(
-                lambda out=log: 'Asynchronous call' in out.output,
+                lambda out=log: 'Operation' in out.output,
                 f'{text} is logged',
             )
-            self.assertIn('acme.later of request req-1', log.output)
+            self.assertIn('(acme.later) of request req-1', log.output)
             self.assertIn(text, log.output)
 
     def test_what_ends_well_is_not_an_error(self) -> None:

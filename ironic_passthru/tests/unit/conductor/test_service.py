@@ -15,6 +15,7 @@ from ironic_passthru import errors
 from ironic_passthru.conductor import service
 from ironic_passthru.conf import database as database_conf
 from ironic_passthru.db import conductors
+from ironic_passthru.db import operations
 from ironic_passthru.db import schema
 from ironic_passthru.db import session
 from ironic_passthru.drivers import base as drivers
@@ -98,6 +99,7 @@ class ServiceCase(base.TestCase):
         schema.ensure(database)
         self.store = Store(database)
         self.store.case = self
+        self.records = operations.OperationStore(database)
         self.bus = transport.make(self.conf, 'local://')
         self.addCleanup(self.bus.cleanup)
         self.client = client.ConductorAPI(self.bus)
@@ -122,7 +124,7 @@ class ServiceCase(base.TestCase):
     def make(self, **options: Any) -> service.ConductorService:
         options.setdefault('drain_seconds', 0.0)
         return service.ConductorService(
-            self.conf, self.bus, self.store, **options
+            self.conf, self.bus, self.store, self.records, **options
         )
 
     def load_one(self, name: str, conf: cfg.ConfigOpts) -> loader.Driver:

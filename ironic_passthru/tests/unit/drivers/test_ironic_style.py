@@ -5,15 +5,12 @@ from typing import Any
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
-from ironic_passthru.conductor import runner
+from ironic_passthru.conductor import call as calls
 from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
+from ironic_passthru.tests.unit.conductor import records
 from ironic_passthru.tests.unit.drivers import ironic_style
-
-LIMITS = runner.Limits(
-    sync_workers=2, async_workers=2, async_backlog=2, max_result_size=1 << 20
-)
 
 
 class IronicStyleTest(base.TestCase):
@@ -23,15 +20,13 @@ class IronicStyleTest(base.TestCase):
         super().setUp()
         self.interface = ironic_style.ZetaChassisVendor()
         self.driver = loader.make('zeta', self.interface)
-        self.runner = runner.Runner(
-            {'zeta': self.driver}, incarnation='one', limits=LIMITS
-        )
-        self.addCleanup(self.runner.close)
+        self.conductor = records.conductor(self, {'zeta': self.driver})
+        self.runner = self.conductor.runner
 
     def _call(self, method: str, verb: str, /, **parameters: Any) -> Any:
         return self.runner.run(
             request_context.RequestContext(),
-            runner.Call(
+            calls.Call(
                 driver='zeta', method=method, verb=verb, parameters=parameters
             ),
         )['return']
@@ -131,7 +126,7 @@ class IronicStyleTest(base.TestCase):
         self.assertIsNone(
             self._call('discover', 'POST', subnet='192.0.2.0/24', x=1)
         )
-        self.assertTrue(self.runner.wait(10))
+        self.assertTrue(self.conductor.admission.wait(10))
         self.assertEqual(
             [('192.0.2.0/24', 1, ['http_method', 'x'])],
             self.interface.discovered,

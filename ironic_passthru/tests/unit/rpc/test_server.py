@@ -12,7 +12,6 @@ import oslo_messaging
 from oslo_context import context as oslo_context
 
 from ironic_passthru import errors
-from ironic_passthru.conductor import runner
 from ironic_passthru.drivers import fake
 from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import client
@@ -20,6 +19,7 @@ from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import server
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
+from ironic_passthru.tests.unit.conductor import records
 
 ADDRESS = protocol.Server('host', 'run')
 EXPOSED = {
@@ -56,24 +56,22 @@ class ServerCase(base.TestCase):
             )
         )
         self.vendor = Vendor()
-        self.calls = runner.Runner(
+        self.conductor = records.conductor(
+            self,
             {'fake': loader.make('fake', self.vendor)},
             incarnation='run',
-            limits=runner.Limits(
-                sync_workers=1,
-                async_workers=1,
-                async_backlog=0,
-                max_result_size=10_000,
-            ),
+            sync_workers=1,
+            async_workers=1,
+            max_result_size=10_000,
         )
-        self.addCleanup(self.calls.close)
+        self.runner = self.conductor.runner
         self.bus = transport.make(self.make_conf(), 'local://')
         self.addCleanup(self.bus.cleanup)
         self.server = server.Server(
             self.bus,
             ADDRESS,
             endpoint=server.Endpoint(
-                self.calls, incarnation='run', locate=self.locate
+                self.runner, incarnation='run', locate=self.locate
             ),
             workers=1,
         )
@@ -114,7 +112,7 @@ class TestReach(ServerCase):
     def test_what_is_exposed(self) -> None:
         policy = oslo_messaging.ExplicitRPCAccessPolicy()
         endpoint = server.Endpoint(
-            self.calls, incarnation='run', locate=self.locate
+            self.runner, incarnation='run', locate=self.locate
         )
         reachable = {
             name
@@ -126,7 +124,7 @@ class TestReach(ServerCase):
     def test_nothing_else_is_reached(self) -> None:
         self.assertEqual('run', self.raw.call({}, 'ping'))
         for name in (
-            '_calls',
+            '_runner',
             '_locate',
             'target',
             '__init__',

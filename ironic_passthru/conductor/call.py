@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One call: as it came over the bus, and made ready to run."""
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ironic_passthru import context as request_context
+from ironic_passthru import operation
+from ironic_passthru.drivers import loader
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """One call as it came over the bus.
+
+    :param driver: name of the driver.
+    :param method: name of the method.
+    :param verb: HTTP verb.
+    :param parameters: JSON values by name.
+    :param call_id: unique id, if the sender gave one.
+    :param incarnation: the run of the conductor that it was meant for.
+    :param deadline: seconds since the epoch after which it must not start.
+    :param respond_async: whether to accept it before it runs, whatever its
+        method says.
+    :param key: its Idempotency-Key, if it has one.
+    """
+
+    driver: str
+    method: str
+    verb: str
+    parameters: Mapping[str, Any]
+    call_id: str | None = None
+    incarnation: str | None = None
+    deadline: float | None = None
+    respond_async: bool = False
+    key: operation.Key | None = None
+
+    @property
+    def expired(self) -> bool:
+        """Whether it must no longer start."""
+        return self.deadline is not None and time.time() > self.deadline
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A call that has passed all checks.
+
+    :param context: the context of its request.
+    :param method: the method that it is for.
+    :param arguments: the parameters, converted to the declared types.
+    """
+
+    context: request_context.RequestContext
+    call: Call
+    method: loader.Method
+    arguments: Mapping[str, Any]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it is acknowledged before it runs."""
+        return self.method.spec.async_call or self.call.respond_async
+
+    @property
+    def name(self) -> str:
+        """Driver and method, for log lines."""
+        return f'{self.call.driver}.{self.call.method}'

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running the code of drivers, and what a client may know of its errors."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+from oslo_log import log
+
+from ironic_passthru import context as request_context
+from ironic_passthru import errors
+from ironic_passthru.conductor import call as calls
+from ironic_passthru.conductor import results
+from ironic_passthru.drivers import loader
+from ironic_passthru.drivers import signature
+
+LOG = log.getLogger(__name__)
+
+# python-ironicclient and openstacksdk send a request again on these, so they
+# must not be answered once a method has started.
+_RESENT_ON = (409, 503)
+
+# These speak of the login and of the resource, which are not the driver's,
+# and need headers that it cannot give; on the first, keystoneauth logs in
+# anew and sends the request again.
+_NOT_FOR_DRIVERS = (401, 405)
+
+
+def prepare(
+    context: request_context.RequestContext,
+    call: calls.Call,
+    *,
+    driver: loader.Driver,
+    method: loader.Method,
+) -> calls.Job:
+    """Convert the parameters of a call and have its driver check them.
+
+    :raises: InvalidParameters; what the driver raised, fit for a client.
+    """
+
+    def convert() -> dict[str, Any]:
+        # A type of the driver's own may run any code.
+        return method.signature.convert(call.method, call.parameters)
+
+    def validate() -> None:
+        check = driver.interface.driver_validate
+        values = {**arguments, 'http_method': call.verb}
+        check(call.method, **signature.accepted(check, values))
+
+    arguments = _guarded(
+        convert, context, call, passes=errors.InvalidParameters
+    )
+    _guarded(validate, context, call)
+    return calls.Job(context, call, method, arguments)
+
+
+def execute(
+    job: calls.Job, state: request_context.CallState, *, max_result_size: int
+) -> Any:
+    """Run the method of a call and return its result as a JSON value.
+
+    :param state: what the method sees of its call.
+    :param max_result_size: in bytes.
+    :raises: what the driver raised, fit for a client.
+    """
+    arguments: Mapping[str, Any] = job.method.signature.inject(
+        dict(job.arguments),
+        context=job.context.for_call(state),
+        http_method=job.call.verb,
+    )
+    try:
+        value = _guarded(
+            lambda: job.method.function(**arguments), job.context, job.call
+        )
+    except errors.PassthruError as outcome:
+        if outcome.status not in _RESENT_ON:
+            raise
+        raise errors.VendorError(
+            sentence=outcome.message, status=500, code=outcome.code
+        ) from None
+    return results.encode(
+        job.method.spec,
+        value,
+        max_size=max_result_size,
+        request_id=job.context.request_id,
+    )
+
+
+def _guarded(
+    function: Callable[[], Any],
+    context: request_context.RequestContext,
+    call: calls.Call,
+    *,
+    passes: type[Exception] | tuple[()] = (),
+) -> Any:
+    """Return what a driver's code returns; raise only what is the project's.
+
+    Even SystemExit is caught: a driver must not end the conductor.
+
+    :param passes: what is raised as it is.
+    """
+    try:
+        return function()
+    except passes:
+        raise
+    except BaseException as error:
+        raise _outcome(error, context, call) from None
+
+
+def _outcome(
+    error: BaseException,
+    context: request_context.RequestContext,
+    call: calls.Call,
+) -> errors.PassthruError:
+    """Return what a client may know of an error that a driver raised."""
+    if isinstance(error, errors.DriverError):
+        try:
+            return _portable(error)
+        except Exception as mistake:
+            # A vendor's class can be wrong in any way.
+            error = mistake
+    LOG.error(
+        'Driver method %s.%s failed in request %s',
+        call.driver,
+        call.method,
+        context.request_id,
+        exc_info=error,
+    )
+    return errors.DriverFailed(request_id=context.request_id)
+
+
+def _portable(error: errors.DriverError) -> errors.PassthruError:
+    """Return a driver's error as what can cross the bus: its sentence.
+
+    The facts that it was made from, its cause and its notes stay here: they
+    may have no JSON form, and nobody has meant them for a client.
+    """
+    sentence = str(error.message)
+    if type(error).__module__ == errors.__name__:
+        return type(error)(sentence)
+    return errors.VendorError(
+        sentence=sentence,
+        status=_status(error),
+        code=error.code if isinstance(error.code, str) else 'vendor_error',
+    )
+
+
+def _status(error: errors.DriverError) -> int:
+    """Return the status of a vendor's error, if it states a usable one."""
+    # Ironic's way is an integer in ``code``.
+    status = error.code if isinstance(error.code, int) else error.status
+    if not 400 <= status <= 599 or status in _NOT_FOR_DRIVERS:
+        return 500
+    return int(status)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A runner with a registry of operations in memory."""
+
+import dataclasses
+import threading
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from ironic_passthru import errors
+from ironic_passthru import operation
+from ironic_passthru.conductor import admission
+from ironic_passthru.conductor import journal
+from ironic_passthru.conductor import ledger
+from ironic_passthru.conductor import runner
+from ironic_passthru.drivers import loader
+from ironic_passthru.tests import base
+
+
+class FakeRecords:
+    """The registry of operations, as far as a conductor writes it.
+
+    :ivar away: whether the database cannot be reached.
+    :ivar states: state of each operation, by id.
+    :ivar new: operations as they were recorded, by id.
+    :ivar moves: what moved them, in order.
+    :ivar go_on: cleared, it lets every transaction wait.
+    """
+
+    def __init__(self) -> None:
+        self.away = False
+        self.states: dict[str, operation.State] = {}
+        self.new: dict[str, operation.NewOperation] = {}
+        self.moves: list[operation.Move] = []
+        self.batches: list[int] = []
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def apply(
+        self, changes: Sequence[operation.Change]
+    ) -> list[bool | errors.PassthruError]:
+        self.go_on.wait(20)
+        if self.away:
+            raise errors.RegistryUnavailable()
+        self.batches.append(len(changes))
+        return [self._apply(change) for change in changes]
+
+    def _apply(self, change: operation.Change) -> bool | errors.PassthruError:
+        if isinstance(change, operation.NewOperation):
+            if change.id in self.states:
+                return errors.DuplicateCall()
+            for other in self.new.values():
+                if change.key and other.key == change.key:
+                    return errors.KeyInUse(operation=other.id)
+            self.new[change.id] = change
+            self.states[change.id] = operation.State.QUEUED
+            return True
+        if self.states.get(change.id) is not change.source:
+            return False
+        self.states[change.id] = change.target
+        self.moves.append(change)
+        return True
+
+
+@dataclasses.dataclass(frozen=True)
+class Conductor:
+    """The parts of a conductor that calls go through."""
+
+    runner: runner.Runner
+    admission: admission.Admission
+    ledger: ledger.Ledger
+    records: FakeRecords
+
+
+def conductor(
+    case: base.TestCase,
+    drivers: Mapping[str, loader.Driver],
+    *,
+    incarnation: str = 'one',
+    queue_seconds: float = 60.0,
+    max_result_size: int = 1 << 20,
+    **bounds: Any,
+) -> Conductor:
+    """Return a conductor that ends with the test.
+
+    :param bounds: of :class:`admission.Bounds`.
+    """
+    values = {'sync_workers': 2, 'async_workers': 2, 'async_backlog': 0}
+    values |= bounds
+    store = FakeRecords()
+    writer = journal.Journal(
+        store,  # type: ignore[arg-type]
+        retry_seconds=0.01,
+    )
+    taken = admission.Admission(
+        admission.Bounds(**values),
+        incarnation=incarnation,
+        drivers=len(drivers),
+    )
+    own = ledger.Ledger(writer, hostname='host', incarnation=incarnation)
+    made = runner.Runner(
+        drivers,
+        admission=taken,
+        ledger=own,
+        workers=values['async_workers'],
+        max_result_size=max_result_size,
+        queue_seconds=queue_seconds,
+    )
+    writer.start()
+    case.addCleanup(writer.close, 0.0)
+    case.addCleanup(made.close)
+    return Conductor(made, taken, own, store)

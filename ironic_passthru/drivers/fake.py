@@ -21,6 +21,9 @@ from ironic_passthru.drivers import base
 # plain parameters become part of the JSON Schema that requests must fit.
 Percent = Annotated[int, pydantic.Field(ge=0, le=100)]
 Seconds = Annotated[float, pydantic.Field(ge=0, le=3600)]
+Address = Annotated[
+    str, pydantic.Field(min_length=1, max_length=255, examples=['10.0.0.1'])
+]
 
 
 class FanCurve(pydantic.BaseModel):
@@ -36,6 +39,14 @@ class OutOfPaper(errors.DriverError):
     code = 'fake_out_of_paper'
     status = 507
     _msg_fmt = 'The printer of rack %(rack)s is out of paper.'
+
+
+class Stopped(errors.DriverError):
+    """A method ended early, as its caller wished."""
+
+    code = 'fake_stopped'
+    status = 500
+    _msg_fmt = 'Stopped on request after %(done)s of %(slots)s slots.'
 
 
 class FakeVendor(base.VendorInterface):
@@ -63,13 +74,68 @@ class FakeVendor(base.VendorInterface):
         """Greet somebody; the simplest method there is."""
         return {'greeting': f'Hello, {name}!'}
 
-    # An asynchronous one (the default): the caller gets 202 at once.
+    # An asynchronous one (the default): the caller gets 202 at once, with
+    # the address of an operation that tells how it went.
     @base.driver_passthru(['POST'])
     def start_fan_test(
         self, context: request_context.RequestContext, seconds: Seconds = 0
     ) -> None:
         """Spin all fans up and down for some seconds."""
         time.sleep(seconds)
+
+    # It tells how far it has come, and looks whether it is still wanted
+    # where it can stop without harm. What it returns is kept for a while.
+    @base.driver_passthru(['POST'])
+    def inspect_rack(
+        self,
+        context: request_context.RequestContext,
+        slots: Annotated[int, pydantic.Field(ge=1, le=1000)] = 10,
+        seconds_per_slot: Annotated[float, pydantic.Field(ge=0, le=60)] = 0.5,
+    ) -> dict[str, Any]:
+        """Inspect slot after slot of a rack, until told to stop."""
+        empty = []
+        for slot in range(1, slots + 1):
+            if context.cancel_requested:
+                raise Stopped(done=slot - 1, slots=slots)
+            context.report_progress(
+                100 * (slot - 1) / slots, f'slot {slot} of {slots}'
+            )
+            time.sleep(seconds_per_slot)
+            if slot % 4 == 0:
+                empty.append(slot)
+        context.report_progress(100, f'{slots} slots done')
+        return {'slots': slots, 'empty': empty}
+
+    # target: calls for one BMC are limited, so that a BMC which hangs takes
+    # no more than a few workers.
+    @base.driver_passthru(['POST'], target='bmc')
+    def power_cycle(
+        self, bmc: Address, seconds: Seconds = 0
+    ) -> dict[str, str]:
+        """Switch a server off and on again through its BMC."""
+        time.sleep(seconds)
+        return {'bmc': bmc, 'power': 'on'}
+
+    # Secrets are masked wherever the parameters of a call are kept.
+    @base.driver_passthru(['PUT'], target='bmc')
+    def set_login(
+        self,
+        bmc: Address,
+        user: str,
+        password: pydantic.SecretStr,
+        pin: pydantic.SecretStr | None = None,
+    ) -> dict[str, Any]:
+        """Change user, password and PIN of a BMC."""
+        if len(password.get_secret_value()) < 8:
+            raise errors.InvalidParameterValue('the password is too short')
+        return {'bmc': bmc, 'user': user, 'pin': pin is not None}
+
+    # timeout: callers wait for this one longer than for others.
+    @base.driver_passthru(['POST'], async_call=False, timeout=120)
+    def self_test(self, seconds: Seconds = 0) -> dict[str, Any]:
+        """Test everything; it may take two minutes."""
+        time.sleep(seconds)
+        return {'passed': True, 'seconds': seconds}
 
     # Several verbs in one method; http_method tells which one it was.
     @base.driver_passthru(['GET', 'PUT', 'DELETE'], async_call=False)
@@ -136,9 +202,14 @@ class FakeVendor(base.VendorInterface):
         return bytes(range(256)) * (size // 256) + bytes(range(size % 256))
 
     @base.driver_passthru(['POST'], attach=True)
-    def collect_logs(self) -> str:
-        """Collect all logs; asynchronous, so nobody gets to see them."""
-        return 'logs\n'
+    def collect_logs(
+        self, lines: Annotated[int, pydantic.Field(ge=0, le=100_000)] = 3
+    ) -> base.Attachment:
+        """Collect all logs; the file is the result of the operation."""
+        return base.Attachment(
+            data=''.join(f'{line} fan {line} ok\n' for line in range(lines)),
+            filename='logs.txt',
+        )
 
     @base.driver_passthru(['GET', 'POST'], async_call=False)
     def slow(self, seconds: Seconds = 5) -> dict[str, float]:

@@ -37,6 +37,10 @@ Tag = Annotated[
 
 _SELECTORS = ('target', 'targets', 'tag')
 
+# A tag, or none of them, means targets that only the inventory knows. The
+# fleet bounds what they take, and the time of a call.
+_NAMES = ('target', 'targets')
+
 
 class RedfishVendor(base.VendorInterface):
     """Servers with a Redfish BMC, as the conductor's inventory names them.
@@ -103,7 +107,7 @@ class RedfishVendor(base.VendorInterface):
             )
         self._choose(**given)
 
-    @base.driver_passthru(['GET'], async_call=False)
+    @base.driver_passthru(['GET'], async_call=False, target=_NAMES)
     def inventory(
         self,
         context: Any,
@@ -116,7 +120,7 @@ class RedfishVendor(base.VendorInterface):
         chosen = self._choose(target=target, targets=targets, tag=tag)
         return self._each(chosen, lambda one: one.facts())
 
-    @base.driver_passthru(['PUT'], async_call=False)
+    @base.driver_passthru(['PUT'], async_call=False, target=_NAMES)
     def indicator_led(
         self,
         context: Any,
@@ -137,7 +141,7 @@ class RedfishVendor(base.VendorInterface):
             late=failures.OUTCOME_UNKNOWN,
         )
 
-    @base.driver_passthru(['POST'], async_call=False)
+    @base.driver_passthru(['POST'], async_call=False, target=_NAMES)
     def eject_vmedia(
         self,
         context: Any,

@@ -2,6 +2,7 @@
 """``fake-hardware`` has one method of each kind, and each does its part."""
 
 import json
+import math
 from typing import Any
 
 from ironic_passthru import errors
@@ -11,12 +12,33 @@ from ironic_passthru.drivers import loader
 from ironic_passthru.tests import base
 
 
+class Watched:
+    """What a method sees of its call.
+
+    :param cancel_after: reports after which the caller wants it to end.
+    """
+
+    seconds_left = None
+
+    def __init__(self, cancel_after: float = math.inf) -> None:
+        self.reports: list[tuple[float, str]] = []
+        self._cancel_after = cancel_after
+
+    @property
+    def cancel_requested(self) -> bool:
+        return len(self.reports) >= self._cancel_after
+
+    def report_progress(self, percent: float, message: str = '') -> None:
+        self.reports.append((percent, message))
+
+
 class FakeTest(base.TestCase):
     """The methods, called as the conductor calls them."""
 
     def setUp(self) -> None:
         super().setUp()
         self.driver = loader.make('fake-hardware', fake.FakeVendor())
+        self.context = Watched()
 
     def call(self, name: str, verb: str = 'POST', /, **values: Any) -> Any:
         """Check and convert ``values``, validate, call."""
@@ -27,7 +49,7 @@ class FakeTest(base.TestCase):
         self.driver.interface.driver_validate(name, **arguments)
         return method.function(
             **method.signature.inject(
-                arguments, context='ctx', http_method=verb
+                arguments, context=self.context, http_method=verb
             )
         )
 
@@ -45,6 +67,8 @@ class FakeTest(base.TestCase):
         self.assertTrue(any(len(spec.http_methods) > 1 for spec in specs))
         self.assertTrue(all(spec.description for spec in specs))
         self.assertTrue(self.driver.spec.properties)
+        self.assertTrue(any(spec.timeout for spec in specs))
+        self.assertTrue(any(spec.target for spec in specs))
 
     def test_plain(self) -> None:
         self.assertEqual(
@@ -61,7 +85,9 @@ class FakeTest(base.TestCase):
         )
         self.assertEqual({'slept': 0}, self.call('slow', seconds=0))
         self.assertEqual(10, len(self.call('large', 'GET', size=10)))
-        self.assertEqual('logs\n', self.call('collect_logs'))
+        self.assertEqual(
+            {'passed': True, 'seconds': 0}, self.call('self_test')
+        )
 
     def test_verbs(self) -> None:
         for verb, action in (
@@ -99,6 +125,69 @@ class FakeTest(base.TestCase):
             self.call('patch_settings', 'PATCH', settings={'b': 1, 'a': True}),
         )
 
+    def test_progress(self) -> None:
+        self.assertEqual(
+            {'slots': 4, 'empty': [4]},
+            self.call('inspect_rack', slots=4, seconds_per_slot=0),
+        )
+        self.assertEqual(
+            [
+                (0, 'slot 1 of 4'),
+                (25, 'slot 2 of 4'),
+                (50, 'slot 3 of 4'),
+                (75, 'slot 4 of 4'),
+                (100, '4 slots done'),
+            ],
+            self.context.reports,
+        )
+
+    def test_cancel(self) -> None:
+        self.context = Watched(cancel_after=2)
+        error = self.assertRaises(
+            errors.DriverError,
+            self.call,
+            'inspect_rack',
+            slots=5,
+            seconds_per_slot=0,
+        )
+        self.assertEqual(
+            'Stopped on request after 2 of 5 slots.', error.message
+        )
+        self.assertEqual(2, len(self.context.reports))
+
+    def test_target(self) -> None:
+        self.assertEqual(
+            {'bmc': '10.0.0.1', 'power': 'on'},
+            self.call('power_cycle', bmc='10.0.0.1'),
+        )
+        for name in ('power_cycle', 'set_login'):
+            self.assertEqual(
+                {'10.0.0.1'},
+                self.driver.spec.methods[name].targets({'bmc': '10.0.0.1'}),
+            )
+        self.assertRaises(
+            errors.InvalidParameters, self.call, 'power_cycle', bmc=''
+        )
+
+    def test_secrets(self) -> None:
+        given = {'bmc': 'b', 'user': 'u', 'password': 'hunter2!', 'pin': '1'}
+        self.assertEqual(
+            {'bmc': 'b', 'user': 'u', 'pin': True},
+            self.call('set_login', 'PUT', **given),
+        )
+        self.assertEqual(
+            {'bmc': 'b', 'user': 'u', 'password': '***', 'pin': '***'},
+            self.driver.spec.methods['set_login'].masked(given),
+        )
+        error = self.assertRaises(
+            errors.InvalidParameterValue,
+            self.call,
+            'set_login',
+            'PUT',
+            **given | {'password': 'hunter2'},
+        )
+        self.assertNotIn('hunter2', str(error))
+
     def test_validate(self) -> None:
         self.assertRaises(
             errors.InvalidParameterValue,
@@ -120,6 +209,9 @@ class FakeTest(base.TestCase):
             '0 fan 0 ok\n1 fan 1 ok\n',
             self.call('event_log', 'GET', lines=2),
         )
+        logs = self.call('collect_logs', lines=1)
+        self.assertEqual('0 fan 0 ok\n', logs.data)
+        self.assertEqual('logs.txt', logs.filename)
         picture = self.call('screenshot', 'GET')
         self.assertEqual('image/gif', picture.media_type)
         self.assertTrue(picture.data.startswith(b'GIF89a'))

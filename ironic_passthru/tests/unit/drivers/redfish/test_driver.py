@@ -6,6 +6,7 @@ import pathlib
 import fixtures
 
 from ironic_passthru import errors
+from ironic_passthru.drivers import loader
 from ironic_passthru.drivers import redfish
 from ironic_passthru.drivers import signature
 from ironic_passthru.tests import base
@@ -125,3 +126,13 @@ class SchemaTest(DriverTestCase):
             self.assertRaises(
                 errors.InvalidParameters, declared.convert, name, bad
             )
+
+    def test_targets(self) -> None:
+        spec = loader.make('redfish', redfish.RedfishVendor()).spec
+        for method in spec.methods.values():
+            for parameters, targets in (
+                ({'target': 'a', 'targets': None}, {'a'}),
+                ({'targets': ['a', 'b']}, {'a', 'b'}),
+                ({'tag': 'rack1'}, set()),
+            ):
+                self.assertEqual(targets, method.targets(parameters))

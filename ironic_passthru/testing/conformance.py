@@ -35,6 +35,8 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru import strictjson
+from ironic_passthru.conductor import call as calls
+from ironic_passthru.conductor import execution
 from ironic_passthru.conductor import runner
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import loader
@@ -92,35 +94,29 @@ class DriverConformance(_Mixin):
     def call(self, method: str, verb: str, /, **parameters: Any) -> Any:
         """Call a method of a new driver the way a conductor does.
 
-        :returns: what crosses the bus, JSON; None for asynchronous methods,
-            which have ended by then.
+        An asynchronous method has ended when this returns.
+
+        :returns: the result as it is answered or recorded, JSON.
         :raises: what the client would be told.
         """
         driver = self.start()
-        running = runner.Runner(
-            {driver.name: driver},
-            incarnation='test',
-            limits=runner.Limits(
-                sync_workers=1,
-                async_workers=1,
-                async_backlog=0,
-                max_result_size=1 << 30,
-            ),
+        call = calls.Call(
+            driver=driver.name,
+            method=method,
+            verb=verb,
+            parameters=parameters,
         )
-        try:
-            result = running.run(
-                request_context.RequestContext(),
-                runner.Call(
-                    driver=driver.name,
-                    method=method,
-                    verb=verb,
-                    parameters=parameters,
-                ),
-            )
-            self.assertTrue(running.wait(self.end_seconds), 'it still runs')
-        finally:
-            running.close()
-        return result['return']
+        found = runner.find(driver, call)
+        found.spec.parameters.check(parameters)
+        job = execution.prepare(
+            request_context.RequestContext(),
+            call,
+            driver=driver,
+            method=found,
+        )
+        return execution.execute(
+            job, request_context.CallState(), max_result_size=1 << 30
+        )
 
     def test_loads(self) -> None:
         """The driver is a VendorInterface whose methods can be offered."""

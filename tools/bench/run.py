@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures the service beside a bare RPC no-op, all in one run.
 
-It needs RabbitMQ's server and wrk (Debian packages rabbitmq-server and wrk);
-ratios count, since absolute figures say more about the machine.
+It needs RabbitMQ, PostgreSQL and wrk (Debian packages rabbitmq-server,
+postgresql and wrk); ratios count, since absolute figures say more about the
+machine.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def running(part: parts.Part) -> Iterator[parts.Part]:
         part.stop()
 
 
-def configuration(directory: pathlib.Path, bus: str) -> str:
+def configuration(directory: pathlib.Path, bus: str, registry: str) -> str:
     """Write a configuration file and return its path."""
     path = directory / 'ironic_passthru.conf'
     path.write_text(
@@ -51,7 +52,7 @@ def configuration(directory: pathlib.Path, bus: str) -> str:
         'enabled_drivers = fake-hardware\n'
         'drain_seconds = 0\n'
         '[database]\n'
-        f'connection = sqlite:///{directory}/registry.sqlite\n'
+        f'connection = {registry}\n'
     )
     return str(path)
 
@@ -83,15 +84,18 @@ def uwsgi(directory: pathlib.Path, config: str) -> parts.Part:
 
 
 def measure_split(
-    directory: pathlib.Path, seconds: int, levels: list[int]
+    directory: pathlib.Path, seconds: int, levels: list[int], *, sqlite: bool
 ) -> dict[str, object]:
     """Measure API and conductor over RabbitMQ, and the yardstick."""
     result: dict[str, object] = {}
     with contextlib.ExitStack() as stack:
-        broker = servers.RabbitMQ()
-        broker.setUp()
-        stack.callback(broker.cleanUp)
-        config = configuration(directory, broker.url)
+        broker = stack.enter_context(servers.RabbitMQ())
+        if sqlite:
+            registry = f'sqlite:///{directory}/registry.sqlite'
+        else:
+            database = stack.enter_context(servers.PostgreSQL())
+            registry = database.new_database()
+        config = configuration(directory, broker.url, registry)
         subprocess.run(
             [_BIN / 'ironic-passthru-dbsync', '--config-file', config]
             + ['upgrade'],
@@ -202,6 +206,10 @@ def ratios(split: dict, embedded: dict) -> dict[str, str]:
             )
             times = row['list']['rate'] / row['sync']['rate']
             rows[f'list / sync, {level} connections'] = f'{times:.2f} (>= 4)'
+            share = row['async']['rate'] / row['sync']['rate']
+            rows[f'async / sync, {level} connections'] = (
+                f'{share:.2f} (>= 0.6)'
+            )
     row = split.get('1 connections')
     if row:
         slower = row['sync']['p50_ms'] / row['bare']['p50_ms']
@@ -223,10 +231,20 @@ def main() -> None:
     parser.add_argument(
         '--connections', type=int, nargs='+', default=[1, 8, 32]
     )
+    parser.add_argument(
+        '--sqlite',
+        action='store_true',
+        help='keep the registry in SQLite instead of PostgreSQL',
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
-        split = measure_split(directory, options.seconds, options.connections)
+        split = measure_split(
+            directory,
+            options.seconds,
+            options.connections,
+            sqlite=options.sqlite,
+        )
         embedded = measure_embedded(directory, options.seconds)
     print(json.dumps({'split': split, 'embedded': embedded}, indent=2))
     for what, figure in ratios(split, embedded).items():

@@ -14,10 +14,13 @@ from pecan import core
 from pecan import hooks
 
 from ironic_passthru import errors
+from ironic_passthru.api import answers
+from ironic_passthru.api import calls
 from ironic_passthru.api import catalogue
 from ironic_passthru.api import expose
 from ironic_passthru.api import faults
 from ironic_passthru.api import links
+from ironic_passthru.api import waits
 from ironic_passthru.api.middleware import body
 from ironic_passthru.api.middleware import errors as error_wrapper
 from ironic_passthru.api.middleware import health
@@ -26,11 +29,14 @@ from ironic_passthru.api.middleware import request_id
 from ironic_passthru.api.middleware import version
 from ironic_passthru.api.v1 import conductors
 from ironic_passthru.api.v1 import drivers
+from ironic_passthru.api.v1 import operations
 from ironic_passthru.api.v1 import passthru
 from ironic_passthru.api.v1 import root
+from ironic_passthru.db import operations as operation_store
 from ironic_passthru.rpc import client
 
 READ = ('GET', 'HEAD')
+DELETE = ('DELETE',)
 # A call takes every verb: one that its method does not offer is a 400.
 ANY: tuple[str, ...] = ()
 
@@ -51,6 +57,10 @@ ROUTES = (
     ),
     (READ, '/v1/conductors', 'conductors.get_all'),
     (READ, '/v1/conductors/{hostname}', 'conductors.get_one'),
+    (READ, '/v1/operations', 'operations.get_all'),
+    (READ, '/v1/operations/{operation}', 'operations.get_one'),
+    (DELETE, '/v1/operations/{operation}', 'operations.delete'),
+    (READ, '/v1/operations/{operation}/result', 'operations.result'),
 )
 
 
@@ -162,28 +172,17 @@ def make(
     catalogue: catalogue.Catalogue,
     conductor_api: client.ConductorAPI,
     *,
+    operations: operation_store.OperationStore,
     checks: Mapping[str, Callable[[], str]],
 ) -> Any:
     """Return the WSGI application.
 
+    :param operations: where the conductors record what they accept.
     :param checks: what the detailed health check asks, by name.
     """
     options = conf.api
-    links_to = links.Links(options.public_endpoint)
-    router = Router(
-        ROUTES,
-        {
-            'root': root.RootController(links_to),
-            'drivers': drivers.DriversController(catalogue, links_to),
-            'conductors': conductors.ConductorsController(catalogue, links_to),
-            'passthru': passthru.PassthruController(
-                catalogue,
-                conductor_api,
-                max_depth=options.max_body_depth,
-                timeout_seconds=options.call_timeout,
-            ),
-        },
-    )
+    controllers = _controllers(conf, catalogue, conductor_api, operations)
+    router = Router(ROUTES, controllers)
     # From the inside out. An error is rendered by the wrapper, so only what
     # marks every answer is further out; health must answer even a client
     # whose version, login or body would be refused; and no body is read for
@@ -205,3 +204,39 @@ def make(
     # It would look at every request only to find that it is switched off.
     enabled = conf.oslo_middleware.enable_proxy_headers_parsing
     return proxied if enabled else application
+
+
+def _controllers(
+    conf: cfg.ConfigOpts,
+    catalogue: catalogue.Catalogue,
+    conductor_api: client.ConductorAPI,
+    store: operation_store.OperationStore,
+) -> dict[str, Any]:
+    options = conf.api
+    links_to = links.Links(options.public_endpoint)
+    answering = answers.Answers(
+        store, links_to, retry_after_seconds=options.retry_after
+    )
+    waiting = waits.Waits(
+        store,
+        max_seconds=options.max_wait,
+        max_waiting=options.max_waiting,
+    )
+    calling = calls.Calls(
+        conductor_api,
+        store,
+        answers=answering,
+        waits=waiting,
+        timeout_seconds=options.call_timeout,
+    )
+    return {
+        'root': root.RootController(links_to),
+        'drivers': drivers.DriversController(catalogue, links_to),
+        'conductors': conductors.ConductorsController(catalogue, links_to),
+        'passthru': passthru.PassthruController(
+            catalogue, calling, max_depth=options.max_body_depth
+        ),
+        'operations': operations.OperationsController(
+            store, links_to, answers=answering, waits=waiting
+        ),
+    }

@@ -34,6 +34,18 @@ class Argument:
     since: versions.Version = versions.MINIMUM
 
 
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a method returns that says more than a value.
+
+    :param headers: by name, further ones of the response.
+    """
+
+    value: Any
+    status: int = 200
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
 def json_response(value: Any, status: int = 200) -> webob.Response:
     """Return a response that holds ``value`` as JSON."""
     return _response(json.dumps(value).encode('ascii'), status)
@@ -58,7 +70,8 @@ def expose(
     """Expose a method of a resource that is read.
 
     The method gets the request, what ``subject`` found and, by name, those
-    of its arguments that the query gives.
+    of its arguments that the query gives. It returns a value, or an
+    :class:`Answer` around one.
 
     :param return_type: WSME type of what the method returns.
     :param subject: method that finds what the path names, from the request
@@ -89,13 +102,17 @@ def expose(
                 version=request.environ[keys.VERSION],
             )
             body = written.get(found[0]) if found and constant else None
-            if body is None:
-                value = function(self, request, *found, **values)
-                plain = wsme_json.tojson(definition.return_type, value)
-                body = json.dumps(plain).encode('ascii')
-                if found and constant:
-                    written[found[0]] = body
-            return _response(body)
+            if body is not None:
+                return _response(body)
+            answer = function(self, request, *found, **values)
+            if not isinstance(answer, Answer):
+                answer = Answer(answer)
+            plain = wsme_json.tojson(definition.return_type, answer.value)
+            response = json_response(plain, answer.status)
+            response.headers.update(answer.headers)
+            if found and constant:
+                written[found[0]] = response.body
+            return response
 
         handler.__name__ = function.__name__
         handler.__doc__ = function.__doc__

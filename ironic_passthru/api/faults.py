@@ -27,11 +27,16 @@ class InternalError(errors.PassthruError):
 
 
 def render(
-    error: Exception, environ: dict[str, Any], *, retry_after_seconds: int
+    error: Exception,
+    environ: dict[str, Any],
+    *,
+    retry_after_seconds: int,
+    location: str | None = None,
 ) -> webob.Response:
     """Return the response that tells a client of ``error``.
 
     :param retry_after_seconds: what a 503 names.
+    :param location: URL of the operation that the error is about.
     """
     fault = _as_fault(error, environ)
     if _wants_problem(environ):
@@ -45,6 +50,8 @@ def render(
         response.retry_after = retry_after_seconds
     elif fault.status == 405:
         response.allow = fault.kwargs.get('allow')
+    if location is not None:
+        response.location = location
     return response
 
 

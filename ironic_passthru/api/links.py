@@ -2,6 +2,7 @@
 """Links to resources, as clients can follow them."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib import parse
 
@@ -37,13 +38,21 @@ class Links:
             raise errors.RequestError(reason='its Host header is not valid')
         return request.application_url.rstrip('/')
 
+    def href(self, request: Any, *path: str) -> str:
+        """Return the URL of a resource.
+
+        :param path: the segments below the version.
+        :raises: RequestError if the Host header is needed and not valid.
+        """
+        return f'{self.base(request)}/v1/{_joined(path)}'
+
     def resource(self, request: Any, *path: str) -> list[types.Link]:
         """Return the pair of links that each resource has in Ironic.
 
         :param path: the segments below the version.
         """
         base = self.base(request)
-        tail = '/'.join(parse.quote(part, safe='') for part in path)
+        tail = _joined(path)
         return [
             types.Link(href=f'{base}/v1/{tail}', rel='self'),
             types.Link(href=f'{base}/{tail}', rel='bookmark'),
@@ -52,3 +61,7 @@ class Links:
     def version(self, request: Any) -> list[types.Link]:
         """Return the link of the version document."""
         return [types.Link(href=f'{self.base(request)}/v1/', rel='self')]
+
+
+def _joined(path: Iterable[str]) -> str:
+    return '/'.join(parse.quote(part, safe='') for part in path)

@@ -3,21 +3,19 @@
 
 import email.message
 from typing import Any
-from urllib import parse
 
 import webob
 
 from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru import strictjson
+from ironic_passthru.api import calls
 from ironic_passthru.api import catalogue
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api import expose
 from ironic_passthru.api import faults
 from ironic_passthru.api import query
 from ironic_passthru.api.v1 import types
-from ironic_passthru.rpc import client
-from ironic_passthru.rpc import protocol
 
 # The verbs whose parameters may stand in the query: python-ironicclient
 # sends no body with them.
@@ -28,21 +26,18 @@ class PassthruController:
     """``/v1/drivers/{driver}/vendor_passthru``.
 
     :param max_depth: how deep a body may nest.
-    :param timeout_seconds: how long a call may take.
     """
 
     def __init__(
         self,
         catalogue: catalogue.Catalogue,
-        conductors: client.ConductorAPI,
+        calls: calls.Calls,
         *,
         max_depth: int,
-        timeout_seconds: float,
     ) -> None:
         self._catalogue = catalogue
-        self._conductors = conductors
+        self._calls = calls
         self._max_depth = max_depth
-        self._timeout_seconds = timeout_seconds
 
     def _driver(self, _request: Any, name: str) -> catalogue.DriverEntry:
         return self._catalogue.driver(name)
@@ -107,16 +102,16 @@ class PassthruController:
                 )
             values[key] = value
         method.parameters.check(values)
-        answer = self._conductors.driver_vendor_passthru(
-            environ[keys.CONTEXT],
-            driver,
-            name,
-            http_method=verb,
-            info=values,
-            servers=servers,
-            timeout_seconds=self._timeout_seconds,
+        return self._calls.send(
+            request,
+            calls.Call(
+                driver=driver,
+                method=method,
+                verb=verb,
+                parameters=values,
+                servers=servers,
+            ),
         )
-        return _answer(answer)
 
     def _body(self, environ: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters that the body holds.
@@ -171,39 +166,3 @@ def _query_values(
         name: method.parameters.read_text(name, text)
         for name, text in texts.items()
     }
-
-
-def _answer(answer: dict[str, Any]) -> webob.Response:
-    if answer['async']:
-        response = webob.Response(status=202)
-        del response.headers['Content-Type']
-        return response
-    if answer['attach']:
-        return _attachment(protocol.Attached.from_bus(answer['return']))
-    return expose.json_response(answer['return'])
-
-
-def _attachment(attached: protocol.Attached) -> webob.Response:
-    response = webob.Response(body=attached.data)
-    response.headers['Content-Type'] = attached.media_type
-    if attached.filename:
-        response.headers['Content-Disposition'] = _disposition(
-            attached.filename
-        )
-    return response
-
-
-def _disposition(filename: str) -> str:
-    """Return a Content-Disposition header (RFC 6266) for a file's name.
-
-    Only the last part of a path is told, and nothing that could end the
-    header or quote.
-    """
-    name = filename.replace('\\', '/').rpartition('/')[2]
-    plain = ''.join(
-        char if char.isascii() and char.isprintable() else '_'
-        for char in name
-        if char not in '"'
-    )
-    encoded = parse.quote(name.encode('utf-8', 'replace'), safe='')
-    return f'attachment; filename="{plain}"; filename*=UTF-8\'\'{encoded}'

@@ -39,6 +39,7 @@ class RootController:
             links=self._links.version(request),
             version=self._version(request),
             drivers=self._links.resource(request, 'drivers'),
+            operations=self._links.resource(request, 'operations'),
         )
         if request.environ[keys.VERSION] >= versions.CONDUCTORS:
             document.conductors = self._links.resource(request, 'conductors')

@@ -2,6 +2,7 @@
 """WSME types of what the API answers and of what queries hold."""
 
 import datetime
+from typing import Any
 
 from oslo_utils import strutils
 from wsme import types as wtypes
@@ -33,8 +34,32 @@ class NameList(wtypes.UserType):
         return list(dict.fromkeys(names))
 
 
+class Text(wtypes.UserType):
+    """Text that a database can look for."""
+
+    basetype = str
+    name = 'text'
+
+    def frombasetype(self, value: str) -> str:
+        if '\x00' in value:
+            raise ValueError('it must not hold the character NUL')
+        return value
+
+
+class JSONObject(wtypes.UserType):
+    """An object of any JSON values."""
+
+    basetype = str
+    name = 'JSON object'
+
+    def tobasetype(self, value: dict[str, Any]) -> dict[str, Any]:
+        return value
+
+
 boolean = Boolean()
 name_list = NameList()
+text = Text()
+json_object = JSONObject()
 
 
 class Link(wtypes.Base):
@@ -71,6 +96,7 @@ class V1(wtypes.Base):
     version = Version
     drivers = [Link]
     conductors = [Link]
+    operations = [Link]
 
 
 class Driver(wtypes.Base):
@@ -107,6 +133,51 @@ class ConductorCollection(wtypes.Base):
     """Several conductors."""
 
     conductors = [Conductor]
+
+
+class Progress(wtypes.Base):
+    """How far an operation has come."""
+
+    percent = float
+    message = str
+
+
+class OperationError(wtypes.Base):
+    """Why an operation failed."""
+
+    status = int
+    code = str
+    message = str
+
+
+class Operation(wtypes.Base):
+    """An operation."""
+
+    id = str
+    driver = str
+    method = str
+    http_method = str
+    state = str
+    user_id = str
+    project_id = str
+    request_id = str
+    conductor = str
+    incarnation = str
+    created_at = datetime.datetime
+    started_at = datetime.datetime
+    finished_at = datetime.datetime
+    progress = Progress
+    cancel_requested = bool
+    links = [Link]
+    parameters = json_object
+    error = OperationError
+
+
+class OperationCollection(wtypes.Base):
+    """Several operations, and where more of them are found."""
+
+    operations = [Operation]
+    next = str
 
 
 class MethodSummary(wtypes.Base):

@@ -3,7 +3,9 @@
 
 import dataclasses
 import datetime
+import json
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import webob
 
 from ironic_passthru import errors
+from ironic_passthru import operation
 from ironic_passthru import spec
 from ironic_passthru.api import app
 from ironic_passthru.api import catalogue
@@ -122,21 +125,137 @@ class FakeStore:
             raise errors.RegistryUnavailable()
 
 
+class FakeOperations:
+    """The operations in a registry.
+
+    :ivar away: whether the database cannot be reached.
+    :ivar found: the operations by their ids.
+    :ivar keys: id and fingerprint by digest.
+    :ivar results: JSON texts by ids of operations.
+    :ivar asks: how often states were asked for.
+    :ivar on_ask: called before each such answer with the number of asks.
+    """
+
+    def __init__(self) -> None:
+        self.away = False
+        self.found: dict[str, operation.Operation] = {}
+        self.keys: dict[str, tuple[str, str]] = {}
+        self.results: dict[str, str] = {}
+        self.asks = 0
+        self.on_ask: Callable[[int], None] = lambda asks: None
+
+    def add(self, operation_id: str, **values: Any) -> operation.Operation:
+        """Record an operation, or replace it; each is newer than the last."""
+        number = len(self.found)
+        defaults: dict[str, Any] = {
+            'driver': 'd',
+            'method': 'm',
+            'http_method': 'POST',
+            'user_id': None,
+            'project_id': None,
+            'request_id': 'req-1',
+            'conductor': 'c',
+            'incarnation': 'c-0',
+            'accepted': True,
+            'attach': False,
+            'state': operation.State.QUEUED,
+            'created_at': _EPOCH + datetime.timedelta(seconds=number),
+            'started_at': None,
+            'finished_at': None,
+            'progress': operation.Progress(),
+            'cancel_requested': False,
+            'parameters': {},
+        }
+        one = operation.Operation(id=operation_id, **defaults | values)
+        self.found[operation_id] = one
+        return one
+
+    def change(self, operation_id: str, **values: Any) -> None:
+        """Change an operation that is recorded."""
+        one = self.found[operation_id]
+        self.found[operation_id] = dataclasses.replace(one, **values)
+
+    def succeed(self, operation_id: str, result: Any = None) -> None:
+        """Finish an operation with a result."""
+        if result is not None:
+            self.results[operation_id] = json.dumps(result)
+        self.change(
+            operation_id,
+            state=operation.State.SUCCEEDED,
+            result_parts=0 if result is None else 1,
+        )
+
+    def get(self, operation_id: str) -> operation.Operation | None:
+        self._check()
+        return self.found.get(operation_id)
+
+    def state(self, operation_id: str) -> operation.State | None:
+        self.asks += 1
+        self.on_ask(self.asks)
+        self._check()
+        one = self.found.get(operation_id)
+        return one and one.state
+
+    def find_key(self, digest: str) -> tuple[str, str] | None:
+        self._check()
+        return self.keys.get(digest)
+
+    def result(self, operation_id: str) -> str | None:
+        self._check()
+        return self.results.get(operation_id)
+
+    def page(
+        self,
+        *,
+        limit: int,
+        marker: operation.Operation | None = None,
+        states: Collection[operation.State] = (),
+        **filters: str,
+    ) -> list[operation.Operation]:
+        self._check()
+        newest = sorted(
+            self.found.values(), key=lambda one: one.created_at, reverse=True
+        )
+        return [
+            dataclasses.replace(one, parameters=None, error=None)
+            for one in newest
+            if (marker is None or one.created_at < marker.created_at)
+            and (not states or one.state in states)
+            and all(getattr(one, k) == v for k, v in filters.items())
+        ][:limit]
+
+    def cancel(self, operation_id: str) -> bool:
+        self._check()
+        one = self.found[operation_id]
+        if one.state is operation.State.QUEUED:
+            self.change(operation_id, state=operation.State.CANCELLED)
+        elif one.state is operation.State.RUNNING:
+            self.change(operation_id, cancel_requested=True)
+        return not one.final
+
+    def _check(self) -> None:
+        if self.away:
+            raise errors.RegistryUnavailable()
+
+
 class FakeConductorAPI:
     """A bus.
 
     :ivar calls: what was called: (driver, method, arguments).
     :ivar answer: what a call answers, or an exception that it raises.
+    :ivar on_call: called with the arguments before each answer.
     """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.answer: Any = {'return': None, 'async': False, 'attach': False}
+        self.on_call: Callable[[dict[str, Any]], None] = lambda call: None
 
     def driver_vendor_passthru(
         self, context: Any, driver: str, method: str, **arguments: Any
     ) -> dict[str, Any]:
         self.calls.append((driver, method, arguments))
+        self.on_call(arguments)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -148,6 +267,7 @@ class ApplicationCase(base.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.store = FakeStore()
+        self.operations = FakeOperations()
         self.bus = FakeConductorAPI()
         self.checks: dict[str, Callable[[], str]] = {}
         self.conf = self.make_conf()
@@ -166,6 +286,7 @@ class ApplicationCase(base.TestCase):
             self.conf,
             self.catalogue,
             self.bus,  # type: ignore[arg-type]
+            operations=self.operations,  # type: ignore[arg-type]
             checks=self.checks,
         )
 

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sending a call that has been checked, and answering its client."""
+
+import dataclasses
+import hmac
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import webob
+from oslo_utils import uuidutils
+
+from ironic_passthru import errors
+from ironic_passthru import operation
+from ironic_passthru import spec
+from ironic_passthru.api import answers
+from ironic_passthru.api import environ as keys
+from ironic_passthru.api import idempotency
+from ironic_passthru.api import prefer
+from ironic_passthru.api import waits
+from ironic_passthru.db import operations
+from ironic_passthru.rpc import client
+from ironic_passthru.rpc import protocol
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """A call of which nothing is wrong.
+
+    :param parameters: JSON values that fit the method's schema.
+    :param servers: the conductors that offer the method.
+    """
+
+    driver: str
+    method: spec.MethodSpec
+    verb: str
+    parameters: Mapping[str, Any]
+    servers: Sequence[protocol.Server]
+
+
+class Calls:
+    """Sends calls.
+
+    :param timeout_seconds: how long one may take unless its method says so.
+    """
+
+    def __init__(
+        self,
+        conductors: client.ConductorAPI,
+        operations: operations.OperationStore,
+        *,
+        answers: answers.Answers,
+        waits: waits.Waits,
+        timeout_seconds: float,
+    ) -> None:
+        self._conductors = conductors
+        self._operations = operations
+        self._answers = answers
+        self._waits = waits
+        self._timeout_seconds = timeout_seconds
+
+    def send(self, request: Any, call: Call) -> webob.Response:
+        """Send a call once and return the answer.
+
+        :raises: NotRun, OutcomeUnknown, and whatever the driver raised.
+        """
+        preferences = prefer.parse(request.headers.get('Prefer'))
+        key = _key(request, call)
+        if key is not None:
+            earlier = self._earlier(request, key, preferences)
+            if earlier is not None:
+                return earlier
+        try:
+            return self._new(request, call, key, preferences=preferences)
+        except errors.KeyInUse:
+            # Another one with this key came first, but only just.
+            earlier = key and self._earlier(request, key, preferences)
+            if earlier is None:
+                raise
+            return earlier
+
+    def _new(
+        self,
+        request: Any,
+        call: Call,
+        key: operation.Key | None,
+        *,
+        preferences: prefer.Preferences,
+    ) -> webob.Response:
+        call_id = uuidutils.generate_uuid()
+        # Before anything runs: the client may have sent a Host header that
+        # no URL can be made of.
+        location = self._answers.location(request, call_id)
+        respond_async = preferences.respond_async
+        try:
+            answer = self._conductors.driver_vendor_passthru(
+                request.environ[keys.CONTEXT],
+                call.driver,
+                call.method.name,
+                http_method=call.verb,
+                info=call.parameters,
+                servers=call.servers,
+                call_id=call_id,
+                timeout_seconds=call.method.timeout or self._timeout_seconds,
+                respond_async=respond_async,
+                key=key,
+            )
+        except errors.OutcomeUnknown as error:
+            recorded = call.method.async_call or respond_async or key
+            if not recorded or not self._is_recorded(call_id):
+                raise
+            return self._answers.error(request, error, location=location)
+        if not answer['async']:
+            return answers.result(answer['return'], attach=answer['attach'])
+        return self._accepted(
+            request, call_id, location=location, preferences=preferences
+        )
+
+    def _accepted(
+        self,
+        request: Any,
+        call_id: str,
+        *,
+        location: str,
+        preferences: prefer.Preferences,
+    ) -> webob.Response:
+        """Answer a call that a conductor has accepted."""
+        held = self._waits.hold(call_id, preferences.wait_seconds)
+        wait = [] if held is None else [f'wait={held}']
+        response = self._outcome(request, call_id) if wait else None
+        if response is None:
+            response = self._answers.accepted(location)
+            if preferences.respond_async:
+                wait.insert(0, 'respond-async')
+        response.headers.update(prefer.applied(wait))
+        return response
+
+    def _outcome(self, request: Any, call_id: str) -> webob.Response | None:
+        """Return the answer of an operation, if it is final and known."""
+        try:
+            found = self._operations.get(call_id)
+            if found is None or not found.final:
+                return None
+            return self._answers.outcome(request, found)
+        except errors.RegistryUnavailable:
+            # The call was accepted: nothing else may be said of it.
+            return None
+
+    def _is_recorded(self, call_id: str) -> bool:
+        try:
+            return self._operations.state(call_id) is not None
+        except errors.RegistryUnavailable:
+            return False
+
+    def _earlier(
+        self,
+        request: Any,
+        key: operation.Key,
+        preferences: prefer.Preferences,
+    ) -> webob.Response | None:
+        """Return the answer of the call that a key stands for, if any.
+
+        :raises: KeyReused, RegistryUnavailable.
+        """
+        holder = self._operations.find_key(key.digest)
+        if holder is None:
+            return None
+        call_id, fingerprint = holder
+        if not hmac.compare_digest(fingerprint, key.fingerprint):
+            raise errors.KeyReused()
+        held = self._waits.hold(call_id, preferences.wait_seconds)
+        found = self._operations.get(call_id)
+        if found is None or found.state is operation.State.EXPIRED:
+            # It has gone meanwhile, or certainly did not run.
+            return None
+        location = self._answers.location(request, call_id)
+        if not found.final:
+            response = self._answers.error(
+                request,
+                errors.OperationActive(operation=call_id),
+                location=location,
+            )
+        elif found.accepted and held is None:
+            response = self._answers.accepted(location)
+        else:
+            response = self._answers.outcome(request, found)
+        if held is not None:
+            response.headers.update(prefer.applied([f'wait={held}']))
+        return response
+
+
+def _key(request: Any, call: Call) -> operation.Key | None:
+    """Return what is kept of the key of a request, if it has one.
+
+    :raises: InvalidKey.
+    """
+    header = request.headers.get(idempotency.HEADER)
+    if header is None or call.verb not in idempotency.VERBS:
+        return None
+    return idempotency.record(
+        idempotency.read(header),
+        request.environ[keys.CONTEXT].project_id,
+        driver=call.driver,
+        method=call.method.name,
+        verb=call.verb,
+        parameters=call.parameters,
+    )

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operations."""
+
+import re
+from typing import Any
+from urllib import parse
+
+import webob
+
+from ironic_passthru import errors
+from ironic_passthru import operation
+from ironic_passthru.api import answers
+from ironic_passthru.api import expose
+from ironic_passthru.api import faults
+from ironic_passthru.api import links
+from ironic_passthru.api import prefer
+from ironic_passthru.api import query
+from ironic_passthru.api import waits
+from ironic_passthru.api.v1 import types
+from ironic_passthru.db import operations
+
+# The number is that of Ironic's option max_limit.
+MAX_LIMIT = 1000
+
+_ALWAYS = frozenset({'links'})
+# They may be large, so lists go without them.
+_NOT_IN_LISTS = ('parameters', 'error')
+_STATES = ', '.join(operation.State)
+# Databases do not agree on what other text is equal to what.
+_ID = re.compile(r'[!-~]{1,64}')
+
+
+class OperationsController:
+    """``/v1/operations``."""
+
+    def __init__(
+        self,
+        operations: operations.OperationStore,
+        links: links.Links,
+        *,
+        answers: answers.Answers,
+        waits: waits.Waits,
+    ) -> None:
+        self._operations = operations
+        self._links = links
+        self._answers = answers
+        self._waits = waits
+
+    def _one(self, _request: Any, operation_id: str) -> operation.Operation:
+        found = self._find(operation_id)
+        if found is None:
+            raise errors.OperationNotFound(operation=operation_id)
+        return found
+
+    def _find(self, operation_id: str) -> operation.Operation | None:
+        if not _ID.fullmatch(operation_id):
+            return None
+        return self._operations.get(operation_id)
+
+    @expose.expose(
+        types.OperationCollection,
+        driver=expose.Argument(types.text),
+        method=expose.Argument(types.text),
+        state=expose.Argument(types.name_list),
+        request_id=expose.Argument(types.text),
+        conductor=expose.Argument(types.text),
+        limit=expose.Argument(int),
+        marker=expose.Argument(str),
+        fields=expose.Argument(types.name_list),
+    )
+    def get_all(
+        self,
+        request: Any,
+        *,
+        state: list[str] | None = None,
+        limit: int = 0,
+        marker: str | None = None,
+        fields: list[str] | None = None,
+        **filters: str,
+    ) -> types.OperationCollection:
+        """Return operations, newest first."""
+        states = _states(state or [])
+        _check_fields(fields, _NOT_IN_LISTS)
+        if limit < 0:
+            raise errors.InvalidArgument(
+                name='limit', reason='it must not be negative'
+            )
+        limit = min(limit, MAX_LIMIT) or MAX_LIMIT
+        # One more than wanted tells whether there are more.
+        found = self._operations.page(
+            limit=limit + 1,
+            marker=self._marker(marker),
+            states=states,
+            **filters,
+        )
+        collection = types.OperationCollection(
+            operations=[
+                self._resource(request, one, fields=fields)
+                for one in found[:limit]
+            ]
+        )
+        if len(found) > limit:
+            collection.next = self._next(request, limit, found[limit - 1].id)
+        return collection
+
+    @expose.expose(
+        types.Operation,
+        subject=_one,
+        fields=expose.Argument(types.name_list),
+    )
+    def get_one(
+        self,
+        request: Any,
+        found: operation.Operation,
+        fields: list[str] | None = None,
+    ) -> expose.Answer:
+        """Return one operation in detail, once it is final if so wished."""
+        _check_fields(fields)
+        found, headers = self._hold(request, found)
+        return expose.Answer(
+            self._detail(request, found, fields=fields),
+            headers=headers | self._retry_after(found),
+        )
+
+    @expose.controller
+    def result(
+        self, request: Any, response: Any, operation_id: str
+    ) -> webob.Response:
+        """Return what a synchronous call would have been answered."""
+        found = self._one(request, operation_id)
+        if not found.attach:
+            faults.check_accept(request.environ)
+        unexpected = query.parameters(request.environ)
+        if unexpected:
+            raise errors.UnexpectedArguments(names=', '.join(unexpected))
+        found, headers = self._hold(request, found)
+        if found.final:
+            answer = self._answers.outcome(request, found)
+        else:
+            location = self._answers.location(request, found.id)
+            answer = self._answers.accepted(location)
+        answer.headers.update(headers)
+        return answer
+
+    @expose.expose(types.Operation, subject=_one)
+    def delete(
+        self, request: Any, found: operation.Operation
+    ) -> expose.Answer:
+        """Cancel a queued operation, ask a running one to end."""
+        # Whatever the links need is looked at before anything is done.
+        self._links.base(request)
+        active = self._operations.cancel(found.id)
+        found = self._one(request, found.id)
+        if not active:
+            raise errors.OperationFinal(
+                operation=found.id, state=found.state.value
+            )
+        return expose.Answer(
+            self._detail(request, found),
+            status=200 if found.final else 202,
+            headers=self._retry_after(found),
+        )
+
+    def _hold(
+        self, request: Any, found: operation.Operation
+    ) -> tuple[operation.Operation, dict[str, str]]:
+        """Wait as the client prefers.
+
+        :returns: the operation then, and what the answer must tell.
+        """
+        preferences = prefer.parse(request.headers.get('Prefer'))
+        held = self._waits.hold(found.id, preferences.wait_seconds)
+        if held is None:
+            return found, {}
+        if not found.final:
+            found = self._one(request, found.id)
+        return found, prefer.applied([f'wait={held}'])
+
+    def _retry_after(self, found: operation.Operation) -> dict[str, str]:
+        if found.final:
+            return {}
+        return {'Retry-After': str(self._answers.retry_after_seconds)}
+
+    def _marker(self, marker: str | None) -> operation.Operation | None:
+        if marker is None:
+            return None
+        found = self._find(marker)
+        if found is None:
+            raise errors.InvalidArgument(
+                name='marker', reason='there is no such operation'
+            )
+        return found
+
+    def _next(self, request: Any, limit: int, marker: str) -> str:
+        """Return the URL of the page after one that ends with ``marker``."""
+        values = query.parameters(request.environ)
+        values |= {'limit': str(limit), 'marker': marker}
+        href = self._links.href(request, 'operations')
+        return f'{href}?{parse.urlencode(values)}'
+
+    def _resource(
+        self,
+        request: Any,
+        found: operation.Operation,
+        *,
+        fields: list[str] | None = None,
+    ) -> types.Operation:
+        resource = types.Operation(
+            progress=types.Progress(
+                percent=found.progress.percent, message=found.progress.message
+            ),
+            links=self._links.resource(request, 'operations', found.id),
+            **{name: getattr(found, name) for name in _PLAIN},
+        )
+        if fields:
+            types.select(resource, fields, _ALWAYS)
+        return resource
+
+    def _detail(
+        self,
+        request: Any,
+        found: operation.Operation,
+        *,
+        fields: list[str] | None = None,
+    ) -> types.Operation:
+        resource = self._resource(request, found)
+        resource.parameters = found.parameters
+        resource.error = found.error and types.OperationError(
+            status=found.error.status,
+            code=found.error.code,
+            message=found.error.sentence,
+        )
+        if fields:
+            types.select(resource, fields, _ALWAYS)
+        return resource
+
+
+# What an operation shows as it is recorded.
+_PLAIN = (
+    'id',
+    'driver',
+    'method',
+    'http_method',
+    'state',
+    'user_id',
+    'project_id',
+    'request_id',
+    'conductor',
+    'incarnation',
+    'created_at',
+    'started_at',
+    'finished_at',
+    'cancel_requested',
+)
+
+
+def _states(names: list[str]) -> list[operation.State]:
+    try:
+        return [operation.State(name) for name in names]
+    except ValueError:
+        raise errors.InvalidArgument(
+            name='state', reason=f'it must be out of {_STATES}'
+        ) from None
+
+
+def _check_fields(
+    fields: list[str] | None, without: tuple[str, ...] = ()
+) -> None:
+    unknown = types.unknown_fields(types.Operation, fields or [])
+    unknown += [name for name in fields or [] if name in without]
+    if unknown:
+        raise errors.InvalidArgument(
+            name='fields',
+            reason=f'an operation has no {", ".join(unknown)} here',
+        )

@@ -56,6 +56,7 @@ class Profile:
     failing: float = 0.1
     habit: Habit = Habit.ONCE
     pause_seconds: float = 0.3
+    driver: str = driver.NAME
 
 
 class Load:
@@ -64,6 +65,8 @@ class Load:
     :param clients: of the API processes; each request chooses one.
     :param made: the history that they write.
     :ivar calls: how many calls have had their last answer.
+    :ivar successes: how many of them are done or accepted.
+    :ivar in_flight: how many requests wait for their answer.
     """
 
     def __init__(
@@ -79,6 +82,8 @@ class Load:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self.calls = 0
+        self.successes = 0
+        self.in_flight = 0
         self._threads = [
             threading.Thread(target=self._run, name='client', daemon=True)
             for _ in range(profile.threads)
@@ -106,12 +111,31 @@ class Load:
             seconds=seconds,
         )
 
+    def wait_for_successes(self, count: int, seconds: float = 60.0) -> None:
+        """Wait until ``count`` more calls are done or accepted."""
+        wanted = self.successes + count
+        processes.wait_until(
+            lambda: self.successes >= wanted,
+            f'{count} more successes ({self.successes} of {wanted})',
+            seconds=seconds,
+        )
+
+    def wait_for_flight(self, count: int, seconds: float = 60.0) -> None:
+        """Wait until ``count`` requests wait for their answers."""
+        processes.wait_until(
+            lambda: self.in_flight >= count,
+            f'{count} calls in flight',
+            seconds=seconds,
+        )
+
     def _run(self) -> None:
         while not self._over.is_set():
             last = self._call()
+            good = last.status in (200, 202)
             with self._lock:
                 self.calls += 1
-            if last.status not in (200, 202):
+                self.successes += good
+            if not good:
                 # While there is nothing to be had, do not spin.
                 self._over.wait(self._profile.pause_seconds)
 
@@ -148,7 +172,7 @@ class Load:
         if kind is Kind.RESPOND_ASYNC:
             headers['Prefer'] = 'respond-async'
         path = (
-            f'/v1/drivers/{driver.NAME}/vendor_passthru'
+            f'/v1/drivers/{self._profile.driver}/vendor_passthru'
             f'?method={_METHODS[kind]}'
         )
         body = {'call': key, 'seconds': seconds, 'fails': fails}
@@ -156,14 +180,21 @@ class Load:
         begun = self._history.begin(
             key, kind, fails=fails, idempotent=idempotent
         )
+        self._count(1)
         try:
             answer = client.request('POST', path, body, headers)
         except (OSError, http.client.HTTPException) as error:
             return self._history.end(begun, error=type(error).__name__)
+        finally:
+            self._count(-1)
         location = answer.headers.get('Location', '')
         return self._history.end(
             begun,
             status=answer.status,
             operation=location.rpartition('/')[2],
-            request_id=answer.request_id,
+            request_id=answer.request_id or '',
         )
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self.in_flight += change

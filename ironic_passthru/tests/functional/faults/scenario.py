@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A site under load, what breaks it, and the account that is taken then."""
+
+import collections
+import collections.abc
+import functools
+import json
+import os
+import pathlib
+import time
+
+import sqlalchemy as sa
+from testtools import content
+
+from ironic_passthru import operation
+from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import processes
+from ironic_passthru.tests.functional import servers
+from ironic_passthru.tests.functional import web
+from ironic_passthru.tests.functional.faults import checker
+from ironic_passthru.tests.functional.faults import driver
+from ironic_passthru.tests.functional.faults import failpoints
+from ironic_passthru.tests.functional.faults import figures
+from ironic_passthru.tests.functional.faults import history
+from ironic_passthru.tests.functional.faults import load
+
+_SHORT_CALLS = 200
+
+#: How many calls a scenario makes at least.
+CALLS = int(os.environ.get('PASSTHRU_FAULTS_CALLS', _SHORT_CALLS))
+#: Whether there is time for everything.
+LONG = CALLS > _SHORT_CALLS
+
+HEARTBEAT_TIMEOUT_SECONDS = 3.0
+
+# What the conductors have accepted is worked off in the meantime.
+_WORK_SECONDS = 15.0
+BOUND_SECONDS = 2 * HEARTBEAT_TIMEOUT_SECONDS + _WORK_SECONDS
+
+#: How many calls are under way when something breaks.
+IN_FLIGHT = 100
+
+_OPTIONS: dict[str, object] = {
+    'conductor__enabled_drivers': driver.NAME,
+    'conductor__heartbeat_interval': 0.5,
+    'conductor__heartbeat_timeout': HEARTBEAT_TIMEOUT_SECONDS,
+    # With hundreds of calls at once an API is slow to learn of anything.
+    'conductor__drain_seconds': 3.0,
+    'conductor__sync_workers': 128,
+    'conductor__async_workers': 64,
+    'conductor__async_backlog': 500,
+    'api__call_timeout': 10,
+    'api__call_monitor_timeout': 3,
+}
+
+Database = type[servers.PostgreSQL] | type[servers.MariaDB]
+
+
+def crowded(address: str) -> list[str]:
+    """Return how gunicorn serves an API that hundreds call at once."""
+    command = deployment.gunicorn(address)
+    command[command.index('--threads') + 1] = '128'
+    return command
+
+
+class FaultSite(deployment.Site):
+    """A site with the driver of the fault tests.
+
+    :param database: server of the registry; by default an SQLite file.
+    :ivar database: that server, if there is one.
+    :ivar history: what all tests on this site have asked for.
+    """
+
+    def __init__(
+        self,
+        database: Database | None = None,
+        *,
+        broker: servers.RabbitMQ | None = None,
+        **options: object,
+    ) -> None:
+        super().__init__(broker=broker, **_OPTIONS | options)
+        self.database = database() if database else None
+        self.history = history.History()
+        self.reported: set[checker.Violation] = set()
+
+    def _setUp(self) -> None:
+        if self.database is not None:
+            self._registry = self.useFixture(self.database).new_database()
+        super()._setUp()
+        self.install_faults(driver.NAME)
+
+    def install_faults(self, name: str) -> None:
+        """Install the driver under a name."""
+        vendor = driver.FaultsVendor
+        self.install(name, f'{driver.__name__}:{vendor.__name__}')
+
+    @property
+    def executions(self) -> pathlib.Path:
+        """The file that the driver writes to."""
+        return self.directory / 'executions'
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**super().environment, driver.FILE: str(self.executions)}
+
+    def operations(self) -> list[checker.Operation]:
+        """Return what the registry says, without asking the service."""
+        rows = self._query('SELECT id, parameters, state FROM operations')
+        return [
+            checker.Operation(id, _key(parameters), state)
+            for id, parameters, state in rows
+        ]
+
+    def active(self) -> int:
+        """Return how many operations are not final."""
+        states = ', '.join(f"'{state}'" for state in operation.ACTIVE)
+        rows = self._query(
+            f'SELECT count(*) FROM operations WHERE state IN ({states})'
+        )
+        return rows[0][0]
+
+    def violations(self) -> list[checker.Violation]:
+        """Return the broken promises that were not returned before."""
+        # Read in this order: what is done must have been asked for.
+        executions = driver.read(self.executions)
+        operations = self.operations()
+        found = checker.check(
+            self.history.attempts(),
+            executions=executions,
+            operations=operations,
+        )
+        new = [one for one in found if one not in self.reported]
+        self.reported.update(new)
+        return new
+
+    def _query(self, statement: str) -> list:
+        with self._engine.connect() as connection:
+            return list(connection.exec_driver_sql(statement))
+
+    @functools.cached_property
+    def _engine(self) -> sa.Engine:
+        return sa.create_engine(self.registry, poolclass=sa.pool.NullPool)
+
+
+class FaultTestCase(deployment.SiteTestCase):
+    """A test that finds two APIs and the conductors c1 and c2 at work."""
+
+    site: FaultSite
+    hosts: tuple[str, ...] = ('c1', 'c2')
+    api_options: dict[str, object] = {}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self._began = time.monotonic()
+        self._first = len(self.site.history.attempts())
+        for host in self.hosts:
+            self.site.conductor(host).start()
+        self.conductors = {
+            host: self.site.start_conductor(host) for host in self.hosts
+        }
+        self.apis = [
+            self.site.start_api(name, crowded, **self.api_options)
+            for name in ('api1', 'api2')
+        ]
+        self.wait_for_hosts(self.hosts)
+
+    def wait_for_hosts(
+        self, hosts: collections.abc.Iterable[str], name: str = driver.NAME
+    ) -> None:
+        """Wait until both APIs know these conductors of a driver."""
+        wanted = sorted(hosts)
+        for api in self.apis:
+            self.wait_for(
+                lambda api=api: self._hosts(api, name) == wanted,
+                f'{name} is offered by {wanted}',
+                seconds=30.0,
+            )
+
+    def _hosts(self, api: web.Client, name: str) -> list[str]:
+        answer = api.get(f'/v1/drivers/{name}')
+        return sorted(answer.json['hosts']) if answer.status == 200 else []
+
+    def start_own(
+        self, host: str, failpoint: str = '', **options: object
+    ) -> processes.Process:
+        """Start a conductor for this test and wait until it is known."""
+        own = self.site.conductor(host, **options)
+        self.addCleanup(self._end, own)
+        own.environment[failpoints.VARIABLE] = failpoint
+        self.site.start_conductor(host, **options)
+        if 'conductor__enabled_drivers' not in options:
+            self.wait_for_hosts([*self.hosts, host])
+        return own
+
+    def _end(self, conductor: processes.Process) -> None:
+        if conductor.running:
+            # In order, so that nothing of it is left to the next test.
+            conductor.stop()
+
+    def under_load(self, **facts: object) -> load.Load:
+        """Return clients that are about to call."""
+        return load.Load(
+            self.apis, self.site.history, profile=load.Profile(**facts)
+        )
+
+    def warm_up(self, running: load.Load) -> None:
+        """Wait until hundreds of calls are under way."""
+        running.wait_for_successes(CALLS // 4)
+        running.wait_for_flight(IN_FLIGHT)
+
+    def note(self, text: str) -> None:
+        """Note what is done to the service."""
+        self.site.history.note(text)
+
+    def attempts(self) -> list[history.Attempt]:
+        """Return what this test has asked for."""
+        return self.site.history.attempts()[self._first :]
+
+    def outcomes(self) -> collections.Counter[str]:
+        """Return how often each answer came in this test."""
+        return collections.Counter(a.outcome for a in self.attempts())
+
+    def states(self) -> collections.Counter[str]:
+        """Return how many operations of this test are in each state."""
+        keys = {attempt.key for attempt in self.attempts()}
+        return collections.Counter(
+            o.state for o in self.site.operations() if o.key in keys
+        )
+
+    def check(self) -> None:
+        """Wait for all operations to become final, and take account."""
+        deadline = time.monotonic() + BOUND_SECONDS
+        while self.site.active() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        violations = self.site.violations()
+        self._add_figures(violations)
+        self.assertGreaterEqual(len(self.attempts()), CALLS)
+        if violations:
+            self._attach({violation.key for violation in violations})
+            shown = '\n'.join(map(str, violations[:20]))
+            self.fail(
+                f'{len(violations)} violations among '
+                f'{len(self.attempts())} attempts:\n{shown}'
+            )
+
+    def _add_figures(self, violations: list[checker.Violation]) -> None:
+        keys = {attempt.key for attempt in self.attempts()}
+        executions = driver.read(self.site.executions)
+        figures.add(
+            figures.Row(
+                scenario=self.id().partition('.faults.')[2],
+                calls=len(keys),
+                answers=dict(self.outcomes()),
+                operations=dict(self.states()),
+                executions=sum(e.key in keys for e in executions),
+                violations=len(violations),
+                seconds=time.monotonic() - self._began,
+            )
+        )
+
+    def _attach(self, keys: set[str]) -> None:
+        lines = self.site.history.lines(lambda a: a.key in keys)
+        lines += [
+            str(thing)
+            for thing in (
+                *driver.read(self.site.executions),
+                *self.site.operations(),
+            )
+            if thing.key in keys
+        ]
+        text = '\n'.join(lines)
+        self.addDetail('history', content.text_content(text))
+
+
+def _key(parameters: object) -> str:
+    if isinstance(parameters, str):
+        parameters = json.loads(parameters)
+    return dict(parameters).get('call', '')

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conductors that die, leave and fall asleep under load, on PostgreSQL."""
+
+import signal
+import time
+
+from ironic_passthru.tests.functional import processes
+from ironic_passthru.tests.functional import servers
+from ironic_passthru.tests.functional.faults import failpoints
+from ironic_passthru.tests.functional.faults import load
+from ironic_passthru.tests.functional.faults import scenario
+
+_SITE = scenario.FaultSite(servers.PostgreSQL)
+
+# The passage of a failpoint that is the last one.
+_PASSAGE = scenario.CALLS // 6
+
+
+def setUpModule() -> None:
+    _SITE.setUp()
+
+
+def tearDownModule() -> None:
+    _SITE.cleanUp()
+
+
+class TestFailpoints(scenario.FaultTestCase):
+    """A conductor that is killed at one step of a call."""
+
+    site = _SITE
+
+    def kill_at(self, point: str, *, comes_back: bool) -> None:
+        """Let a third conductor die; it comes back, or others settle."""
+        victim = self.start_own('k1', f'{point}:{_PASSAGE}')
+        with self.under_load() as running:
+            running.wait_for_flight(scenario.IN_FLIGHT)
+            self.assertEqual(-signal.SIGKILL, victim.wait(60.0))
+            self.note(f'k1 has died at {point}')
+            if comes_back:
+                victim.environment[failpoints.VARIABLE] = ''
+                self.site.start_conductor('k1')
+            running.wait_for_successes(scenario.CALLS // 2)
+        self.check()
+
+    def test_receipt(self) -> None:
+        self.kill_at('receipt', comes_back=True)
+
+    def test_record(self) -> None:
+        self.kill_at('record', comes_back=False)
+
+    def test_claim(self) -> None:
+        self.kill_at('claim', comes_back=True)
+
+    def test_method(self) -> None:
+        self.kill_at('method', comes_back=False)
+
+    def test_before_reply(self) -> None:
+        self.kill_at('before-reply', comes_back=True)
+
+    def test_after_reply(self) -> None:
+        self.kill_at('after-reply', comes_back=False)
+
+    def test_every_point_has_its_test(self) -> None:
+        for point in failpoints.POINTS:
+            name = f'test_{point.replace("-", "_")}'
+            self.assertTrue(hasattr(self, name), name)
+
+
+class TestDeath(scenario.FaultTestCase):
+    """Conductors that are killed without regard to what they do."""
+
+    site = _SITE
+
+    def test_all_at_once(self) -> None:
+        with self.under_load() as running:
+            self.warm_up(running)
+            for conductor in self.conductors.values():
+                conductor.kill()
+            self.note('all conductors are killed')
+            for host in self.hosts:
+                self.site.start_conductor(host)
+            running.wait_for_successes(scenario.CALLS // 2)
+        self.assertGreater(self.outcomes()['504'], 0)
+        self.check()
+
+
+class TestStop(scenario.FaultTestCase):
+    """Conductors that are told to stop."""
+
+    site = _SITE
+
+    def test_one_after_the_other(self) -> None:
+        with self.under_load() as running:
+            self.warm_up(running)
+            for host, conductor in self.conductors.items():
+                self.assertEqual(0, conductor.stop())
+                self.note(f'{host} has stopped')
+                self.site.start_conductor(host)
+                self.wait_for_hosts(self.hosts)
+            running.wait_for_successes(scenario.CALLS // 4)
+        # What was accepted was worked off, and what was not moved on.
+        self.assertNotIn('504', self.outcomes())
+        self.check()
+        self.assertEqual({'succeeded', 'failed'}, set(self.states()))
+
+    def test_with_more_work_than_time(self) -> None:
+        own = self.start_own(
+            'k1',
+            conductor__graceful_shutdown_timeout=0.2,
+            conductor__async_workers=8,
+        )
+        with self.under_load(seconds=0.6) as running:
+            self.warm_up(running)
+            own.signal(signal.SIGTERM)
+            self.assertEqual(1, own.wait())
+            self.note('k1 has given up')
+            running.wait_for_successes(scenario.CALLS // 4)
+        self.check()
+        states = self.states()
+        self.assertGreater(states['unknown'] + states['expired'], 0)
+
+
+class TestPause(scenario.FaultTestCase):
+    """A conductor that does nothing for longer than it may, and goes on."""
+
+    site = _SITE
+
+    def test_past_the_heartbeat_timeout(self) -> None:
+        asleep = self.conductors['c1']
+        with self.under_load() as running:
+            self.warm_up(running)
+            asleep.signal(signal.SIGSTOP)
+            self.note('c1 is suspended')
+            began = time.monotonic()
+            self.wait_for_hosts(['c2'])
+            # By then the other one has settled what was its.
+            processes.wait_until(
+                lambda: (
+                    time.monotonic() - began
+                    > 2 * scenario.HEARTBEAT_TIMEOUT_SECONDS
+                ),
+                'the others have noticed',
+            )
+            asleep.signal(signal.SIGCONT)
+            self.note('c1 goes on')
+            self.wait_for_hosts(self.hosts)
+            running.wait_for_successes(scenario.CALLS // 4)
+        self.assertTrue(asleep.running)
+        self.assertGreater(self.outcomes()['504'], 0)
+        self.check()
+        self.assertGreater(self.states()['unknown'], 0)
+
+
+if scenario.LONG:
+
+    class TestPauseOfAll(scenario.FaultTestCase):
+        """Conductors that all fall asleep, so that nobody settles."""
+
+        site = _SITE
+
+        def test_past_the_heartbeat_timeout(self) -> None:
+            with self.under_load(habit=load.Habit.RESEND) as running:
+                self.warm_up(running)
+                for conductor in self.conductors.values():
+                    conductor.signal(signal.SIGSTOP)
+                self.note('all conductors are suspended')
+                self.wait_for_hosts([])
+                for conductor in self.conductors.values():
+                    conductor.signal(signal.SIGCONT)
+                self.wait_for_hosts(self.hosts)
+                running.wait_for_successes(scenario.CALLS // 4)
+            self.assertGreater(self.outcomes()['504'], 0)
+            self.check()

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A registry that goes away under load and comes back."""
+
+import contextlib
+import sqlite3
+import time
+
+from ironic_passthru.tests.functional import servers
+from ironic_passthru.tests.functional.faults import scenario
+
+_POSTGRESQL = scenario.FaultSite(servers.PostgreSQL)
+_SQLITE = scenario.FaultSite()
+
+# Longer than anybody waits for a lock.
+_LONG_SECONDS = 13.0
+
+
+def setUpModule() -> None:
+    _POSTGRESQL.setUp()
+    _SQLITE.setUp()
+
+
+def tearDownModule() -> None:
+    _SQLITE.cleanUp()
+    _POSTGRESQL.cleanUp()
+
+
+class TestPostgreSQL(scenario.FaultTestCase):
+    """A server that is stopped and started."""
+
+    site = _POSTGRESQL
+
+    def test_for_a_moment(self) -> None:
+        self.stop_for(0.5)
+
+    def test_past_the_heartbeat_timeout(self) -> None:
+        self.stop_for(2 * scenario.HEARTBEAT_TIMEOUT_SECONDS)
+
+    def stop_for(self, seconds: float) -> None:
+        with self.under_load() as running:
+            self.warm_up(running)
+            self.site.database.stop()
+            self.note('the database has stopped')
+            try:
+                time.sleep(seconds)
+            finally:
+                self.site.database.start()
+            self.note('the database is back')
+            self.wait_for_hosts(self.hosts)
+            running.wait_for_successes(scenario.CALLS // 2)
+        self.assertGreater(self.outcomes()['503'], 0)
+        self.check()
+
+
+class TestSQLite(scenario.FaultTestCase):
+    """A file that another process has locked."""
+
+    site = _SQLITE
+
+    def lock_for(self, seconds: float) -> None:
+        """Lock the file for as long as a careless backup would."""
+        path = self.site.directory / 'registry.sqlite'
+        with contextlib.closing(
+            sqlite3.connect(path, timeout=30, isolation_level=None)
+        ) as connection:
+            connection.execute('BEGIN EXCLUSIVE')
+            self.note('the database is locked')
+            time.sleep(seconds)
+            connection.execute('ROLLBACK')
+            self.note('the database is free')
+
+    def break_for(self, seconds: float) -> None:
+        with self.under_load() as running:
+            self.warm_up(running)
+            self.lock_for(seconds)
+            self.wait_for_hosts(self.hosts)
+            running.wait_for_successes(scenario.CALLS // 4)
+        self.check()
+
+    def test_locked_for_some_seconds(self) -> None:
+        self.break_for(2.0)
+        # Whoever waits gets what it waits for.
+        self.assertNotIn('504', self.outcomes())
+
+    if scenario.LONG:
+
+        def test_locked_for_longer_than_anybody_waits(self) -> None:
+            self.break_for(_LONG_SECONDS)
+            self.assertGreater(self.outcomes()['503'], 0)

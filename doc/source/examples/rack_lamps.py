@@ -7,6 +7,7 @@ from typing import Literal
 
 import pydantic
 
+from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
 
@@ -38,3 +39,22 @@ class RackLamps(base.VendorInterface):
     ) -> None:
         """Switch the lamp of one rack."""
         self._lamps[rack] = state
+
+    # Asynchronous, which is the default, for it may take a while.
+    @base.driver_passthru(['POST'], target='rack')
+    def cycle_lamp(
+        self,
+        context: request_context.RequestContext,
+        rack: Rack,
+        rounds: Annotated[int, pydantic.Field(ge=1, le=100)] = 3,
+    ) -> str:
+        """Switch the lamp of one rack through its states, many times."""
+        for done in range(rounds):
+            if context.cancel_requested:
+                raise errors.VendorPassthruException(
+                    f'stopped after {done} rounds'
+                )
+            context.report_progress(100 * done / rounds, f'round {done + 1}')
+            for state in ('on', 'blinking', 'off'):
+                self.set_lamp(rack, state)
+        return f'{rack} did {rounds} rounds'

@@ -4,9 +4,12 @@
 from ironic_passthru.tests.functional import registry
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.unit.db import cases
+from ironic_passthru.tests.unit.db import operation_cases
 
 
-class TestPostgreSQL(registry.ServerCases, *cases.ALL_CASES):
+class TestPostgreSQL(
+    registry.ServerCases, *cases.ALL_CASES, *operation_cases.ALL_CASES
+):
     """The registry on PostgreSQL."""
 
     @classmethod
@@ -17,7 +20,9 @@ class TestPostgreSQL(registry.ServerCases, *cases.ALL_CASES):
         return 'postgresql://somebody:hunter2@127.0.0.1:1/registry'
 
 
-class TestMariaDB(registry.ServerCases, *cases.ALL_CASES):
+class TestMariaDB(
+    registry.ServerCases, *cases.ALL_CASES, *operation_cases.ALL_CASES
+):
     """The registry on MariaDB."""
 
     @classmethod

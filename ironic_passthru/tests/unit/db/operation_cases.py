@@ -1,0 +1,571 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the records of operations must do on every database."""
+
+import concurrent.futures
+import dataclasses
+import datetime
+import itertools
+import threading
+from typing import Any
+
+import sqlalchemy as sa
+
+from ironic_passthru import errors
+from ironic_passthru import operation
+from ironic_passthru.db import models
+from ironic_passthru.db import moves
+from ironic_passthru.db import operations
+from ironic_passthru.tests.unit.db import cases
+
+State = operation.State
+FAILURE = operation.Error(sentence='the rack said no', status=500, code='no')
+
+
+class OperationCase(cases.RegistryCase):
+    """A test with a store of operations."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.operations = operations.OperationStore(self.database)
+        self._ids = (f'call-{number:04}' for number in itertools.count())
+
+    def new(self, **facts: Any) -> operation.NewOperation:
+        values: dict[str, Any] = {
+            'id': next(self._ids),
+            'driver': 'acme',
+            'method': 'reset',
+            'http_method': 'POST',
+            'parameters': {'rack': 1},
+            'user_id': 'me',
+            'project_id': 'ours',
+            'request_id': 'req-1',
+            'conductor': 'host1',
+            'incarnation': 'run1',
+            'accepted': True,
+            'attach': False,
+        }
+        return operation.NewOperation(**values | facts)
+
+    def record(self, **facts: Any) -> str:
+        """Record an operation and return its id."""
+        new = self.new(**facts)
+        self.assertEqual([True], self.operations.apply([new]))
+        return new.id
+
+    def step(
+        self, one: str, source: State, target: State, **facts: Any
+    ) -> bool:
+        """Move an operation the way its conductor does."""
+        facts.setdefault('owner', 'run1')
+        move = operation.Move(one, source, target, **facts)
+        (moved,) = self.operations.apply([move])
+        assert isinstance(moved, bool)
+        return moved
+
+    def running(self, **facts: Any) -> str:
+        """Return the id of an operation that runs."""
+        one = self.record(**facts)
+        self.assertTrue(self.step(one, State.QUEUED, State.RUNNING))
+        return one
+
+    def finished(self, result: str | None = None, **facts: Any) -> str:
+        """Return the id of an operation that has succeeded."""
+        one = self.running(**facts)
+        self.assertTrue(
+            self.step(one, State.RUNNING, State.SUCCEEDED, result=result)
+        )
+        return one
+
+    def get(self, one: str) -> operation.Operation:
+        found = self.operations.get(one)
+        assert found is not None
+        return found
+
+    def state(self, one: str) -> State:
+        state = self.operations.state(one)
+        self.assertEqual(state, self.get(one).state)
+        assert state is not None
+        return state
+
+    def make_older(self, table: sa.Table, column: str, seconds: float) -> None:
+        """Shift the moments in a column into the past."""
+        with self.database.writer() as writer:
+            for row in writer.execute(sa.select(table)).all():
+                moment = getattr(row, column)
+                if moment is None:
+                    continue
+                shifted = moment - datetime.timedelta(seconds=seconds)
+                keys = (c == getattr(row, c.name) for c in table.primary_key)
+                writer.execute(
+                    sa.update(table).where(*keys).values({column: shifted})
+                )
+
+
+class RecordCases(OperationCase):
+    """What was recorded is read."""
+
+    def test_a_new_operation_is_queued(self) -> None:
+        one = self.record(parameters={'tag': 'Zoë\x00\ud800', 'n': [1, None]})
+        found = self.get(one)
+        self.assertEqual(State.QUEUED, found.state)
+        self.assertFalse(found.final)
+        self.assertEqual(
+            {'tag': 'Zoë\x00\ud800', 'n': [1, None]}, found.parameters
+        )
+        self.assertEqual(
+            ('acme', 'reset', 'POST', 'me', 'ours', 'req-1', 'host1', 'run1'),
+            (
+                found.driver,
+                found.method,
+                found.http_method,
+                found.user_id,
+                found.project_id,
+                found.request_id,
+                found.conductor,
+                found.incarnation,
+            ),
+        )
+        self.assertIs(datetime.UTC, found.created_at.tzinfo)
+        self.assertIsNone(found.started_at)
+        self.assertIsNone(found.finished_at)
+        self.assertEqual(operation.Progress(), found.progress)
+
+    def test_an_unknown_one(self) -> None:
+        self.assertIsNone(self.operations.get('nothing'))
+        self.assertIsNone(self.operations.state('nothing'))
+        self.assertIsNone(self.operations.result('nothing'))
+        self.assertIsNone(self.operations.find_key('0' * 64))
+        self.assertFalse(self.operations.cancel('nothing'))
+
+    def test_identities_that_no_column_can_hold(self) -> None:
+        """Other services may send any context over the bus."""
+        one = self.record(user_id='a\x00\ud800' + 'b' * 300, request_id=None)
+        found = self.get(one)
+        assert found.user_id is not None
+        self.assertEqual('a ?b', found.user_id[:4])
+        self.assertEqual(255, len(found.user_id))
+        self.assertIsNone(found.request_id)
+
+    def test_an_id_is_recorded_once(self) -> None:
+        new = self.new()
+        other = dataclasses.replace(new, incarnation='run2')
+        self.assertEqual([True], self.operations.apply([new]))
+        # The same again is an attempt whose acknowledgement was lost.
+        self.assertEqual([True], self.operations.apply([new]))
+        (refusal,) = self.operations.apply([other])
+        self.assertIsInstance(refusal, errors.DuplicateCall)
+        self.assertEqual('run1', self.get(new.id).incarnation)
+
+    def test_one_that_is_taken_does_not_stop_the_others(self) -> None:
+        taken = self.new()
+        self.operations.apply([taken])
+        again = dataclasses.replace(taken, incarnation='run2')
+        waiting = self.record()
+        claim = operation.Move(
+            waiting, State.QUEUED, State.RUNNING, owner='run1'
+        )
+        good = [self.new(), self.new()]
+        outcomes = self.operations.apply([good[0], again, claim, good[1]])
+        self.assertEqual([True, True, True], [*outcomes[:1], *outcomes[2:]])
+        self.assertIsInstance(outcomes[1], errors.DuplicateCall)
+        self.assertEqual(State.RUNNING, self.state(waiting))
+        for one in good:
+            self.assertEqual(State.QUEUED, self.state(one.id))
+
+    def test_a_key_belongs_to_one_operation(self) -> None:
+        key = operation.Key(digest='d' * 64, fingerprint='f' * 64)
+        one = self.record(key=key)
+        self.assertEqual((one, 'f' * 64), self.operations.find_key('d' * 64))
+        other = self.new(key=dataclasses.replace(key, fingerprint='e' * 64))
+        (refusal,) = self.operations.apply([other])
+        assert isinstance(refusal, errors.KeyInUse)
+        self.assertEqual({'operation': one}, refusal.kwargs)
+        self.assertIsNone(self.operations.get(other.id))
+
+    def test_of_two_with_one_key_at_once_one_is_recorded(self) -> None:
+        for number in range(5):
+            key = operation.Key(f'{number}' * 64, 'f' * 64)
+            pair = [self.new(key=key), self.new(key=key)]
+            start = threading.Barrier(2)
+
+            def add(one: Any, start: threading.Barrier = start) -> Any:
+                start.wait(cases.TIMEOUT)
+                return self.operations.apply([one])[0]
+
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                outcomes = list(pool.map(add, pair))
+            self.assertEqual(1, outcomes.count(True), outcomes)
+            recorded = [one for one in pair if self.operations.get(one.id)]
+            self.assertEqual(1, len(recorded))
+
+
+class MoveCases(OperationCase):
+    """States change one way only."""
+
+    def test_from_queue_to_result(self) -> None:
+        one = self.running()
+        begun = self.get(one)
+        self.assertEqual(State.RUNNING, begun.state)
+        self.assertIsNotNone(begun.started_at)
+        self.assertTrue(
+            self.step(
+                one,
+                State.RUNNING,
+                State.SUCCEEDED,
+                result='{"a": 1}',
+                progress=operation.Progress(100.0, 'done'),
+            )
+        )
+        ended = self.get(one)
+        self.assertTrue(ended.final)
+        self.assertEqual('{"a": 1}', self.operations.result(one))
+        self.assertEqual(1, ended.result_parts)
+        self.assertEqual(operation.Progress(100.0, 'done'), ended.progress)
+        assert ended.started_at and ended.finished_at
+        self.assertTrue(
+            ended.created_at <= ended.started_at <= ended.finished_at
+        )
+
+    def test_failure_keeps_what_a_client_is_told(self) -> None:
+        one = self.running()
+        self.step(one, State.RUNNING, State.FAILED, error=FAILURE)
+        self.assertEqual(FAILURE, self.get(one).error)
+        self.assertIsNone(self.get(one).result_parts)
+
+    def test_null_needs_no_part(self) -> None:
+        one = self.finished()
+        self.assertEqual(0, self.get(one).result_parts)
+        self.assertIsNone(self.operations.result(one))
+
+    def test_a_result_of_any_size(self) -> None:
+        for size in (moves.PART_SIZE - 2, moves.PART_SIZE, 16 << 20):
+            text = '"' + 'x' * size + '"'
+            one = self.finished(text)
+            self.assertEqual(text, self.operations.result(one))
+            parts = self.get(one).result_parts
+            self.assertEqual(-(-len(text) // moves.PART_SIZE), parts)
+
+    def test_only_from_the_state_that_is_expected(self) -> None:
+        for target in operation.FINAL:
+            one = self.record()
+            with self.database.writer() as writer:
+                writer.execute(
+                    sa.update(models.operations)
+                    .where(models.operations.c.id == one)
+                    .values(state=target)
+                )
+            for source in operation.ACTIVE:
+                for other in State:
+                    move = operation.Move(one, source, other)
+                    self.assertEqual([False], self.operations.apply([move]))
+                    if other is not target:
+                        self.assertFalse(self.step(one, source, other))
+            self.assertEqual(target, self.state(one))
+
+    def test_only_by_its_owner(self) -> None:
+        one = self.record()
+        for owner in ('run2', ''):
+            self.assertFalse(
+                self.step(one, State.QUEUED, State.RUNNING, owner=owner)
+            )
+        self.assertEqual(State.QUEUED, self.state(one))
+
+    def test_a_step_whose_acknowledgement_was_lost(self) -> None:
+        one = self.running()
+        self.assertTrue(self.step(one, State.QUEUED, State.RUNNING))
+        for _ in range(2):
+            self.assertTrue(
+                self.step(one, State.RUNNING, State.SUCCEEDED, result='[1]')
+            )
+        self.assertEqual('[1]', self.operations.result(one))
+        self.assertFalse(
+            self.step(one, State.RUNNING, State.FAILED, error=FAILURE)
+        )
+
+    def test_many_at_once(self) -> None:
+        ids = [self.record() for _ in range(30)]
+        self.assertTrue(self.operations.cancel(ids[3]))
+        claims = [
+            operation.Move(one, State.QUEUED, State.RUNNING, owner='run1')
+            for one in ids
+        ]
+        outcomes = self.operations.apply(claims)
+        self.assertEqual([n != 3 for n in range(30)], outcomes)
+
+    def test_of_many_who_claim_one_wins(self) -> None:
+        """Settling, cancelling and claiming meet; all agree on the end."""
+        for number in range(6):
+            one = self.record()
+            start = threading.Barrier(3)
+            work = [
+                lambda o=one: self.operations.cancel(o),
+                lambda o=one: self.step(o, State.QUEUED, State.RUNNING),
+                lambda o=one: self.step(
+                    o, State.QUEUED, State.EXPIRED, owner=None
+                ),
+            ]
+
+            def run(act: Any, start: threading.Barrier = start) -> bool:
+                start.wait(cases.TIMEOUT)
+                return act()
+
+            with concurrent.futures.ThreadPoolExecutor(3) as pool:
+                cancelled, claimed, expired = pool.map(run, work)
+            state = self.state(one)
+            self.assertEqual(claimed, state is State.RUNNING, number)
+            self.assertEqual(expired, state is State.EXPIRED, number)
+            # A running one is asked to end, which counts too.
+            self.assertEqual(cancelled, state is not State.EXPIRED, number)
+
+    def test_expiry_frees_the_key(self) -> None:
+        key = operation.Key('d' * 64, 'f' * 64)
+        for target in (State.CANCELLED, State.EXPIRED):
+            one = self.record(key=key)
+            self.step(one, State.QUEUED, target, owner=None)
+            found = self.operations.find_key('d' * 64)
+            self.assertEqual(target is State.EXPIRED, found is None)
+            self.execute(sa.delete(models.operation_keys))
+
+
+class CancelCases(OperationCase):
+    """A queued operation is cancelled, a running one is asked to end."""
+
+    def test_queued(self) -> None:
+        one = self.record()
+        self.assertTrue(self.operations.cancel(one))
+        self.assertEqual(State.CANCELLED, self.state(one))
+        self.assertIsNotNone(self.get(one).finished_at)
+        self.assertFalse(self.step(one, State.QUEUED, State.RUNNING))
+
+    def test_running(self) -> None:
+        one, other = self.running(), self.running()
+        foreign = self.record(incarnation='run2')
+        self.step(foreign, State.QUEUED, State.RUNNING, owner='run2')
+        for each in (one, foreign):
+            self.assertTrue(self.operations.cancel(each))
+        self.assertEqual(State.RUNNING, self.state(one))
+        self.assertTrue(self.get(one).cancel_requested)
+        self.assertFalse(self.get(other).cancel_requested)
+        self.assertEqual({one}, self.operations.cancel_requests('run1'))
+        self.step(one, State.RUNNING, State.FAILED, error=FAILURE)
+        self.assertEqual(set(), self.operations.cancel_requests('run1'))
+
+    def test_final(self) -> None:
+        one = self.finished('1')
+        self.assertFalse(self.operations.cancel(one))
+        self.assertFalse(self.get(one).cancel_requested)
+
+    def test_progress_is_noted_while_it_runs(self) -> None:
+        one, other, ended = self.running(), self.running(), self.finished()
+        queued = self.record()
+        report = operation.Progress(12.5, 'slot\x00 1' + 'x' * 300)
+        self.operations.report_progress(
+            'run1', {one: report, ended: report, queued: report}
+        )
+        progress = self.get(one).progress
+        self.assertEqual(12.5, progress.percent)
+        assert progress.message is not None
+        self.assertEqual('slot  1x', progress.message[:8])
+        self.assertEqual(255, len(progress.message))
+        for each in (other, ended, queued):
+            self.assertEqual(operation.Progress(), self.get(each).progress)
+
+
+class SettleCases(OperationCase):
+    """What a lost conductor leaves is ended, what a live one has is not."""
+
+    def test_a_live_conductor_keeps_its_own(self) -> None:
+        self.register()
+        one, queued = self.running(), self.record()
+        self.assertEqual(0, self.operations.settle(timeout_seconds=30))
+        self.store.withdraw('host1', 'run1')
+        self.assertEqual(0, self.operations.settle(timeout_seconds=30))
+        self.assertEqual(State.RUNNING, self.state(one))
+        self.assertEqual(State.QUEUED, self.state(queued))
+
+    def test_one_that_is_no_longer_seen(self) -> None:
+        self.register()
+        one, queued, ended = self.running(), self.record(), self.finished()
+        self.make_older(models.conductors, 'seen_at', 20)
+        self.assertEqual(0, self.operations.settle(timeout_seconds=30))
+        self.make_older(models.conductors, 'seen_at', 20)
+        # Its heartbeat is another matter: it may be there and deaf.
+        self.assertTrue(self.store.heartbeat('host1', 'run1'))
+        self.assertEqual(2, self.operations.settle(timeout_seconds=30))
+        self.assertEqual(State.UNKNOWN, self.state(one))
+        self.assertEqual(State.EXPIRED, self.state(queued))
+        self.assertEqual(State.SUCCEEDED, self.state(ended))
+        self.assertFalse(self.step(one, State.RUNNING, State.SUCCEEDED))
+        self.assertFalse(self.step(queued, State.QUEUED, State.RUNNING))
+
+    def test_one_that_was_seen_again_in_time(self) -> None:
+        self.register()
+        one = self.running()
+        self.make_older(models.conductors, 'seen_at', 40)
+        self.assertTrue(self.store.seen('host1', 'run1'))
+        self.assertEqual(0, self.operations.settle(timeout_seconds=30))
+        self.assertEqual(State.RUNNING, self.state(one))
+
+    def test_what_an_earlier_run_left(self) -> None:
+        self.register()
+        one = self.running()
+        other = self.record(conductor='host2', incarnation='run9')
+        self.register(incarnation='run2')
+        mine = self.record(incarnation='run2')
+        settled = self.operations.settle(timeout_seconds=30, conductor='host1')
+        self.assertEqual(1, settled)
+        self.assertEqual(State.UNKNOWN, self.state(one))
+        self.assertEqual(State.QUEUED, self.state(mine))
+        self.assertEqual(State.QUEUED, self.state(other))
+        self.assertEqual(1, self.operations.settle(timeout_seconds=30))
+        self.assertEqual(State.EXPIRED, self.state(other))
+
+    def test_two_who_settle_do_no_harm(self) -> None:
+        self.register()
+        ids = [self.record() for _ in range(20)]
+        self.make_older(models.conductors, 'seen_at', 60)
+        start = threading.Barrier(2)
+
+        def settle(_: int) -> int:
+            start.wait(cases.TIMEOUT)
+            return self.operations.settle(timeout_seconds=30)
+
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            counts = list(pool.map(settle, range(2)))
+        self.assertEqual(20, sum(counts))
+        self.assertEqual({State.EXPIRED}, {self.state(one) for one in ids})
+
+    def test_more_than_one_batch(self) -> None:
+        self.register()
+        self.operations.apply([self.new() for _ in range(1100)])
+        self.make_older(models.conductors, 'seen_at', 60)
+        self.assertEqual(1100, self.operations.settle(timeout_seconds=30))
+        self.assertEqual({}, self.operations.active('run1'))
+
+    def test_a_conductor_that_leaves_settles_its_own(self) -> None:
+        self.register()
+        one, queued, ended = self.running(), self.record(), self.finished()
+        foreign = self.record(incarnation='run2')
+        self.assertEqual(
+            {one: State.RUNNING, queued: State.QUEUED},
+            self.operations.active('run1'),
+        )
+        self.assertEqual(2, self.operations.settle_own('run1'))
+        self.assertEqual(
+            [State.UNKNOWN, State.EXPIRED, State.SUCCEEDED, State.QUEUED],
+            [self.state(each) for each in (one, queued, ended, foreign)],
+        )
+
+
+class PageCases(OperationCase):
+    """Lists are in order, filtered and paged."""
+
+    def pages(self, size: int, **filters: Any) -> list[str]:
+        """Return all ids, read page by page."""
+        found: list[str] = []
+        marker = None
+        while True:
+            page = self.operations.page(limit=size, marker=marker, **filters)
+            found += [one.id for one in page]
+            if len(page) < size:
+                return found
+            marker = page[-1]
+
+    def test_newest_first_page_by_page(self) -> None:
+        # Some in one statement, which may give them one and the same time.
+        news = [self.new() for _ in range(10)]
+        self.operations.apply(news[:4])
+        for one in news[4:]:
+            self.operations.apply([one])
+        ids = [one.id for one in news]
+        found = self.pages(50)
+        self.assertEqual(ids[:3:-1], found[:6])
+        self.assertEqual(set(ids[:4]), set(found[6:]))
+        for size in (1, 3, 10):
+            self.assertEqual(found, self.pages(size), size)
+
+    def test_filters(self) -> None:
+        one = self.record(driver='acme', method='a', request_id='r1')
+        two = self.running(driver='zeta', method='a', request_id='r2')
+        three = self.finished(driver='acme', method='b', conductor='host9')
+        for filters, wanted in (
+            ({'driver': 'acme'}, [three, one]),
+            ({'method': 'a'}, [two, one]),
+            ({'request_id': 'r2'}, [two]),
+            ({'conductor': 'host9'}, [three]),
+            ({'driver': 'acme', 'method': 'a'}, [one]),
+            ({'states': [State.RUNNING]}, [two]),
+            ({'states': [State.QUEUED, State.SUCCEEDED]}, [three, one]),
+            ({'states': [State.QUEUED], 'driver': 'zeta'}, []),
+            ({'driver': 'ACME'}, []),
+        ):
+            self.assertEqual(wanted, self.pages(2, **filters), filters)
+
+    def test_lists_leave_out_what_may_be_long(self) -> None:
+        one = self.running()
+        self.step(one, State.RUNNING, State.FAILED, error=FAILURE)
+        (brief,) = self.operations.page(limit=5)
+        self.assertIsNone(brief.parameters)
+        self.assertIsNone(brief.error)
+        whole = self.get(one)
+        self.assertEqual(
+            dataclasses.replace(whole, parameters=None, error=None), brief
+        )
+
+
+class PurgeCases(OperationCase):
+    """What is old goes, in batches; what runs never does."""
+
+    def test_finished_operations(self) -> None:
+        key = operation.Key('d' * 64, 'f' * 64)
+        old = [self.finished('"x"', key=key)]
+        old += [self.finished('"x"') for _ in range(4)]
+        running, queued = self.running(), self.record()
+        for column in ('created_at', 'finished_at'):
+            self.make_older(models.operations, column, 100)
+        late = self.finished('"late"')
+        with self.database.writer() as writer:
+            # Begun long ago, finished just now.
+            writer.execute(
+                sa.update(models.operations)
+                .where(models.operations.c.id == late)
+                .values(created_at=self.get(old[0]).created_at)
+            )
+
+        def purge() -> int:
+            return self.operations.purge(older_than_seconds=50, limit=2)
+
+        self.assertEqual([2, 2, 1, 0], [purge() for _ in range(4)])
+        for one in old:
+            self.assertIsNone(self.operations.get(one))
+            self.assertIsNone(self.operations.result(one))
+        self.assertIsNone(self.operations.find_key('d' * 64))
+        self.assertEqual('"late"', self.operations.result(late))
+        self.assertEqual(State.RUNNING, self.state(running))
+        self.assertEqual(State.QUEUED, self.state(queued))
+
+    def test_results_go_before_their_operations(self) -> None:
+        old = [self.finished('"x"') for _ in range(3)]
+        self.make_older(models.operation_results, 'created_at', 100)
+        new = self.finished('"y"')
+
+        def purge() -> int:
+            return self.operations.purge_results(
+                older_than_seconds=50, limit=2
+            )
+
+        self.assertEqual([2, 1, 0], [purge() for _ in range(3)])
+        for one in old:
+            self.assertIsNone(self.operations.result(one))
+            self.assertEqual(1, self.get(one).result_parts)
+        self.assertEqual('"y"', self.operations.result(new))
+
+
+ALL_CASES = (
+    RecordCases,
+    MoveCases,
+    CancelCases,
+    SettleCases,
+    PageCases,
+    PurgeCases,
+)

@@ -7,6 +7,7 @@ With WRITE_API_SAMPLES=1 in the environment the samples are written anew.
 import json
 import os
 import pathlib
+import re
 import urllib.error
 import urllib.request
 from typing import Any
@@ -20,6 +21,8 @@ WRITE = 'WRITE_API_SAMPLES'
 _FAKE = '/v1/drivers/fake-hardware'
 _SET_FANS = f'{_FAKE}/vendor_passthru?method=set_fans'
 _CALL = {'mode': 'manual', 'speed': 70}
+_INSPECT = f'{_FAKE}/vendor_passthru?method=inspect_rack'
+_RACK = {'slots': 8, 'seconds_per_slot': 0}
 
 # Name of a sample, verb, path, and the body to send.
 ANSWERS: tuple[tuple[str, str, str, Any], ...] = (
@@ -48,7 +51,11 @@ ANSWERS: tuple[tuple[str, str, str, Any], ...] = (
 REQUESTS = {'call-request': _CALL}
 
 # These differ each time, so only their types are compared.
-_CHANGING = ('created_at', 'updated_at', 'request_id')
+_CHANGING = (
+    *('created_at', 'started_at', 'finished_at', 'updated_at'),
+    *('request_id', 'incarnation'),
+)
+_UUID = re.compile('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 
 class TestSamples(base.TestCase):
@@ -70,6 +77,7 @@ class TestSamples(base.TestCase):
             expected[name] = self.ask(
                 verb, path, body, problem=name == 'problem'
             )
+        expected |= self.operations()
         if os.environ.get(WRITE):
             for name, document in expected.items():
                 text = json.dumps(document, indent=4) + '\n'
@@ -86,15 +94,35 @@ class TestSamples(base.TestCase):
                 f'sample {name} is not current; {WRITE}=1 writes it anew',
             )
 
+    def operations(self) -> dict[str, Any]:
+        """Return the samples of operations; there are two of them."""
+        for _ in range(2):
+            self.ask('POST', _INSPECT, _RACK)
+        listed = self.ask('GET', '/v1/operations?limit=1')
+        (newest,) = listed['operations']
+        path = f'/v1/operations/{newest["id"]}'
+        return {
+            'operations-list': listed,
+            'operation-show': self.ask('GET', path),
+        }
+
     def ask(
-        self, verb: str, path: str, body: Any, *, problem: bool
+        self,
+        verb: str,
+        path: str,
+        body: Any = None,
+        *,
+        problem: bool = False,
     ) -> dict[str, Any]:
         """Return the document that the service answers, errors included."""
         request = urllib.request.Request(
             self.service.url + path,
             method=verb,
             data=None if body is None else json.dumps(body).encode(),
-            headers={'X-OpenStack-Ironic-API-Version': 'latest'},
+            headers={
+                'X-OpenStack-Ironic-API-Version': 'latest',
+                'Prefer': 'wait=20',
+            },
         )
         if problem:
             request.add_header('Accept', 'application/problem+json')
@@ -115,4 +143,6 @@ def _stable(value: Any) -> Any:
         }
     if isinstance(value, list):
         return [_stable(item) for item in value]
+    if isinstance(value, str):
+        return _UUID.sub('UUID', value)
     return value

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of operations is committed, late rather than never."""
+
+import concurrent.futures
+import threading
+import time
+from typing import Any
+
+from ironic_passthru import errors
+from ironic_passthru import operation
+from ironic_passthru.conductor import journal
+from ironic_passthru.tests import base
+from ironic_passthru.tests.unit.conductor import records
+
+State = operation.State
+PATIENCE_SECONDS = 10
+
+
+def new(number: int, **facts: Any) -> operation.NewOperation:
+    values: dict[str, Any] = {
+        'id': f'call-{number}',
+        'driver': 'acme',
+        'method': 'reset',
+        'http_method': 'POST',
+        'parameters': {},
+        'user_id': None,
+        'project_id': None,
+        'request_id': None,
+        'conductor': 'host',
+        'incarnation': 'one',
+        'accepted': True,
+        'attach': False,
+    }
+    return operation.NewOperation(**values | facts)
+
+
+class JournalCase(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.store = records.FakeRecords()
+        self.journal = journal.Journal(
+            self.store,  # type: ignore[arg-type]
+            retry_seconds=0.01,
+        )
+        self.journal.start()
+        self.addCleanup(self.journal.close, 0.0)
+        self.addCleanup(self.store.go_on.set)
+        self.pool = concurrent.futures.ThreadPoolExecutor(32)
+        self.addCleanup(self.pool.shutdown, wait=False)
+
+    def move(self, number: int, source: State, target: State) -> Any:
+        move = operation.Move(f'call-{number}', source, target, owner='one')
+        return self.journal.move(move)
+
+
+class TestJournal(JournalCase):
+    def test_it_returns_when_it_is_committed(self) -> None:
+        self.store.go_on.clear()
+        recording = self.pool.submit(self.journal.record, new(1))
+        self.assertRaises(TimeoutError, recording.result, 0.05)
+        self.store.go_on.set()
+        self.assertIsNone(recording.result(PATIENCE_SECONDS))
+        self.assertEqual({'call-1': State.QUEUED}, self.store.states)
+
+    def test_what_comes_together_is_committed_together(self) -> None:
+        self.store.go_on.clear()
+        recording = [
+            self.pool.submit(self.journal.record, new(n)) for n in range(20)
+        ]
+        self.wait_for(
+            lambda: len(self.journal._waiting) >= 19, 'they have gathered'
+        )
+        self.store.go_on.set()
+        for each in recording:
+            each.result(PATIENCE_SECONDS)
+        self.assertEqual(20, sum(self.store.batches))
+        self.assertLessEqual(len(self.store.batches), 2)
+
+    def test_no_transaction_grows_without_bound(self) -> None:
+        self.store.go_on.clear()
+        moves = [self.move(n, State.QUEUED, State.RUNNING) for n in range(450)]
+        self.store.go_on.set()
+        for each in moves:
+            self.assertFalse(each.result(PATIENCE_SECONDS))
+        self.assertEqual(450, sum(self.store.batches))
+        self.assertLessEqual(max(self.store.batches), 100)
+
+    def test_a_refusal_reaches_the_one_that_it_is_for(self) -> None:
+        self.journal.record(new(1))
+        self.store.go_on.clear()
+        again = self.pool.submit(self.journal.record, new(1))
+        other = self.pool.submit(self.journal.record, new(2))
+        self.store.go_on.set()
+        self.assertRaises(errors.DuplicateCall, again.result, PATIENCE_SECONDS)
+        self.assertIsNone(other.result(PATIENCE_SECONDS))
+
+    def test_who_claims_learns_whether_he_may_run(self) -> None:
+        self.journal.record(new(1))
+        self.assertTrue(self.journal.claim('call-1', 'one'))
+        self.assertFalse(self.journal.claim('call-1', 'one'))
+        self.assertFalse(self.journal.claim('call-2', 'one'))
+
+
+class TestAway(JournalCase):
+    """While the registry is away."""
+
+    def test_a_new_call_is_refused_at_once(self) -> None:
+        self.store.away = True
+        self.assertRaises(
+            errors.RegistryUnavailable, self.journal.record, new(1)
+        )
+
+    def test_what_has_happened_is_noted_when_it_is_back(self) -> None:
+        for number in range(3):
+            self.journal.record(new(number))
+        self.store.away = True
+        moves = [self.move(n, State.QUEUED, State.RUNNING) for n in range(3)]
+        self.assertRaises(TimeoutError, moves[0].result, 0.1)
+        self.assertRaises(
+            errors.RegistryUnavailable, self.journal.record, new(9)
+        )
+        self.store.away = False
+        for each in moves:
+            self.assertTrue(each.result(PATIENCE_SECONDS))
+        ids = [move.id for move in self.store.moves]
+        self.assertEqual(['call-0', 'call-1', 'call-2'], ids, 'in order')
+
+    def test_an_end_that_cannot_wait(self) -> None:
+        self.journal.record(new(1))
+        self.store.away = True
+        move = self.move(1, State.QUEUED, State.RUNNING)
+        start = time.monotonic()
+        self.journal.close(0.2)
+        self.assertLess(time.monotonic() - start, PATIENCE_SECONDS)
+        self.assertRaises(errors.ConductorStopping, move.result, 1)
+        self.assertRaises(
+            errors.ConductorStopping, self.journal.record, new(2)
+        )
+
+    def test_an_end_that_comes_after_all(self) -> None:
+        self.journal.record(new(1))
+        self.store.away = True
+        move = self.move(1, State.QUEUED, State.RUNNING)
+        closing = threading.Thread(target=self.journal.close, args=[10.0])
+        closing.start()
+        self.assertRaises(TimeoutError, move.result, 0.05)
+        self.store.away = False
+        self.assertTrue(move.result(PATIENCE_SECONDS))
+        closing.join(PATIENCE_SECONDS)
+        self.assertFalse(closing.is_alive())
+
+
+class TestMistakes(JournalCase):
+    def test_one_that_cannot_be_stored_stands_for_itself(self) -> None:
+        apply = self.store.apply
+
+        def picky(changes: Any) -> Any:
+            if any(change.id == 'call-3' for change in changes):
+                raise ValueError('not in this table')
+            return apply(changes)
+
+        self.store.apply = picky  # type: ignore[method-assign]
+        self.store.go_on.clear()
+        recording = [
+            self.pool.submit(self.journal.record, new(n)) for n in range(6)
+        ]
+        self.wait_for(lambda: len(self.journal._waiting) >= 4, 'gathered')
+        self.store.go_on.set()
+        for number, each in enumerate(recording):
+            if number == 3:
+                self.assertRaises(ValueError, each.result, PATIENCE_SECONDS)
+            else:
+                self.assertIsNone(each.result(PATIENCE_SECONDS))

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done for operations from time to time."""
+
+import threading
+import time
+from typing import Any
+
+from ironic_passthru import errors
+from ironic_passthru import operation
+from ironic_passthru.conductor import keeper
+from ironic_passthru.conductor import ledger
+from ironic_passthru.tests import base
+
+State = operation.State
+
+
+class FakeStore:
+    """Notes what it is asked to do."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.away = False
+        self.reports: list[dict[str, operation.Progress]] = []
+        self.cancelled: set[str] = set()
+        self.states: dict[str, State] = {}
+        self.applied: list[operation.Change] = []
+        self.settled: list[str | None] = []
+        self.settled_at: list[float] = []
+        self.purged: list[str] = []
+        self.left = {'purge': 0, 'purge_results': 0}
+
+    def check(self) -> None:
+        if self.away:
+            raise errors.RegistryUnavailable()
+
+    def report_progress(self, incarnation: str, progress: Any) -> None:
+        self.check()
+        self.reports.append(progress)
+
+    def cancel_requests(self, incarnation: str) -> set[str]:
+        self.check()
+        return self.cancelled
+
+    def active(self, incarnation: str) -> dict[str, State]:
+        self.check()
+        return dict(self.states)
+
+    def apply(self, changes: Any) -> list[bool]:
+        self.applied += changes
+        for change in changes:
+            self.states.pop(change.id, None)
+        return [True] * len(changes)
+
+    def settle(
+        self, *, timeout_seconds: float, conductor: str | None = None
+    ) -> int:
+        self.check()
+        self.settled.append(conductor)
+        self.settled_at.append(time.monotonic())
+        return 0
+
+    def settle_own(self, incarnation: str) -> int:
+        self.check()
+        return 2
+
+    def _purge(self, kind: str, limit: int) -> int:
+        self.check()
+        self.purged.append(kind)
+        deleted = min(limit, self.left[kind])
+        self.left[kind] -= deleted
+        return deleted
+
+    def purge(self, *, older_than_seconds: float, limit: int) -> int:
+        assert older_than_seconds == 100
+        return self._purge('purge', limit)
+
+    def purge_results(self, *, older_than_seconds: float, limit: int) -> int:
+        assert older_than_seconds == 10
+        return self._purge('purge_results', limit)
+
+
+class FakeLedger:
+    def __init__(self) -> None:
+        self.jobs: dict[str, ledger.Running] = {}
+        self.known: set[str] = set()
+
+    def running(self) -> dict[str, ledger.Running]:
+        return dict(self.jobs)
+
+    def ask_to_end(self, ids: set[str]) -> None:
+        for one in ids & self.jobs.keys():
+            self.jobs[one].ask_to_end()
+
+    def strangers(self, active: set[str]) -> set[str]:
+        return active - self.known
+
+
+class KeeperCase(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.store = FakeStore()
+        self.ledger = FakeLedger()
+        self.seen: list[float] = []
+
+    def make(self, **times: float) -> keeper.Keeper:
+        values = {
+            'progress': 0.01,
+            'upkeep': 0.02,
+            'gone_after': 0.3,
+            'keep': 100.0,
+            'keep_results': 10.0,
+        }
+        made = keeper.Keeper(
+            self.store,  # type: ignore[arg-type]
+            self.ledger,  # type: ignore[arg-type]
+            hostname='host',
+            incarnation='one',
+            seen=self.note_seen,
+            times=keeper.Times(**values | times),
+            purge_batch=5,
+        )
+        self.addCleanup(made.stop)
+        return made
+
+    def note_seen(self) -> None:
+        self.store.check()
+        self.seen.append(time.monotonic())
+
+
+class TestProgress(KeeperCase):
+    def test_reports_are_written_once_and_the_latest_of_them(self) -> None:
+        running = ledger.Running(None)
+        self.ledger.jobs['a'] = running
+        for percent in range(50):
+            running.report_progress(percent, 'on it')
+        self.make().start()
+        self.wait_for(lambda: self.store.reports, 'a report')
+        last = {'a': operation.Progress(49, 'on it')}
+        self.wait_for(lambda: len(self.seen) > 3, 'some rounds')
+        self.assertEqual([last], self.store.reports)
+        running.report_progress(50, 'half')
+        self.wait_for(lambda: len(self.store.reports) > 1, 'another one')
+        self.assertEqual(
+            {'a': operation.Progress(50, 'half')}, self.store.reports[-1]
+        )
+
+    def test_what_could_not_be_written_is_written_later(self) -> None:
+        running = ledger.Running(None)
+        self.ledger.jobs['a'] = running
+        self.store.away = True
+        running.report_progress(5, 'begun')
+        made = self.make()
+        made._thread.start()
+        time.sleep(0.05)
+        self.assertEqual([], self.store.reports)
+        self.store.away = False
+        self.wait_for(lambda: self.store.reports, 'a report')
+
+    def test_a_request_to_end_reaches_the_driver(self) -> None:
+        one, other = ledger.Running(None), ledger.Running(None)
+        self.ledger.jobs = {'a': one, 'b': other}
+        self.make().start()
+        self.assertFalse(one.cancel_requested)
+        self.store.cancelled = {'a', 'z'}
+        self.wait_for(lambda: one.cancel_requested, 'it is told')
+        self.assertFalse(other.cancel_requested)
+
+
+class TestUpkeep(KeeperCase):
+    def test_an_earlier_run_is_settled_before_all_else(self) -> None:
+        self.make(upkeep=100.0).start()
+        self.assertEqual(['host'], self.store.settled)
+
+    def test_a_start_without_the_registry_fails(self) -> None:
+        self.store.away = True
+        self.assertRaises(errors.RegistryUnavailable, self.make().start)
+
+    def test_it_says_that_it_lives(self) -> None:
+        self.make().start()
+        self.wait_for(lambda: len(self.seen) > 5, 'signs of life')
+
+    def test_others_are_settled_only_after_a_time_without_gaps(self) -> None:
+        """Just after an outage all conductors look as if they were gone."""
+        started = time.monotonic()
+        self.make().start()
+        self.wait_for(lambda: None in self.store.settled, 'a look at others')
+        first = self.store.settled_at[self.store.settled.index(None)]
+        self.assertGreaterEqual(first - started, 0.29)
+        self.store.away = True
+        time.sleep(0.3)
+        self.store.settled.clear()
+        self.store.settled_at.clear()
+        back = time.monotonic()
+        self.store.away = False
+        self.wait_for(lambda: self.store.settled, 'another look')
+        self.assertGreaterEqual(self.store.settled_at[0] - back, 0.29)
+
+    def test_strangers_are_ended(self) -> None:
+        """A row may have been committed though its caller was refused."""
+        self.ledger.known = {'mine'}
+        self.store.states = {
+            'mine': State.RUNNING,
+            'lost': State.QUEUED,
+            'odd': State.RUNNING,
+        }
+        self.make().start()
+        self.wait_for(lambda: len(self.store.applied) == 2, 'they end')
+        self.assertEqual(
+            [
+                operation.Move('lost', State.QUEUED, State.EXPIRED),
+                operation.Move('odd', State.RUNNING, State.UNKNOWN),
+            ],
+            self.store.applied,
+        )
+
+    def test_old_records_go_in_batches(self) -> None:
+        self.store.left = {'purge': 12, 'purge_results': 5}
+        self.make(upkeep=100.0).start()
+        self.wait_for(lambda: self.store.purged.count('purge') == 3, 'purged')
+        self.assertEqual(
+            ['purge_results'] * 2 + ['purge'] * 3, self.store.purged
+        )
+
+    def test_a_mistake_does_not_end_it(self) -> None:
+        fails = [True]
+
+        def seen() -> None:
+            if fails.pop() if fails else False:
+                raise RuntimeError('no')
+            self.seen.append(0)
+
+        made = self.make()
+        made._seen = seen
+        made.start()
+        self.wait_for(lambda: len(self.seen) > 1, 'it goes on')
+
+    def test_settling_its_own_without_the_registry(self) -> None:
+        made = self.make()
+        made.settle_own()
+        self.store.away = True
+        made.settle_own()

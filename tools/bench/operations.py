@@ -9,6 +9,7 @@ import json
 import random
 import statistics
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,7 @@ from ironic_passthru.tests.functional import servers  # noqa: E402
 _ROUNDS = 60
 _LIMIT = 50
 _CONDUCTORS = 50
+_BATCH = 8
 _RUN = 'run-of-the-bench'
 
 _State = operation.State
@@ -181,6 +183,10 @@ def measure(database: session.Database) -> dict[str, float]:
         lambda: store.page(limit=_LIMIT, request_id=random.choice(requests))
     )
     result |= _keeping(store)
+    _wear(database)
+    result[f'record, claim and finish {_BATCH}'] = _median_ms(
+        lambda: _run(store)
+    )
     # The machine's speed drifts.
     again = _median_ms(lambda: store.get(random.choice(ids)))
     result['one'] = (result['one'] + again) / 2
@@ -201,6 +207,59 @@ def _keeping(store: operations.OperationStore) -> dict[str, float]:
             lambda: store.purge(older_than_seconds=3 * 86400, limit=500), 10
         ),
     }
+
+
+def _wear(database: session.Database) -> None:
+    """Let the server believe that nothing is active, then leave dead rows.
+
+    Many calls leave as many, until the server cleans up; it counts states
+    as seldom.
+    """
+    table = models.operations
+    change = sa.update(table)
+    active = table.c.state.in_(operation.ACTIVE)
+    some = table.c.request_id < 'req-1'
+    with database.writer() as writer:
+        writer.execute(change.where(active).values(state=_State.UNKNOWN))
+        writer.execute(sa.text('ANALYZE operations'))
+    for state in (_State.RUNNING, _State.SUCCEEDED):
+        with database.writer() as writer:
+            writer.execute(change.where(some).values(state=state))
+
+
+def _run(store: operations.OperationStore) -> None:
+    """Take a batch of operations through their lives."""
+    ids = [str(uuid.uuid4()) for _ in range(_BATCH)]
+    for changes in (
+        [_new(one) for one in ids],
+        [_move(one, _State.QUEUED, _State.RUNNING) for one in ids],
+        [_move(one, _State.RUNNING, _State.SUCCEEDED) for one in ids],
+    ):
+        if not all(outcome is True for outcome in store.apply(changes)):
+            raise RuntimeError('operations were not recorded or moved')
+
+
+def _move(
+    operation_id: str, source: operation.State, target: operation.State
+) -> operation.Move:
+    return operation.Move(operation_id, source, target, owner=_RUN)
+
+
+def _new(operation_id: str) -> operation.NewOperation:
+    return operation.NewOperation(
+        id=operation_id,
+        driver=_OFTEN,
+        method=fleet.method_name(0),
+        http_method='PUT',
+        parameters={'rack': 'r17'},
+        user_id='user',
+        project_id='project',
+        request_id='req-of-the-bench',
+        conductor='conductor-7',
+        incarnation=_RUN,
+        accepted=True,
+        attach=False,
+    )
 
 
 def _sample(database: session.Database) -> list[str]:

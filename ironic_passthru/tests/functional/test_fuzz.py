@@ -33,6 +33,8 @@ _SEGMENTS = [
     'properties',
     'vendor_passthru',
     'conductors',
+    'operations',
+    'result',
     'embedded',
     'healthcheck',
     'detailed',
@@ -46,16 +48,19 @@ _SEGMENTS = [
 _NAMES = [
     *('method', 'slot', 'serial', 'on', 'load', 'items', 'anything', 'task'),
     *('self', 'context', 'http_method', 'detail', 'fields', 'type', ''),
+    *('limit', 'marker', 'state', 'driver', 'request_id'),
 ]
 _HEADERS = [
     *('Accept', 'Content-Type', 'X-OpenStack-Ironic-API-Version', 'Cookie'),
     *('OpenStack-API-Version', 'X-OpenStack-Request-ID', 'X-Auth-Token'),
     *('Expect', 'Connection', 'Range', 'Upgrade', 'X-Forwarded-Host'),
+    *('Prefer', 'Prefer', 'Idempotency-Key'),
 ]
 _VALUES = [
     *('', '1.1', '1.115', 'latest', 'baremetal 1.50', 'application/json'),
     *('application/problem+json', '*/*', 'text/html', 'charset=x', 'close'),
     *('application/json; charset=utf-16', '100-continue', 'h2c'),
+    *('respond-async', 'wait=2', 'respond-async, wait=2', '"k"'),
 ]
 
 _SPLITTING = bytes([*range(33), *b'#?', *range(127, 256)])

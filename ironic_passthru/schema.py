@@ -8,6 +8,7 @@ when it converts the values, so that what is accepted here can be converted.
 import functools
 import json
 import math
+import operator
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -61,6 +62,21 @@ def _multiple_of(
         yield schema_errors.ValidationError('not a multiple')
 
 
+def _bound(
+    fits: Callable[[Any, Any], bool],
+) -> Callable[..., Iterator[schema_errors.ValidationError]]:
+    """Return the check of a bound, which holds for integers of any size."""
+
+    def check(
+        _validator: Any, bound: Any, value: Any, _schema: object
+    ) -> Iterator[schema_errors.ValidationError]:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number and not fits(value, bound):
+            yield schema_errors.ValidationError('out of bounds')
+
+    return check
+
+
 def _unique_items(
     validator: Any, unique: bool, value: Any, _schema: object
 ) -> Iterator[schema_errors.ValidationError]:
@@ -80,7 +96,14 @@ def _identity(item: Any) -> Any:
 
 Validator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
-    {'multipleOf': _multiple_of, 'uniqueItems': _unique_items},
+    {
+        'minimum': _bound(operator.ge),
+        'maximum': _bound(operator.le),
+        'exclusiveMinimum': _bound(operator.gt),
+        'exclusiveMaximum': _bound(operator.lt),
+        'multipleOf': _multiple_of,
+        'uniqueItems': _unique_items,
+    },
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {'integer': _is_integer, 'number': _is_number}
     ),

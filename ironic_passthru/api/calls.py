@@ -28,7 +28,7 @@ class Call:
     """A call of which nothing is wrong.
 
     :param parameters: JSON values that fit the method's schema.
-    :param servers: the conductors that offer the method.
+    :param servers: the live conductors that offer the method.
     """
 
     driver: str
@@ -70,6 +70,8 @@ class Calls:
             earlier = self._earlier(request, key, preferences)
             if earlier is not None:
                 return earlier
+        if not call.servers:
+            raise errors.NoLiveConductor(driver=call.driver)
         try:
             return self._new(request, call, key, preferences=preferences)
         except errors.KeyInUse:
@@ -92,6 +94,7 @@ class Calls:
         # no URL can be made of.
         location = self._answers.location(request, call_id)
         respond_async = preferences.respond_async
+        accepted = call.method.async_call or respond_async
         try:
             answer = self._conductors.driver_vendor_passthru(
                 request.environ[keys.CONTEXT],
@@ -101,13 +104,12 @@ class Calls:
                 info=call.parameters,
                 servers=call.servers,
                 call_id=call_id,
-                timeout_seconds=call.method.timeout or self._timeout_seconds,
+                timeout_seconds=self._timeout(call, accepted=accepted),
                 respond_async=respond_async,
                 key=key,
             )
         except errors.OutcomeUnknown as error:
-            recorded = call.method.async_call or respond_async or key
-            if not recorded or not self._is_recorded(call_id):
+            if not (accepted or key) or not self._is_recorded(call_id):
                 raise
             return self._answers.error(request, error, location=location)
         if not answer['async']:
@@ -115,6 +117,16 @@ class Calls:
         return self._accepted(
             request, call_id, location=location, preferences=preferences
         )
+
+    def _timeout(self, call: Call, *, accepted: bool) -> float:
+        """Return how long an answer may take.
+
+        To be accepted takes no method long, however long it runs then.
+        """
+        own = call.method.timeout
+        if accepted:
+            return min(own or self._timeout_seconds, self._timeout_seconds)
+        return own or self._timeout_seconds
 
     def _accepted(
         self,

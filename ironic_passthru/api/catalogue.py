@@ -98,7 +98,8 @@ class DriverEntry:
             ]
             # Of one offer, the common case, this is the very tuple that all
             # its methods share.
-            self._servers[method] = sum(offers[1:], offers[0])
+            first, *others = offers or [()]
+            self._servers[method] = sum(others, first)
         return self._servers[method]
 
 
@@ -198,6 +199,9 @@ class Catalogue:
     ) -> tuple[specs.MethodSpec, tuple[protocol.Server, ...]]:
         """Return the spec of a method and the conductors to send a call to.
 
+        There are none while nobody alive offers it; what a call came to that
+        was sent before can be told all the same.
+
         :raises: DriverNotFound, NoLiveConductor, MissingMethod,
             MethodNotFound.
         """
@@ -205,7 +209,7 @@ class Catalogue:
         if not entry.offers or (method and method not in entry.methods):
             fresh = self._refresh(not_older_than=_MISS_SECONDS)
             entry = fresh.drivers.get(driver, entry)
-        if not entry.offers:
+        if not entry.offers and method not in entry.methods:
             raise errors.NoLiveConductor(driver=driver)
         if not method:
             raise errors.MissingMethod()

@@ -70,6 +70,18 @@ class Case(base.TestCase):
 class CheckTest(Case):
     """All faults are found at once and told with their places."""
 
+    def test_bounds_hold_for_integers_of_any_size(self) -> None:
+        huge = 10**399
+        for keyword, value in (
+            ('minimum', -huge),
+            ('maximum', huge),
+            ('exclusiveMinimum', -huge),
+            ('exclusiveMaximum', huge),
+        ):
+            declared = {'type': 'integer', keyword: 0}
+            self.assertIsNotNone(self.detail(declared, value), keyword)
+            self.assertIsNone(self.detail(declared, -value), keyword)
+
     def test_all_faults_at_once(self) -> None:
         checked = parameters(
             {

@@ -102,6 +102,11 @@ class TestAccepted(CallsCase):
         self.call('slow')
         self.assertEqual(600.0, self.sent()['timeout_seconds'])
 
+    def test_to_be_accepted_takes_no_longer_than_any_call(self) -> None:
+        self.answer()
+        self.call('slow', Prefer='respond-async')
+        self.assertEqual(60, self.sent()['timeout_seconds'])
+
 
 class TestRespondAsync(CallsCase):
     """``Prefer: respond-async``."""
@@ -329,6 +334,16 @@ class TestKey(CallsCase):
         again = self.send()
         self.assertEqual(504, again.status_int)
         self.assertEqual(self.location(), again.headers['Location'])
+        self.assertEqual(1, len(self.bus.calls))
+
+    def test_it_is_told_though_no_conductor_is_alive(self) -> None:
+        self.keep(accepted=False)
+        self.send()
+        self.operations.succeed(self.sent()['call_id'], [1])
+        self.store.add('c', alive=False)
+        again = self.send()
+        self.assertEqual((200, [1]), (again.status_int, again.json))
+        self.assertEqual(503, self.call().status_int)
         self.assertEqual(1, len(self.bus.calls))
 
     def test_another_request(self) -> None:

@@ -352,10 +352,12 @@ class TestDead(CatalogueCase):
         self.assertEqual({'p': 'text'}, entry.spec.properties)
 
     def test_a_call_may_be_sent_again(self) -> None:
-        for method in ('reset', 'unknown', ''):
+        for method in ('unknown', ''):
             self.assertRaises(
                 errors.NoLiveConductor, self.catalogue.route, 'd', method
             )
+        method, servers = self.catalogue.route('d', 'reset')
+        self.assertEqual(('reset', ()), (method.name, servers))
 
     def test_a_live_conductor_is_told_by_the_check(self) -> None:
         self.assertRaises(errors.NoConductorAlive, self.catalogue.check)

@@ -1,0 +1,491 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A call that has a record: nothing runs that is not claimed."""
+
+import json
+import threading
+import time
+from typing import Annotated
+from typing import Any
+
+import fixtures
+import pydantic
+
+from ironic_passthru import context as request_context
+from ironic_passthru import errors
+from ironic_passthru import operation
+from ironic_passthru.conductor import call as calls
+from ironic_passthru.drivers import base as drivers
+from ironic_passthru.drivers import loader
+from ironic_passthru.tests import base
+from ironic_passthru.tests.unit.conductor import records
+
+State = operation.State
+KEY = operation.Key(digest='d' * 64, fingerprint='f' * 64)
+
+
+class Vendor(drivers.VendorInterface):
+    """Does what a test tells it to."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+        self.action: Any = lambda context: None
+        self.go_on = threading.Event()
+
+    def _act(self, context: Any) -> Any:
+        self.calls.append(context)
+        return self.action(context)
+
+    @drivers.driver_passthru(['POST'])
+    def later(self, context: Any) -> Any:
+        return self._act(context)
+
+    @drivers.driver_passthru(['POST'], async_call=False)
+    def now(self, context: Any) -> Any:
+        return self._act(context)
+
+    @drivers.driver_passthru(['POST'], attach=True)
+    def logs(self, context: Any) -> Any:
+        return self._act(context)
+
+    @drivers.driver_passthru(['POST'], timeout=30)
+    def bounded(self, context: Any) -> Any:
+        return self._act(context)
+
+    @drivers.driver_passthru(['POST'], target='bmc')
+    def login(
+        self,
+        context: Any,
+        bmc: str,
+        password: Annotated[pydantic.SecretStr | None, 'x'] = None,
+    ) -> Any:
+        return self._act(context)
+
+    @drivers.driver_passthru(['POST'], async_call=False, target='bmc')
+    def reset(self, context: Any, bmc: str) -> Any:
+        return self._act(context)
+
+
+class RecordedCase(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.useFixture(
+            fixtures.FakeLogger(level=0, nuke_handlers=True)
+        )
+        self.vendor = Vendor()
+        self.addCleanup(self.vendor.go_on.set)
+        self.build()
+        self.context = request_context.RequestContext(
+            request_id='req-1', user_id='me', project_id='ours'
+        )
+        self.addCleanup(request_context.clear_current)
+
+    def build(self, **options: Any) -> None:
+        """Build the conductor anew; two drivers share it."""
+        self.conductor = records.conductor(
+            self,
+            {
+                'acme': loader.make('acme', self.vendor),
+                'zeta': loader.make('zeta', self.vendor),
+            },
+            **{'async_backlog': 4, 'sync_workers': 4} | options,
+        )
+        self.store = self.conductor.records
+
+    def call(self, method: str = 'later', **facts: Any) -> Any:
+        facts.setdefault('driver', 'acme')
+        parameters = facts.pop('parameters', {})
+        return self.conductor.runner.run(
+            self.context,
+            calls.Call(
+                method=method, verb='POST', parameters=parameters, **facts
+            ),
+        )
+
+    def ended(self) -> None:
+        """Wait until no call runs or waits."""
+        self.assertTrue(self.conductor.admission.wait(10))
+
+    def block(self, context: Any) -> str:
+        """Wait until the test lets all methods go on."""
+        self.vendor.go_on.wait(20)
+        return 'done'
+
+    def last_move(self) -> operation.Move:
+        return self.store.moves[-1]
+
+
+class TestRecords(RecordedCase):
+    """What is recorded, and when."""
+
+    def test_there_is_a_record_before_the_answer(self) -> None:
+        self.vendor.action = self.block
+        answer = self.call(call_id='a', parameters={})
+        self.assertEqual(
+            {'return': None, 'async': True, 'attach': False}, answer
+        )
+        new = self.store.new['a']
+        self.assertEqual(
+            ('acme', 'later', 'POST', 'me', 'ours', 'req-1', 'host', 'one'),
+            (
+                new.driver,
+                new.method,
+                new.http_method,
+                new.user_id,
+                new.project_id,
+                new.request_id,
+                new.conductor,
+                new.incarnation,
+            ),
+        )
+        self.assertTrue(new.accepted)
+
+    def test_its_states(self) -> None:
+        seen: list[State] = []
+        self.vendor.action = lambda _: seen.append(self.store.states['a'])
+        self.call(call_id='a')
+        self.ended()
+        self.assertEqual([State.RUNNING], seen)
+        self.assertEqual(State.SUCCEEDED, self.store.states['a'])
+        self.assertEqual({}, self.conductor.ledger.running())
+        self.assertEqual({'a'}, self.conductor.ledger.strangers({'a'}))
+
+    def test_a_call_without_id_gets_one(self) -> None:
+        self.call()
+        self.ended()
+        (one,) = self.store.states
+        self.assertEqual(36, len(one))
+
+    def test_a_plain_synchronous_call_has_none(self) -> None:
+        self.call('now', call_id='a')
+        self.assertEqual({}, self.store.states)
+
+    def test_results(self) -> None:
+        for value, text in (
+            (None, None),
+            ({'a': [1, 'Zoë']}, json.dumps({'a': [1, 'Zoë']})),
+            ('', '""'),
+            (0, '0'),
+        ):
+            self.vendor.action = lambda _, v=value: v
+            self.call()
+            self.ended()
+            self.assertEqual(State.SUCCEEDED, self.last_move().target)
+            self.assertEqual(text, self.last_move().result)
+
+    def test_attachments(self) -> None:
+        self.vendor.action = lambda _: b'\xff\x00'
+        self.call('logs', call_id='a')
+        self.ended()
+        self.assertTrue(self.store.new['a'].attach)
+        assert self.last_move().result is not None
+        self.assertEqual('/wA=', json.loads(self.last_move().result)['data'])
+
+    def test_failures_are_what_a_caller_would_have_got(self) -> None:
+        def fail(error: BaseException) -> Any:
+            def action(_: Any) -> None:
+                raise error
+
+            return action
+
+        for error, status, code, text in (
+            (errors.NotFound('no fan'), 404, 'not_found_by_driver', 'no fan'),
+            (errors.Conflict('in use'), 500, 'conflict', 'in use'),
+            (errors.TemporaryFailure('up'), 500, 'temporary_failure', 'up'),
+            (RuntimeError('hunter2'), 500, 'driver_failed', 'req-1'),
+            (SystemExit('hunter2'), 500, 'driver_failed', 'req-1'),
+        ):
+            self.vendor.action = fail(error)
+            self.call()
+            self.ended()
+            move = self.last_move()
+            assert move.error is not None
+            self.assertEqual(State.FAILED, move.target)
+            self.assertEqual(
+                (status, code), (move.error.status, move.error.code)
+            )
+            self.assertIn(text, move.error.sentence)
+            self.assertNotIn('hunter2', move.error.sentence)
+
+    def test_secrets_are_masked(self) -> None:
+        self.call(
+            'login', call_id='a', parameters={'bmc': 'b', 'password': 'x1y2'}
+        )
+        self.ended()
+        self.assertEqual(
+            {'bmc': 'b', 'password': '***'}, self.store.new['a'].parameters
+        )
+
+    def test_a_refusal_leaves_no_record(self) -> None:
+        self.assertRaises(
+            errors.InvalidParameters, self.call, parameters={'x': 1}
+        )
+        self.store.away = True
+        self.assertRaises(errors.RegistryUnavailable, self.call, call_id='a')
+        self.ended()
+        self.assertEqual([], self.vendor.calls)
+        # Were it there all the same, the upkeep would find it.
+        self.assertEqual({'a'}, self.conductor.ledger.strangers({'a'}))
+
+
+class TestClaims(RecordedCase):
+    """What was cancelled, settled or has waited too long does not run."""
+
+    def test_what_was_cancelled_does_not_run(self) -> None:
+        self.build(async_workers=1)
+        self.vendor.action = self.block
+        self.call(call_id='first')
+        self.call(call_id='second')
+        self.assertEqual(State.QUEUED, self.store.states['second'])
+        self.store.states['second'] = State.CANCELLED
+        self.vendor.go_on.set()
+        self.ended()
+        self.assertEqual(1, len(self.vendor.calls))
+        self.assertEqual(State.CANCELLED, self.store.states['second'])
+
+    def test_what_was_given_up_keeps_its_end(self) -> None:
+        self.vendor.action = self.block
+        self.call(call_id='a')
+        self.wait_for(lambda: self.vendor.calls, 'it runs')
+        self.store.states['a'] = State.UNKNOWN
+        self.vendor.go_on.set()
+        self.ended()
+        self.assertEqual(State.UNKNOWN, self.store.states['a'])
+        self.assertIn('was given up before', self.log.output)
+
+    def test_what_waits_too_long_expires(self) -> None:
+        self.build(async_workers=1, queue_seconds=0.0)
+        self.vendor.action = self.block
+        self.call(call_id='a')
+        self.ended()
+        self.assertEqual([], self.vendor.calls)
+        self.assertEqual(State.EXPIRED, self.store.states['a'])
+
+    def test_nothing_runs_while_it_cannot_be_claimed(self) -> None:
+        self.build(async_workers=1)
+        self.vendor.action = self.block
+        self.call(call_id='a')
+        self.call(call_id='b')
+        self.wait_for(lambda: len(self.vendor.calls) == 1, 'one runs')
+        self.store.away = True
+        self.vendor.go_on.set()
+        time.sleep(0.05)
+        self.assertEqual(1, len(self.vendor.calls))
+        self.store.away = False
+        self.ended()
+        self.assertEqual(2, len(self.vendor.calls))
+        self.assertEqual(
+            {'a': State.SUCCEEDED, 'b': State.SUCCEEDED}, self.store.states
+        )
+
+    def test_a_closed_conductor_begins_nothing(self) -> None:
+        self.build(async_workers=1)
+        self.vendor.action = self.block
+        self.call(call_id='a')
+        self.call(call_id='b')
+        self.wait_for(lambda: len(self.vendor.calls) == 1, 'one runs')
+        self.conductor.runner.close()
+        self.vendor.go_on.set()
+        self.wait_for(
+            lambda: self.store.states['a'] is State.SUCCEEDED, 'it has ended'
+        )
+        self.assertFalse(self.conductor.admission.wait(0.1))
+        self.assertEqual(1, len(self.vendor.calls))
+        self.assertEqual(State.QUEUED, self.store.states['b'])
+
+
+class TestKeys(RecordedCase):
+    """A synchronous call with a key is recorded and answered."""
+
+    def test_it_answers_and_is_recorded(self) -> None:
+        self.vendor.action = lambda _: 'done'
+        answer = self.call('now', call_id='a', key=KEY)
+        self.assertEqual('done', answer['return'])
+        self.assertFalse(answer['async'])
+        self.assertEqual(State.SUCCEEDED, self.store.states['a'])
+        self.assertFalse(self.store.new['a'].accepted)
+        self.assertEqual(KEY, self.store.new['a'].key)
+
+    def test_another_one_with_the_same_key_is_refused(self) -> None:
+        self.call('now', call_id='a', key=KEY)
+        for method in ('now', 'later'):
+            error = self.assertRaises(
+                errors.KeyInUse, self.call, method, key=KEY
+            )
+            self.assertEqual({'operation': 'a'}, error.kwargs)
+        self.assertEqual(1, len(self.vendor.calls))
+
+    def test_a_failure(self) -> None:
+        def fail(_: Any) -> None:
+            raise errors.NotFound('no fan')
+
+        self.vendor.action = fail
+        error = self.assertRaises(
+            errors.NotFound, self.call, 'now', call_id='a', key=KEY
+        )
+        self.assertEqual('no fan', error.message)
+        self.assertEqual(State.FAILED, self.store.states['a'])
+
+    def test_the_answer_does_not_wait_for_a_registry_that_is_away(
+        self,
+    ) -> None:
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.conductor.ledger._PATIENCE_SECONDS', 0.05
+            )
+        )
+
+        def leave(_: Any) -> str:
+            self.store.away = True
+            return 'done'
+
+        self.vendor.action = leave
+        answer = self.call('now', call_id='a', key=KEY)
+        self.assertEqual('done', answer['return'])
+        self.assertEqual(State.RUNNING, self.store.states['a'])
+        self.assertEqual(set(), self.conductor.ledger.strangers({'a'}))
+        self.store.away = False
+        self.wait_for(
+            lambda: self.store.states['a'] is State.SUCCEEDED, 'it is noted'
+        )
+
+
+class TestAsynchronousByWish(RecordedCase):
+    def test_a_synchronous_method_is_accepted(self) -> None:
+        self.vendor.action = self.block
+        answer = self.call('now', call_id='a', respond_async=True)
+        self.assertTrue(answer['async'])
+        self.vendor.go_on.set()
+        self.ended()
+        self.assertEqual(json.dumps('done'), self.last_move().result)
+        self.assertTrue(self.store.new['a'].accepted)
+
+
+class TestContext(RecordedCase):
+    """What a driver can say and learn of its call."""
+
+    def test_progress_is_kept_with_the_end(self) -> None:
+        def act(context: Any) -> None:
+            context.report_progress(-5, 'begun')
+            context.report_progress(250)
+
+        self.vendor.action = act
+        self.call()
+        self.ended()
+        self.assertEqual(
+            operation.Progress(100.0, ''), self.last_move().progress
+        )
+
+    def test_no_number_is_no_progress(self) -> None:
+        raised: list[Exception] = []
+
+        def act(context: Any) -> None:
+            for percent in ('many', float('nan'), None):
+                try:
+                    context.report_progress(percent)
+                except (TypeError, ValueError) as error:
+                    raised.append(error)
+
+        self.vendor.action = act
+        self.call()
+        self.ended()
+        self.assertEqual(3, len(raised))
+        self.assertEqual(operation.Progress(), self.last_move().progress)
+
+    def test_a_request_to_end(self) -> None:
+        seen: list[bool] = []
+
+        def act(context: Any) -> None:
+            seen.append(context.cancel_requested)
+            self.conductor.ledger.ask_to_end({'a', 'other'})
+            seen.append(context.cancel_requested)
+
+        self.vendor.action = act
+        self.call(call_id='a')
+        self.ended()
+        self.assertEqual([False, True], seen)
+
+    def test_time_left(self) -> None:
+        left: list[Any] = []
+        self.vendor.action = lambda context: left.append(context.seconds_left)
+        self.call('later')
+        self.ended()
+        self.call('bounded')
+        self.ended()
+        self.call('now', deadline=time.time() + 10)
+        self.call('now')
+        self.assertIsNone(left[0])
+        self.assertTrue(25 < left[1] <= 30, left)
+        self.assertTrue(5 < left[2] <= 10, left)
+        self.assertIsNone(left[3])
+
+    def test_a_synchronous_call_has_nobody_who_follows_it(self) -> None:
+        seen: list[Any] = []
+
+        def act(context: Any) -> None:
+            context.report_progress(50, 'half')
+            seen.append(context.cancel_requested)
+
+        self.vendor.action = act
+        self.call('now')
+        self.assertEqual([False], seen)
+
+
+class TestLimits(RecordedCase):
+    """One target or driver cannot take the whole pool."""
+
+    def test_one_target(self) -> None:
+        self.build(async_workers=4, target_limit=2)
+        self.vendor.action = self.block
+        for _ in range(2):
+            self.call('login', parameters={'bmc': 'b1'})
+        self.assertRaises(
+            errors.ConductorBusy, self.call, 'login', parameters={'bmc': 'b1'}
+        )
+        before = len(self.store.states)
+        self.call('login', parameters={'bmc': 'b2'})
+        self.call('login', driver='zeta', parameters={'bmc': 'b1'})
+        self.assertEqual(before + 2, len(self.store.states))
+        self.vendor.go_on.set()
+        self.ended()
+        self.call('login', parameters={'bmc': 'b1'})
+
+    def test_one_target_synchronously(self) -> None:
+        self.build(sync_workers=8, target_limit=1)
+        self.vendor.action = self.block
+        hung = threading.Thread(
+            target=self.call,
+            args=['reset'],
+            kwargs={'parameters': {'bmc': 'b1'}},
+        )
+        hung.start()
+        self.addCleanup(hung.join, 10)
+        self.wait_for(lambda: self.vendor.calls, 'it hangs')
+        self.assertRaises(
+            errors.ConductorBusy, self.call, 'reset', parameters={'bmc': 'b1'}
+        )
+        self.vendor.action = lambda _: 'fine'
+        answer = self.call('reset', parameters={'bmc': 'b2'})
+        self.assertEqual('fine', answer['return'])
+        self.vendor.go_on.set()
+
+    def test_one_driver_leaves_room_for_others(self) -> None:
+        self.build(async_workers=4, async_backlog=0)
+        self.vendor.action = self.block
+        for _ in range(3):
+            self.call()
+        self.assertRaises(errors.ConductorBusy, self.call)
+        self.call(driver='zeta')
+        self.assertRaises(errors.ConductorBusy, self.call, driver='zeta')
+
+    def test_full_once_it_accepts_again(self) -> None:
+        self.build(async_workers=2, async_backlog=1, driver_limit=10)
+        for _ in range(3):
+            self.vendor.go_on.clear()
+            self.vendor.action = self.block
+            for _ in range(3):
+                self.call()
+            for _ in range(5):
+                self.assertRaises(errors.ConductorBusy, self.call)
+            self.vendor.go_on.set()
+            self.ended()
+        self.assertEqual(9, len(self.vendor.calls))

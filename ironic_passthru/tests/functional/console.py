@@ -16,6 +16,24 @@ URL = 'http://127.0.0.1:6385'
 
 _CURL = re.compile(r'^   \$ (curl .*)$')
 _REQUEST_ID = re.compile(r'req-[0-9a-f-]{36}')
+_ID = re.compile(r'(?<!req-)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b')
+
+
+class Ids:
+    """Which ids stand for those that a page shows."""
+
+    def __init__(self) -> None:
+        self._real: dict[str, str] = {}
+
+    def learn(self, shown: str, real: str) -> None:
+        """Note the ids of an answer, in order, for those of the page."""
+        pairs = zip(_ID.findall(shown), _ID.findall(real), strict=False)
+        for one, other in pairs:
+            self._real.setdefault(one, other)
+
+    def real(self, text: str) -> str:
+        """Return a text of the page with the ids that are real."""
+        return _ID.sub(lambda match: self._real.get(match[0], match[0]), text)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,12 +47,15 @@ class Example:
     command: str
     answer: str
 
-    def run(self, url: str) -> str:
+    def run(self, url: str, ids: Ids | None = None) -> str:
         """Run the command against ``url``; return what it prints.
 
         It is printed as if the service listened where the page says.
+
+        :param ids: what the ids of the page stand for.
         """
-        words = shlex.split(self.command.replace(URL, url))
+        command = ids.real(self.command) if ids else self.command
+        words = shlex.split(command.replace(URL, url))
         done = subprocess.run(
             [words[0], '--silent', '--show-error', *words[1:]],
             capture_output=True,

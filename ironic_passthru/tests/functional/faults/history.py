@@ -36,6 +36,7 @@ class Attempt:
     :param error: name of the exception in place of an answer.
     :param operation: id of the operation that the answer pointed at.
     :param request_id: that the answer named.
+    :param fault: the sentence of an error.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Attempt:
     error: str = ''
     operation: str = ''
     request_id: str = ''
+    fault: str = ''
 
     @property
     def outcome(self) -> str:
@@ -103,6 +105,7 @@ class History:
         error: str = '',
         operation: str = '',
         request_id: str = '',
+        fault: str = '',
     ) -> Attempt:
         """Note how an attempt ended."""
         ended = dataclasses.replace(
@@ -112,6 +115,7 @@ class History:
             error=error,
             operation=operation,
             request_id=request_id,
+            fault=fault,
         )
         with self._lock:
             self._attempts[attempt.number] = ended

@@ -45,17 +45,18 @@ class Profile:
 
     :param threads: how many there are.
     :param kinds: what they choose from, as often as it is named.
-    :param seconds: how long a method takes in the mean.
+    :param seconds: how long a method takes in the mean, and how long a
+        client whose call was accepted waits before its next one.
     :param failing: share of methods that are told to fail.
     :param pause_seconds: before sending again, and after a refusal.
     """
 
-    threads: int = 200
+    threads: int = 240
     kinds: tuple[Kind, ...] = tuple(Kind)
-    seconds: float = 0.3
+    seconds: float = 1.5
     failing: float = 0.1
     habit: Habit = Habit.ONCE
-    pause_seconds: float = 0.3
+    pause_seconds: float = 0.5
     driver: str = driver.NAME
 
 
@@ -120,30 +121,26 @@ class Load:
             seconds=seconds,
         )
 
-    def wait_for_flight(self, count: int, seconds: float = 60.0) -> None:
-        """Wait until ``count`` requests wait for their answers."""
-        processes.wait_until(
-            lambda: self.in_flight >= count,
-            f'{count} calls in flight',
-            seconds=seconds,
-        )
-
     def _run(self) -> None:
         while not self._over.is_set():
             last = self._call()
-            good = last.status in (200, 202)
             with self._lock:
                 self.calls += 1
-                self.successes += good
-            if not good:
+                self.successes += last.status in (200, 202)
+            if last.status == 202:
+                self._over.wait(self._duration())
+            elif last.status != 200:
                 # While there is nothing to be had, do not spin.
                 self._over.wait(self._profile.pause_seconds)
+
+    def _duration(self) -> float:
+        return random.uniform(0, 2 * self._profile.seconds)
 
     def _call(self) -> history.Attempt:
         """Make one call, with all the requests that it takes."""
         kind = random.choice(self._profile.kinds)
         fails = random.random() < self._profile.failing
-        seconds = random.uniform(0, 2 * self._profile.seconds)
+        seconds = self._duration()
         key = self._history.new_key()
         for _ in range(_SENDINGS):
             attempt = self._attempt(key, kind, fails=fails, seconds=seconds)
@@ -193,8 +190,19 @@ class Load:
             status=answer.status,
             operation=location.rpartition('/')[2],
             request_id=answer.request_id or '',
+            fault=_fault(answer),
         )
 
     def _count(self, change: int) -> None:
         with self._lock:
             self.in_flight += change
+
+
+def _fault(answer: web.Answer) -> str:
+    if answer.status < 400:
+        return ''
+    try:
+        return answer.fault
+    except (KeyError, TypeError, ValueError):
+        # Not of the service, but of the server that it runs in.
+        return answer.body.decode(errors='replace')

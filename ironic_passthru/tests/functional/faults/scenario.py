@@ -38,7 +38,7 @@ _WORK_SECONDS = 15.0
 BOUND_SECONDS = 2 * HEARTBEAT_TIMEOUT_SECONDS + _WORK_SECONDS
 
 #: How many calls are under way when something breaks.
-IN_FLIGHT = 100
+IN_FLIGHT = 150
 
 _OPTIONS: dict[str, object] = {
     'conductor__enabled_drivers': driver.NAME,
@@ -47,7 +47,7 @@ _OPTIONS: dict[str, object] = {
     # With hundreds of calls at once an API is slow to learn of anything.
     'conductor__drain_seconds': 3.0,
     'conductor__sync_workers': 128,
-    'conductor__async_workers': 64,
+    'conductor__async_workers': 128,
     'conductor__async_backlog': 500,
     'api__call_timeout': 10,
     'api__call_monitor_timeout': 3,
@@ -184,6 +184,8 @@ class FaultTestCase(deployment.SiteTestCase):
         self, host: str, failpoint: str = '', **options: object
     ) -> processes.Process:
         """Start a conductor for this test and wait until it is known."""
+        # It leaves between tests, when nobody calls.
+        options = {'conductor__drain_seconds': 0.5} | options
         own = self.site.conductor(host, **options)
         self.addCleanup(self._end, own)
         own.environment[failpoints.VARIABLE] = failpoint
@@ -206,7 +208,16 @@ class FaultTestCase(deployment.SiteTestCase):
     def warm_up(self, running: load.Load) -> None:
         """Wait until hundreds of calls are under way."""
         running.wait_for_successes(CALLS // 4)
-        running.wait_for_flight(IN_FLIGHT)
+        self.wait_for_flight(running)
+
+    def wait_for_flight(self, running: load.Load) -> None:
+        """Wait until so many calls are asked for or accepted, not done."""
+        processes.wait_until(
+            lambda: running.in_flight + self.site.active() >= IN_FLIGHT,
+            f'{IN_FLIGHT} calls are in flight',
+            seconds=60.0,
+            pause=0.2,
+        )
 
     def note(self, text: str) -> None:
         """Note what is done to the service."""

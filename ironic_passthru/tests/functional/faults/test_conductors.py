@@ -33,7 +33,7 @@ class TestFailpoints(scenario.FaultTestCase):
         """Let a third conductor die; it comes back, or others settle."""
         victim = self.start_own('k1', f'{point}:{_PASSAGE}')
         with self.under_load() as running:
-            running.wait_for_flight(scenario.IN_FLIGHT)
+            self.wait_for_flight(running)
             self.assertEqual(-signal.SIGKILL, victim.wait(60.0))
             self.note(f'k1 has died at {point}')
             if comes_back:
@@ -109,7 +109,7 @@ class TestStop(scenario.FaultTestCase):
             conductor__graceful_shutdown_timeout=0.2,
             conductor__async_workers=8,
         )
-        with self.under_load(seconds=0.6) as running:
+        with self.under_load() as running:
             self.warm_up(running)
             own.signal(signal.SIGTERM)
             self.assertEqual(1, own.wait())

@@ -70,7 +70,9 @@ class TestLoad(base.TestCase):
     ) -> dict[str, list[str]]:
         """Make some calls; return the outcomes of attempts by call."""
         self.api.answers = list(answers)
-        profile = load.Profile(threads=4, pause_seconds=0.01, **facts)
+        profile = load.Profile(
+            threads=4, seconds=0.01, pause_seconds=0.01, **facts
+        )
         client = web.Client(f'http://127.0.0.1:{self.api.server_port}')
         with load.Load([client], self.history, profile=profile) as running:
             running.wait_for_more(10)

@@ -9,12 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 import fixtures
+import sqlalchemy as sa
 from oslo_config import cfg
 
 from ironic_passthru import errors
+from ironic_passthru import operation
 from ironic_passthru.conductor import service
 from ironic_passthru.conf import database as database_conf
 from ironic_passthru.db import conductors
+from ironic_passthru.db import models
 from ironic_passthru.db import operations
 from ironic_passthru.db import schema
 from ironic_passthru.db import session
@@ -53,6 +56,10 @@ class Vendor(drivers.VendorInterface):
     @drivers.driver_passthru(['POST'], async_call=False)
     def ok(self) -> str:
         return 'ok'
+
+    @drivers.driver_passthru(['POST'])
+    def later(self) -> str:
+        return self.block()
 
 
 class Store(conductors.ConductorStore):
@@ -97,6 +104,7 @@ class ServiceCase(base.TestCase):
         database = session.Database(self.conf)
         self.addCleanup(database.close)
         schema.ensure(database)
+        self.database = database
         self.store = Store(database)
         self.store.case = self
         self.records = operations.OperationStore(database)
@@ -287,6 +295,112 @@ class TestLife(ServiceCase):
         self.assertTrue(self.conductor.stop())
         record = self.record()
         self.assertEqual(('another', True), (record.incarnation, record.alive))
+
+
+class TestOperations(ServiceCase):
+    """What is accepted reaches an end, whatever becomes of the conductor."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.conf.set_override('async_workers', 1, group='conductor')
+        self.conf.set_override('progress_interval', 0.05, group='operations')
+
+    def accept(self) -> None:
+        self.assertIsNone(self.call('later'))
+
+    def states(self) -> list[str]:
+        """Return the states of all operations, the oldest first."""
+        return [o.state for o in reversed(self.records.page(limit=10))]
+
+    def test_what_an_earlier_run_left_is_settled_at_the_start(self) -> None:
+        self.start()
+        self.accept()
+        self.assertTrue(self.vendors['one'].entered.acquire(timeout=10))
+        self.accept()
+        self.assertEqual(['running', 'queued'], self.states())
+        second = self.make()
+        second.start()
+        self.assertEqual(['unknown', 'expired'], self.states())
+        self.vendors['one'].go_on.set()
+        self.assertTrue(self.conductor.stop())
+        self.assertTrue(second.stop())
+        self.assertEqual(['unknown', 'expired'], self.states())
+
+    def test_what_belongs_to_a_lost_conductor_is_settled_in_time(self) -> None:
+        self.conf.set_override('heartbeat_timeout', 0.5, group='conductor')
+        self.start()
+        lost = 'lost'
+        self.store.register(lost, 'run', group='', drivers={})
+        self.records.apply([self.operation_of(lost)])
+        self.wait_for(lambda: self.states() == ['expired'], 'settled')
+        self.conductor.stop()
+
+    def operation_of(self, conductor: str) -> operation.NewOperation:
+        """Return an operation of another conductor."""
+        return operation.NewOperation(
+            id='a',
+            driver='one',
+            method='later',
+            http_method='POST',
+            parameters={},
+            user_id=None,
+            project_id=None,
+            request_id=None,
+            conductor=conductor,
+            incarnation='run',
+            accepted=True,
+            attach=False,
+        )
+
+    def test_a_stop_works_off_what_is_accepted(self) -> None:
+        self.start()
+        self.accept()
+        self.accept()
+        self.assertTrue(self.vendors['one'].entered.acquire(timeout=10))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            stopping = pool.submit(self.conductor.stop)
+            self.wait_for(lambda: 'withdraw' in self.events, 'withdrawn')
+            self.wait_for(self.refuses, 'it refuses')
+            self.vendors['one'].go_on.set()
+            self.assertTrue(stopping.result(10))
+        self.assertEqual(['succeeded', 'succeeded'], self.states())
+
+    def refuses(self) -> bool:
+        try:
+            self.call()
+        except errors.ConductorStopping:
+            return True
+        return False
+
+    def test_a_stop_settles_what_takes_too_long(self) -> None:
+        self.conf.set_override(
+            'graceful_shutdown_timeout', 0.1, group='conductor'
+        )
+        self.start()
+        self.accept()
+        self.assertTrue(self.vendors['one'].entered.acquire(timeout=10))
+        self.accept()
+        self.assertFalse(self.conductor.stop())
+        self.assertEqual(['unknown', 'expired'], self.states())
+        self.vendors['one'].go_on.set()
+        self.conductor._server.stop()
+        self.assertEqual(['unknown', 'expired'], self.states())
+
+    def test_it_is_seen_though_it_cannot_hear(self) -> None:
+        """A broker that is away must not end what runs."""
+        self.start()
+        self.conductor._heartbeat.stop()
+        self.accept()
+        first = self.seen_at()
+        self.wait_for(lambda: self.seen_at() > first, 'a sign of life')
+        self.assertIn(self.states(), (['queued'], ['running']))
+        self.vendors['one'].go_on.set()
+        self.conductor.stop()
+
+    def seen_at(self) -> Any:
+        table = models.conductors
+        with self.database.reader() as reader:
+            return reader.scalar(sa.select(table.c.seen_at))
 
 
 class TestFailedStart(ServiceCase):

@@ -15,7 +15,7 @@ from ironic_passthru.conductor import memory
 #: How many calls that are accepted before they run are converted, validated
 #: and recorded at once. That runs code of drivers on the threads of the bus,
 #: which must not all be taken.
-MAX_ADMISSIONS = 16
+MAX_ADMISSIONS = 64
 
 # How long the id of a call is remembered that came without a deadline.
 _KEEP_SECONDS = 600.0

@@ -99,11 +99,8 @@ class Runner:
         self._pool.shutdown(wait=False)
 
     def _accept(self, job: calls.Job, ticket: admission.Ticket) -> None:
-        if job.call.expired:
-            # Its driver took long to check it, and nobody waits any more.
-            raise errors.CallExpired()
+        self._record(job)
         begin_by = time.monotonic() + self._queue_seconds
-        self._ledger.record(job)
         try:
             self._pool.submit(self._work, job, ticket, begin_by)
         except RuntimeError:
@@ -111,6 +108,20 @@ class Runner:
             self._ledger.expire(job)
             raise errors.ConductorStopping() from None
         ticket.keep()
+
+    def _record(self, job: calls.Job) -> None:
+        """Record a call unless it is too late for that.
+
+        :raises: CallExpired and what :meth:`ledger.Ledger.record` raises.
+        """
+        # Its driver may have taken long to check it, or the registry to
+        # commit it; and what nobody waits for any more must not start.
+        if job.call.expired:
+            raise errors.CallExpired()
+        self._ledger.record(job)
+        if job.call.expired:
+            self._ledger.expire(job)
+            raise errors.CallExpired()
 
     def _work(
         self, job: calls.Job, ticket: admission.Ticket, begin_by: float
@@ -140,7 +151,7 @@ class Runner:
             deadline += time.monotonic() - time.time()
         if job.call.key is None:
             return self._execute(job, request_context.CallState(deadline))
-        self._ledger.record(job)
+        self._record(job)
         return self._run_recorded(job, deadline)
 
     def _run_recorded(self, job: calls.Job, deadline: float | None) -> Any:

@@ -226,6 +226,32 @@ class TestRecords(RecordedCase):
         # Were it there all the same, the upkeep would find it.
         self.assertEqual({'a'}, self.conductor.ledger.strangers({'a'}))
 
+    def test_what_took_too_long_to_record_does_not_run(self) -> None:
+        """Its client has been told by then that the outcome is unknown."""
+        for number, facts in enumerate(({}, {'method': 'now', 'key': KEY})):
+            self.store.go_on.clear()
+            raised: list[Exception] = []
+
+            def call(
+                facts: Any = facts, raised: Any = raised, n: int = number
+            ) -> None:
+                try:
+                    self.call(
+                        call_id=f'a{n}', deadline=time.time() + 0.05, **facts
+                    )
+                except errors.PassthruError as error:
+                    raised.append(error)
+
+            thread = threading.Thread(target=call)
+            thread.start()
+            time.sleep(0.1)
+            self.store.go_on.set()
+            thread.join(10)
+            self.assertIsInstance(raised[0], errors.CallExpired)
+            self.assertEqual(State.EXPIRED, self.store.states[f'a{number}'])
+        self.ended()
+        self.assertEqual([], self.vendor.calls)
+
 
 class TestClaims(RecordedCase):
     """What was cancelled, settled or has waited too long does not run."""

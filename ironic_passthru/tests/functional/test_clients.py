@@ -114,7 +114,10 @@ class TestCommandLine(ClientTestCase):
     def test_driver_passthru_call_of_an_asynchronous_method(self) -> None:
         exchange = self.call('mark_later', 'POST', f'key={self.key}')
         self.assertIn('HTTP/1.1" 202', exchange)
-        self.wait_for(lambda: self.site.marked(self.key), 'it runs')
+        self.assertIn('/v1/operations/', exchange)
+        # It asks for nothing more.
+        self.assertNotIn('GET /v1/operations', exchange)
+        self.wait_for(lambda: len(self.site.marked(self.key)) == 2, 'it runs')
 
     def test_driver_passthru_call_that_fails_is_sent_once(self) -> None:
         # It would send the request again on 409 and 503.
@@ -192,7 +195,16 @@ class TestSdk(ClientTestCase):
             'marks', 'POST', 'mark_later', body={'key': self.key}
         )
         self.assertEqual(202, answer.status_code)
-        self.wait_for(lambda: self.site.marked(self.key), 'it runs')
+        self.assertEqual(b'', answer.content)
+        self.wait_for(lambda: len(self.site.marked(self.key)) == 2, 'it runs')
+        # It takes the place of the operation for what it is: no redirect.
+        self.assertEqual([], answer.history)
+        shown = self.api.get(
+            answer.headers['Location'].removeprefix(self.api.url),
+            Prefer='wait=10',
+        )
+        self.assertEqual('succeeded', shown.json['state'])
+        self.assertEqual({'key': self.key}, shown.json['parameters'])
 
     def test_call_that_fails_is_sent_once(self) -> None:
         # It would send the request again on 409 and 503.

@@ -63,9 +63,7 @@ class GateVendor(base.VendorInterface):
             raise errors.DriverOperationError('It was told to fail.')
         return [mark, note]
 
-    def _wait(
-        self, context: request_context.RequestContext, mark: str
-    ) -> Any:
+    def _wait(self, context: request_context.RequestContext, mark: str) -> Any:
         self.runs[mark] += 1
         self.contexts[mark] = context
         orders = self._orders[mark]

@@ -33,6 +33,11 @@ class Controller:
         """Show it."""
         return {'thing': thing, 'count': str(count), 'new': str(new)}
 
+    @expose.expose({str: str})
+    def accept(self, request: Any) -> expose.Answer:
+        """Say more than a value."""
+        return expose.Answer({'a': 'b'}, 202, {'Retry-After': '7'})
+
 
 class TestExpose(base.TestCase):
     """What the function gets, and what is told before it runs."""
@@ -52,6 +57,19 @@ class TestExpose(base.TestCase):
             keys.VERSION: versions.Version(1, minor),
         }
         return Controller().show(request, webob.Response(), name).json
+
+    def test_an_answer_with_a_status_and_headers(self) -> None:
+        request = webob.Request.blank('/')
+        request.environ |= {
+            keys.QUERY: '',
+            keys.ACCEPT: None,
+            keys.VERSION: versions.MAXIMUM,
+        }
+        response = Controller().accept(request, webob.Response())
+        self.assertEqual(202, response.status_int)
+        self.assertEqual({'a': 'b'}, response.json)
+        self.assertEqual('7', response.headers['Retry-After'])
+        self.assertEqual('application/json', response.content_type)
 
     def test_defaults(self) -> None:
         self.assertEqual(

@@ -70,6 +70,19 @@ class TestRender(base.TestCase):
         response = self.render(errors.VerbNotAllowed(verb='X', allow=['GET']))
         self.assertEqual('GET', response.headers['Allow'])
 
+    def test_the_operation_that_it_is_about(self) -> None:
+        place = 'http://h/v1/operations/o'
+        response = faults.render(
+            errors.OutcomeUnknown(request_id='r'),
+            {},
+            retry_after_seconds=7,
+            location=place,
+        )
+        self.assertEqual(place, response.headers['Location'])
+        # What a driver says in its error is no URL of ours.
+        response = self.render(errors.Conflict(location='http://evil'))
+        self.assertNotIn('Location', response.headers)
+
     def test_a_status_without_a_name(self) -> None:
         error = errors.VendorError(sentence='no', status=499, code='x')
         for accept in (None, _PROBLEM):

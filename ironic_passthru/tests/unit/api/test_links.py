@@ -63,3 +63,8 @@ class TestLinks(base.TestCase):
             ],
             [(link.rel, link.href) for link in found],
         )
+
+    def test_the_place_of_a_resource(self) -> None:
+        request = webob.Request.blank('/v1')
+        href = links.Links('http://h/x').href(request, 'operations', 'a/b ä')
+        self.assertEqual('http://h/x/v1/operations/a%2Fb%20%C3%A4', href)

@@ -24,6 +24,11 @@ class TestQueryTypes(base.TestCase):
         for text in ('', 'perhaps', '2', 'None'):
             self.assertRaises(ValueError, types.boolean.frombasetype, text)
 
+    def test_text_that_a_database_can_look_for(self) -> None:
+        for text in ('', 'a b', 'ä\n'):
+            self.assertEqual(text, types.text.frombasetype(text))
+        self.assertRaises(ValueError, types.text.frombasetype, 'a\x00')
+
     def test_names(self) -> None:
         for text, expected in (
             ('a', ['a']),

@@ -2,6 +2,7 @@
 """The life of a conductor, from the first driver to the last answer."""
 
 import contextlib
+import random
 import threading
 import time
 from collections.abc import Mapping
@@ -26,6 +27,9 @@ from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import server
 
 LOG = log.getLogger(__name__)
+
+# How many conductors are named to one who asks for a driver.
+_MAX_LOCATED = 32
 
 # How long a stopping conductor waits for the registry to note what is done.
 _JOURNAL_SECONDS = 5.0
@@ -226,10 +230,12 @@ class ConductorService:
         return answer == self.address.incarnation
 
     def _locate(self, driver_name: str) -> list[tuple[str, str]]:
-        records = self._store.conductors(
-            heartbeat_timeout_seconds=self._conf.conductor.heartbeat_timeout
+        found = self._store.offering(
+            driver_name,
+            heartbeat_timeout_seconds=self._conf.conductor.heartbeat_timeout,
         )
-        offering = [r for r in records if driver_name in r.drivers]
-        if not offering:
+        if found is None:
             raise errors.DriverNotFound(driver=driver_name)
-        return [(r.hostname, r.incarnation) for r in offering if r.alive]
+        # Some of hundreds are enough, whoever asks gets others.
+        count = min(len(found), _MAX_LOCATED)
+        return random.sample(found, count)  # nosec B311

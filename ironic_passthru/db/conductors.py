@@ -168,6 +168,36 @@ class ConductorStore:
             for row in found
         ]
 
+    def offering(
+        self, driver: str, *, heartbeat_timeout_seconds: float
+    ) -> list[tuple[str, str]] | None:
+        """Return (hostname, incarnation) of live conductors with a driver.
+
+        :returns: None if no conductor offers it, alive or not.
+        """
+        table = _conductors.c
+        rows = (
+            sa.select(
+                table.hostname,
+                table.incarnation,
+                table.online,
+                table.heartbeat_at,
+                models.utc_now().label('now'),
+            )
+            .join(_offers, _offers.c.conductor_id == table.id)
+            .where(_offers.c.driver == driver)
+        )
+        with self._database.reader() as reader:
+            found = reader.execute(rows).all()
+        timeout = datetime.timedelta(seconds=heartbeat_timeout_seconds)
+        if not found:
+            return None
+        return [
+            (row.hostname, row.incarnation)
+            for row in found
+            if row.online and row.now - row.heartbeat_at < timeout
+        ]
+
     def documents(
         self, digests: collections.abc.Iterable[str]
     ) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ others learn that they did not.
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -24,10 +25,11 @@ PART_SIZE = 1024 * 1024
 _operations = models.operations
 _results = models.operation_results
 _keys = models.operation_keys
+_INSERT = sa.insert(_operations).values(created_at=models.utc_now())
 
 
 def move(writer: orm.Session, moves: Sequence[operation.Move]) -> set[str]:
-    """operation.Move operations, each only from the state that it must have.
+    """Move operations, each only from the state that it must have.
 
     This is the one place that writes a state.
 
@@ -54,36 +56,61 @@ def move(writer: orm.Session, moves: Sequence[operation.Move]) -> set[str]:
 def _move_alike(
     writer: orm.Session, kind: operation.Move, ids: list[str]
 ) -> set[str]:
-    sources = [kind.source]
-    if kind.owner is not None:
-        sources.append(kind.target)
-    statement = (
-        sa.update(_operations)
-        .where(_operations.c.state.in_(sources))
-        .values(_move_values(kind))
+    values = _move_values(kind)
+    statement = _statement(
+        frozenset(values),
+        begins=kind.target is operation.State.RUNNING,
+        owned=kind.owner is not None,
     )
+    parameters: dict[str, Any] = {
+        f'new_{name}': value for name, value in values.items()
+    }
+    parameters['sources'] = [kind.source]
     if kind.owner is not None:
-        statement = statement.where(_operations.c.incarnation == kind.owner)
+        parameters['owner'] = kind.owner
+        parameters['sources'].append(kind.target)
     if writer.get_bind().dialect.update_returning:
-        found = writer.scalars(
-            statement.where(_operations.c.id.in_(ids)).returning(
-                _operations.c.id
-            )
-        )
-        return set(found)
+        returning = statement.returning(_operations.c.id)
+        return set(writer.scalars(returning, parameters | {'ids': ids}))
     return {
         one
         for one in ids
-        if rows_matched(writer, statement.where(_operations.c.id == one))
+        if rows_matched(writer, statement, parameters | {'ids': [one]})
     }
 
 
+# To build one costs more than to execute it.
+@functools.cache
+def _statement(
+    columns: frozenset[str], *, begins: bool, owned: bool
+) -> sa.Update:
+    """Return the statement that moves operations and sets ``columns``."""
+    table = _operations.c
+    moment = table.started_at if begins else table.finished_at
+    statement = (
+        sa.update(_operations)
+        .where(
+            table.id.in_(sa.bindparam('ids', expanding=True)),
+            # Not the bare column: where few operations are active, as usual,
+            # PostgreSQL would look for these states in their index, and walk
+            # through the dead entries of all that were active lately.
+            sa.func.coalesce(table.state, '').in_(
+                sa.bindparam('sources', expanding=True)
+            ),
+        )
+        .values({table[name]: sa.bindparam(f'new_{name}') for name in columns})
+        .values({moment: models.utc_now()})
+    )
+    if owned:
+        return statement.where(table.incarnation == sa.bindparam('owner'))
+    return statement
+
+
 def _move_values(kind: operation.Move) -> dict[str, Any]:
+    """Return what a move sets, apart from the moment."""
     values: dict[str, Any] = {'state': kind.target}
     if kind.target is operation.State.RUNNING:
-        values['started_at'] = models.utc_now()
         return values
-    values['finished_at'] = models.utc_now()
     if kind.error is not None:
         values['error'] = json.dumps(dataclasses.asdict(kind.error))
     values.update(progress_values(kind.progress))
@@ -136,8 +163,7 @@ def apply(
 
 
 def _add(writer: orm.Session, new: Sequence[operation.NewOperation]) -> None:
-    statement = sa.insert(_operations).values(created_at=models.utc_now())
-    writer.execute(statement, [_row(one) for one in new])
+    writer.execute(_INSERT, [_row(one) for one in new])
     keys = [
         {
             'digest': one.key.digest,
@@ -196,7 +222,11 @@ def _text(value: str | None, longest: int) -> str | None:
     return plain.encode('utf-8', 'replace').decode('utf-8')[:longest]
 
 
-def rows_matched(writer: orm.Session, statement: sa.Update | sa.Delete) -> int:
+def rows_matched(
+    writer: orm.Session,
+    statement: sa.Update | sa.Delete,
+    parameters: dict[str, Any] | None = None,
+) -> int:
     """Execute a statement and return how many rows it was for."""
-    result = writer.execute(statement)
+    result = writer.execute(statement, parameters)
     return result.rowcount  # type: ignore[attr-defined]

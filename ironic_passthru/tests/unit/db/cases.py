@@ -150,6 +150,24 @@ class ConductorCases(RegistryCase):
             {'acme': ONE.digest, 'zeta': TWO.digest}, dict(record.drivers)
         )
 
+    def test_who_offers_a_driver(self) -> None:
+        for number in range(3):
+            self.register(f'host{number}', acme=ONE, zeta=TWO)
+        self.register('host3', zeta=TWO)
+        self.store.withdraw('host1', 'run1')
+
+        def offering(driver: str) -> list[tuple[str, str]] | None:
+            return self.store.offering(
+                driver, heartbeat_timeout_seconds=TIMEOUT
+            )
+
+        found = offering('acme')
+        assert found is not None
+        self.assertEqual([('host0', 'run1'), ('host2', 'run1')], sorted(found))
+        self.assertIsNone(offering('other'))
+        self.age(TIMEOUT + 1)
+        self.assertEqual([], offering('acme'))
+
     def test_times_are_those_of_the_database_in_utc(self) -> None:
         before = self.now()
         self.register()

@@ -13,6 +13,7 @@ import signal
 import socket
 import tempfile
 import time
+from concurrent import futures
 from typing import Any
 
 import fasteners
@@ -221,6 +222,11 @@ class RabbitMQ(fixtures.Fixture):
         self._server.start_node(self._server.names[node])
         self._wait(True, self.START_SECONDS, node)
 
+    def start_all(self) -> None:
+        """Start all nodes at once, since the first may wait for the last."""
+        with futures.ThreadPoolExecutor(self._count) as pool:
+            list(pool.map(self.start, range(self._count)))
+
     def rabbitmqctl(self, *command: str, node: int = 0) -> str:
         """Run ``rabbitmqctl`` on a node and return its output."""
         return self._server.output(self._server.names[node], command)
@@ -271,9 +277,7 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
 
     def __init__(self, *, ports: list[int], epmd_port: int) -> None:
         name = f'passthru{ports[0]}'
-        super().__init__(
-            port=ports[0], nodename=name, cluster=len(ports) > 1
-        )
+        super().__init__(port=ports[0], nodename=name, cluster=len(ports) > 1)
         self.names = [f'{name}@localhost']
         if self.cluster:
             self.names = [

@@ -51,9 +51,9 @@ class Profile:
     :param pause_seconds: before sending again, and after a refusal.
     """
 
-    threads: int = 240
+    threads: int = 200
     kinds: tuple[Kind, ...] = tuple(Kind)
-    seconds: float = 1.5
+    seconds: float = 1.6
     failing: float = 0.1
     habit: Habit = Habit.ONCE
     pause_seconds: float = 0.5

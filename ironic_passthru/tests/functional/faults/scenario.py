@@ -24,7 +24,7 @@ from ironic_passthru.tests.functional.faults import figures
 from ironic_passthru.tests.functional.faults import history
 from ironic_passthru.tests.functional.faults import load
 
-_SHORT_CALLS = 200
+_SHORT_CALLS = 150
 
 #: How many calls a scenario makes at least.
 CALLS = int(os.environ.get('PASSTHRU_FAULTS_CALLS', _SHORT_CALLS))
@@ -32,6 +32,7 @@ CALLS = int(os.environ.get('PASSTHRU_FAULTS_CALLS', _SHORT_CALLS))
 LONG = CALLS > _SHORT_CALLS
 
 HEARTBEAT_TIMEOUT_SECONDS = 3.0
+CALL_TIMEOUT_SECONDS = 10
 
 # What the conductors have accepted is worked off in the meantime.
 _WORK_SECONDS = 15.0
@@ -49,7 +50,7 @@ _OPTIONS: dict[str, object] = {
     'conductor__sync_workers': 128,
     'conductor__async_workers': 128,
     'conductor__async_backlog': 500,
-    'api__call_timeout': 10,
+    'api__call_timeout': CALL_TIMEOUT_SECONDS,
     'api__call_monitor_timeout': 3,
 }
 
@@ -190,9 +191,21 @@ class FaultTestCase(deployment.SiteTestCase):
         self.addCleanup(self._end, own)
         own.environment[failpoints.VARIABLE] = failpoint
         self.site.start_conductor(host, **options)
-        if 'conductor__enabled_drivers' not in options:
-            self.wait_for_hosts([*self.hosts, host])
+        name = options.get('conductor__enabled_drivers', driver.NAME)
+        for api in self.apis:
+            self.wait_for(
+                lambda api=api: host in self._hosts(api, name),
+                f'{host} is known',
+                seconds=30.0,
+            )
         return own
+
+    def restart(self, host: str) -> None:
+        """Stop a conductor in order, and start it again."""
+        self.assertEqual(0, self.conductors[host].stop())
+        self.note(f'{host} has stopped')
+        self.site.start_conductor(host)
+        self.wait_for_hosts(self.hosts)
 
     def _end(self, conductor: processes.Process) -> None:
         if conductor.running:

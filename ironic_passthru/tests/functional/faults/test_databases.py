@@ -30,11 +30,13 @@ class TestPostgreSQL(scenario.FaultTestCase):
 
     site = _POSTGRESQL
 
-    def test_for_a_moment(self) -> None:
-        self.stop_for(0.5)
-
     def test_past_the_heartbeat_timeout(self) -> None:
         self.stop_for(2 * scenario.HEARTBEAT_TIMEOUT_SECONDS)
+
+    if scenario.LONG:
+
+        def test_for_a_moment(self) -> None:
+            self.stop_for(0.5)
 
     def stop_for(self, seconds: float) -> None:
         with self.under_load() as running:

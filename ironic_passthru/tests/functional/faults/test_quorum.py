@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quorum queues on a broker of three nodes, one of which dies."""
+
+from ironic_passthru.tests.functional import servers
+from ironic_passthru.tests.functional.faults import failpoints
+from ironic_passthru.tests.functional.faults import scenario
+
+_BROKER = servers.RabbitMQ(nodes=3)
+_SITE = scenario.FaultSite(
+    servers.PostgreSQL,
+    broker=_BROKER,
+    oslo_messaging_rabbit__rabbit_quorum_queue=True,
+    oslo_messaging_rabbit__rabbit_transient_quorum_queue=True,
+    oslo_messaging_rabbit__heartbeat_timeout_threshold=4,
+)
+
+
+def setUpModule() -> None:
+    _SITE.setUp()
+
+
+def tearDownModule() -> None:
+    _SITE.cleanUp()
+
+
+class QuorumTestCase(scenario.FaultTestCase):
+    """A test whose calls go by quorum queues."""
+
+    site = _SITE
+
+    def setUp(self) -> None:
+        super().setUp()
+        kinds = {
+            value
+            for queue in self.site.queues()
+            for name, _, value in queue['arguments']
+            if name == 'x-queue-type'
+        }
+        self.assertEqual({'quorum'}, kinds)
+
+
+class TestNodes(QuorumTestCase):
+    """A node that dies; the majority goes on."""
+
+    def kill_node(self, node: int) -> None:
+        with self.under_load() as running:
+            self.warm_up(running)
+            _BROKER.kill(node)
+            self.note(f'node {node} is killed')
+            try:
+                running.wait_for_successes(scenario.CALLS // 4)
+            finally:
+                _BROKER.start(node)
+            self.note(f'node {node} is back')
+            running.wait_for_successes(scenario.CALLS // 4)
+        outcomes = self.outcomes()
+        self.assertGreater(outcomes['503'] + outcomes['504'], 0, outcomes)
+        self.check()
+
+    def test_the_first(self) -> None:
+        self.kill_node(0)
+
+    if scenario.LONG:
+
+        def test_the_second(self) -> None:
+            self.kill_node(1)
+
+        def test_the_third(self) -> None:
+            self.kill_node(2)
+
+        def test_all_at_once(self) -> None:
+            with self.under_load() as running:
+                self.warm_up(running)
+                for node in range(3):
+                    _BROKER.kill(node)
+                self.note('all nodes are killed')
+                _BROKER.start_all()
+                running.wait_for_successes(scenario.CALLS // 4, seconds=120)
+            self.assertGreater(self.outcomes()['503'], 0)
+            self.check()
+
+
+class TestConductors(QuorumTestCase):
+    """Queues that stay when their conductor is gone."""
+
+    def kill_at(self, point: str, *, comes_back: bool) -> None:
+        victim = self.start_own('k1', f'{point}:{scenario.CALLS // 6}')
+        with self.under_load() as running:
+            self.wait_for_flight(running)
+            victim.wait(60.0)
+            self.note(f'k1 has died at {point}')
+            if comes_back:
+                victim.environment[failpoints.VARIABLE] = ''
+                self.site.start_conductor('k1')
+            running.wait_for_successes(scenario.CALLS // 2)
+        self.assertGreater(self.outcomes()['504'], 0)
+        self.check()
+
+    def test_method(self) -> None:
+        self.kill_at('method', comes_back=True)
+
+    if scenario.LONG:
+
+        def test_every_other_point(self) -> None:
+            comes_back = False
+            for point in failpoints.POINTS:
+                if point != 'method':
+                    self.kill_at(point, comes_back=comes_back)
+                    comes_back = not comes_back
+
+        def test_one_after_the_other_stops(self) -> None:
+            with self.under_load() as running:
+                self.warm_up(running)
+                for host in self.hosts:
+                    self.restart(host)
+                running.wait_for_successes(scenario.CALLS // 4)
+            self.assertNotIn('504', self.outcomes())
+            self.check()

@@ -111,6 +111,8 @@ class Move:
     :param error: for ``failed``: sentence, status and code for a client.
     :param result: for ``succeeded``: JSON text, or None for ``null``.
     :param progress: the last that was reported.
+    :param frees_key: whether its Idempotency-Key may be used anew, because
+        the call has certainly not run.
     """
 
     id: str
@@ -120,6 +122,7 @@ class Move:
     error: Error | None = None
     result: str | None = None
     progress: Progress = Progress()
+    frees_key: bool = False
 
 
 Change = NewOperation | Move
@@ -163,5 +166,6 @@ class Operation:
 
 def end(operation_id: str, state: State) -> Move:
     """Return the move that ends an operation which nobody will finish."""
-    target = State.EXPIRED if state is State.QUEUED else State.UNKNOWN
-    return Move(operation_id, state, target)
+    if state is State.QUEUED:
+        return Move(operation_id, state, State.EXPIRED, frees_key=True)
+    return Move(operation_id, state, State.UNKNOWN)

@@ -21,7 +21,8 @@ class Times:
     """When things are done, in seconds.
 
     :param progress: between two looks at progress and cancellations.
-    :param upkeep: between two looks at all else.
+    :param upkeep: between two looks at all else; more often if need be, so
+        that a conductor that lives is seen several times in ``gone_after``.
     :param gone_after: how long a conductor may not be seen until its
         operations are settled.
     :param keep: how long finished operations are kept.
@@ -70,6 +71,8 @@ class Keeper:
         self._seen = seen
         self._times = times
         self._purge_batch = purge_batch
+        self._upkeep_seconds = min(times.upkeep, times.gone_after / 4)
+        self._next_progress = float('-inf')
         self._next_upkeep = float('-inf')
         self._last_upkeep = float('-inf')
         self._well_since = float('inf')
@@ -110,14 +113,20 @@ class Keeper:
             LOG.error('%d operations were not finished and are settled', left)
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._times.progress):
+        pause = min(self._times.progress, self._upkeep_seconds)
+        while not self._stopped.wait(pause):
             try:
-                self._attend()
                 if time.monotonic() >= self._next_upkeep:
-                    self._next_upkeep = time.monotonic() + self._times.upkeep
+                    self._next_upkeep = time.monotonic() + self._upkeep_seconds
                     self._upkeep()
+                if time.monotonic() >= self._next_progress:
+                    self._next_progress = (
+                        time.monotonic() + self._times.progress
+                    )
+                    self._attend()
                 self._away = False
             except errors.RegistryUnavailable:
+                self._last_upkeep = float('-inf')
                 if not self._away:
                     LOG.warning('The registry is away; operations must wait')
                 self._away = True
@@ -147,7 +156,7 @@ class Keeper:
     def _upkeep(self) -> None:
         self._seen()
         self._note_time()
-        self._settle_strangers()
+        self._settle_own()
         if time.monotonic() - self._well_since >= self._times.gone_after:
             settled = self._store.settle(
                 timeout_seconds=self._times.gone_after
@@ -169,22 +178,28 @@ class Keeper:
             self._well_since = now
         self._last_upkeep = now
 
-    def _settle_strangers(self) -> None:
+    def _settle_own(self) -> None:
+        """End what nobody here will, and what has waited for too long."""
+        ends = [
+            operation.end(one, operation.State.QUEUED)
+            for one in sorted(self._own.overdue())
+        ]
         active = self._store.active(self._incarnation)
         strangers = self._own.strangers(set(active))
-        if strangers:
-            self._store.apply(
-                [operation.end(one, active[one]) for one in sorted(strangers)]
-            )
+        ends += [operation.end(one, active[one]) for one in sorted(strangers)]
+        if ends:
+            self._store.apply(ends)
 
     def _purge(self) -> None:
         for purge, age in (
             (self._store.purge_results, self._times.keep_results),
             (self._store.purge, self._times.keep),
         ):
+            # The rest must wait: whoever is not seen for long is given up.
+            until = time.monotonic() + self._upkeep_seconds / 4
             while not self._stopped.is_set():
                 deleted = purge(
                     older_than_seconds=age, limit=self._purge_batch
                 )
-                if deleted < self._purge_batch:
+                if deleted < self._purge_batch or time.monotonic() > until:
                     break

@@ -3,6 +3,7 @@
 
 import json
 import threading
+import time
 from typing import Any
 
 from oslo_log import log
@@ -18,16 +19,32 @@ LOG = log.getLogger(__name__)
 # How long an answer waits for its record while the registry is away.
 _PATIENCE_SECONDS = 5.0
 
+# More than anybody reads; database servers bound the size of a statement.
+_MAX_SENTENCE_LENGTH = 100_000
 
-class Running(request_context.CallState):
-    """What a driver can say and learn of an operation."""
 
-    def __init__(self, deadline: float | None) -> None:
-        super().__init__(deadline)
-        self._cancel = threading.Event()
+class Followed(request_context.CallState):
+    """An operation in hand, with what its driver says and learns of it.
+
+    :param begin_by: ``time.monotonic()`` by which it must have begun.
+    """
+
+    def __init__(self, job: calls.Job, begin_by: float) -> None:
+        super().__init__()
+        assert job.call.call_id is not None
+        self.id = job.call.call_id
+        self.job = job
+        self.begin_by = begin_by
+        self.begun = False
         self.progress = operation.Progress()
         #: What was last written, so that nothing is written twice.
         self.written = self.progress
+        self._cancel = threading.Event()
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it must no longer begin."""
+        return time.monotonic() > self.begin_by
 
     @property
     def cancel_requested(self) -> bool:
@@ -60,16 +77,29 @@ class Ledger:
         self._hostname = hostname
         self._incarnation = incarnation
         self._lock = threading.Lock()
-        self._known: dict[str, Running | None] = {}
+        self._known: dict[str, Followed] = {}
 
-    def record(self, job: calls.Job) -> None:
+    def record(self, job: calls.Job, begin_by: float) -> Followed:
         """Return when a call is recorded.
 
-        :raises: RegistryUnavailable, DuplicateCall, KeyInUse.
+        :param begin_by: ``time.monotonic()`` by which it must have begun.
+        :raises: RegistryUnavailable, DuplicateCall, KeyInUse,
+            ConductorStopping.
         """
+        followed = Followed(job, begin_by)
+        with self._lock:
+            self._known[followed.id] = followed
+        try:
+            self._journal.record(self._new(job))
+        except BaseException:
+            self._forget(followed)
+            raise
+        return followed
+
+    def _new(self, job: calls.Job) -> operation.NewOperation:
         call, spec, context = job.call, job.method.spec, job.context
         assert call.call_id is not None
-        new = operation.NewOperation(
+        return operation.NewOperation(
             id=call.call_id,
             driver=call.driver,
             method=call.method,
@@ -84,76 +114,63 @@ class Ledger:
             attach=spec.attach,
             key=call.key,
         )
-        with self._lock:
-            self._known[new.id] = None
-        try:
-            self._journal.record(new)
-        except BaseException:
-            self._forget(new.id)
-            raise
 
-    def begin(self, job: calls.Job, deadline: float | None) -> Running | None:
-        """Claim an operation; None if it was cancelled or settled.
+    def begin(self, followed: Followed) -> bool:
+        """Claim an operation; False if it was cancelled or settled.
 
-        :param deadline: ``time.monotonic()`` by which it should have ended.
         :raises: ConductorStopping.
         """
-        operation_id = job.call.call_id
-        assert operation_id is not None
-        claimed = False
         try:
-            claimed = self._journal.claim(operation_id, self._incarnation)
+            followed.begun = self._journal.claim(
+                followed.id, self._incarnation
+            )
         finally:
-            if not claimed:
-                self._forget(operation_id)
-        if not claimed:
-            LOG.info('Operation %s is not run: it has ended', operation_id)
-            return None
-        running = Running(deadline)
-        with self._lock:
-            self._known[operation_id] = running
-        return running
+            if not followed.begun:
+                self._forget(followed)
+        if not followed.begun:
+            LOG.info('Operation %s is not run: it has ended', followed.id)
+        return followed.begun
 
-    def succeed(self, job: calls.Job, running: Running, result: Any) -> None:
+    def succeed(self, followed: Followed, result: Any) -> None:
         """Note what a method returned.
 
         :param result: a JSON value.
-        :raises: ConductorStopping.
         """
         text = None if result is None else json.dumps(result)
-        self._end(job, running, operation.State.SUCCEEDED, result=text)
+        self._end(followed, operation.State.SUCCEEDED, result=text)
 
-    def fail(
-        self, job: calls.Job, running: Running, error: errors.PassthruError
-    ) -> None:
-        """Note why a method failed.
-
-        :raises: ConductorStopping.
-        """
+    def fail(self, followed: Followed, error: errors.PassthruError) -> None:
+        """Note why a method failed, or why it was not run after all."""
+        job = followed.job
         LOG.error(
             'Operation %s (%s) of request %s failed: %s',
-            job.call.call_id,
+            followed.id,
             job.name,
             job.context.request_id,
             error.message,
         )
         noted = operation.Error(
-            sentence=error.message, status=error.status, code=error.code
+            sentence=error.message[:_MAX_SENTENCE_LENGTH],
+            status=error.status,
+            code=error.code,
         )
-        self._end(job, running, operation.State.FAILED, error=noted)
+        self._end(
+            followed,
+            operation.State.FAILED,
+            error=noted,
+            frees_key=isinstance(error, errors.NotRun),
+        )
 
-    def expire(self, job: calls.Job) -> None:
+    def expire(self, followed: Followed) -> None:
         """Note that an operation will not be begun.
 
         :raises: ConductorStopping.
         """
-        operation_id = job.call.call_id
-        assert operation_id is not None
         try:
-            end = operation.end(operation_id, operation.State.QUEUED)
+            end = operation.end(followed.id, operation.State.QUEUED)
             self._journal.move(end).result()
         finally:
-            self._forget(operation_id)
+            self._forget(followed)
 
     def strangers(self, active: set[str]) -> set[str]:
         """Return those of our active records that nobody works on.
@@ -164,55 +181,63 @@ class Ledger:
         with self._lock:
             return active - self._known.keys()
 
+    def overdue(self) -> set[str]:
+        """Return operations that wait for longer than they may."""
+        with self._lock:
+            known = list(self._known.values())
+        return {one.id for one in known if not one.begun and one.overdue}
+
     def ask_to_end(self, operation_ids: set[str]) -> None:
         """Hand requests to end early on to the drivers."""
         with self._lock:
             asked = [self._known.get(one) for one in operation_ids]
-        for running in asked:
-            if running is not None:
-                running.ask_to_end()
+        for followed in asked:
+            if followed is not None:
+                followed.ask_to_end()
 
-    def running(self) -> dict[str, Running]:
+    def running(self) -> dict[str, Followed]:
         """Return the operations that run, by id."""
         with self._lock:
-            return {k: one for k, one in self._known.items() if one}
+            return {k: one for k, one in self._known.items() if one.begun}
 
     def _end(
-        self,
-        job: calls.Job,
-        running: Running,
-        state: operation.State,
-        **facts: Any,
+        self, followed: Followed, state: operation.State, **facts: Any
     ) -> None:
         """Note the end of an operation and wait until that is committed.
 
-        While the registry is away the wait of a caller ends early; it is
-        noted all the same, as soon as that can be done.
+        Its outcome is known, whatever becomes of the record, so nothing is
+        raised; and a caller does not wait long for a registry that is away.
         """
-        operation_id = job.call.call_id
-        assert operation_id is not None
         end = operation.Move(
-            operation_id,
+            followed.id,
             operation.State.RUNNING,
             state,
             owner=self._incarnation,
-            progress=running.progress,
+            progress=followed.progress,
             **facts,
         )
-        noted = self._journal.move(end)
-        noted.add_done_callback(lambda _: self._forget(operation_id))
-        waits = not job.accepted
         try:
-            kept = noted.result(_PATIENCE_SECONDS if waits else None)
+            noted = self._journal.move(end)
+            noted.add_done_callback(lambda _: self._forget(followed))
+            patience = None if followed.job.accepted else _PATIENCE_SECONDS
+            kept = noted.result(patience)
         except TimeoutError:
+            return
+        except Exception as error:
+            LOG.error(
+                'Operation %s has ended as %s, which cannot be noted: %r',
+                followed.id,
+                state,
+                error,
+            )
             return
         if not kept:
             LOG.warning(
                 'Operation %s has ended as %s, but was given up before',
-                operation_id,
+                followed.id,
                 state,
             )
 
-    def _forget(self, operation_id: str) -> None:
+    def _forget(self, followed: Followed) -> None:
         with self._lock:
-            self._known.pop(operation_id, None)
+            self._known.pop(followed.id, None)

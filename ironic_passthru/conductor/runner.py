@@ -99,48 +99,49 @@ class Runner:
         self._pool.shutdown(wait=False)
 
     def _accept(self, job: calls.Job, ticket: admission.Ticket) -> None:
-        self._record(job)
         begin_by = time.monotonic() + self._queue_seconds
+        followed = self._record(job, begin_by)
         try:
-            self._pool.submit(self._work, job, ticket, begin_by)
+            self._pool.submit(self._work, followed, ticket)
         except RuntimeError:
             # It was checked for longer than the conductor took to stop.
-            self._ledger.expire(job)
-            raise errors.ConductorStopping() from None
+            self._ledger.expire(followed)
+            raise errors.OperationExpired() from None
         ticket.keep()
 
-    def _record(self, job: calls.Job) -> None:
+    def _record(self, job: calls.Job, begin_by: float) -> ledger.Followed:
         """Record a call unless it is too late for that.
 
-        :raises: CallExpired and what :meth:`ledger.Ledger.record` raises.
+        :raises: CallExpired, OperationExpired, and what
+            :meth:`ledger.Ledger.record` raises.
         """
         # Its driver may have taken long to check it, or the registry to
         # commit it; and what nobody waits for any more must not start.
         if job.call.expired:
             raise errors.CallExpired()
-        self._ledger.record(job)
+        followed = self._ledger.record(job, begin_by)
         if job.call.expired:
-            self._ledger.expire(job)
-            raise errors.CallExpired()
+            self._ledger.expire(followed)
+            raise errors.OperationExpired()
+        return followed
 
     def _work(
-        self, job: calls.Job, ticket: admission.Ticket, begin_by: float
+        self, followed: ledger.Followed, ticket: admission.Ticket
     ) -> None:
         """Run an accepted call in a worker."""
-        job.context.update_store()
+        followed.job.context.update_store()
         try:
             if self._closed:
                 return
-            if time.monotonic() > begin_by:
-                self._ledger.expire(job)
+            if followed.overdue:
+                self._ledger.expire(followed)
                 return
-            timeout = job.method.spec.timeout
-            self._run_recorded(job, timeout and time.monotonic() + timeout)
+            self._run_recorded(followed)
         except errors.PassthruError as error:
             # The record says so already, unless there was no time for it.
-            LOG.debug('Call %s ended with %s', job.call.call_id, error.code)
+            LOG.debug('Operation %s ended with %s', followed.id, error.code)
         except Exception:
-            LOG.exception('Operation %s was lost', job.call.call_id)
+            LOG.exception('Operation %s was lost', followed.id)
         finally:
             ticket.release()
             request_context.clear_current()
@@ -151,31 +152,37 @@ class Runner:
             deadline += time.monotonic() - time.time()
         if job.call.key is None:
             return self._execute(job, request_context.CallState(deadline))
-        self._record(job)
-        return self._run_recorded(job, deadline)
+        begin_by = float('inf') if deadline is None else deadline
+        followed = self._record(job, begin_by)
+        followed.deadline = deadline
+        return self._run_recorded(followed)
 
-    def _run_recorded(self, job: calls.Job, deadline: float | None) -> Any:
+    def _run_recorded(self, followed: ledger.Followed) -> Any:
         """Run a call that has a record, and note what becomes of it.
 
-        :raises: OperationCancelled; whatever its method raised.
+        :raises: OperationExpired if it was ended by somebody else before it
+            began; whatever its method raised.
         """
-        running = self._ledger.begin(job, deadline)
-        if running is None:
-            raise errors.OperationCancelled(operation=job.call.call_id)
+        if not self._ledger.begin(followed):
+            raise errors.OperationExpired()
+        job = followed.job
+        timeout = job.method.spec.timeout
+        if job.accepted and timeout is not None:
+            followed.deadline = time.monotonic() + timeout
         try:
-            if deadline is not None and time.monotonic() > deadline:
+            if followed.overdue:
                 # The registry was away for long.
-                raise errors.CallExpired()
-            result = self._execute(job, running)
+                raise errors.OperationExpired()
+            result = self._execute(job, followed)
         except errors.PassthruError as error:
-            self._ledger.fail(job, running, error)
+            self._ledger.fail(followed, error)
             raise
         except BaseException:
             # A mistake of ours, or no memory: it must end all the same.
             failure = errors.DriverFailed(request_id=job.context.request_id)
-            self._ledger.fail(job, running, failure)
+            self._ledger.fail(followed, failure)
             raise
-        self._ledger.succeed(job, running, result)
+        self._ledger.succeed(followed, result)
         return result
 
     def _execute(

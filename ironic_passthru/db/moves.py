@@ -44,8 +44,7 @@ def move(writer: orm.Session, moves: Sequence[operation.Move]) -> set[str]:
         done = _move_alike(writer, kind, sorted(ids))
         if done and kind.result is not None:
             _add_results(writer, kind.result, sorted(done))
-        if done and kind.target is operation.State.EXPIRED:
-            # It has not run: who sends it again may start it.
+        if done and kind.frees_key:
             writer.execute(
                 sa.delete(_keys).where(_keys.c.operation_id.in_(sorted(done)))
             )

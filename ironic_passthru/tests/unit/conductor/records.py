@@ -68,6 +68,7 @@ class Conductor:
 
     runner: runner.Runner
     admission: admission.Admission
+    journal: journal.Journal
     ledger: ledger.Ledger
     records: FakeRecords
 
@@ -109,4 +110,4 @@ def conductor(
     writer.start()
     case.addCleanup(writer.close, 0.0)
     case.addCleanup(made.close)
-    return Conductor(made, taken, own, store)
+    return Conductor(made, taken, writer, own, store)

@@ -1,17 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is done for operations from time to time."""
 
+import itertools
 import threading
 import time
 from typing import Any
 
 from ironic_passthru import errors
 from ironic_passthru import operation
+from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import keeper
 from ironic_passthru.conductor import ledger
 from ironic_passthru.tests import base
 
 State = operation.State
+
+
+def followed() -> ledger.Followed:
+    """Return an operation that runs."""
+    job = calls.Job(
+        context=None,  # type: ignore[arg-type]
+        call=calls.Call('acme', 'reset', 'POST', {}, call_id='a'),
+        method=None,  # type: ignore[arg-type]
+        arguments={},
+    )
+    return ledger.Followed(job, begin_by=float('inf'))
 
 
 class FakeStore:
@@ -81,10 +94,14 @@ class FakeStore:
 
 class FakeLedger:
     def __init__(self) -> None:
-        self.jobs: dict[str, ledger.Running] = {}
+        self.jobs: dict[str, ledger.Followed] = {}
         self.known: set[str] = set()
+        self.late: set[str] = set()
 
-    def running(self) -> dict[str, ledger.Running]:
+    def overdue(self) -> set[str]:
+        return self.late
+
+    def running(self) -> dict[str, ledger.Followed]:
         return dict(self.jobs)
 
     def ask_to_end(self, ids: set[str]) -> None:
@@ -129,7 +146,7 @@ class KeeperCase(base.TestCase):
 
 class TestProgress(KeeperCase):
     def test_reports_are_written_once_and_the_latest_of_them(self) -> None:
-        running = ledger.Running(None)
+        running = followed()
         self.ledger.jobs['a'] = running
         for percent in range(50):
             running.report_progress(percent, 'on it')
@@ -145,7 +162,7 @@ class TestProgress(KeeperCase):
         )
 
     def test_what_could_not_be_written_is_written_later(self) -> None:
-        running = ledger.Running(None)
+        running = followed()
         self.ledger.jobs['a'] = running
         self.store.away = True
         running.report_progress(5, 'begun')
@@ -157,7 +174,7 @@ class TestProgress(KeeperCase):
         self.wait_for(lambda: self.store.reports, 'a report')
 
     def test_a_request_to_end_reaches_the_driver(self) -> None:
-        one, other = ledger.Running(None), ledger.Running(None)
+        one, other = followed(), followed()
         self.ledger.jobs = {'a': one, 'b': other}
         self.make().start()
         self.assertFalse(one.cancel_requested)
@@ -207,11 +224,38 @@ class TestUpkeep(KeeperCase):
         self.wait_for(lambda: len(self.store.applied) == 2, 'they end')
         self.assertEqual(
             [
-                operation.Move('lost', State.QUEUED, State.EXPIRED),
-                operation.Move('odd', State.RUNNING, State.UNKNOWN),
+                operation.end('lost', State.QUEUED),
+                operation.end('odd', State.RUNNING),
             ],
             self.store.applied,
         )
+
+    def test_what_waits_too_long_is_ended(self) -> None:
+        """All workers may hang, so none would come to look at it."""
+        self.ledger.known = {'late'}
+        self.ledger.late = {'late'}
+        self.store.states = {'late': State.QUEUED}
+        self.make().start()
+        self.wait_for(lambda: self.store.applied, 'it ends')
+        self.assertEqual(
+            operation.end('late', State.QUEUED), self.store.applied[0]
+        )
+
+    def test_a_slow_pace_still_settles(self) -> None:
+        """Whatever the intervals, they are no gap."""
+        self.make(upkeep=0.3, progress=5.0).start()
+        self.wait_for(lambda: None in self.store.settled, 'a look at others')
+        seen = len(self.seen)
+        self.wait_for(lambda: len(self.seen) > seen + 4, 'signs of life')
+        self.assertLess(self.seen[-1] - self.seen[-4], 3 * 0.3)
+
+    def test_a_long_purge_does_not_keep_it_from_being_seen(self) -> None:
+        self.store.left = {'purge': 10**9, 'purge_results': 10**9}
+        self.make().start()
+        self.wait_for(lambda: len(self.seen) > 5, 'signs of life')
+        gaps = [b - a for a, b in itertools.pairwise(self.seen)]
+        self.assertLess(max(gaps), 0.3)
+        self.assertTrue('purge' in self.store.purged, 'both are purged')
 
     def test_old_records_go_in_batches(self) -> None:
         self.store.left = {'purge': 12, 'purge_results': 5}

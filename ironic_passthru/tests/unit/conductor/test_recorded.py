@@ -114,6 +114,13 @@ class RecordedCase(base.TestCase):
         return self.store.moves[-1]
 
 
+def _raise(error: BaseException) -> Any:
+    def action(_: Any) -> None:
+        raise error
+
+    return action
+
+
 class TestRecords(RecordedCase):
     """What is recorded, and when."""
 
@@ -181,12 +188,6 @@ class TestRecords(RecordedCase):
         self.assertEqual('/wA=', json.loads(self.last_move().result)['data'])
 
     def test_failures_are_what_a_caller_would_have_got(self) -> None:
-        def fail(error: BaseException) -> Any:
-            def action(_: Any) -> None:
-                raise error
-
-            return action
-
         for error, status, code, text in (
             (errors.NotFound('no fan'), 404, 'not_found_by_driver', 'no fan'),
             (errors.Conflict('in use'), 500, 'conflict', 'in use'),
@@ -194,7 +195,7 @@ class TestRecords(RecordedCase):
             (RuntimeError('hunter2'), 500, 'driver_failed', 'req-1'),
             (SystemExit('hunter2'), 500, 'driver_failed', 'req-1'),
         ):
-            self.vendor.action = fail(error)
+            self.vendor.action = _raise(error)
             self.call()
             self.ended()
             move = self.last_move()
@@ -247,7 +248,7 @@ class TestRecords(RecordedCase):
             time.sleep(0.1)
             self.store.go_on.set()
             thread.join(10)
-            self.assertIsInstance(raised[0], errors.CallExpired)
+            self.assertIsInstance(raised[0], errors.OperationExpired)
             self.assertEqual(State.EXPIRED, self.store.states[f'a{number}'])
         self.ended()
         self.assertEqual([], self.vendor.calls)
@@ -350,6 +351,42 @@ class TestKeys(RecordedCase):
         )
         self.assertEqual('no fan', error.message)
         self.assertEqual(State.FAILED, self.store.states['a'])
+
+    def test_a_known_outcome_is_told_though_it_cannot_be_noted(self) -> None:
+        """Not 503: the method has run."""
+        for action, wanted in (
+            (lambda _: self.conductor.journal.close(0.0) or 'done', 'done'),
+            (_raise(errors.NotFound('no fan')), errors.NotFound),
+        ):
+            self.build()
+            self.vendor.action = action
+            try:
+                outcome = self.call('now', call_id='a', key=KEY)['return']
+            except errors.PassthruError as error:
+                outcome = type(error)
+            self.assertEqual(wanted, outcome)
+        self.build()
+
+        def fail(_: Any) -> None:
+            self.conductor.journal.close(0.0)
+            raise errors.NotFound('no fan')
+
+        self.vendor.action = fail
+        self.assertRaises(errors.NotFound, self.call, 'now', key=KEY)
+
+    def test_one_that_was_settled_before_it_began(self) -> None:
+        """It has certainly not run, and its record says why."""
+        claim = self.conductor.journal.claim
+
+        def late(operation_id: str, incarnation: str) -> bool:
+            self.store.states[operation_id] = State.EXPIRED
+            return claim(operation_id, incarnation)
+
+        self.conductor.journal.claim = late  # type: ignore[method-assign]
+        self.assertRaises(
+            errors.OperationExpired, self.call, 'now', call_id='a', key=KEY
+        )
+        self.assertEqual([], self.vendor.calls)
 
     def test_the_answer_does_not_wait_for_a_registry_that_is_away(
         self,

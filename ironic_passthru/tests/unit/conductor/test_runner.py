@@ -431,7 +431,7 @@ class TestPermits(RunnerCase):
     def test_a_closed_pool_refuses(self) -> None:
         self.runner.close()
         for _ in range(5):
-            self.assertRaises(errors.ConductorStopping, self.call, 'later')
+            self.assertRaises(errors.OperationExpired, self.call, 'later')
         self.assertEqual([], self.interface.calls)
         self.assertTrue(self.admission.wait(0))
 

@@ -317,11 +317,17 @@ class MoveCases(OperationCase):
             # A running one is asked to end, which counts too.
             self.assertEqual(cancelled, state is not State.EXPIRED, number)
 
-    def test_expiry_frees_the_key(self) -> None:
+    def test_what_has_not_run_frees_its_key(self) -> None:
         key = operation.Key('d' * 64, 'f' * 64)
         for target in (State.CANCELLED, State.EXPIRED):
             one = self.record(key=key)
-            self.step(one, State.QUEUED, target, owner=None)
+            self.step(
+                one,
+                State.QUEUED,
+                target,
+                owner=None,
+                frees_key=target is State.EXPIRED,
+            )
             found = self.operations.find_key('d' * 64)
             self.assertEqual(target is State.EXPIRED, found is None)
             self.execute(sa.delete(models.operation_keys))

@@ -45,15 +45,15 @@ class Profile:
 
     :param threads: how many there are.
     :param kinds: what they choose from, as often as it is named.
-    :param seconds: how long a method takes in the mean, and how long a
-        client whose call was accepted waits before its next one.
+    :param seconds: how long a method takes at most, and how long a client
+        whose call was accepted waits at most before its next one.
     :param failing: share of methods that are told to fail.
     :param pause_seconds: before sending again, and after a refusal.
     """
 
-    threads: int = 200
+    threads: int = 150
     kinds: tuple[Kind, ...] = tuple(Kind)
-    seconds: float = 1.6
+    seconds: float = 3.0
     failing: float = 0.1
     habit: Habit = Habit.ONCE
     pause_seconds: float = 0.5
@@ -134,7 +134,7 @@ class Load:
                 self._over.wait(self._profile.pause_seconds)
 
     def _duration(self) -> float:
-        return random.uniform(0, 2 * self._profile.seconds)
+        return random.uniform(0, self._profile.seconds)
 
     def _call(self) -> history.Attempt:
         """Make one call, with all the requests that it takes."""

@@ -38,8 +38,11 @@ CALL_TIMEOUT_SECONDS = 10
 _WORK_SECONDS = 15.0
 BOUND_SECONDS = 2 * HEARTBEAT_TIMEOUT_SECONDS + _WORK_SECONDS
 
+# With more of them two processors would do nothing but serve them.
+_CLIENTS = 250 if LONG else 150
+
 #: How many calls are under way when something breaks.
-IN_FLIGHT = 150
+IN_FLIGHT = 200 if LONG else 120
 
 _OPTIONS: dict[str, object] = {
     'conductor__enabled_drivers': driver.NAME,
@@ -214,9 +217,8 @@ class FaultTestCase(deployment.SiteTestCase):
 
     def under_load(self, **facts: object) -> load.Load:
         """Return clients that are about to call."""
-        return load.Load(
-            self.apis, self.site.history, profile=load.Profile(**facts)
-        )
+        profile = load.Profile(**{'threads': _CLIENTS} | facts)
+        return load.Load(self.apis, self.site.history, profile=profile)
 
     def warm_up(self, running: load.Load) -> None:
         """Wait until hundreds of calls are under way."""

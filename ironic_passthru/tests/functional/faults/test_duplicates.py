@@ -71,14 +71,21 @@ class TestOneCallId(scenario.FaultTestCase):
         return made.begin(made.new_key(), kind)
 
     def send_by_client(
-        self, key: str, call_id: str, *, server: protocol.Server, method: str
+        self,
+        key: str,
+        call_id: str,
+        *,
+        server: protocol.Server,
+        method: str = 'act',
+        driver_name: str = driver.NAME,
+        seconds: float = 0.1,
     ) -> object:
         return self.conductor_api.driver_vendor_passthru(
             {},
-            driver.NAME,
+            driver_name,
             method,
             http_method='POST',
-            info={'call': key, 'seconds': 0.1},
+            info={'call': key, 'seconds': seconds},
             servers=[server],
             call_id=call_id,
         )
@@ -145,6 +152,37 @@ class TestOneCallId(scenario.FaultTestCase):
         )
         for failure in failures:
             self.assertIsInstance(failure, errors.DuplicateCall)
+
+    def test_a_copy_of_what_was_refused(self) -> None:
+        """Whoever was told that it has not run may have sent it again."""
+        self.conductor_api = client.ConductorAPI(self.bus)
+        self.site.install_faults('lone')
+        self.start_own(
+            'l1', conductor__enabled_drivers='lone', conductor__sync_workers=1
+        )
+        lone = self.site.address('l1')
+        first = self.begin(history.Kind.SYNC)
+        running = self.pool.submit(
+            self.send_by_client,
+            first.key,
+            uuidutils.generate_uuid(),
+            server=lone,
+            driver_name='lone',
+            seconds=2.0,
+        )
+        self.wait_for(lambda: self.executions(first.key), 'it runs')
+        refused = self.begin(history.Kind.SYNC)
+        call_id = uuidutils.generate_uuid()
+
+        def send() -> object:
+            return self.send_by_client(
+                refused.key, call_id, server=lone, driver_name='lone'
+            )
+
+        self.assertRaises(errors.ConductorBusy, send)
+        running.result(30)
+        self.assertRaises(errors.PassthruError, send)
+        self.assertEqual(0, self.executions(refused.key))
 
     def test_word_for_word_to_two_conductors(self) -> None:
         self.raw = oslo_messaging.get_rpc_client(

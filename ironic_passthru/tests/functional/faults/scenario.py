@@ -185,23 +185,39 @@ class FaultTestCase(deployment.SiteTestCase):
         return sorted(answer.json['hosts']) if answer.status == 200 else []
 
     def start_own(
-        self, host: str, failpoint: str = '', **options: object
+        self,
+        host: str,
+        failpoint: str = '',
+        *,
+        wait: bool = True,
+        **options: object,
     ) -> processes.Process:
-        """Start a conductor for this test and wait until it is known."""
+        """Start a conductor for this test.
+
+        :param failpoint: where and when it dies, as in ``record:37``.
+        :param wait: whether to wait until the APIs know it.
+        """
         # It leaves between tests, when nobody calls.
         options = {'conductor__drain_seconds': 0.5} | options
         own = self.site.conductor(host, **options)
         self.addCleanup(self._end, own)
         own.environment[failpoints.VARIABLE] = failpoint
-        self.site.start_conductor(host, **options)
-        name = options.get('conductor__enabled_drivers', driver.NAME)
+        own.start()
+        if wait:
+            self.wait_for_host(
+                host, options.get('conductor__enabled_drivers', driver.NAME)
+            )
+        return own
+
+    def wait_for_host(self, host: str, name: str = driver.NAME) -> None:
+        """Wait until a conductor is up and both APIs know it."""
+        self.site.start_conductor(host)
         for api in self.apis:
             self.wait_for(
                 lambda api=api: host in self._hosts(api, name),
                 f'{host} is known',
                 seconds=30.0,
             )
-        return own
 
     def restart(self, host: str) -> None:
         """Stop a conductor in order, and start it again."""

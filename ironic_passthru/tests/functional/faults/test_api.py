@@ -66,6 +66,7 @@ class TestSendingAgain(scenario.FaultTestCase):
         for host in ('n1', 'n2'):
             self.start_own(
                 host,
+                wait=False,
                 conductor__enabled_drivers='narrow',
                 conductor__sync_workers=8,
                 conductor__async_workers=4,

@@ -13,7 +13,7 @@ from ironic_passthru.tests.functional.faults import scenario
 _SITE = scenario.FaultSite(servers.PostgreSQL)
 
 # The passage of a failpoint that is the last one.
-_PASSAGE = scenario.CALLS // 6
+_PASSAGE = scenario.CALLS // 12
 
 
 def setUpModule() -> None:
@@ -25,27 +25,32 @@ def tearDownModule() -> None:
 
 
 class FailpointCase(scenario.FaultTestCase):
-    """A test that lets a third conductor die at steps of a call."""
+    """A test that lets further conductors die at steps of a call."""
 
     site = _SITE
 
-    def kill_at(self, host: str, point: str) -> None:
-        """Start a conductor and wait until it has died there."""
-        victim = self.start_own(host, f'{point}:{_PASSAGE}')
-        self.assertEqual(-signal.SIGKILL, victim.wait(60.0))
-        self.note(f'{host} has died at {point}')
+    def wait_for_death(self, host: str) -> None:
+        """Wait until a conductor has died as it was told to."""
+        victim = self.site.conductor(host)
+        self.assertEqual(-signal.SIGKILL, victim.wait(60.0), host)
+        self.note(f'{host} has died')
 
 
 class TestFailpoints(FailpointCase):
-    """A conductor that is killed at one step of a call, then another."""
+    """Conductors that are killed, each at another step of a call."""
 
-    def test_one_after_the_other(self) -> None:
+    def test_one_at_each(self) -> None:
+        victims = [f'dies-at-{point}' for point in failpoints.POINTS]
+        for host, point in zip(victims, failpoints.POINTS, strict=True):
+            self.start_own(host, f'{point}:{_PASSAGE}', wait=False)
+        for host in victims:
+            self.wait_for_host(host)
         with self.under_load() as running:
             self.wait_for_flight(running)
-            # Each finds what its last run left; the rest is settled by
-            # conductors that live.
-            for number, point in enumerate(failpoints.POINTS):
-                self.kill_at(f'k{number % 2}', point)
+            for host in victims:
+                self.wait_for_death(host)
+            # It finds what it has left; the others live to settle the rest.
+            self.start_own(victims[0])
             running.wait_for_successes(scenario.CALLS // 4)
         self.assertGreater(self.outcomes()['504'], 0)
         self.check()
@@ -61,7 +66,8 @@ if scenario.LONG:
             for comes_back in (True, False):
                 with self.under_load() as running:
                     self.wait_for_flight(running)
-                    self.kill_at('k1', point)
+                    self.start_own('k1', f'{point}:{_PASSAGE}')
+                    self.wait_for_death('k1')
                     if comes_back:
                         self.start_own('k1')
                     running.wait_for_successes(scenario.CALLS // 2)

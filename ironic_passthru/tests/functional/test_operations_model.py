@@ -327,6 +327,11 @@ class Machine(stateful.RuleBasedStateMachine):
     @stateful.rule()
     def lose_conductor(self) -> None:
         """Have the conductor taken for dead, though it is only slow."""
+        keys = [
+            key
+            for key, (_, holder) in self.keys.items()
+            if holder.state == 'queued'
+        ]
         self.store.settle(timeout_seconds=0.0)
         for record in self.records:
             if record.state == 'queued':
@@ -336,6 +341,11 @@ class Machine(stateful.RuleBasedStateMachine):
                 record.state = 'unknown'
                 # What it still brings is too late.
                 self.vendor.end(record.mark, 'late')
+        for key in keys:
+            # Nothing has run, so the key is as good as new.
+            request = self.make('later', 'POST', '')
+            answer = self.send(request, Idempotency_Key=f'{self.prefix}-{key}')
+            self.keys[key] = request, self.accept(answer, request)
 
     @stateful.precondition(lambda self: self.having('succeeded'))
     @stateful.rule()

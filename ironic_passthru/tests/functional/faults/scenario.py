@@ -262,6 +262,10 @@ class FaultTestCase(deployment.SiteTestCase):
         """Return how often each answer came in this test."""
         return collections.Counter(a.outcome for a in self.attempts())
 
+    def longest_wait(self) -> float:
+        """Return how long an answer took in this test, at most."""
+        return max(a.ended - a.began for a in self.attempts() if a.ended)
+
     def states(self) -> collections.Counter[str]:
         """Return how many operations of this test are in each state."""
         keys = {attempt.key for attempt in self.attempts()}

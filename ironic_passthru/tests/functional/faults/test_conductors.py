@@ -63,15 +63,15 @@ if scenario.LONG:
         """One step in each test, where victims come back and where not."""
 
         def break_at(self, point: str) -> None:
-            for comes_back in (True, False):
+            for host, comes_back in (('k1', True), ('k2', False)):
                 with self.under_load() as running:
                     self.wait_for_flight(running)
-                    self.start_own('k1', f'{point}:{_PASSAGE}')
-                    self.wait_for_death('k1')
+                    self.start_own(host, f'{point}:{_PASSAGE}')
+                    self.wait_for_death(host)
                     if comes_back:
-                        self.start_own('k1')
+                        self.start_own(host)
                     running.wait_for_successes(scenario.CALLS // 2)
-                self.check()
+            self.check()
 
         def test_receipt(self) -> None:
             self.break_at('receipt')

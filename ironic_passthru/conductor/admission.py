@@ -140,7 +140,7 @@ class Admission:
         """
         # First: whatever else is wrong with the second message of a call,
         # the first one may be running, so "not run" would be a lie.
-        if call.call_id is not None and call.call_id in self._memory:
+        if call.call_id in self._memory:
             raise errors.DuplicateCall()
         if self._stopping:
             raise errors.ConductorStopping()
@@ -201,8 +201,6 @@ class Admission:
             self._idle.notify_all()
 
     def _remember(self, call: calls.Call) -> None:
-        if call.call_id is None:
-            return
         keep = _KEEP_SECONDS
         if call.deadline is not None:
             keep = max(1.0, call.deadline - time.time() + 1.0)

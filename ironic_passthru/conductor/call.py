@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from oslo_utils import uuidutils
+
 from ironic_passthru import context as request_context
 from ironic_passthru import operation
 from ironic_passthru.drivers import loader
@@ -19,7 +21,7 @@ class Call:
     :param method: name of the method.
     :param verb: HTTP verb.
     :param parameters: JSON values by name.
-    :param call_id: unique id, if the sender gave one.
+    :param call_id: unique id; by default a new one.
     :param incarnation: the run of the conductor that it was meant for.
     :param deadline: seconds since the epoch after which it must not start.
     :param respond_async: whether to accept it before it runs, whatever its
@@ -31,7 +33,7 @@ class Call:
     method: str
     verb: str
     parameters: Mapping[str, Any]
-    call_id: str | None = None
+    call_id: str = dataclasses.field(default_factory=uuidutils.generate_uuid)
     incarnation: str | None = None
     deadline: float | None = None
     respond_async: bool = False

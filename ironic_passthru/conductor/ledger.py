@@ -31,7 +31,6 @@ class Followed(request_context.CallState):
 
     def __init__(self, job: calls.Job, begin_by: float) -> None:
         super().__init__()
-        assert job.call.call_id is not None
         self.id = job.call.call_id
         self.job = job
         self.begin_by = begin_by
@@ -98,7 +97,6 @@ class Ledger:
 
     def _new(self, job: calls.Job) -> operation.NewOperation:
         call, spec, context = job.call, job.method.spec, job.context
-        assert call.call_id is not None
         return operation.NewOperation(
             id=call.call_id,
             driver=call.driver,

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a conductor does with a call, from its receipt to its outcome."""
 
-import dataclasses
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import futurist
 from oslo_log import log
-from oslo_utils import uuidutils
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
@@ -75,8 +73,6 @@ class Runner:
         method = find(driver, call)
         method.spec.parameters.check(call.parameters)
         accepted = method.spec.async_call or call.respond_async
-        if call.call_id is None and (accepted or call.key):
-            call = dataclasses.replace(call, call_id=uuidutils.generate_uuid())
         with self._admission.admit(
             call, method.spec, accepted=accepted
         ) as ticket:

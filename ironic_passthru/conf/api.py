@@ -114,7 +114,8 @@ OPTS: list[cfg.Opt] = [
         default=2,
         min=1,
         max=3600,
-        help='Seconds that the Retry-After header of a 503 names.',
+        help='Seconds that the Retry-After header names: of a 503, and of '
+        'an answer about a call that has not finished.',
     ),
 ]
 

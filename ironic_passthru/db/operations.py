@@ -314,8 +314,7 @@ def _delete(
 
 def _ago(reader: orm.Session, seconds: float) -> datetime.datetime:
     """Return the moment that is so long ago on the database's clock."""
-    now = reader.scalar(sa.select(models.utc_now()))
-    assert now is not None
+    now = reader.execute(sa.select(models.utc_now())).scalar_one()
     return now - datetime.timedelta(seconds=seconds)
 
 

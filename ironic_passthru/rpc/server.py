@@ -11,6 +11,7 @@ from typing import Any
 import oslo_messaging
 from oslo_messaging import rpc
 from oslo_messaging.rpc import server as rpc_server
+from oslo_utils import uuidutils
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
@@ -124,7 +125,7 @@ class Endpoint:
             method=driver_method,
             verb=http_method,
             parameters=info,
-            call_id=call_id,
+            call_id=call_id or uuidutils.generate_uuid(),
             incarnation=incarnation,
             deadline=deadline,
             respond_async=respond_async,

@@ -24,6 +24,7 @@ class FakeRecords:
     :ivar states: state of each operation, by id.
     :ivar new: operations as they were recorded, by id.
     :ivar moves: what moved them, in order.
+    :ivar entered: counts the transactions.
     :ivar go_on: cleared, it lets every transaction wait.
     """
 
@@ -33,12 +34,14 @@ class FakeRecords:
         self.new: dict[str, operation.NewOperation] = {}
         self.moves: list[operation.Move] = []
         self.batches: list[int] = []
+        self.entered = threading.Semaphore(0)
         self.go_on = threading.Event()
         self.go_on.set()
 
     def apply(
         self, changes: Sequence[operation.Change]
     ) -> list[bool | errors.PassthruError]:
+        self.entered.release()
         self.go_on.wait(20)
         if self.away:
             raise errors.RegistryUnavailable()

@@ -44,6 +44,9 @@ _CLIENTS = 250 if LONG else 150
 #: How many calls are under way when something breaks.
 IN_FLIGHT = 200 if LONG else 120
 
+# How many operations are also asked for over HTTP.
+_SAMPLE = 10
+
 _OPTIONS: dict[str, object] = {
     'conductor__enabled_drivers': driver.NAME,
     'conductor__heartbeat_interval': 0.5,
@@ -288,6 +291,16 @@ class FaultTestCase(deployment.SiteTestCase):
                 f'{len(violations)} violations among '
                 f'{len(self.attempts())} attempts:\n{shown}'
             )
+        self._ask_the_api()
+
+    def _ask_the_api(self) -> None:
+        """Fail unless clients are shown what the registry says."""
+        recorded = {o.id: o.state for o in self.site.operations()}
+        accepted = [a.operation for a in self.attempts() if a.status == 202]
+        for operation_id in accepted[-_SAMPLE:]:
+            answer = self.apis[0].get(f'/v1/operations/{operation_id}')
+            self.assertEqual(200, answer.status, answer.body)
+            self.assertEqual(recorded[operation_id], answer.json['state'])
 
     def _add_figures(self, violations: list[checker.Violation]) -> None:
         keys = {attempt.key for attempt in self.attempts()}

@@ -165,13 +165,16 @@ class Admission:
         targets = method.targets(call.parameters)
         with self._idle:
             self.check(call)
+            # Even if it is refused now: its caller goes on to another
+            # conductor, and a copy of the message that comes when there is
+            # room again must not run too.
+            self._remember(call)
             if not pool.acquire(call.driver, targets):
                 raise errors.ConductorBusy()
             if accepted and not self._acceptances.acquire(blocking=False):
                 pool.release(call.driver, targets)
                 raise errors.ConductorBusy()
             self._count += 1
-            self._remember(call)
         return Ticket(
             self,
             pool,

@@ -26,6 +26,9 @@ from ironic_passthru import strictjson
 # integer only within the range of a signed 64-bit integer.
 _MAX_INTEGRAL_FLOAT = 2.0**63
 
+# By how much a multiple of a fraction may be off, as in pydantic.
+_FORGIVEN = 1e-9
+
 # No caller reads more of them, while a list of a million wrong items would
 # otherwise cost minutes and an answer larger than the request.
 _MAX_FAULTS = 100
@@ -54,12 +57,17 @@ def _multiple_of(
     if isinstance(divisor, int) and validator.is_type(value, 'integer'):
         fits = int(value) % divisor == 0
     else:
-        # 0.3 is no multiple of 0.1 in binary; pydantic forgives as much.
-        rest = abs(math.fmod(value, divisor))
-        forgiven = abs(value) / 1e9
-        fits = rest <= forgiven or abs(rest - abs(divisor)) <= forgiven
+        fits = _is_near_multiple(float(value), float(divisor))
     if not fits:
         yield schema_errors.ValidationError('not a multiple')
+
+
+def _is_near_multiple(value: float, divisor: float) -> bool:
+    """Return what pydantic says: 0.3 is no multiple of 0.1 in binary."""
+    quotient = value / divisor
+    if math.isinf(quotient):
+        return False
+    return abs(round(quotient) * divisor - value) <= _FORGIVEN
 
 
 def _bound(

@@ -121,12 +121,11 @@ class Calls:
     def _timeout(self, call: Call, *, accepted: bool) -> float:
         """Return how long an answer may take.
 
-        To be accepted takes no method long, however long it runs then.
+        To be accepted takes all methods alike, however long they run then.
         """
-        own = call.method.timeout
         if accepted:
-            return min(own or self._timeout_seconds, self._timeout_seconds)
-        return own or self._timeout_seconds
+            return self._timeout_seconds
+        return call.method.timeout or self._timeout_seconds
 
     def _accepted(
         self,

@@ -20,6 +20,8 @@ MAX_ADMISSIONS = 64
 # How long the id of a call is remembered that came without a deadline.
 _KEEP_SECONDS = 600.0
 
+_NO_TARGETS: frozenset[str] = frozenset()
+
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
@@ -29,7 +31,7 @@ class Bounds:
     :param async_workers: asynchronous calls that run.
     :param async_backlog: asynchronous calls that wait for a worker.
     :param driver_limit: calls of one driver in each of the two pools; by
-        default what leaves room for others.
+        default what leaves workers to others.
     :param target_limit: calls for one target in each of the two pools.
     """
 
@@ -44,14 +46,15 @@ class _Pool:
     """Room for a number of calls, of which one driver or target gets a part.
 
     Blocking is never wanted: a full conductor refuses.
+
+    :param size: how many calls there is room for.
     """
 
-    def __init__(self, size: int, *, bounds: Bounds, drivers: int) -> None:
+    def __init__(
+        self, size: int, *, driver_limit: int, target_limit: int
+    ) -> None:
         self._permits = threading.BoundedSemaphore(size)
-        self._limits = limits.Limits(
-            bounds.driver_limit or limits.default_driver_limit(size, drivers),
-            bounds.target_limit,
-        )
+        self._limits = limits.Limits(driver_limit, target_limit)
 
     def acquire(self, driver: str, targets: frozenset[str]) -> bool:
         """Take room for one call, or return False."""
@@ -96,7 +99,7 @@ class Ticket:
 
     def __exit__(self, *_: Any) -> None:
         if self._accepted:
-            self._admission.end_acceptance()
+            self._admission.end_acceptance(self._driver)
         if not self._kept:
             self.release()
 
@@ -123,13 +126,22 @@ class Admission:
         self._incarnation = incarnation
         self._memory = memory.CallMemory()
         self._stopping = False
-        self._sync = _Pool(bounds.sync_workers, bounds=bounds, drivers=drivers)
-        self._async = _Pool(
-            bounds.async_workers + bounds.async_backlog,
-            bounds=bounds,
-            drivers=drivers,
+
+        def pool(size: int) -> _Pool:
+            share = limits.default_driver_limit(size, drivers)
+            return _Pool(
+                size,
+                driver_limit=bounds.driver_limit or share,
+                target_limit=bounds.target_limit,
+            )
+
+        self._sync = pool(bounds.sync_workers)
+        self._async = pool(bounds.async_workers + bounds.async_backlog)
+        self._acceptances = _Pool(
+            MAX_ADMISSIONS,
+            driver_limit=limits.default_driver_limit(MAX_ADMISSIONS, drivers),
+            target_limit=MAX_ADMISSIONS,
         )
-        self._acceptances = threading.BoundedSemaphore(MAX_ADMISSIONS)
         self._idle = threading.Condition()
         self._count = 0
 
@@ -171,7 +183,9 @@ class Admission:
             self._remember(call)
             if not pool.acquire(call.driver, targets):
                 raise errors.ConductorBusy()
-            if accepted and not self._acceptances.acquire(blocking=False):
+            if accepted and not self._acceptances.acquire(
+                call.driver, _NO_TARGETS
+            ):
                 pool.release(call.driver, targets)
                 raise errors.ConductorBusy()
             self._count += 1
@@ -193,9 +207,9 @@ class Admission:
         with self._idle:
             return self._idle.wait_for(lambda: not self._count, seconds)
 
-    def end_acceptance(self) -> None:
+    def end_acceptance(self, driver: str) -> None:
         """Let another call be accepted."""
-        self._acceptances.release()
+        self._acceptances.release(driver, _NO_TARGETS)
 
     def forget_one(self) -> None:
         """Count one call less."""

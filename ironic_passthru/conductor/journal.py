@@ -13,11 +13,14 @@ from oslo_log import log
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.db import operations
+from ironic_passthru.db import session
 
 LOG = log.getLogger(__name__)
 
 _MAX_BATCH = 100
 _RETRY_SECONDS = 0.5
+# How long a busy journal lets changes gather; one that is not busy does not.
+_GATHER_SECONDS = 0.002
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +120,8 @@ class Journal:
         return entry.done
 
     def _run(self) -> None:
-        while batch := self._take():
+        batch: list[_Entry] = []
+        while batch := self._take(gather=len(batch) > 1):
             late = self._write(batch)
             if late and not self._pause():
                 for entry in late:
@@ -127,10 +131,16 @@ class Journal:
                     # They are written in the order in which they came.
                     self._waiting.extendleft(reversed(late))
 
-    def _take(self) -> list[_Entry]:
-        """Wait for entries; none means that there will be no more."""
+    def _take(self, *, gather: bool) -> list[_Entry]:
+        """Wait for entries; none means that there will be no more.
+
+        :param gather: whether others are likely to follow the first.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or not self._open)
+        if gather and self._open:
+            time.sleep(_GATHER_SECONDS)
+        with self._changed:
             count = min(len(self._waiting), _MAX_BATCH)
             return [self._waiting.popleft() for _ in range(count)]
 
@@ -154,16 +164,18 @@ class Journal:
             outcomes = self._store.apply([entry.change for entry in batch])
         except errors.RegistryUnavailable as error:
             self._note(away=True)
-            for entry in batch:
-                if not entry.patient:
-                    entry.done.set_exception(error)
+            for entry in self._impatient(batch):
+                entry.done.set_exception(error)
             return [entry for entry in batch if entry.patient]
         except Exception as error:
             if len(batch) > 1:
                 # One that cannot be stored must not stand for all.
                 return [e for one in batch for e in self._write([one])]
-            LOG.exception('An operation cannot be stored')
-            batch[0].done.set_exception(error)
+            # Its text and its traceback may hold what a driver returned.
+            LOG.error(
+                'An operation cannot be stored: %s', session.cause(error)
+            )
+            batch[0].done.set_exception(errors.PassthruError())
             return []
         self._note(away=False)
         for entry, outcome in zip(batch, outcomes, strict=True):
@@ -172,6 +184,15 @@ class Journal:
             else:
                 entry.done.set_result(outcome)
         return []
+
+    def _impatient(self, batch: list[_Entry]) -> list[_Entry]:
+        """Return all that can be refused now, in the batch or waiting."""
+        with self._changed:
+            refused = [one for one in self._waiting if not one.patient]
+            self._waiting = collections.deque(
+                one for one in self._waiting if one.patient
+            )
+        return refused + [entry for entry in batch if not entry.patient]
 
     def _note(self, *, away: bool) -> None:
         if away and not self._away:

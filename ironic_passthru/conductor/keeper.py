@@ -12,6 +12,7 @@ from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.conductor import ledger
 from ironic_passthru.db import operations
+from ironic_passthru.db import session
 
 LOG = log.getLogger(__name__)
 
@@ -130,9 +131,11 @@ class Keeper:
                 if not self._away:
                     LOG.warning('The registry is away; operations must wait')
                 self._away = True
-            except Exception:
+            except Exception as error:
                 # It may pass, and without this thread nothing is settled.
-                LOG.exception('The upkeep of operations failed')
+                LOG.error(
+                    'The upkeep of operations failed: %s', session.cause(error)
+                )
 
     def _attend(self) -> None:
         """Write progress, and tell drivers of requests to end early."""
@@ -179,10 +182,14 @@ class Keeper:
         self._last_upkeep = now
 
     def _settle_own(self) -> None:
-        """End what nobody here will, and what has waited for too long."""
+        """End what nobody here will, and what takes far too long."""
         ends = [
             operation.end(one, operation.State.QUEUED)
             for one in sorted(self._own.overdue())
+        ]
+        ends += [
+            operation.end(one, operation.State.RUNNING)
+            for one in sorted(self._own.given_up(self._times.gone_after))
         ]
         active = self._store.active(self._incarnation)
         strangers = self._own.strangers(set(active))

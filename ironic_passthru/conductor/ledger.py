@@ -13,6 +13,7 @@ from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import journal
+from ironic_passthru.db import session
 
 LOG = log.getLogger(__name__)
 
@@ -50,8 +51,22 @@ class Followed(request_context.CallState):
         """Whether it should end early."""
         return self._cancel.is_set()
 
+    @property
+    def late_by(self) -> float:
+        """By how many seconds it has run for longer than it should."""
+        if not self.begun or self.deadline is None:
+            return float('-inf')
+        return time.monotonic() - self.deadline
+
+    @property
+    def patience(self) -> float | None:
+        """How long to wait for its record at its end, in seconds."""
+        if self.job.accepted:
+            return None
+        return max(0.0, min(_PATIENCE_SECONDS, -self.late_by - 0.5))
+
     def ask_to_end(self) -> None:
-        """Tell the driver that its caller wants no more of it."""
+        """Tell the driver that nobody wants it to go on."""
         self._cancel.set()
 
     def report_progress(self, percent: float, message: str) -> None:
@@ -87,6 +102,8 @@ class Ledger:
         """
         followed = Followed(job, begin_by)
         with self._lock:
+            if followed.id in self._known:
+                raise errors.DuplicateCall()
             self._known[followed.id] = followed
         try:
             self._journal.record(self._new(job))
@@ -185,6 +202,16 @@ class Ledger:
             known = list(self._known.values())
         return {one.id for one in known if not one.begun and one.overdue}
 
+    def given_up(self, grace_seconds: float) -> set[str]:
+        """Return operations that run for much longer than they should.
+
+        The drivers of those that do so at all are asked to end them.
+        """
+        late = [one for one in self.running().values() if one.late_by > 0]
+        for one in late:
+            one.ask_to_end()
+        return {one.id for one in late if one.late_by > grace_seconds}
+
     def ask_to_end(self, operation_ids: set[str]) -> None:
         """Hand requests to end early on to the drivers."""
         with self._lock:
@@ -217,16 +244,15 @@ class Ledger:
         try:
             noted = self._journal.move(end)
             noted.add_done_callback(lambda _: self._forget(followed))
-            patience = None if followed.job.accepted else _PATIENCE_SECONDS
-            kept = noted.result(patience)
+            kept = noted.result(followed.patience)
         except TimeoutError:
             return
         except Exception as error:
             LOG.error(
-                'Operation %s has ended as %s, which cannot be noted: %r',
+                'Operation %s has ended as %s, which cannot be noted: %s',
                 followed.id,
                 state,
-                error,
+                session.cause(error),
             )
             return
         if not kept:

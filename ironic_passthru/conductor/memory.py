@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A short memory of the calls that a conductor has taken."""
 
-import collections
+import heapq
 import threading
 import time
 
@@ -16,20 +16,19 @@ class CallMemory:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ids: set[str] = set()
-        self._order: collections.deque[tuple[float, str]] = collections.deque()
+        # The one to be forgotten first is first.
+        self._order: list[tuple[float, str]] = []
 
     def add(self, call_id: str, keep_seconds: float) -> bool:
         """Note a call; return False if it was there already."""
         now = time.monotonic()
         with self._lock:
-            # Deadlines come almost in order: one that is out of it is
-            # merely remembered a little longer.
             while self._order and self._order[0][0] < now:
-                self._ids.discard(self._order.popleft()[1])
+                self._ids.discard(heapq.heappop(self._order)[1])
             if call_id in self._ids:
                 return False
             self._ids.add(call_id)
-            self._order.append((now + keep_seconds, call_id))
+            heapq.heappush(self._order, (now + keep_seconds, call_id))
             return True
 
     def __contains__(self, call_id: str) -> bool:

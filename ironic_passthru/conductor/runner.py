@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import futurist
 from oslo_log import log
 
 from ironic_passthru import context as request_context
@@ -13,7 +12,9 @@ from ironic_passthru import errors
 from ironic_passthru.conductor import admission
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import execution
+from ironic_passthru.conductor import lanes
 from ironic_passthru.conductor import ledger
+from ironic_passthru.conductor import limits
 from ironic_passthru.drivers import loader
 
 LOG = log.getLogger(__name__)
@@ -46,7 +47,8 @@ class Runner:
         self._ledger = ledger
         self._max_result_size = max_result_size
         self._queue_seconds = queue_seconds
-        self._pool = futurist.ThreadPoolExecutor(max_workers=workers)
+        share = limits.default_driver_limit(workers, len(drivers))
+        self._lanes = lanes.Lanes(workers, share)
         self._closed = False
 
     def driver(self, name: str) -> loader.Driver:
@@ -92,13 +94,13 @@ class Runner:
     def close(self) -> None:
         """Begin no further call; those that still run are left alone."""
         self._closed = True
-        self._pool.shutdown(wait=False)
+        self._lanes.close()
 
     def _accept(self, job: calls.Job, ticket: admission.Ticket) -> None:
         begin_by = time.monotonic() + self._queue_seconds
         followed = self._record(job, begin_by)
         try:
-            self._pool.submit(self._work, followed, ticket)
+            self._lanes.submit(job.call.driver, self._work, followed, ticket)
         except RuntimeError:
             # It was checked for longer than the conductor took to stop.
             self._ledger.expire(followed)
@@ -147,6 +149,9 @@ class Runner:
         if deadline is not None:
             deadline += time.monotonic() - time.time()
         if job.call.key is None:
+            if job.call.expired:
+                # Its driver took long to check it.
+                raise errors.CallExpired()
             return self._execute(job, request_context.CallState(deadline))
         begin_by = float('inf') if deadline is None else deadline
         followed = self._record(job, begin_by)

@@ -54,8 +54,9 @@ OPTS: list[cfg.Opt] = [
         'accepted ones that wait included. Further ones are refused with 503 '
         'before anything has run. By default it is three quarters of the '
         'pool, rounded up, so that a driver whose hardware hangs leaves '
-        'workers to the others; a conductor with a single driver gives it '
-        'the whole pool.',
+        'places to the others; a conductor with a single driver gives it '
+        'the whole pool. Whatever it is, with several drivers one never '
+        'occupies more than three quarters of async_workers.',
     ),
     cfg.IntOpt(
         'target_limit',

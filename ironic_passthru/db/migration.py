@@ -41,9 +41,10 @@ def revisions() -> tuple[str, ...]:
     return tuple(reversed(found))
 
 
-def upgrade(database: session.Database) -> None:
+def upgrade(database: session.Database, revision: str = 'head') -> None:
     """Bring the schema to that of this release; harmless if it is there.
 
+    :param revision: where to stop; by default at the newest.
     :raises ConfigError: the database belongs to a newer release, another
         process does not finish its upgrade, or the file cannot be created.
     :raises RegistryUnavailable: the database cannot be used.
@@ -57,7 +58,7 @@ def upgrade(database: session.Database) -> None:
         with connection.begin():
             config = _config()
             config.attributes['connection'] = connection
-            command.upgrade(config, 'head')
+            command.upgrade(config, revision)
 
 
 def _config() -> alembic_config.Config:

@@ -32,6 +32,7 @@ _TABLE_OPTIONS: Any = {
 
 # MariaDB drops the fraction of a second, and ends a TEXT at 64 KiB.
 _TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql')
+_LONG_AGO = '1970-01-01 00:00:00.000000'
 _DOCUMENT = sa.Text().with_variant(mysql.LONGTEXT(), 'mysql')
 
 conductors = sa.Table(
@@ -50,7 +51,7 @@ conductors = sa.Table(
     sa.Column('heartbeat_at', _TIME, nullable=False),
     # Its process lives: what it has accepted is still its own.  Apart from
     # the heartbeat, so that a broker that is away ends no work.
-    sa.Column('seen_at', _TIME, nullable=False),
+    sa.Column('seen_at', _TIME, nullable=False, server_default=_LONG_AGO),
     sa.UniqueConstraint('hostname'),
     **_TABLE_OPTIONS,
 )

@@ -196,15 +196,16 @@ def taken(
     writer: orm.Session, new: operation.NewOperation
 ) -> bool | errors.PassthruError | None:
     """Return what is known of an id or key, or None if both are free."""
-    incarnation = writer.scalar(
-        sa.select(_operations.c.incarnation).where(_operations.c.id == new.id)
-    )
-    if incarnation == new.incarnation:
-        # One conductor records an id once: this is that record, of which
-        # the acknowledgement was lost.
-        return True
-    if incarnation is not None:
-        return errors.DuplicateCall()
+    found = writer.execute(
+        sa.select(_operations.c.incarnation, _operations.c.state).where(
+            _operations.c.id == new.id
+        )
+    ).one_or_none()
+    if found is not None:
+        mine = (new.incarnation, operation.State.QUEUED)
+        # One conductor records an id once: so this is that record, of which
+        # the acknowledgement was lost, unless it has moved on.
+        return True if tuple(found) == mine else errors.DuplicateCall()
     if new.key is None:
         return None
     holder = writer.scalar(

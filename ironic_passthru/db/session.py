@@ -103,6 +103,8 @@ class Database:
         settings.update(
             connection=self.url.render_as_string(hide_password=False),
             sqlite_fk=True,
+            # It is there for eventlet: other threads need no such help.
+            thread_checkin=False,
         )
         if self.dialect == 'sqlite':
             # oslo.db keeps no pool for SQLite but hands this on to it.

@@ -18,6 +18,7 @@ _OPTIONS: Any = {
     'mysql_collate': 'utf8mb4_bin',
 }
 _TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql')
+_LONG_AGO = '1970-01-01 00:00:00.000000'
 _DOCUMENT = sa.Text().with_variant(mysql.LONGTEXT(), 'mysql')
 
 
@@ -29,10 +30,13 @@ def upgrade() -> None:
 
 
 def _add_seen_at() -> None:
-    op.add_column('conductors', sa.Column('seen_at', _TIME, nullable=True))
+    # With a default, since SQLite can change no column afterwards but by
+    # making the table anew, which would delete what refers to it.
+    column = sa.Column(
+        'seen_at', _TIME, nullable=False, server_default=_LONG_AGO
+    )
+    op.add_column('conductors', column)
     op.execute('UPDATE conductors SET seen_at = heartbeat_at')
-    with op.batch_alter_table('conductors') as batch:
-        batch.alter_column('seen_at', existing_type=_TIME, nullable=False)
 
 
 def _create_operations() -> None:

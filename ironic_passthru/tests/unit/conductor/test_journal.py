@@ -6,6 +6,9 @@ import threading
 import time
 from typing import Any
 
+import fixtures
+from sqlalchemy import exc as sa_exc
+
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.conductor import journal
@@ -132,6 +135,18 @@ class TestAway(JournalCase):
         ids = [move.id for move in self.store.moves]
         self.assertEqual(['call-0', 'call-1', 'call-2'], ids, 'in order')
 
+    def test_a_new_call_is_refused_however_much_has_happened(self) -> None:
+        self.store.away = True
+        moves = [self.move(n, State.QUEUED, State.RUNNING) for n in range(250)]
+        for number in range(3):
+            refused = self.pool.submit(self.journal.record, new(number))
+            self.assertRaises(
+                errors.RegistryUnavailable, refused.result, PATIENCE_SECONDS
+            )
+        self.store.away = False
+        for each in moves:
+            self.assertFalse(each.result(PATIENCE_SECONDS))
+
     def test_an_end_that_cannot_wait(self) -> None:
         self.journal.record(new(1))
         self.store.away = True
@@ -159,11 +174,14 @@ class TestAway(JournalCase):
 
 class TestMistakes(JournalCase):
     def test_one_that_cannot_be_stored_stands_for_itself(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=0, nuke_handlers=True))
         apply = self.store.apply
 
         def picky(changes: Any) -> Any:
             if any(change.id == 'call-3' for change in changes):
-                raise ValueError('not in this table')
+                raise sa_exc.DataError(
+                    'INSERT', {'body': 'hunter2'}, ValueError('too long')
+                )
             return apply(changes)
 
         self.store.apply = picky  # type: ignore[method-assign]
@@ -171,6 +189,11 @@ class TestMistakes(JournalCase):
         self.store.go_on.set()
         for number, each in enumerate(self.recording):
             if number == 3:
-                self.assertRaises(ValueError, each.result, PATIENCE_SECONDS)
+                error = self.assertRaises(
+                    errors.PassthruError, each.result, PATIENCE_SECONDS
+                )
+                self.assertNotIn('hunter2', str(error))
             else:
                 self.assertIsNone(each.result(PATIENCE_SECONDS))
+        self.assertIn('too long', log.output)
+        self.assertNotIn('hunter2', log.output)

@@ -97,6 +97,11 @@ class FakeLedger:
         self.jobs: dict[str, ledger.Followed] = {}
         self.known: set[str] = set()
         self.late: set[str] = set()
+        self.hung: set[str] = set()
+
+    def given_up(self, grace_seconds: float) -> set[str]:
+        assert grace_seconds == 0.3
+        return self.hung
 
     def overdue(self) -> set[str]:
         return self.late
@@ -239,6 +244,15 @@ class TestUpkeep(KeeperCase):
         self.wait_for(lambda: self.store.applied, 'it ends')
         self.assertEqual(
             operation.end('late', State.QUEUED), self.store.applied[0]
+        )
+
+    def test_what_runs_far_too_long_is_given_up(self) -> None:
+        self.ledger.known = self.ledger.hung = {'hung'}
+        self.store.states = {'hung': State.RUNNING}
+        self.make().start()
+        self.wait_for(lambda: self.store.applied, 'it ends')
+        self.assertEqual(
+            operation.end('hung', State.RUNNING), self.store.applied[0]
         )
 
     def test_a_slow_pace_still_settles(self) -> None:

@@ -35,10 +35,13 @@ class TestCallMemory(base.TestCase):
             'all the others are gone',
         )
 
-    def test_one_out_of_order_is_kept_a_little_longer(self) -> None:
-        self.memory.add('long', 60)
-        self.memory.add('short', 0.0)
-        self.assertFalse(self.memory.add('short', 60), 'never too short')
+    def test_one_that_is_kept_for_long_keeps_no_others(self) -> None:
+        self.memory.add('long', 3600)
+        for number in range(1000):
+            self.memory.add(str(number), -1)
+        self.memory.add('last', 60)
+        self.assertEqual(2, len(self.memory))
+        self.assertIn('long', self.memory)
 
     def test_of_many_threads_one_is_first(self) -> None:
         with concurrent.futures.ThreadPoolExecutor(16) as pool:

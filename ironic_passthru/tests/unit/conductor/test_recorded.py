@@ -319,6 +319,58 @@ class TestClaims(RecordedCase):
         self.assertEqual(1, len(self.vendor.calls))
         self.assertEqual(State.QUEUED, self.store.states['b'])
 
+    def test_a_second_message_that_nobody_remembers(self) -> None:
+        """The record alone must be enough to refuse it."""
+        self.vendor.action = self.block
+        self.call(call_id='a')
+        self.wait_for(lambda: self.vendor.calls, 'it runs')
+        self.conductor.admission._memory._ids.clear()
+        self.assertRaises(errors.DuplicateCall, self.call, call_id='a')
+        self.vendor.go_on.set()
+        self.ended()
+        self.conductor.admission._memory._ids.clear()
+        self.assertRaises(errors.DuplicateCall, self.call, call_id='a')
+        self.ended()
+        self.assertEqual(1, len(self.vendor.calls))
+
+    def test_one_that_takes_far_too_long_is_given_up(self) -> None:
+        seen: list[bool] = []
+
+        def hang(context: Any) -> None:
+            self.vendor.go_on.wait(20)
+            seen.append(context.cancel_requested)
+
+        self.vendor.action = hang
+        self.call('bounded', call_id='a')
+        self.call('later', call_id='b')
+        self.wait_for(lambda: len(self.vendor.calls) == 2, 'they hang')
+        book = self.conductor.ledger
+        self.assertEqual(set(), book.given_up(0.0))
+        book.running()['a'].deadline = time.monotonic() - 5.0
+        self.assertEqual(set(), book.given_up(10.0))
+        self.assertEqual({'a'}, book.given_up(1.0))
+        self.vendor.go_on.set()
+        self.ended()
+        self.assertEqual([False, True], sorted(seen))
+
+    def test_a_method_does_not_start_after_its_deadline(self) -> None:
+        """Its driver may take long to check the parameters."""
+        self.useFixture(
+            fixtures.MockPatchObject(
+                self.vendor,
+                'driver_validate',
+                lambda method, **kwargs: time.sleep(0.1),
+            )
+        )
+        for method in ('now', 'later'):
+            self.assertRaises(
+                errors.CallExpired,
+                self.call,
+                method,
+                deadline=time.time() + 0.05,
+            )
+        self.assertEqual([], self.vendor.calls)
+
 
 class TestKeys(RecordedCase):
     """A synchronous call with a key is recorded and answered."""
@@ -539,6 +591,36 @@ class TestLimits(RecordedCase):
         self.assertRaises(errors.ConductorBusy, self.call)
         self.call(driver='zeta')
         self.assertRaises(errors.ConductorBusy, self.call, driver='zeta')
+
+    def test_a_driver_that_hangs_leaves_workers_to_others(self) -> None:
+        """Not only places in their queue."""
+        self.build(async_workers=4, async_backlog=8)
+        self.vendor.action = self.block
+        for _ in range(9):
+            self.call()
+        self.assertRaises(errors.ConductorBusy, self.call)
+        self.wait_for(lambda: len(self.vendor.calls) == 3, 'they hang')
+        ran = threading.Event()
+        self.vendor.action = lambda _: ran.set()
+        self.call(driver='zeta')
+        self.assertTrue(ran.wait(10))
+        self.assertEqual(4, len(self.vendor.calls))
+        self.vendor.action = lambda _: None
+        self.vendor.go_on.set()
+        self.ended()
+        self.assertEqual(10, len(self.vendor.calls))
+
+    def test_a_single_driver_has_all_there_is(self) -> None:
+        self.conductor = records.conductor(
+            self,
+            {'acme': loader.make('acme', self.vendor)},
+            async_workers=2,
+            async_backlog=3,
+        )
+        self.vendor.action = self.block
+        for _ in range(5):
+            self.call()
+        self.assertRaises(errors.ConductorBusy, self.call)
 
     def test_full_once_it_accepts_again(self) -> None:
         self.build(async_workers=2, async_backlog=1, driver_limit=10)

@@ -318,13 +318,14 @@ class TestDuplicates(RunnerCase):
             self.assertEqual(3, sum(duplicates), answers)
             self.assertEqual(number + 1, len(self.interface.calls))
 
-    def test_a_refused_call_may_come_again(self) -> None:
+    def test_a_refused_call_stays_refused(self) -> None:
+        """Its caller has gone on to another conductor."""
         self.runner = self.make_runner(sync_workers=1)
         first = self.blocked()
         self.refused(errors.ConductorBusy, call_id='a')
         self.interface.go_on.set()
         first.get()
-        self.assertEqual('done', self.call(call_id='a')['return'])
+        self.refused(errors.DuplicateCall, call_id='a')
 
     def test_one_that_failed_counts_as_run(self) -> None:
         self.interface.action = _raise(RuntimeError('no'))
@@ -805,7 +806,7 @@ class TestAsynchronous(RunnerCase):
         self.call('later')
         self.ran()
         # The only worker, so this comes after it.
-        self.runner._pool.submit(
+        self.runner._lanes._pool.submit(
             lambda: seen.append(oslo_context.get_current())
         ).result(10)
         self.assertEqual([None], seen)

@@ -104,6 +104,49 @@ class SchemaCases(RegistryCase):
         self.assertEqual(schema.HEAD, schema.revision(self.database))
         self.assertEqual(['host1'], list(self.read()))
 
+    def test_an_upgrade_keeps_what_is_there(self) -> None:
+        database = self.open(self.new_url())
+        migration.upgrade(database, '0001')
+        moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
+        rows: list[tuple[sa.Table, dict[str, Any]]] = [
+            (
+                models.conductors,
+                {
+                    'id': 7,
+                    'hostname': 'host1',
+                    'incarnation': 'run1',
+                    'conductor_group': '',
+                    'online': True,
+                    'created_at': moment,
+                    'started_at': moment,
+                    'heartbeat_at': moment,
+                },
+            ),
+            (
+                models.catalogues,
+                {
+                    'driver': 'acme',
+                    'digest': ONE.digest,
+                    'document': '{}',
+                    'created_at': moment,
+                },
+            ),
+            (
+                models.conductor_drivers,
+                {'conductor_id': 7, 'driver': 'acme', 'digest': ONE.digest},
+            ),
+        ]
+        with database.writer() as writer:
+            for table, values in rows:
+                writer.execute(sa.insert(table).values(values))
+        migration.upgrade(database)
+        with database.reader() as reader:
+            for table, values in rows:
+                (found,) = reader.execute(sa.select(table)).mappings()
+                self.assertEqual(values, {k: found[k] for k in values})
+            seen = reader.scalar(sa.select(models.conductors.c.seen_at))
+        self.assertEqual(moment, seen)
+
     def test_upgrades_that_start_together_all_succeed(self) -> None:
         url = self.new_url()
         databases = [self.open(url) for _ in range(4)]

@@ -155,6 +155,10 @@ class RecordCases(OperationCase):
         (refusal,) = self.operations.apply([other])
         self.assertIsInstance(refusal, errors.DuplicateCall)
         self.assertEqual('run1', self.get(new.id).incarnation)
+        # What has moved on was no such attempt.
+        self.step(new.id, State.QUEUED, State.RUNNING)
+        (refusal,) = self.operations.apply([new])
+        self.assertIsInstance(refusal, errors.DuplicateCall)
 
     def test_one_that_is_taken_does_not_stop_the_others(self) -> None:
         taken = self.new()

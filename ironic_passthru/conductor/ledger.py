@@ -4,6 +4,8 @@
 import json
 import threading
 import time
+from collections.abc import Callable
+from concurrent import futures
 from typing import Any
 
 from oslo_log import log
@@ -36,6 +38,8 @@ class Followed(request_context.CallState):
         self.job = job
         self.begin_by = begin_by
         self.begun = False
+        #: Called once it is no longer in hand.
+        self.released: Callable[[], None] = _nothing
         self.progress = operation.Progress()
         #: What was last written, so that nothing is written twice.
         self.written = self.progress
@@ -59,10 +63,8 @@ class Followed(request_context.CallState):
         return time.monotonic() - self.deadline
 
     @property
-    def patience(self) -> float | None:
-        """How long to wait for its record at its end, in seconds."""
-        if self.job.accepted:
-            return None
+    def patience(self) -> float:
+        """How long an answer may wait for its record, in seconds."""
         return max(0.0, min(_PATIENCE_SECONDS, -self.late_by - 0.5))
 
     def ask_to_end(self) -> None:
@@ -228,10 +230,11 @@ class Ledger:
     def _end(
         self, followed: Followed, state: operation.State, **facts: Any
     ) -> None:
-        """Note the end of an operation and wait until that is committed.
+        """Note the end of an operation.
 
         Its outcome is known, whatever becomes of the record, so nothing is
-        raised; and a caller does not wait long for a registry that is away.
+        raised; and a caller who waits for the outcome does not wait long for
+        a registry that is away.
         """
         end = operation.Move(
             followed.id,
@@ -243,19 +246,33 @@ class Ledger:
         )
         try:
             noted = self._journal.move(end)
-            noted.add_done_callback(lambda _: self._forget(followed))
-            kept = noted.result(followed.patience)
-        except TimeoutError:
+        except errors.ConductorStopping as error:
+            self._ended(followed, state, error)
             return
-        except Exception as error:
+        noted.add_done_callback(
+            lambda done: self._ended(
+                followed, state, done.exception() or done.result()
+            )
+        )
+        if not followed.job.accepted:
+            futures.wait([noted], followed.patience)
+
+    def _ended(
+        self,
+        followed: Followed,
+        state: operation.State,
+        noted: bool | BaseException,
+    ) -> None:
+        """Let go of an operation; tell if its record says something else."""
+        self._forget(followed)
+        if isinstance(noted, BaseException):
             LOG.error(
                 'Operation %s has ended as %s, which cannot be noted: %s',
                 followed.id,
                 state,
-                session.cause(error),
+                session.cause(noted),
             )
-            return
-        if not kept:
+        elif not noted:
             LOG.warning(
                 'Operation %s has ended as %s, but was given up before',
                 followed.id,
@@ -265,3 +282,8 @@ class Ledger:
     def _forget(self, followed: Followed) -> None:
         with self._lock:
             self._known.pop(followed.id, None)
+        followed.released()
+
+
+def _nothing() -> None:
+    """Do nothing."""

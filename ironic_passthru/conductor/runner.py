@@ -99,13 +99,14 @@ class Runner:
     def _accept(self, job: calls.Job, ticket: admission.Ticket) -> None:
         begin_by = time.monotonic() + self._queue_seconds
         followed = self._record(job, begin_by)
+        followed.released = ticket.release
+        ticket.keep()
         try:
-            self._lanes.submit(job.call.driver, self._work, followed, ticket)
+            self._lanes.submit(job.call.driver, self._work, followed)
         except RuntimeError:
             # It was checked for longer than the conductor took to stop.
             self._ledger.expire(followed)
             raise errors.OperationExpired() from None
-        ticket.keep()
 
     def _record(self, job: calls.Job, begin_by: float) -> ledger.Followed:
         """Record a call unless it is too late for that.
@@ -123,9 +124,7 @@ class Runner:
             raise errors.OperationExpired()
         return followed
 
-    def _work(
-        self, followed: ledger.Followed, ticket: admission.Ticket
-    ) -> None:
+    def _work(self, followed: ledger.Followed) -> None:
         """Run an accepted call in a worker."""
         followed.job.context.update_store()
         try:
@@ -141,7 +140,6 @@ class Runner:
         except Exception:
             LOG.exception('Operation %s was lost', followed.id)
         finally:
-            ticket.release()
             request_context.clear_current()
 
     def _run_now(self, job: calls.Job) -> Any:

@@ -47,17 +47,17 @@ class Journal:
     A transaction costs a database several times what a row in it does, so
     while one is committed the next ones gather.
 
-    :param store: where they are kept.
+    :param recorder: writes them; it is this thread's alone.
     :param retry_seconds: pause while the database is away.
     """
 
     def __init__(
         self,
-        store: operations.OperationStore,
+        recorder: operations.Recorder,
         *,
         retry_seconds: float = _RETRY_SECONDS,
     ) -> None:
-        self._store = store
+        self._recorder = recorder
         self._retry_seconds = retry_seconds
         self._changed = threading.Condition()
         self._waiting: collections.deque[_Entry] = collections.deque()
@@ -130,6 +130,7 @@ class Journal:
                 with self._changed:
                     # They are written in the order in which they came.
                     self._waiting.extendleft(reversed(late))
+        self._recorder.close()
 
     def _take(self, *, gather: bool) -> list[_Entry]:
         """Wait for entries; none means that there will be no more.
@@ -161,7 +162,7 @@ class Journal:
     def _write(self, batch: list[_Entry]) -> list[_Entry]:
         """Write a batch; return those that must be tried again."""
         try:
-            outcomes = self._store.apply([entry.change for entry in batch])
+            outcomes = self._recorder.apply([entry.change for entry in batch])
         except errors.RegistryUnavailable as error:
             self._note(away=True)
             for entry in self._impatient(batch):

@@ -156,7 +156,7 @@ class ConductorService:
             incarnation=incarnation,
             drivers=len(self.drivers),
         )
-        self._journal = journal.Journal(self._records)
+        self._journal = journal.Journal(self._records.recorder())
         own = ledger.Ledger(
             self._journal, hostname=hostname, incarnation=incarnation
         )

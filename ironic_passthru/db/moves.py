@@ -25,10 +25,12 @@ PART_SIZE = 1024 * 1024
 _operations = models.operations
 _results = models.operation_results
 _keys = models.operation_keys
+Writer = orm.Session | sa.Connection
+
 _INSERT = sa.insert(_operations).values(created_at=models.utc_now())
 
 
-def move(writer: orm.Session, moves: Sequence[operation.Move]) -> set[str]:
+def move(writer: Writer, moves: Sequence[operation.Move]) -> set[str]:
     """Move operations, each only from the state that it must have.
 
     This is the one place that writes a state.
@@ -53,7 +55,7 @@ def move(writer: orm.Session, moves: Sequence[operation.Move]) -> set[str]:
 
 
 def _move_alike(
-    writer: orm.Session, kind: operation.Move, ids: list[str]
+    writer: Writer, kind: operation.Move, ids: list[str]
 ) -> set[str]:
     values = _move_values(kind)
     statement = _statement(
@@ -68,7 +70,8 @@ def _move_alike(
     if kind.owner is not None:
         parameters['owner'] = kind.owner
         parameters['sources'].append(kind.target)
-    if writer.get_bind().dialect.update_returning:
+    bind = writer if isinstance(writer, sa.Connection) else writer.get_bind()
+    if bind.dialect.update_returning:
         returning = statement.returning(_operations.c.id)
         return set(writer.scalars(returning, parameters | {'ids': ids}))
     return {
@@ -131,7 +134,7 @@ def progress_values(progress: operation.Progress) -> dict[str, Any]:
     return values
 
 
-def _add_results(writer: orm.Session, result: str, ids: list[str]) -> None:
+def _add_results(writer: Writer, result: str, ids: list[str]) -> None:
     # An earlier attempt whose acknowledgement was lost may have added them.
     writer.execute(sa.delete(_results).where(_results.c.operation_id.in_(ids)))
     for operation_id in ids:
@@ -147,7 +150,7 @@ def _add_results(writer: orm.Session, result: str, ids: list[str]) -> None:
 
 
 def apply(
-    writer: orm.Session, changes: Sequence[operation.Change]
+    writer: Writer, changes: Sequence[operation.Change]
 ) -> list[bool | errors.PassthruError]:
     """Record and move operations; tell for each whether it was done."""
     new = [one for one in changes if isinstance(one, operation.NewOperation)]
@@ -161,7 +164,7 @@ def apply(
     ]
 
 
-def _add(writer: orm.Session, new: Sequence[operation.NewOperation]) -> None:
+def _add(writer: Writer, new: Sequence[operation.NewOperation]) -> None:
     writer.execute(_INSERT, [_row(one) for one in new])
     keys = [
         {
@@ -193,7 +196,7 @@ def _row(new: operation.NewOperation) -> dict[str, Any]:
 
 
 def taken(
-    writer: orm.Session, new: operation.NewOperation
+    writer: Writer, new: operation.NewOperation
 ) -> bool | errors.PassthruError | None:
     """Return what is known of an id or key, or None if both are free."""
     found = writer.execute(
@@ -223,7 +226,7 @@ def _text(value: str | None, longest: int) -> str | None:
 
 
 def rows_matched(
-    writer: orm.Session,
+    writer: Writer,
     statement: sa.Update | sa.Delete,
     parameters: dict[str, Any] | None = None,
 ) -> int:

@@ -25,14 +25,16 @@ _results = models.operation_results
 _keys = models.operation_keys
 
 
-class OperationStore:
-    """Reads and writes operations; threads may share one.
+class Recorder:
+    """Records operations and moves them.
 
-    Every method raises ``RegistryUnavailable`` while the database is away.
+    :param writes: what transactions are made with.
     """
 
-    def __init__(self, database: session.Database) -> None:
-        self._database = database
+    def __init__(
+        self, writes: session.Database | session.KeptConnection
+    ) -> None:
+        self._writes = writes
 
     def apply(
         self, changes: Sequence[operation.Change]
@@ -42,9 +44,10 @@ class OperationStore:
         :returns: for each change whether it was made, or why it was not:
             DuplicateCall for an id that another conductor has recorded,
             KeyInUse for a key.
+        :raises: RegistryUnavailable.
         """
         try:
-            return self._database.write(
+            return self._writes.write(
                 lambda writer: moves.apply(writer, changes),
                 repeat_duplicates=False,
             )
@@ -55,14 +58,38 @@ class OperationStore:
     def _apply_alone(
         self, change: operation.Change
     ) -> bool | errors.PassthruError:
-        def work(writer: orm.Session) -> bool | errors.PassthruError:
+        def work(writer: moves.Writer) -> bool | errors.PassthruError:
             if isinstance(change, operation.NewOperation):
                 taken = moves.taken(writer, change)
                 if taken is not None:
                     return taken
             return moves.apply(writer, [change])[0]
 
-        return self._database.write(work)
+        return self._writes.write(work)
+
+    def close(self) -> None:
+        """Give back what it holds of the database."""
+        self._writes.close()
+
+
+class OperationStore:
+    """Reads and writes operations; threads may share one.
+
+    Every method raises ``RegistryUnavailable`` while the database is away.
+    """
+
+    def __init__(self, database: session.Database) -> None:
+        self._database = database
+
+    def recorder(self) -> 'Recorder':
+        """Return a recorder for one thread, which keeps its connection."""
+        return Recorder(self._database.kept())
+
+    def apply(
+        self, changes: Sequence[operation.Change]
+    ) -> list[bool | errors.PassthruError]:
+        """Record and move operations; see :meth:`Recorder.apply`."""
+        return Recorder(self._database).apply(changes)
 
     def get(self, operation_id: str) -> operation.Operation | None:
         """Return an operation, if there is one of this id."""

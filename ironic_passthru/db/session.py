@@ -65,7 +65,7 @@ _READER_OPTIONS = {'postgresql': {'isolation_level': 'REPEATABLE READ'}}
 # together would meet in one deadlock after the other.  A writer on SQLite
 # takes its place in the queue at once: one that has begun as a reader
 # cannot wait, it is refused.
-_WRITER_OPTIONS = {
+_WRITER_OPTIONS: dict[str, dict[str, Any]] = {
     'mysql': {'isolation_level': 'READ COMMITTED'},
     'sqlite': {'begin_immediate': True},
 }
@@ -161,7 +161,11 @@ class Database:
         """
         collisions = _COLLISIONS if repeat_duplicates else _DEADLOCKS
         with _translated():
-            return self._repeat(work, collisions)
+            return self._repeat(work, collisions, self._transaction)
+
+    def kept(self) -> 'KeptConnection':
+        """Return a writer for one thread that keeps its connection."""
+        return KeptConnection(self)
 
     @contextlib.contextmanager
     def connection(self) -> collections.abc.Iterator[sa.Connection]:
@@ -177,6 +181,11 @@ class Database:
         """Close all idle connections.  A later use opens new ones."""
         self._facade.dispose_pool()
 
+    def _open(self) -> sa.Connection:
+        options = _WRITER_OPTIONS.get(self.dialect, {})
+        engine = self._facade.writer.get_engine()
+        return engine.connect().execution_options(**options)
+
     @contextlib.contextmanager
     def _transaction(self) -> collections.abc.Iterator[orm.Session]:
         options = _WRITER_OPTIONS.get(self.dialect, {})
@@ -186,14 +195,17 @@ class Database:
 
     def _repeat(
         self,
-        work: collections.abc.Callable[[orm.Session], Result],
+        work: collections.abc.Callable[[Any], Result],
         expected: tuple[type[Exception], ...],
+        transaction: collections.abc.Callable[
+            [], contextlib.AbstractContextManager[Any]
+        ],
     ) -> Result:
         collisions = disconnects = 0
         while True:
             try:
-                with self._transaction() as session:
-                    return work(session)
+                with transaction() as writer:
+                    return work(writer)
             except expected:
                 collisions += 1
                 if collisions > self._retries:
@@ -206,6 +218,50 @@ class Database:
                 disconnects += 1
                 if disconnects > 1:
                     raise
+
+
+class KeptConnection:
+    """Writes of one thread, over a connection that it keeps.
+
+    To take one from the pool, to see whether it lives and to make a session
+    of it costs as much as a short transaction.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: sa.Connection | None = None
+
+    def write(
+        self,
+        work: collections.abc.Callable[[Any], Result],
+        *,
+        repeat_duplicates: bool = True,
+    ) -> Result:
+        """Return ``work(connection)``; see :meth:`Database.write`.
+
+        :raises RegistryUnavailable: the database cannot be used.
+        """
+        collisions = _COLLISIONS if repeat_duplicates else _DEADLOCKS
+        with _translated():
+            return self._database._repeat(work, collisions, self._transaction)
+
+    def close(self) -> None:
+        """Give the connection back.  A later use takes another one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> collections.abc.Iterator[sa.Connection]:
+        if self._connection is None:
+            self._connection = self._database._open()
+        try:
+            with self._connection.begin():
+                yield self._connection
+        except BaseException:
+            # What became of it is not known; the pool finds out.
+            self.close()
+            raise
 
 
 def cause(exc: BaseException) -> str:

@@ -67,6 +67,16 @@ class ServerCases(ServerCase):
         self.server.end_connections(self.database.url.database)
         self.assertEqual(['host1'], list(self.read()))
 
+    def test_a_kept_connection_that_the_server_ended_is_replaced(self) -> None:
+        self.register()
+        kept = self.database.kept()
+        self.addCleanup(kept.close)
+        for name in ('one', 'two', 'three'):
+            change = sa.update(models.conductors).values(conductor_group=name)
+            kept.write(lambda writer, change=change: writer.execute(change))
+            self.assertEqual(name, self.read()['host1'].group)
+            self.server.end_connections(self.database.url.database)
+
     def test_a_writer_that_loses_its_connection_starts_again(self) -> None:
         self.register()
         change = sa.update(models.conductors).values(conductor_group='new')

@@ -21,6 +21,7 @@ class FakeRecords:
     """The registry of operations, as far as a conductor writes it.
 
     :ivar away: whether the database cannot be reached.
+    :ivar closed: whether the connection was given back.
     :ivar states: state of each operation, by id.
     :ivar new: operations as they were recorded, by id.
     :ivar moves: what moved them, in order.
@@ -30,6 +31,7 @@ class FakeRecords:
 
     def __init__(self) -> None:
         self.away = False
+        self.closed = False
         self.states: dict[str, operation.State] = {}
         self.new: dict[str, operation.NewOperation] = {}
         self.moves: list[operation.Move] = []
@@ -37,6 +39,10 @@ class FakeRecords:
         self.entered = threading.Semaphore(0)
         self.go_on = threading.Event()
         self.go_on.set()
+
+    def close(self) -> None:
+        """Give back the connection."""
+        self.closed = True
 
     def apply(
         self, changes: Sequence[operation.Change]

@@ -170,6 +170,7 @@ class TestAway(JournalCase):
         self.assertTrue(move.result(PATIENCE_SECONDS))
         closing.join(PATIENCE_SECONDS)
         self.assertFalse(closing.is_alive())
+        self.assertTrue(self.store.closed)
 
 
 class TestMistakes(JournalCase):

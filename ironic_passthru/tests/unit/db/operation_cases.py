@@ -27,6 +27,9 @@ class OperationCase(cases.RegistryCase):
     def setUp(self) -> None:
         super().setUp()
         self.operations = operations.OperationStore(self.database)
+        # As the journal writes: over one connection.
+        self.recorder = self.operations.recorder()
+        self.addCleanup(self.recorder.close)
         self._ids = (f'call-{number:04}' for number in itertools.count())
 
     def new(self, **facts: Any) -> operation.NewOperation:
@@ -49,7 +52,7 @@ class OperationCase(cases.RegistryCase):
     def record(self, **facts: Any) -> str:
         """Record an operation and return its id."""
         new = self.new(**facts)
-        self.assertEqual([True], self.operations.apply([new]))
+        self.assertEqual([True], self.recorder.apply([new]))
         return new.id
 
     def step(
@@ -58,7 +61,7 @@ class OperationCase(cases.RegistryCase):
         """Move an operation the way its conductor does."""
         facts.setdefault('owner', 'run1')
         move = operation.Move(one, source, target, **facts)
-        (moved,) = self.operations.apply([move])
+        (moved,) = self.recorder.apply([move])
         assert isinstance(moved, bool)
         return moved
 
@@ -149,27 +152,27 @@ class RecordCases(OperationCase):
     def test_an_id_is_recorded_once(self) -> None:
         new = self.new()
         other = dataclasses.replace(new, incarnation='run2')
-        self.assertEqual([True], self.operations.apply([new]))
+        self.assertEqual([True], self.recorder.apply([new]))
         # The same again is an attempt whose acknowledgement was lost.
-        self.assertEqual([True], self.operations.apply([new]))
-        (refusal,) = self.operations.apply([other])
+        self.assertEqual([True], self.recorder.apply([new]))
+        (refusal,) = self.recorder.apply([other])
         self.assertIsInstance(refusal, errors.DuplicateCall)
         self.assertEqual('run1', self.get(new.id).incarnation)
         # What has moved on was no such attempt.
         self.step(new.id, State.QUEUED, State.RUNNING)
-        (refusal,) = self.operations.apply([new])
+        (refusal,) = self.recorder.apply([new])
         self.assertIsInstance(refusal, errors.DuplicateCall)
 
     def test_one_that_is_taken_does_not_stop_the_others(self) -> None:
         taken = self.new()
-        self.operations.apply([taken])
+        self.recorder.apply([taken])
         again = dataclasses.replace(taken, incarnation='run2')
         waiting = self.record()
         claim = operation.Move(
             waiting, State.QUEUED, State.RUNNING, owner='run1'
         )
         good = [self.new(), self.new()]
-        outcomes = self.operations.apply([good[0], again, claim, good[1]])
+        outcomes = self.recorder.apply([good[0], again, claim, good[1]])
         self.assertEqual([True, True, True], [*outcomes[:1], *outcomes[2:]])
         self.assertIsInstance(outcomes[1], errors.DuplicateCall)
         self.assertEqual(State.RUNNING, self.state(waiting))
@@ -181,7 +184,7 @@ class RecordCases(OperationCase):
         one = self.record(key=key)
         self.assertEqual((one, 'f' * 64), self.operations.find_key('d' * 64))
         other = self.new(key=dataclasses.replace(key, fingerprint='e' * 64))
-        (refusal,) = self.operations.apply([other])
+        (refusal,) = self.recorder.apply([other])
         assert isinstance(refusal, errors.KeyInUse)
         self.assertEqual({'operation': one}, refusal.kwargs)
         self.assertIsNone(self.operations.get(other.id))
@@ -261,7 +264,7 @@ class MoveCases(OperationCase):
             for source in operation.ACTIVE:
                 for other in State:
                     move = operation.Move(one, source, other)
-                    self.assertEqual([False], self.operations.apply([move]))
+                    self.assertEqual([False], self.recorder.apply([move]))
                     if other is not target:
                         self.assertFalse(self.step(one, source, other))
             self.assertEqual(target, self.state(one))
@@ -293,8 +296,13 @@ class MoveCases(OperationCase):
             operation.Move(one, State.QUEUED, State.RUNNING, owner='run1')
             for one in ids
         ]
-        outcomes = self.operations.apply(claims)
+        outcomes = self.recorder.apply(claims)
         self.assertEqual([n != 3 for n in range(30)], outcomes)
+
+    def move_alone(self, one: str, target: State, owner: str | None) -> bool:
+        """Move a queued operation over a connection of its own."""
+        move = operation.Move(one, State.QUEUED, target, owner=owner)
+        return self.operations.apply([move]) == [True]
 
     def test_of_many_who_claim_one_wins(self) -> None:
         """Settling, cancelling and claiming meet; all agree on the end."""
@@ -303,10 +311,8 @@ class MoveCases(OperationCase):
             start = threading.Barrier(3)
             work = [
                 lambda o=one: self.operations.cancel(o),
-                lambda o=one: self.step(o, State.QUEUED, State.RUNNING),
-                lambda o=one: self.step(
-                    o, State.QUEUED, State.EXPIRED, owner=None
-                ),
+                lambda o=one: self.move_alone(o, State.RUNNING, 'run1'),
+                lambda o=one: self.move_alone(o, State.EXPIRED, None),
             ]
 
             def run(act: Any, start: threading.Barrier = start) -> bool:
@@ -447,7 +453,7 @@ class SettleCases(OperationCase):
 
     def test_more_than_one_batch(self) -> None:
         self.register()
-        self.operations.apply([self.new() for _ in range(1100)])
+        self.recorder.apply([self.new() for _ in range(1100)])
         self.make_older(models.conductors, 'seen_at', 60)
         self.assertEqual(1100, self.operations.settle(timeout_seconds=30))
         self.assertEqual({}, self.operations.active('run1'))
@@ -484,9 +490,9 @@ class PageCases(OperationCase):
     def test_newest_first_page_by_page(self) -> None:
         # Some in one statement, which may give them one and the same time.
         news = [self.new() for _ in range(10)]
-        self.operations.apply(news[:4])
+        self.recorder.apply(news[:4])
         for one in news[4:]:
-            self.operations.apply([one])
+            self.recorder.apply([one])
         ids = [one.id for one in news]
         found = self.pages(50)
         self.assertEqual(ids[:3:-1], found[:6])

@@ -45,6 +45,13 @@ class MethodSpec:
             self.name, self.schema, RESERVED_NAMES
         )
 
+    def is_accepted(self, respond_async: bool) -> bool:
+        """Tell whether a call is acknowledged before it runs.
+
+        :param respond_async: whether its client prefers that.
+        """
+        return self.async_call or respond_async
+
     def masked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``parameters`` with ``***`` in the place of secrets.
 

@@ -94,7 +94,7 @@ class Calls:
         # no URL can be made of.
         location = self._answers.location(request, call_id)
         respond_async = preferences.respond_async
-        accepted = call.method.async_call or respond_async
+        accepted = call.method.is_accepted(respond_async)
         try:
             answer = self._conductors.driver_vendor_passthru(
                 request.environ[keys.CONTEXT],

@@ -62,7 +62,7 @@ class Job:
     @property
     def accepted(self) -> bool:
         """Whether it is acknowledged before it runs."""
-        return self.method.spec.async_call or self.call.respond_async
+        return self.method.spec.is_accepted(self.call.respond_async)
 
     @property
     def name(self) -> str:

@@ -52,7 +52,6 @@ class Lanes:
         """Begin nothing further; what runs is left alone."""
         with self._lock:
             self._aside.clear()
-            # Also what nobody would look at any more.
             self._pool.shutdown(wait=False)
 
     def _next(self, driver: str) -> None:

@@ -74,7 +74,7 @@ class Runner:
         driver = self.driver(call.driver)
         method = find(driver, call)
         method.spec.parameters.check(call.parameters)
-        accepted = method.spec.async_call or call.respond_async
+        accepted = method.spec.is_accepted(call.respond_async)
         with self._admission.admit(
             call, method.spec, accepted=accepted
         ) as ticket:

@@ -159,7 +159,7 @@ class ConductorStore:
                 hostname=row.hostname,
                 incarnation=row.incarnation,
                 group=row.conductor_group,
-                alive=row.online and row.now - row.heartbeat_at < timeout,
+                alive=_is_alive(row, timeout),
                 created_at=_aware(row.created_at),
                 started_at=_aware(row.started_at),
                 heartbeat_at=_aware(row.heartbeat_at),
@@ -195,7 +195,7 @@ class ConductorStore:
         return [
             (row.hostname, row.incarnation)
             for row in found
-            if row.online and row.now - row.heartbeat_at < timeout
+            if _is_alive(row, timeout)
         ]
 
     def documents(
@@ -321,6 +321,10 @@ def _save_offers(
     ]
     if added:
         writer.execute(sa.insert(_offers), added)
+
+
+def _is_alive(row: Any, timeout: datetime.timedelta) -> bool:
+    return row.online and row.now - row.heartbeat_at < timeout
 
 
 def _known_drivers(

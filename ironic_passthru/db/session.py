@@ -23,6 +23,11 @@ LOG = logging.getLogger(__name__)
 
 Result = TypeVar('Result')
 
+# What begins one and gives what writes in it.
+_Transaction = collections.abc.Callable[
+    [], contextlib.AbstractContextManager[Any]
+]
+
 # Errors of these classes are mistakes of ours in one statement: they go on
 # to become an internal error.
 _OUR_MISTAKES = (
@@ -159,9 +164,9 @@ class Database:
             collision; if not, ``DBDuplicateEntry`` is raised.
         :raises RegistryUnavailable: the database cannot be used.
         """
-        collisions = _COLLISIONS if repeat_duplicates else _DEADLOCKS
-        with _translated():
-            return self._repeat(work, collisions, self._transaction)
+        return self._write(
+            work, self._transaction, repeat_duplicates=repeat_duplicates
+        )
 
     def kept(self) -> 'KeptConnection':
         """Return a writer for one thread that keeps its connection."""
@@ -193,13 +198,22 @@ class Database:
             session.connection(execution_options=options)
             yield session
 
+    def _write(
+        self,
+        work: collections.abc.Callable[[Any], Result],
+        transaction: _Transaction,
+        *,
+        repeat_duplicates: bool,
+    ) -> Result:
+        expected = _COLLISIONS if repeat_duplicates else _DEADLOCKS
+        with _translated():
+            return self._repeat(work, transaction, expected)
+
     def _repeat(
         self,
         work: collections.abc.Callable[[Any], Result],
+        transaction: _Transaction,
         expected: tuple[type[Exception], ...],
-        transaction: collections.abc.Callable[
-            [], contextlib.AbstractContextManager[Any]
-        ],
     ) -> Result:
         collisions = disconnects = 0
         while True:
@@ -241,9 +255,9 @@ class KeptConnection:
 
         :raises RegistryUnavailable: the database cannot be used.
         """
-        collisions = _COLLISIONS if repeat_duplicates else _DEADLOCKS
-        with _translated():
-            return self._database._repeat(work, collisions, self._transaction)
+        return self._database._write(
+            work, self._transaction, repeat_duplicates=repeat_duplicates
+        )
 
     def close(self) -> None:
         """Give the connection back.  A later use takes another one."""

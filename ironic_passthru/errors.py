@@ -10,8 +10,13 @@
     │   ├── InvalidBody                  400 invalid_body
     │   ├── BodyTooDeep                  400 body_too_deep
     │   ├── InvalidContentLength         400 invalid_content_length
+    │   ├── Unauthorized                 401 unauthorized
+    │   ├── Forbidden                    403 forbidden
+    │   │   └── DangerousMethod          403 dangerous_method
+    │   ├── RequestTimeout               408 request_timeout
     │   ├── LengthRequired               411 length_required
     │   ├── BodyTooLarge                 413 body_too_large
+    │   ├── QueryTooLong                 414 query_too_long
     │   ├── InvalidArgument              400 invalid_argument
     │   ├── UnexpectedArguments          400 unexpected_arguments
     │   ├── InvalidParameters            400 invalid_parameters
@@ -42,7 +47,9 @@
     │   ├── CallNotDelivered             503 call_not_delivered
     │   ├── KeyInUse                     503 idempotency_key_in_use
     │   ├── OperationExpired             503 operation_expired
+    │   ├── MessageRefused               503 message_refused
     │   ├── BusUnavailable               503 bus_unavailable
+    │   ├── IdentityUnavailable          503 identity_unavailable
     │   └── RegistryUnavailable          503 registry_unavailable
     ├── OutcomeUnknown                   504 outcome_unknown
     │   └── DuplicateCall                504 duplicate_call
@@ -166,6 +173,49 @@ class InvalidContentLength(RequestError):
     _msg_fmt = 'The Content-Length header is not valid: %(reason)s'
 
 
+class Unauthorized(RequestError):
+    """The request bears no valid login.
+
+    :param challenge: value of the ``WWW-Authenticate`` header (RFC 9110).
+    """
+
+    code = 'unauthorized'
+    status = 401
+    _msg_fmt = 'The request needs a valid login.'
+
+
+class Forbidden(RequestError):
+    """The policy does not let the caller do this.
+
+    :param rule: name of the rule that decided.
+    """
+
+    code = 'forbidden'
+    status = 403
+    _msg_fmt = 'The policy does not allow this request (rule %(rule)s).'
+
+
+class DangerousMethod(Forbidden):
+    """A dangerous method that the conductors' configuration does not allow.
+
+    Whoever asks: sites without roles have nothing else to hold it back.
+    """
+
+    code = 'dangerous_method'
+    _msg_fmt = (
+        'The method %(method)s of driver %(driver)s is dangerous, and '
+        '[conductor] allowed_dangerous_methods does not name it.'
+    )
+
+
+class RequestTimeout(RequestError):
+    """The request did not arrive whole within the time for it."""
+
+    code = 'request_timeout'
+    status = 408
+    _msg_fmt = 'The request did not arrive within %(limit)s seconds.'
+
+
 class LengthRequired(RequestError):
     """The body came in a transfer coding that cannot be read here."""
 
@@ -183,6 +233,14 @@ class BodyTooLarge(RequestError):
     code = 'body_too_large'
     status = 413
     _msg_fmt = 'The request body is larger than %(limit)d bytes.'
+
+
+class QueryTooLong(RequestError):
+    """The query has more bytes than is allowed."""
+
+    code = 'query_too_long'
+    status = 414
+    _msg_fmt = 'The query is longer than %(limit)d bytes.'
 
 
 class InvalidArgument(RequestError):
@@ -453,11 +511,31 @@ class OperationExpired(NotRun):
     )
 
 
+class MessageRefused(NotRun):
+    """The conductor does not trust the message: it is not signed as agreed.
+
+    See ``[rpc] signing_keys``.
+    """
+
+    code = 'message_refused'
+    _msg_fmt = (
+        'The conductor refused the message, since it is not signed with a '
+        'key that it knows; the call was not run.'
+    )
+
+
 class BusUnavailable(NotRun):
     """The message bus cannot be reached."""
 
     code = 'bus_unavailable'
     _msg_fmt = 'The message bus cannot be reached; the call was not run.'
+
+
+class IdentityUnavailable(NotRun):
+    """The service that checks logins cannot be reached."""
+
+    code = 'identity_unavailable'
+    _msg_fmt = 'The login cannot be checked now; nothing was run.'
 
 
 class RegistryUnavailable(NotRun):

@@ -27,6 +27,10 @@ class MethodSpec:
     :param schema: JSON Schema (2020-12) of its parameters, an object.
     :param timeout: seconds that a call may take, if the method says so.
     :param target: names of the parameters that say which hardware is meant.
+    :param dangerous: whether it is refused unless ``[conductor]
+        allowed_dangerous_methods`` names it.
+    :param allowed: whether the conductor that published this lets it be
+        called; always true for what is not dangerous.
     """
 
     name: str
@@ -37,6 +41,8 @@ class MethodSpec:
     schema: Mapping[str, Any]
     timeout: float | None = None
     target: tuple[str, ...] = ()
+    dangerous: bool = False
+    allowed: bool = True
 
     @functools.cached_property
     def parameters(self) -> parameter_schema.Parameters:
@@ -86,6 +92,8 @@ class MethodSpec:
             'schema': self.schema,
             'timeout': self.timeout,
             'target': list(self.target),
+            'dangerous': self.dangerous,
+            'allowed': self.allowed,
         }
 
     @classmethod
@@ -100,9 +108,11 @@ class MethodSpec:
             attach=document['attach'],
             description=document['description'],
             schema=document['schema'],
-            # Earlier conductors publish neither.
+            # Earlier conductors publish none of these.
             timeout=document.get('timeout'),
             target=tuple(document.get('target', ())),
+            dangerous=document.get('dangerous', False),
+            allowed=document.get('allowed', True),
         )
 
     def summary(self) -> dict[str, Any]:

@@ -21,10 +21,10 @@ from ironic_passthru.api import expose
 from ironic_passthru.api import faults
 from ironic_passthru.api import links
 from ironic_passthru.api import waits
+from ironic_passthru.api.auth import noauth
 from ironic_passthru.api.middleware import body
 from ironic_passthru.api.middleware import errors as error_wrapper
 from ironic_passthru.api.middleware import health
-from ironic_passthru.api.middleware import identity
 from ironic_passthru.api.middleware import request_id
 from ironic_passthru.api.middleware import version
 from ironic_passthru.api.v1 import conductors
@@ -189,7 +189,7 @@ def make(
     # a client that has not logged in.
     application: Any = Application(router, options.retry_after)
     application = body.BodyGuard(application, options.max_body_size)
-    application = identity.Anonymous(application)
+    application = noauth.Anonymous(application)
     application = version.VersionCheck(application)
     application = health.Health(
         application,

@@ -4,13 +4,26 @@
 from oslo_config import cfg
 
 from ironic_passthru.conf import api
+from ironic_passthru.conf import audit
 from ironic_passthru.conf import conductor
 from ironic_passthru.conf import database
 from ironic_passthru.conf import default
+from ironic_passthru.conf import notifications
 from ironic_passthru.conf import operations
 from ironic_passthru.conf import redfish
+from ironic_passthru.conf import rpc
 
-MODULES = (default, api, conductor, database, operations, redfish)
+MODULES = (
+    default,
+    api,
+    audit,
+    conductor,
+    database,
+    notifications,
+    operations,
+    redfish,
+    rpc,
+)
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:

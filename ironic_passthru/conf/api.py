@@ -11,8 +11,16 @@ OPTS: list[cfg.Opt] = [
     cfg.HostAddressOpt(
         'host_ip',
         default='127.0.0.1',
-        help='Address that the built-in HTTP server listens on. There is no '
-        'login yet, so think twice before it is anything but loopback.',
+        help='Address that the built-in HTTP server listens on. With '
+        'auth_strategy noauth it must be one of loopback, unless '
+        'allow_insecure_bind is set.',
+    ),
+    cfg.BoolOpt(
+        'allow_insecure_bind',
+        default=False,
+        help='Whether the built-in HTTP server may listen on an address that '
+        'other hosts reach although auth_strategy is noauth: whoever '
+        'reaches it may then call every method.',
     ),
     cfg.PortOpt(
         'port',
@@ -36,6 +44,32 @@ OPTS: list[cfg.Opt] = [
         help='Seconds after which the built-in HTTP server gives up on a '
         'client that neither sends nor receives.',
     ),
+    cfg.IntOpt(
+        'request_timeout',
+        default=60,
+        min=1,
+        max=3600,
+        help='Seconds that a client gets to send a request whole, headers '
+        'and body, to the built-in HTTP server; a body that takes longer is '
+        'answered 408. Behind other servers their own limits hold.',
+    ),
+    cfg.StrOpt(
+        'tls_cert_file',
+        help='PEM file with the certificate of the built-in HTTP server, '
+        'followed by those that it is signed with. With it the server '
+        'speaks HTTPS only.',
+    ),
+    cfg.StrOpt(
+        'tls_key_file',
+        help='PEM file with the private key of tls_cert_file, without a '
+        'passphrase. Others must not be able to read it.',
+    ),
+    cfg.StrOpt(
+        'tls_minimum_version',
+        default='1.2',
+        choices=['1.2', '1.3'],
+        help='Oldest version of TLS that the built-in HTTP server speaks.',
+    ),
     cfg.URIOpt(
         'public_endpoint',
         schemes=['http', 'https'],
@@ -57,6 +91,20 @@ OPTS: list[cfg.Opt] = [
         max=500,
         help='How many levels of JSON arrays and objects a request body may '
         'nest; a deeper one is answered 400.',
+    ),
+    cfg.IntOpt(
+        'max_query_size',
+        default=8192,
+        min=256,
+        max=1024 * 1024,
+        help='Longest query of a URL, in bytes; a longer one is answered 414.',
+    ),
+    cfg.BoolOpt(
+        'debug_tracebacks_in_api',
+        default=False,
+        help='Whether the answer to a request that failed for an unexpected '
+        'reason holds the traceback. It tells clients about the inside of '
+        'the service, so it is for development alone.',
     ),
     cfg.FloatOpt(
         'catalogue_max_age',

@@ -15,6 +15,14 @@ OPTS: list[cfg.Opt] = [
         'of the group ironic_passthru.drivers. One that cannot be loaded '
         'stops the conductor.',
     ),
+    cfg.ListOpt(
+        'allowed_dangerous_methods',
+        default=[],
+        help='Methods declared dangerous that may be called all the same, as '
+        '"driver.method"; * and ? stand for any text and any character, so '
+        '"*" allows all. Others are refused whoever asks. What the policy '
+        'says holds besides.',
+    ),
     cfg.StrOpt(
         'conductor_group',
         default='',

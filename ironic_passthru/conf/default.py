@@ -34,9 +34,30 @@ OPTS: list[cfg.Opt] = [
     ),
     cfg.StrOpt(
         'auth_strategy',
-        default='noauth',
-        choices=[('noauth', 'Every request is accepted without a login.')],
-        help='How requests are authenticated.',
+        default='keystone',
+        choices=[
+            ('keystone', 'Tokens of the Identity service.'),
+            ('http_basic', 'User name and password from a file.'),
+            ('noauth', 'Every request is accepted without a login.'),
+        ],
+        help='How requests are authenticated. The all-in-one service uses '
+        'noauth unless this is set.',
+    ),
+    cfg.StrOpt(
+        'http_basic_auth_user_file',
+        default='/etc/ironic_passthru/htpasswd',
+        help='File with the users of auth_strategy http_basic and their '
+        'passwords: one "name:hash" a line, as htpasswd -B of Apache '
+        'writes it. It is read again when it changes. Others must not be '
+        'able to read it.',
+    ),
+    cfg.DictOpt(
+        'http_basic_roles',
+        default={'*': 'admin'},
+        help='Roles of the users of auth_strategy http_basic, such as '
+        '"alice:admin,bob:reader"; several roles of one user are separated '
+        'by "+". The user "*" stands for all that are not named. The role '
+        'admin implies member, which implies reader.',
     ),
 ]
 

@@ -4,10 +4,13 @@
 from oslo_config import cfg
 
 from ironic_passthru.conf import api
+from ironic_passthru.conf import audit
 from ironic_passthru.conf import conductor
 from ironic_passthru.conf import default
+from ironic_passthru.conf import notifications
 from ironic_passthru.conf import operations
 from ironic_passthru.conf import redfish
+from ironic_passthru.conf import rpc
 
 
 def list_opts() -> list[tuple[str | cfg.OptGroup, list[cfg.Opt]]]:
@@ -15,7 +18,10 @@ def list_opts() -> list[tuple[str | cfg.OptGroup, list[cfg.Opt]]]:
     return [
         ('DEFAULT', default.OPTS),
         (api.GROUP, api.OPTS),
+        (audit.GROUP, audit.OPTS),
         (conductor.GROUP, conductor.OPTS),
+        (notifications.GROUP, notifications.OPTS),
         (operations.GROUP, operations.OPTS),
         (redfish.GROUP, redfish.OPTS),
+        (rpc.GROUP, rpc.OPTS),
     ]

@@ -95,6 +95,7 @@ class ConductorAPI:
         timeout_seconds: float | None = None,
         respond_async: bool = False,
         key: operation.Key | None = None,
+        tried: list[protocol.Server] | None = None,
     ) -> dict[str, Any]:
         """Call a vendor passthru method of a driver, at most once.
 
@@ -109,6 +110,8 @@ class ConductorAPI:
             as an operation of this id, even if its method is synchronous.
         :param key: its Idempotency-Key; the call is recorded, and refused
             if another one was recorded with that key.
+        :param tried: a list that gets the conductors which the call was
+            offered to; the last one is the one that answered, or did not.
         :returns: ``return`` (a JSON value; for ``attach`` what
             :meth:`protocol.Attached.from_bus` reads), ``async`` and
             ``attach``.
@@ -137,6 +140,7 @@ class ConductorAPI:
             servers=servers,
             deadline=deadline,
             arguments=arguments,
+            tried=tried,
         )
 
     def get_driver_vendor_passthru_methods(
@@ -233,6 +237,7 @@ class ConductorAPI:
         servers: Sequence[protocol.Server],
         deadline: float,
         arguments: dict[str, Any],
+        tried: list[protocol.Server] | None = None,
     ) -> Any:
         """Offer the call to one server after another until one takes it."""
         refusal: errors.NotRun = errors.CallNotDelivered()
@@ -243,6 +248,8 @@ class ConductorAPI:
             if name == 'driver_vendor_passthru':
                 arguments['incarnation'] = server.incarnation
                 arguments['deadline'] = time.time() + timeout
+            if tried is not None:
+                tried.append(server)
             try:
                 return self._send(
                     context, name, server=server, timeout=timeout, **arguments

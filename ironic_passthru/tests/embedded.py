@@ -36,6 +36,7 @@ class Embedded(fixtures.Fixture):
         super().__init__()
         self._drivers = drivers or {}
         self._options: dict[str, object] = {
+            'auth_strategy': 'noauth',
             'api__port': 0,
             'api__catalogue_max_age': 0.05,
             'conductor__enabled_drivers': ['fake-hardware', *self._drivers],

@@ -94,6 +94,7 @@ class Site(fixtures.Fixture):
             'site',
             **TIMINGS
             | {
+                'auth_strategy': 'noauth',
                 'transport_url': self.broker.url,
                 'database__connection': self.registry,
                 'state_path': self.directory / 'state',
@@ -122,6 +123,8 @@ class Site(fixtures.Fixture):
         """Write a configuration file and return its path."""
         path = self.directory / f'{name}.conf'
         path.write_text(config_text(**options))
+        # It may hold passwords.
+        path.chmod(0o600)
         return path
 
     def install(

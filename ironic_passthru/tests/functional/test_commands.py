@@ -166,8 +166,8 @@ class TestBadValues(CommandTestCase):
 
     def test_a_choice_that_there_is_not(self) -> None:
         self.assert_one_line(
-            ALL_IN_ONE, 'auth_strategy', 'keystone', 'noauth',
-            auth_strategy='keystone',
+            ALL_IN_ONE, 'auth_strategy', 'kerberos', 'noauth',
+            auth_strategy='kerberos',
         )  # fmt: skip
 
     def test_a_url_that_is_none(self) -> None:

@@ -50,7 +50,7 @@ BAD = [
     ('conductor', 'drain_seconds', 'nan', '0.0 to 300.0'),
     ('redfish', 'concurrency', '-1', '1 to 512'),
     ('database', 'max_retries', 'many', ''),
-    ('DEFAULT', 'auth_strategy', 'keystone', 'noauth'),
+    ('DEFAULT', 'auth_strategy', 'kerberos', 'noauth'),
     ('DEFAULT', 'host', 'a_b!!', 'hostname'),
 ]
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the identity of requests."""
+"""Tests of requests that need no login."""
 
 from typing import Any
 
 from oslo_context import context as oslo_context
 
 from ironic_passthru.api import environ as keys
-from ironic_passthru.api.middleware import identity
+from ironic_passthru.api.auth import noauth
 from ironic_passthru.tests import base
 
 
@@ -22,12 +22,14 @@ class TestAnonymous(base.TestCase):
             return []
 
         environ = {keys.REQUEST_ID: 'req-1', keys.GLOBAL_REQUEST_ID: 'req-2'}
-        identity.Anonymous(below)(environ, None)
+        noauth.Anonymous(below)(environ, None)
         context, current = seen
         self.assertIs(context, current)
         self.assertEqual('req-1', context.request_id)
         self.assertEqual('req-2', context.global_request_id)
         self.assertIsNone(context.user_id)
+        self.assertEqual(['admin', 'member', 'reader'], context.roles)
+        self.assertEqual('all', context.system_scope)
         self.assertIsNone(oslo_context.get_current())
 
     def test_it_ends_with_an_error_too(self) -> None:
@@ -36,7 +38,7 @@ class TestAnonymous(base.TestCase):
 
         self.assertRaises(
             KeyError,
-            identity.Anonymous(below),
+            noauth.Anonymous(below),
             {keys.REQUEST_ID: 'req-1'},
             None,
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks: the identity that a request acts under."""
+"""``auth_strategy = noauth``: no login at all."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,8 +8,12 @@ from ironic_passthru import context as request_context
 from ironic_passthru.api import environ as keys
 
 
+# Everybody may do whatever the policy leaves to administrators.
+_ROLES = ('admin', 'member', 'reader')
+
+
 class Anonymous:
-    """``auth_strategy = noauth``: everybody may call, nobody has a name."""
+    """Everybody is an administrator, nobody has a name."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -20,6 +24,8 @@ class Anonymous:
         environ[keys.CONTEXT] = request_context.RequestContext(
             request_id=environ[keys.REQUEST_ID],
             global_request_id=environ.get(keys.GLOBAL_REQUEST_ID),
+            roles=list(_ROLES),
+            system_scope='all',
         )
         try:
             return self._application(environ, start_response)

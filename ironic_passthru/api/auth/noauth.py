@@ -7,7 +7,6 @@ from typing import Any
 from ironic_passthru import context as request_context
 from ironic_passthru.api import environ as keys
 
-
 # Everybody may do whatever the policy leaves to administrators.
 _ROLES = ('admin', 'member', 'reader')
 

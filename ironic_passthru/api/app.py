@@ -15,13 +15,13 @@ from pecan import hooks
 
 from ironic_passthru import errors
 from ironic_passthru.api import answers
+from ironic_passthru.api import auth
 from ironic_passthru.api import calls
 from ironic_passthru.api import catalogue
 from ironic_passthru.api import expose
 from ironic_passthru.api import faults
 from ironic_passthru.api import links
 from ironic_passthru.api import waits
-from ironic_passthru.api.auth import noauth
 from ironic_passthru.api.middleware import body
 from ironic_passthru.api.middleware import errors as error_wrapper
 from ironic_passthru.api.middleware import health
@@ -189,7 +189,7 @@ def make(
     # a client that has not logged in.
     application: Any = Application(router, options.retry_after)
     application = body.BodyGuard(application, options.max_body_size)
-    application = noauth.Anonymous(application)
+    application = auth.make(conf, application)
     application = version.VersionCheck(application)
     application = health.Health(
         application,

@@ -50,6 +50,8 @@ def render(
         response.retry_after = retry_after_seconds
     elif fault.status == 405:
         response.allow = fault.kwargs.get('allow')
+    elif fault.status == 401 and 'challenge' in fault.kwargs:
+        response.headers['WWW-Authenticate'] = fault.kwargs['challenge']
     if location is not None:
         response.location = location
     return response

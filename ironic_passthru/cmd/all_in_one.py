@@ -8,6 +8,7 @@ from ironic_passthru import threads
 threads.init()
 
 from ironic_passthru import service  # noqa: E402
+from ironic_passthru.api import bind  # noqa: E402
 from ironic_passthru.api import server  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
 
@@ -29,6 +30,7 @@ def _main() -> int:
     launch.use_embedded_registry(conf)
     # Whoever tries it on a laptop has no logins; it listens there alone.
     conf.set_default('auth_strategy', 'noauth')
+    bind.check(conf)
     stop = launch.Stop(conf)
     everything = service.build_all_in_one(conf)
     http = server.Server(conf, everything.api.application)

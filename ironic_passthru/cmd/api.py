@@ -8,6 +8,7 @@ from ironic_passthru import threads
 threads.init()
 
 from ironic_passthru import service  # noqa: E402
+from ironic_passthru.api import bind  # noqa: E402
 from ironic_passthru.api import server  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
 
@@ -28,6 +29,7 @@ def _main() -> int:
         sys.argv[1:], prog='ironic-passthru-api', description=_DESCRIPTION
     )
     launch.require_registry(conf)
+    bind.check(conf)
     stop = launch.Stop(conf)
     api = service.build_api(conf)
     http = server.Server(conf, api.application)

@@ -49,6 +49,7 @@ def configuration(directory: pathlib.Path, bus: str, registry: str) -> str:
     path.write_text(
         '[DEFAULT]\n'
         'host = bench\n'
+        'auth_strategy = noauth\n'
         f'transport_url = {bus}\n'
         f'state_path = {directory}/state\n'
         '[conductor]\n'

@@ -404,6 +404,7 @@ class TestApi(CommandTestCase):
                     self.home / 'r.sqlite'
                 ),
                 api__port=url.rpartition(':')[2],
+                auth_strategy='noauth',
             ),
         )
         process.wait_for_log(f'Listening on {url}')

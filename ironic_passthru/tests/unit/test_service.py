@@ -49,6 +49,7 @@ class ServiceCase(base.TestCase):
         directory = self.useFixture(fixtures.TempDir()).path
         values: dict[str, Any] = {
             'host': 'here',
+            'auth_strategy': 'noauth',
             'conductor__enabled_drivers': ['fake-hardware'],
             'database__connection': database_conf.sqlite_url(
                 pathlib.Path(directory, 'registry.sqlite')

@@ -270,7 +270,7 @@ class ApplicationCase(base.TestCase):
         self.operations = FakeOperations()
         self.bus = FakeConductorAPI()
         self.checks: dict[str, Callable[[], str]] = {}
-        self.conf = self.make_conf()
+        self.conf = self.make_conf(auth_strategy='noauth')
         self.build()
 
     def build(self, **options: object) -> None:

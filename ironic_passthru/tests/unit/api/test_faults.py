@@ -52,6 +52,13 @@ class TestRender(base.TestCase):
             self.assertEqual('Server', inner['faultcode'])
             self.assertIn('Request id: req-1', inner['faultstring'])
 
+    def test_a_missing_login_names_how_to_log_in(self) -> None:
+        challenge = 'Keystone uri="http://keystone"'
+        response = self.render(errors.Unauthorized(challenge=challenge))
+        self.assertEqual(401, response.status_int)
+        self.assertEqual(challenge, response.headers['WWW-Authenticate'])
+        self.assertNotIn('keystone', self.inner(response)['faultstring'])
+
     def test_every_error_of_the_tree_can_be_told(self) -> None:
         for kind in _subclasses(errors.PassthruError):
             for accept in (None, _PROBLEM):

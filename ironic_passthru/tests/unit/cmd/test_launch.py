@@ -88,6 +88,7 @@ API_WITHOUT = (
     'ironic_passthru.conductor.service',
     'ironic_passthru.drivers.fake',
     'ironic_passthru.drivers.loader',
+    'keystonemiddleware',
     'sushy',
 )
 
@@ -253,7 +254,11 @@ class TestWsgi(LaunchCase):
         connection = f'sqlite:///{self.directory}/registry.sqlite'
         files = ';'.join(
             [
-                self.write('a.conf', '[DEFAULT]\ntransport_url = local://\n'),
+                self.write(
+                    'a.conf',
+                    '[DEFAULT]\ntransport_url = local://\n'
+                    'auth_strategy = noauth\n',
+                ),
                 self.write('b.conf', f'[database]\nconnection = {connection}'),
             ]
         )

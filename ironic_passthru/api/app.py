@@ -22,6 +22,7 @@ from ironic_passthru.api import expose
 from ironic_passthru.api import faults
 from ironic_passthru.api import links
 from ironic_passthru.api import waits
+from ironic_passthru.api.middleware import audit
 from ironic_passthru.api.middleware import body
 from ironic_passthru.api.middleware import errors as error_wrapper
 from ironic_passthru.api.middleware import health
@@ -198,6 +199,10 @@ def make(
         retry_after_seconds=options.retry_after,
     )
     application = error_wrapper.ErrorWrapper(application, options.retry_after)
+    if conf.audit.enabled:
+        # What is refused has its line, too.
+        form = audit.FORMS[conf.audit.format]
+        application = audit.Audit(application, form)
     application = version.VersionHeaders(application)
     application = request_id.RequestId(application, conf)
     proxied = http_proxy_to_wsgi.HTTPProxyToWSGI(application, conf)

@@ -15,6 +15,7 @@ from ironic_passthru import operation
 from ironic_passthru import spec
 from ironic_passthru.api import answers
 from ironic_passthru.api import environ as keys
+from ironic_passthru.api import facts
 from ironic_passthru.api import idempotency
 from ironic_passthru.api import prefer
 from ironic_passthru.api import waits
@@ -95,6 +96,7 @@ class Calls:
         location = self._answers.location(request, call_id)
         respond_async = preferences.respond_async
         accepted = call.method.is_accepted(respond_async)
+        noted = facts.of(request.environ)
         try:
             answer = self._conductors.driver_vendor_passthru(
                 request.environ[keys.CONTEXT],
@@ -107,11 +109,15 @@ class Calls:
                 timeout_seconds=self._timeout(call, accepted=accepted),
                 respond_async=respond_async,
                 key=key,
+                tried=noted.tried,
             )
         except errors.OutcomeUnknown as error:
             if not (accepted or key) or not self._is_recorded(call_id):
                 raise
+            noted.operation_id = call_id
             return self._answers.error(request, error, location=location)
+        if accepted or key:
+            noted.operation_id = call_id
         if not answer['async']:
             return answers.result(answer['return'], attach=answer['attach'])
         return self._accepted(
@@ -184,6 +190,8 @@ class Calls:
         if found is None or found.state is operation.State.EXPIRED:
             # It has gone meanwhile, or certainly did not run.
             return None
+        noted = facts.of(request.environ)
+        noted.operation_id, noted.repeated = call_id, True
         location = self._answers.location(request, call_id)
         if not found.final:
             response = self._answers.error(

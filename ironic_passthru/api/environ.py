@@ -13,6 +13,8 @@ ACCEPT = 'ironic_passthru.accept'
 CONTENT_TYPE = 'ironic_passthru.content_type'
 # The identity of the caller, a context.RequestContext.
 CONTEXT = 'ironic_passthru.context'
+# What becomes known of a call, a facts.Facts.
+FACTS = 'ironic_passthru.facts'
 # The id of the request, set by oslo.middleware.
 REQUEST_ID = 'openstack.request_id'
 GLOBAL_REQUEST_ID = 'openstack.global_request_id'

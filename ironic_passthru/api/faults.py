@@ -10,6 +10,7 @@ from webob import acceptparse
 
 from ironic_passthru import errors
 from ironic_passthru.api import environ as keys
+from ironic_passthru.api import facts
 
 LOG = log.getLogger(__name__)
 
@@ -39,6 +40,7 @@ def render(
     :param location: URL of the operation that the error is about.
     """
     fault = _as_fault(error, environ)
+    facts.of(environ).error = fault
     if _wants_problem(environ):
         media_type, body = PROBLEM, _problem(fault, environ)
     else:

@@ -11,6 +11,7 @@ from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.api import answers
 from ironic_passthru.api import expose
+from ironic_passthru.api import facts
 from ironic_passthru.api import faults
 from ironic_passthru.api import links
 from ironic_passthru.api import prefer
@@ -147,6 +148,7 @@ class OperationsController:
         self, request: Any, found: operation.Operation
     ) -> expose.Answer:
         """Cancel a queued operation, ask a running one to end."""
+        facts.of(request.environ).cancelled = found
         # Whatever the links need is looked at before anything is done.
         self._links.base(request)
         active = self._operations.cancel(found.id)

@@ -13,6 +13,7 @@ from ironic_passthru.api import calls
 from ironic_passthru.api import catalogue
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api import expose
+from ironic_passthru.api import facts
 from ironic_passthru.api import faults
 from ironic_passthru.api import query
 from ironic_passthru.api.v1 import types
@@ -101,7 +102,10 @@ class PassthruController:
                     name=key, reason='it stands in query and body'
                 )
             values[key] = value
+        noted = facts.of(environ)
+        noted.parameters = values
         method.parameters.check(values)
+        noted.method = method
         return self._calls.send(
             request,
             calls.Call(

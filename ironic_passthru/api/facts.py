@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes known of a call on its way, for whoever accounts for it."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ironic_passthru import errors
+from ironic_passthru import operation
+from ironic_passthru import spec
+from ironic_passthru.api import environ as keys
+from ironic_passthru.rpc import protocol
+
+
+@dataclasses.dataclass
+class Facts:
+    """Each layer and controller adds what it is the first to know.
+
+    :ivar parameters: JSON values by name, secrets included.
+    :ivar method: of the call, once its parameters fit its schema.
+    :ivar tried: conductors that it was offered to, in order.
+    :ivar operation_id: id of its record, where there certainly is one.
+    :ivar repeated: whether it is answered from the record of an earlier
+        call with its Idempotency-Key.
+    :ivar cancelled: the operation that is to be cancelled.
+    :ivar error: what its client is told.
+    """
+
+    parameters: Mapping[str, Any] | None = None
+    method: spec.MethodSpec | None = None
+    tried: list[protocol.Server] = dataclasses.field(default_factory=list)
+    operation_id: str | None = None
+    repeated: bool = False
+    cancelled: operation.Operation | None = None
+    error: errors.PassthruError | None = None
+
+
+def of(environ: dict[str, Any]) -> Facts:
+    """Return the facts of a request, to add to them."""
+    found: Facts = environ.setdefault(keys.FACTS, Facts())
+    return found

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One line for each call, whatever becomes of it: who asked for what.
+
+A line tells of one request that calls a method or cancels an operation. It
+is written before the client has its answer.
+"""
+
+import datetime
+import json
+import re
+import time
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+from oslo_log import log
+
+from ironic_passthru import errors
+from ironic_passthru import masking
+from ironic_passthru.api import environ as keys
+from ironic_passthru.api import facts
+from ironic_passthru.api import query
+
+LOG = log.getLogger(__name__)
+#: Where the lines go.
+AUDIT = log.getLogger('ironic_passthru.audit')
+
+#: No line is longer, in bytes.
+MAX_LENGTH = 16 * 1024
+# Of a line that would be: for one field, for one parameter or target with
+# its name, and for all parameters.
+_MAX_FIELD = 512
+_MAX_ITEM = 256
+_MAX_ITEMS = 8 * 1024
+_MAX_TARGETS = 1024
+
+_CALL = re.compile('/v1/drivers/([^/]+)/vendor_passthru(?:/([^/]+))?/?')
+_CANCELLATION = re.compile('/v1/operations/([^/]+)/?')
+_READING = ('GET', 'HEAD')
+
+Form = Callable[[Mapping[str, Any]], str]
+
+
+def _text(record: Mapping[str, Any]) -> str:
+    """Return name=value pairs; the values are JSON, so on one line."""
+    return ' '.join(f'{key}={json.dumps(v)}' for key, v in record.items())
+
+
+FORMS: dict[str, Form] = {'text': _text, 'json': json.dumps}
+
+
+class Audit:
+    """Writes the lines.
+
+    :param form: turns a record, a JSON object, into one line of ASCII.
+    """
+
+    def __init__(self, application: Any, form: Form) -> None:
+        self._application = application
+        self._form = form
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Any
+    ) -> Iterable[bytes]:
+        subject = subject_of(environ)
+        if subject is None:
+            return self._application(environ, start_response)
+        statuses: list[str] = []
+
+        def start(status: str, headers: Any, *args: Any) -> Any:
+            statuses.append(status)
+            return start_response(status, headers, *args)
+
+        noted = environ[keys.FACTS] = facts.Facts()
+        moment = datetime.datetime.now(datetime.UTC)
+        began = time.monotonic()
+        try:
+            return self._application(environ, start)
+        finally:
+            self._write(
+                {
+                    'time': moment.isoformat(timespec='milliseconds'),
+                    'event': subject['event'],
+                    **_caller(environ),
+                    **subject,
+                },
+                noted,
+                # None: the server must think of something.
+                status=int(statuses[-1][:3]) if statuses else None,
+                seconds=time.monotonic() - began,
+            )
+
+    def _write(
+        self,
+        record: dict[str, Any],
+        noted: facts.Facts,
+        *,
+        status: int | None,
+        seconds: float,
+    ) -> None:
+        """Write a line; no mistake that is made here becomes the caller's.
+
+        :param record: what is known from the request alone.
+        """
+        end = {
+            'outcome': _outcome(noted, status, record['event']),
+            'code': noted.error and noted.error.code,
+            'status': status,
+            'duration': round(seconds, 6),
+        }
+        try:
+            try:
+                record |= _details(noted, record['event'])
+            except Exception as error:
+                # Its text might hold a parameter.
+                LOG.error(
+                    'The audit line of request %s has no details: %s',
+                    record['request_id'],
+                    type(error).__name__,
+                )
+            line = self._form(record | end)
+            if len(line) > MAX_LENGTH:
+                line = self._form(_bounded(record | end))
+            AUDIT.info('%s', line)
+        except Exception as error:
+            LOG.error(
+                'An audit line is lost: %s: %s; %s',
+                type(error).__name__,
+                {name: str(value)[:200] for name, value in record.items()},
+                end,
+            )
+
+
+def subject_of(environ: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a request is about, or None if it needs no line.
+
+    It goes by the path alone: most of those that are refused never reach a
+    controller.
+    """
+    verb = environ.get('REQUEST_METHOD', '')
+    path = environ.get('PATH_INFO', '')
+    # WSGI hands out bytes as Latin-1.
+    path = path.encode('latin-1', 'replace').decode('utf-8', 'replace')
+    called = _CALL.fullmatch(path)
+    if called and verb != 'OPTIONS':
+        driver, method = called.groups()
+        if method == 'methods' and verb in _READING:
+            return None
+        if method is None:
+            method = _queried(environ)
+        return {
+            'event': 'call',
+            'driver': driver,
+            'method': method,
+            'verb': verb,
+        }
+    cancelled = _CANCELLATION.fullmatch(path)
+    if cancelled and verb == 'DELETE':
+        return {'event': 'cancel', 'operation': cancelled[1]}
+    return None
+
+
+def _queried(environ: Mapping[str, Any]) -> str | None:
+    text = environ.get('QUERY_STRING', '')
+    try:
+        return query.first({keys.QUERY: text}, 'method') or None
+    except errors.RequestError:
+        return None
+
+
+def _caller(environ: Mapping[str, Any]) -> dict[str, Any]:
+    context = environ.get(keys.CONTEXT)
+    return {
+        'request_id': environ.get(keys.REQUEST_ID),
+        'global_request_id': environ.get(keys.GLOBAL_REQUEST_ID),
+        'user': context and context.user_id,
+        'project': context and context.project_id,
+        'address': environ.get('REMOTE_ADDR'),
+    }
+
+
+def _details(noted: facts.Facts, event: str) -> dict[str, Any]:
+    """Return what layers and controllers have found out."""
+    if event == 'cancel':
+        found = noted.cancelled
+        return {
+            'driver': found and found.driver,
+            'method': found and found.method,
+            'conductor': found and found.conductor,
+        }
+    return {
+        **_masked(noted),
+        'conductor': noted.tried[-1].hostname if noted.tried else None,
+        'operation': noted.operation_id,
+    }
+
+
+def _masked(noted: facts.Facts) -> dict[str, Any]:
+    values, method = noted.parameters, noted.method
+    if values is None:
+        return {'parameters': None, 'targets': None}
+    if method is None:
+        # What does not fit its schema cannot be masked by it.
+        return {
+            'parameters': dict.fromkeys(values, masking.MASK),
+            'targets': None,
+        }
+    masked = method.masked(values)
+    return {
+        'parameters': masked,
+        # Of what is masked, because a target may be a secret, too.
+        'targets': sorted(method.targets(masked)),
+    }
+
+
+def _outcome(noted: facts.Facts, status: int | None, event: str) -> str:
+    """Return in one word what has become of a request."""
+    error = noted.error
+    if noted.repeated:
+        return 'repeated'
+    if isinstance(error, errors.NotRun | errors.RequestError):
+        return 'refused'
+    if isinstance(error, errors.OutcomeUnknown):
+        return 'unknown'
+    if error is not None or status is None or status >= 500:
+        return 'failed'
+    if status >= 400:
+        # A layer has answered by itself.
+        return 'refused'
+    if event == 'cancel':
+        return 'requested' if status == 202 else 'cancelled'
+    return 'accepted' if status == 202 else 'succeeded'
+
+
+def _bounded(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record with what is too long cut, which it then says."""
+    cut: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            cut[name] = _bounded_object(value)
+        elif isinstance(value, list):
+            cut[name] = _bounded_list(value)
+        else:
+            cut[name] = _short(value, _MAX_FIELD)
+    return cut
+
+
+def _bounded_object(values: Mapping[str, Any]) -> dict[str, Any]:
+    cut: dict[str, Any] = {}
+    room = _MAX_ITEMS
+    for number, (name, value) in enumerate(values.items()):
+        short = {_short(name, _MAX_ITEM): _short(value, _MAX_ITEM)}
+        room -= len(json.dumps(short))
+        if room < 0:
+            cut['...'] = f'{len(values) - number} more'
+            break
+        cut |= short
+    return cut
+
+
+def _bounded_list(values: list[str]) -> list[str]:
+    cut: list[str] = []
+    room = _MAX_TARGETS
+    for number, value in enumerate(values):
+        cut.append(_short(value, _MAX_ITEM))
+        room -= len(json.dumps(cut[-1])) + 2
+        if room < 0:
+            cut[-1] = f'... {len(values) - number} more'
+            break
+    return cut
+
+
+def _short(value: Any, limit: int) -> Any:
+    """Return ``value``, or the start of its text that needs no more room."""
+    whole = json.dumps(value)
+    if len(whole) <= limit:
+        return value
+    text = value if isinstance(value, str) else whole
+    start = text[:limit]
+    while len(json.dumps(start)) > limit - 40:
+        start = start[: len(start) * 3 // 4]
+    return f'{start}... ({len(text)} characters)'

@@ -1,0 +1,483 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every call has one line that tells who asked for what."""
+
+import datetime
+import itertools
+import json
+import re
+from typing import Any
+
+import fixtures
+
+from ironic_passthru import errors
+from ironic_passthru import operation
+from ironic_passthru import spec
+from ironic_passthru.api import app
+from ironic_passthru.api import environ as keys
+from ironic_passthru.api import facts
+from ironic_passthru.api.middleware import audit
+from ironic_passthru.rpc import protocol
+from ironic_passthru.tests import base
+from ironic_passthru.tests.unit.api import fakes
+
+_SCHEMA: dict[str, Any] = {
+    'type': 'object',
+    'properties': {
+        'slot': {'type': 'integer'},
+        'key': {'type': 'string', 'writeOnly': True},
+        'tag': {'type': 'string'},
+    },
+    'required': ['slot'],
+    'additionalProperties': False,
+}
+_PATH = '/v1/drivers/d/vendor_passthru'
+_BUSY = errors.ConductorBusy()
+
+
+def lines(case: base.TestCase) -> fixtures.FakeLogger:
+    """Return the lines that are written from now on, as its output."""
+    return case.useFixture(
+        fixtures.FakeLogger('ironic_passthru.audit', format='%(message)s')
+    )
+
+
+class AuditCase(fakes.ApplicationCase):
+    """The whole application with an audit that programs read."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.lines = lines(self)
+        self.store.add(
+            'c1',
+            fakes.driver(
+                'd',
+                fakes.method(
+                    'm',
+                    http_methods=('GET', 'POST'),
+                    schema=_SCHEMA,
+                    target=('slot', 'key'),
+                ),
+                fakes.method('a', http_methods=('POST',), async_call=True),
+            ),
+        )
+        self.store.add('c2', fakes.driver('gone'), alive=False)
+        self.bus.on_call = lambda call: call['tried'].append(
+            protocol.Server('c1', 'one')
+        )
+        self.rebuild(format='json')
+
+    def rebuild(self, **options: object) -> None:
+        """Build the application anew with some options of ``[audit]``."""
+        for name, value in options.items():
+            self.conf.set_override(name, value, group='audit')
+        self.build()
+
+    def line(self) -> dict[str, Any]:
+        """Return the only line that there is."""
+        (line,) = self.lines.output.splitlines()
+        self.assertLessEqual(len(line), audit.MAX_LENGTH)
+        return json.loads(line)
+
+    def outcome(self) -> tuple[str, str | None, int]:
+        """Return outcome, code and status of the only line."""
+        line = self.line()
+        return line['outcome'], line['code'], line['status']
+
+
+class TestCalls(AuditCase):
+    """The line of a call."""
+
+    def test_it_says_all_that_is_known(self) -> None:
+        before = datetime.datetime.now(datetime.UTC)
+        request_id = 'req-11111111-2222-4333-8444-555555555555'
+        answer = self.ask(
+            f'{_PATH}/m',
+            'POST',
+            b'{"slot": 7, "key": "hunter2", "tag": "x"}',
+            X_Openstack_Request_Id=request_id,
+        )
+        line = self.line()
+        moment = datetime.datetime.fromisoformat(line.pop('time'))
+        self.assertEqual(datetime.timedelta(), moment.utcoffset())
+        self.assertLess(abs((moment - before).total_seconds()), 30)
+        self.assertGreater(line.pop('duration'), 0)
+        self.assertEqual(
+            {
+                'event': 'call',
+                'request_id': answer.headers['x-openstack-request-id'],
+                'global_request_id': request_id,
+                'user': None,
+                'project': None,
+                'address': None,
+                'driver': 'd',
+                'method': 'm',
+                'verb': 'POST',
+                'parameters': {'slot': 7, 'key': '***', 'tag': 'x'},
+                'targets': ['***', '7'],
+                'conductor': 'c1',
+                'operation': None,
+                'outcome': 'succeeded',
+                'code': None,
+                'status': 200,
+            },
+            line,
+        )
+
+    def test_the_documented_form_has_the_method_too(self) -> None:
+        self.ask(f'{_PATH}?x=1&method=m')
+        self.assertEqual('m', self.line()['method'])
+
+    def test_an_accepted_call_names_its_operation(self) -> None:
+        self.bus.answer = {'return': None, 'async': True, 'attach': False}
+        answer = self.ask(f'{_PATH}/a', 'POST')
+        line = self.line()
+        self.assertEqual('accepted', line['outcome'])
+        self.assertTrue(answer.location.endswith(line['operation']))
+
+    def test_a_call_sent_again_is_told_from_the_first(self) -> None:
+        self.ask(f'{_PATH}/m?slot=1', 'GET', Idempotency_Key='"k"')
+        self.bus.on_call = self.remember
+        headers = {'Idempotency_Key': '"k"'}
+        self.ask(f'{_PATH}/m', 'POST', b'{"slot": 1}', **headers)
+        self.ask(f'{_PATH}/m', 'POST', b'{"slot": 1}', **headers)
+        _, first, again = map(json.loads, self.lines.output.splitlines())
+        self.assertEqual('succeeded', first['outcome'])
+        self.assertEqual('repeated', again['outcome'])
+        self.assertEqual(None, again['conductor'])
+        self.assertEqual(first['operation'], again['operation'])
+
+    def remember(self, call: dict[str, Any]) -> None:
+        self.operations.add(call['call_id'])
+        self.operations.succeed(call['call_id'])
+        key = call['key']
+        self.operations.keys[key.digest] = call['call_id'], key.fingerprint
+
+    def test_nothing_but_calls_and_cancellations_has_a_line(self) -> None:
+        for path in (
+            *('/', '/v1', '/v1/drivers', '/v1/drivers/d', '/v1/nonsense'),
+            *(f'{_PATH}/methods', f'{_PATH}/methods/', '/v1/operations'),
+            *('/v1/operations/o', '/v1/operations/o/result', '/healthcheck'),
+        ):
+            self.ask(path)
+            self.ask(path, 'HEAD')
+            self.ask(path, 'OPTIONS')
+        self.ask(_PATH, 'OPTIONS')
+        self.assertEqual('', self.lines.output)
+
+    def test_the_paths_are_those_of_the_routes(self) -> None:
+        class Controllers(dict[str, Any]):
+            def __missing__(self, key: str) -> Any:
+                return _Named(key)
+
+        router = app.Router(app.ROUTES, Controllers())
+        audited = {
+            'passthru.call_by_query',
+            'passthru.call_by_path',
+            'operations.delete',
+        }
+        paths = [
+            re.sub(r'\{\w+\}', segment, path) + slash
+            for _, path, _ in app.ROUTES
+            for segment in ('x', 'methods')
+            for slash in ('', '/')
+        ]
+        verbs = ('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS')
+        for verb, path in itertools.product(verbs, paths):
+            try:
+                target, _ = router.find(verb, path)
+            except errors.RequestError:
+                target = None
+            environ = {'REQUEST_METHOD': verb, 'PATH_INFO': path}
+            self.assertEqual(
+                target in audited,
+                audit.subject_of(environ) is not None,
+                (verb, path),
+            )
+
+    def test_off_there_is_none(self) -> None:
+        self.rebuild(enabled=False)
+        answer = self.ask(f'{_PATH}/m?slot=1')
+        self.assertEqual(200, answer.status_int)
+        self.assertEqual('', self.lines.output)
+
+
+class _Named:
+    """Has methods that are their own names."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return f'{self._name}.{name}'
+
+
+class TestRefused(AuditCase):
+    """What does not come far has its line all the same."""
+
+    def test_no_version(self) -> None:
+        self.ask(f'{_PATH}/m', X_OpenStack_Ironic_API_Version='9.9')
+        self.assertEqual(
+            ('refused', 'version_not_acceptable', 406), self.outcome()
+        )
+
+    def test_too_large(self) -> None:
+        self.build(max_body_size=1024)
+        self.ask(f'{_PATH}/m', 'POST', b' ' * 1025)
+        self.assertEqual(('refused', 'body_too_large', 413), self.outcome())
+
+    def test_no_such_driver(self) -> None:
+        self.ask('/v1/drivers/no/vendor_passthru/m')
+        self.assertEqual(('refused', 'driver_not_found', 404), self.outcome())
+
+    def test_no_method_named(self) -> None:
+        self.ask(_PATH)
+        self.assertEqual(None, self.line()['method'])
+        self.assertEqual(('refused', 'missing_method', 400), self.outcome())
+
+    def test_a_query_that_cannot_be_read(self) -> None:
+        self.ask(f'{_PATH}?' + '&'.join('abcdefgh' * 200))
+        self.assertEqual(('refused', 'bad_request', 400), self.outcome())
+
+    def test_nobody_lives(self) -> None:
+        self.ask('/v1/drivers/gone/vendor_passthru/m')
+        self.assertEqual(('refused', 'no_live_conductor', 503), self.outcome())
+
+    def test_parameters_that_do_not_fit_show_their_names_only(self) -> None:
+        self.ask(f'{_PATH}/m', 'POST', b'{"slot": "hunter2", "kye": "no"}')
+        line = self.line()
+        self.assertEqual({'slot': '***', 'kye': '***'}, line['parameters'])
+        self.assertEqual(None, line['targets'])
+        self.assertEqual(
+            ('refused', 'invalid_parameters', 400), self.outcome()
+        )
+
+    def test_a_busy_conductor_is_named(self) -> None:
+        self.bus.answer = _BUSY
+        self.ask(f'{_PATH}/m?slot=1')
+        self.assertEqual('c1', self.line()['conductor'])
+        self.assertEqual(('refused', 'conductor_busy', 503), self.outcome())
+
+    def test_a_layer_that_answers_by_itself(self) -> None:
+        def forbid(environ: Any, start_response: Any) -> list[bytes]:
+            start_response('401 Unauthorized', [])
+            return []
+
+        layer = audit.Audit(forbid, json.dumps)
+        layer(_environ(), lambda *_: None)
+        self.assertEqual(('refused', None, 401), self.outcome())
+
+
+class TestOutcomes(AuditCase):
+    """What was sent to a conductor."""
+
+    def outcome_of(self, answer: Any) -> tuple[str, str | None, int]:
+        """Return the outcome of a call that a conductor answers so."""
+        self.bus.answer = answer
+        self.ask(f'{_PATH}/m?slot=1')
+        return self.outcome()
+
+    def test_the_driver_fails(self) -> None:
+        self.assertEqual(
+            ('failed', 'conflict', 409),
+            self.outcome_of(errors.Conflict('in use')),
+        )
+
+    def test_the_conductor_finds_a_fault(self) -> None:
+        self.assertEqual(
+            ('refused', 'method_not_found', 400),
+            self.outcome_of(errors.MethodNotFound(method='m')),
+        )
+
+    def test_the_outcome_is_not_known(self) -> None:
+        self.assertEqual(
+            ('unknown', 'outcome_unknown', 504),
+            self.outcome_of(errors.OutcomeUnknown(request_id='r')),
+        )
+
+    def test_a_mistake_of_ours(self) -> None:
+        self.assertEqual(
+            ('failed', 'internal_error', 500),
+            self.outcome_of(ZeroDivisionError()),
+        )
+
+    def test_the_end_of_a_process(self) -> None:
+        def end(environ: Any, start_response: Any) -> list[bytes]:
+            raise SystemExit
+
+        layer = audit.Audit(end, json.dumps)
+        self.assertRaises(SystemExit, layer, _environ(), None)
+        self.assertEqual(('failed', None, None), self.outcome())
+
+
+class TestCancellations(AuditCase):
+    """``DELETE /v1/operations/{operation}``."""
+
+    def cancel(self, state: operation.State) -> dict[str, Any]:
+        """Return the line of a cancellation."""
+        self.operations.add('o1', state=state, conductor='c7')
+        self.ask('/v1/operations/o1', 'DELETE')
+        return self.line()
+
+    def test_one_that_is_queued(self) -> None:
+        line = self.cancel(operation.State.QUEUED)
+        for name in ('time', 'duration', 'request_id'):
+            self.assertTrue(line.pop(name), name)
+        self.assertEqual(
+            {
+                'event': 'cancel',
+                'global_request_id': None,
+                'user': None,
+                'project': None,
+                'address': None,
+                'operation': 'o1',
+                'driver': 'd',
+                'method': 'm',
+                'conductor': 'c7',
+                'outcome': 'cancelled',
+                'code': None,
+                'status': 200,
+            },
+            line,
+        )
+
+    def test_one_that_runs(self) -> None:
+        line = self.cancel(operation.State.RUNNING)
+        self.assertEqual('requested', line['outcome'])
+
+    def test_one_that_has_ended(self) -> None:
+        line = self.cancel(operation.State.FAILED)
+        self.assertEqual('refused', line['outcome'])
+        self.assertEqual('operation_final', line['code'])
+
+    def test_none(self) -> None:
+        self.ask('/v1/operations/o1', 'DELETE')
+        self.assertEqual('operation_not_found', self.line()['code'])
+        self.assertEqual(None, self.line()['driver'])
+
+
+class TestForms(AuditCase):
+    """Nothing that a client sends breaks a line or forges a field."""
+
+    def test_text_has_names_and_quoted_values(self) -> None:
+        self.rebuild(format='text')
+        self.ask(f'{_PATH}/m', 'POST', b'{"slot": 7, "tag": "a b"}')
+        (line,) = self.lines.output.splitlines()
+        for part in (
+            '+00:00" event="call" request_id="req-',
+            ' driver="d" method="m" verb="POST" ',
+            ' parameters={"slot": 7, "tag": "a b"} targets=["7"] ',
+            ' outcome="succeeded" code=null status=200 duration=0.',
+        ):
+            self.assertIn(part, line)
+
+    def test_what_a_client_sends_stays_inside_its_quotes(self) -> None:
+        evil = 'x"\r\noutcome="succeeded" \u2028\x85'
+        quoted = evil.encode().decode('latin-1')
+        for form in audit.FORMS.values():
+            environ = _environ(f'/v1/drivers/{quoted}/vendor_passthru/m')
+            environ['REMOTE_ADDR'] = evil
+
+            def refuse(environ: Any, start_response: Any) -> list[bytes]:
+                noted = facts.of(environ)
+                noted.parameters = {evil: evil}
+                noted.method = fakes.method('m')
+                start_response('404 Not Found', [])
+                return []
+
+            audit.Audit(refuse, form)(environ, lambda *_: None)
+        as_text, as_json = self.lines.output.splitlines()
+        record = json.loads(as_json)
+        self.assertEqual(evil, record['driver'])
+        self.assertEqual(evil, record['address'])
+        self.assertEqual({evil: evil}, record['parameters'])
+        # Read pair by pair, the text says the same.
+        decoder, found, rest = json.JSONDecoder(), {}, as_text
+        while rest:
+            name, _, rest = rest.partition('=')
+            found[name], end = decoder.raw_decode(rest)
+            rest = rest[end:].removeprefix(' ')
+        for changing in ('time', 'duration'):
+            del found[changing], record[changing]
+        self.assertEqual(record, found)
+
+    def test_long_lines_are_cut_and_say_so(self) -> None:
+        long = '\U0001f600' * 5000
+        many = {f'{n}{long}': [long] for n in range(100)}
+
+        def answer(environ: Any, start_response: Any) -> list[bytes]:
+            noted = facts.of(environ)
+            noted.parameters = {'list': list(many), **many}
+            noted.method = fakes.method('m', target=('list',))
+            noted.tried = [protocol.Server(long, long)]
+            noted.operation_id = long
+            start_response('200 OK', [])
+            return []
+
+        path = f'/v1/drivers/{"x" * 9999}/vendor_passthru/{"y" * 9999}'
+        environ = _environ(path)
+        for key in (keys.REQUEST_ID, keys.GLOBAL_REQUEST_ID, 'REMOTE_ADDR'):
+            environ[key] = long
+        environ['REQUEST_METHOD'] = long
+        for form in audit.FORMS.values():
+            audit.Audit(answer, form)(environ, lambda *_: None)
+        as_text, as_json = self.lines.output.splitlines()
+        self.assertLessEqual(len(as_text), audit.MAX_LENGTH)
+        self.assertLessEqual(len(as_json), audit.MAX_LENGTH)
+        record = json.loads(as_json)
+        self.assertRegex(record['driver'], r'^x{300,}\.\.\. \(9999 char')
+        self.assertRegex(record['parameters']['...'], '^[0-9]+ more$')
+        self.assertRegex(record['targets'][-1], r'^\.\.\. [0-9]+ more$')
+        self.assertEqual(200, record['status'])
+
+    def test_a_line_of_usual_length_is_whole(self) -> None:
+        tag = 'x' * 10_000
+        body = json.dumps({'slot': 7, 'tag': tag}).encode()
+        self.ask(f'{_PATH}/m', 'POST', body)
+        self.assertEqual(tag, self.line()['parameters']['tag'])
+
+
+class TestMistakes(AuditCase):
+    """A mistake of the audit costs no call, and is not silent."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.useFixture(
+            fixtures.FakeLogger('ironic_passthru.api.middleware.audit')
+        )
+
+    def test_what_cannot_be_masked_is_left_out(self) -> None:
+        class Broken(spec.MethodSpec):
+            def masked(self, parameters: Any) -> Any:
+                raise KeyError('hunter2')
+
+        def answer(environ: Any, start_response: Any) -> list[bytes]:
+            noted = facts.of(environ)
+            noted.parameters = {'a': 'hunter2'}
+            noted.method = Broken(**vars(fakes.method('m')))
+            start_response('200 OK', [])
+            return [b'fine']
+
+        layer = audit.Audit(answer, json.dumps)
+        self.assertEqual([b'fine'], layer(_environ(), lambda *_: None))
+        line = self.line()
+        self.assertEqual('succeeded', line['outcome'])
+        self.assertNotIn('parameters', line)
+        self.assertIn('has no details: KeyError', self.log.output)
+        self.assertNotIn('hunter2', self.log.output)
+
+    def test_what_cannot_be_written_is_told(self) -> None:
+        def broken(record: Any) -> str:
+            raise ZeroDivisionError
+
+        def answer(environ: Any, start_response: Any) -> list[bytes]:
+            start_response('200 OK', [])
+            return [b'fine']
+
+        layer = audit.Audit(answer, broken)
+        self.assertEqual([b'fine'], layer(_environ(), lambda *_: None))
+        self.assertIn('audit line is lost: ZeroDivision', self.log.output)
+        self.assertIn("'driver': 'd'", self.log.output)
+
+
+def _environ(path: str = f'{_PATH}/m') -> dict[str, Any]:
+    return {'REQUEST_METHOD': 'GET', 'PATH_INFO': path}

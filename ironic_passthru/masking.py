@@ -17,12 +17,20 @@ from oslo_utils import strutils
 
 MASK = '***'
 
+#: The name that stands for all that a method returns.
+RESULT = 'return'
+
 # A schema that says: secret.
 _SECRET: Mapping[str, Any] = {'writeOnly': True}
 
 # Keywords whose schemas hold for the very value that they are said of.
 _LISTS_FOR_THE_SAME = ('allOf', 'anyOf', 'oneOf')
 _FOR_THE_SAME = ('if', 'then', 'else')
+
+# A schema with none of these lets any value pass.
+_SAYS_WHAT_IT_IS = frozenset(
+    {'type', '$ref', 'enum', 'const', *_LISTS_FOR_THE_SAME}
+)
 
 # Names that oslo.utils does not know, and BMCs' tools use.
 _TELLING_NAME = re.compile(
@@ -34,10 +42,21 @@ class Masker:
     """Masks parameters of one method.
 
     :param schema: JSON Schema of the parameters, an object.
+    :param names: of secret values, at any depth.
+    :param guess: whether names that tell of a secret, and passwords within
+        texts, are masked too.
     """
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        schema: Mapping[str, Any],
+        *,
+        names: Iterable[str] = (),
+        guess: bool = True,
+    ) -> None:
         self._root = schema
+        self._names = frozenset(names)
+        self._guess = guess
         self._known: dict[int, bool] = {}
         # Most methods have no secret, and need no search along the schema.
         self._schemas = [schema] if self._holds_secret(schema) else []
@@ -52,6 +71,20 @@ class Masker:
         except RecursionError:
             return dict.fromkeys(parameters, MASK)
 
+    def masked_result(self, value: Any) -> Any:
+        """Return a copy of what a method returned, secrets masked.
+
+        :param value: a JSON value.
+        """
+        if RESULT in self._names:
+            return MASK
+        if not self._schemas and not self._names:
+            return value
+        try:
+            return self._masked(value, self._schemas)
+        except RecursionError:
+            return MASK
+
     def _masked(self, value: Any, schemas: Iterable[Any]) -> Any:
         applying = list(self._applying(schemas))
         if any(self._hides(schema, value) for schema in applying):
@@ -63,7 +96,7 @@ class Masker:
                 self._masked(item, _of_item(applying, index))
                 for index, item in enumerate(value)
             ]
-        if isinstance(value, str):
+        if self._guess and isinstance(value, str):
             return strutils.mask_password(value, MASK)
         return value
 
@@ -73,10 +106,13 @@ class Masker:
         applying = list(self._applying(schemas))
         return {
             name: MASK
-            if _is_telling(str(name))
+            if self._is_named(str(name))
             else self._masked(value, self._of_property(applying, name))
             for name, value in values.items()
         }
+
+    def _is_named(self, name: str) -> bool:
+        return name in self._names or (self._guess and _is_telling(name))
 
     def _hides(self, schema: Mapping[str, Any], value: Any) -> bool:
         """Tell whether ``schema`` makes ``value`` secret as a whole."""
@@ -156,6 +192,33 @@ class Masker:
             waiting.append(self._referred(found))
             waiting.extend(found.values())
         return False
+
+
+def may_hold(root: Mapping[str, Any], name: str) -> bool:
+    """Tell whether a value of a schema may have a field of this name.
+
+    :param root: a JSON Schema.
+    """
+    finder = Masker(root)
+    waiting: list[Any] = [root]
+    seen: set[int] = set()
+    while waiting:
+        schema = waiting.pop()
+        if schema is True or schema == {}:
+            return True
+        if not isinstance(schema, Mapping) or id(schema) in seen:
+            continue
+        seen.add(id(schema))
+        if not _SAYS_WHAT_IT_IS & schema.keys():
+            return True
+        properties = schema.get('properties', {})
+        if name in properties or schema.get('additionalProperties'):
+            return True
+        waiting.extend(properties.values())
+        waiting.extend(schema.get('prefixItems', ()))
+        waiting.append(schema.get('items'))
+        waiting.extend(finder._applying([schema]))
+    return False
 
 
 def _of_item(

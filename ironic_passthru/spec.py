@@ -31,6 +31,8 @@ class MethodSpec:
         allowed_dangerous_methods`` names it.
     :param allowed: whether the conductor that published this lets it be
         called; always true for what is not dangerous.
+    :param secret: names of parameters and of fields of the result that are
+        secret besides those that the schema marks.
     """
 
     name: str
@@ -43,6 +45,7 @@ class MethodSpec:
     target: tuple[str, ...] = ()
     dangerous: bool = False
     allowed: bool = True
+    secret: tuple[str, ...] = ()
 
     @functools.cached_property
     def parameters(self) -> parameter_schema.Parameters:
@@ -67,7 +70,7 @@ class MethodSpec:
 
     @functools.cached_property
     def _masker(self) -> masking.Masker:
-        return masking.Masker(self.schema)
+        return masking.Masker(self.schema, names=self.secret)
 
     def targets(self, parameters: Mapping[str, Any]) -> frozenset[str]:
         """Return the hardware that a call is for, each piece as text.
@@ -94,6 +97,7 @@ class MethodSpec:
             'target': list(self.target),
             'dangerous': self.dangerous,
             'allowed': self.allowed,
+            'secret': list(self.secret),
         }
 
     @classmethod
@@ -113,6 +117,7 @@ class MethodSpec:
             target=tuple(document.get('target', ())),
             dangerous=document.get('dangerous', False),
             allowed=document.get('allowed', True),
+            secret=tuple(document.get('secret', ())),
         )
 
     def summary(self) -> dict[str, Any]:

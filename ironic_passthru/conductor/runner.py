@@ -195,11 +195,13 @@ class Runner:
 def find(driver: loader.Driver, call: calls.Call) -> loader.Method:
     """Return the method that a call is for.
 
-    :raises: MethodNotFound, VerbNotSupported.
+    :raises: MethodNotFound, DangerousMethod, VerbNotSupported.
     """
     method = driver.methods.get(call.method)
     if method is None:
         raise errors.MethodNotFound(method=call.method)
+    if not method.spec.allowed:
+        raise errors.DangerousMethod(driver=call.driver, method=call.method)
     if call.verb not in method.spec.http_methods:
         raise errors.VerbNotSupported(method=call.method, verb=call.verb)
     return method

@@ -38,6 +38,8 @@ class Passthru:
     attach: bool
     timeout: float | None = None
     target: tuple[str, ...] = ()
+    dangerous: bool = False
+    secret: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +66,8 @@ def driver_passthru(
     *,
     timeout: float | None = None,
     target: str | Sequence[str] | None = None,
+    dangerous: bool = False,
+    secret: str | Sequence[str] | None = None,
 ) -> Callable[[_Function], _Function]:
     """Offer the decorated function as a vendor passthru method.
 
@@ -88,8 +92,18 @@ def driver_passthru(
         a call is for. Calls for one target are limited (``[conductor]
         target_limit``). The value of such a parameter is one target, each
         item of a list is one, and ``null`` is none.
+    :param dangerous: whether the method can do harm that is not undone by
+        another call. It is refused (403), whoever asks, unless
+        ``[conductor] allowed_dangerous_methods`` names it.
+    :param secret: name, or names, of parameters and of fields of the result
+        that are secret, at any depth; ``return`` is the result as a whole.
+        Types of pydantic (``SecretStr``, ``SecretBytes``, ``Secret[...]``)
+        say the same. The method gets and gives real values, and the caller
+        of a synchronous one is answered with them; records, logs and error
+        texts show ``***``.
     :raises: ValueError for an unknown verb, for none, for a name that is
-        not text, or for a timeout that is no number of seconds.
+        not text, for a timeout that is no number of seconds, or if
+        ``dangerous`` is no boolean.
     """
     if not isinstance(method, str | None):
         raise ValueError(f'method must be a name, not {method!r}')
@@ -101,7 +115,11 @@ def driver_passthru(
             f'not {http_methods!r}'
         )
     _check_timeout(timeout)
-    targets = _names(target)
+    if not isinstance(dangerous, bool):
+        # A name or a list would count as true: it is meant for ``secret``.
+        raise ValueError(f'dangerous must be a boolean, not {dangerous!r}')
+    targets = _names('target', target)
+    secrets = _names('secret', secret)
 
     def decorate(function: _Function) -> _Function:
         docstring = (function.__doc__ or '').strip().partition('\n')[0]
@@ -113,6 +131,8 @@ def driver_passthru(
             attach=attach,
             timeout=timeout,
             target=targets,
+            dangerous=dangerous,
+            secret=secrets,
         )
         setattr(function, _MARK, mark)
         return function
@@ -132,17 +152,17 @@ def _check_timeout(timeout: Any) -> None:
         )
 
 
-def _names(target: Any) -> tuple[str, ...]:
-    if target is None:
+def _names(argument: str, value: Any) -> tuple[str, ...]:
+    if value is None:
         return ()
-    names = [target] if isinstance(target, str) else target
+    names = [value] if isinstance(value, str) else value
     if (
         not isinstance(names, Sequence)
         or not names
         or not all(isinstance(name, str) and name for name in names)
     ):
         raise ValueError(
-            f'target must be a name or a list of names, not {target!r}'
+            f'{argument} must be a name or a list of names, not {value!r}'
         )
     return tuple(dict.fromkeys(names))
 

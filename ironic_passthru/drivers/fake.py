@@ -6,6 +6,7 @@ top to bottom to see all that a driver can do.
 """
 
 import datetime
+import secrets
 import time
 from typing import Annotated
 from typing import Any
@@ -129,6 +130,24 @@ class FakeVendor(base.VendorInterface):
         if len(password.get_secret_value()) < 8:
             raise errors.InvalidParameterValue('the password is too short')
         return {'bmc': bmc, 'user': user, 'pin': pin is not None}
+
+    # dangerous: refused, whoever asks, unless [conductor]
+    # allowed_dangerous_methods names it.
+    @base.driver_passthru(
+        ['POST'], async_call=False, target='bmc', dangerous=True
+    )
+    def erase(self, bmc: Address) -> dict[str, Any]:
+        """Erase all disks of a server, which nothing brings back."""
+        return {'bmc': bmc, 'erased': True}
+
+    # secret: the caller gets the ticket; where the result is kept, *** is in
+    # its place.
+    @base.driver_passthru(
+        ['POST'], async_call=False, target='bmc', secret='ticket'
+    )
+    def open_console(self, bmc: Address) -> dict[str, str]:
+        """Open the console of a server with a ticket of its own."""
+        return {'bmc': bmc, 'ticket': secrets.token_urlsafe()}
 
     # timeout: callers wait for this one longer than for others.
     @base.driver_passthru(['POST'], async_call=False, timeout=120)

@@ -2,6 +2,7 @@
 """Drivers by name: entry points loaded with stevedore and made ready."""
 
 import dataclasses
+import fnmatch
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
+from ironic_passthru import masking
 from ironic_passthru import spec
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import signature
@@ -33,11 +35,13 @@ class Method:
     :param spec: what is published of it.
     :param function: the bound function.
     :param signature: how the function is called.
+    :param result: masks what it returns.
     """
 
     spec: spec.MethodSpec
     function: Callable[..., Any]
     signature: signature.Signature
+    result: masking.Masker
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +72,31 @@ def load(names: Iterable[str], conf: cfg.ConfigOpts) -> dict[str, Driver]:
     except BaseException:
         stop(loaded.values())
         raise
+    _warn_of_unused(conf.conductor.allowed_dangerous_methods, loaded.values())
     return loaded
+
+
+def _warn_of_unused(
+    patterns: Iterable[str], drivers: Iterable[Driver]
+) -> None:
+    """Tell of entries that allow nothing: they may be slips of the pen."""
+    dangerous = [
+        f'{driver.name}.{name}'
+        for driver in drivers
+        for name, method in driver.methods.items()
+        if method.spec.dangerous
+    ]
+    for pattern in patterns:
+        if not any(_matches(name, [pattern]) for name in dangerous):
+            LOG.warning(
+                "[conductor] allowed_dangerous_methods: '%s' is no dangerous "
+                'method of an enabled driver',
+                pattern,
+            )
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def stop(drivers: Iterable[Driver]) -> None:
@@ -94,7 +122,11 @@ def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
         ) from None
     except _FAILURES as error:
         raise _failed(name, '', error) from error
-    driver = make(name, interface)
+    driver = make(
+        name,
+        interface,
+        allowed=conf.conductor.allowed_dangerous_methods,
+    )
     try:
         interface.start(conf)
     except errors.ConfigError:
@@ -118,9 +150,13 @@ def _known() -> Iterable[str]:
     return metadata.entry_points(group=NAMESPACE).names
 
 
-def make(name: str, interface: base.VendorInterface) -> Driver:
+def make(
+    name: str, interface: base.VendorInterface, *, allowed: Iterable[str] = ()
+) -> Driver:
     """Build the driver ``name`` from an instance of its interface.
 
+    :param allowed: patterns of ``driver.method``, of the dangerous methods
+        that may be called.
     :raises: DriverLoadError if one of its methods cannot be offered.
     """
     if not isinstance(interface, base.VendorInterface):
@@ -137,9 +173,8 @@ def make(name: str, interface: base.VendorInterface) -> Driver:
             raise errors.DriverLoadError(
                 driver=name, reason=f"two methods are called '{mark.method}'"
             )
-        methods[mark.method] = _method(
-            name, mark, getattr(interface, attribute)
-        )
+        function = getattr(interface, attribute)
+        methods[mark.method] = _method(name, mark, function, allowed=allowed)
     return Driver(
         name=name,
         interface=interface,
@@ -153,16 +188,22 @@ def make(name: str, interface: base.VendorInterface) -> Driver:
 
 
 def _method(
-    driver: str, mark: base.Passthru, function: Callable[..., Any]
+    driver: str,
+    mark: base.Passthru,
+    function: Callable[..., Any],
+    *,
+    allowed: Iterable[str],
 ) -> Method:
     try:
         call = signature.Signature(function)
-        schema = call.schema()
+        schema = _with_secrets(call.schema(), mark.secret)
     except signature.SignatureError as error:
         raise errors.DriverLoadError(
             driver=driver, reason=f"method '{mark.method}': {error}"
         ) from error
+    returned = signature.result_schema(function)
     _check_target(driver, mark, schema)
+    _check_secret(driver, mark, schema, returned=returned)
     return Method(
         spec=spec.MethodSpec(
             name=mark.method,
@@ -173,10 +214,46 @@ def _method(
             schema=schema,
             timeout=mark.timeout,
             target=mark.target,
+            dangerous=mark.dangerous,
+            allowed=not mark.dangerous
+            or _matches(f'{driver}.{mark.method}', allowed),
+            secret=mark.secret,
         ),
         function=function,
         signature=call,
+        result=masking.Masker(returned, names=mark.secret, guess=False),
     )
+
+
+def _with_secrets(
+    schema: dict[str, Any], names: Iterable[str]
+) -> dict[str, Any]:
+    """Mark parameters as pydantic marks its secrets; tell no default."""
+    properties = dict(schema['properties'])
+    for name in properties.keys() & set(names):
+        declared = {'writeOnly': True} | properties[name]
+        declared.pop('default', None)
+        properties[name] = declared
+    return {**schema, 'properties': properties}
+
+
+def _check_secret(
+    driver: str,
+    mark: base.Passthru,
+    schema: Mapping[str, Any],
+    *,
+    returned: Mapping[str, Any],
+) -> None:
+    """Refuse a secret that is found nowhere: it is misspelt."""
+    for name in mark.secret:
+        if name == masking.RESULT or masking.may_hold(schema, name):
+            continue
+        if mark.attach or not masking.may_hold(returned, name):
+            raise errors.DriverLoadError(
+                driver=driver,
+                reason=f"method '{mark.method}': its secret '{name}' is "
+                'neither a parameter nor a field of the result',
+            )
 
 
 def _check_target(

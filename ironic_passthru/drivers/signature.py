@@ -13,12 +13,14 @@ import json
 import types
 import typing
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 
 import jsonschema
 import pydantic
 import pydantic_core
+from oslo_log import log
 from pydantic import fields
 from pydantic import json_schema
 
@@ -26,11 +28,19 @@ from ironic_passthru import errors
 from ironic_passthru import schema as parameter_schema
 from ironic_passthru import spec
 
+LOG = log.getLogger(__name__)
+
 _INJECTED = ('context', 'http_method')
 _FORBIDDEN = spec.RESERVED_NAMES - {*_INJECTED}
 
 _INTEGER_KEY = {'pattern': '^-?[0-9]{1,4000}$'}
 _HASHABLE = {'type': ['string', 'number', 'integer', 'boolean', 'null']}
+
+
+# How all types of the kind Secret[...] are told from others.
+_SECRET_SERIALIZER = pydantic.TypeAdapter(pydantic.Secret[int]).core_schema[
+    'serialization'
+]['function']
 
 
 class SignatureError(Exception):
@@ -75,6 +85,14 @@ class _Generator(json_schema.GenerateJsonSchema):
             result['propertyNames'] = _INTEGER_KEY
         return result
 
+    def json_or_python_schema(self, schema: Any) -> dict[str, Any]:
+        result = super().json_or_python_schema(schema)
+        serialization = schema.get('serialization', {})
+        if serialization.get('function') is _SECRET_SERIALIZER:
+            # pydantic marks SecretStr and SecretBytes, but not Secret[...].
+            result = {**result, 'writeOnly': True}
+        return result
+
     def set_schema(self, schema: Any) -> dict[str, Any]:
         return _of_hashable(super().set_schema(schema))
 
@@ -83,6 +101,14 @@ class _Generator(json_schema.GenerateJsonSchema):
 
     def json_schema(self, schema: Any) -> dict[str, Any]:
         return {**super().json_schema(schema), 'format': 'json-string'}
+
+
+class _ResultGenerator(_Generator):
+    # What has no JSON Schema is simply not described.
+    def handle_invalid_for_json_schema(
+        self, schema: Any, error_info: str
+    ) -> dict[str, Any]:
+        return {}
 
 
 def _of_hashable(array: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +133,7 @@ class Signature:
         self._takes_any = any(
             p.kind is p.VAR_KEYWORD for p in parameters.values()
         )
-        hints = _hints(function)
+        hints = _hints(function, parameters.keys() - {*_INJECTED})
         self._aliases: dict[str, str] = {}
         fields: dict[str, Any] = {}
         for parameter in parameters.values():
@@ -220,6 +246,29 @@ class Signature:
         return arguments
 
 
+def result_schema(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the JSON Schema of what a function says that it returns.
+
+    Nothing depends on it but the search for secrets, so one that cannot be
+    made is one that says nothing.
+    """
+    try:
+        annotation = _hints(function, {'return'}).get('return', Any)
+        config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+        try:
+            adapter = pydantic.TypeAdapter(annotation, config=config)
+        except pydantic.PydanticUserError:
+            # The type has a configuration of its own.
+            adapter = pydantic.TypeAdapter(annotation)
+        return adapter.json_schema(
+            schema_generator=_ResultGenerator, mode='serialization'
+        )
+    except Exception as error:
+        # Types bring code of their own, which may raise anything.
+        LOG.debug('A result is not described: %s', _first_line(error))
+        return {}
+
+
 def accepted(
     function: Callable[..., Any], values: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -230,14 +279,17 @@ def accepted(
     return {name: v for name, v in values.items() if name in parameters}
 
 
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+def _hints(
+    function: Callable[..., Any], names: Collection[str]
+) -> dict[str, Any]:
+    """Return the annotations of some parameters, evaluated."""
     function = inspect.unwrap(function)
     # The others may name what is imported for type checkers only.
     needed = types.SimpleNamespace(
         __annotations__={
             name: annotation
             for name, annotation in function.__annotations__.items()
-            if name not in ('return', *_INJECTED)
+            if name in names
         }
     )
     try:

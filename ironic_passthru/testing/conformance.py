@@ -77,12 +77,13 @@ class DriverConformance(_Mixin):
         """Return a new instance of the driver, loaded but not started."""
         kind = self.driver
         if not isinstance(kind, str):
-            return loader.make(kind.__name__, kind())
+            return loader.make(kind.__name__, kind(), allowed=['*'])
         found = metadata.entry_points(group=loader.NAMESPACE, name=kind)
         self.assertEqual(
             1, len(found), f'{len(found)} entry points are called {kind}'
         )
-        return loader.make(kind, next(iter(found)).load()())
+        interface = next(iter(found)).load()()
+        return loader.make(kind, interface, allowed=['*'])
 
     def start(self) -> loader.Driver:
         """Return a started driver, which is stopped after the test."""
@@ -93,6 +94,8 @@ class DriverConformance(_Mixin):
 
     def call(self, method: str, verb: str, /, **parameters: Any) -> Any:
         """Call a method of a new driver the way a conductor does.
+
+        A dangerous one is called, too.
 
         An asynchronous method has ended when this returns.
 

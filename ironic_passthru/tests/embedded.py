@@ -76,6 +76,10 @@ class Embedded(fixtures.Fixture):
             if interface is None:
                 return installed(name, conf)
             interface.start(conf)
-            return loader.make(name, interface)
+            return loader.make(
+                name,
+                interface,
+                allowed=conf.conductor.allowed_dangerous_methods,
+            )
 
         return load_one

@@ -22,6 +22,9 @@ METHOD = spec.MethodSpec(
     },
     timeout=2.5,
     target=('tag',),
+    dangerous=True,
+    allowed=False,
+    secret=('tag',),
 )
 DRIVER = spec.DriverSpec(
     name='acme',
@@ -46,9 +49,17 @@ class MethodSpecTest(base.TestCase):
 
     def test_document_of_an_earlier_conductor(self) -> None:
         document = METHOD.to_document()
-        del document['timeout'], document['target']
+        for name in ('timeout', 'target', 'dangerous', 'allowed', 'secret'):
+            del document[name]
         self.assertEqual(
-            dataclasses.replace(METHOD, timeout=None, target=()),
+            dataclasses.replace(
+                METHOD,
+                timeout=None,
+                target=(),
+                dangerous=False,
+                allowed=True,
+                secret=(),
+            ),
             spec.MethodSpec.from_document('set_tag', document),
         )
 
@@ -80,6 +91,10 @@ class MethodSpecTest(base.TestCase):
         self.assertEqual({'rack': 'r1'}, METHOD.masked({'rack': 'r1'}))
         self.assertEqual('***', method.masked(given)['pin'])
         self.assertEqual('1234', given['pin'])
+        self.assertEqual(
+            {'tag': '***', 'deep': [{'tag': '***'}]},
+            METHOD.masked({'tag': 't', 'deep': [{'tag': {'t': 't'}}]}),
+        )
 
     def test_targets(self) -> None:
         method = dataclasses.replace(METHOD, target=('bmc', 'bmcs'))

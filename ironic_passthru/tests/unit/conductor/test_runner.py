@@ -20,6 +20,7 @@ from oslo_messaging._drivers import common
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
+from ironic_passthru import operation
 from ironic_passthru.conductor import admission
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import runner
@@ -89,6 +90,14 @@ class VendorInterface(drivers.VendorInterface):
     def attached(self) -> Any:
         return self._act()
 
+    @drivers.driver_passthru(['POST'], async_call=False, dangerous=True)
+    def erase(self, day: datetime.date) -> Any:
+        return self._act(day)
+
+    @drivers.driver_passthru(['POST'], dangerous=True)
+    def erase_later(self) -> Any:
+        return self._act()
+
 
 def _even(value: int) -> int:
     if value % 2:
@@ -149,6 +158,7 @@ class Outcome:
 
 class RunnerCase(base.TestCase):
     interface_class: type[VendorInterface] = VendorInterface
+    allowed: tuple[str, ...] = ()
 
     def setUp(self) -> None:
         super().setUp()
@@ -177,7 +187,11 @@ class RunnerCase(base.TestCase):
         } | limits
         made = records.conductor(
             self,
-            {'acme': loader.make('acme', self.interface)},
+            {
+                'acme': loader.make(
+                    'acme', self.interface, allowed=self.allowed
+                )
+            },
             incarnation='now',
             **values,
         )
@@ -222,6 +236,44 @@ class RunnerCase(base.TestCase):
 
 
 _PUT = ('injected', 'anything')
+
+
+class TestDangerous(RunnerCase):
+    def test_refused_whoever_asks(self) -> None:
+        self.context.roles = ['admin']
+        for method in ('erase', 'erase_later'):
+            # Even with parameters or a verb that are wrong besides.
+            for parameters in ({}, {'day': '2026-01-01'}, {'day': 3}):
+                for verb in ('POST', 'GET'):
+                    error = self.refused(
+                        errors.DangerousMethod,
+                        method,
+                        parameters=parameters,
+                        verb=verb,
+                    )
+                    self.assertEqual(403, error.status)
+                    self.assertIn(method, error.message)
+        for respond_async in (False, True):
+            self.refused(
+                errors.DangerousMethod,
+                'erase',
+                parameters={'day': '2026-01-01'},
+                respond_async=respond_async,
+                key=operation.Key('0' * 64, '1' * 64),
+            )
+        self.assertEqual({}, self.records.new)
+
+    def test_what_is_wrong_with_the_message_comes_first(self) -> None:
+        self.refused(errors.StaleCall, 'erase', incarnation='before')
+
+
+class TestAllowed(RunnerCase):
+    allowed = ('acme.erase',)
+
+    def test_named(self) -> None:
+        self.call('erase', parameters={'day': '2026-01-01'})
+        self.assertEqual(1, len(self.interface.calls))
+        self.refused(errors.DangerousMethod, 'erase_later')
 
 
 class TestFence(RunnerCase):

@@ -47,6 +47,34 @@ class DecoratorTest(base.TestCase):
             driver_base.passthru_mark(function),
         )
 
+    def test_dangerous_and_secret(self) -> None:
+        for given, noted in (
+            (None, ()),
+            ('pin', ('pin',)),
+            (['pin', 'seed', 'pin'], ('pin', 'seed')),
+        ):
+
+            @driver_base.driver_passthru(
+                ['POST'], dangerous=True, secret=given
+            )
+            def function(self: Any) -> None:
+                """Something."""
+
+            mark = driver_base.passthru_mark(function)
+            self.assertIs(True, mark.dangerous)
+            self.assertEqual(noted, mark.secret)
+        for wrong in ({'secret': ['']}, {'secret': 5}, {'secret': []}):
+            self.assertRaises(
+                ValueError, driver_base.driver_passthru, ['POST'], **wrong
+            )
+        for wrong in ('pin', 1, None):
+            self.assertRaises(
+                ValueError,
+                driver_base.driver_passthru,
+                ['POST'],
+                dangerous=wrong,
+            )
+
     def test_description(self) -> None:
         def undocumented() -> None:
             pass

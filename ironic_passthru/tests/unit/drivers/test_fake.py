@@ -188,6 +188,22 @@ class FakeTest(base.TestCase):
         )
         self.assertNotIn('hunter2', str(error))
 
+    def test_dangerous(self) -> None:
+        method = self.driver.spec.methods['erase']
+        self.assertTrue(method.dangerous)
+        self.assertFalse(method.allowed)
+        self.assertEqual(
+            {'bmc': 'b', 'erased': True}, self.call('erase', bmc='b')
+        )
+
+    def test_secret_result(self) -> None:
+        given = self.call('open_console', bmc='b')
+        self.assertTrue(given['ticket'])
+        self.assertEqual(
+            {'bmc': 'b', 'ticket': '***'},
+            self.driver.methods['open_console'].result.masked_result(given),
+        )
+
     def test_validate(self) -> None:
         self.assertRaises(
             errors.InvalidParameterValue,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import fixtures
+import pydantic
 import stevedore
 
 from ironic_passthru import errors
@@ -85,6 +86,19 @@ class NoDriver:
     pass
 
 
+class Login(pydantic.BaseModel):
+    user: str
+    pin: int
+
+
+class Dangerous(driver_base.VendorInterface):
+    @driver_base.driver_passthru(['POST'], dangerous=True)
+    def erase(self) -> None: ...
+
+    @driver_base.driver_passthru(['POST'])
+    def harmless(self) -> None: ...
+
+
 class LoadTest(base.TestCase):
     """Loading by entry point."""
 
@@ -125,6 +139,24 @@ class LoadTest(base.TestCase):
         )
         self.assertNotIn('\n', error.message)
         return error.kwargs['reason']
+
+    def test_allowed_dangerous_methods(self) -> None:
+        self._offer(acme='Dangerous', zeta='Dangerous')
+        log = self.useFixture(fixtures.FakeLogger(level=0))
+        self.conf.set_override(
+            'allowed_dangerous_methods',
+            ['acme.*', 'acme.harmless', 'zeta.wipe', 'beta.*'],
+            group='conductor',
+        )
+        drivers = loader.load(['acme', 'zeta'], self.conf)
+        self.assertTrue(drivers['acme'].spec.methods['erase'].allowed)
+        self.assertFalse(drivers['zeta'].spec.methods['erase'].allowed)
+        unused = [line for line in log.output.splitlines() if 'danger' in line]
+        self.assertEqual(3, len(unused), log.output)
+        for entry, line in zip(
+            ('acme.harmless', 'zeta.wipe', 'beta.*'), unused, strict=True
+        ):
+            self.assertIn(f"allowed_dangerous_methods: '{entry}' is no", line)
 
     def test_fake_hardware_is_an_entry_point(self) -> None:
         drivers = loader.load(['fake-hardware'], self.conf)
@@ -371,6 +403,130 @@ class MakeTest(base.TestCase):
 
         self._refuse(Unknown(), "'method': its target 'bmc' is no parameter")
         self._refuse(Injected(), "its target 'context' is no parameter")
+
+    def test_dangerous_methods(self) -> None:
+        class Acme(driver_base.VendorInterface):
+            @driver_base.driver_passthru(['POST'])
+            def harmless(self) -> None: ...
+
+            @driver_base.driver_passthru(['POST'], dangerous=True)
+            def erase(self) -> None: ...
+
+            @driver_base.driver_passthru(['POST'], dangerous=True)
+            def erase_all(self) -> None: ...
+
+        for allowed, wanted in (
+            ([], set()),
+            (['*'], {'erase', 'erase_all'}),
+            (['acme.*'], {'erase', 'erase_all'}),
+            (['acme.erase'], {'erase'}),
+            (['acme.erase?all'], {'erase_all'}),
+            (['*.erase', 'x'], {'erase'}),
+            (['erase', 'ACME.erase', 'acme.Erase', 'zeta.*', ''], set()),
+        ):
+            methods = loader.make('acme', Acme(), allowed=allowed).spec.methods
+            self.assertFalse(methods['harmless'].dangerous)
+            self.assertTrue(methods['harmless'].allowed)
+            self.assertTrue(methods['erase'].dangerous)
+            self.assertEqual(
+                wanted | {'harmless'},
+                {name for name, spec in methods.items() if spec.allowed},
+                allowed,
+            )
+
+    def test_secrets_are_published(self) -> None:
+        class Acme(driver_base.VendorInterface):
+            @driver_base.driver_passthru(
+                ['POST'], secret=['seed', 'login', 'ticket']
+            )
+            def method(
+                self, login: Login, seed: str = 's3cret', rack: str = 'r1'
+            ) -> dict[str, Any]: ...
+
+        spec = loader.make('acme', Acme()).spec.methods['method']
+        self.assertEqual(('seed', 'login', 'ticket'), spec.secret)
+        properties = spec.schema['properties']
+        self.assertIs(True, properties['seed']['writeOnly'])
+        self.assertIs(True, properties['login']['writeOnly'])
+        self.assertNotIn('writeOnly', properties['rack'])
+        self.assertNotIn('s3cret', json.dumps(spec.schema))
+        self.assertEqual(['login'], spec.schema['required'])
+        spec.parameters.check({'login': {'user': 'u', 'pin': 1}})
+        self.assertRaises(
+            errors.InvalidParameters,
+            spec.parameters.check,
+            {'login': {'user': 'u'}},
+        )
+
+    def test_secrets_of_types_without_a_schema(self) -> None:
+        class Acme(driver_base.VendorInterface):
+            @driver_base.driver_passthru(['POST'])
+            def method(
+                self,
+                pin: pydantic.Secret[int],
+                pins: list[pydantic.Secret[int]] | None = None,
+            ) -> None: ...
+
+        spec = loader.make('acme', Acme()).spec.methods['method']
+        self.assertEqual(
+            {'pin': '***', 'pins': ['***']},
+            spec.masked({'pin': 1234, 'pins': [1]}),
+        )
+
+    def test_secrets_that_are_found_nowhere(self) -> None:
+        mark = driver_base.driver_passthru
+
+        class Nothing(driver_base.VendorInterface):
+            @mark(['POST'], secret='pin')
+            def method(self, rack: str) -> None: ...
+
+        class Model(driver_base.VendorInterface):
+            @mark(['POST'], secret='pim')
+            def method(self, login: Login) -> list[Login]: ...
+
+        class Attached(driver_base.VendorInterface):
+            @mark(['POST'], secret='pin', attach=True)
+            def method(self) -> Any: ...
+
+        for interface in (Nothing(), Model(), Attached()):
+            self._refuse(
+                interface, 'is neither a parameter nor a field of the result'
+            )
+
+    def test_secrets_that_may_be_found(self) -> None:
+        mark = driver_base.driver_passthru
+
+        class Acme(driver_base.VendorInterface):
+            @mark(['POST'], secret='pin')
+            def parameter(self, pin: str) -> None: ...
+
+            @mark(['POST'], secret='pin')
+            def any_name(self, **kwargs: int) -> None: ...
+
+            @mark(['POST'], secret='pin')
+            def nested(self, logins: list[Login]) -> None: ...
+
+            @mark(['POST'], secret='pin')
+            def no_annotation(self): ...  # type: ignore[no-untyped-def]
+
+            @mark(['POST'], secret='pin')
+            def foreign(self) -> 'NoSuchType': ...  # type: ignore # noqa: F821
+
+            @mark(['POST'], secret='pin')
+            def opaque(self) -> NoDriver: ...
+
+            @mark(['POST'], secret='pin')
+            def model(self) -> dict[str, int] | list[Login] | None: ...
+
+            @mark(['POST'], secret='return')
+            def text(self) -> str: ...
+
+            @mark(['POST'], secret='return', attach=True)
+            def attached(self) -> bytes: ...
+
+        methods = loader.make('acme', Acme()).methods
+        self.assertEqual(9, len(methods))
+        self.assertEqual('***', methods['text'].result.masked_result('x'))
 
     def test_properties(self) -> None:
         class Wrong(driver_base.VendorInterface):

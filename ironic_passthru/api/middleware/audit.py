@@ -17,6 +17,7 @@ from typing import Any
 from oslo_log import log
 
 from ironic_passthru import errors
+from ironic_passthru import excerpts
 from ironic_passthru import masking
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api import facts
@@ -238,46 +239,9 @@ def _bounded(record: Mapping[str, Any]) -> dict[str, Any]:
     cut: dict[str, Any] = {}
     for name, value in record.items():
         if isinstance(value, dict):
-            cut[name] = _bounded_object(value)
+            cut[name] = excerpts.of_object(value, _MAX_ITEMS, each=_MAX_ITEM)
         elif isinstance(value, list):
-            cut[name] = _bounded_list(value)
+            cut[name] = excerpts.of_list(value, _MAX_TARGETS, each=_MAX_ITEM)
         else:
-            cut[name] = _short(value, _MAX_FIELD)
+            cut[name] = excerpts.of_value(value, _MAX_FIELD)
     return cut
-
-
-def _bounded_object(values: Mapping[str, Any]) -> dict[str, Any]:
-    cut: dict[str, Any] = {}
-    room = _MAX_ITEMS
-    for number, (name, value) in enumerate(values.items()):
-        short = {_short(name, _MAX_ITEM): _short(value, _MAX_ITEM)}
-        room -= len(json.dumps(short))
-        if room < 0:
-            cut['...'] = f'{len(values) - number} more'
-            break
-        cut |= short
-    return cut
-
-
-def _bounded_list(values: list[str]) -> list[str]:
-    cut: list[str] = []
-    room = _MAX_TARGETS
-    for number, value in enumerate(values):
-        cut.append(_short(value, _MAX_ITEM))
-        room -= len(json.dumps(cut[-1])) + 2
-        if room < 0:
-            cut[-1] = f'... {len(values) - number} more'
-            break
-    return cut
-
-
-def _short(value: Any, limit: int) -> Any:
-    """Return ``value``, or the start of its text that needs no more room."""
-    whole = json.dumps(value)
-    if len(whole) <= limit:
-        return value
-    text = value if isinstance(value, str) else whole
-    start = text[:limit]
-    while len(json.dumps(start)) > limit - 40:
-        start = start[: len(start) * 3 // 4]
-    return f'{start}... ({len(text)} characters)'

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is too long is cut, and says so."""
+
+import json
+
+from ironic_passthru import excerpts
+from ironic_passthru.tests import base
+
+
+class TestValues(base.TestCase):
+    """One JSON value."""
+
+    def test_what_fits_stays_what_it_is(self) -> None:
+        for value in (None, 7, 'x' * 62, [1, {'a': None}]):
+            self.assertIs(value, excerpts.of_value(value, 64))
+
+    def test_text_is_cut(self) -> None:
+        cut = excerpts.of_value('x' * 1000, 64)
+        self.assertRegex(cut, r'^x+\.\.\. \(1000 characters\)$')
+        self.assertLessEqual(len(json.dumps(cut)), 64)
+
+    def test_what_counts_is_the_json(self) -> None:
+        for value in ('\x00' * 63, '"' * 63, '\U0001f600' * 63, ['"' * 63]):
+            cut = excerpts.of_value(value, 64)
+            self.assertLessEqual(len(json.dumps(cut)), 64)
+            self.assertIn(' characters)', cut)
+
+
+class TestObjects(base.TestCase):
+    """A JSON object."""
+
+    def test_what_fits_stays_what_it_is(self) -> None:
+        values = {'a': 'x' * 80}
+        self.assertEqual(values, excerpts.of_object(values, 100, each=64))
+
+    def test_long_values_are_cut(self) -> None:
+        values = {'a': 'x' * 1000, 'b': 1}
+        cut = excerpts.of_object(values, 200, each=64)
+        self.assertEqual(['a', 'b'], list(cut))
+        self.assertIn('(1000 characters)', cut['a'])
+        self.assertEqual(1, cut['b'])
+
+    def test_many_are_counted(self) -> None:
+        values = {f'name-{number:03}': number for number in range(1000)}
+        cut = excerpts.of_object(values, 200, each=64)
+        shown = len(cut) - 1
+        self.assertGreater(shown, 5)
+        self.assertEqual(f'{1000 - shown} more', cut['...'])
+
+
+class TestLists(base.TestCase):
+    """A list of texts."""
+
+    def test_what_fits_stays_what_it_is(self) -> None:
+        self.assertEqual(['a'], excerpts.of_list(['a'], 64, each=64))
+
+    def test_many_are_counted(self) -> None:
+        cut = excerpts.of_list(['x' * 100] * 100, 200, each=64)
+        self.assertIn('(100 characters)', cut[0])
+        self.assertEqual(f'... {101 - len(cut)} more', cut[-1])

@@ -34,6 +34,35 @@ FINAL = tuple(state for state in State if state not in ACTIVE)
 
 
 @dataclasses.dataclass(frozen=True)
+class Owner:
+    """Whose an operation is.
+
+    It belongs to the project of its caller, so that a user who calls for
+    another project, or with system scope, is somebody else. Only without a
+    project it belongs to the user; with neither it is nobody's.
+
+    :param user_id: None if there is a project.
+    """
+
+    project_id: str | None = None
+    user_id: str | None = None
+
+    @classmethod
+    def of(cls, project_id: str | None, user_id: str | None) -> 'Owner':
+        """Return the owner for the project and the user of a caller."""
+        if project_id:
+            return cls(project_id=project_id)
+        return cls(user_id=user_id or None)
+
+    def __bool__(self) -> bool:
+        """Whether it is somebody."""
+        return self != _NOBODY
+
+
+_NOBODY = Owner()
+
+
+@dataclasses.dataclass(frozen=True)
 class Key:
     """What is kept of an Idempotency-Key.
 

@@ -45,7 +45,10 @@ def build_api(
     # Not at the top: a conductor needs none of this.
     from ironic_passthru.api import app
     from ironic_passthru.api import catalogue
+    from ironic_passthru.api import policy
 
+    # Before anything is opened: its files may be broken.
+    rules = policy.Policy(conf)
     own_transport = transport or rpc_transport.make(conf)
     database = session.Database(conf)
     store = conductors.ConductorStore(database)
@@ -82,6 +85,7 @@ def build_api(
         drivers,
         conductor_api,
         operations=operations.OperationStore(database),
+        policy=rules,
         checks=checks,
     )
     return Api(application=application, close=close)

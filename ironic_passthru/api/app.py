@@ -20,12 +20,14 @@ from ironic_passthru.api import calls
 from ironic_passthru.api import catalogue
 from ironic_passthru.api import expose
 from ironic_passthru.api import faults
+from ironic_passthru.api import health
 from ironic_passthru.api import links
+from ironic_passthru.api import policy
 from ironic_passthru.api import waits
 from ironic_passthru.api.middleware import audit
 from ironic_passthru.api.middleware import body
 from ironic_passthru.api.middleware import errors as error_wrapper
-from ironic_passthru.api.middleware import health
+from ironic_passthru.api.middleware import health as short_health
 from ironic_passthru.api.middleware import request_id
 from ironic_passthru.api.middleware import version
 from ironic_passthru.api.v1 import conductors
@@ -62,6 +64,7 @@ ROUTES = (
     (READ, '/v1/operations/{operation}', 'operations.get_one'),
     (DELETE, '/v1/operations/{operation}', 'operations.delete'),
     (READ, '/v1/operations/{operation}/result', 'operations.result'),
+    (READ, '/healthcheck/detailed', 'health.detailed'),
 )
 
 
@@ -174,15 +177,22 @@ def make(
     conductor_api: client.ConductorAPI,
     *,
     operations: operation_store.OperationStore,
+    policy: policy.Policy,
     checks: Mapping[str, Callable[[], str]],
 ) -> Any:
     """Return the WSGI application.
 
     :param operations: where the conductors record what they accept.
+    :param policy: what each controller asks before it looks for anything.
     :param checks: what the detailed health check asks, by name.
     """
     options = conf.api
-    controllers = _controllers(conf, catalogue, conductor_api, operations)
+    controllers = _controllers(
+        conf, catalogue, conductor_api, store=operations, policy=policy
+    )
+    controllers['health'] = health.HealthController(
+        checks, policy=policy, retry_after_seconds=options.retry_after
+    )
     router = Router(ROUTES, controllers)
     # From the inside out. An error is rendered by the wrapper, so only what
     # marks every answer is further out; health must answer even a client
@@ -192,11 +202,8 @@ def make(
     application = body.BodyGuard(application, options.max_body_size)
     application = auth.make(conf, application)
     application = version.VersionCheck(application)
-    application = health.Health(
-        application,
-        conf,
-        checks=checks,
-        retry_after_seconds=options.retry_after,
+    application = short_health.Health(
+        application, conf, retry_after_seconds=options.retry_after
     )
     application = error_wrapper.ErrorWrapper(application, options.retry_after)
     if conf.audit.enabled:
@@ -215,7 +222,9 @@ def _controllers(
     conf: cfg.ConfigOpts,
     catalogue: catalogue.Catalogue,
     conductor_api: client.ConductorAPI,
+    *,
     store: operation_store.OperationStore,
+    policy: policy.Policy,
 ) -> dict[str, Any]:
     options = conf.api
     links_to = links.Links(options.public_endpoint)
@@ -236,12 +245,19 @@ def _controllers(
     )
     return {
         'root': root.RootController(links_to),
-        'drivers': drivers.DriversController(catalogue, links_to),
-        'conductors': conductors.ConductorsController(catalogue, links_to),
+        'drivers': drivers.DriversController(
+            catalogue, links_to, policy=policy
+        ),
+        'conductors': conductors.ConductorsController(
+            catalogue, links_to, policy=policy
+        ),
         'passthru': passthru.PassthruController(
-            catalogue, calling, max_depth=options.max_body_depth
+            catalogue,
+            calling,
+            policy=policy,
+            max_depth=options.max_body_depth,
         ),
         'operations': operations.OperationsController(
-            store, links_to, answers=answering, waits=waiting
+            store, links_to, policy=policy, answers=answering, waits=waiting
         ),
     }

@@ -216,9 +216,10 @@ def _key(request: Any, call: Call) -> operation.Key | None:
     header = request.headers.get(idempotency.HEADER)
     if header is None or call.verb not in idempotency.VERBS:
         return None
+    context = request.environ[keys.CONTEXT]
     return idempotency.record(
         idempotency.read(header),
-        request.environ[keys.CONTEXT].project_id,
+        operation.Owner.of(context.project_id, context.user_id),
         driver=call.driver,
         method=call.method.name,
         verb=call.verb,

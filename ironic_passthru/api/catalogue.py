@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 from typing import TypeVar
 
@@ -29,6 +30,9 @@ _Found = TypeVar('_Found')
 # Name of a driver and digest of the document that says what it offers.
 _Version = tuple[str, str]
 
+# Live conductors by the names of their groups.
+Groups = Mapping[str, tuple[protocol.Server, ...]]
+
 
 @dataclasses.dataclass(frozen=True)
 class Offer:
@@ -36,10 +40,42 @@ class Offer:
 
     :param spec: what they offer.
     :param servers: their addresses, at least one.
+    :param groups: the same by the groups of the conductors.
     """
 
     spec: specs.DriverSpec
     servers: tuple[protocol.Server, ...]
+    # A conductor that changes its group is another server.
+    groups: Groups = dataclasses.field(compare=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """A method and where a call of it can be sent.
+
+    :param method: its spec.
+    :param servers: the live conductors that offer the method as specified.
+    :param groups: the same by the groups of the conductors. If none is
+        alive, these are the groups of those that were last known.
+    """
+
+    method: specs.MethodSpec
+    servers: tuple[protocol.Server, ...]
+    groups: Groups
+
+    def within(self, names: Sequence[str]) -> tuple[protocol.Server, ...]:
+        """Return the servers that are of some of the groups."""
+        if len(names) == len(self.groups):
+            return self.servers
+        return sum((self.groups[name] for name in names), ())
+
+
+# It equals only itself, so that what is made of it can be kept by it.
+@dataclasses.dataclass(frozen=True, eq=False)
+class MethodList:
+    """Methods of a driver, by name."""
+
+    methods: Mapping[str, specs.MethodSpec]
 
 
 # An entry equals only itself, so that what is made of it can be kept by it.
@@ -51,10 +87,13 @@ class DriverEntry:
         alive, what was last known.
     :param offers: the versions that live conductors have, first the one of
         the conductor that started last.
+    :param last_groups: if none is alive, the groups of those that were last
+        known.
     """
 
     spec: specs.DriverSpec
     offers: tuple[Offer, ...]
+    last_groups: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -75,32 +114,47 @@ class DriverEntry:
         """All methods of the live conductors; of two specs the newer one.
 
         While drivers are upgraded one conductor at a time, methods that
-        only some of them have are offered too.
+        only some of them have are offered too. A dangerous method is that
+        of the conductors that allow it, if some do.
         """
         merged = dict(self.spec.methods)
         for offer in self.offers:
             for name, method in offer.spec.methods.items():
-                merged.setdefault(name, method)
+                known = merged.setdefault(name, method)
+                # One that is not dangerous is of a version that does not
+                # know yet that it is.
+                if not known.allowed and method.dangerous and method.allowed:
+                    merged[name] = method
         return merged
 
     @functools.cached_property
-    def _servers(self) -> dict[str, tuple[protocol.Server, ...]]:
+    def allowed(self) -> MethodList:
+        """Those of the methods that conductors do not refuse to run."""
+        methods = self.methods.items()
+        return MethodList({n: spec for n, spec in methods if spec.allowed})
+
+    @functools.cached_property
+    def _routes(self) -> dict[str, Route]:
         return {}
 
-    def servers(self, method: str) -> tuple[protocol.Server, ...]:
-        """Return the live conductors that offer a method as published."""
-        if method not in self._servers:
+    def route(self, method: str) -> Route:
+        """Return where to send a call of a method of this driver."""
+        if method not in self._routes:
             wanted = self.methods[method]
             offers = [
-                offer.servers
+                offer
                 for offer in self.offers
                 if offer.spec.methods.get(method) == wanted
             ]
-            # Of one offer, the common case, this is the very tuple that all
-            # its methods share.
-            first, *others = offers or [()]
-            self._servers[method] = sum(others, first)
-        return self._servers[method]
+            groups = _merged([offer.groups for offer in offers])
+            # Of one offer, the common case, these are the very objects that
+            # all its methods share.
+            self._routes[method] = Route(
+                method=wanted,
+                servers=_joined([offer.servers for offer in offers]),
+                groups=groups or dict.fromkeys(self.last_groups, ()),
+            )
+        return self._routes[method]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +169,10 @@ class Snapshot:
     drivers: Mapping[str, DriverEntry]
     conductors: Mapping[str, conductors.ConductorRecord]
     servers: Mapping[str, protocol.Server]
+
+    def groups(self) -> set[str]:
+        """Return every group that conductors are or can be in."""
+        return {'', *(record.group for record in self.conductors.values())}
 
 
 _EMPTY = Snapshot(drivers={}, conductors={}, servers={})
@@ -194,13 +252,11 @@ class Catalogue:
             raise errors.ConductorNotFound(hostname=hostname)
         return record
 
-    def route(
-        self, driver: str, method: str
-    ) -> tuple[specs.MethodSpec, tuple[protocol.Server, ...]]:
-        """Return the spec of a method and the conductors to send a call to.
+    def route(self, driver: str, method: str) -> Route:
+        """Return where to send a call of a method.
 
-        There are none while nobody alive offers it; what a call came to that
-        was sent before can be told all the same.
+        There are no servers while nobody alive offers it; what a call came
+        to that was sent before can be told all the same.
 
         :raises: DriverNotFound, NoLiveConductor, MissingMethod,
             MethodNotFound.
@@ -215,7 +271,7 @@ class Catalogue:
             raise errors.MissingMethod()
         if method not in entry.methods:
             raise errors.MethodNotFound(method=method)
-        return entry.methods[method], entry.servers(method)
+        return entry.route(method)
 
     def check(self) -> str:
         """Make sure that there is a live conductor.
@@ -268,12 +324,14 @@ class Catalogue:
         newest = self._store.newest_digests()
         servers = _live_servers(records, old.servers)
         serving = _serving(records, servers)
+        groups = {record.hostname: record.group for record in records}
+        last_groups = _last_groups(records)
         specs = self._load_specs({*newest.items(), *serving})
         offers: dict[str, list[Offer]] = {}
         for version, its_servers in serving.items():
             spec = specs.get(version)
             if spec is not None:
-                offer = Offer(spec, tuple(its_servers))
+                offer = _offer(spec, its_servers, groups)
                 offers.setdefault(spec.name, []).append(offer)
         drivers = {}
         for version in newest.items():
@@ -281,7 +339,11 @@ class Catalogue:
             live = tuple(offers.get(name, ()))
             spec = live[0].spec if live else specs.get(version)
             if spec is not None:
-                drivers[name] = _entry(spec, live, old.drivers.get(name))
+                # Nobody need be left that offers it.
+                last = () if live else last_groups.get(name, ('',))
+                drivers[name] = _entry(
+                    DriverEntry(spec, live, last), old.drivers.get(name)
+                )
         return Snapshot(
             drivers=drivers,
             conductors={record.hostname: record for record in records},
@@ -348,15 +410,60 @@ def _serving(
     return serving
 
 
-def _entry(
+def _offer(
     spec: specs.DriverSpec,
-    offers: tuple[Offer, ...],
-    old: DriverEntry | None,
-) -> DriverEntry:
+    servers: Iterable[protocol.Server],
+    group_of: Mapping[str, str],
+) -> Offer:
+    groups: dict[str, list[protocol.Server]] = {}
+    for server in servers:
+        groups.setdefault(group_of[server.hostname], []).append(server)
+    every = tuple(servers)
+    if len(groups) == 1:
+        # The common case: both are one tuple.
+        return Offer(spec, every, dict.fromkeys(groups, every))
+    return Offer(spec, every, {g: tuple(its) for g, its in groups.items()})
+
+
+def _joined(
+    parts: Sequence[tuple[protocol.Server, ...]],
+) -> tuple[protocol.Server, ...]:
+    first, *others = parts or [()]
+    return sum(others, first)
+
+
+def _merged(parts: Sequence[Groups]) -> Groups:
+    if len(parts) == 1:
+        return parts[0]
+    names = {name: None for part in parts for name in part}
+    return {
+        name: _joined([part[name] for part in parts if name in part])
+        for name in names
+    }
+
+
+def _last_groups(
+    records: Iterable[conductors.ConductorRecord],
+) -> dict[str, tuple[str, ...]]:
+    """Return the groups of the conductors that are gone, by driver."""
+    groups: dict[str, set[str]] = {}
+    for record in records:
+        if not record.alive:
+            for driver in record.drivers:
+                groups.setdefault(driver, set()).add(record.group)
+    return {driver: tuple(sorted(its)) for driver, its in groups.items()}
+
+
+def _entry(new: DriverEntry, old: DriverEntry | None) -> DriverEntry:
     """Return an entry: the old one, with all it keeps, if it says this."""
-    if old is not None and old.spec is spec and old.offers == offers:
+    if (
+        old is not None
+        and old.spec is new.spec
+        and old.offers == new.offers
+        and old.last_groups == new.last_groups
+    ):
         return old
-    return DriverEntry(spec, offers)
+    return new
 
 
 def _spec(driver: str, document: dict[str, Any]) -> specs.DriverSpec | None:

@@ -47,7 +47,7 @@ def read(header: str) -> str:
 
 def record(
     key: str,
-    project_id: str | None,
+    owner: operation.Owner,
     *,
     driver: str,
     method: str,
@@ -56,9 +56,12 @@ def record(
 ) -> operation.Key:
     """Return what is kept of a key and its request.
 
-    :param project_id: whose key it is: those of others are others.
+    :param owner: whose key it is: those of others are others.
     """
-    owned = _canonical([project_id, key]).encode('ascii')
+    # A user who is called like a project is somebody else.
+    user = owner.user_id
+    whose = owner.project_id if user is None else {'user': user}
+    owned = _canonical([whose, key]).encode('ascii')
     request = _canonical([driver, method, verb, parameters]).encode('ascii')
     return operation.Key(
         digest=hashlib.sha256(owned).hexdigest(),

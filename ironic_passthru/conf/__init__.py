@@ -10,6 +10,7 @@ from ironic_passthru.conf import database
 from ironic_passthru.conf import default
 from ironic_passthru.conf import notifications
 from ironic_passthru.conf import operations
+from ironic_passthru.conf import oslo_policy
 from ironic_passthru.conf import redfish
 from ironic_passthru.conf import rpc
 
@@ -21,6 +22,7 @@ MODULES = (
     database,
     notifications,
     operations,
+    oslo_policy,
     redfish,
     rpc,
 )

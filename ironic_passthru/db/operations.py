@@ -133,17 +133,26 @@ class OperationStore:
         limit: int,
         marker: operation.Operation | None = None,
         states: Collection[operation.State] = (),
+        owner: operation.Owner | None = None,
         **filters: str,
     ) -> list[operation.Operation]:
         """Return operations without parameters and errors, newest first.
 
         :param marker: the last one of the page before.
         :param states: those wanted; by default all.
+        :param owner: whose; by default everybody's.
         :param filters: values of ``driver``, ``method``, ``request_id`` and
             ``conductor`` that they must have.
         """
         table = _operations.c
         query = sa.select(*_BRIEF)
+        if owner is not None:
+            if not owner:
+                # What is nobody's is not everybody's.
+                return []
+            query = query.where(table.project_id == owner.project_id)
+            if owner.user_id is not None:
+                query = query.where(table.user_id == owner.user_id)
         for name, value in filters.items():
             query = query.where(table[name] == value)
         if states:

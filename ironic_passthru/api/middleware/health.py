@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/healthcheck``: whether the process lives, and what it can reach."""
+"""``/healthcheck``: whether the process lives."""
 
-from collections.abc import Callable
 from collections.abc import Iterable
-from collections.abc import Mapping
 from typing import Any
 
 import webob
@@ -12,18 +10,16 @@ from oslo_config import cfg
 from ironic_passthru import errors
 
 _PATH = '/healthcheck'
-_DETAILED = '/healthcheck/detailed'
 _VERBS = ('GET', 'HEAD', 'OPTIONS')
 
 
 class Health:
-    """Answers the health checks before anything of a request is examined.
+    """Answers the health check before anything of a request is examined.
 
-    The short one is oslo.middleware's, for load balancers: it is healthy
-    while the process can answer. The detailed one asks each dependency.
+    It is oslo.middleware's, for load balancers, which have no login: it is
+    healthy while the process can answer. ``/healthcheck/detailed``, which
+    asks each dependency, is a route like others.
 
-    :param checks: by name, functions that return a phrase for people, or
-        raise PassthruError.
     :param retry_after_seconds: what a 503 names.
     """
 
@@ -32,12 +28,10 @@ class Health:
         application: Any,
         conf: cfg.ConfigOpts,
         *,
-        checks: Mapping[str, Callable[[], str]],
         retry_after_seconds: int,
     ) -> None:
         self._application = application
         self._conf = conf
-        self._checks = checks
         self._retry_after_seconds = retry_after_seconds
         self._oslo: Any = None
 
@@ -45,7 +39,7 @@ class Health:
         self, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
         path = environ.get('PATH_INFO', '').removesuffix('/')
-        if path not in (_PATH, _DETAILED):
+        if path != _PATH:
             return self._application(environ, start_response)
         verb = environ['REQUEST_METHOD']
         if verb not in _VERBS:
@@ -54,9 +48,7 @@ class Health:
             response = webob.Response()
             del response.headers['Content-Type']
         else:
-            response = (
-                self._short(environ) if path == _PATH else self._detailed()
-            )
+            response = self._short(environ)
         if response.status_int == 503:
             response.retry_after = self._retry_after_seconds
         return response(environ, start_response)
@@ -76,24 +68,9 @@ class Health:
             response.text = 'OK' if response.status_int == 200 else 'not OK'
         return response
 
-    def _detailed(self) -> webob.Response:
-        results = {name: _ask(check) for name, check in self._checks.items()}
-        healthy = all(result['healthy'] for result in results.values())
-        response = webob.Response(status=200 if healthy else 503)
-        response.content_type = 'application/json'
-        response.json_body = {'healthy': healthy, 'checks': results}
-        return response
-
 
 def _not_for_you(
     environ: dict[str, Any], start_response: Any
 ) -> Iterable[bytes]:
     """Stand where oslo's middleware sends those that it does not answer."""
     raise errors.RouteNotFound()
-
-
-def _ask(check: Callable[[], str]) -> dict[str, Any]:
-    try:
-        return {'healthy': True, 'detail': check()}
-    except errors.PassthruError as error:
-        return {'healthy': False, 'detail': error.message}

@@ -9,9 +9,11 @@ from ironic_passthru.api import catalogue
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api import expose
 from ironic_passthru.api import links
+from ironic_passthru.api import policy
 from ironic_passthru.api import versions
 from ironic_passthru.api.v1 import types
 from ironic_passthru.db import conductors
+from ironic_passthru.policies import conductors as rules
 
 _ALWAYS = frozenset({'links'})
 _FIELDS = expose.Argument(types.name_list)
@@ -21,17 +23,27 @@ class ConductorsController:
     """``/v1/conductors``."""
 
     def __init__(
-        self, catalogue: catalogue.Catalogue, links: links.Links
+        self,
+        catalogue: catalogue.Catalogue,
+        links: links.Links,
+        *,
+        policy: policy.Policy,
     ) -> None:
         self._catalogue = catalogue
         self._links = links
+        self._policy = policy
+
+    def _authorize(self, request: Any) -> None:
+        # Below that version there is no such route.
+        _require_version(request)
+        self._policy.authorize(request.environ[keys.CONTEXT], rules.GET)
 
     def _all(self, request: Any) -> Mapping[str, conductors.ConductorRecord]:
-        _require_version(request)
+        self._authorize(request)
         return self._catalogue.snapshot().conductors
 
     def _one(self, request: Any, hostname: str) -> conductors.ConductorRecord:
-        _require_version(request)
+        self._authorize(request)
         return self._catalogue.conductor(hostname)
 
     @expose.expose(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The drivers and their properties."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ironic_passthru import errors
@@ -8,8 +9,10 @@ from ironic_passthru.api import catalogue
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api import expose
 from ironic_passthru.api import links
+from ironic_passthru.api import policy
 from ironic_passthru.api import versions
 from ironic_passthru.api.v1 import types
+from ironic_passthru.policies import drivers as rules
 
 _ALWAYS = frozenset({'links'})
 # Every driver is of the kind that Ironic came to call dynamic: put together
@@ -23,16 +26,38 @@ class DriversController:
     """``/v1/drivers``."""
 
     def __init__(
-        self, catalogue: catalogue.Catalogue, links: links.Links
+        self,
+        catalogue: catalogue.Catalogue,
+        links: links.Links,
+        *,
+        policy: policy.Policy,
     ) -> None:
         self._catalogue = catalogue
         self._links = links
+        self._policy = policy
 
-    def _driver(self, _request: Any, name: str) -> catalogue.DriverEntry:
+    def _all(self, request: Any) -> Mapping[str, catalogue.DriverEntry]:
+        self._policy.authorize(request.environ[keys.CONTEXT], rules.GET)
+        return self._catalogue.snapshot().drivers
+
+    def _one(self, request: Any, name: str) -> catalogue.DriverEntry:
+        return self._driver(request, name, rules.GET)
+
+    def _with_properties(
+        self, request: Any, name: str
+    ) -> catalogue.DriverEntry:
+        return self._driver(request, name, rules.GET_PROPERTIES)
+
+    def _driver(
+        self, request: Any, name: str, rule: str
+    ) -> catalogue.DriverEntry:
+        context = request.environ[keys.CONTEXT]
+        self._policy.authorize(context, rule, {'driver': name})
         return self._catalogue.driver(name)
 
     @expose.expose(
         types.DriverCollection,
+        subject=_all,
         type=expose.Argument(str, versions.DRIVER_DETAIL),
         detail=expose.Argument(types.boolean, versions.DRIVER_DETAIL),
         fields=_FIELDS,
@@ -40,6 +65,7 @@ class DriversController:
     def get_all(
         self,
         request: Any,
+        entries: Mapping[str, catalogue.DriverEntry],
         type: str | None = None,
         detail: bool | None = None,
         fields: list[str] | None = None,
@@ -56,7 +82,6 @@ class DriversController:
             )
         if type not in (None, _TYPE):
             return types.DriverCollection(drivers=[])
-        entries = self._catalogue.snapshot().drivers
         return types.DriverCollection(
             drivers=[
                 self._resource(
@@ -67,7 +92,7 @@ class DriversController:
             ]
         )
 
-    @expose.expose(types.Driver, subject=_driver, fields=_FIELDS)
+    @expose.expose(types.Driver, subject=_one, fields=_FIELDS)
     def get_one(
         self,
         request: Any,
@@ -78,7 +103,7 @@ class DriversController:
         _check_fields(fields)
         return self._resource(request, entry, detail=True, fields=fields)
 
-    @expose.expose({str: str}, subject=_driver)
+    @expose.expose({str: str}, subject=_with_properties)
     def properties(
         self, request: Any, entry: catalogue.DriverEntry
     ) -> dict[str, str]:

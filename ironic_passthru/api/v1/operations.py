@@ -7,18 +7,22 @@ from urllib import parse
 
 import webob
 
+from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.api import answers
+from ironic_passthru.api import environ as keys
 from ironic_passthru.api import expose
 from ironic_passthru.api import facts
 from ironic_passthru.api import faults
 from ironic_passthru.api import links
+from ironic_passthru.api import policy
 from ironic_passthru.api import prefer
 from ironic_passthru.api import query
 from ironic_passthru.api import waits
 from ironic_passthru.api.v1 import types
 from ironic_passthru.db import operations
+from ironic_passthru.policies import operations as rules
 
 # The number is that of Ironic's option max_limit.
 MAX_LIMIT = 1000
@@ -39,19 +43,51 @@ class OperationsController:
         operations: operations.OperationStore,
         links: links.Links,
         *,
+        policy: policy.Policy,
         answers: answers.Answers,
         waits: waits.Waits,
     ) -> None:
         self._operations = operations
         self._links = links
+        self._policy = policy
         self._answers = answers
         self._waits = waits
 
-    def _one(self, _request: Any, operation_id: str) -> operation.Operation:
+    def _one(self, request: Any, operation_id: str) -> operation.Operation:
+        """Return an operation that the caller may see.
+
+        :raises: OperationNotFound or, for those who may see none at all,
+            Forbidden; either of them whether there is one or not.
+        """
+        context = request.environ[keys.CONTEXT]
         found = self._find(operation_id)
-        if found is None:
+        if found is not None and self._policy.allows(
+            context, rules.GET, _target(found, context)
+        ):
+            return found
+        if self._policy.allows(context, rules.LIST):
             raise errors.OperationNotFound(operation=operation_id)
+        raise errors.Forbidden(rule=rules.GET)
+
+    def _one_to_cancel(
+        self, request: Any, operation_id: str
+    ) -> operation.Operation:
+        found = self._one(request, operation_id)
+        context = request.environ[keys.CONTEXT]
+        target = _target(found, context)
+        self._policy.authorize(context, rules.CANCEL, target)
         return found
+
+    def _listed(self, request: Any) -> operation.Owner | None:
+        """Return whose operations the caller may list; None for all.
+
+        :raises: Forbidden.
+        """
+        context = request.environ[keys.CONTEXT]
+        if self._policy.allows(context, rules.LIST_ALL):
+            return None
+        self._policy.authorize(context, rules.LIST)
+        return operation.Owner.of(context.project_id, context.user_id)
 
     def _find(self, operation_id: str) -> operation.Operation | None:
         if not _ID.fullmatch(operation_id):
@@ -60,6 +96,7 @@ class OperationsController:
 
     @expose.expose(
         types.OperationCollection,
+        subject=_listed,
         driver=expose.Argument(types.text),
         method=expose.Argument(types.text),
         state=expose.Argument(types.name_list),
@@ -72,6 +109,7 @@ class OperationsController:
     def get_all(
         self,
         request: Any,
+        owner: operation.Owner | None,
         *,
         state: list[str] | None = None,
         limit: int = 0,
@@ -90,8 +128,9 @@ class OperationsController:
         # One more than wanted tells whether there are more.
         found = self._operations.page(
             limit=limit + 1,
-            marker=self._marker(marker),
+            marker=self._marker(marker, owner),
             states=states,
+            owner=owner,
             **filters,
         )
         collection = types.OperationCollection(
@@ -143,7 +182,7 @@ class OperationsController:
         answer.headers.update(headers)
         return answer
 
-    @expose.expose(types.Operation, subject=_one)
+    @expose.expose(types.Operation, subject=_one_to_cancel)
     def delete(
         self, request: Any, found: operation.Operation
     ) -> expose.Answer:
@@ -183,11 +222,14 @@ class OperationsController:
             return {}
         return {'Retry-After': str(self._answers.retry_after_seconds)}
 
-    def _marker(self, marker: str | None) -> operation.Operation | None:
+    def _marker(
+        self, marker: str | None, owner: operation.Owner | None
+    ) -> operation.Operation | None:
         if marker is None:
             return None
         found = self._find(marker)
-        if found is None:
+        if found is None or (owner is not None and _owner(found) != owner):
+            # What may not be listed is not told to exist either.
             raise errors.InvalidArgument(
                 name='marker', reason='there is no such operation'
             )
@@ -235,6 +277,26 @@ class OperationsController:
         if fields:
             types.select(resource, fields, _ALWAYS)
         return resource
+
+
+def _owner(found: operation.Operation) -> operation.Owner:
+    return operation.Owner.of(found.project_id, found.user_id)
+
+
+def _target(
+    found: operation.Operation, context: request_context.RequestContext
+) -> dict[str, str]:
+    """Return what rules can ask of an operation.
+
+    The user counts only where neither side has a project: somebody who
+    calls for a project has not lent it what was done for another.
+    """
+    owner = _owner(found)
+    if owner.project_id is not None:
+        return {'project_id': owner.project_id}
+    if owner.user_id is not None and not context.project_id:
+        return {'user_id': owner.user_id}
+    return {}
 
 
 # What an operation shows as it is recorded.

@@ -2,6 +2,8 @@
 """Listing and calling the vendor passthru methods of drivers."""
 
 import email.message
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import webob
@@ -15,12 +17,23 @@ from ironic_passthru.api import environ as keys
 from ironic_passthru.api import expose
 from ironic_passthru.api import facts
 from ironic_passthru.api import faults
+from ironic_passthru.api import policy
 from ironic_passthru.api import query
 from ironic_passthru.api.v1 import types
+from ironic_passthru.policies import drivers as rules
+from ironic_passthru.rpc import protocol
 
 # The verbs whose parameters may stand in the query: python-ironicclient
 # sends no body with them.
 _QUERY_VERBS = ('GET', 'DELETE')
+
+# Why there is no route, in words that say what exists.
+_NO_ROUTE = (
+    errors.DriverNotFound,
+    errors.NoLiveConductor,
+    errors.MissingMethod,
+    errors.MethodNotFound,
+)
 
 
 class PassthruController:
@@ -34,18 +47,36 @@ class PassthruController:
         catalogue: catalogue.Catalogue,
         calls: calls.Calls,
         *,
+        policy: policy.Policy,
         max_depth: int,
     ) -> None:
         self._catalogue = catalogue
         self._calls = calls
+        self._policy = policy
         self._max_depth = max_depth
 
-    def _driver(self, _request: Any, name: str) -> catalogue.DriverEntry:
-        return self._catalogue.driver(name)
+    def _methods(self, request: Any, driver: str) -> catalogue.MethodList:
+        """Return those methods of a driver that the caller may call."""
+        context = request.environ[keys.CONTEXT]
+        self._policy.authorize(context, rules.GET, {'driver': driver})
+        entry = self._catalogue.driver(driver)
+        verdict = self._policy.verdict(context, rules.CALL)
+        every = entry.allowed.methods
+        permitted = {
+            name: method
+            for name, method in every.items()
+            if any(
+                _permitted(verdict, driver, entry.route(name), verb=verb)
+                for verb in method.http_methods
+            )
+        }
+        if len(permitted) == len(every):
+            return entry.allowed
+        return catalogue.MethodList(permitted)
 
-    @expose.expose({str: types.MethodSummary}, subject=_driver, constant=True)
+    @expose.expose({str: types.MethodSummary}, subject=_methods, constant=True)
     def methods(
-        self, request: Any, entry: catalogue.DriverEntry
+        self, request: Any, found: catalogue.MethodList
     ) -> dict[str, types.MethodSummary]:
         """Return the methods of a driver."""
         return {
@@ -55,7 +86,7 @@ class PassthruController:
                 description=method.description,
                 attach=method.attach,
             )
-            for name, method in sorted(entry.methods.items())
+            for name, method in sorted(found.methods.items())
         }
 
     @expose.controller
@@ -87,7 +118,7 @@ class PassthruController:
         """
         environ = request.environ
         verb = request.method
-        method, servers = self._catalogue.route(driver, name)
+        method, servers = self._route(request, driver, name)
         if verb not in method.http_methods:
             raise errors.VerbNotSupported(method=name, verb=verb)
         if not method.attach:
@@ -117,6 +148,44 @@ class PassthruController:
             ),
         )
 
+    def _route(
+        self, request: Any, driver: str, name: str
+    ) -> tuple[spec.MethodSpec, Sequence[protocol.Server]]:
+        """Return the method and the conductors that the caller may use.
+
+        :raises: Forbidden, DangerousMethod, and as Catalogue.route().
+        """
+        context = request.environ[keys.CONTEXT]
+        verdict = self._policy.verdict(context, rules.CALL)
+        verb = request.method
+        try:
+            route = self._catalogue.route(driver, name)
+        except _NO_ROUTE:
+            # Only those are told who might call it, were it there.
+            if not self._permits_all(verdict, driver, name, verb=verb):
+                raise errors.Forbidden(rule=rules.CALL) from None
+            raise
+        groups = _permitted(verdict, driver, route, verb=verb)
+        if not groups:
+            raise errors.Forbidden(rule=rules.CALL)
+        if not route.method.allowed:
+            raise errors.DangerousMethod(driver=driver, method=name)
+        return route.method, route.within(groups)
+
+    def _permits_all(
+        self, verdict: policy.Verdict, driver: str, name: str, *, verb: str
+    ) -> bool:
+        """Tell whether a call is permitted whatever its method may be."""
+        groups = self._catalogue.snapshot().groups()
+        return all(
+            verdict(
+                _target(
+                    driver, name, verb=verb, dangerous=dangerous, group=group
+                )
+            )
+            for dangerous, group in itertools.product((True, False), groups)
+        )
+
     def _body(self, environ: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters that the body holds.
 
@@ -143,6 +212,32 @@ class PassthruController:
         if not isinstance(value, dict):
             raise errors.InvalidBody(reason='it is not a JSON object')
         return value
+
+
+def _permitted(
+    verdict: policy.Verdict, driver: str, route: catalogue.Route, *, verb: str
+) -> list[str]:
+    """Return the groups of conductors that a caller may call a method of."""
+    name, dangerous = route.method.name, route.method.dangerous
+    return [
+        group
+        for group in route.groups
+        if verdict(
+            _target(driver, name, verb=verb, dangerous=dangerous, group=group)
+        )
+    ]
+
+
+def _target(
+    driver: str, method: str, *, verb: str, dangerous: bool, group: str
+) -> dict[str, Any]:
+    return {
+        'driver': driver,
+        'method': method,
+        'http_method': verb,
+        'dangerous': dangerous,
+        'conductor_group': group,
+    }
 
 
 def _check_charset(content_type: str) -> None:

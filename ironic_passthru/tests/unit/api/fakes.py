@@ -17,6 +17,7 @@ from ironic_passthru import operation
 from ironic_passthru import spec
 from ironic_passthru.api import app
 from ironic_passthru.api import catalogue
+from ironic_passthru.api import policy
 from ironic_passthru.db import conductors
 from ironic_passthru.tests import base
 
@@ -71,6 +72,7 @@ class FakeStore:
         *drivers: spec.DriverSpec,
         alive: bool = True,
         started: int = 0,
+        group: str = '',
     ) -> None:
         """Register a conductor, or replace it.
 
@@ -83,7 +85,7 @@ class FakeStore:
         self._records[hostname] = conductors.ConductorRecord(
             hostname=hostname,
             incarnation=f'{hostname}-{started}',
-            group='',
+            group=group,
             alive=alive,
             created_at=_EPOCH,
             started_at=moment,
@@ -210,6 +212,7 @@ class FakeOperations:
         limit: int,
         marker: operation.Operation | None = None,
         states: Collection[operation.State] = (),
+        owner: operation.Owner | None = None,
         **filters: str,
     ) -> list[operation.Operation]:
         self._check()
@@ -221,6 +224,10 @@ class FakeOperations:
             for one in newest
             if (marker is None or one.created_at < marker.created_at)
             and (not states or one.state in states)
+            and (
+                owner is None
+                or operation.Owner.of(one.project_id, one.user_id) == owner
+            )
             and all(getattr(one, k) == v for k, v in filters.items())
         ][:limit]
 
@@ -287,6 +294,7 @@ class ApplicationCase(base.TestCase):
             self.catalogue,
             self.bus,  # type: ignore[arg-type]
             operations=self.operations,  # type: ignore[arg-type]
+            policy=policy.Policy(self.conf),
             checks=self.checks,
         )
 

@@ -54,9 +54,9 @@ class TestRefresh(CatalogueCase):
         found = self.make(max_age_seconds=0.0)
         found.driver('d')
         self.store.add('c1', fakes.driver('d', _NEW), started=1)
-        method, servers = found.route('d', 'reset')
-        self.assertEqual('new', method.description)
-        self.assertEqual((protocol.Server('c1', 'c1-1'),), servers)
+        route = found.route('d', 'reset')
+        self.assertEqual('new', route.method.description)
+        self.assertEqual((protocol.Server('c1', 'c1-1'),), route.servers)
 
     def test_a_document_is_read_once(self) -> None:
         driver = fakes.driver('d', _OLD)
@@ -112,7 +112,7 @@ class TestReuse(CatalogueCase):
         self.store.add('c2', fakes.driver('d', _OLD), started=1)
         self.assertEqual({'e'}, self.kept())
         self.assertEqual(['c1', 'c2', 'c2'], self.store.offers_read)
-        _, servers = self.catalogue.route('d', 'reset')
+        servers = self.catalogue.route('d', 'reset').servers
         self.assertEqual(
             {protocol.Server('c1', 'c1-0'), protocol.Server('c2', 'c2-1')},
             set(servers),
@@ -140,9 +140,10 @@ class TestReuse(CatalogueCase):
 
     def test_methods_of_one_version_share_their_servers(self) -> None:
         self.store.add('c3', fakes.driver('f', _OLD, _ONLY_OLD))
-        _, reset = self.catalogue.route('f', 'reset')
-        _, beep = self.catalogue.route('f', 'beep')
-        self.assertIs(reset, beep)
+        reset = self.catalogue.route('f', 'reset')
+        beep = self.catalogue.route('f', 'beep')
+        self.assertIs(reset.servers, beep.servers)
+        self.assertIs(reset.groups, beep.groups)
 
     def test_one_driver_under_two_names_stays_two(self) -> None:
         # The store takes any digest, this one for two drivers.
@@ -169,7 +170,7 @@ class TestMiss(CatalogueCase):
 
     def test_a_new_method_is_seen_at_once(self) -> None:
         self.store.add('c1', fakes.driver('d', _OLD, _ONLY_NEW), started=1)
-        method, _ = self.catalogue.route('d', 'boop')
+        method = self.catalogue.route('d', 'boop').method
         self.assertEqual('boop', method.name)
 
     def test_a_conductor_that_returns_is_seen_at_once(self) -> None:
@@ -177,7 +178,7 @@ class TestMiss(CatalogueCase):
         self.catalogue._refresh(not_older_than=0.2)
         self.catalogue._read_at -= 10.0
         self.store.add('c1', fakes.driver('d', _OLD), started=1)
-        _, servers = self.catalogue.route('d', 'reset')
+        servers = self.catalogue.route('d', 'reset').servers
         self.assertEqual(1, len(servers))
 
     def test_a_new_conductor_is_seen_at_once(self) -> None:
@@ -214,7 +215,7 @@ class TestRegistryAway(CatalogueCase):
         found = self.make(max_age_seconds=0.0)
         found.driver('d')
         self.store.away = True
-        _, servers = found.route('d', 'reset')
+        servers = found.route('d', 'reset').servers
         self.assertEqual('c1', servers[0].hostname)
         self.assertRaises(errors.DriverNotFound, found.driver, 'x')
 
@@ -273,11 +274,11 @@ class TestMerge(CatalogueCase):
         self.catalogue = self.make()
 
     def servers(self, method: str) -> list[str]:
-        _, servers = self.catalogue.route('d', method)
+        servers = self.catalogue.route('d', method).servers
         return sorted(server.hostname for server in servers)
 
     def test_the_spec_that_started_last_counts(self) -> None:
-        method, _ = self.catalogue.route('d', 'reset')
+        method = self.catalogue.route('d', 'reset').method
         self.assertEqual('new', method.description)
 
     def test_calls_go_only_to_conductors_of_that_spec(self) -> None:
@@ -356,8 +357,8 @@ class TestDead(CatalogueCase):
             self.assertRaises(
                 errors.NoLiveConductor, self.catalogue.route, 'd', method
             )
-        method, servers = self.catalogue.route('d', 'reset')
-        self.assertEqual(('reset', ()), (method.name, servers))
+        route = self.catalogue.route('d', 'reset')
+        self.assertEqual(('reset', ()), (route.method.name, route.servers))
 
     def test_a_live_conductor_is_told_by_the_check(self) -> None:
         self.assertRaises(errors.NoConductorAlive, self.catalogue.check)

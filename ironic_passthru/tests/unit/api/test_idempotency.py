@@ -50,11 +50,17 @@ class TestRead(base.TestCase):
             self.assertRaises(errors.InvalidKey, idempotency.read, header)
 
 
+_OWNER = operation.Owner(project_id='p')
+
+
 class TestRecord(base.TestCase):
     """What is kept of a key."""
 
     def record(
-        self, key: str = 'k', project: str | None = 'p', **values: Any
+        self,
+        key: str = 'k',
+        owner: operation.Owner = _OWNER,
+        **values: Any,
     ) -> operation.Key:
         request: dict[str, Any] = {
             'driver': 'd',
@@ -62,7 +68,7 @@ class TestRecord(base.TestCase):
             'verb': 'POST',
             'parameters': {'a': 1, 'b': 'ä'},
         }
-        return idempotency.record(key, project, **request | values)
+        return idempotency.record(key, owner, **request | values)
 
     def test_the_same_request_is_the_same(self) -> None:
         again = self.record(parameters={'b': 'ä', 'a': 1})
@@ -85,13 +91,17 @@ class TestRecord(base.TestCase):
                 self.record().fingerprint, other.fingerprint, values
             )
 
-    def test_another_key_or_project_has_another_digest(self) -> None:
+    def test_another_key_or_owner_has_another_digest(self) -> None:
+        names = ('p', 'q', 'null', "{'user':'p'}")
+        owners = [operation.Owner()]
+        owners += [operation.Owner(project_id=name) for name in names]
+        owners += [operation.Owner(user_id=name) for name in names]
         digests = {
-            self.record(key, project).digest
+            self.record(key, owner).digest
             for key in ('k', 'l', 'null')
-            for project in ('p', 'q', None, 'null')
+            for owner in owners
         }
-        self.assertEqual(12, len(digests))
+        self.assertEqual(3 * 9, len(digests))
 
     def test_the_fingerprint_needs_the_key(self) -> None:
         self.assertNotEqual(

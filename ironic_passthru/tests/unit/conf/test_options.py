@@ -9,9 +9,15 @@ from oslo_config import types
 from ironic_passthru import conf as project_conf
 from ironic_passthru.conf import database
 from ironic_passthru.conf import opts
+from ironic_passthru.conf import oslo_policy
 from ironic_passthru.tests import base
 
-OWN = [m for m in project_conf.MODULES if m is not database]
+# The options of the others are those of libraries.
+OWN = [
+    module
+    for module in project_conf.MODULES
+    if module not in (database, oslo_policy)
+]
 UNITS = re.compile(r'seconds|bytes|number of|port|levels', re.IGNORECASE)
 
 

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules on drivers, their properties and their methods."""
+
+from ironic_passthru.policies import base
+
+GET = 'baremetal:driver:get'
+GET_PROPERTIES = 'baremetal:driver:get_properties'
+CALL = 'baremetal:driver:vendor_passthru'
+
+_PASSTHRU = '/v1/drivers/{driver}/vendor_passthru'
+_VERBS = ('GET', 'POST', 'PUT', 'DELETE', 'PATCH')
+
+RULES = (
+    base.rule(
+        GET,
+        base.READER,
+        'List drivers, show one, and list those of its methods that '
+        'baremetal:driver:vendor_passthru lets the caller call. '
+        'Attribute where one driver is named: driver.',
+        ('GET', '/v1/drivers'),
+        ('GET', '/v1/drivers/{driver}'),
+        ('GET', f'{_PASSTHRU}/methods'),
+    ),
+    base.rule(
+        GET_PROPERTIES,
+        base.READER,
+        'Show the properties of a driver. Attribute: driver.',
+        ('GET', '/v1/drivers/{driver}/properties'),
+    ),
+    base.rule(
+        CALL,
+        base.SYSTEM_ADMIN,
+        'Call a vendor passthru method. Attributes: driver, method, '
+        'http_method, dangerous (True or False), conductor_group.',
+        *((verb, f'{_PASSTHRU}?method={{method}}') for verb in _VERBS),
+        *((verb, f'{_PASSTHRU}/{{method}}') for verb in _VERBS),
+    ),
+)

@@ -15,7 +15,6 @@ from pecan import hooks
 
 from ironic_passthru import errors
 from ironic_passthru.api import answers
-from ironic_passthru.api import auth
 from ironic_passthru.api import calls
 from ironic_passthru.api import catalogue
 from ironic_passthru.api import expose
@@ -24,6 +23,7 @@ from ironic_passthru.api import health
 from ironic_passthru.api import links
 from ironic_passthru.api import policy
 from ironic_passthru.api import waits
+from ironic_passthru.api.auth import strategies
 from ironic_passthru.api.middleware import audit
 from ironic_passthru.api.middleware import body
 from ironic_passthru.api.middleware import errors as error_wrapper
@@ -200,7 +200,7 @@ def make(
     # a client that has not logged in.
     application: Any = Application(router, options.retry_after)
     application = body.BodyGuard(application, options.max_body_size)
-    application = auth.make(conf, application)
+    application = strategies.make(conf, application)
     application = version.VersionCheck(application)
     application = short_health.Health(
         application, conf, retry_after_seconds=options.retry_after

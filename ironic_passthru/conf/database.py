@@ -37,8 +37,7 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
 def set_sample_defaults() -> None:
     """Tell oslo-config-generator our defaults.
 
-    An entry point of ``oslo.config.opts.defaults``, called in the
-    generator's process alone: it changes oslo.db's own list.
+    Called in the generator's process alone: it changes oslo.db's own list.
     """
     cfg.set_defaults(OPTS, **DEFAULTS)
 

@@ -6,7 +6,9 @@ from oslo_config import cfg
 from ironic_passthru.conf import api
 from ironic_passthru.conf import audit
 from ironic_passthru.conf import conductor
+from ironic_passthru.conf import database
 from ironic_passthru.conf import default
+from ironic_passthru.conf import keystone_authtoken
 from ironic_passthru.conf import notifications
 from ironic_passthru.conf import operations
 from ironic_passthru.conf import redfish
@@ -25,3 +27,13 @@ def list_opts() -> list[tuple[str | cfg.OptGroup, list[cfg.Opt]]]:
         (redfish.GROUP, redfish.OPTS),
         (rpc.GROUP, rpc.OPTS),
     ]
+
+
+def set_sample_defaults() -> None:
+    """Tell oslo-config-generator the defaults of libraries' options here.
+
+    An entry point of ``oslo.config.opts.defaults``, called in the
+    generator's process alone: it changes the libraries' own lists.
+    """
+    database.set_sample_defaults()
+    keystone_authtoken.set_sample_defaults()

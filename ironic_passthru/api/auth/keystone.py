@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``auth_strategy = keystone``: tokens of the Identity service.
+
+keystonemiddleware checks them. It never answers a request: it gets an
+application that does nothing, and what it makes of a request is read from
+whether that one was reached.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from keystoneauth1 import loading
+from keystonemiddleware import auth_token
+from oslo_config import cfg
+from oslo_log import log
+
+from ironic_passthru import context as request_context
+from ironic_passthru import errors
+from ironic_passthru.api.auth import login
+from ironic_passthru.conf import keystone_authtoken
+
+LOG = log.getLogger(__name__)
+
+_GROUP = keystone_authtoken.GROUP_NAME
+
+_TOKEN = 'HTTP_X_AUTH_TOKEN'  # nosec B105
+_SERVICE_TOKEN = 'HTTP_X_SERVICE_TOKEN'  # nosec B105
+
+# Where the middleware leaves what the Identity service said.
+_TOKEN_AUTH = 'keystone.token_auth'  # nosec B105
+
+# No token is longer; a server would refuse a longer header, which is no
+# reason to say that the Identity service is away.
+_MAX_TOKEN_LENGTH = 4096
+
+# What the service itself logs in with, where the plugin has such options.
+_NEEDED = (('auth_url',), ('username', 'user_id'), ('password',))
+
+_FILES = ('cafile', 'certfile', 'keyfile')
+
+
+class Keystone:
+    """Checks tokens with the Identity service.
+
+    Nothing connects before the first request.
+
+    :raises: ConfigError if ``[keystone_authtoken]`` cannot be used.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        try:
+            keystone_authtoken.register_opts(conf)
+            uri = _public_uri(conf)
+            _check_files(conf)
+            self._middleware = auth_token.AuthProtocol(
+                _let_in,
+                {
+                    'oslo_config_config': conf,
+                    # It would ask the Identity service for what it is not
+                    # told.
+                    'www_authenticate_uri': uri,
+                    # Otherwise a token that could not be checked would look
+                    # like one that is not valid.
+                    'delay_auth_decision': False,
+                },
+            )
+        except errors.ConfigError:
+            raise
+        except Exception as error:
+            # Two libraries check these options, each with errors of its own.
+            raise errors.ConfigError(
+                f'Group [{_GROUP}], which auth_strategy keystone needs, is '
+                f'not valid: {_one_line(error)}'
+            ) from None
+        self._challenge = f'Keystone uri="{uri}"'
+
+    def identify(
+        self, environ: dict[str, Any]
+    ) -> request_context.RequestContext:
+        """Return who owns the token of a request.
+
+        :raises: Unauthorized, IdentityUnavailable.
+        """
+        if not (
+            _may_be_token(environ.get(_TOKEN))
+            and _may_be_token(environ.get(_SERVICE_TOKEN, 'none'))
+        ):
+            raise errors.Unauthorized(challenge=self._challenge)
+        status = self._ask(environ)
+        if status == 401:
+            raise errors.Unauthorized(challenge=self._challenge)
+        if status != 200:
+            raise errors.IdentityUnavailable()
+        return _context(environ)
+
+    def _ask(self, environ: dict[str, Any]) -> int:
+        """Return the status that the middleware gives a request."""
+        statuses = []
+
+        def start_response(status: str, *_: Any) -> None:
+            statuses.append(int(status.split()[0]))
+
+        try:
+            list(self._middleware(environ, start_response))
+        except Exception as error:
+            # Names that have no address, certificates that nobody trusts,
+            # answers that are no JSON, memcached, ...
+            LOG.error('A token cannot be checked: %s', _one_line(error))
+            return 503
+        return statuses[0]
+
+
+def _let_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Stand for the application: only a valid token gets here."""
+    start_response('200 OK', [])
+    return []
+
+
+def _may_be_token(text: str | None) -> bool:
+    """Tell whether a text can be a token at all."""
+    return (
+        text is not None
+        and 0 < len(text) <= _MAX_TOKEN_LENGTH
+        and text.isascii()
+        and text.isprintable()
+        and ' ' not in text
+    )
+
+
+def _context(environ: dict[str, Any]) -> request_context.RequestContext:
+    """Return who the Identity service said it is.
+
+    Its answer is read and not the headers made from it: there the scope of
+    a service token would take the place of the user's. The tokens are left
+    out, since contexts are sent over the bus, logged and recorded.
+    """
+    tokens = environ[_TOKEN_AUTH]
+    user, service = tokens.user, tokens.service
+    identity = _identity(user)
+    if service is not None:
+        identity |= {
+            f'service_{name}': value
+            for name, value in _identity(service).items()
+            if name in _OF_SERVICES
+        }
+    if user.system_scoped and user.system.get('all'):
+        identity['system_scope'] = 'all'
+    return login.make_context(
+        environ,
+        domain_id=user.domain_id,
+        domain_name=user.domain_name,
+        is_admin_project=user.is_admin_project,
+        **identity,
+    )
+
+
+_OF_SERVICES = (
+    'user_id',
+    'user_name',
+    'user_domain_id',
+    'user_domain_name',
+    'project_id',
+    'project_name',
+    'project_domain_id',
+    'project_domain_name',
+    'roles',
+)
+
+
+def _identity(access: Any) -> dict[str, Any]:
+    """Return what a token says, by the names that a context has for it."""
+    return {
+        'user_id': access.user_id,
+        'user_name': access.username,
+        'user_domain_id': access.user_domain_id,
+        'user_domain_name': access.user_domain_name,
+        'project_id': access.project_id,
+        'project_name': access.project_name,
+        'project_domain_id': access.project_domain_id,
+        'project_domain_name': access.project_domain_name,
+        'roles': list(access.role_names),
+    }
+
+
+def _public_uri(conf: cfg.ConfigOpts) -> str:
+    """Return where clients get tokens, having checked the login of ours.
+
+    :raises: ConfigError.
+    """
+    group = conf[_GROUP].auth_section or _GROUP
+    auth_type = conf[group].auth_type
+    if not auth_type:
+        raise _not_set('auth_type', group)
+    loader: Any = loading.get_plugin_loader(auth_type)
+    conf.register_opts(
+        loading.get_auth_plugin_conf_options(loader), group=group
+    )
+    known = {option.dest for option in loader.get_options()}
+    for names in _NEEDED:
+        if known.issuperset(names[:1]) and not any(
+            conf[group][name] for name in names if name in known
+        ):
+            raise _not_set(names[0], group)
+    uri = conf[_GROUP].www_authenticate_uri
+    if uri is None and 'auth_url' in known:
+        uri = conf[group].auth_url
+    if not uri:
+        raise _not_set('www_authenticate_uri', _GROUP)
+    for url in (uri, conf[group].auth_url if 'auth_url' in known else uri):
+        if not url.startswith(('http://', 'https://')) or '"' in url:
+            raise errors.ConfigError(
+                f'Options auth_url and www_authenticate_uri in group '
+                f'[{group}] must be URLs of the Identity service, '
+                f'http://... or https://..., not {url!r}'
+            )
+    return str(uri)
+
+
+def _not_set(option: str, group: str) -> errors.ConfigError:
+    return errors.ConfigError(
+        f'Option {option} in group [{group}] is not set: with auth_strategy '
+        'keystone, the default, the service logs in to the Identity service '
+        'to check tokens; other values of auth_strategy in group [DEFAULT] '
+        'are http_basic and noauth'
+    )
+
+
+def _check_files(conf: cfg.ConfigOpts) -> None:
+    """Make sure that the certificates can be read, which is done late."""
+    for name in _FILES:
+        path = conf[_GROUP][name]
+        if path and not os.access(path, os.R_OK):
+            raise errors.ConfigError(
+                f'Option {name} in group [{_GROUP}]: {path} cannot be read'
+            )
+
+
+def _one_line(error: Exception) -> str:
+    return ' '.join(str(error).split()) or type(error).__name__

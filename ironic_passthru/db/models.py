@@ -122,6 +122,9 @@ operations = sa.Table(
     sa.Index(None, 'created_at', 'id'),
     sa.Index(None, 'driver', 'created_at', 'id'),
     sa.Index(None, 'conductor', 'created_at', 'id'),
+    sa.Index(None, 'project_id', 'created_at', 'id'),
+    # Of a user only what belongs to no project is listed.
+    sa.Index(None, 'user_id', 'project_id', 'created_at', 'id'),
     sa.Index(None, 'request_id'),
     **_TABLE_OPTIONS,
 )

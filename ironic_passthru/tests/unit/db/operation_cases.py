@@ -517,6 +517,33 @@ class PageCases(OperationCase):
         ):
             self.assertEqual(wanted, self.pages(2, **filters), filters)
 
+    def test_owners(self) -> None:
+        for owner in (
+            {'project_id': 'ours', 'user_id': 'me'},
+            {'project_id': 'ours', 'user_id': 'you'},
+            {'project_id': 'theirs', 'user_id': 'me'},
+            {'project_id': None, 'user_id': 'me'},
+            {'project_id': None, 'user_id': 'you'},
+            {'project_id': None, 'user_id': None},
+        ):
+            self.record(**owner)
+        ids = self.pages(50)[::-1]
+        for wanted, of in (
+            (ids[:2], operation.Owner.of('ours', 'me')),
+            (ids[2:3], operation.Owner.of('theirs', 'you')),
+            (ids[3:4], operation.Owner.of(None, 'me')),
+            (ids[4:5], operation.Owner.of('', 'you')),
+            ([], operation.Owner.of('me', None)),
+            ([], operation.Owner.of(None, 'ours')),
+            # What is nobody's is not shown to all who are nobody.
+            ([], operation.Owner.of(None, None)),
+            ([], operation.Owner.of('', '')),
+        ):
+            self.assertEqual(wanted[::-1], self.pages(1, owner=of), of)
+            self.assertEqual(
+                [], self.pages(1, owner=of, driver='zeta'), 'both count'
+            )
+
     def test_lists_leave_out_what_may_be_long(self) -> None:
         one = self.running()
         self.step(one, State.RUNNING, State.FAILED, error=FAILURE)

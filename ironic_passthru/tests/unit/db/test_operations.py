@@ -1,9 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the store of operations on SQLite."""
 
+from typing import Any
+
+import sqlalchemy as sa
+
+from ironic_passthru import operation
 from ironic_passthru.tests.unit.db import operation_cases
 from ironic_passthru.tests.unit.db import sqlite
 
 
 class TestSQLite(sqlite.SQLiteCase, *operation_cases.ALL_CASES):
     """All that holds on every database."""
+
+    def plan(self, **filters: Any) -> str:
+        """Return how the database finds a page."""
+        sent: list[tuple[str, Any]] = []
+
+        def note(
+            _: Any, __: Any, statement: str, values: Any, *___: Any
+        ) -> None:
+            sent.append((statement, values))
+
+        with self.database.connection() as connection:
+            engine = connection.engine
+            sa.event.listen(engine, 'before_cursor_execute', note)
+            self.operations.page(limit=5, **filters)
+            sa.event.remove(engine, 'before_cursor_execute', note)
+            statement, values = sent[-1]
+            rows = connection.exec_driver_sql(
+                f'EXPLAIN QUERY PLAN {statement}', values
+            )
+            return '; '.join(row.detail for row in rows)
+
+    def test_the_own_are_read_in_the_order_of_an_index(self) -> None:
+        marker = self.get(self.record())
+        for owner, index in (
+            (operation.Owner(project_id='p'), 'project_id_created_at_id'),
+            (operation.Owner(user_id='u'), 'user_id_project_id_created_at_id'),
+        ):
+            for filters in ({}, {'marker': marker}, {'method': 'm'}):
+                plan = self.plan(owner=owner, **filters)
+                self.assertIn(f'INDEX ix_operations_{index} ', plan)
+                self.assertNotIn('TEMP', plan)

@@ -3,9 +3,35 @@
 
 import copy
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from oslo_context import context as oslo_context
+
+# What a context says on the bus, and the attribute that holds it. Nothing
+# else is sent or read: no token, nobody who is an administrator by his word.
+_TEXTS = {
+    'request_id': 'request_id',
+    'global_request_id': 'global_request_id',
+    'user': 'user_id',
+    'user_name': 'user_name',
+    'user_domain': 'user_domain_id',
+    'user_domain_name': 'user_domain_name',
+    'project_id': 'project_id',
+    'project_name': 'project_name',
+    'project_domain': 'project_domain_id',
+    'project_domain_name': 'project_domain_name',
+    'domain': 'domain_id',
+    'domain_name': 'domain_name',
+    'system_scope': 'system_scope',
+}
+_ATTRIBUTES = {**_TEXTS, 'roles': 'roles'}
+
+#: Names of the fields that a context has on the bus.
+BUS_FIELDS = frozenset(_ATTRIBUTES)
+
+_MAX_TEXT_LENGTH = 255
+_MAX_ROLES = 100
 
 
 class CallState:
@@ -41,13 +67,23 @@ class RequestContext(oslo_context.RequestContext):
     _call = _NOBODYS
 
     @classmethod
-    def from_bus(cls, values: dict[str, Any]) -> 'RequestContext':
+    def from_bus(cls, values: Any) -> 'RequestContext':
         """Rebuild the context that travelled with a message.
 
-        Whatever is not a JSON object of known fields is left out, since
-        other services may send contexts of their own kind.
+        What is not a known field of the right type is left out, since other
+        services may send contexts of their own kind, and anybody with a
+        login to the broker may send anything.
         """
-        return cls.from_dict(values if isinstance(values, dict) else {})
+        known = values if isinstance(values, dict) else {}
+        facts: dict[str, Any] = {
+            attribute: known[name]
+            for name, attribute in _TEXTS.items()
+            if _is_text(known.get(name))
+        }
+        roles = known.get('roles')
+        if isinstance(roles, list):
+            facts['roles'] = list(filter(_is_text, roles[:_MAX_ROLES]))
+        return cls(**facts)
 
     def for_call(self, call: CallState) -> 'RequestContext':
         """Return a copy through which a driver sees ``call``."""
@@ -87,6 +123,30 @@ class RequestContext(oslo_context.RequestContext):
         if self._call.deadline is None:
             return None
         return max(0.0, self._call.deadline - time.monotonic())
+
+
+def to_bus(context: Any) -> dict[str, Any]:
+    """Return what a context says on the bus.
+
+    :param context: of whatever class, or a mapping of the fields.
+    """
+    if isinstance(context, Mapping):
+        values = {name: context.get(name) for name in BUS_FIELDS}
+    else:
+        values = {
+            name: getattr(context, attribute, None)
+            for name, attribute in _ATTRIBUTES.items()
+        }
+    return {name: value for name, value in values.items() if value}
+
+
+def _is_text(value: Any) -> bool:
+    """Tell whether it is text that may stand in logs and records."""
+    return (
+        isinstance(value, str)
+        and len(value) <= _MAX_TEXT_LENGTH
+        and value.isprintable()
+    )
 
 
 def clear_current() -> None:

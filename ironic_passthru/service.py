@@ -57,6 +57,7 @@ def build_api(
         timeout_seconds=conf.api.call_timeout,
         monitor_seconds=conf.api.call_monitor_timeout,
         connect_seconds=conf.api.bus_connect_timeout,
+        signing_keys=conf.rpc.signing_keys,
     )
     drivers = catalogue.Catalogue(
         store,

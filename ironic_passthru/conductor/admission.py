@@ -20,6 +20,9 @@ MAX_ADMISSIONS = 64
 # How long the id of a call is remembered that came without a deadline.
 _KEEP_SECONDS = 600.0
 
+# How much longer than until its deadline: the clock may be set back.
+_CLOCK_STEP_SECONDS = 10.0
+
 _NO_TARGETS: frozenset[str] = frozenset()
 
 
@@ -220,5 +223,6 @@ class Admission:
     def _remember(self, call: calls.Call) -> None:
         keep = _KEEP_SECONDS
         if call.deadline is not None:
-            keep = max(1.0, call.deadline - time.time() + 1.0)
+            left = max(0.0, call.deadline - time.time())
+            keep = left + _CLOCK_STEP_SECONDS
         self._memory.add(call.call_id, keep)

@@ -25,6 +25,7 @@ from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import server
+from ironic_passthru.rpc import signing
 
 LOG = log.getLogger(__name__)
 
@@ -110,13 +111,15 @@ class ConductorService:
     def _start(self, undo: contextlib.ExitStack) -> None:
         """Start, and note how to undo each step should a later one fail."""
         options = self._conf.conductor
+        keys = self._conf.rpc.signing_keys
+        signatures = signing.make(keys)
         self.drivers = loader.load(options.enabled_drivers, self._conf)
         undo.callback(loader.stop, self.drivers.values())
         self._make_runner()
         undo.callback(self._runner.close)
         self._journal.start()
         undo.callback(self._journal.close, 0.0)
-        self._client = client.ConductorAPI(self._transport)
+        self._client = client.ConductorAPI(self._transport, signing_keys=keys)
         self._server = server.Server(
             self._transport,
             self.address,
@@ -124,8 +127,10 @@ class ConductorService:
                 self._runner,
                 incarnation=self.address.incarnation,
                 locate=self._locate,
+                fenced=signatures.required,
             ),
             workers=options.sync_workers,
+            signatures=signatures,
         )
         # Nobody may be sent here before the queue exists.
         self._server.start()

@@ -17,9 +17,12 @@ import oslo_messaging
 from oslo_log import log
 from oslo_utils import uuidutils
 
+from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
+from ironic_passthru.rpc import answers
 from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import signing
 from ironic_passthru.rpc import transport as rpc_transport
 
 LOG = log.getLogger(__name__)
@@ -30,6 +33,8 @@ _REFUSALS = (
     errors.ConductorStopping,
     errors.StaleCall,
     errors.CallExpired,
+    # While keys are being introduced others may still accept it.
+    errors.MessageRefused,
 )
 
 # What, as the cause of a failed delivery, proves that nothing was sent:
@@ -55,6 +60,9 @@ class ConductorAPI:
     :param monitor_seconds: how long a conductor may show no sign of life
         during a call; at least 2, a whole number.
     :param connect_seconds: how long the first call waits for the bus.
+    :param signing_keys: as ``[rpc] signing_keys`` of the conductors; the
+        first one signs. By default messages are not signed.
+    :raises: ConfigError for a key that is too short.
     """
 
     def __init__(
@@ -64,14 +72,15 @@ class ConductorAPI:
         timeout_seconds: float = 60.0,
         monitor_seconds: int = 6,
         connect_seconds: float = 5.0,
+        signing_keys: Sequence[str] = (),
     ) -> None:
         self._timeout_seconds = timeout_seconds
         self._monitor_seconds = monitor_seconds
         self._connect_seconds = connect_seconds
+        self._signatures = signing.make(signing_keys)
         self._client = oslo_messaging.get_rpc_client(
             transport,
             rpc_transport.target(),
-            serializer=protocol.ContextSerializer(),
             # A retried publication could run a call twice.
             retry=0,
             call_monitor_timeout=monitor_seconds,
@@ -212,9 +221,10 @@ class ConductorAPI:
     ) -> list[protocol.Server]:
         """Ask any conductor which ones offer the driver.
 
-        The one that takes the message may not answer; asking once more does
-        no harm, and nothing has run yet.
+        The one that takes the message may not answer, or not trust it;
+        asking once more does no harm, and nothing has run yet.
         """
+        refusal: errors.NotRun = errors.CallNotDelivered()
         for _ in range(_LOCATE_ATTEMPTS):
             try:
                 found = self._send(
@@ -225,9 +235,11 @@ class ConductorAPI:
                     driver_name=driver_name,
                 )
                 return [protocol.Server(*address) for address in found]
+            except errors.MessageRefused as error:
+                refusal = error
             except errors.OutcomeUnknown:
                 LOG.debug('No conductor told where %s is', driver_name)
-        raise errors.CallNotDelivered()
+        raise refusal
 
     def _call_one(
         self,
@@ -274,11 +286,18 @@ class ConductorAPI:
         ``except`` clauses.
         """
         self._ensure_connected()
-        prepared = self._client.prepare(
-            server=server.name if server else None, timeout=timeout
+        server_name = server.name if server else None
+        prepared = self._client.prepare(server=server_name, timeout=timeout)
+        signed = self._signatures.sign(
+            request_context.to_bus(context),
+            server=server_name,
+            method=name,
+            arguments=arguments,
         )
         try:
-            return prepared.call(context, name, **arguments)
+            return answers.check(
+                name, prepared.call(signed, name, **arguments)
+            )
         except oslo_messaging.MessageUndeliverable:
             raise errors.CallNotDelivered() from None
         except oslo_messaging.MessagingTimeout:
@@ -294,17 +313,21 @@ class ConductorAPI:
             # No new connection could be made to send the message over; what
             # happens to one that is being sent is a delivery failure.
             raise errors.BusUnavailable() from None
-        except errors.PassthruError:
-            raise
+        except errors.PassthruError as error:
+            if answers.is_error(error):
+                raise
+            name = type(error).__name__
         except Exception as error:
             # Errors of built-in classes are rebuilt under their own names,
             # with the traceback of the conductor as their text.
-            LOG.error(
-                'A conductor failed with %s in request %s',
-                getattr(error, 'exc_type', type(error).__name__),
-                getattr(context, 'request_id', None),
-            )
-            raise errors.PassthruError() from None
+            name = str(getattr(error, 'exc_type', type(error).__name__))
+        # Not while the exception is handled: oslo.log adds its text.
+        LOG.error(
+            'A conductor failed with %s in request %s',
+            name if name.isidentifier() else 'an error',
+            getattr(context, 'request_id', None),
+        )
+        raise errors.PassthruError()
 
     def _ensure_connected(self) -> None:
         """Wait for the bus before the first message, but not for ever.
@@ -323,6 +346,7 @@ class ConductorAPI:
             raise errors.BusUnavailable()
 
     def _connect(self) -> None:
+        # Nobody will receive it, so it needs no signature.
         nobody = protocol.Server('nobody', uuidutils.generate_uuid())
         try:
             self._client.prepare(server=nobody.name, timeout=1).call(

@@ -10,6 +10,10 @@ from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
+# The longest time-out that a message may state; no client needs signs more
+# seldom, and a wait of years would end the thread that sends them.
+_MAX_SECONDS = 3600
+
 
 class CallMonitor:
     """Sends the signs of life of all running calls from one thread.
@@ -112,5 +116,5 @@ class Dispatcher(oslo_messaging.RPCDispatcher):
 def _seconds(value: Any) -> float | None:
     """Return the time-out that a message states, if it is a usable one."""
     if isinstance(value, int | float) and value >= 1:
-        return float(value)
+        return float(min(value, _MAX_SECONDS))
     return None

@@ -3,18 +3,23 @@
 
 import base64
 import dataclasses
-from collections.abc import Mapping
+import re
 from typing import Any
 
 import oslo_messaging
 
 from ironic_passthru import context as request_context
+from ironic_passthru import errors
 
 EXCHANGE = 'ironic_passthru'
 TOPIC = 'ironic_passthru.conductor_manager'
 # 1.0 - driver_vendor_passthru, get_driver_vendor_passthru_methods,
 #       get_driver_properties, locate_driver, ping
 VERSION = '1.0'
+
+# What becomes a header must not become two.
+_MEDIA_TYPE = re.compile(r'[\x20-\x7e]+')
+_FILE_NAME = re.compile(r'[^\r\n\0]+')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,15 +50,10 @@ class ContextSerializer(oslo_messaging.NoOpSerializer):
     """
 
     def serialize_context(self, context: Any) -> dict[str, Any]:
-        if isinstance(context, Mapping):
-            return dict(context)
-        values = context.to_dict()
-        # Made up of the others, for log lines.
-        values.pop('user_identity', None)
-        return {key: value for key, value in values.items() if value}
+        return request_context.to_bus(context)
 
     def deserialize_context(
-        self, context: dict[str, Any]
+        self, context: Any
     ) -> request_context.RequestContext:
         return request_context.RequestContext.from_bus(context)
 
@@ -80,10 +80,23 @@ class Attached:
         }
 
     @classmethod
-    def from_bus(cls, values: Mapping[str, Any]) -> 'Attached':
-        """Build from what :meth:`to_bus` returned."""
-        return cls(
-            data=base64.b64decode(values['data']),
-            media_type=values['media_type'],
-            filename=values['filename'],
-        )
+    def from_bus(cls, values: Any) -> 'Attached':
+        """Build from what :meth:`to_bus` returned.
+
+        :raises: PassthruError for anything else.
+        """
+        try:
+            return cls(
+                data=base64.b64decode(values['data'], validate=True),
+                media_type=_text(values['media_type'], _MEDIA_TYPE),
+                filename=values['filename']
+                and _text(values['filename'], _FILE_NAME),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise errors.PassthruError() from None
+
+
+def _text(value: Any, pattern: re.Pattern[str]) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValueError('not such a text')
+    return value

@@ -5,10 +5,13 @@ import dataclasses
 import functools
 import inspect
 import re
+import time
 from collections.abc import Callable
+from collections.abc import Set
 from typing import Any
 
 import oslo_messaging
+from oslo_log import log
 from oslo_messaging import rpc
 from oslo_messaging.rpc import server as rpc_server
 from oslo_utils import uuidutils
@@ -20,9 +23,14 @@ from ironic_passthru.conductor import admission
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import runner
 from ironic_passthru.db import models
+from ironic_passthru.drivers import base
+from ironic_passthru.rpc import gate
 from ironic_passthru.rpc import monitor
 from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import signing
 from ironic_passthru.rpc import transport as rpc_transport
+
+LOG = log.getLogger(__name__)
 
 # Threads beyond those that run synchronous calls: for asynchronous ones that
 # are being accepted, and so that a full conductor can still refuse and answer
@@ -47,6 +55,13 @@ _TYPES: dict[str, Any] = {
 # Ids become part of URLs.
 _WORD = re.compile(r'[\w.~-]+', re.ASCII)
 
+# The id of a call is remembered until its deadline. Nobody waits longer than
+# the longest method may take, and clocks differ by less than an hour.
+_MAX_SECONDS = base.MAX_TIMEOUT_SECONDS + 3600
+
+# Queue names of AMQP are no longer.
+_MAX_ROUTE_LENGTH = 255
+
 
 def exposed(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let the bus reach a method; log no traceback of a user's mistake.
@@ -54,13 +69,15 @@ def exposed(function: Callable[..., Any]) -> Callable[..., Any]:
     :raises: RequestError for arguments that the method does not have, or
         that are of a wrong type.
     """
-    signature = inspect.signature(function)
+    # The first two parameters are the endpoint and the context.
+    parameters = dict(list(inspect.signature(function).parameters.items())[2:])
+    needed = {n for n, p in parameters.items() if p.default is p.empty}
 
     @functools.wraps(function)
-    def inner(*args: Any, **kwargs: Any) -> Any:
+    def inner(endpoint: Any, context: Any, /, **kwargs: Any) -> Any:
         try:
-            _check_arguments(signature, args, kwargs)
-            return function(*args, **kwargs)
+            _check_arguments(kwargs, needed=needed, known=parameters.keys())
+            return function(endpoint, context, **kwargs)
         finally:
             request_context.clear_current()
 
@@ -69,13 +86,19 @@ def exposed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check_arguments(
-    signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+    values: dict[str, Any], *, needed: Set[str], known: Set[str]
 ) -> None:
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError as error:
-        raise errors.RequestError(reason=str(error)) from None
-    for name, value in kwargs.items():
+    missing = needed - values.keys()
+    if missing:
+        raise errors.RequestError(
+            reason=f'these arguments are missing: {", ".join(sorted(missing))}'
+        )
+    if values.keys() - known:
+        raise errors.RequestError(
+            reason=f'the arguments are {", ".join(known) or "none"}, and '
+            'there are others'
+        )
+    for name, value in values.items():
         if not isinstance(value, _TYPES[name]):
             raise errors.RequestError(
                 reason=f'{name} must not be a {type(value).__name__}'
@@ -89,6 +112,8 @@ class Endpoint:
     :param incarnation: identifier of this run of the conductor.
     :param locate: returns (hostname, incarnation) of the live conductors
         that offer a driver, or raises DriverNotFound.
+    :param fenced: whether a call must say to which run of which conductor
+        and until when it was sent, so that nobody can send it once more.
     """
 
     target = oslo_messaging.Target(version=protocol.VERSION)
@@ -99,10 +124,12 @@ class Endpoint:
         *,
         incarnation: str,
         locate: Callable[[str], list[tuple[str, str]]],
+        fenced: bool = False,
     ) -> None:
         self._runner = runner
         self._incarnation = incarnation
         self._locate = locate
+        self._fenced = fenced
 
     @exposed
     def driver_vendor_passthru(
@@ -119,7 +146,13 @@ class Endpoint:
         key: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Run a vendor passthru method; see :meth:`runner.Runner.run`."""
+        if self._fenced and None in (call_id, incarnation, deadline):
+            raise errors.RequestError(
+                reason='where messages are signed, a call needs call_id, '
+                'incarnation and deadline'
+            )
         _check_id(call_id)
+        _check_deadline(deadline)
         call = calls.Call(
             driver=driver_name,
             method=driver_method,
@@ -171,6 +204,14 @@ def _check_id(call_id: str | None) -> None:
         )
 
 
+def _check_deadline(deadline: float | None) -> None:
+    # Neither is NaN below anything.
+    if deadline is not None and not deadline < time.time() + _MAX_SECONDS:
+        raise errors.RequestError(
+            reason='deadline must be a time within the next thirty days'
+        )
+
+
 def _key(values: dict[str, Any] | None) -> operation.Key | None:
     if values is None:
         return None
@@ -186,8 +227,40 @@ def _key(values: dict[str, Any] | None) -> operation.Key | None:
     return operation.Key(**values)
 
 
+class _RPCServer(rpc_server.RPCServer):
+    """Takes only what can be answered."""
+
+    def _on_incoming(self, incoming: list[Any]) -> None:
+        if all(map(_can_be_answered, incoming)):
+            super()._on_incoming(incoming)
+        else:
+            LOG.warning('A message was dropped, for it cannot be answered')
+
+
+def _can_be_answered(incoming: Any) -> bool:
+    """Tell whether a message says where its answer shall go.
+
+    An answer in the queue of a conductor would be the next message.
+    """
+    if not hasattr(incoming, 'reply_q'):
+        # Not a message of AMQP, which alone lets the sender name a queue.
+        return True
+    route = (incoming.reply_q, incoming.orig_msg_id)
+    return all(
+        isinstance(name, str)
+        and 0 < len(name) <= _MAX_ROUTE_LENGTH
+        and name.isascii()
+        and name.isprintable()
+        and not name.startswith(protocol.TOPIC)
+        for name in route
+    )
+
+
 class Server:
-    """Listens for calls under the address of one run of a conductor."""
+    """Listens for calls under the address of one run of a conductor.
+
+    :param signatures: checks who messages are from; by default nobody asks.
+    """
 
     def __init__(
         self,
@@ -196,16 +269,17 @@ class Server:
         *,
         endpoint: Endpoint,
         workers: int,
+        signatures: signing.Signatures | None = None,
     ) -> None:
         self._workers = workers
         self._monitor = monitor.CallMonitor()
-        dispatcher = monitor.Dispatcher(
+        dispatcher = gate.Gate(
             self._monitor,
-            endpoints=[endpoint],
-            serializer=protocol.ContextSerializer(),
-            access_policy=oslo_messaging.ExplicitRPCAccessPolicy,
+            endpoint,
+            address=address,
+            signatures=signatures or signing.NoSignatures(),
         )
-        self._server = rpc_server.RPCServer(
+        self._server = _RPCServer(
             transport, rpc_transport.target(address), dispatcher
         )
 

@@ -6,6 +6,7 @@ from oslo_config import cfg
 
 from ironic_passthru import errors
 from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import rabbit
 
 # Errors of these modules are rebuilt on the other side, all else is not.
 ERROR_MODULES = [errors.__name__]
@@ -39,6 +40,7 @@ def make(
             'transport URL such as rabbit://user:password@host:5672/'
         ) from None
     _set_rabbit_defaults(conf)
+    rabbit.adapt(transport)
     return transport
 
 

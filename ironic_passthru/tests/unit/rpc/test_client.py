@@ -23,6 +23,7 @@ from ironic_passthru.tests import base
 
 SECRET = 'hunter' + '2'
 SERVERS = [protocol.Server(f'host{n}', f'run{n}') for n in range(5)]
+ANSWER = {'return': 'answer', 'async': False, 'attach': False}
 UNDELIVERABLE = oslo_messaging.MessageUndeliverable('NO_ROUTE', 'x', 'y', {})
 
 
@@ -35,7 +36,7 @@ class FakeDriver:
     def __init__(self, conf: Any) -> None:
         self.conf = conf
         self.sent: list[dict[str, Any]] = []
-        self.fate: Callable[..., Any] = lambda **message: 'answer'
+        self.fate: Callable[..., Any] = lambda **message: ANSWER
         self.connect: Callable[[], Any] = _raise(UNDELIVERABLE)
 
     def require_features(self, requeue: bool = False) -> None:
@@ -120,6 +121,7 @@ FATES: list[tuple[Callable[..., Any], type[errors.PassthruError], bool]] = [
     (_raise(errors.ConductorStopping()), errors.ConductorStopping, True),
     (_raise(errors.StaleCall()), errors.StaleCall, True),
     (_raise(errors.CallExpired()), errors.CallExpired, True),
+    (_raise(errors.MessageRefused()), errors.MessageRefused, True),
     (not_delivered(amqp.exceptions.NotFound()), errors.CallNotDelivered, True),
     (
         not_delivered(ConnectionRefusedError()),
@@ -205,10 +207,10 @@ class TestFates(ClientCase):
             def two_refuse(refuse: Any = fate, **message: Any) -> Any:
                 if len(self.driver.sent) < 3:
                     refuse(**message)
-                return 'taken'
+                return ANSWER
 
             self.driver.fate = two_refuse
-            self.assertEqual('taken', self.call())
+            self.assertEqual(ANSWER, self.call())
             self.assertEqual(3, len(set(self.sent_to())), 'each is new')
 
     def test_nobody_after_one_that_may_have_run_it(self) -> None:
@@ -323,7 +325,7 @@ class TestMessages(ClientCase):
             self.context, 'acme', 'm', http_method='GET', info={}
         )
         self.assertEqual(['locate_driver', 'call run3'], local.endpoint.seen)
-        self.assertEqual({'return': 1}, answer)
+        self.assertEqual(ANSWER, answer)
         self.assertEqual(
             {'of': 'acme'},
             local.client.get_driver_properties(self.context, 'acme'),
@@ -363,7 +365,7 @@ class Endpoint:
         self.seen.append(f'call {incarnation}')
         if self.error:
             raise self.error
-        return {'return': 1}
+        return ANSWER
 
     def get_driver_properties(self, context: Any, driver_name: str) -> Any:
         return {'of': driver_name}
@@ -408,7 +410,7 @@ class TestOverLocal(base.TestCase):
 
     def test_the_one_that_lives_is_found(self) -> None:
         for _ in range(20):
-            self.assertEqual({'return': 1}, self.call())
+            self.assertEqual(ANSWER, self.call())
         self.assertEqual(['call run3'] * 20, self.endpoint.seen)
 
     def test_what_a_conductor_never_meant_to_raise(self) -> None:
@@ -459,7 +461,7 @@ class TestConnection(ClientCase):
 
     def _works(self) -> bool:
         try:
-            return bool(self.call() == 'answer')
+            return bool(self.call() == ANSWER)
         except errors.BusUnavailable:
             return False
 
@@ -473,7 +475,7 @@ class TestConnection(ClientCase):
 
     def test_a_bus_without_a_single_conductor(self) -> None:
         self.driver.connect = not_delivered(amqp.exceptions.NotFound())
-        self.assertEqual('answer', self.call())
+        self.assertEqual(ANSWER, self.call())
 
     def test_many_first_calls_share_one_attempt(self) -> None:
         self.driver.connect = self.hang
@@ -482,7 +484,7 @@ class TestConnection(ClientCase):
             self.wait_for(lambda: self.attempts, 'an attempt')
             self.assertEqual([], self.driver.sent)
             self.go_on.set()
-            self.assertEqual(['answer'] * 8, [c.result(10) for c in calls])
+            self.assertEqual([ANSWER] * 8, [c.result(10) for c in calls])
         self.assertEqual(1, self.attempts)
 
     def test_a_bus_that_went_away_later(self) -> None:

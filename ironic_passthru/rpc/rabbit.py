@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What oslo.messaging's RabbitMQ driver lacks against foreign messages.
+
+Its consumers decode a message and hand it on. If that fails they log a
+traceback; and if it fails after the message was acknowledged, they reject it
+all the same, which ends their channel: the process no longer hears of its
+queues, or of its replies. So the callback of each consumer is replaced.
+
+This is the one place that touches private parts of oslo.messaging's driver.
+"""
+
+import functools
+import json
+import logging
+import math
+from typing import Any
+
+import oslo_messaging
+from oslo_log import log
+from oslo_messaging._drivers import common
+from oslo_messaging._drivers import impl_rabbit
+
+LOG = log.getLogger(__name__)
+
+# How long a conductor tries to reach a caller whose queue is not there. A
+# caller without signs of life gives up sooner, and each attempt keeps a
+# thread; oslo's default is a minute.
+_REPLY_SECONDS = 10
+
+_ENVELOPE = {'oslo.version', 'oslo.message'}
+
+
+class NotOurs(ValueError):
+    """A message is none of oslo.messaging's."""
+
+
+class _Message(impl_rabbit.RabbitMessage):
+    """What a message says; it is acknowledged through this."""
+
+    def __init__(self, raw: Any) -> None:
+        dict.__init__(self, _unpack(raw.payload))
+        self._raw_message = raw
+
+
+class _Connection(impl_rabbit.Connection):
+    """A connection whose consumers survive every message."""
+
+    def declare_consumer(self, consumer: Any) -> Any:
+        consumer._callback = functools.partial(_deliver, consumer)
+        return super().declare_consumer(consumer)
+
+    def consume(self, timeout: float | None = None) -> None:
+        try:
+            super().consume(timeout)
+            return
+        except oslo_messaging.MessageDeliveryFailure:
+            # Not the network, which is tried again for ever: the AMQP library
+            # has stumbled over the headers of a message.
+            pass
+        LOG.error('A message cannot be read; the connection is replaced')
+        # The next call makes another one.
+        self.connection.close()
+
+
+class _OneLine(logging.Filter):
+    """Makes one line of what the driver says of one foreign message."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not isinstance(record.msg, str):
+            return True
+        if record.msg.startswith('ignoring duplicate message'):
+            record.exc_info = None
+        # It goes on to say that the queue is missing and the reply dropped.
+        return not record.msg.startswith(
+            'The reply %(msg_id)s failed to send after'
+        )
+
+
+_ONE_LINE = _OneLine()
+
+
+def adapt(transport: oslo_messaging.Transport) -> None:
+    """Let a transport survive foreign messages, if it is RabbitMQ's."""
+    driver = transport._driver
+    if not isinstance(driver, impl_rabbit.RabbitDriver):
+        return
+    driver._connection_pool.connection_cls = _Connection
+    group = 'oslo_messaging_rabbit'
+    option = 'kombu_missing_consumer_retry_timeout'
+    transport.conf.set_default(option, _REPLY_SECONDS, group=group)
+    driver.missing_destination_retry_timeout = transport.conf[group][option]
+    # A filter that is there already is not added again.
+    logging.getLogger('oslo_messaging._drivers.amqpdriver').addFilter(
+        _ONE_LINE
+    )
+
+
+def _deliver(consumer: Any, delivered: Any) -> None:
+    """Hand a message to the callback of a consumer, or drop it.
+
+    Nothing may be raised on account of what is in it.
+    """
+    raw = consumer.queue.channel.message_to_python(delivered)
+    try:
+        consumer.callback(_Message(raw))
+        return
+    except Exception as error:
+        fault = type(error).__name__
+    # Not while the exception is handled: oslo.log adds the text of that.
+    LOG.warning(
+        'A message in queue %s was dropped, for it is not one of ours: %s',
+        consumer.queue_name,
+        fault,
+    )
+    # A second answer to the broker would end the channel.
+    if not raw.acknowledged:
+        raw.reject()
+
+
+def _unpack(envelope: Any) -> dict[str, Any]:
+    """Return the content of a message.
+
+    :raises: NotOurs and other errors for what is no content.
+    """
+    if not isinstance(envelope, dict) or not envelope.keys() >= _ENVELOPE:
+        raise NotOurs('no envelope')
+    if envelope['oslo.version'] != common._RPC_ENVELOPE_VERSION:
+        raise NotOurs('another version of the envelope')
+    content = json.loads(
+        envelope['oslo.message'],
+        parse_constant=_no_constant,
+        parse_float=_finite,
+    )
+    if not isinstance(content, dict):
+        raise NotOurs('no object')
+    return content
+
+
+def _no_constant(name: str) -> Any:
+    raise NotOurs(f'{name} is not a JSON value')
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise NotOurs('a number is out of range')
+    return value

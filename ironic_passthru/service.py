@@ -46,9 +46,11 @@ def build_api(
     from ironic_passthru.api import app
     from ironic_passthru.api import catalogue
     from ironic_passthru.api import policy
+    from ironic_passthru.api.middleware import cadf
 
     # Before anything is opened: its files may be broken.
     rules = policy.Policy(conf)
+    events = cadf.make(conf)
     own_transport = transport or rpc_transport.make(conf)
     database = session.Database(conf)
     store = conductors.ConductorStore(database)
@@ -76,6 +78,7 @@ def build_api(
     }
 
     def close() -> None:
+        events.close()
         # An attempt to reach the bus holds what cleaning up would wait for.
         if transport is None and not conductor_api.connecting:
             own_transport.cleanup()
@@ -88,6 +91,7 @@ def build_api(
         operations=operations.OperationStore(database),
         policy=rules,
         checks=checks,
+        events=events,
     )
     return Api(application=application, close=close)
 

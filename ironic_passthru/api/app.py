@@ -26,6 +26,7 @@ from ironic_passthru.api import waits
 from ironic_passthru.api.auth import strategies
 from ironic_passthru.api.middleware import audit
 from ironic_passthru.api.middleware import body
+from ironic_passthru.api.middleware import cadf
 from ironic_passthru.api.middleware import errors as error_wrapper
 from ironic_passthru.api.middleware import health as short_health
 from ironic_passthru.api.middleware import request_id
@@ -179,12 +180,14 @@ def make(
     operations: operation_store.OperationStore,
     policy: policy.Policy,
     checks: Mapping[str, Callable[[], str]],
+    events: cadf.Layer = cadf.NO_EVENTS,
 ) -> Any:
     """Return the WSGI application.
 
     :param operations: where the conductors record what they accept.
     :param policy: what each controller asks before it looks for anything.
     :param checks: what the detailed health check asks, by name.
+    :param events: tells other services of each request.
     """
     options = conf.api
     controllers = _controllers(
@@ -200,6 +203,7 @@ def make(
     # a client that has not logged in.
     application: Any = Application(router, options.retry_after)
     application = body.BodyGuard(application, options.max_body_size)
+    application = events.wrap(application)
     application = strategies.make(conf, application)
     application = version.VersionCheck(application)
     application = short_health.Health(

@@ -145,7 +145,7 @@ class TestNotifier(base.TestCase):
     def test_it_says_when_it_could_not(self) -> None:
         sender = self.notifier(driver=['messagingv2'], transport_url='fake://')
         self.assertRaises(
-            Exception, sender.send, 'a', {'x': object()}, failure=False
+            ValueError, sender.send, 'a', {'x': object()}, failure=False
         )
         sender.send('a', {'x': 1}, failure=False)
 

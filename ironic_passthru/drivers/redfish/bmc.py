@@ -16,6 +16,9 @@ from ironic_passthru.drivers.redfish import inventory
 
 LOG = logging.getLogger(__name__)
 
+# Characters of a text that a BMC wrote and a caller gets.
+_MAX_TEXT = 255
+
 
 class Bmc:
     """The system of one target, over an open connection.
@@ -80,7 +83,7 @@ class Bmc:
                     **failures.classify(exc).item(),
                     'ejected': ejected,
                 }
-            ejected.append(drive.identity)
+            ejected.append(_text(drive.identity) or '')
         return {'reachable': True, 'ejected': ejected}
 
     def _drives(self) -> list[Any]:
@@ -141,7 +144,13 @@ def _is_loaded(drive: Any) -> bool:
 
 
 def _text(value: object) -> str | None:
-    """Return a value of a document as text, ``None`` for any other kind."""
+    """Return a value of a document as text, ``None`` for any other kind.
+
+    It goes to callers and their terminals: what cannot be printed is left
+    out, and a long text is cut.
+    """
     if isinstance(value, enum.Enum):
         value = value.value
-    return value if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    return ''.join(filter(str.isprintable, value[:_MAX_TEXT]))

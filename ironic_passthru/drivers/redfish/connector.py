@@ -21,13 +21,18 @@ import urllib3
 from sushy import exceptions as sushy_exceptions
 from urllib3 import exceptions as link_exceptions
 
+from ironic_passthru.drivers.redfish import body
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import link
 
 LOG = logging.getLogger(__name__)
 
-# A message registry, the largest document known, has about 2 MiB.
-MAX_ANSWER_BYTES = 8 * 1024 * 1024
+# What is read here, systems and their devices, has some ten KiB each. Once
+# decoded a document takes up to twenty times its size in memory, and sushy
+# keeps all those of a call until its end.
+MAX_ANSWER_BYTES = 1024 * 1024
+MAX_CALL_BYTES = 4 * MAX_ANSWER_BYTES
 
 _READING = frozenset({'GET', 'HEAD'})
 
@@ -63,6 +68,11 @@ class Address:
     password: str = dataclasses.field(repr=False)
     ca: pathlib.Path | None = None
     verify: bool = True
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether what is sent there is encrypted."""
+        return self.url.startswith('https://')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,9 +121,16 @@ class Connector:
             'OData-Version': '4.0',
             'User-Agent': 'ironic-passthru',
         }
-        self._pool = urllib3.PoolManager(
-            cert_reqs='CERT_REQUIRED' if address.verify else 'CERT_NONE',
-            ca_certs=str(address.ca) if address.ca else None,
+        self._left_bytes = MAX_CALL_BYTES
+        self._secrets = (
+            _login(address.username, address.password).encode(),
+            address.password.encode(),
+        )
+        self._pool = link.pool(
+            address.url,
+            deadline,
+            ca=str(address.ca) if address.ca else None,
+            verify=address.verify,
         )
 
     def __enter__(self) -> 'Connector':
@@ -124,15 +141,15 @@ class Connector:
 
     def close(self) -> None:
         """Close every connection."""
-        self._pool.clear()
+        self._pool.close()
 
     def set_auth(self, auth: object) -> None:
         """Accept sushy's object for logins; there is nothing to renew."""
 
     def set_http_basic_auth(self, username: str, password: str) -> None:
         """Log in with every request (RFC 7617, in UTF-8)."""
-        pair = base64.b64encode(f'{username}:{password}'.encode()).decode()
-        self._headers['Authorization'] = f'Basic {pair}'
+        login = _login(username, password)
+        self._headers['Authorization'] = f'Basic {login}'
 
     def get(self, path: str = '', **options: Any) -> Answer:
         """Read a resource, which must be a JSON object."""
@@ -181,12 +198,12 @@ class Connector:
         **_: Any,
     ) -> Answer:
         """Send one request; further options are sushy's and mean nothing."""
-        url = self._url_of(path)
+        target = self._target_of(path)
         connect, read = self._timeouts()
         try:
             response = self._pool.request(
                 verb,
-                url,
+                target,
                 json=data,
                 headers=self._headers_with(headers, data),
                 timeout=urllib3.Timeout(connect=connect, read=read),
@@ -196,7 +213,7 @@ class Connector:
             )
         except Exception as exc:
             raise _translate(exc, verb)() from exc
-        LOG.debug('%s %s was answered %d', verb, path, response.status)
+        LOG.debug('%s %r was answered %d', verb, target, response.status)
         return self._check(verb, path, response)
 
     def _check(
@@ -208,14 +225,15 @@ class Connector:
             if verb in _READING and response.status < 300:
                 raise _translate(exc, verb)() from exc
             # The status says it all of a change, and of a refusal.
-            LOG.debug('%s %s: no body', verb, path, exc_info=True)
+            LOG.debug('%s %r: no body', verb, path, exc_info=True)
             content = b''
         finally:
             response.close()
         if 300 <= response.status < 400:
             raise failures.Redirected()
         if response.status >= 400:
-            LOG.debug('%s %s was refused with %.2000r', verb, path, content)
+            refusal = self._without_secrets(content)
+            LOG.debug('%s %r was refused with %.2000r', verb, path, refusal)
             # sushy puts the body of a refusal into its exception's text and
             # stumbles over one that is not an object; nobody reads it here.
             content = b'{}'
@@ -223,16 +241,21 @@ class Connector:
         sushy_exceptions.raise_for_response(verb, path, answer)
         return answer
 
-    def _url_of(self, path: str) -> str:
-        """Return where ``path`` leads, which must be this very BMC."""
+    def _target_of(self, path: str) -> str:
+        """Return the path and query of a link, which must lead to this BMC.
+
+        The pool has connections to the BMC's address alone, so that what
+        becomes of a link does not hang on how its host is spelled.
+        """
         try:
-            url = parse.urljoin(self._url, path)
-            is_here = _origin(url) == _origin(self._url)
+            parts = parse.urlsplit(parse.urljoin(self._url, path))
+            is_here = _origin(parts) == _origin(parse.urlsplit(self._url))
         except ValueError as exc:
             raise failures.BadAnswer() from exc
         if not is_here:
             raise failures.BadAnswer()
-        return url
+        query = f'?{parts.query}' if parts.query else ''
+        return f'/{parts.path.lstrip("/")}{query}'
 
     def _timeouts(self) -> tuple[float, float]:
         """Return the seconds to connect and to wait for a sign of life."""
@@ -253,18 +276,29 @@ class Connector:
         """Read a body that may be dripping in, or have no end."""
         _, seconds = self._timeouts()
         until = call_deadline.Deadline(seconds)
-        content = bytearray()
-        while chunk := response.read1(65536, decode_content=True):
-            content += chunk
-            if len(content) > MAX_ANSWER_BYTES:
-                raise failures.BadAnswer()
+        content = body.Body(
+            response.headers.get('Content-Encoding', ''),
+            limit=min(MAX_ANSWER_BYTES, self._left_bytes),
+        )
+        while chunk := response.read1(65536, decode_content=False):
+            content.add(chunk)
             if not until.left_seconds():
                 raise failures.NoAnswer()
-        return bytes(content)
+        self._left_bytes -= content.size
+        return content.end()
+
+    def _without_secrets(self, content: bytes) -> bytes:
+        # There are servers that repeat a request in what they say of it.
+        for secret in self._secrets:
+            content = content.replace(secret, b'***')
+        return content
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = parse.urlsplit(url)
+def _login(username: str, password: str) -> str:
+    return base64.b64encode(f'{username}:{password}'.encode()).decode()
+
+
+def _origin(parts: parse.SplitResult) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port
 
 

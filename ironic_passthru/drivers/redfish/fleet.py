@@ -62,6 +62,8 @@ class Fleet:
         items = {
             name: _collect(future, late) for name, future in running.items()
         }
+        # What is late may hold its thread no longer: others wait for it.
+        deadline.end()
         for name, item in items.items():
             if 'error' in item:
                 LOG.warning('Target %s: %s', name, item['error']['code'])

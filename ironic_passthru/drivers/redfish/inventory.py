@@ -37,8 +37,8 @@ class Entry(pydantic.BaseModel):
     )
 
     address: str = pydantic.Field(
-        description='Where the BMC is: https://host or https://host:port. '
-        'http:// is possible and sends the password in the clear.'
+        description='Where the BMC is: host, host:port, or the same with '
+        'https://. http:// sends the password in the clear.'
     )
     username: str = pydantic.Field(
         min_length=1, description='User name on the BMC.'
@@ -74,13 +74,15 @@ class Entry(pydantic.BaseModel):
     @pydantic.field_validator('address')
     @classmethod
     def _is_origin(cls, address: str) -> str:
+        if '://' not in address:
+            address = f'https://{address}'
         try:
             parts = parse.urlsplit(address)
             host, _ = parts.hostname, parts.port
         except ValueError:
             raise ValueError('is not a URL') from None
         if parts.scheme not in ('https', 'http') or not host:
-            raise ValueError('must be https://host or http://host')
+            raise ValueError('must be a host, https://host or http://host')
         if '@' in parts.netloc:
             raise ValueError('must not hold credentials')
         if parts.path not in ('', '/') or parts.query or parts.fragment:
@@ -178,6 +180,7 @@ class InventoryFile:
         self._lock = threading.Lock()
         self._seen: dict[pathlib.Path, _State] = {}
         self._inventory = _load(path, self._seen)
+        _warn_of_exposed(self._inventory)
 
     def current(self) -> Inventory:
         """Return the targets of the last version without a fault."""
@@ -194,9 +197,27 @@ class InventoryFile:
             LOG.error('%s; the targets stay as they were', exc.message)
         else:
             LOG.info('%s has %d targets', self._path, len(self._inventory))
+            _warn_of_exposed(self._inventory)
         # The files that a faulty version names are watched too: the fault
         # may be one of theirs, and go away without a change to this one.
         self._seen = seen
+
+
+def _warn_of_exposed(inventory: Inventory) -> None:
+    """Log the targets whose passwords others could come by."""
+    for target in inventory.everything():
+        if not target.address.encrypted:
+            LOG.warning(
+                'Target %s has no TLS: its password and all that is done '
+                'there can be read and changed on the way',
+                target.name,
+            )
+        elif not target.address.verify:
+            LOG.warning(
+                'Target %s is not verified: whoever answers at its address '
+                'gets its password',
+                target.name,
+            )
 
 
 class _KeyTwice(yaml.MarkedYAMLError):

@@ -238,78 +238,10 @@ DOCUMENTS: dict[str, dict[str, object]] = {
 }
 
 
-class FaultyBmc(fixtures.Fixture):
-    """A BMC that reads requests and then misbehaves as it is told.
+class Handler(http.server.BaseHTTPRequestHandler):
+    """What :class:`FaultyBmc` does with one request."""
 
-    :param faults: what happens to a verb: ``close``, ``reset``, ``hang``,
-        ``drip``, ``garbage``, ``redirect``, ``bad_headers``, ``huge``,
-        ``elsewhere``, ``list``, or a status such as ``503``. Other verbs
-        are answered as by a BMC in good health, those that are ``slow``
-        too, after a tenth of a second.
-    :param documents: what it serves, by path.
-    :param etag: the ETag that goes with each document.
-    :ivar received: every request, in the order of arrival.
-    :ivar most_at_once: how many slow requests were served at once.
-    """
-
-    def __init__(
-        self,
-        faults: Mapping[str, str] | None = None,
-        *,
-        documents: Mapping[str, Mapping[str, object]] | None = None,
-        etag: str | None = None,
-    ) -> None:
-        super().__init__()
-        self.faults = dict(faults or {})
-        self.documents = DOCUMENTS if documents is None else documents
-        self.etag = etag
-        self.received: list[Received] = []
-        self.most_at_once = 0
-        self.over = threading.Event()
-        self._lock = threading.Lock()
-        self._now = 0
-
-    def _setUp(self) -> None:
-        self._server = http.server.ThreadingHTTPServer(
-            ('127.0.0.1', 0), _handler_of(self)
-        )
-        thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), daemon=True
-        )
-        thread.start()
-        # In reverse: hanging requests are let go before the server ends.
-        self.addCleanup(self._server.server_close)
-        self.addCleanup(thread.join)
-        self.addCleanup(self._server.shutdown)
-        self.addCleanup(self.over.set)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f'http://127.0.0.1:{self._server.server_port}'
-
-    def entry(self, **more: object) -> dict[str, object]:
-        """Return its entry for an inventory file."""
-        login = {'username': USERNAME, 'password': PASSWORD}
-        return {'address': self.url, **login, **more}
-
-    def count(self) -> collections.Counter[str]:
-        """Return how many requests of each verb came."""
-        return collections.Counter(request.verb for request in self.received)
-
-    @contextlib.contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count a request among those that are served at once."""
-        with self._lock:
-            self._now += 1
-            self.most_at_once = max(self.most_at_once, self._now)
-        yield
-        with self._lock:
-            self._now -= 1
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    bmc: FaultyBmc
+    bmc: 'FaultyBmc'
 
     def _serve(self) -> None:
         length = int(self.headers.get('Content-Length') or 0)
@@ -341,15 +273,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _behave(self, request: Received) -> None:
         if request.verb != 'GET':
-            self._answer(204)
+            self.answer(204)
         elif request.path in self.bmc.documents:
-            self._answer(200, self.bmc.documents[request.path])
+            self.answer(200, self.bmc.documents[request.path])
         else:
-            self._answer(404, {'error': {'code': 'Base.1.0.General'}})
+            self.answer(404, {'error': {'code': 'Base.1.0.General'}})
 
-    def _answer(
+    def answer(
         self, status: int, document: object = None, **headers: str
     ) -> None:
+        """Answer with a document."""
         body = b'' if document is None else json.dumps(document).encode()
         self.send_response(status)
         self.send_header('Content-Length', str(len(body)))
@@ -365,7 +298,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         # Words that make sushy's own connector send a request again, with
         # what must not get through to a caller or a log.
         message = f'SYS518 iLO InvalidOperationForSystemState {self.bmc.url}'
-        self._answer(
+        self.answer(
             status,
             {'error': {'code': 'Base.1.0.GeneralError', 'message': message}},
         )
@@ -404,7 +337,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _redirect(self) -> None:
-        self._answer(307, Location=f'{self.bmc.url}/elsewhere')
+        self.answer(307, Location=f'{self.bmc.url}/elsewhere')
 
     def _huge(self) -> None:
         self.send_response(200)
@@ -416,14 +349,82 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _elsewhere(self) -> None:
-        self._answer(
+        self.answer(
             200,
             {'Id': 'R', 'Systems': {'@odata.id': 'http://127.0.0.2/Systems'}},
         )
 
     def _list(self) -> None:
-        self._answer(200, [1, 2])
+        self.answer(200, [1, 2])
 
 
-def _handler_of(bmc: FaultyBmc) -> type[_Handler]:
-    return type('Handler', (_Handler,), {'bmc': bmc})
+class FaultyBmc(fixtures.Fixture):
+    """A BMC that reads requests and then misbehaves as it is told.
+
+    :param faults: what happens to a verb: ``close``, ``reset``, ``hang``,
+        ``drip``, ``garbage``, ``redirect``, ``bad_headers``, ``huge``,
+        ``elsewhere``, ``list``, or a status such as ``503``. Other verbs
+        are answered as by a BMC in good health, those that are ``slow``
+        too, after a tenth of a second.
+    :param documents: what it serves, by path.
+    :param etag: the ETag that goes with each document.
+    :ivar received: every request, in the order of arrival.
+    :ivar most_at_once: how many slow requests were served at once.
+    """
+
+    handler = Handler
+
+    def __init__(
+        self,
+        faults: Mapping[str, str] | None = None,
+        *,
+        documents: Mapping[str, Mapping[str, object]] | None = None,
+        etag: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.faults = dict(faults or {})
+        self.documents = DOCUMENTS if documents is None else documents
+        self.etag = etag
+        self.received: list[Received] = []
+        self.most_at_once = 0
+        self.over = threading.Event()
+        self._lock = threading.Lock()
+        self._now = 0
+
+    def _setUp(self) -> None:
+        self._server = http.server.ThreadingHTTPServer(
+            ('127.0.0.1', 0), type('Bound', (self.handler,), {'bmc': self})
+        )
+        thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
+        thread.start()
+        # In reverse: hanging requests are let go before the server ends.
+        self.addCleanup(self._server.server_close)
+        self.addCleanup(thread.join)
+        self.addCleanup(self._server.shutdown)
+        self.addCleanup(self.over.set)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f'http://127.0.0.1:{self._server.server_port}'
+
+    def entry(self, **more: object) -> dict[str, object]:
+        """Return its entry for an inventory file."""
+        login = {'username': USERNAME, 'password': PASSWORD}
+        return {'address': self.url, **login, **more}
+
+    def count(self) -> collections.Counter[str]:
+        """Return how many requests of each verb came."""
+        return collections.Counter(request.verb for request in self.received)
+
+    @contextlib.contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a request among those that are served at once."""
+        with self._lock:
+            self._now += 1
+            self.most_at_once = max(self.most_at_once, self._now)
+        yield
+        with self._lock:
+            self._now -= 1

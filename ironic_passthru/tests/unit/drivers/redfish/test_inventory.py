@@ -81,6 +81,36 @@ class GoodFileTest(InventoryTestCase):
         self.assertFalse(three.address.verify)
         self.assertEqual('https://bmc3.example.com:8443', three.address.url)
 
+    def test_https_unless_http_is_written(self) -> None:
+        for address, url in (
+            ('bmc1', 'https://bmc1'),
+            ('bmc1:8443', 'https://bmc1:8443'),
+            ('192.0.2.1:443/', 'https://192.0.2.1:443'),
+            ('[2001:db8::1]', 'https://[2001:db8::1]'),
+            ('http://bmc1', 'http://bmc1'),
+        ):
+            login = 'username: a, password: b'
+            source = self.load(f"node-1: {{address: '{address}', {login}}}")
+            (target,) = source.current().everything()
+            self.assertEqual(url, target.address.url)
+            self.assertEqual(url.startswith('https'), target.address.encrypted)
+            self.assertTrue(target.address.verify)
+
+    def test_exposed_targets_are_warned_of_at_each_load(self) -> None:
+        source = self.load(GOOD)
+        for count in (1, 2):
+            for _ in range(3):
+                self.assertEqual(3, len(source.current()))
+            lines = self.log.output.splitlines()
+            for warning in (
+                'Target node-2 has no TLS',
+                'Target node-3 is not verified',
+            ):
+                found = [line for line in lines if line.startswith(warning)]
+                self.assertEqual(count, len(found), lines)
+            self.assertNotIn('Target node-1', self.log.output)
+            self.path.write_text(f'# again\n{GOOD}')
+
     def test_ca_is_relative_to_the_file(self) -> None:
         (self.directory / 'ca.pem').write_text('')
         source = self.load(ENTRY + '  password: x\n  ca: ca.pem\n')
@@ -120,6 +150,7 @@ class FaultTest(InventoryTestCase):
 
     def test_entries(self) -> None:
         address = 'node-1: {username: a, password: hunter2, address: %s}'
+        no_host = 'must be a host, https://host or http://host'
         keys = (
             'address, username, password, password_file, ca, verify, '
             'system_id, tags'
@@ -154,17 +185,12 @@ class FaultTest(InventoryTestCase):
                 address % 'http://x, ca: y',
                 'node-1: has ca but no https address',
             ),
+            (address % 'ftp://bmc1', f'node-1: address: {no_host}'),
+            (address % "'https://'", f'node-1: address: {no_host}'),
+            (address % "''", f'node-1: address: {no_host}'),
             (
-                address % 'bmc1.example.com',
-                'node-1: address: must be https://host or http://host',
-            ),
-            (
-                address % 'ftp://bmc1',
-                'node-1: address: must be https://host or http://host',
-            ),
-            (
-                address % "'https://'",
-                'node-1: address: must be https://host or http://host',
+                address % 'root:hunter2@bmc1',
+                'node-1: address: must not hold credentials',
             ),
             (
                 address % 'https://root:hunter2@bmc1',

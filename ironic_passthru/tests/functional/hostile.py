@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A BMC that wants more than to fail: time, memory, passwords."""
+
+import collections.abc
+import contextlib
+import gzip
+import json
+import socket
+import threading
+import zlib
+
+import fixtures
+
+from ironic_passthru.tests.functional import bmc
+
+MIB = 1024 * 1024
+
+# Made once, so that a test can measure what it costs to receive it.
+_BOMB = gzip.compress(b' ' * 64 * MIB)
+
+
+class Handler(bmc.Handler):
+    """Further faults, for :class:`HostileBmc`."""
+
+    def _drip_header(self) -> None:
+        self._write_until_over(b'HTTP/1.1 200 OK\r\nX-A: ', b'a', 0.05)
+
+    def _drip_chunks(self) -> None:
+        self._write_until_over(
+            b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;', b'x'
+        )
+
+    def _continues(self) -> None:
+        self._write_until_over(b'', b'HTTP/1.1 100 Continue\r\n\r\n', 0.01)
+
+    def _chunks_without_end(self) -> None:
+        chunk = b'10000\r\n' + b' ' * 65536 + b'\r\n'
+        self._write_until_over(
+            b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', chunk, 0
+        )
+
+    def _bomb(self) -> None:
+        self._packed(_BOMB, 'gzip')
+
+    def _bombs_in_one_another(self) -> None:
+        self._packed(gzip.compress(_BOMB), 'gzip, gzip')
+
+    def _packed_nothing_without_end(self) -> None:
+        # Empty blocks: the input grows, what comes out does not.
+        packer = zlib.compressobj()
+        self._write_until_over(
+            b'HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n\r\n'
+            + packer.compress(b'')
+            + packer.flush(zlib.Z_FULL_FLUSH),
+            b'\x00\x00\x00\xff\xff' * 4096,
+            0,
+        )
+
+    def _cut_short(self) -> None:
+        self._packed(gzip.compress(b'{"Id": "R"}' * 100)[:-20], 'gzip')
+
+    def _not_packed(self) -> None:
+        self._packed(b'{"Id": "R"}', 'gzip')
+
+    def _packed_well(self) -> None:
+        document = self.bmc.documents[self.path.rstrip('/')]
+        self._packed(gzip.compress(json.dumps(document).encode()), 'gzip')
+
+    def _deep(self) -> None:
+        self._send(b'{"Systems": ' + b'[' * 400_000 + b']' * 400_000 + b'}')
+
+    def _large_number(self) -> None:
+        self._send(b'{"Systems": ' + b'9' * 500_000 + b'}')
+
+    def _echo(self) -> None:
+        lines = [f'{name}: {value}' for name, value in self.headers.items()]
+        message = '\n'.join([*lines, bmc.PASSWORD])
+        self.answer(400, {'error': {'message': message}})
+
+    def _moved(self) -> None:
+        self.answer(307, Location=self.bmc.elsewhere)
+
+    def _packed(self, content: bytes, encoding: str) -> None:
+        self._send(content, {'Content-Encoding': encoding})
+
+    def _send(
+        self,
+        content: bytes,
+        headers: collections.abc.Mapping[str, str] | None = None,
+    ) -> None:
+        self.send_response(200)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header('Content-Length', str(len(content)))
+        self.end_headers()
+        # It may have been given up before its end.
+        with contextlib.suppress(OSError):
+            self.wfile.write(content)
+
+    def _write_until_over(
+        self, first: bytes, then: bytes, pause: float = 0.05
+    ) -> None:
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.wfile.write(first)
+            while not self.bmc.over.wait(pause):
+                self.wfile.write(then)
+        self.bmc.cut.set()
+
+
+class HostileBmc(bmc.FaultyBmc):
+    """A BMC with faults of malice, besides those of its base class.
+
+    Further faults: ``drip_header``, ``drip_chunks``, ``continues``,
+    ``chunks_without_end``, ``bomb``, ``bombs_in_one_another``,
+    ``packed_nothing_without_end``, ``cut_short``, ``not_packed``,
+    ``packed_well``, ``deep``, ``large_number``, ``echo``, ``moved``.
+
+    :ivar elsewhere: where ``moved`` says that everything is.
+    :ivar cut: set when a client has gone from an answer without end.
+    """
+
+    handler = Handler
+    elsewhere = ''
+
+    def _setUp(self) -> None:
+        self.cut = threading.Event()
+        super()._setUp()
+
+
+class Trap(fixtures.Fixture):
+    """A place that nobody has a reason to connect to.
+
+    :ivar address: host and port.
+    :ivar visits: what the first bytes of each connection were.
+    """
+
+    def _setUp(self) -> None:
+        self.visits: list[bytes] = []
+        self._listener = socket.create_server(('127.0.0.1', 0))
+        self.address = f'127.0.0.1:{self._listener.getsockname()[1]}'
+        thread = threading.Thread(target=self._listen, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join, 10)
+        self.addCleanup(self._listener.shutdown, socket.SHUT_RDWR)
+
+    def _listen(self) -> None:
+        with self._listener:
+            while True:
+                try:
+                    link, _ = self._listener.accept()
+                except OSError:
+                    return
+                with link:
+                    link.settimeout(1)
+                    self.visits.append(_first_bytes(link))
+
+
+def _first_bytes(link: socket.socket) -> bytes:
+    try:
+        return link.recv(4096)
+    except OSError:
+        return b''

@@ -4,12 +4,12 @@
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib import parse
 
 import webob
 
 from ironic_passthru import errors
 from ironic_passthru import operation
+from ironic_passthru.api import disposition
 from ironic_passthru.api import expose
 from ironic_passthru.api import faults
 from ironic_passthru.api import links
@@ -114,24 +114,7 @@ def _attachment(value: Mapping[str, Any]) -> webob.Response:
     attached = protocol.Attached.from_bus(value)
     response = webob.Response(body=attached.data)
     response.headers['Content-Type'] = attached.media_type
-    if attached.filename:
-        response.headers['Content-Disposition'] = _disposition(
-            attached.filename
-        )
+    header = disposition.header(attached.media_type, attached.filename)
+    if header is not None:
+        response.headers['Content-Disposition'] = header
     return response
-
-
-def _disposition(filename: str) -> str:
-    """Return a Content-Disposition header (RFC 6266) for a file's name.
-
-    Only the last part of a path is told, and nothing that could end the
-    header or quote.
-    """
-    name = filename.replace('\\', '/').rpartition('/')[2]
-    plain = ''.join(
-        char if char.isascii() and char.isprintable() else '_'
-        for char in name
-        if char not in '"'
-    )
-    encoded = parse.quote(name.encode('utf-8', 'replace'), safe='')
-    return f'attachment; filename="{plain}"; filename*=UTF-8\'\'{encoded}'

@@ -27,7 +27,9 @@ from ironic_passthru.api.auth import strategies
 from ironic_passthru.api.middleware import audit
 from ironic_passthru.api.middleware import body
 from ironic_passthru.api.middleware import cadf
+from ironic_passthru.api.middleware import cors
 from ironic_passthru.api.middleware import errors as error_wrapper
+from ironic_passthru.api.middleware import headers
 from ironic_passthru.api.middleware import health as short_health
 from ironic_passthru.api.middleware import request_id
 from ironic_passthru.api.middleware import version
@@ -202,19 +204,28 @@ def make(
     # whose version, login or body would be refused; and no body is read for
     # a client that has not logged in.
     application: Any = Application(router, options.retry_after)
-    application = body.BodyGuard(application, options.max_body_size)
+    application = body.BodyGuard(
+        application,
+        options.max_body_size,
+        max_query_size=options.max_query_size,
+    )
     application = events.wrap(application)
     application = strategies.make(conf, application)
     application = version.VersionCheck(application)
     application = short_health.Health(
         application, conf, retry_after_seconds=options.retry_after
     )
-    application = error_wrapper.ErrorWrapper(application, options.retry_after)
+    application = error_wrapper.ErrorWrapper(
+        application,
+        options.retry_after,
+        tracebacks=options.debug_tracebacks_in_api,
+    )
     if conf.audit.enabled:
         # What is refused has its line, too.
         form = audit.FORMS[conf.audit.format]
         application = audit.Audit(application, form)
-    application = version.VersionHeaders(application)
+    application = cors.make(conf, application)
+    application = headers.CommonHeaders(application)
     application = request_id.RequestId(application, conf)
     proxied = http_proxy_to_wsgi.HTTPProxyToWSGI(application, conf)
     # It would look at every request only to find that it is switched off.

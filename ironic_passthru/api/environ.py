@@ -11,6 +11,8 @@ QUERY = 'ironic_passthru.query'
 ACCEPT = 'ironic_passthru.accept'
 # The Content-Type header as it came, or the empty text.
 CONTENT_TYPE = 'ironic_passthru.content_type'
+# Whether answers may hold tracebacks; unset unless they may.
+TRACEBACKS = 'ironic_passthru.tracebacks'
 # The identity of the caller, a context.RequestContext.
 CONTEXT = 'ironic_passthru.context'
 # What becomes known of a call, a facts.Facts.

@@ -2,10 +2,12 @@
 """The one renderer of errors, whatever layer of the API failed."""
 
 import json
+import traceback
 from typing import Any
 
 import webob
 from oslo_log import log
+from oslo_utils import strutils
 from webob import acceptparse
 
 from ironic_passthru import errors
@@ -25,6 +27,7 @@ class InternalError(errors.PassthruError):
         'The service met an internal error; its log names the cause. '
         'Request id: %(request_id)s'
     )
+    debuginfo: str | None = None
 
 
 def render(
@@ -72,7 +75,11 @@ def _as_fault(
             environ.get('PATH_INFO'),
             exc_info=error,
         )
-        return InternalError(request_id=request_id)
+        internal = InternalError(request_id=request_id)
+        if keys.TRACEBACKS in environ:
+            lines = traceback.format_exception(error)
+            internal.debuginfo = strutils.mask_password(''.join(lines))
+        return internal
     if type(error) is errors.PassthruError:
         return InternalError(request_id=request_id)
     return error
@@ -92,9 +99,14 @@ def _envelope(fault: errors.PassthruError) -> dict[str, Any]:
     inner = {
         'faultcode': 'Client' if fault.status < 500 else 'Server',
         'faultstring': fault.message,
-        'debuginfo': None,
+        'debuginfo': _debuginfo(fault),
     }
     return {'error_message': json.dumps(inner)}
+
+
+def _debuginfo(fault: errors.PassthruError) -> str | None:
+    # Not of any class: a driver's own may have such an attribute.
+    return fault.debuginfo if isinstance(fault, InternalError) else None
 
 
 def _problem(
@@ -109,6 +121,9 @@ def _problem(
         'code': fault.code,
         'request_id': environ.get(keys.REQUEST_ID),
     }
+    debuginfo = _debuginfo(fault)
+    if debuginfo is not None:
+        body['debuginfo'] = debuginfo
     faults = fault.faults()
     if faults:
         body['errors'] = [

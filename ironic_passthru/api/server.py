@@ -1,29 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The built-in HTTP server, for one process without any other server."""
 
-import socket
+import resource
 import threading
-import time
 from typing import Any
 from urllib import parse
 
-from cheroot import server as cheroot_server
 from cheroot import wsgi
 from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
 from ironic_passthru.api import chunks
+from ironic_passthru.api import connection
+from ironic_passthru.api import heads
+from ironic_passthru.api import tls
 
 LOG = log.getLogger(__name__)
 
-
-# Headers that are longer are refused.
-_MAX_HEADER_BYTES = 64 * 1024
-
-# How much of a body that nobody wants is read away, and for how long.
-_MAX_DRAIN_BYTES = 16 * 1024 * 1024
-_MAX_DRAIN_SECONDS = 2.0
+# However many file descriptors there are, each costs memory as well.
+_MAX_CONNECTIONS = 1000
 
 
 class Gateway(wsgi.Gateway_10):
@@ -42,6 +38,9 @@ class Gateway(wsgi.Gateway_10):
         # For links, where a client sends no Host; cheroot has the name of
         # the software there.
         self.env['SERVER_NAME'] = str(request.server.bind_addr[0])
+        # cheroot believes a client that sends a whole URL.
+        secure = request.server.ssl_adapter is not None
+        self.env['wsgi.url_scheme'] = 'https' if secure else 'http'
         if request.uri.startswith(b'//') or '%2F' in self.env['PATH_INFO']:
             self.env['PATH_INFO'] = _decoded_path(request.uri)
 
@@ -77,84 +76,60 @@ def _decoded_path(uri: bytes) -> str:
     return parse.unquote_to_bytes(path).decode('latin-1')
 
 
-class _Headers(dict[bytes, bytes]):
-    def __setitem__(self, name: bytes, value: bytes) -> None:
-        # Of two lengths one is wrong, and with it what the body is.
-        if name == b'Content-Length' and self.get(name, value) != value:
-            raise ValueError('Two lengths')
-        super().__setitem__(name, value)
-
-
-class _HeaderReader(cheroot_server.HeaderReader):
-    def __call__(
-        self, rfile: Any, hdict: dict[bytes, bytes] | None = None
-    ) -> dict[bytes, bytes]:
-        """Read the headers of a request into ``hdict``."""
-        headers = {} if hdict is None else hdict
-        headers.update(super().__call__(rfile, _Headers()))
-        return headers
-
-
-class _Request(cheroot_server.HTTPRequest):
-    header_reader = _HeaderReader()
-
-    def __init__(self, server: Any, connection: Any) -> None:
-        # A server must accept URLs in absolute form (RFC 9112, section
-        # 3.2.2), which cheroot thinks is for proxies alone.
-        super().__init__(server, connection, proxy_mode=True)
-
-    def read_request_line(self) -> bool:
-        """Read the first line; tell whether it can be served."""
-        try:
-            return super().read_request_line()
-        except ValueError:
-            # Python's parser of URLs, about '//[', for one.
-            self.simple_response('400 Bad Request', 'Malformed Request-URI')
-            return False
-
-    def simple_response(self, status: str, msg: str = '') -> None:
-        """Answer what cheroot refuses by itself."""
-        self.conn.unread = True
-        super().simple_response(status, msg)
-
-
-class _Connection(cheroot_server.HTTPConnection):
-    """A connection that lets a client hear why it is ended.
-
-    One that is closed over unread data is reset, which can take the answer
-    away from a client that still sends. So what it sends is read, for a
-    while.
-
-    :ivar unread: whether a request has been refused before its end.
-    """
-
-    RequestHandlerClass = _Request
-    unread = False
-
-    def communicate(self) -> bool:
-        """Serve one request; tell whether another one may follow."""
-        keep = super().communicate()
-        if self.unread:
-            self._drain()
-        return keep and not self.unread
-
-    def _drain(self) -> None:
-        deadline = time.monotonic() + _MAX_DRAIN_SECONDS
-        left = _MAX_DRAIN_BYTES
-        try:
-            self.socket.shutdown(socket.SHUT_WR)
-            self.socket.settimeout(_MAX_DRAIN_SECONDS)
-            while left > 0 and time.monotonic() < deadline:
-                part = self.rfile.read1(64 * 1024)
-                if not part:
-                    break
-                left -= len(part)
-        except OSError:
-            LOG.debug('A client went away over the rest of its request')
-
-
 class _Cheroot(wsgi.Server):
-    ConnectionClass = _Connection
+    ConnectionClass = connection.Connection
+    # cheroot makes it when it begins to listen.
+    _connections: Any
+
+    def __init__(self, application: Any, options: Any, **kwargs: Any) -> None:
+        super().__init__(
+            (str(options.host_ip), options.port),
+            application,
+            numthreads=options.threads,
+            timeout=options.socket_timeout,
+            **kwargs,
+        )
+        self.gateway = Gateway
+        self.request_timeout = options.request_timeout
+        self.max_line_bytes = heads.max_line_bytes(options.max_query_size)
+        self.max_head_bytes = self.max_line_bytes + heads.MAX_HEADER_BYTES
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._max_connections = min(_MAX_CONNECTIONS, descriptors // 2)
+        self.keep_alive_conn_limit = self._max_connections
+        context = tls.context(options)
+        if context is not None:
+            self.ssl_adapter = tls.Adapter(context)
+
+    def process_conn(self, conn: Any) -> None:
+        """Hand a connection to a worker as soon as it has sent anything."""
+        if conn.last_used is not None:
+            super().process_conn(conn)
+            return
+        # It is new. Of too many, that goes which has waited the longest.
+        waiting = self._connections._num_connections + self.requests.qsize
+        if waiting < self._max_connections or self._end_oldest():
+            self.put_conn(conn)
+        else:
+            conn.close()
+
+    def _end_oldest(self) -> bool:
+        """End the connection that is idle for longest; tell if one is."""
+        selector = self._connections._selector
+        idle = [pair for pair in selector.connections if pair[1] is not self]
+        if not idle:
+            return False
+        descriptor, oldest = min(idle, key=lambda pair: pair[1].last_used)
+        selector.unregister(descriptor)
+        oldest.close()
+        return True
+
+    def put_conn(self, conn: Any) -> None:
+        """Have a connection wait until it sends more."""
+        try:
+            super().put_conn(conn)
+        except (KeyError, OSError, ValueError):
+            # The server stops meanwhile.
+            conn.close()
 
     def error_log(
         self, msg: str = '', level: int = 20, traceback: bool = False
@@ -167,22 +142,18 @@ class Server:
     """cheroot, listening as the group ``[api]`` says.
 
     :param application: the WSGI application.
+    :raises: ConfigError if the files for TLS cannot be used.
     """
 
     def __init__(self, conf: cfg.ConfigOpts, application: Any) -> None:
-        options = conf.api
         self._server = _Cheroot(
-            (str(options.host_ip), options.port),
             application,
-            numthreads=options.threads,
+            conf.api,
             # Which version of which library answers is nobody's business.
             server_name='ironic-passthru',
-            timeout=options.socket_timeout,
             # Its default is what a kernel of long ago allowed.
             request_queue_size=128,
         )
-        self._server.gateway = Gateway
-        self._server.max_request_header_size = _MAX_HEADER_BYTES
         self._thread = threading.Thread(
             target=self._server.serve, name='http-server', daemon=True
         )
@@ -212,7 +183,8 @@ class Server:
         if host in ('0.0.0.0', '::'):  # nosec B104
             host = '127.0.0.1' if host == '0.0.0.0' else '::1'  # nosec B104
         host = f'[{host}]' if ':' in host else host
-        return f'http://{host}:{port}'
+        scheme = 'https' if self._server.ssl_adapter else 'http'
+        return f'{scheme}://{host}:{port}'
 
     def stop(self) -> None:
         """Stop listening; requests that are under way are answered."""

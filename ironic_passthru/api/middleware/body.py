@@ -8,6 +8,7 @@ from typing import Any
 
 from ironic_passthru import errors
 from ironic_passthru.api import environ as keys
+from ironic_passthru.api import patience
 
 try:
     # Only there inside uWSGI, which hands out chunked bodies in its own way.
@@ -25,18 +26,25 @@ class BodyGuard:
     here every body is JSON; so what lies below sees an empty body, no query
     and no Accept header, and the originals stand under keys of their own.
 
-    :param max_size: in bytes.
+    :param max_size: of the body, in bytes.
+    :param max_query_size: in bytes.
     """
 
-    def __init__(self, application: Any, max_size: int) -> None:
+    def __init__(
+        self, application: Any, max_size: int, *, max_query_size: int
+    ) -> None:
         self._application = application
         self._max_size = max_size
+        self._max_query_size = max_query_size
 
     def __call__(
         self, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
+        query = environ.get('QUERY_STRING', '')
+        if len(query) > self._max_query_size:
+            raise errors.QueryTooLong(limit=self._max_query_size)
         environ[keys.BODY] = self._read(environ)
-        environ[keys.QUERY] = environ.get('QUERY_STRING', '')
+        environ[keys.QUERY] = query
         environ[keys.ACCEPT] = environ.pop('HTTP_ACCEPT', None)
         environ['QUERY_STRING'] = ''
         environ['wsgi.input'] = io.BytesIO()
@@ -116,6 +124,8 @@ def _read_up_to(read: Any, size: int) -> bytes:
                 break
             parts.append(part)
             left -= len(part)
+    except patience.TooSlow as error:
+        raise errors.RequestTimeout(limit=error.limit_seconds) from None
     except Exception:
         # Each server raises something else for a broken chunk or a client
         # that is gone.

@@ -4,6 +4,7 @@
 import contextlib
 import http.client
 import socket
+import ssl
 import time
 from typing import Any
 
@@ -14,10 +15,20 @@ class Connection:
     """One TCP connection to a server.
 
     :param seconds: how long to wait for any part of an answer.
+    :param tls: how to speak TLS, if so.
     """
 
-    def __init__(self, host: str, port: int, *, seconds: float = 20.0) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        seconds: float = 20.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._socket = socket.create_connection((host, port), timeout=seconds)
+        if tls is not None:
+            self._socket = tls.wrap_socket(self._socket, server_hostname=host)
         self._stream = self._socket.makefile('rb')
 
     def __enter__(self) -> 'Connection':

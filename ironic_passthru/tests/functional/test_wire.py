@@ -102,7 +102,7 @@ class TestBuiltInServer(wire_cases.WireCases):
             with raw.Connection(self.host, port) as connection:
                 connection.send(self.mark(header, body=b'5\r\n{'))
                 answer = connection.answer()
-                self.assert_answer(answer, 400)
+                self.assert_answer(answer, 408)
                 self.assertIsNone(connection.answer())
         self.assertEqual([], self.marked(self.key))
 

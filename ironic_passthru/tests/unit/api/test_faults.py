@@ -59,6 +59,27 @@ class TestRender(base.TestCase):
         self.assertEqual(challenge, response.headers['WWW-Authenticate'])
         self.assertNotIn('keystone', self.inner(response)['faultstring'])
 
+    def test_a_traceback_where_it_is_asked_for(self) -> None:
+        try:
+            raise RuntimeError("token='hunter2'")
+        except RuntimeError as caught:
+            error = caught
+        environ = {keys.TRACEBACKS: True}
+        response = faults.render(error, environ, retry_after_seconds=7)
+        told = self.inner(response)['debuginfo']
+        self.assertRegex(told, r'(?s)^Traceback .*RuntimeError')
+        environ[keys.ACCEPT] = _PROBLEM
+        response = faults.render(error, environ, retry_after_seconds=7)
+        self.assertEqual(told, response.json['debuginfo'])
+        self.assertNotIn('hunter2', response.text)
+
+    def test_no_traceback_of_what_was_expected(self) -> None:
+        error = errors.Conflict('no')
+        error.debuginfo = 'secret'  # type: ignore[attr-defined]
+        environ = {keys.TRACEBACKS: True}
+        response = faults.render(error, environ, retry_after_seconds=7)
+        self.assertIsNone(self.inner(response)['debuginfo'])
+
     def test_every_error_of_the_tree_can_be_told(self) -> None:
         for kind in _subclasses(errors.PassthruError):
             for accept in (None, _PROBLEM):

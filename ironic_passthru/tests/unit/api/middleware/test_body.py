@@ -10,6 +10,7 @@ import fixtures
 
 from ironic_passthru import errors
 from ironic_passthru.api import environ as keys
+from ironic_passthru.api import patience
 from ironic_passthru.api.middleware import body
 from ironic_passthru.tests import base
 
@@ -46,7 +47,8 @@ class TestBodyGuard(base.TestCase):
 
         if isinstance(stream, bytes):
             stream = Piecemeal(stream)
-        body.BodyGuard(below, _LIMIT)({'wsgi.input': stream} | environ, None)
+        guard = body.BodyGuard(below, _LIMIT, max_query_size=20)
+        guard({'wsgi.input': stream} | environ, None)
         return seen[0]
 
     def test_a_body_of_known_length(self) -> None:
@@ -105,6 +107,34 @@ class TestBodyGuard(base.TestCase):
                 Broken(error),
                 CONTENT_LENGTH='2',
             )
+
+    def test_a_client_that_takes_too_long(self) -> None:
+        for framing in (
+            {'CONTENT_LENGTH': '2'},
+            {
+                'HTTP_TRANSFER_ENCODING': 'chunked',
+                'wsgi.input_terminated': True,
+            },
+        ):
+            error = self.assertRaises(
+                errors.RequestTimeout,
+                self.read,
+                Broken(patience.TooSlow(7)),
+                **framing,
+            )
+            self.assertIn('within 7 seconds', error.message)
+
+    def test_queries_that_are_too_long(self) -> None:
+        environ = self.read(QUERY_STRING='x' * 20)
+        self.assertEqual('x' * 20, environ[keys.QUERY])
+        error = self.assertRaises(
+            errors.QueryTooLong,
+            self.read,
+            Broken(AssertionError('the body was read')),
+            QUERY_STRING='x' * 21,
+            CONTENT_LENGTH='2',
+        )
+        self.assertIn('20 bytes', error.message)
 
     def test_chunks_where_the_server_reads_them(self) -> None:
         chunked = {

@@ -3,6 +3,7 @@
 
 from typing import Any
 
+import fixtures
 import webob
 
 from ironic_passthru import errors
@@ -43,6 +44,27 @@ class TestErrorWrapper(base.TestCase):
         del request.environ['REQUEST_METHOD']
         wrapper = error_wrapper.ErrorWrapper(webob.Response(b'x'), 4)
         self.assertEqual(400, request.get_response(wrapper).status_int)
+
+    def test_tracebacks_are_told_only_where_they_may_be(self) -> None:
+        def below(environ: dict[str, Any], start_response: Any) -> Any:
+            raise ValueError("{'password': 'hunter2'}")
+
+        def ask(**options: Any) -> webob.Response:
+            wrapper = error_wrapper.ErrorWrapper(below, 4, **options)
+            return webob.Request.blank('/').get_response(wrapper)
+
+        with fixtures.FakeLogger() as logger:
+            told = ask(tracebacks=True).body.decode()
+        self.assertIn('debug_tracebacks_in_api', logger.output)
+        self.assertIn('Traceback', told)
+        self.assertIn('test_errors.py', told)
+        self.assertIn('ValueError', told)
+        self.assertNotIn('hunter2', told)
+        with fixtures.FakeLogger() as logger:
+            hidden = ask().body.decode()
+        self.assertNotIn('debug_tracebacks_in_api', logger.output)
+        for word in ('Traceback', 'test_errors', 'ValueError', 'password'):
+            self.assertNotIn(word, hidden)
 
     def test_head_has_no_body(self) -> None:
         response = self.ask(errors.RouteNotFound(), 'HEAD')

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the version headers and of the check of versions."""
+"""Tests of the headers of every answer."""
 
+import webob
+
+from ironic_passthru.api.middleware import headers
+from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.api import fakes
 
 _PREFIX = 'X-OpenStack-Ironic-API-'
 
 
-class TestVersionHeaders(fakes.ApplicationCase):
+class TestCommonHeaders(fakes.ApplicationCase):
     """They stand on every answer, whatever layer gives it."""
 
     def test_every_answer_bears_them(self) -> None:
@@ -34,6 +38,8 @@ class TestVersionHeaders(fakes.ApplicationCase):
                 'X-OpenStack-Ironic-API-Version',
                 headers['Vary'],
             )
+            self.assertEqual('nosniff', headers['X-Content-Type-Options'])
+            self.assertEqual('no-store', headers['Cache-Control'])
 
     def test_bugs_bear_them(self) -> None:
         self.store.add('c', fakes.driver('d', fakes.method('m')))
@@ -55,3 +61,17 @@ class TestVersionHeaders(fakes.ApplicationCase):
             self.assertEqual(
                 '1.115', response.headers[f'{_PREFIX}Maximum-Version']
             )
+
+
+class TestVary(base.TestCase):
+    """One header tells all that an answer depends on."""
+
+    def test_what_a_layer_below_tells_is_kept(self) -> None:
+        below = webob.Response(vary=('Origin',))
+        response = webob.Request.blank('/').get_response(
+            headers.CommonHeaders(below)
+        )
+        told = response.headers.getall('Vary')
+        self.assertEqual(1, len(told))
+        self.assertEqual('Accept, OpenStack-API-Version', told[0][:29])
+        self.assertEqual(', Origin', told[0][-8:])

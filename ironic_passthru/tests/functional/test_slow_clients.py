@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients of the built-in server that take their time, or too much."""
+
+import concurrent.futures
+import contextlib
+import socket
+import time
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import Any
+from urllib import parse
+
+import fixtures
+
+from ironic_passthru.api import server
+from ironic_passthru.tests import embedded
+from ironic_passthru.tests.functional import envelope
+from ironic_passthru.tests.functional import marks
+from ironic_passthru.tests.functional import raw
+
+_HELLO = raw.request('GET', '/v1/drivers/fake-hardware/vendor_passthru/hello')
+_MARK = '/v1/drivers/marks/vendor_passthru/mark'
+
+# Whoever is served while others dawdle is served within this time, in
+# seconds; a thread that waited for one of them would take longer.
+_SOON = 2.0
+
+
+class TestSlowClients(envelope.EnvelopeCase):
+    """Two threads, a pause of two seconds, three for a request."""
+
+    _resources: Any = None
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls._resources = fixtures.Fixture()
+        cls._resources.setUp()
+        cls.addClassCleanup(cls._resources.cleanUp)
+        service = cls._resources.useFixture(
+            embedded.Embedded(
+                drivers={'marks': marks.MarksVendor()},
+                api__threads=2,
+                api__max_waiting=1,
+                api__socket_timeout=2,
+                api__request_timeout=3,
+            )
+        )
+        cls.port = parse.urlsplit(service.url).port or 0
+
+    def connect(self) -> raw.Connection:
+        connection = raw.Connection('127.0.0.1', self.port)
+        self.addCleanup(connection.close)
+        return connection
+
+    def assert_serves_soon(self) -> None:
+        started = time.monotonic()
+        connection = self.connect()
+        connection.send(_HELLO)
+        self.assert_answer(connection.answer(), 200)
+        self.assertLess(time.monotonic() - started, _SOON)
+
+    def test_silent_clients_keep_nobody_waiting(self) -> None:
+        for _ in range(20):
+            self.connect()
+        self.assert_serves_soon()
+
+    def test_clients_that_never_finish_keep_nobody_waiting(self) -> None:
+        for end in (1, 5, 20, len(_HELLO) - 2, len(_HELLO) - 1) * 4:
+            self.connect().send(_HELLO[:end])
+        self.assert_serves_soon()
+
+    def test_idle_clients_keep_nobody_waiting(self) -> None:
+        # More than cheroot keeps by default.
+        idle = [self.connect() for _ in range(12)]
+        for connection in idle:
+            connection.send(_HELLO)
+            self.assert_answer(connection.answer(), 200)
+        self.assert_serves_soon()
+        # All of them were kept.
+        for connection in idle:
+            connection.send(_HELLO)
+            self.assert_answer(connection.answer(), 200)
+
+    def test_a_head_in_pieces_is_one(self) -> None:
+        connection = self.connect()
+        for data in (b'\r\n' + _HELLO, _HELLO):
+            for start in range(0, len(data), 7):
+                connection.send(data[start : start + 7])
+                time.sleep(0.005)
+            self.assert_answer(connection.answer(), 200)
+
+    def drip(self, head: bytes, drop: bytes) -> tuple[float, bytes]:
+        """Send a drop now and then until there is an answer, or the end.
+
+        Return how long it took, and the answer.
+        """
+        with socket.create_connection(('127.0.0.1', self.port)) as client:
+            client.settimeout(0.3)
+            started = time.monotonic()
+            client.sendall(head)
+            while time.monotonic() < started + 8.0:
+                with contextlib.suppress(TimeoutError):
+                    answer = client.recv(65536)
+                    return time.monotonic() - started, answer
+                with contextlib.suppress(OSError):
+                    client.sendall(drop)
+            self.fail('It went on for 8 seconds')
+
+    def drip_all(
+        self, heads: Iterable[tuple[bytes, bytes]]
+    ) -> list[tuple[float, bytes]]:
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda pair: self.drip(*pair), heads))
+
+    def test_a_head_must_come_in_time(self) -> None:
+        heads = (
+            (b'GET / HTTP/1.1\r\n', b'X: y\r\n'),
+            (b'', b'G'),
+            (b'\r\n', b'\0'),
+        )
+        for seconds, answer in self.drip_all(heads):
+            self.assertGreater(seconds, 2.5)
+            self.assertIn(b' 408 ', answer)
+
+    def test_silence_within_a_head_is_ended(self) -> None:
+        connection = self.connect()
+        started = time.monotonic()
+        connection.send(_HELLO[:20])
+        self.assertIsNone(connection.answer())
+        self.assertLess(time.monotonic() - started, 5.0)
+
+    def test_a_body_must_come_in_time(self) -> None:
+        framings = ('Content-Length: 999', 'Transfer-Encoding: chunked')
+        heads = [raw.request('POST', _MARK, framing) for framing in framings]
+        for seconds, answer in self.drip_all(
+            (head, b'1\r\n \r\n') for head in heads
+        ):
+            self.assertGreater(seconds, 2.5)
+            self.assertIn(b' 408 ', answer)
+            self.assertIn(b'within 3 seconds', answer)
+            self.assertIn(b'openstack-request-id', answer)
+        self.assert_serves_soon()
+
+    def test_what_was_ended_costs_no_more_time(self) -> None:
+        """Nothing that still comes is waited for."""
+        head = raw.request('POST', _MARK, 'Content-Length: 999')
+        connections = [self.connect() for _ in range(2)]
+        started = time.monotonic()
+        for connection in connections:
+            connection.send(head)
+        for connection in connections:
+            self.assert_answer(connection.answer(), 408)
+        # The limit, and next to nothing.
+        self.assertLess(time.monotonic() - started, 3.0)
+        self.assert_serves_soon()
+
+
+class TestSlowReaders(envelope.EnvelopeCase):
+    """One thread, a pause of one second."""
+
+    def serve(self, application: Callable[..., Any]) -> server.Server:
+        conf = self.make_conf(
+            api__port=0,
+            api__threads=1,
+            api__max_waiting=1,
+            api__socket_timeout=1,
+            api__request_timeout=2,
+        )
+        started = server.Server(conf, application)
+        started.bind()
+        started.start()
+        self.addCleanup(started.stop)
+        return started
+
+    def ask_for_much(self, size: int) -> tuple[socket.socket, list[float]]:
+        """Ask for ``size`` bytes; return the client and when it ends."""
+        ends: list[float] = []
+
+        def much(environ: Any, start_response: Any) -> Iterator[bytes]:
+            start_response('200 OK', [('Content-Length', str(size))])
+            return Ending([b'x' * size])
+
+        class Ending(list):
+            def close(self) -> None:
+                ends.append(time.monotonic())
+
+        url = self.serve(much).url
+        client = socket.socket()
+        self.addCleanup(client.close)
+        # Small, so that it is this client that sets the pace.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(('127.0.0.1', parse.urlsplit(url).port))
+        client.sendall(b'GET / HTTP/1.1\r\n\r\n')
+        return client, ends
+
+    def test_who_takes_nothing_is_given_up(self) -> None:
+        _, ends = self.ask_for_much(16 << 20)
+        self.wait_for(lambda: ends, 'the thread is free', seconds=5.0)
+
+    def test_who_takes_too_little_is_given_up(self) -> None:
+        client, ends = self.ask_for_much(16 << 20)
+        started = time.monotonic()
+        taken = 0
+        while not ends:
+            self.assertLess(time.monotonic() - started, 60.0)
+            taken += len(client.recv(1024))
+            time.sleep(0.1)
+        self.assertLess(taken, 1 << 20)
+
+    def test_who_goes_on_gets_all(self) -> None:
+        """Longer than any pause may last, at a pace that is allowed."""
+        size = 1 << 20
+        client, ends = self.ask_for_much(size)
+        started = time.monotonic()
+        left = size
+        while left > 0:
+            data = client.recv(16 * 1024)
+            self.assertTrue(data, 'it was given up')
+            left -= len(data)
+            time.sleep(len(data) / (256 * 1024))
+        self.assertGreater(time.monotonic() - started, 3.0)
+        self.wait_for(lambda: ends, 'the thread is free', seconds=5.0)
+
+
+class TestManyConnections(envelope.EnvelopeCase):
+    """A server that takes ten at a time."""
+
+    def test_of_too_many_the_oldest_idle_one_goes(self) -> None:
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{server.__name__}._MAX_CONNECTIONS', 10)
+        )
+        service = self.useFixture(embedded.Embedded())
+        port = parse.urlsplit(service.url).port or 0
+
+        def connect() -> raw.Connection:
+            connection = raw.Connection('127.0.0.1', port)
+            self.addCleanup(connection.close)
+            return connection
+
+        first = connect()
+        others = [connect() for _ in range(30)]
+        self.assertIsNone(first.answer())
+        for connection in others[-9:]:
+            connection.send(_HELLO)
+            self.assert_answer(connection.answer(), 200)

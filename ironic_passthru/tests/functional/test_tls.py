@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS of the built-in server, with real certificates and real sockets."""
+
+import contextlib
+import http.client
+import os
+import pathlib
+import socket
+import ssl
+import time
+import warnings
+from typing import Any
+from urllib import parse
+
+import fixtures
+import trustme
+
+from ironic_passthru.tests import embedded
+from ironic_passthru.tests.functional import envelope
+from ironic_passthru.tests.functional import raw
+
+_HELLO = raw.request('GET', '/v1/drivers/fake-hardware/vendor_passthru/hello')
+_ECHO = '/v1/drivers/fake-hardware/vendor_passthru/echo'
+
+
+class Certificates(fixtures.Fixture):
+    """A certificate for loopback in files, and who trusts it.
+
+    :ivar options: for ``embedded.Embedded``.
+    """
+
+    def _setUp(self) -> None:
+        authority = trustme.CA()
+        issued = authority.issue_cert('127.0.0.1', 'localhost')
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        cert, key = directory / 'api.crt', directory / 'api.key'
+        for number, part in enumerate(issued.cert_chain_pems):
+            part.write_to_path(cert, append=number > 0)
+        issued.private_key_pem.write_to_path(key)
+        os.chmod(key, 0o640)
+        self.options = {
+            'api__tls_cert_file': str(cert),
+            'api__tls_key_file': str(key),
+        }
+        self._authority = authority
+
+    def trust(self) -> ssl.SSLContext:
+        """Return how a client speaks that trusts it."""
+        context = ssl.create_default_context()
+        self._authority.configure_trust(context)
+        return context
+
+
+class TestTls(envelope.EnvelopeCase):
+    """Two threads, a pause of two seconds, three for a request."""
+
+    _resources: Any = None
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls._resources = fixtures.Fixture()
+        cls._resources.setUp()
+        cls.addClassCleanup(cls._resources.cleanUp)
+        cls.certificates = cls._resources.useFixture(Certificates())
+        cls.service = cls._resources.useFixture(
+            embedded.Embedded(
+                **cls.certificates.options,
+                api__threads=2,
+                api__max_waiting=1,
+                api__socket_timeout=2,
+                api__request_timeout=3,
+            )
+        )
+        cls.port = parse.urlsplit(cls.service.url).port or 0
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.logger = self.useFixture(fixtures.FakeLogger(level=0))
+        self.trust = self.certificates.trust()
+
+    def connect(self) -> raw.Connection:
+        connection = raw.Connection('127.0.0.1', self.port, tls=self.trust)
+        self.addCleanup(connection.close)
+        return connection
+
+    def dial(self) -> socket.socket:
+        """Return a connection on which nobody has said anything."""
+        client = socket.create_connection(('127.0.0.1', self.port), 10.0)
+        self.addCleanup(client.close)
+        return client
+
+    def assert_serves_soon(self) -> None:
+        started = time.monotonic()
+        connection = self.connect()
+        connection.send(_HELLO)
+        self.assert_answer(connection.answer(), 200)
+        self.assertLess(time.monotonic() - started, 2.0)
+
+    def assert_no_traceback(self) -> None:
+        self.assertNotIn('Traceback', self.logger.output)
+        self.assertNotIn('ERROR', self.logger.output)
+
+    def test_links_follow(self) -> None:
+        self.assertEqual('https://', self.service.url[:8])
+        connection = self.connect()
+        for target in ('/', 'http://127.0.0.1/', 'javascript://127.0.0.1/'):
+            connection.send(raw.request('GET', target, host='h'))
+            answer = connection.answer()
+            self.assert_answer(answer, 200)
+            assert answer is not None
+            link = answer.json['default_version']['links'][0]['href']
+            self.assertEqual('https://h/v1/', link)
+
+    def test_a_usual_client(self) -> None:
+        client = http.client.HTTPSConnection(
+            '127.0.0.1', self.port, context=self.trust, timeout=10
+        )
+        self.addCleanup(client.close)
+        for _ in range(3):
+            client.request('GET', '/v1/drivers')
+            with client.getresponse() as response:
+                self.assertEqual(200, response.status)
+                response.read()
+        self.assertEqual('http/1.1', self.protocol('http/1.1'))
+
+    def protocol(self, *offered: str) -> str | None:
+        self.trust.set_alpn_protocols([*offered])
+        with self.trust.wrap_socket(
+            self.dial(), server_hostname='127.0.0.1'
+        ) as client:
+            return client.selected_alpn_protocol()
+
+    def test_who_does_not_know_the_authority_is_warned(self) -> None:
+        self.assertRaises(
+            ssl.SSLCertVerificationError,
+            ssl.create_default_context().wrap_socket,
+            self.dial(),
+            server_hostname='127.0.0.1',
+        )
+        self.assert_serves_soon()
+        self.assert_no_traceback()
+
+    def test_large_bodies_both_ways(self) -> None:
+        body = b'{"text": "%s"}' % (b'x' * 900_000)
+        request = raw.request(
+            'POST', _ECHO, f'Content-Length: {len(body)}', body=body
+        )
+        connection = self.connect()
+        # In a pipeline, so that more is decrypted than is asked for.
+        for _ in range(2):
+            connection.send(request * 2 + _HELLO)
+            for _ in range(2):
+                answer = connection.answer()
+                self.assert_answer(answer, 200)
+                assert answer is not None
+                self.assertEqual(len(body), len(answer.body))
+            self.assert_answer(connection.answer(), 200)
+
+    def test_many_requests_at_once(self) -> None:
+        connection = self.connect()
+        connection.send(_HELLO * 100)
+        for _ in range(100):
+            self.assert_answer(connection.answer(), 200)
+
+    def test_the_end_of_a_connection_is_told(self) -> None:
+        """A client can tell an end from an attack that cuts it off."""
+        self.trust.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+        for request in (
+            raw.request('GET', '/', 'Connection: close'),
+            raw.request('GET', '/v1', 'Content-Length: -1'),
+            b'nonsense\r\n\r\n',
+        ):
+            with self.trust.wrap_socket(
+                self.dial(),
+                server_hostname='127.0.0.1',
+                suppress_ragged_eofs=False,
+            ) as client:
+                client.sendall(request)
+                while client.recv(65536):
+                    pass
+
+    def test_silent_clients_keep_nobody_waiting(self) -> None:
+        silent = [self.dial() for _ in range(20)]
+        self.assert_serves_soon()
+        # They are ended in their time.
+        for client in silent:
+            self.assertEqual(b'', client.recv(1))
+        self.assert_no_traceback()
+
+    def test_half_a_handshake_keeps_nobody_waiting(self) -> None:
+        hello = self.first_flight()
+        for end in (1, 5, 100, len(hello) - 1, len(hello)) * 4:
+            self.dial().sendall(hello[:end])
+        self.assert_serves_soon()
+        self.assert_no_traceback()
+
+    def first_flight(self) -> bytes:
+        outgoing = ssl.MemoryBIO()
+        client = self.trust.wrap_bio(
+            ssl.MemoryBIO(), outgoing, server_hostname='127.0.0.1'
+        )
+        self.assertRaises(ssl.SSLWantReadError, client.do_handshake)
+        return outgoing.read()
+
+    def test_a_handshake_must_end_in_time(self) -> None:
+        hello = self.first_flight()
+        client = self.dial()
+        client.settimeout(0.3)
+        started = time.monotonic()
+        for number in range(len(hello)):
+            try:
+                client.sendall(hello[number : number + 1])
+                if not client.recv(1):
+                    break
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        seconds = time.monotonic() - started
+        self.assertGreater(seconds, 2.5)
+        self.assertLess(seconds, 6.0)
+
+    def test_plain_http_is_told_so(self) -> None:
+        for request in (_HELLO, raw.request('POST', '/', body=b'x' * 9999)):
+            with raw.Connection('127.0.0.1', self.port) as connection:
+                connection.send(request)
+                answer = connection.answer()
+                assert answer is not None
+                self.assertEqual(400, answer.status)
+                self.assertIn(b'only HTTPS', answer.body)
+        self.assert_serves_soon()
+        self.assert_no_traceback()
+
+    def test_what_is_neither_is_ended(self) -> None:
+        for data in (b'\0' * 100, b'\x16\x03\x01\x00\x05hello', b'SSH-2.0\n'):
+            client = self.dial()
+            client.sendall(data)
+            with contextlib.suppress(ConnectionResetError):
+                while client.recv(65536):
+                    pass
+        # After the handshake, too.
+        with self.trust.wrap_socket(
+            self.dial(), server_hostname='127.0.0.1'
+        ) as client:
+            client.sendall(_HELLO[:20])
+            socket.socket.send(client, b'\x17\x03\x03\x00\x10' + b'x' * 16)
+            with contextlib.suppress(OSError):
+                self.assertEqual(b'', client.recv(1))
+        self.assert_serves_soon()
+        self.assert_no_traceback()
+        self.assertNotIn('WARNING', self.logger.output)
+
+    def old(self, newest: ssl.TLSVersion) -> ssl.SSLContext:
+        """Return a client that speaks no newer version."""
+        context = self.certificates.trust()
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = newest
+        # Or it would refuse by itself.
+        context.set_ciphers('ALL:@SECLEVEL=0')
+        return context
+
+    def assert_version_refused(self, version: ssl.TLSVersion) -> None:
+        error = self.assertRaises(
+            ssl.SSLError,
+            self.old(version).wrap_socket,
+            self.dial(),
+            server_hostname='127.0.0.1',
+        )
+        # The server's own words.
+        self.assertEqual('TLSV1_ALERT_PROTOCOL_VERSION', error.reason)
+
+    def test_old_versions_are_refused(self) -> None:
+        self.assert_version_refused(ssl.TLSVersion.TLSv1)
+        self.assert_version_refused(ssl.TLSVersion.TLSv1_1)
+        self.trust = self.old(ssl.TLSVersion.TLSv1_2)
+        self.assert_serves_soon()
+        self.assert_no_traceback()
+
+    def test_the_minimum_can_be_raised(self) -> None:
+        service = self.useFixture(
+            embedded.Embedded(
+                **self.certificates.options, api__tls_minimum_version='1.3'
+            )
+        )
+        self.port = parse.urlsplit(service.url).port or 0
+        self.assert_version_refused(ssl.TLSVersion.TLSv1_2)
+        self.assert_serves_soon()

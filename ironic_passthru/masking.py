@@ -7,6 +7,7 @@ not certain counts as secret: a value that may be read as one of several
 types is masked if one of them is secret.
 """
 
+import functools
 import re
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -84,6 +85,37 @@ class Masker:
             return self._masked(value, self._schemas)
         except RecursionError:
             return MASK
+
+    def secrets(self, parameters: Mapping[str, Any]) -> set[str]:
+        """Return what :meth:`masked` hides: texts, and numbers as text.
+
+        :param parameters: JSON values.
+        """
+        found: set[str] = set()
+        for key, value in _hidden(parameters, self.masked(parameters)):
+            # A field that the schema shows to everybody is no secret.
+            if key is None or key not in self.declared:
+                found.add(str(value))
+        return found
+
+    @functools.cached_property
+    def declared(self) -> frozenset[str]:
+        """All names that the schema gives to fields, wherever."""
+        names: set[str] = set()
+        waiting: list[Any] = [self._root]
+        while waiting:
+            schema = waiting.pop()
+            if isinstance(schema, Mapping):
+                names.update(schema.get('properties', {}))
+                waiting.extend(schema.values())
+            elif isinstance(schema, list):
+                waiting.extend(schema)
+        return frozenset(names)
+
+    @property
+    def hides_all(self) -> bool:
+        """Whether a result that is one piece is secret."""
+        return RESULT in self._names or bool(self._schemas)
 
     def _masked(self, value: Any, schemas: Iterable[Any]) -> Any:
         applying = list(self._applying(schemas))
@@ -192,6 +224,36 @@ class Masker:
             waiting.append(self._referred(found))
             waiting.extend(found.values())
         return False
+
+
+def _hidden(given: Any, shown: Any) -> Iterator[tuple[str | None, Any]]:
+    """Yield (key, value) of what is in ``given`` but not in ``shown``.
+
+    Where a key is hidden, key and value are the key.
+    """
+    waiting = [(given, shown)]
+    while waiting:
+        value, seen = waiting.pop()
+        if isinstance(value, Mapping):
+            for key, part in value.items():
+                inner = seen[key] if isinstance(seen, Mapping) else MASK
+                waiting.append((part, inner))
+                if not isinstance(seen, Mapping):
+                    yield key, key
+        elif isinstance(value, list | tuple):
+            inner = seen if isinstance(seen, list) else [MASK] * len(value)
+            waiting.extend(zip(value, inner, strict=True))
+        elif seen == MASK and _has_text(value):
+            yield None, value
+
+
+def _has_text(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
+def texts_of(secret: Any) -> set[str]:
+    """Return the texts of a secret value, and its numbers as text."""
+    return {str(value) for _, value in _hidden(secret, MASK)}
 
 
 def may_hold(root: Mapping[str, Any], name: str) -> bool:

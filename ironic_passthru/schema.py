@@ -20,6 +20,7 @@ from jsonschema import exceptions as schema_errors
 
 from ironic_passthru import errors
 from ironic_passthru import formats
+from ironic_passthru import shielding
 from ironic_passthru import strictjson
 
 # pydantic, which converts the values afterwards, takes a float for an
@@ -124,6 +125,7 @@ class Parameters:
     :param method: name of the method, for error texts.
     :param schema: JSON Schema of type object.
     :param reserved: names that are never parameters, whatever the schema.
+    :param shield: takes what is secret out of what is told of faults.
     """
 
     def __init__(
@@ -131,7 +133,12 @@ class Parameters:
         method: str,
         schema: Mapping[str, Any],
         reserved: frozenset[str],
+        *,
+        shield: Callable[
+            [Mapping[str, Any]], shielding.Shield
+        ] = shielding.nothing_secret,
     ) -> None:
+        self._shield = shield
         self._method = method
         self._reserved = reserved
         self._properties: Mapping[str, Any] = schema.get('properties', {})
@@ -163,10 +170,10 @@ class Parameters:
         if faults:
             raise errors.InvalidParameters(
                 method=self._method,
-                errors=[
+                errors=self._shield(values).faults(
                     {'pointer': pointer, 'detail': detail}
                     for pointer, detail in sorted(faults.items())
-                ],
+                ),
             )
 
     def _faults(self, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from ironic_passthru import masking
 from ironic_passthru import schema as parameter_schema
+from ironic_passthru import scrubbing
+from ironic_passthru import shielding
 
 # These names can never be parameters: they are how a method is called.
 RESERVED_NAMES = frozenset({'self', 'context', 'method', 'http_method'})
@@ -51,7 +53,7 @@ class MethodSpec:
     def parameters(self) -> parameter_schema.Parameters:
         """The schema made ready to check parameters with."""
         return parameter_schema.Parameters(
-            self.name, self.schema, RESERVED_NAMES
+            self.name, self.schema, RESERVED_NAMES, shield=self.shield
         )
 
     def is_accepted(self, respond_async: bool) -> bool:
@@ -67,6 +69,22 @@ class MethodSpec:
         :param parameters: JSON values that fit the schema.
         """
         return self._masker.masked(parameters)
+
+    def shield(self, parameters: Mapping[str, Any]) -> shielding.Shield:
+        """Return what knows which parts of parameters may be told.
+
+        :param parameters: JSON values.
+        """
+        return shielding.Shield(self._masker, parameters)
+
+    def scrubber(self, parameters: Mapping[str, Any]) -> scrubbing.Scrubber:
+        """Return what takes the secrets of a call out of texts.
+
+        :param parameters: JSON values.
+        """
+        if not parameters:
+            return scrubbing.NOTHING
+        return scrubbing.Scrubber(lambda: self._masker.secrets(parameters))
 
     @functools.cached_property
     def _masker(self) -> masking.Masker:

@@ -10,6 +10,7 @@ from oslo_utils import uuidutils
 
 from ironic_passthru import context as request_context
 from ironic_passthru import operation
+from ironic_passthru import scrubbing
 from ironic_passthru.drivers import loader
 
 
@@ -52,12 +53,14 @@ class Job:
     :param context: the context of its request.
     :param method: the method that it is for.
     :param arguments: the parameters, converted to the declared types.
+    :param scrubber: takes the secrets of the call out of what is said of it.
     """
 
     context: request_context.RequestContext
     call: Call
     method: loader.Method
     arguments: Mapping[str, Any]
+    scrubber: scrubbing.Scrubber = scrubbing.NOTHING
 
     @property
     def accepted(self) -> bool:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running the code of drivers, and what a client may know of its errors."""
 
+import dataclasses
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from oslo_log import log
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
+from ironic_passthru import scrubbing
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import results
 from ironic_passthru.drivers import loader
@@ -38,25 +40,29 @@ def prepare(
     :raises: InvalidParameters; what the driver raised, fit for a client.
     """
 
+    shield = method.spec.shield(call.parameters)
+    scrubber = method.spec.scrubber(call.parameters)
+    guard = _Guard(context, call, scrubber)
+
     def convert() -> dict[str, Any]:
         # A type of the driver's own may run any code.
-        return method.signature.convert(call.method, call.parameters)
+        return method.signature.convert(
+            call.method, call.parameters, shield=shield
+        )
 
     def validate() -> None:
         check = driver.interface.driver_validate
         values = {**arguments, 'http_method': call.verb}
         check(call.method, **signature.accepted(check, values))
 
-    arguments = _guarded(
-        convert, context, call, passes=errors.InvalidParameters
-    )
-    _guarded(validate, context, call)
-    return calls.Job(context, call, method, arguments)
+    arguments = guard.run(convert, passes=errors.InvalidParameters)
+    guard.run(validate)
+    return calls.Job(context, call, method, arguments, scrubber=scrubber)
 
 
 def execute(
     job: calls.Job, state: request_context.CallState, *, max_result_size: int
-) -> Any:
+) -> results.Result:
     """Run the method of a call and return its result as a JSON value.
 
     :param state: what the method sees of its call.
@@ -68,10 +74,9 @@ def execute(
         context=job.context.for_call(state),
         http_method=job.call.verb,
     )
+    guard = _Guard(job.context, job.call, job.scrubber)
     try:
-        value = _guarded(
-            lambda: job.method.function(**arguments), job.context, job.call
-        )
+        value = guard.run(lambda: job.method.function(**arguments))
     except errors.PassthruError as outcome:
         if outcome.status not in _RESENT_ON:
             raise
@@ -83,65 +88,73 @@ def execute(
         value,
         max_size=max_result_size,
         request_id=job.context.request_id,
+        scrubber=job.scrubber,
     )
 
 
-def _guarded(
-    function: Callable[[], Any],
-    context: request_context.RequestContext,
-    call: calls.Call,
-    *,
-    passes: type[Exception] | tuple[()] = (),
-) -> Any:
-    """Return what a driver's code returns; raise only what is the project's.
+@dataclasses.dataclass(frozen=True)
+class _Guard:
+    """Stands between a driver's code and those who must not see all of it.
 
-    Even SystemExit is caught: a driver must not end the conductor.
-
-    :param passes: what is raised as it is.
+    :param scrubber: takes the secrets of the call out of what is said.
     """
-    try:
-        return function()
-    except passes:
-        raise
-    except BaseException as error:
-        raise _outcome(error, context, call) from None
 
+    context: request_context.RequestContext
+    call: calls.Call
+    scrubber: scrubbing.Scrubber
 
-def _outcome(
-    error: BaseException,
-    context: request_context.RequestContext,
-    call: calls.Call,
-) -> errors.PassthruError:
-    """Return what a client may know of an error that a driver raised."""
-    if isinstance(error, errors.DriverError):
+    def run(
+        self,
+        function: Callable[[], Any],
+        *,
+        passes: type[Exception] | tuple[()] = (),
+    ) -> Any:
+        """Return what a driver's code returns; raise the project's errors.
+
+        Even SystemExit is caught: a driver must not end the conductor.
+
+        :param passes: what is raised as it is.
+        """
         try:
-            return _portable(error)
-        except Exception as mistake:
-            # A vendor's class can be wrong in any way.
-            error = mistake
-    LOG.error(
-        'Driver method %s.%s failed in request %s',
-        call.driver,
-        call.method,
-        context.request_id,
-        exc_info=error,
-    )
-    return errors.DriverFailed(request_id=context.request_id)
+            with self.scrubber.in_logs():
+                return function()
+        except passes:
+            raise
+        except BaseException as error:
+            raise self._outcome(error) from None
+
+    def _outcome(self, error: BaseException) -> errors.PassthruError:
+        """Return what a client may know of an error that a driver raised."""
+        if isinstance(error, errors.DriverError):
+            try:
+                return _portable(error, self.scrubber)
+            except Exception as mistake:
+                # A vendor's class can be wrong in any way.
+                error = mistake
+        LOG.error(
+            'Driver method %s.%s failed in request %s',
+            self.call.driver,
+            self.call.method,
+            self.context.request_id,
+            exc_info=self.scrubber.error(error),
+        )
+        return errors.DriverFailed(request_id=self.context.request_id)
 
 
-def _portable(error: errors.DriverError) -> errors.PassthruError:
+def _portable(
+    error: errors.DriverError, scrubber: scrubbing.Scrubber
+) -> errors.PassthruError:
     """Return a driver's error as what can cross the bus: its sentence.
 
     The facts that it was made from, its cause and its notes stay here: they
     may have no JSON form, and nobody has meant them for a client.
     """
-    sentence = str(error.message)
+    sentence = scrubber.text(str(error.message))
     if type(error).__module__ == errors.__name__:
         return type(error)(sentence)
+    code = error.code if isinstance(error.code, str) else 'vendor_error'
     return errors.VendorError(
-        sentence=sentence,
-        status=_status(error),
-        code=error.code if isinstance(error.code, str) else 'vendor_error',
+        sentence=sentence, status=_status(error), code=scrubber.text(code)
     )
 
 

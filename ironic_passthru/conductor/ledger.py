@@ -73,7 +73,8 @@ class Followed(request_context.CallState):
 
     def report_progress(self, percent: float, message: str) -> None:
         """Note how far it has come."""
-        self.progress = operation.Progress(percent, message)
+        shown = self.job.scrubber.text(message)
+        self.progress = operation.Progress(percent, shown)
 
 
 class Ledger:
@@ -151,7 +152,7 @@ class Ledger:
     def succeed(self, followed: Followed, result: Any) -> None:
         """Note what a method returned.
 
-        :param result: a JSON value.
+        :param result: a JSON value, without secrets.
         """
         text = None if result is None else json.dumps(result)
         self._end(followed, operation.State.SUCCEEDED, result=text)

@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """From what a method returned to what crosses the bus."""
 
+import dataclasses
 import json
 import re
+import types
 from typing import Any
 
+import pydantic
 import pydantic_core
 from oslo_log import log
 
 from ironic_passthru import errors
+from ironic_passthru import masking
+from ironic_passthru import scrubbing
 from ironic_passthru import spec
+from ironic_passthru.conductor import call as calls
+from ironic_passthru.conductor import revealing
 from ironic_passthru.drivers import base
 from ironic_passthru.rpc import protocol
 
@@ -20,6 +27,24 @@ _BYTES = 'application/octet-stream'
 # A media type with parameters, in printable ASCII: it becomes a header.
 _MEDIA_TYPE = re.compile(r'[\w.+-]+/[\w.+-]+(;[ -~]*)?', re.ASCII)
 
+# What is kept in the place of an attachment that is secret.
+_HIDDEN_ATTACHMENT = protocol.Attached(
+    data=masking.MASK.encode(), media_type=_TEXT
+).to_bus()
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a method returned.
+
+    :param value: JSON, for the one who called the method.
+    :param shown: the same with ``***`` for what the types of pydantic mark
+        as secret.
+    """
+
+    value: Any
+    shown: Any
+
 
 def encode(
     method: spec.MethodSpec,
@@ -27,33 +52,58 @@ def encode(
     *,
     max_size: int,
     request_id: str | None,
-) -> Any:
+    scrubber: scrubbing.Scrubber = scrubbing.NOTHING,
+) -> Result:
     """Return ``value`` as a JSON value that can be sent.
 
     Tuples, sets, dates, UUIDs, enumerations, dataclasses and pydantic models
     get their usual JSON form.
 
     :param max_size: in bytes.
+    :param scrubber: takes the secrets of the call out of the log.
     :raises: ResultNotSerializable, ResultTooLarge, BadAttachment.
     """
     facts = {'method': method.name, 'request_id': request_id}
     if method.attach:
         result, size = _attached(value, facts)
     elif value is None:
-        return None
+        return Result(None, None)
     else:
-        result, size = _json_value(value, facts)
+        result, size = _json_value(value, facts, scrubber=scrubber)
     if size > max_size:
         raise errors.ResultTooLarge(limit=max_size, **facts)
     return result
 
 
-def _json_value(value: Any, facts: dict[str, Any]) -> tuple[Any, int]:
+def recorded(job: calls.Job, result: Result) -> Any:
+    """Return what may be kept of a result: JSON without any secret.
+
+    The body of an attachment cannot be kept in part.
+    """
+    masker = job.method.result
+    if not job.method.spec.attach:
+        return job.scrubber.value(masker.masked_result(result.shown))
+    if masker.hides_all:
+        return _HIDDEN_ATTACHMENT
+    if job.scrubber.finds_nothing:
+        return result.shown
+    data = protocol.Attached.from_bus(result.shown).data
+    return _HIDDEN_ATTACHMENT if job.scrubber.is_in(data) else result.shown
+
+
+def _json_value(
+    value: Any, facts: dict[str, Any], *, scrubber: scrubbing.Scrubber
+) -> tuple[Result, int]:
     try:
-        plain = pydantic_core.to_jsonable_python(
-            value, inf_nan_mode='constants'
-        )
-        return plain, len(json.dumps(plain, allow_nan=False))
+        if isinstance(value, types.GeneratorType):
+            # It can be read once only.
+            value = list(value)
+        plain = shown = revealing.to_json(value)
+        text = json.dumps(plain, allow_nan=False)
+        if revealing.HIDDEN in text:
+            plain, shown = revealing.reveal(value, shown)
+            text = json.dumps(plain, allow_nan=False)
+        return Result(plain, shown), len(text)
     except (
         pydantic_core.PydanticSerializationError,
         RecursionError,
@@ -62,17 +112,24 @@ def _json_value(value: Any, facts: dict[str, Any]) -> tuple[Any, int]:
     ):
         # The text of these may hold parts of the value.
         raise errors.ResultNotSerializable(**facts) from None
-    except BaseException:
+    except BaseException as error:
         # A generator is the driver's own code and may raise anything, even
         # what elsewhere says that the method did not run.
-        LOG.exception('The result of method %(method)s failed', facts)
+        LOG.error(
+            'The result of method %(method)s failed',
+            facts,
+            exc_info=scrubber.error(error),
+        )
         raise errors.ResultNotSerializable(**facts) from None
 
 
-def _attached(value: Any, facts: dict[str, Any]) -> tuple[Any, int]:
+def _attached(value: Any, facts: dict[str, Any]) -> tuple[Result, int]:
     if not isinstance(value, base.Attachment):
         value = base.Attachment(value)
     data, media_type = value.data, _BYTES
+    secret = isinstance(data, pydantic.SecretStr | pydantic.SecretBytes)
+    if secret:
+        data = data.get_secret_value()
     if isinstance(data, str):
         try:
             data, media_type = data.encode('utf-8'), _TEXT
@@ -92,4 +149,5 @@ def _attached(value: Any, facts: dict[str, Any]) -> tuple[Any, int]:
         media_type=media_type,
         filename=value.filename,
     ).to_bus()
-    return attached, len(attached['data'])
+    shown = _HIDDEN_ATTACHMENT if secret else attached
+    return Result(attached, shown), len(attached['data'])

@@ -15,6 +15,7 @@ from ironic_passthru.conductor import execution
 from ironic_passthru.conductor import lanes
 from ironic_passthru.conductor import ledger
 from ironic_passthru.conductor import limits
+from ironic_passthru.conductor import results
 from ironic_passthru.drivers import loader
 
 LOG = log.getLogger(__name__)
@@ -86,7 +87,7 @@ class Runner:
                 return {'return': None, 'async': True, 'attach': False}
             result = self._run_now(job)
         return {
-            'return': result,
+            'return': result.value,
             'async': False,
             'attach': method.spec.attach,
         }
@@ -142,7 +143,7 @@ class Runner:
         finally:
             request_context.clear_current()
 
-    def _run_now(self, job: calls.Job) -> Any:
+    def _run_now(self, job: calls.Job) -> results.Result:
         deadline = job.call.deadline
         if deadline is not None:
             deadline += time.monotonic() - time.time()
@@ -156,7 +157,7 @@ class Runner:
         followed.deadline = deadline
         return self._run_recorded(followed)
 
-    def _run_recorded(self, followed: ledger.Followed) -> Any:
+    def _run_recorded(self, followed: ledger.Followed) -> results.Result:
         """Run a call that has a record, and note what becomes of it.
 
         :raises: OperationExpired if it was ended by somebody else before it
@@ -181,12 +182,12 @@ class Runner:
             failure = errors.DriverFailed(request_id=job.context.request_id)
             self._ledger.fail(followed, failure)
             raise
-        self._ledger.succeed(followed, result)
+        self._ledger.succeed(followed, results.recorded(job, result))
         return result
 
     def _execute(
         self, job: calls.Job, state: request_context.CallState
-    ) -> Any:
+    ) -> results.Result:
         return execution.execute(
             job, state, max_result_size=self._max_result_size
         )

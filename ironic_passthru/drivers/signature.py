@@ -26,6 +26,7 @@ from pydantic import json_schema
 
 from ironic_passthru import errors
 from ironic_passthru import schema as parameter_schema
+from ironic_passthru import shielding
 from ironic_passthru import spec
 
 LOG = log.getLogger(__name__)
@@ -41,6 +42,24 @@ _HASHABLE = {'type': ['string', 'number', 'integer', 'boolean', 'null']}
 _SECRET_SERIALIZER = pydantic.TypeAdapter(pydantic.Secret[int]).core_schema[
     'serialization'
 ]['function']
+
+
+# pydantic tells of these with the name of the class that they should be of.
+_OF_CLASSES = frozenset(
+    {
+        'dataclass_exact_type',
+        'dataclass_type',
+        'is_instance_of',
+        'is_subclass_of',
+        'model_attributes_type',
+        'model_type',
+    }
+)
+
+# What a check raises to tell of its own fault. Subclasses tell of failures
+# of libraries, such as UnicodeError.
+_MEANT_TO_BE_SEEN = (ValueError, AssertionError)
+_UNFIT = 'Input is not valid'
 
 
 class SignatureError(Exception):
@@ -203,19 +222,28 @@ class Signature:
         return schema
 
     def convert(
-        self, method: str, values: Mapping[str, Any]
+        self,
+        method: str,
+        values: Mapping[str, Any],
+        *,
+        shield: shielding.Shield | None = None,
     ) -> dict[str, Any]:
         """Return ``values`` as the types that the function declares.
 
         :param method: name of the method, for the error.
+        :param shield: knows what of ``values`` may be told; by default all
+            of it.
         :raises: InvalidParameters.
         """
+        shield = shield or shielding.nothing_secret(values)
         try:
             model = self._model.model_validate(values)
         except pydantic.ValidationError as error:
             raise errors.InvalidParameters(
                 method=method,
-                errors=[_fault(entry) for entry in error.errors()],
+                errors=shield.faults(
+                    _fault(entry, shield) for entry in error.errors()
+                ),
             ) from None
         except RecursionError:
             raise errors.InvalidParameters(
@@ -336,13 +364,39 @@ def _field(
     )
 
 
-def _fault(entry: Any) -> dict[str, str]:
-    path = [str(part) for part in entry['loc']]
+def _fault(entry: Any, shield: shielding.Shield) -> dict[str, str]:
+    path: list[str] = []
+    for part in entry['loc']:
+        # pydantic also names types that it has tried, which are no places.
+        last = part is entry['loc'][-1] and entry['type'] == 'missing'
+        if last or shield.has(path, part):
+            path.append(str(part))
     pointer = ''.join(
         '/' + part.replace('~', '~0').replace('/', '~1') for part in path
     )
     name = f"parameter '{'.'.join(path)}'" if path else 'the parameters'
-    return {'pointer': pointer, 'detail': f'{name}: {entry["msg"]}'}
+    phrase = _phrase(entry, shield.secrets_at(path))
+    return {'pointer': pointer, 'detail': f'{name}: {phrase}'}
+
+
+def _phrase(entry: Any, secrets: set[str] | None) -> str:
+    """Return what is wrong, in words that were meant for a client."""
+    kind, text = entry['type'], str(entry['msg'])
+    if kind in _OF_CLASSES:
+        # It would be called by the name of its class.
+        return 'Input should be an object'
+    raised = entry.get('ctx', {}).get('error')
+    if isinstance(raised, Exception) and type(raised) not in _MEANT_TO_BE_SEEN:
+        # Raised by something that the driver's own check has called.
+        return _UNFIT
+    if secrets is None:
+        return text
+    if kind.endswith(('_parsing', '_invalid')) or any(
+        secret in text for secret in secrets
+    ):
+        # The former quote a character of what they cannot read.
+        return _UNFIT
+    return text
 
 
 def _first_line(error: Exception) -> str:

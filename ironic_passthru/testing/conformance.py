@@ -99,7 +99,7 @@ class DriverConformance(_Mixin):
 
         An asynchronous method has ended when this returns.
 
-        :returns: the result as it is answered or recorded, JSON.
+        :returns: the result as it is answered, JSON.
         :raises: what the client would be told.
         """
         driver = self.start()
@@ -119,7 +119,7 @@ class DriverConformance(_Mixin):
         )
         return execution.execute(
             job, request_context.CallState(), max_result_size=1 << 30
-        )
+        ).value
 
     def test_loads(self) -> None:
         """The driver is a VendorInterface whose methods can be offered."""

@@ -47,7 +47,10 @@ def encode(value: Any, *, attach: bool = False, max_size: int = 1000) -> Any:
         description='',
         schema={},
     )
-    return results.encode(method, value, max_size=max_size, request_id='req-1')
+    result = results.encode(
+        method, value, max_size=max_size, request_id='req-1'
+    )
+    return result.value
 
 
 CONVERSIONS: list[tuple[Any, Any]] = [

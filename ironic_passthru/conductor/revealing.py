@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The secrets within a result, for the one who called the method.
+
+pydantic hides what is of its types ``SecretStr``, ``SecretBytes`` and
+``Secret[...]`` whenever it makes JSON, and offers no other way. So what it
+made is walked along with the result itself.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+import pydantic_core
+
+from ironic_passthru import masking
+
+#: What pydantic shows for a secret.
+HIDDEN = '**********'
+
+_SECRETS = (pydantic.SecretStr, pydantic.SecretBytes, pydantic.Secret)
+_SEQUENCES = (list, tuple, set, frozenset, collections.deque)
+
+
+def to_json(value: Any) -> Any:
+    """Return what pydantic makes of a value."""
+    return pydantic_core.to_jsonable_python(value, inf_nan_mode='constants')
+
+
+def reveal(value: Any, shown: Any) -> tuple[Any, Any]:
+    """Return the JSON of a result with its secrets, and with ``***``.
+
+    :param shown: what :func:`to_json` made of it.
+    :raises: ValueError for a secret that cannot be found.
+    """
+    if isinstance(value, _SECRETS):
+        inner = value.get_secret_value()
+        return reveal(inner, to_json(inner))[0], masking.MASK
+    if isinstance(shown, dict):
+        pairs = dict(zip(shown, _pairs(value, shown.values()), strict=True))
+        return _split(pairs)
+    if isinstance(shown, list):
+        items = _pairs(value, shown)
+        return [item[0] for item in items], [item[1] for item in items]
+    plain = _plain(value)
+    if plain is not value:
+        # A model that consists of one value.
+        return reveal(plain, shown)
+    if shown == HIDDEN and not isinstance(value, str):
+        raise ValueError('a secret cannot be found')
+    return shown, shown
+
+
+def _split(pairs: dict[str, tuple[Any, Any]]) -> tuple[Any, Any]:
+    return (
+        {key: pair[0] for key, pair in pairs.items()},
+        {key: pair[1] for key, pair in pairs.items()},
+    )
+
+
+def _pairs(value: Any, shown: Any) -> list[tuple[Any, Any]]:
+    parts = _parts(_plain(value))
+    return [reveal(*pair) for pair in zip(parts, shown, strict=True)]
+
+
+def _plain(value: Any) -> Any:
+    """Return what a model holds; its secrets are secrets there, too."""
+    serializer = getattr(type(value), '__pydantic_serializer__', None)
+    if serializer is None or isinstance(value, _SECRETS):
+        return value
+    return serializer.to_python(value, mode='python', by_alias=True)
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    if isinstance(value, _SEQUENCES):
+        return list(value)
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value)]
+        return [getattr(value, name) for name in names]
+    raise ValueError('a result cannot be searched for secrets')

@@ -19,7 +19,8 @@ VERSION = '1.0'
 
 # What becomes a header must not become two.
 _MEDIA_TYPE = re.compile(r'[\x20-\x7e]+')
-_FILE_NAME = re.compile(r'[^\r\n\0]+')
+# Whoever makes a header of it leaves out what cannot stand there.
+_FILE_NAME = re.compile(r'.*', re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)

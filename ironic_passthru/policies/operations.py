@@ -26,13 +26,14 @@ RULES = (
         LIST,
         base.READER,
         'List the operations of the own project or, without a project, of '
-        'the user.',
+        'the user. Who asks for one that he may not see is told that there '
+        'is none, or without this rule that he may not see any.',
         ('GET', '/v1/operations'),
     ),
     base.rule(
         LIST_ALL,
         base.SYSTEM_READER,
-        'List all operations.',
+        'List the operations of everybody.',
         ('GET', '/v1/operations'),
     ),
     base.rule(

@@ -56,7 +56,9 @@ class Callers(fixtures.Fixture):
     :param more: further callers, by name.
     """
 
-    def __init__(self, more: Mapping[str, dict[str, Any]] | None = None):
+    def __init__(
+        self, more: Mapping[str, dict[str, Any]] | None = None
+    ) -> None:
         super().__init__()
         self._callers = CALLERS | dict(more or {})
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import oslo_messaging
 from oslo_log import log
+from oslo_messaging._drivers import amqpdriver
 from oslo_messaging._drivers import common
 from oslo_messaging._drivers import impl_rabbit
 
@@ -26,6 +27,13 @@ LOG = log.getLogger(__name__)
 # caller without signs of life gives up sooner, and each attempt keeps a
 # thread; oslo's default is a minute.
 _REPLY_SECONDS = 10
+
+# Begin of lines that are followed by another one: that the queue for a reply
+# is missing, or by ours that a conductor failed.
+_SAID_TWICE = (
+    'The reply %(msg_id)s failed to send after',
+    'Failed to rebuild remote exception',
+)
 
 _ENVELOPE = {'oslo.version', 'oslo.message'}
 
@@ -70,10 +78,7 @@ class _OneLine(logging.Filter):
             return True
         if record.msg.startswith('ignoring duplicate message'):
             record.exc_info = None
-        # It goes on to say that the queue is missing and the reply dropped.
-        return not record.msg.startswith(
-            'The reply %(msg_id)s failed to send after'
-        )
+        return not record.msg.startswith(_SAID_TWICE)
 
 
 _ONE_LINE = _OneLine()
@@ -89,10 +94,9 @@ def adapt(transport: oslo_messaging.Transport) -> None:
     option = 'kombu_missing_consumer_retry_timeout'
     transport.conf.set_default(option, _REPLY_SECONDS, group=group)
     driver.missing_destination_retry_timeout = transport.conf[group][option]
-    # A filter that is there already is not added again.
-    logging.getLogger('oslo_messaging._drivers.amqpdriver').addFilter(
-        _ONE_LINE
-    )
+    for module in (amqpdriver, common):
+        # A filter that is there already is not added again.
+        logging.getLogger(module.__name__).addFilter(_ONE_LINE)
 
 
 def _deliver(consumer: Any, delivered: Any) -> None:

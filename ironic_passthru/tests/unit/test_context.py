@@ -43,6 +43,72 @@ class TestContext(base.TestCase):
         self.assertEqual(sent.to_dict(), rebuilt.to_dict())
         self.assertIs(rebuilt, oslo_context.get_current())
 
+    def test_what_is_not_taken_from_the_bus(self) -> None:
+        rebuilt = context.RequestContext.from_bus(
+            {
+                'auth_token': 'hunter' + '2',
+                'service_token': 'hunter' + '2',
+                'is_admin': True,
+                'is_admin_project': False,
+                'overwrite': False,
+                'read_only': True,
+                'service_roles': ['admin'],
+                'user_id': 'v',
+                'user': 'u',
+            }
+        )
+        plain = context.RequestContext(
+            user_id='u', request_id=rebuilt.request_id
+        )
+        self.assertEqual(vars(plain), vars(rebuilt))
+
+    def test_fields_of_a_wrong_type_or_size(self) -> None:
+        for odd in (
+            7,
+            True,
+            [],
+            [['x']],
+            {'a': 1},
+            '',
+            'x' * 256,
+            'a\nb',
+            'a\x00b',
+            '\ud800',
+            float('nan'),
+        ):
+            rebuilt = context.RequestContext.from_bus(
+                dict.fromkeys(context.BUS_FIELDS, odd)
+            )
+            self.assertEqual([], rebuilt.roles)
+            for name in ('user_id', 'project_id', 'system_scope'):
+                self.assertIn(getattr(rebuilt, name), (None, ''), odd)
+            self.assertTrue(rebuilt.request_id.startswith('req-'), odd)
+        rebuilt = context.RequestContext.from_bus(
+            {'roles': ['a', 7, None, ['b'], 'x' * 256, 'c', '']}
+        )
+        self.assertEqual(['a', 'c', ''], rebuilt.roles)
+        many = {'roles': ['r'] * 10_000}
+        self.assertEqual(100, len(context.RequestContext.from_bus(many).roles))
+
+    def test_what_is_sent(self) -> None:
+        made = context.RequestContext(
+            request_id='req-1',
+            user_id='u',
+            user_name='Ada',
+            roles=['admin'],
+            auth_token='hunter' + '2',
+            is_admin=True,
+        )
+        sent = {
+            'request_id': 'req-1',
+            'user': 'u',
+            'user_name': 'Ada',
+            'roles': ['admin'],
+        }
+        self.assertEqual(sent, context.to_bus(made))
+        foreign = {**sent, 'auth_token': 'x', 'catalog': [1], 'domain': None}
+        self.assertEqual(sent, context.to_bus(foreign))
+
     def test_contexts_of_another_kind(self) -> None:
         odd: list[Any] = [{}, {'colour': 'red'}, None, [], 'text', 5]
         for values in odd:

@@ -2,6 +2,7 @@
 """What became of a call: the answer, certainly not run, or unknown."""
 
 import concurrent.futures
+import json
 import socket
 import threading
 import time
@@ -13,11 +14,13 @@ import fixtures
 import kombu.exceptions
 import oslo_messaging
 from oslo_messaging import transport as oslo_transport
+from oslo_messaging._drivers import common
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import signing
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
 
@@ -431,6 +434,251 @@ class TestOverLocal(base.TestCase):
             timeout_seconds=5,
         )
         self.assertEqual('reachable', self.local.client.check())
+
+
+# What may come as the answer to each method, with what is no answer to any.
+ANSWERS: dict[str, list[Any]] = {
+    'driver_vendor_passthru': [ANSWER, {**ANSWER, 'return': [1], 'more': 2}],
+    'get_driver_vendor_passthru_methods': [{}, {'m': {}}],
+    'get_driver_properties': [{}, {'p': 'text'}],
+    'ping': ['run'],
+}
+NO_ANSWERS: list[Any] = [
+    None,
+    7,
+    [],
+    [1],
+    True,
+    {**ANSWER, 'async': 'yes'},
+    {**ANSWER, 'attach': None},
+    {'return': 1},
+    {'async': True, 'attach': False},
+]
+
+
+class TestForgedAnswers(ClientCase):
+    """Whoever has a login to the broker can answer in place of a conductor."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.useFixture(
+            fixtures.FakeLogger(level=0, nuke_handlers=True)
+        )
+
+    def ask(self, method: str) -> Any:
+        return self.client._send(
+            self.context, method, server=SERVERS[0], timeout=5
+        )
+
+    def lines(self) -> list[str]:
+        """Return what was logged, but for what oslo.messaging adds."""
+        lines = self.log.output.splitlines()
+        return [line for line in lines if 'Failed to rebuild' not in line]
+
+    def assert_told_nothing(self, method: str = 'ping') -> None:
+        """Fail unless the caller gets 500, and the log one line."""
+        before = len(self.lines())
+        error = self.assertRaises(errors.PassthruError, self.ask, method)
+        self.assertIs(errors.PassthruError, type(error))
+        self.assertEqual({}, error.kwargs)
+        (line,) = self.lines()[before:]
+        self.assertIn('in request req-1', line)
+        self.assertLess(len(line), 200)
+
+    def answer(self, answer: Any) -> None:
+        self.driver.fate = lambda **message: answer
+
+    def test_answers_of_each_form(self) -> None:
+        for method, good in ANSWERS.items():
+            for answer in good:
+                self.answer(answer)
+                self.assertEqual(answer, self.ask(method))
+            for answer in NO_ANSWERS:
+                if method.startswith('get_') and isinstance(answer, dict):
+                    continue
+                self.answer(answer)
+                self.assert_told_nothing(method)
+
+    def test_addresses(self) -> None:
+        self.answer([['h', 'r'], ('h', 's')])
+        self.assertEqual(2, len(self.ask('locate_driver')))
+        for answer in ('hr', [1], [['h']], [['h', 7]], [['h', 'r', 's']], {}):
+            self.answer(answer)
+            self.assert_told_nothing('locate_driver')
+
+    def forge(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Let an error be answered as it is rebuilt from the bus."""
+        self.forge_text(
+            {
+                'class': name,
+                'module': 'ironic_passthru.errors',
+                'message': SECRET,
+                'tb': [SECRET],
+                'args': args,
+                'kwargs': kwargs,
+            }
+        )
+
+    def forge_text(self, failure: Any) -> None:
+        def fate(**message: Any) -> Any:
+            raise common.deserialize_remote_exception(
+                json.dumps(failure), transport.ERROR_MODULES
+            )
+
+        self.driver.fate = fate
+
+    def test_errors_that_a_conductor_sends(self) -> None:
+        for name, kwargs in (
+            ('DriverNotFound', {'driver': 'x'}),
+            ('VendorError', {'sentence': 's', 'status': 507, 'code': 'c'}),
+            (
+                'InvalidParameters',
+                {
+                    'method': 'm',
+                    'errors': [{'pointer': '/a', 'detail': 'is missing'}],
+                },
+            ),
+            ('DriverFailed', {'request_id': 'r'}),
+            ('PassthruError', {}),
+        ):
+            self.forge(name, **kwargs)
+            error = self.assertRaises(errors.PassthruError, self.ask, 'ping')
+            self.assertIsInstance(error, getattr(errors, name))
+            self.assertEqual(kwargs, {k: error.kwargs[k] for k in kwargs})
+
+    def test_facts_that_no_conductor_sends(self) -> None:
+        vendor = {'sentence': 's', 'status': 507, 'code': 'c'}
+        parameters = {'method': 'm', 'errors': []}
+        for name, kwargs in (
+            ('VendorError', {**vendor, 'status': 200}),
+            ('VendorError', {**vendor, 'status': 99999}),
+            ('VendorError', {**vendor, 'status': '500'}),
+            ('VendorError', {**vendor, 'status': None}),
+            ('VendorError', {**vendor, 'status': True}),
+            ('VendorError', {**vendor, 'code': ['c']}),
+            ('VendorError', {**vendor, 'code': 'c' * 300}),
+            ('VendorError', {**vendor, 'sentence': 's' * 10_000_000}),
+            ('DriverNotFound', {'driver': 'd' * 10_000_000}),
+            ('InvalidParameters', {**parameters, 'errors': 7}),
+            ('InvalidParameters', {**parameters, 'errors': [7]}),
+            ('InvalidParameters', {**parameters, 'errors': [{}]}),
+            (
+                'InvalidParameters',
+                {**parameters, 'errors': [{'detail': 'd', 'more': 1}]},
+            ),
+            (
+                'InvalidParameters',
+                {**parameters, 'errors': [{'detail': 'd', 'pointer': 7}]},
+            ),
+            ('Unauthorized', {'challenge': 'Basic\r\nSet-Cookie: a'}),
+            ('VerbNotAllowed', {'verb': 'GET', 'allow': ['x\r\ny']}),
+            ('ConfigError', {'reason': 'r'}),
+        ):
+            self.forge(name, **kwargs)
+            self.assert_told_nothing()
+        self.assertNotIn(SECRET, self.log.output)
+
+    def test_classes_that_are_no_errors_of_ours(self) -> None:
+        for module, name in (
+            ('os', 'system'),
+            ('subprocess', 'Popen'),
+            ('ironic_passthru.errors', 'dataclasses'),
+            ('ironic_passthru.errors', 'Fault'),
+            ('ironic_passthru.errors', 'NoSuch'),
+            ('ironic_passthru.errors', '__builtins__'),
+            ('ironic_passthru.service', 'Conductor'),
+            ('builtins', 'SystemExit'),
+            ('builtins', 'KeyboardInterrupt'),
+            ('builtins', 'MemoryError'),
+            ('builtins', 'exec'),
+            ('builtins', 'StopIteration'),
+            ('exceptions', 'KeyError'),
+            ('a\nb', 'c\nd'),
+        ):
+            failure = {
+                'class': name,
+                'module': module,
+                'message': f'{SECRET}\n{SECRET}',
+                'tb': [SECRET],
+                'args': ['touch /tmp/x'],
+                'kwargs': {},
+            }
+            self.forge_text(failure)
+            error = self.assertRaises(errors.PassthruError, self.ask, 'ping')
+            self.assertIs(errors.PassthruError, type(error))
+        self.assertNotIn(SECRET, self.log.output)
+
+    def test_failures_that_cannot_be_read(self) -> None:
+        for failure in (
+            [],
+            7,
+            'text',
+            {},
+            {'class': 7, 'module': ['x']},
+            {'class': 'X', 'module': 'y', 'tb': 7},
+            {'class': 'KeyError', 'module': 'builtins', 'args': 7},
+            {'class': 'KeyError', 'module': 'builtins', 'kwargs': [1]},
+        ):
+            self.forge_text(failure)
+            error = self.assertRaises(errors.PassthruError, self.ask, 'ping')
+            self.assertIs(errors.PassthruError, type(error))
+
+    def test_who_asks_is_not_told_to_go_on(self) -> None:
+        self.answer({'return': 1})
+        self.assertRaises(errors.PassthruError, self.call)
+        self.assertEqual(1, len(self.driver.sent))
+
+
+class TestSigning(ClientCase):
+    KEYS = ('k' * 40, 'l' * 40)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.client = self.make_client(signing_keys=self.KEYS)
+
+    def check(self, message: dict[str, Any], server: str | None) -> None:
+        signing.make(self.KEYS[:1]).check(
+            message['context'],
+            servers=[server],
+            method=message['method'],
+            arguments=message['args'],
+        )
+
+    def test_each_attempt_is_signed_for_its_server(self) -> None:
+        self.driver.fate = _raise(errors.ConductorBusy())
+        self.assertRaises(errors.ConductorBusy, self.call)
+        for message in self.driver.sent:
+            self.check(message, message['server'])
+        self.assertEqual(len(SERVERS), len(self.driver.sent))
+
+    def test_a_question_to_any_is_signed_for_any(self) -> None:
+        self.driver.fate = _raise(errors.MessageRefused())
+        self.assertRaises(errors.MessageRefused, self.call, servers=None)
+        for message in self.driver.sent:
+            self.check(message, None)
+        self.assertEqual(2, len(self.driver.sent))
+
+    def test_no_token_leaves(self) -> None:
+        self.context.auth_token = SECRET
+        self.call()
+        self.client = self.make_client()
+        self.call()
+        self.client.driver_vendor_passthru(
+            {'auth_token': SECRET, 'user': 'u'},
+            'acme',
+            'm',
+            http_method='GET',
+            info={},
+            servers=SERVERS,
+        )
+        self.assertNotIn(SECRET, str(self.driver.sent))
+        self.assertEqual({'user': 'u'}, self.driver.sent[-1]['context'])
+
+    def test_a_key_that_is_too_short(self) -> None:
+        error = self.assertRaises(
+            errors.ConfigError, self.make_client, signing_keys=[SECRET]
+        )
+        self.assertNotIn(SECRET, error.message)
 
 
 class TestConnection(ClientCase):

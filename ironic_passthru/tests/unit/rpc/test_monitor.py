@@ -182,6 +182,16 @@ class TestDispatcher(MonitorCase):
             self.assertRaises(error, self.dispatcher.dispatch, incoming)
             self.assertEqual({}, self.monitor._due)
 
+    def test_time_outs_that_no_client_has(self) -> None:
+        self.endpoint.go_on.set()
+        for timeout in (1e300, float('inf'), 10**400, float('nan'), 1e9):
+            incoming = Incoming(client_timeout=timeout)
+            self.assertEqual('done', self.dispatcher.dispatch(incoming))
+        # The thread that sends signs is not lost for them.
+        quick = Incoming()
+        self.monitor.add(quick, 0.02)
+        self.signs(quick, 2)
+
     def test_no_thread_of_its_own_and_none_unasked(self) -> None:
         self.endpoint.go_on.set()
         before = threading.active_count()

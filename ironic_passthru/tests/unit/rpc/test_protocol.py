@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from ironic_passthru import context as request_context
+from ironic_passthru import errors
 from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
 
@@ -29,6 +30,27 @@ class TestAttached(base.TestCase):
                 self.assertEqual(
                     attached, protocol.Attached.from_bus(json.loads(text))
                 )
+
+    def test_what_is_no_attachment(self) -> None:
+        good = {'data': 'YQ==', 'media_type': 'a/b', 'filename': None}
+        self.assertEqual(b'a', protocol.Attached.from_bus(good).data)
+        for odd in (
+            None,
+            [],
+            'text',
+            {},
+            {**good, 'data': 7},
+            {**good, 'data': 'ä'},
+            {**good, 'data': 'YQ'},
+            {**good, 'data': 'Y Q='},
+            {**good, 'media_type': None},
+            {**good, 'media_type': 'a/b\r\nSet-Cookie: c'},
+            {**good, 'media_type': 'ä/b'},
+            {**good, 'filename': 7},
+        ):
+            self.assertRaises(
+                errors.PassthruError, protocol.Attached.from_bus, odd
+            )
 
 
 class TestContextSerializer(base.TestCase):

@@ -6,6 +6,7 @@ import inspect
 import threading
 import time
 from typing import Any
+from unittest import mock
 
 import fixtures
 import oslo_messaging
@@ -17,6 +18,7 @@ from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import server
+from ironic_passthru.rpc import signing
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.conductor import records
@@ -46,6 +48,13 @@ class Vendor(fake.FakeVendor):
 
 
 class ServerCase(base.TestCase):
+    """A conductor on the bus within the process.
+
+    :cvar keys: it signs with.
+    """
+
+    keys: tuple[str, ...] = ()
+
     def setUp(self) -> None:
         super().setUp()
         self.log = self.useFixture(
@@ -67,13 +76,18 @@ class ServerCase(base.TestCase):
         self.runner = self.conductor.runner
         self.bus = transport.make(self.make_conf(), 'local://')
         self.addCleanup(self.bus.cleanup)
+        signatures = signing.make(self.keys)
         self.server = server.Server(
             self.bus,
             ADDRESS,
             endpoint=server.Endpoint(
-                self.runner, incarnation='run', locate=self.locate
+                self.runner,
+                incarnation='run',
+                locate=self.locate,
+                fenced=signatures.required,
             ),
             workers=1,
+            signatures=signatures,
         )
         # The usual pool takes up to a second to end.
         self.server._server._executor_cls = (
@@ -90,7 +104,14 @@ class ServerCase(base.TestCase):
                 at_least_once=True
             ),
         ).prepare(server=ADDRESS.name)
-        self.client = client.ConductorAPI(self.bus, monitor_seconds=2)
+        self.client = client.ConductorAPI(
+            self.bus, monitor_seconds=2, signing_keys=self.keys
+        )
+
+    def warnings(self) -> list[str]:
+        """Return what was logged at a level that operators look at."""
+        lines = self.log.output.splitlines()
+        return [line for line in lines if not line.startswith('DEBUG')]
 
     def locate(self, driver_name: str) -> list[tuple[str, str]]:
         if driver_name != 'fake':
@@ -223,6 +244,10 @@ class TestMistakes(ServerCase):
             {**good, 'driver_method': {}},
             {**good, 'call_id': [1]},
             {**good, 'deadline': 'soon'},
+            {**good, 'deadline': float('nan')},
+            {**good, 'deadline': float('inf')},
+            {**good, 'deadline': 10**400},
+            {**good, 'deadline': time.time() + 32 * 86400},
             {**good, 'unknown': 1},
             {'driver_name': 'fake'},
             {},
@@ -236,8 +261,327 @@ class TestMistakes(ServerCase):
                 **arguments,
             )
             self.assertEqual(400, error.status)
+            self.assertNotIn('()', error.message)
         self.assertNotIn('ERROR', self.log.output)
         self.raw.call({}, 'driver_vendor_passthru', **good)
+
+    def test_what_is_told_of_arguments(self) -> None:
+        for arguments, reason in (
+            ({}, 'these arguments are missing: driver_name'),
+            (
+                {'driver_name': 'fake', 'more': 1},
+                'the arguments are driver_name, and there are others',
+            ),
+            ({'driver_name': 7}, 'driver_name must not be a int'),
+        ):
+            error = self.assertRaises(
+                errors.RequestError,
+                self.raw.call,
+                {},
+                'get_driver_properties',
+                **arguments,
+            )
+            self.assertEqual({'reason': reason}, error.kwargs)
+        error = self.assertRaises(
+            errors.RequestError, self.raw.call, {}, 'ping', more=1
+        )
+        self.assertIn('the arguments are none', error.message)
+
+    def send(self, context: Any, message: Any) -> Any:
+        """Send what no client would."""
+        return self.bus._driver.send(
+            transport.target(ADDRESS),
+            context,
+            message,
+            wait_for_reply=True,
+            timeout=20,
+        )
+
+    def test_messages_that_name_no_method(self) -> None:
+        good = {'method': 'ping', 'args': {}, 'version': '1.0'}
+        self.assertEqual('run', self.send({}, good))
+        self.assertEqual('run', self.send({}, {'method': 'ping'}))
+        for change, error in (
+            ({'method': None}, errors.RequestError),
+            ({'method': ['ping']}, errors.RequestError),
+            ({'method': {}}, errors.RequestError),
+            ({'method': 'no\nsuch' * 99}, oslo_messaging.RemoteError),
+            ({'args': [1]}, errors.RequestError),
+            ({'args': 'text'}, errors.RequestError),
+            ({'args': None}, errors.RequestError),
+            ({'version': '9.0'}, oslo_messaging.RemoteError),
+            ({'version': '1'}, oslo_messaging.RemoteError),
+            ({'version': 'x.y'}, oslo_messaging.RemoteError),
+            ({'version': ['1.0']}, oslo_messaging.RemoteError),
+            ({'version': None}, oslo_messaging.RemoteError),
+            ({'version': '1.0\n'}, oslo_messaging.RemoteError),
+            ({'namespace': 'x'}, oslo_messaging.RemoteError),
+            ({'namespace': []}, oslo_messaging.RemoteError),
+        ):
+            before = len(self.warnings())
+            self.assertRaises(error, self.send, {}, {**good, **change})
+            (line,) = self.warnings()[before:]
+            self.assertTrue(line.startswith('WARNING Refused'), line)
+            self.assertLess(len(line), 200)
+        self.assertEqual('run', self.send({}, good))
+
+    def test_arguments_with_names_that_are_taken(self) -> None:
+        for name in ('self', 'context', 'endpoint', 'cls', ''):
+            message = {'method': 'ping', 'args': {name: 1}}
+            self.assertRaises(errors.RequestError, self.send, {}, message)
+        self.assertEqual([], self.warnings())
+
+    def test_contexts_of_any_kind(self) -> None:
+        good = {'method': 'ping', 'args': {}, 'version': '1.0'}
+        for context in (
+            {'user': 'x' * 10_000_000},
+            {'roles': [[[['admin']]]], 'request_id': {'a': {'b': 1}}},
+            {'overwrite': False, 'is_admin': True, 'self': 1, 'cls': 2},
+            {'request_id': float('nan')},
+        ):
+            self.assertEqual('run', self.send(context, good))
+        self.assertEqual([], self.warnings())
+
+
+class TestSigned(ServerCase):
+    """With keys, a login to the bus is not enough."""
+
+    keys = ('k' * 40, 'l' * 40)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.facts = {
+            'driver_name': 'fake',
+            'driver_method': 'echo',
+            'http_method': 'POST',
+            'info': {'a': 1},
+            'call_id': 'id-1',
+            'incarnation': 'run',
+            'deadline': time.time() + 20,
+        }
+
+    def signed(
+        self,
+        method: str = 'driver_vendor_passthru',
+        server_name: str | None = ADDRESS.name,
+        **facts: Any,
+    ) -> dict[str, Any]:
+        """Return the context for a message of one who has a key."""
+        return signing.make(self.keys).sign(
+            {'request_id': 'req-1', 'user': 'u', 'roles': ['reader']},
+            server=server_name,
+            method=method,
+            arguments=facts,
+        )
+
+    def passthru(self, context: Any, **facts: Any) -> Any:
+        return self.raw.call(context, 'driver_vendor_passthru', **facts)
+
+    def assert_refused(self, context: Any, **facts: Any) -> None:
+        """Fail unless a call is refused with one line that tells nothing."""
+        before = len(self.warnings())
+        error = self.assertRaises(
+            errors.MessageRefused, self.passthru, context, **facts
+        )
+        self.assertEqual(503, error.status)
+        (line,) = self.warnings()[before:]
+        self.assertIn("'driver_vendor_passthru'", line)
+        for secret in (*self.keys, "signature':", 'fake', 'id-1'):
+            self.assertNotIn(secret, line)
+
+    def test_the_clients_messages_are_accepted(self) -> None:
+        self.assertIsNone(self.call()['return'])
+        self.assertEqual(
+            'run', self.client.ping({}, ADDRESS, timeout_seconds=9)
+        )
+        # Which asks who offers it, and whoever hears that may answer.
+        methods = self.client.get_driver_vendor_passthru_methods({}, 'fake')
+        self.assertIn('no_op', methods)
+        self.assertIn(
+            'fake_rack', self.client.get_driver_properties({}, 'fake')
+        )
+        self.assertEqual([], self.warnings())
+
+    def test_one_that_signs_by_itself(self) -> None:
+        answer = self.passthru(self.signed(**self.facts), **self.facts)
+        self.assertEqual({'a': 1}, answer['return'])
+
+    def test_each_alteration(self) -> None:
+        context = self.signed(**self.facts)
+        for change in (
+            {'info': {'a': 2}},
+            {'driver_method': 'no_op'},
+            {'call_id': 'id-2'},
+            {'deadline': self.facts['deadline'] + 1},
+            {'respond_async': True},
+        ):
+            self.assert_refused(context, **{**self.facts, **change})
+        for field in (
+            {'user': 'root'},
+            {'roles': ['admin']},
+            {'system_scope': 'all'},
+            {'signature': None},
+            {'signature': 'x'},
+        ):
+            self.assert_refused({**context, **field}, **self.facts)
+        del context['signature']
+        self.assert_refused(context, **self.facts)
+        # None of them has used up the call.
+        self.passthru(self.signed(**self.facts), **self.facts)
+
+    def test_one_for_another_server_or_for_any(self) -> None:
+        for name in ('host.other', None):
+            context = self.signed(server_name=name, **self.facts)
+            self.assert_refused(context, **self.facts)
+        facts = {'driver_name': 'fake'}
+        context = self.signed('get_driver_properties', None, **facts)
+        self.assertIn(
+            'fake_rack',
+            self.raw.call(context, 'get_driver_properties', **facts),
+        )
+
+    def test_a_signature_of_another_method(self) -> None:
+        context = self.signed('get_driver_properties', **self.facts)
+        self.assert_refused(context, **self.facts)
+
+    def test_reading_needs_a_signature_too(self) -> None:
+        for method in sorted(EXPOSED):
+            self.assertRaises(errors.MessageRefused, self.raw.call, {}, method)
+        # Nor is told which methods there are.
+        self.assertRaises(errors.MessageRefused, self.raw.call, {}, 'nothing')
+
+    def test_the_same_message_once_more(self) -> None:
+        context = self.signed(**self.facts)
+        self.passthru(context, **self.facts)
+        for _ in range(3):
+            self.assertRaises(
+                errors.DuplicateCall, self.passthru, context, **self.facts
+            )
+
+    def test_once_more_after_it_was_refused(self) -> None:
+        pool = concurrent.futures.ThreadPoolExecutor(1)
+        self.addCleanup(pool.shutdown)
+        self.addCleanup(self.vendor.go_on.set)
+        running = pool.submit(self.call, 'block')
+        self.assertTrue(self.vendor.entered.acquire(timeout=10))
+        context = self.signed(**self.facts)
+        self.assertRaises(
+            errors.ConductorBusy, self.passthru, context, **self.facts
+        )
+        self.vendor.go_on.set()
+        running.result(10)
+        self.assertRaises(
+            errors.DuplicateCall, self.passthru, context, **self.facts
+        )
+
+    def test_once_more_after_its_deadline(self) -> None:
+        facts = {**self.facts, 'deadline': time.time() + 0.2}
+        context = self.signed(**facts)
+        self.passthru(context, **facts)
+        self.wait_for(lambda: time.time() > facts['deadline'], 'it is over')
+        # Still remembered for a while: clocks are set back at times.
+        self.assertRaises(
+            errors.DuplicateCall, self.passthru, context, **facts
+        )
+        facts['call_id'] = 'id-3'
+        self.assertRaises(
+            errors.CallExpired, self.passthru, self.signed(**facts), **facts
+        )
+
+    def test_one_of_an_earlier_run(self) -> None:
+        facts = {**self.facts, 'incarnation': 'before'}
+        self.assertRaises(
+            errors.StaleCall, self.passthru, self.signed(**facts), **facts
+        )
+
+    def test_what_could_be_sent_once_more_is_not_accepted(self) -> None:
+        for name in ('call_id', 'incarnation', 'deadline'):
+            for facts in (
+                {k: v for k, v in self.facts.items() if k != name},
+                {**self.facts, name: None},
+            ):
+                error = self.assertRaises(
+                    errors.RequestError,
+                    self.passthru,
+                    self.signed(**facts),
+                    **facts,
+                )
+                self.assertIn(name, error.message)
+        facts = {**self.facts, 'deadline': time.time() + 32 * 86400}
+        self.assertRaises(
+            errors.RequestError, self.passthru, self.signed(**facts), **facts
+        )
+
+    def test_clients_with_other_keys(self) -> None:
+        for keys, accepted in (
+            (['k' * 40], True),
+            (['l' * 40], True),
+            (['l' * 40, 'k' * 40], True),
+            (['m' * 40, 'k' * 40], False),
+            ([], False),
+        ):
+            other = client.ConductorAPI(self.bus, signing_keys=keys)
+            if accepted:
+                self.assertIn(
+                    'fake_rack', other.get_driver_properties({}, 'fake')
+                )
+                continue
+            self.assertRaises(
+                errors.MessageRefused, other.get_driver_properties, {}, 'fake'
+            )
+            # Other conductors may have other keys, so each is asked, once.
+            tried: list[protocol.Server] = []
+            self.assertRaises(
+                errors.MessageRefused,
+                other.driver_vendor_passthru,
+                {},
+                'fake',
+                'no_op',
+                http_method='GET',
+                info={},
+                servers=[ADDRESS] * 20,
+                tried=tried,
+            )
+            self.assertEqual(8, len(tried))
+
+
+class TestSignedWithoutNeed(ServerCase):
+    """Keys are introduced by giving them to clients first."""
+
+    def test_a_signature_that_nobody_asked_for(self) -> None:
+        early = client.ConductorAPI(self.bus, signing_keys=['k' * 40])
+        answer = early.driver_vendor_passthru(
+            {'user': 'u'}, 'fake', 'echo', http_method='POST', info={'a': 1}
+        )
+        self.assertEqual({'a': 1}, answer['return'])
+        self.assertEqual([], self.warnings())
+
+
+class TestRoutes(base.TestCase):
+    """Where an answer may go."""
+
+    def test_what_can_be_answered(self) -> None:
+        def answerable(reply_q: Any, msg_id: Any = 'id') -> bool:
+            incoming = mock.Mock(reply_q=reply_q, orig_msg_id=msg_id)
+            return server._can_be_answered(incoming)
+
+        self.assertTrue(answerable('reply_1f'))
+        self.assertTrue(answerable('reply_host:name:7'))
+        for name in (
+            None,
+            '',
+            7,
+            [],
+            {},
+            'x' * 256,
+            'a\nb',
+            '\ud800',
+            f'{protocol.TOPIC}.{ADDRESS.name}',
+            protocol.TOPIC,
+        ):
+            self.assertFalse(answerable(name), name)
+        for msg_id in (None, '', 7, [], {}, 'x' * 256):
+            self.assertFalse(answerable('reply_1f', msg_id), msg_id)
 
 
 class TestWork(ServerCase):

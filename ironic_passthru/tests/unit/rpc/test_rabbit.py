@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a consumer does with a message that is none of ours."""
+
+import json
+import logging
+from typing import Any
+from unittest import mock
+
+import fixtures
+import kombu.message
+import oslo_messaging
+from oslo_messaging._drivers import amqpdriver
+from oslo_messaging._drivers import common
+
+from ironic_passthru.rpc import rabbit
+from ironic_passthru.rpc import transport
+from ironic_passthru.tests import base
+
+JSON = 'application/json'
+
+
+def envelope(text: Any) -> str:
+    return json.dumps({'oslo.version': '2.0', 'oslo.message': text})
+
+
+def deep(levels: int) -> str:
+    return '[' * levels + ']' * levels
+
+
+# Body, content type, content encoding.
+FOREIGN: list[tuple[Any, Any, Any]] = [
+    (b'', JSON, 'utf-8'),
+    (b'no JSON', JSON, 'utf-8'),
+    (b'\x80\xff', JSON, 'utf-8'),
+    (b'\x80\xff', 'application/octet-stream', 'binary'),
+    (b'{}', 'text/plain', 'no-such-encoding'),
+    (b'{}', None, None),
+    (b'\x80\x04K\x01.', 'application/x-python-serialize', 'binary'),
+    (b'7', JSON, 'utf-8'),
+    (b'null', JSON, 'utf-8'),
+    (b'[["method", "ping"]]', JSON, 'utf-8'),
+    (b'{"method": "ping"}', JSON, 'utf-8'),
+    (deep(100_000).encode(), JSON, 'utf-8'),
+    (envelope('{broken').encode(), JSON, 'utf-8'),
+    (envelope('[]').encode(), JSON, 'utf-8'),
+    (envelope('"text"').encode(), JSON, 'utf-8'),
+    (envelope('{"a": NaN}').encode(), JSON, 'utf-8'),
+    (envelope('{"a": -Infinity}').encode(), JSON, 'utf-8'),
+    (envelope('{"a": 1e999}').encode(), JSON, 'utf-8'),
+    (envelope('{"a": ' + '1' * 5000 + '}').encode(), JSON, 'utf-8'),
+    (envelope('{"a": ' + deep(100_000) + '}').encode(), JSON, 'utf-8'),
+    (envelope(7).encode(), JSON, 'utf-8'),
+    (envelope(None).encode(), JSON, 'utf-8'),
+    (envelope({}).encode(), JSON, 'utf-8'),
+    (b'{"oslo.version": "9.0", "oslo.message": "{}"}', JSON, 'utf-8'),
+    (b'{"oslo.version": [], "oslo.message": "{}"}', JSON, 'utf-8'),
+    (b'{"oslo.version": "2.0"}', JSON, 'utf-8'),
+]
+
+
+class DeliveryCase(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.useFixture(
+            fixtures.FakeLogger(level=logging.INFO, nuke_handlers=True)
+        )
+        self.channel = mock.Mock(no_ack_consumers=None)
+        self.channel.message_to_python = lambda message: message
+        self.consumer = mock.Mock(queue_name='q')
+        self.consumer.queue.channel = self.channel
+        self.got: list[dict[str, Any]] = []
+        self.consumer.callback = self.got.append
+
+    def deliver(
+        self,
+        body: Any,
+        content_type: Any = JSON,
+        encoding: Any = 'utf-8',
+        **headers: Any,
+    ) -> None:
+        rabbit._deliver(
+            self.consumer,
+            kombu.message.Message(
+                body,
+                delivery_tag=5,
+                content_type=content_type,
+                content_encoding=encoding,
+                headers=headers,
+                channel=self.channel,
+            ),
+        )
+
+
+class TestDelivery(DeliveryCase):
+    def test_one_of_ours(self) -> None:
+        self.deliver(envelope('{"method": "ping", "args": {"a": 1.5}}'))
+        self.assertEqual([{'method': 'ping', 'args': {'a': 1.5}}], self.got)
+        self.assertEqual([], self.channel.method_calls)
+        self.got[0].acknowledge()  # type: ignore[attr-defined]
+        self.channel.basic_ack.assert_called_once_with(5, multiple=False)
+
+    def test_foreign_ones(self) -> None:
+        for count, (body, content_type, encoding) in enumerate(FOREIGN, 1):
+            self.deliver(body, content_type, encoding)
+            self.assertEqual([], self.got, body[:80])
+            lines = self.log.output.splitlines()
+            self.assertEqual(count, len(lines), body[:80])
+            self.assertLess(len(lines[-1]), 200)
+        self.assertEqual(
+            [mock.call.basic_reject(5, requeue=False)] * len(FOREIGN),
+            self.channel.method_calls,
+        )
+        self.assertNotIn('Traceback', self.log.output)
+
+    def test_one_that_fails_after_it_was_acknowledged(self) -> None:
+        for error in (TypeError('x'), RecursionError(), KeyError('a\nb')):
+
+            def fail(message: Any, error: Exception = error) -> None:
+                message.acknowledge()
+                raise error
+
+            self.consumer.callback = fail
+            self.deliver(envelope('{}'))
+        # A rejection on top would end the channel.
+        self.channel.basic_reject.assert_not_called()
+        self.assertEqual(3, self.channel.basic_ack.call_count)
+        self.assertEqual(3, len(self.log.output.splitlines()))
+
+    def test_a_connection_that_breaks_is_not_hidden(self) -> None:
+        self.channel.basic_reject.side_effect = ConnectionResetError
+        self.assertRaises(ConnectionResetError, self.deliver, b'no JSON')
+
+
+class TestTheDriversOwnCallbacks(DeliveryCase):
+    """Contents that oslo.messaging stumbles over, after it acknowledged."""
+
+    def test_a_request(self) -> None:
+        driver = mock.Mock(prefetch_size=0)
+        listener = amqpdriver.RpcAMQPListener(driver, mock.Mock())
+        self.consumer.callback = listener
+        self.deliver(envelope('{"_context_self": 1}'))
+        self.deliver(envelope('{"_context_a": ' + deep(600) + '}'))
+        self.deliver(envelope('{"_unique_id": "u", "method": "ping"}'))
+        self.assertEqual(1, len(listener.incoming))
+        self.assertEqual(2, len(self.log.output.splitlines()))
+        self.channel.basic_reject.assert_not_called()
+
+    def test_a_reply(self) -> None:
+        waiter = amqpdriver.ReplyWaiter.__new__(amqpdriver.ReplyWaiter)
+        waiter.waiters = amqpdriver.ReplyWaiters()
+        waiter.waiters.add('mine')
+        self.consumer.callback = waiter
+        self.deliver(envelope('{"_msg_id": ["x"]}'))
+        self.deliver(envelope('{"_msg_id": {}}'))
+        self.deliver(envelope('{"_msg_id": "mine", "result": 1}'))
+        self.assertEqual({'result': 1}, waiter.waiters.get('mine', timeout=0))
+        self.assertEqual(2, len(self.log.output.splitlines()))
+        self.channel.basic_reject.assert_not_called()
+
+
+class TestAdapt(base.TestCase):
+    def test_only_rabbitmq_is_changed(self) -> None:
+        bus = transport.make(self.make_conf(), 'local://')
+        self.addCleanup(bus.cleanup)
+        bus = transport.make(self.make_conf(), 'rabbit://h/')
+        pool = bus._driver._connection_pool
+        self.assertIs(rabbit._Connection, pool.connection_cls)
+        self.assertEqual(10, bus._driver.missing_destination_retry_timeout)
+
+    def test_what_an_operator_sets_is_kept(self) -> None:
+        conf = self.make_conf()
+        transport.make(conf, 'rabbit://h/')
+        conf.set_override(
+            'kombu_missing_consumer_retry_timeout',
+            33,
+            group='oslo_messaging_rabbit',
+        )
+        bus = transport.make(conf, 'rabbit://h/')
+        self.assertEqual(33, bus._driver.missing_destination_retry_timeout)
+
+    def test_what_the_driver_logs_of_one_message(self) -> None:
+        transport.make(self.make_conf(), 'rabbit://h/')
+        transport.make(self.make_conf(), 'rabbit://h/')
+        log = self.useFixture(fixtures.FakeLogger(nuke_handlers=True))
+        try:
+            raise common.DuplicateMessageError(msg_id='u')
+        except common.DuplicateMessageError:
+            amqpdriver.LOG.exception('ignoring duplicate message %s', 'm')
+        self.assertEqual('ignoring duplicate message m\n', log.output)
+        self.assertEqual(1, amqpdriver.LOG.filters.count(rabbit._ONE_LINE))
+
+
+class TestConnection(base.TestCase):
+    """A message whose headers the AMQP library cannot read."""
+
+    def test_it_is_replaced(self) -> None:
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'oslo_messaging._drivers.impl_rabbit.Connection.consume',
+                self.fail_once,
+            )
+        )
+        self.failed = False
+        connection = rabbit._Connection.__new__(rabbit._Connection)
+        connection.connection = mock.Mock()
+        connection.consume(1)
+        connection.connection.close.assert_called_once_with()
+        connection.consume(1)
+        connection.connection.close.assert_called_once_with()
+
+    def fail_once(self, connection: Any, timeout: Any) -> None:
+        if not self.failed:
+            self.failed = True
+            raise oslo_messaging.MessageDeliveryFailure('no')

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A signature fits one message, and only who has a key can make one."""
+
+import copy
+import json
+import pathlib
+import runpy
+from typing import Any
+
+import hypothesis
+from hypothesis import strategies
+
+import ironic_passthru
+from ironic_passthru import context as request_context
+from ironic_passthru import errors
+from ironic_passthru.rpc import signing
+from ironic_passthru.tests import base
+
+A = 'a' * 32
+B = 'b' * 32
+C = 'c' * 32
+
+MESSAGE: dict[str, Any] = {
+    'context': {'request_id': 'req-1', 'user': 'u', 'roles': ['reader']},
+    'server': 'host.run',
+    'method': 'driver_vendor_passthru',
+    'arguments': {'info': {'slot': 3, 'on': True}, 'deadline': 1.5e9},
+}
+
+_DOCS = pathlib.Path(ironic_passthru.__file__).parents[1] / 'doc' / 'source'
+
+_JSON = strategies.recursive(
+    strategies.none()
+    | strategies.booleans()
+    | strategies.integers()
+    | strategies.floats(allow_nan=False, allow_infinity=False)
+    | strategies.text(strategies.characters(codec='utf-8')),
+    lambda inner: (
+        strategies.lists(inner)
+        | strategies.dictionaries(strategies.text(), inner)
+    ),
+    max_leaves=20,
+)
+
+
+def sign(keys: list[str], message: dict[str, Any]) -> dict[str, Any]:
+    """Return the message as it arrives."""
+    signed = copy.deepcopy(message)
+    signed['context'] = signing.make(keys).sign(**signed)
+    return json.loads(json.dumps(signed))
+
+
+def check(keys: list[str], message: dict[str, Any]) -> None:
+    rest = dict(message)
+    server = rest.pop('server')
+    signing.make(keys).check(servers=[server], **rest)
+
+
+class TestSignatures(base.TestCase):
+    def assert_refused(self, message: dict[str, Any], text: str = '') -> None:
+        error = self.assertRaises(signing.NotSigned, check, [A], message)
+        self.assertIn(text, str(error))
+
+    def test_what_is_signed_is_accepted(self) -> None:
+        check([A], sign([A], MESSAGE))
+
+    def test_any_json(self) -> None:
+        @hypothesis.settings(deadline=None, max_examples=200)
+        @hypothesis.given(strategies.dictionaries(strategies.text(), _JSON))
+        def any_json(info: dict[str, Any]) -> None:
+            check([A], sign([A], {**MESSAGE, 'arguments': {'info': info}}))
+
+        any_json()
+
+    def test_each_alteration_is_noticed(self) -> None:
+        signed = sign([A], MESSAGE)
+        fields = signed['context']
+        arguments = signed['arguments']
+        for change in (
+            {'server': 'host.other'},
+            {'server': None},
+            {'method': 'get_driver_properties'},
+            {'context': {**fields, 'user': 'v'}},
+            {'context': {**fields, 'roles': ['reader', 'admin']}},
+            {'context': {**fields, 'roles': 'reader'}},
+            {'context': {**fields, 'system_scope': 'all'}},
+            {'context': {**fields, 'request_id': None}},
+            {'context': {k: v for k, v in fields.items() if k != 'user'}},
+            {'arguments': {}},
+            {'arguments': {'info': arguments['info']}},
+            {'arguments': {**arguments, 'respond_async': True}},
+            {'arguments': {**arguments, 'deadline': 1.6e9}},
+            {'arguments': {**arguments, 'info': {'slot': 4, 'on': True}}},
+            {'arguments': {**arguments, 'info': {'slot': '3', 'on': True}}},
+            {'arguments': {**arguments, 'info': {'slot': 3, 'on': 1}}},
+        ):
+            self.assert_refused({**signed, **change}, 'does not fit')
+
+    def test_what_nobody_reads_may_come_with_it(self) -> None:
+        # oslo.messaging adds to the context on its way, when tracing calls.
+        signed = sign([A], MESSAGE)
+        signed['context'] |= {'traceparent': '00-1', 'is_admin': True}
+        check([A], signed)
+        rebuilt = request_context.RequestContext.from_bus(signed['context'])
+        self.addCleanup(request_context.clear_current)
+        self.assertFalse(rebuilt.is_admin)
+
+    def test_without_a_usable_signature(self) -> None:
+        signed = sign([A], MESSAGE)
+        key, mac = signed['context']['signature'].split(':')
+        for signature in (None, 7, [], {}, [key, mac], {'key': mac}, True):
+            context = {**signed['context'], 'signature': signature}
+            self.assert_refused({**signed, 'context': context}, 'not signed')
+        for signature in ('', ':', mac, f'x:{mac}', f'\ud800:{mac}'):
+            context = {**signed['context'], 'signature': signature}
+            self.assert_refused({**signed, 'context': context}, 'not known')
+        for signature in (
+            f'{key}:',
+            key,
+            f'{key}:{mac[:-1]}',
+            f'{key}:{mac.upper()}',
+            f'{key}:{mac}0',
+            f'{key}:ä',
+            f'{key}:\ud800',
+        ):
+            context = {**signed['context'], 'signature': signature}
+            self.assert_refused({**signed, 'context': context}, 'not fit')
+        self.assert_refused(MESSAGE, 'not signed')
+        for context in (None, [], 'text', 7):
+            self.assert_refused({**signed, 'context': context}, 'not signed')
+
+    def test_the_name_of_a_key_is_not_enough(self) -> None:
+        foreign = sign([C], MESSAGE)
+        self.assert_refused(foreign, 'not known')
+        _, mac = foreign['context']['signature'].split(':')
+        foreign['context']['signature'] = f'{signing.key_id(A)}:{mac}'
+        self.assert_refused(foreign, 'does not fit')
+
+    def test_what_cannot_be_written_down(self) -> None:
+        signed = sign([A], MESSAGE)
+        deep: Any = []
+        for _ in range(100_000):
+            deep = [deep]
+        self.assert_refused({**signed, 'arguments': {'info': deep}})
+        self.assert_refused({**signed, 'arguments': {'info': 10**5000}})
+
+    def test_values_that_have_no_json_form_are_signed_as_they_are_sent(
+        self,
+    ) -> None:
+        arguments = {'info': {'pair': (1, 2)}}
+        check([A], sign([A], {**MESSAGE, 'arguments': arguments}))
+
+    def test_who_accepts_what_while_keys_change(self) -> None:
+        for sender, receiver, accepted in (
+            ([A], [A], True),
+            ([A], [A, B], True),
+            ([A], [B, A], True),
+            ([A, B], [A], True),
+            ([B, A], [A, B], True),
+            ([B, A], [A], False),
+            ([B], [A, B], True),
+            ([B], [B], True),
+            ([A], [B], False),
+            ([A, B], [B], False),
+            ([], [A], False),
+            ([A], [], True),
+            ([], [], True),
+        ):
+            signed = sign(sender, MESSAGE)
+            if accepted:
+                check(receiver, signed)
+            else:
+                self.assertRaises(signing.NotSigned, check, receiver, signed)
+
+    def test_any_of_several_servers(self) -> None:
+        signed = sign([A], {**MESSAGE, 'server': None})
+        del signed['server']
+        keys = signing.make([A])
+        keys.check(servers=['host.run', None], **signed)
+        self.assertRaises(
+            signing.NotSigned, keys.check, servers=['host.run'], **signed
+        )
+
+    def test_a_key_that_is_too_short(self) -> None:
+        for keys in (['hunter2'], [A, 'hunter2' * 4], ['']):
+            error = self.assertRaises(errors.ConfigError, signing.make, keys)
+            self.assertNotIn('hunter2', error.message)
+            self.assertIn('signing_keys', error.message)
+
+    def test_without_keys(self) -> None:
+        off = signing.make([])
+        self.assertFalse(off.required)
+        self.assertEqual(
+            {'user': 'u'},
+            off.sign({'user': 'u'}, server='s', method='m', arguments={}),
+        )
+        off.check(None, servers=['s'], method='m', arguments={})
+        self.assertTrue(signing.make([A]).required)
+
+    def test_no_key_stands_in_a_message(self) -> None:
+        self.assertNotIn(A, json.dumps(sign([A], MESSAGE)))
+
+
+class TestDocumentedExample(base.TestCase):
+    """Other services sign as the page says."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        path = _DOCS / 'examples' / 'sign_a_message.py'
+        self.example = runpy.run_path(str(path))
+
+    def test_it_signs_as_we_do(self) -> None:
+        for context in (
+            MESSAGE['context'],
+            {'user': 'ü', 'colour': 'red'},
+            {},
+        ):
+            stated = self.example['signature'](
+                A,
+                MESSAGE['server'],
+                MESSAGE['method'],
+                context,
+                MESSAGE['arguments'],
+            )
+            message = {
+                **MESSAGE,
+                'context': {**context, 'signature': stated},
+            }
+            check([A], message)
+
+    def test_its_fields_are_ours(self) -> None:
+        self.assertEqual(request_context.BUS_FIELDS, self.example['FIELDS'])
+
+    def test_the_page_shows_what_comes_out(self) -> None:
+        message: dict[str, Any] = {
+            'context': {'request_id': 'req-1', 'roles': ['admin']},
+            'server': 'c1.5ad5',
+            'method': 'get_driver_properties',
+            'arguments': {'driver_name': 'fake-hardware'},
+        }
+        key = '0123456789abcdef0123456789abcdef'
+        text = signing.canonical(
+            message['context'],
+            server=message['server'],
+            method=message['method'],
+            arguments=message['arguments'],
+        ).decode('ascii')
+        signature = sign([key], message)['context']['signature']
+        # Long lines are broken on the page.
+        page = ''.join((_DOCS / 'rpc.rst').read_text('utf-8').split())
+        for shown in (key, text, signature):
+            self.assertIn(''.join(shown.split()), page)

@@ -35,6 +35,8 @@ class EnvelopeCase(base.TestCase):
         self.assertEqual('1.1', headers[f'{prefix}Minimum-Version'])
         self.assertEqual('1.115', headers[f'{prefix}Maximum-Version'])
         self.assertIsNotNone(headers[f'{prefix}Version'])
+        self.assertEqual('nosniff', headers['X-Content-Type-Options'])
+        self.assertEqual('no-store', headers['Cache-Control'])
         self.assertEqual(_VARY, headers['Vary'])
 
     def assert_fault(self, answer: web.Answer) -> None:

@@ -106,6 +106,36 @@ class TestBuiltInServer(wire_cases.WireCases):
                 self.assertIsNone(connection.answer())
         self.assertEqual([], self.marked(self.key))
 
+    def test_heads_that_are_too_large(self) -> None:
+        for head, status in (
+            (['X-Long: ' + 'x' * 32_000], 200),
+            (['X-Long: ' + 'x' * 33_000], 431),
+            ([f'X-{number}: y' for number in range(99)], 200),
+            ([f'X-{number}: y' for number in range(100)], 431),
+        ):
+            answer = self.ask(raw.request('GET', '/v1/drivers', *head))
+            assert answer is not None
+            self.assertEqual(status, answer.status)
+            self.assertEqual(
+                'nosniff', answer.headers['X-Content-Type-Options']
+            )
+
+    def test_a_first_line_without_end(self) -> None:
+        for size in (30_000, 300_000):
+            for data in (b'x' * size, b'GET /' + b'x' * size):
+                with self.connect() as connection:
+                    connection.send(data)
+                    connection.finish_sending()
+                    answer = connection.answer()
+                    assert answer is not None
+                    self.assertIn(answer.status, (400, 414))
+
+    def test_headers_that_go_on_are_refused(self) -> None:
+        for lines in ([' X: y'], ['X: y', ' z'], ['X : y']):
+            answer = self.ask(raw.request('GET', '/', *lines))
+            assert answer is not None
+            self.assertEqual(400, answer.status)
+
     def test_which_software_answers_is_not_told(self) -> None:
         answer = web.Client(self.service.url).get('/')
         self.assertEqual('ironic-passthru', answer.headers['Server'])

@@ -566,6 +566,17 @@ class WireCases(envelope.EnvelopeCase):
         if answer is not None and answer.status == 200:
             self.assertEqual('Hello, ä!', answer.json['greeting'])
 
+    def test_queries_that_are_too_long(self) -> None:
+        for size, status in ((8000, 200), (8193, 414), (12_000, 414)):
+            query = 'name='.ljust(size, 'x')
+            answer = self.ask(raw.request('GET', f'{_FAKE}/hello?{query}'))
+            if answer is None or answer.status != status:
+                # A server may take less by itself.
+                self.assert_refused(answer, 414)
+            else:
+                self.assert_answer(answer, status)
+        self.assert_serves()
+
     def test_hostile_hosts_never_get_into_links(self) -> None:
         for host in (
             b'evil"><script>',

@@ -23,6 +23,8 @@ class Embedded(fixtures.Fixture):
     :param drivers: drivers by name that no package has to be installed for.
     :param options: values to set, as ``group__name=value`` or
         ``name=value`` for the group DEFAULT.
+    :param config: text of a configuration file, for options that are not
+        registered before they are needed.
     :ivar url: where it listens, without a slash at the end.
     :ivar application: the WSGI application.
     :ivar conf: the configuration, of this service alone.
@@ -31,10 +33,13 @@ class Embedded(fixtures.Fixture):
     def __init__(
         self,
         drivers: Mapping[str, base.VendorInterface] | None = None,
+        *,
+        config: str = '',
         **options: object,
     ) -> None:
         super().__init__()
         self._drivers = drivers or {}
+        self._config = config
         self._options: dict[str, object] = {
             'auth_strategy': 'noauth',
             'api__port': 0,
@@ -45,12 +50,16 @@ class Embedded(fixtures.Fixture):
         } | options
 
     def _setUp(self) -> None:
-        directory = self.useFixture(fixtures.TempDir()).path
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        file = directory / 'test.conf'
+        file.write_text(self._config)
         self.conf = cfg.ConfigOpts()
         project_conf.register_opts(self.conf)
         self.useFixture(conffixture.ConfFixture(self.conf))
-        self.conf([], project='ironic_passthru', default_config_files=[])
-        url = database.sqlite_url(pathlib.Path(directory) / 'registry.sqlite')
+        self.conf(
+            [], project='ironic_passthru', default_config_files=[str(file)]
+        )
+        url = database.sqlite_url(directory / 'registry.sqlite')
         self.conf.set_override('connection', url, group='database')
         for key, value in self._options.items():
             group, _, name = key.rpartition('__')

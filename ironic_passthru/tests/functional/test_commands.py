@@ -256,6 +256,53 @@ class TestBadValues(CommandTestCase):
             )
             self.assertNotIn('hunter2', line)
 
+    def api_options(self, **options: object) -> dict[str, object]:
+        """Return options with which the API would start, but for these."""
+        return {
+            'transport_url': 'rabbit://127.0.0.1:1/',
+            'database__connection': database.sqlite_url(
+                self.home / 'r.sqlite'
+            ),
+        } | options
+
+    def test_a_login_that_is_not_configured(self) -> None:
+        self.assert_one_line(
+            API, 'auth_type', '[keystone_authtoken]', 'auth_strategy',
+            **self.api_options(),
+        )  # fmt: skip
+        self.assert_one_line(
+            API, 'auth_url', '[keystone_authtoken]', 'auth_strategy',
+            **self.api_options(keystone_authtoken__auth_type='password'),
+        )  # fmt: skip
+
+    def test_a_file_of_users_that_cannot_be_used(self) -> None:
+        users = self.home / 'htpasswd'
+        options = self.api_options(
+            auth_strategy='http_basic', http_basic_auth_user_file=users
+        )
+        for words in (
+            ('No such file',),
+            ('every user', 'chmod'),
+            ('line 1', 'htpasswd -B'),
+        ):
+            line = self.assert_one_line(
+                API, 'http_basic_auth_user_file', str(users), *words,
+                **options,
+            )  # fmt: skip
+            self.assertNotIn('hunter2', line)
+            users.write_text('alice:hunter2\n')
+            users.chmod(0o600 if 'chmod' in words else 0o644)
+
+    def test_no_login_where_other_hosts_reach_it(self) -> None:
+        for command, options in (
+            (ALL_IN_ONE, {}),
+            (API, self.api_options(auth_strategy='noauth')),
+        ):
+            self.assert_one_line(
+                command, 'host_ip', '[api]', '0.0.0.0', 'auth_strategy',
+                'allow_insecure_bind', api__host_ip='0.0.0.0', **options,
+            )  # fmt: skip
+
     def test_a_registry_that_is_not_set(self) -> None:
         for command in (API, CONDUCTOR):
             self.assert_one_line(command, '[database]', 'connection')
@@ -414,6 +461,25 @@ class TestApi(CommandTestCase):
         health = api.get('/healthcheck/detailed')
         self.assertEqual(503, health.status)
         self.assertFalse(health.json['checks']['database']['healthy'])
+        self.assertEqual(0, process.stop())
+
+    def test_no_login_where_other_hosts_may_reach_it(self) -> None:
+        process = self.start(
+            API,
+            *self.config(
+                transport_url='rabbit://127.0.0.1:1/',
+                database__connection=database.sqlite_url(
+                    self.home / 'r.sqlite'
+                ),
+                api__port=self.free_port(),
+                api__host_ip='0.0.0.0',
+                api__allow_insecure_bind=True,
+                auth_strategy='noauth',
+            ),
+        )
+        process.wait_for_log('Listening on ')
+        self.assertIn('WARNING', process.log())
+        self.assertIn('can call every method', process.log())
         self.assertEqual(0, process.stop())
 
 

@@ -11,6 +11,7 @@ from oslo_log import log
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.conductor import ledger
+from ironic_passthru.conductor import notices
 from ironic_passthru.db import operations
 from ironic_passthru.db import session
 
@@ -52,6 +53,7 @@ class Keeper:
     :param incarnation: identifier of this run of it.
     :param seen: notes that this conductor lives.
     :param purge_batch: how many rows are deleted in one transaction.
+    :param notices: tells other services of what is settled.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Keeper:
         seen: Callable[[], object],
         times: Times,
         purge_batch: int,
+        notices: notices.NoNotices = notices.NO_NOTICES,
     ) -> None:
         self._store = store
         self._own = own
@@ -72,6 +75,7 @@ class Keeper:
         self._seen = seen
         self._times = times
         self._purge_batch = purge_batch
+        self._notices = notices
         self._upkeep_seconds = min(times.upkeep, times.gone_after / 4)
         self._next_progress = float('-inf')
         self._next_upkeep = float('-inf')
@@ -89,7 +93,9 @@ class Keeper:
         :raises: RegistryUnavailable.
         """
         settled = self._store.settle(
-            timeout_seconds=self._times.gone_after, conductor=self._hostname
+            timeout_seconds=self._times.gone_after,
+            conductor=self._hostname,
+            ended=self._notices.settled,
         )
         if settled:
             LOG.warning(
@@ -106,7 +112,9 @@ class Keeper:
     def settle_own(self) -> None:
         """End whatever this conductor leaves unfinished."""
         try:
-            left = self._store.settle_own(self._incarnation)
+            left = self._store.settle_own(
+                self._incarnation, self._notices.settled
+            )
         except errors.RegistryUnavailable:
             LOG.error('The registry is away; others settle what is left')
             return
@@ -162,7 +170,8 @@ class Keeper:
         self._settle_own()
         if time.monotonic() - self._well_since >= self._times.gone_after:
             settled = self._store.settle(
-                timeout_seconds=self._times.gone_after
+                timeout_seconds=self._times.gone_after,
+                ended=self._notices.settled,
             )
             if settled:
                 LOG.warning(
@@ -195,7 +204,14 @@ class Keeper:
         strangers = self._own.strangers(set(active))
         ends += [operation.end(one, active[one]) for one in sorted(strangers)]
         if ends:
-            self._store.apply(ends)
+            done = self._store.apply(ends)
+            self._notices.settled(
+                [
+                    end.id
+                    for end, ended in zip(ends, done, strict=True)
+                    if ended is True
+                ]
+            )
 
     def _purge(self) -> None:
         for purge, age in (

@@ -15,6 +15,7 @@ from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import journal
+from ironic_passthru.conductor import notices
 from ironic_passthru.db import session
 
 LOG = log.getLogger(__name__)
@@ -40,6 +41,8 @@ class Followed(request_context.CallState):
         self.begun = False
         #: Called once it is no longer in hand.
         self.released: Callable[[], None] = _nothing
+        #: Called with each state that it gets.
+        self.tell: notices.Tell = notices.tell_nobody
         self.progress = operation.Progress()
         #: What was last written, so that nothing is written twice.
         self.written = self.progress
@@ -85,12 +88,19 @@ class Ledger:
 
     :param hostname: of the conductor.
     :param incarnation: identifier of this run of it.
+    :param notices: tells other services of what is written here.
     """
 
     def __init__(
-        self, writer: journal.Journal, *, hostname: str, incarnation: str
+        self,
+        writer: journal.Journal,
+        *,
+        hostname: str,
+        incarnation: str,
+        notices: notices.NoNotices = notices.NO_NOTICES,
     ) -> None:
         self._journal = writer
+        self._notices = notices
         self._hostname = hostname
         self._incarnation = incarnation
         self._lock = threading.Lock()
@@ -108,11 +118,13 @@ class Ledger:
             if followed.id in self._known:
                 raise errors.DuplicateCall()
             self._known[followed.id] = followed
+        new = self._new(job)
         try:
-            self._journal.record(self._new(job))
+            self._journal.record(new)
         except BaseException:
             self._forget(followed)
             raise
+        followed.tell = self._notices.recorded(job, new)
         return followed
 
     def _new(self, job: calls.Job) -> operation.NewOperation:
@@ -145,8 +157,11 @@ class Ledger:
         finally:
             if not followed.begun:
                 self._forget(followed)
-        if not followed.begun:
+        if followed.begun:
+            followed.tell(operation.State.RUNNING, None)
+        else:
             LOG.info('Operation %s is not run: it has ended', followed.id)
+            self._notices.not_begun(followed.id)
         return followed.begun
 
     def succeed(self, followed: Followed, result: Any) -> None:
@@ -186,9 +201,13 @@ class Ledger:
         """
         try:
             end = operation.end(followed.id, operation.State.QUEUED)
-            self._journal.move(end).result()
+            noted = self._journal.move(end).result()
         finally:
             self._forget(followed)
+        if noted:
+            followed.tell(end.target, None)
+        else:
+            self._notices.not_begun(followed.id)
 
     def strangers(self, active: set[str]) -> set[str]:
         """Return those of our active records that nobody works on.
@@ -248,11 +267,11 @@ class Ledger:
         try:
             noted = self._journal.move(end)
         except errors.ConductorStopping as error:
-            self._ended(followed, state, error)
+            self._ended(followed, end, error)
             return
         noted.add_done_callback(
             lambda done: self._ended(
-                followed, state, done.exception() or done.result()
+                followed, end, done.exception() or done.result()
             )
         )
         if not followed.job.accepted:
@@ -261,23 +280,25 @@ class Ledger:
     def _ended(
         self,
         followed: Followed,
-        state: operation.State,
+        end: operation.Move,
         noted: bool | BaseException,
     ) -> None:
         """Let go of an operation; tell if its record says something else."""
         self._forget(followed)
-        if isinstance(noted, BaseException):
+        if noted is True:
+            followed.tell(end.target, end.error)
+        elif isinstance(noted, BaseException):
             LOG.error(
                 'Operation %s has ended as %s, which cannot be noted: %s',
                 followed.id,
-                state,
+                end.target,
                 session.cause(noted),
             )
-        elif not noted:
+        else:
             LOG.warning(
                 'Operation %s has ended as %s, but was given up before',
                 followed.id,
-                state,
+                end.target,
             )
 
     def _forget(self, followed: Followed) -> None:

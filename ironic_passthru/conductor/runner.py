@@ -15,6 +15,7 @@ from ironic_passthru.conductor import execution
 from ironic_passthru.conductor import lanes
 from ironic_passthru.conductor import ledger
 from ironic_passthru.conductor import limits
+from ironic_passthru.conductor import notices
 from ironic_passthru.conductor import results
 from ironic_passthru.drivers import loader
 
@@ -31,6 +32,7 @@ class Runner:
     :param workers: number of asynchronous calls that run at once.
     :param max_result_size: in bytes.
     :param queue_seconds: how long an accepted call may wait for a worker.
+    :param notices: tells other services of each call that runs.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class Runner:
         workers: int,
         max_result_size: int,
         queue_seconds: float,
+        notices: notices.NoNotices = notices.NO_NOTICES,
     ) -> None:
         self._drivers = drivers
         self._admission = admission
         self._ledger = ledger
         self._max_result_size = max_result_size
         self._queue_seconds = queue_seconds
+        self._notices = notices
         share = limits.default_driver_limit(workers, len(drivers))
         self._lanes = lanes.Lanes(workers, share)
         self._closed = False
@@ -188,9 +192,10 @@ class Runner:
     def _execute(
         self, job: calls.Job, state: request_context.CallState
     ) -> results.Result:
-        return execution.execute(
-            job, state, max_result_size=self._max_result_size
-        )
+        with self._notices.running(job):
+            return execution.execute(
+                job, state, max_result_size=self._max_result_size
+            )
 
 
 def find(driver: loader.Driver, call: calls.Call) -> loader.Method:

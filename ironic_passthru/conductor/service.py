@@ -18,6 +18,7 @@ from ironic_passthru.conductor import heartbeat
 from ironic_passthru.conductor import journal
 from ironic_passthru.conductor import keeper
 from ironic_passthru.conductor import ledger
+from ironic_passthru.conductor import notices
 from ironic_passthru.conductor import runner
 from ironic_passthru.db import conductors
 from ironic_passthru.db import operations
@@ -105,6 +106,7 @@ class ConductorService:
         self._journal.close(_JOURNAL_SECONDS)
         self._keeper.stop()
         self._keeper.settle_own()
+        self._notices.close()
         loader.stop(self.drivers.values())
         return finished
 
@@ -115,6 +117,8 @@ class ConductorService:
         signatures = signing.make(keys)
         self.drivers = loader.load(options.enabled_drivers, self._conf)
         undo.callback(loader.stop, self.drivers.values())
+        self._notices = notices.make(self._conf, self._records.get)
+        undo.callback(self._notices.close)
         self._make_runner()
         undo.callback(self._runner.close)
         self._journal.start()
@@ -163,7 +167,10 @@ class ConductorService:
         )
         self._journal = journal.Journal(self._records.recorder())
         own = ledger.Ledger(
-            self._journal, hostname=hostname, incarnation=incarnation
+            self._journal,
+            hostname=hostname,
+            incarnation=incarnation,
+            notices=self._notices,
         )
         self._runner = runner.Runner(
             self.drivers,
@@ -172,6 +179,7 @@ class ConductorService:
             workers=options.async_workers,
             max_result_size=options.max_result_size,
             queue_seconds=self._conf.operations.queue_timeout,
+            notices=self._notices,
         )
         self._keeper = keeper.Keeper(
             self._records,
@@ -181,6 +189,7 @@ class ConductorService:
             seen=lambda: self._store.seen(hostname, incarnation),
             times=self._times(),
             purge_batch=self._conf.operations.purge_batch,
+            notices=self._notices,
         )
 
     def _times(self) -> keeper.Times:

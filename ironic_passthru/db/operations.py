@@ -3,6 +3,7 @@
 
 import datetime
 import json
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -23,6 +24,10 @@ _SETTLE_BATCH = 500
 _operations = models.operations
 _results = models.operation_results
 _keys = models.operation_keys
+
+
+def _ignore(operation_ids: Collection[str]) -> None:
+    """Do nothing."""
 
 
 class Recorder:
@@ -225,7 +230,11 @@ class OperationStore:
         self._database.write(work)
 
     def settle(
-        self, *, timeout_seconds: float, conductor: str | None = None
+        self,
+        *,
+        timeout_seconds: float,
+        conductor: str | None = None,
+        ended: Callable[[Collection[str]], object] = _ignore,
     ) -> int:
         """End what belongs to conductors that are gone.
 
@@ -233,12 +242,13 @@ class OperationStore:
 
         :param timeout_seconds: how long one may not have been seen.
         :param conductor: host name of the only one to look at.
+        :param ended: called with the ids of those that were ended.
         :returns: how many operations were ended.
         """
         settled = 0
         while True:
             orphans = self._orphans(timeout_seconds, conductor)
-            settled += self._end(orphans)
+            settled += self._end(orphans, ended)
             if len(orphans) < _SETTLE_BATCH:
                 return settled
 
@@ -252,21 +262,34 @@ class OperationStore:
             rows = reader.execute(query).all()
         return {row.id: operation.State(row.state) for row in rows}
 
-    def settle_own(self, incarnation: str) -> int:
-        """End all that a conductor has not finished, by its own will."""
-        ended = 0
+    def settle_own(
+        self,
+        incarnation: str,
+        ended: Callable[[Collection[str]], object] = _ignore,
+    ) -> int:
+        """End all that a conductor has not finished, by its own will.
+
+        :param ended: called with the ids of those that were ended.
+        :returns: how many they are.
+        """
+        count = 0
         # Again, for what moved on between the two steps.
         for _ in range(3):
-            ended += self._end(list(self.active(incarnation).items()))
-        return ended
+            active = list(self.active(incarnation).items())
+            count += self._end(active, ended)
+        return count
 
-    def _end(self, orphans: Sequence[tuple[str, operation.State]]) -> int:
+    def _end(
+        self,
+        orphans: Sequence[tuple[str, operation.State]],
+        ended: Callable[[Collection[str]], object],
+    ) -> int:
         if not orphans:
             return 0
         ends = [operation.end(one, state) for one, state in orphans]
-        return self._database.write(
-            lambda writer: len(moves.move(writer, ends))
-        )
+        moved = self._database.write(lambda writer: moves.move(writer, ends))
+        ended(moved)
+        return len(moved)
 
     def _orphans(
         self, timeout_seconds: float, conductor: str | None

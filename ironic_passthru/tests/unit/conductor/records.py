@@ -12,6 +12,7 @@ from ironic_passthru import operation
 from ironic_passthru.conductor import admission
 from ironic_passthru.conductor import journal
 from ironic_passthru.conductor import ledger
+from ironic_passthru.conductor import notices
 from ironic_passthru.conductor import runner
 from ironic_passthru.drivers import loader
 from ironic_passthru.tests import base
@@ -89,10 +90,12 @@ def conductor(
     incarnation: str = 'one',
     queue_seconds: float = 60.0,
     max_result_size: int = 1 << 20,
+    told: notices.NoNotices = notices.NO_NOTICES,
     **bounds: Any,
 ) -> Conductor:
     """Return a conductor that ends with the test.
 
+    :param told: what is told of calls and operations.
     :param bounds: of :class:`admission.Bounds`.
     """
     values = {'sync_workers': 2, 'async_workers': 2, 'async_backlog': 0}
@@ -107,7 +110,9 @@ def conductor(
         incarnation=incarnation,
         drivers=len(drivers),
     )
-    own = ledger.Ledger(writer, hostname='host', incarnation=incarnation)
+    own = ledger.Ledger(
+        writer, hostname='host', incarnation=incarnation, notices=told
+    )
     made = runner.Runner(
         drivers,
         admission=taken,
@@ -115,6 +120,7 @@ def conductor(
         workers=values['async_workers'],
         max_result_size=max_result_size,
         queue_seconds=queue_seconds,
+        notices=told,
     )
     writer.start()
     case.addCleanup(writer.close, 0.0)

@@ -11,6 +11,7 @@ from ironic_passthru import operation
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import keeper
 from ironic_passthru.conductor import ledger
+from ironic_passthru.conductor import notices
 from ironic_passthru.tests import base
 
 State = operation.State
@@ -39,6 +40,8 @@ class FakeStore:
         self.applied: list[operation.Change] = []
         self.settled: list[str | None] = []
         self.settled_at: list[float] = []
+        self.lost: set[str] = set()
+        self.too_late: set[str] = set()
         self.purged: list[str] = []
         self.left = {'purge': 0, 'purge_results': 0}
 
@@ -62,18 +65,24 @@ class FakeStore:
         self.applied += changes
         for change in changes:
             self.states.pop(change.id, None)
-        return [True] * len(changes)
+        return [change.id not in self.too_late for change in changes]
 
     def settle(
-        self, *, timeout_seconds: float, conductor: str | None = None
+        self,
+        *,
+        timeout_seconds: float,
+        conductor: str | None = None,
+        ended: Any,
     ) -> int:
         self.check()
         self.settled.append(conductor)
         self.settled_at.append(time.monotonic())
+        ended(self.lost)
         return 0
 
-    def settle_own(self, incarnation: str) -> int:
+    def settle_own(self, incarnation: str, ended: Any) -> int:
         self.check()
+        ended({'left'})
         return 2
 
     def _purge(self, kind: str, limit: int) -> int:
@@ -124,7 +133,12 @@ class KeeperCase(base.TestCase):
         self.ledger = FakeLedger()
         self.seen: list[float] = []
 
-    def make(self, **times: float) -> keeper.Keeper:
+    def make(
+        self,
+        *,
+        told: notices.NoNotices = notices.NO_NOTICES,
+        **times: float,
+    ) -> keeper.Keeper:
         values = {
             'progress': 0.01,
             'upkeep': 0.02,
@@ -140,6 +154,7 @@ class KeeperCase(base.TestCase):
             seen=self.note_seen,
             times=keeper.Times(**values | times),
             purge_batch=5,
+            notices=told,
         )
         self.addCleanup(made.stop)
         return made
@@ -234,6 +249,25 @@ class TestUpkeep(KeeperCase):
             ],
             self.store.applied,
         )
+
+    def test_others_are_told_of_what_has_ended_and_of_nothing_else(
+        self,
+    ) -> None:
+        told: list[str] = []
+
+        class Told(notices.NoNotices):
+            def settled(self, operation_ids: Any) -> None:
+                told.extend(operation_ids)
+
+        self.store.states = {'a': State.QUEUED, 'b': State.RUNNING}
+        self.store.too_late = {'b'}
+        self.store.lost = {'c'}
+        made = self.make(told=Told(), upkeep=100.0)
+        made.start()
+        self.wait_for(lambda: len(self.store.applied) == 2, 'they end')
+        made.stop()
+        made.settle_own()
+        self.assertEqual(['c', 'a', 'left'], told)
 
     def test_what_waits_too_long_is_ended(self) -> None:
         """All workers may hang, so none would come to look at it."""

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Telling other services of calls, and of what becomes of operations.
+
+A conductor tells of the calls that it runs, of the states that it gives to
+operations, and of a cancellation when it finds that it cannot begin what was
+cancelled. Nobody ever waits for that, and no mistake made here harms a call.
+"""
+
+import contextlib
+import datetime
+import time
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log
+
+from ironic_passthru import errors
+from ironic_passthru import excerpts
+from ironic_passthru import masking
+from ironic_passthru import notifier
+from ironic_passthru import operation
+from ironic_passthru.conductor import call as calls
+
+LOG = log.getLogger(__name__)
+
+#: A field more makes the second number larger, all else the first.
+VERSION = '1.0'
+
+_CALL = 'driver.vendor_passthru'
+# What ends so needs somebody to look at it.
+_FAILURES = (
+    operation.State.FAILED,
+    operation.State.UNKNOWN,
+    operation.State.EXPIRED,
+)
+
+# How long a stop waits for what is not sent yet.
+_CLOSE_SECONDS = 2.0
+
+# Bounds of what is told, in characters of JSON: for one text, for one
+# parameter or target, and for all of them.
+_MAX_TEXT = 1024
+_MAX_ITEM = 512
+_MAX_ITEMS = 8 * 1024
+
+# Event type, payload, and whether it tells of a failure.
+Notice = tuple[str, dict[str, Any], bool]
+
+# Tells that an operation has got a state, and why it has failed.
+Tell = Callable[[operation.State, operation.Error | None], None]
+
+
+class NoNotices:
+    """Tells nobody."""
+
+    def running(self, job: calls.Job) -> contextlib.AbstractContextManager:
+        """Return the context to run a method in."""
+        return contextlib.nullcontext()
+
+    def recorded(self, job: calls.Job, new: operation.NewOperation) -> Tell:
+        """Take note of a new operation.
+
+        :returns: what is to be called with each further state of it.
+        """
+        return tell_nobody
+
+    def settled(self, operation_ids: Collection[str]) -> None:
+        """Take note of operations that were ended without their methods."""
+
+    def not_begun(self, operation_id: str) -> None:
+        """Take note of an operation that somebody else has ended."""
+
+    def close(self) -> None:
+        """End."""
+
+
+def tell_nobody(state: operation.State, error: operation.Error | None) -> None:
+    """Do nothing."""
+
+
+NO_NOTICES = NoNotices()
+
+
+class Notices(NoNotices):
+    """Tells whoever listens to the message bus.
+
+    :param sender: sends them, however long it takes.
+    :param find: returns an operation of the registry by its id.
+    :param conductor: host name.
+    :param backlog: how many notices may wait to be sent.
+    """
+
+    def __init__(
+        self,
+        sender: notifier.Notifier,
+        find: Callable[[str], operation.Operation | None],
+        *,
+        conductor: str,
+        backlog: int,
+    ) -> None:
+        self._sender = sender
+        self._find = find
+        self._conductor = conductor
+        self._outbox = notifier.Outbox(self._work, backlog)
+
+    @contextlib.contextmanager
+    def running(self, job: calls.Job) -> Iterator[None]:
+        """Tell when a method begins, and how it ends."""
+        began = time.monotonic()
+        facts = {
+            **self._facts(job),
+            'payload_name': 'call',
+            'payload_version': VERSION,
+            'call': job.call.call_id,
+            'started_at': _now(),
+        }
+        open_end = {'finished_at': None, 'duration': None, 'error': None}
+        self._put((f'{_CALL}.start', facts | open_end, False))
+
+        def ended(error: operation.Error | None) -> None:
+            end = {
+                'finished_at': _now(),
+                'duration': round(time.monotonic() - began, 6),
+                'error': _error(error),
+            }
+            name = 'end' if error is None else 'error'
+            self._put((f'{_CALL}.{name}', facts | end, error is not None))
+
+        try:
+            yield
+        except BaseException as error:
+            ended(_as_told(error))
+            raise
+        ended(None)
+
+    def recorded(self, job: calls.Job, new: operation.NewOperation) -> Tell:
+        """Tell that an operation is queued, and of each further state."""
+        facts = self._facts(job)
+        started: list[float] = []
+
+        def tell(
+            state: operation.State, error: operation.Error | None
+        ) -> None:
+            now = time.monotonic()
+            if state is operation.State.RUNNING:
+                started.append(now)
+            self._put(
+                _of_operation(
+                    new.id,
+                    state,
+                    facts,
+                    duration=now - started[0] if started else None,
+                    error=error,
+                )
+            )
+
+        tell(operation.State.QUEUED, None)
+        return tell
+
+    def settled(self, operation_ids: Collection[str]) -> None:
+        """Tell of operations as the registry has them."""
+        for one in operation_ids:
+            self._outbox.put(lambda one=one: self._found(one))
+
+    def not_begun(self, operation_id: str) -> None:
+        """Tell of an operation if it was cancelled.
+
+        Who gave it any other state has told of it.
+        """
+        self._outbox.put(
+            lambda: self._found(operation_id, operation.State.CANCELLED)
+        )
+
+    def close(self) -> None:
+        """End, when all is sent or there was no time for that."""
+        if self._outbox.close(_CLOSE_SECONDS):
+            self._sender.close()
+
+    def _found(
+        self, operation_id: str, *states: operation.State
+    ) -> Notice | None:
+        """Return what the registry says of an operation.
+
+        :param states: of which it must have one; by default any.
+        """
+        found = self._find(operation_id)
+        if found is None or (states and found.state not in states):
+            return None
+        return _of_record(found)
+
+    def _put(self, notice: Notice) -> None:
+        self._outbox.put(lambda: notice)
+
+    def _work(self, find: Callable[[], Notice | None]) -> None:
+        """Send a notice; the outbox calls this in its thread."""
+        notice = find()
+        if notice is not None:
+            event_type, payload, failure = notice
+            self._sender.send(event_type, payload, failure=failure)
+
+    def _facts(self, job: calls.Job) -> dict[str, Any]:
+        """Return what call and operation are told with alike."""
+        call, context = job.call, job.context
+        parameters, targets = _shown(job)
+        return {
+            'request_id': _text(context.request_id),
+            'global_request_id': _text(context.global_request_id),
+            'user': _text(context.user_id),
+            'project': _text(context.project_id),
+            'driver': call.driver,
+            'method': call.method,
+            'verb': call.verb,
+            'parameters': _bounded(parameters),
+            'targets': targets,
+            'accepted': job.accepted,
+            'conductor': self._conductor,
+        }
+
+
+def _shown(job: calls.Job) -> tuple[dict[str, Any], list[str] | None]:
+    """Return parameters and targets of a call without secrets."""
+    spec, values = job.method.spec, job.call.parameters
+    try:
+        masked = spec.masked(values)
+        # Of what is masked, because a target may be a secret, too.
+        targets = sorted(spec.targets(masked))
+    except Exception as error:
+        # Its text might hold a parameter.
+        LOG.error(
+            'Notifications of request %s lack parameters: %s',
+            job.context.request_id,
+            type(error).__name__,
+        )
+        return dict.fromkeys(values, masking.MASK), None
+    return masked, excerpts.of_list(targets, _MAX_ITEMS, each=_MAX_ITEM)
+
+
+def _of_operation(
+    operation_id: str,
+    state: operation.State,
+    facts: Mapping[str, Any],
+    *,
+    changed_at: str | None = None,
+    duration: float | None,
+    error: operation.Error | None,
+) -> Notice:
+    payload = {
+        **facts,
+        'payload_name': 'operation',
+        'payload_version': VERSION,
+        'operation': operation_id,
+        'state': state.value,
+        'changed_at': changed_at or _now(),
+        'duration': None if duration is None else round(duration, 6),
+        'error': _error(error),
+    }
+    return f'operation.{state.value}', payload, state in _FAILURES
+
+
+def _of_record(found: operation.Operation) -> Notice:
+    """Return what is told of an operation of whatever conductor."""
+    duration = changed_at = None
+    if found.finished_at is not None:
+        changed_at = _iso(found.finished_at)
+        if found.started_at is not None:
+            passed = found.finished_at - found.started_at
+            duration = passed.total_seconds()
+    facts = {
+        'request_id': found.request_id,
+        # These two have no place in a record.
+        'global_request_id': None,
+        'targets': None,
+        'user': found.user_id,
+        'project': found.project_id,
+        'driver': found.driver,
+        'method': found.method,
+        'verb': found.http_method,
+        'parameters': _bounded(found.parameters or {}),
+        'conductor': found.conductor,
+        'accepted': found.accepted,
+    }
+    return _of_operation(
+        found.id,
+        found.state,
+        facts,
+        changed_at=changed_at,
+        duration=duration,
+        error=found.error,
+    )
+
+
+def _bounded(masked: Mapping[str, Any]) -> dict[str, Any]:
+    return excerpts.of_object(masked, _MAX_ITEMS, each=_MAX_ITEM)
+
+
+def _text(value: str | None) -> str | None:
+    # Whoever calls over the bus may put anything there.
+    return excerpts.of_value(None if value is None else str(value), _MAX_TEXT)
+
+
+def _as_told(error: BaseException) -> operation.Error:
+    """Return what a client would be told of an error."""
+    known = error
+    if not isinstance(known, errors.PassthruError):
+        # A mistake of ours.
+        known = errors.PassthruError()
+    return operation.Error(known.message, known.status, known.code)
+
+
+def _error(error: operation.Error | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    return {
+        'code': error.code,
+        'status': error.status,
+        'sentence': _text(error.sentence),
+    }
+
+
+def _now() -> str:
+    return _iso(datetime.datetime.now(datetime.UTC))
+
+
+def _iso(moment: datetime.datetime) -> str:
+    return moment.isoformat(timespec='microseconds')
+
+
+def make(
+    conf: cfg.ConfigOpts,
+    find: Callable[[str], operation.Operation | None],
+) -> NoNotices:
+    """Return what tells of calls and operations, if that is wanted.
+
+    :raises: ConfigError if it cannot work as it is configured.
+    """
+    if not conf.notifications.enabled:
+        return NO_NOTICES
+    sender = notifier.Notifier(conf, f'ironic_passthru.{conf.host}')
+    return Notices(
+        sender,
+        find,
+        conductor=conf.host,
+        backlog=conf.notifications.backlog,
+    )

@@ -6,6 +6,7 @@ from oslo_config import cfg
 from ironic_passthru.conf import api
 from ironic_passthru.conf import audit
 from ironic_passthru.conf import conductor
+from ironic_passthru.conf import cors
 from ironic_passthru.conf import database
 from ironic_passthru.conf import default
 from ironic_passthru.conf import keystone_authtoken
@@ -35,5 +36,6 @@ def set_sample_defaults() -> None:
     An entry point of ``oslo.config.opts.defaults``, called in the
     generator's process alone: it changes the libraries' own lists.
     """
+    cors.set_sample_defaults()
     database.set_sample_defaults()
     keystone_authtoken.set_sample_defaults()

@@ -4,7 +4,7 @@
 import webob
 from oslo_middleware import cors as oslo_cors
 
-from ironic_passthru.api.middleware import cors
+from ironic_passthru.conf import cors
 from ironic_passthru.tests.unit.api import fakes
 
 _FRIEND = 'https://horizon.example.com'

@@ -37,6 +37,19 @@ _MAX_TOKEN_LENGTH = 4096
 # What the service itself logs in with, where the plugin has such options.
 _NEEDED = (('auth_url',), ('username', 'user_id'), ('password',))
 
+# What a context says of the service that calls for a user.
+_OF_SERVICES = (
+    'user_id',
+    'user_name',
+    'user_domain_id',
+    'user_domain_name',
+    'project_id',
+    'project_name',
+    'project_domain_id',
+    'project_domain_name',
+    'roles',
+)
+
 _FILES = ('cafile', 'certfile', 'keyfile')
 
 
@@ -153,19 +166,6 @@ def _context(environ: dict[str, Any]) -> request_context.RequestContext:
         is_admin_project=user.is_admin_project,
         **identity,
     )
-
-
-_OF_SERVICES = (
-    'user_id',
-    'user_name',
-    'user_domain_id',
-    'user_domain_name',
-    'project_id',
-    'project_name',
-    'project_domain_id',
-    'project_domain_name',
-    'roles',
-)
 
 
 def _identity(access: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ copyright = 'ironic_passthru contributors'
 extensions = [
     'openstackdocstheme',
     'oslo_config.sphinxext',
+    'oslo_policy.sphinxext',
     'sphinx.ext.autodoc',
 ]
 

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what, over HTTP: each strategy, and the documented policies."""
+
+import base64
+import json
+import logging
+import os
+import pathlib
+from typing import Any
+
+import bcrypt
+import fixtures
+
+from ironic_passthru.policies import drivers as rules
+from ironic_passthru.tests import base
+from ironic_passthru.tests import callers
+from ironic_passthru.tests import embedded
+from ironic_passthru.tests import routes
+from ironic_passthru.tests.functional import console
+from ironic_passthru.tests.functional import web
+
+_NAMES = {
+    'driver': 'fake-hardware',
+    'method': 'no_op',
+    'hostname': 'embedded',
+    'operation': 'nope',
+}
+_CALL = '/v1/drivers/fake-hardware/vendor_passthru'
+_EXAMPLES = console.ROOT / 'doc/source/examples'
+# The one that the example names.
+_TEAM = '8d7c0e5a4b1f4f0e9c3a6d2b5e8f7a10'
+
+
+class PolicyTestCase(base.TestCase):
+    """A service with a policy file of its own."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.file = self.directory / 'policy.yaml'
+
+    def start(self, **options: object) -> web.Client:
+        """Start a service; return a client of it."""
+        service = self.useFixture(
+            embedded.Embedded(
+                oslo_policy__policy_file=str(self.file), **options
+            )
+        )
+        return web.Client(service.url)
+
+    def write(self, **checks: str) -> None:
+        """Replace the policy file by some rules on drivers."""
+        names = {'get': rules.GET, 'call': rules.CALL}
+        texts = {names.get(name, name): text for name, text in checks.items()}
+        new = self.directory / 'new'
+        new.write_text(json.dumps(texts))
+        os.replace(new, self.file)
+
+
+class TestStrategies(PolicyTestCase):
+    """Every route is closed to those without a login and without a role."""
+
+    def walk(
+        self, api: web.Client, status: int, headers: dict[str, str]
+    ) -> None:
+        for verb, path in routes.requests(**_NAMES):
+            answer = api.request(verb, path, headers=headers)
+            self.assertEqual(status, answer.status, (verb, path))
+            if verb != 'HEAD':
+                self.assertTrue(answer.fault)
+            self.assertEqual(
+                status == 401, 'WWW-Authenticate' in answer.headers
+            )
+
+    def test_noauth(self) -> None:
+        # Everybody has the usual roles, so the policy asks for another one.
+        checks = {
+            rule: 'role:somebody'
+            for rule in (
+                'baremetal:conductor:get',
+                'baremetal:driver:get',
+                'baremetal:driver:get_properties',
+                'baremetal:driver:vendor_passthru',
+                'baremetal:health:get',
+                'baremetal:operation:cancel',
+                'baremetal:operation:get',
+                'baremetal:operation:list',
+                'baremetal:operation:list_all',
+            )
+        }
+        self.write(**checks)
+        self.walk(self.start(), 403, {})
+
+    def test_http_basic(self) -> None:
+        users = self.directory / 'htpasswd'
+        digest = bcrypt.hashpw(b'secret', bcrypt.gensalt(4)).decode()
+        users.write_text(f'ann:{digest}\njoe:{digest}\n')
+        users.chmod(0o600)
+        api = self.start(
+            auth_strategy='http_basic',
+            http_basic_auth_user_file=str(users),
+            http_basic_roles={'ann': 'admin', 'joe': 'somebody'},
+        )
+        self.walk(api, 401, {})
+        self.walk(api, 401, self.basic('ann', 'guess'))
+        self.walk(api, 403, self.basic('joe'))
+        answer = api.get(f'{_CALL}/no_op', **self.basic('ann'))
+        self.assertEqual(200, answer.status)
+
+    def basic(self, name: str, password: str = 'secret') -> dict[str, str]:
+        login = base64.b64encode(f'{name}:{password}'.encode()).decode()
+        return {'Authorization': f'Basic {login}'}
+
+
+class CallersTestCase(PolicyTestCase):
+    """Several callers of one service."""
+
+    team_member = {
+        'roles': ['member', 'reader'],
+        'project_id': _TEAM,
+        'user_id': 'tim',
+    }
+    team_reader = {**team_member, 'roles': ['reader']}
+    hazard = {
+        **callers.CALLERS['system-admin'],
+        'roles': ['admin', 'member', 'reader', 'hazard'],
+    }
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(
+            callers.Callers(
+                {
+                    'team-member': self.team_member,
+                    'team-reader': self.team_reader,
+                    'hazard-admin': self.hazard,
+                }
+            )
+        )
+
+    def send(
+        self,
+        who: str,
+        path: str,
+        verb: str = 'GET',
+        body: Any = None,
+    ) -> web.Answer:
+        return self.api.request(
+            verb, path, body, headers={callers.HEADER: who}
+        )
+
+    def call(
+        self, who: str, method: str, verb: str = 'GET', **parameters: Any
+    ) -> int:
+        answer = self.send(who, f'{_CALL}/{method}', verb, parameters or None)
+        return answer.status
+
+    def listed(self, who: str) -> set[str]:
+        return set(self.send(who, f'{_CALL}/methods').json)
+
+
+class TestExamples(CallersTestCase):
+    """The policies that the page shows do what it says."""
+
+    def start_example(self, name: str) -> None:
+        text = (_EXAMPLES / f'{name}.yaml').read_text()
+        self.file.write_text(text)
+        self.api = self.start(
+            conductor__allowed_dangerous_methods=['fake-hardware.erase']
+        )
+
+    def test_one_method_for_readers(self) -> None:
+        self.start_example('policy-one-method')
+        for who in ('project-reader', 'system-reader', 'domain-reader'):
+            self.assertEqual({'asset_tag'}, self.listed(who))
+            self.assertEqual(200, self.call(who, 'asset_tag'))
+            self.assertEqual(403, self.call(who, 'asset_tag', 'PUT', tag='x'))
+            self.assertEqual(403, self.call(who, 'asset_tag', 'DELETE'))
+            self.assertEqual(403, self.call(who, 'no_op'))
+            self.assertEqual(403, self.call(who, 'nope'))
+        self.assertEqual(403, self.call('no-role', 'asset_tag'))
+        self.assertEqual(403, self.call('project-admin', 'no_op'))
+        self.assertLess(10, len(self.listed('system-admin')))
+        for method in ('no_op', 'asset_tag'):
+            self.assertEqual(200, self.call('system-admin', method))
+
+    def test_one_driver_for_a_team(self) -> None:
+        self.start_example('policy-team')
+        every = self.listed('system-admin')
+        self.assertEqual(every, self.listed('team-member'))
+        self.assertEqual(200, self.call('team-member', 'no_op'))
+        for who in ('team-reader', 'project-member', 'system-reader'):
+            self.assertEqual(set(), self.listed(who))
+            self.assertEqual(403, self.call(who, 'no_op'))
+        # Another driver, which is not there.
+        answer = self.send(
+            'team-member', '/v1/drivers/zeta/vendor_passthru/no_op'
+        )
+        self.assertEqual(403, answer.status)
+        # What the team started is the team's.
+        accepted = self.send('team-member', f'{_CALL}/no_op_async', 'POST')
+        self.assertEqual(202, accepted.status)
+        path = accepted.headers['Location'].removeprefix(self.api.url)
+        for who, status in (
+            ('team-reader', 200),
+            ('system-reader', 200),
+            ('project-member', 404),
+            ('no-role', 403),
+        ):
+            self.assertEqual(status, self.send(who, path).status, who)
+        for who, count in (('team-reader', 1), ('project-member', 0)):
+            found = self.send(who, '/v1/operations').json['operations']
+            self.assertEqual(count, len(found), who)
+
+    def test_nothing_that_is_dangerous(self) -> None:
+        self.start_example('policy-nothing-dangerous')
+        bmc = '192.0.2.7'
+        for who, status in (
+            ('system-admin', 403),
+            ('hazard-admin', 200),
+            ('project-admin', 403),
+        ):
+            self.assertEqual(
+                status, self.call(who, 'erase', 'POST', bmc=bmc), who
+            )
+        self.assertEqual(200, self.call('system-admin', 'no_op'))
+        self.assertEqual(
+            {'erase'},
+            self.listed('hazard-admin') - self.listed('system-admin'),
+        )
+        # Whether a method is there is told to whom nothing is closed.
+        self.assertEqual(403, self.call('system-admin', 'nope'))
+        self.assertEqual(400, self.call('hazard-admin', 'nope'))
+
+
+class TestDangerous(CallersTestCase):
+    """Without a word of the conductor nobody calls what is dangerous."""
+
+    def test_whoever_asks(self) -> None:
+        self.write(call='@')
+        self.api = self.start()
+        answer = self.send(
+            'hazard-admin', f'{_CALL}/erase', 'POST', {'bmc': '192.0.2.7'}
+        )
+        self.assertEqual(403, answer.status)
+        self.assertIn('allowed_dangerous_methods', answer.fault)
+        self.assertNotIn('erase', self.listed('hazard-admin'))
+
+
+class TestChange(CallersTestCase):
+    """A policy file applies without a restart."""
+
+    def test_one_comes_changes_and_breaks(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=logging.ERROR))
+        self.api = self.start()
+        self.assertEqual(403, self.call('project-reader', 'no_op'))
+        self.write(call='role:reader')
+        self.expect(200)
+        self.write(call='role:reader and')
+        self.wait_for(
+            # Somebody has to ask for a change to be noticed.
+            lambda: (
+                self.call('project-reader', 'no_op') != 200
+                or 'the rules in force stay' in log.output
+            ),
+            'a line is logged',
+        )
+        self.assertEqual(200, self.call('project-reader', 'no_op'))
+        self.assertIn(str(self.file), log.output)
+        self.write(call='!')
+        self.expect(403)
+
+    def expect(self, status: int) -> None:
+        self.wait_for(
+            lambda: self.call('project-reader', 'no_op') == status,
+            f'a call is answered {status}',
+        )

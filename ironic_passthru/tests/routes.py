@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A request for every route of the API, for tests that leave none out."""
+
+from ironic_passthru.api import app
+
+VERBS = ('GET', 'POST', 'PUT', 'DELETE', 'PATCH')
+# What clients read before they log in.
+PUBLIC = frozenset({'/', '/v1'})
+
+
+def requests(**names: str) -> list[tuple[str, str]]:
+    """Return verb and path of a request for each route that needs a login.
+
+    :param names: what stands in the paths for ``driver``, ``method``,
+        ``hostname`` and ``operation``.
+    """
+    return [
+        (verb, path.format(**names))
+        for verbs, path, _ in app.ROUTES
+        if path not in PUBLIC
+        for verb in verbs or VERBS
+    ]

@@ -7,6 +7,7 @@ from oslo_config import cfg
 from ironic_passthru import errors
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import rabbit
+from ironic_passthru.rpc import tls
 
 # Errors of these modules are rebuilt on the other side, all else is not.
 ERROR_MODULES = [errors.__name__]
@@ -23,7 +24,7 @@ def make(
     """Return a transport; it connects when it is first used.
 
     :param url: transport URL; by default ``[DEFAULT] transport_url``.
-    :raises: ConfigError for a URL that is not valid.
+    :raises: ConfigError for a URL or options for TLS that are not valid.
     """
     try:
         transport = oslo_messaging.get_rpc_transport(
@@ -39,7 +40,9 @@ def make(
             'Option transport_url in group [DEFAULT] is not a valid '
             'transport URL such as rabbit://user:password@host:5672/'
         ) from None
-    _set_rabbit_defaults(conf)
+    if tls.GROUP in conf:
+        tls.check(conf)
+        _set_rabbit_defaults(conf)
     rabbit.adapt(transport)
     return transport
 
@@ -50,9 +53,7 @@ def _set_rabbit_defaults(conf: cfg.ConfigOpts) -> None:
     Quorum queues cannot do that in RabbitMQ; for them an operator sets an
     expiry by a policy.
     """
-    group = 'oslo_messaging_rabbit'
-    if group not in conf:
-        return
+    group = tls.GROUP
     if not conf[group].rabbit_quorum_queue:
         conf.set_default('amqp_auto_delete', True, group=group)
     # For replies and fanout, which expire instead: within half an hour, the

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the options for TLS to RabbitMQ do what they seem to do."""
+
+import ssl
+
+from oslo_config import cfg
+
+from ironic_passthru import errors
+
+# Options of oslo.messaging's driver.
+GROUP = 'oslo_messaging_rabbit'
+
+
+def check(conf: cfg.ConfigOpts) -> None:
+    """Make sure that a broker which is asked for TLS is verified.
+
+    Without ``ssl_ca_file`` oslo.messaging verifies no host name, and with
+    ``ssl_version`` besides not even the certificate. Files that cannot be
+    used would show up as a broker that is never reached.
+
+    :raises: ConfigError with one line that names the option.
+    """
+    section = conf[GROUP]
+    if not section.ssl:
+        return
+    if not section.ssl_ca_file:
+        raise _fault(
+            'ssl_ca_file',
+            'is not set, without which brokers are not verified; it is the '
+            'file of the certificate authorities to trust',
+        )
+    # Only to try the files: oslo.messaging makes its own ones.
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(section.ssl_ca_file)
+    except OSError as error:
+        raise _unusable('ssl_ca_file', section.ssl_ca_file, error) from None
+    if not section.ssl_cert_file:
+        return
+    try:
+        context.load_cert_chain(
+            section.ssl_cert_file,
+            section.ssl_key_file or None,
+            # An empty one: to ask at the terminal would stop a start.
+            password='',  # nosec B106
+        )
+    except OSError as error:
+        raise _unusable(
+            'ssl_cert_file', section.ssl_cert_file, error
+        ) from None
+
+
+def _unusable(option: str, path: str, error: OSError) -> errors.ConfigError:
+    if not isinstance(error, ssl.SSLError):
+        reason = error.strerror or 'it cannot be read'
+    elif option == 'ssl_ca_file':
+        reason = 'it holds no certificates'
+    else:
+        reason = 'it is no certificate, or ssl_key_file is not its key'
+    return _fault(option, f'{path} cannot be used: {reason}')
+
+
+def _fault(option: str, what: str) -> errors.ConfigError:
+    return errors.ConfigError(f'Option {option} in group [{GROUP}]: {what}')

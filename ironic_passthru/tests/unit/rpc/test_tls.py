@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options for TLS to RabbitMQ: what would not verify, or not work."""
+
+import pathlib
+
+import fixtures
+import trustme
+
+from ironic_passthru import errors
+from ironic_passthru.rpc import tls
+from ironic_passthru.rpc import transport
+from ironic_passthru.tests import base
+
+URL = 'rabbit://user:secret@127.0.0.1:1/'
+
+
+class CheckTest(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        authority = trustme.CA()
+        mine, other = (authority.issue_cert(name) for name in ('a', 'b'))
+        self.ca = self.write('ca.pem', authority.cert_pem)
+        self.cert = self.write('cert.pem', mine.cert_chain_pems[0])
+        self.key = self.write('key.pem', mine.private_key_pem)
+        self.other_key = self.write('other.pem', other.private_key_pem)
+        self.both = self.write(
+            'both.pem', mine.private_key_pem, mine.cert_chain_pems[0]
+        )
+        self.junk = self.write('junk.pem')
+
+    def write(self, name: str, *blobs: trustme.Blob) -> str:
+        path = self.directory / name
+        path.write_bytes(b''.join(blob.bytes() for blob in blobs) or b'junk')
+        return str(path)
+
+    def make(self, **options: object) -> None:
+        conf = self.make_conf(
+            **{f'{tls.GROUP}__{name}': v for name, v in options.items()}
+        )
+        self.addCleanup(transport.make(conf, URL).cleanup)
+
+    def test_good(self) -> None:
+        self.make()
+        self.make(ssl_ca_file='nothing', ssl_cert_file='that counts')
+        self.make(ssl=True, ssl_ca_file=self.ca)
+        pair = {'ssl_cert_file': self.cert, 'ssl_key_file': self.key}
+        self.make(ssl=True, ssl_ca_file=self.ca, **pair)
+        self.make(ssl=True, ssl_ca_file=self.ca, ssl_cert_file=self.both)
+
+    def test_bad(self) -> None:
+        not_set = (
+            'is not set, without which brokers are not verified; it is the '
+            'file of the certificate authorities to trust'
+        )
+        no_pair = 'it is no certificate, or ssl_key_file is not its key'
+        for ca, cert, key, option, fault in (
+            ('', '', '', 'ssl_ca_file', not_set),
+            ('', self.cert, self.key, 'ssl_ca_file', not_set),
+            (
+                '/none',
+                '',
+                '',
+                'ssl_ca_file',
+                '/none cannot be used: No such file or directory',
+            ),
+            (
+                self.junk,
+                '',
+                '',
+                'ssl_ca_file',
+                f'{self.junk} cannot be used: it holds no certificates',
+            ),
+            (
+                self.ca,
+                '/none',
+                self.key,
+                'ssl_cert_file',
+                '/none cannot be used: No such file or directory',
+            ),
+            *(
+                (
+                    self.ca,
+                    cert,
+                    key,
+                    'ssl_cert_file',
+                    f'{cert} cannot be used: {no_pair}',
+                )
+                for cert, key in (
+                    (self.junk, self.key),
+                    (self.cert, self.other_key),
+                    (self.cert, ''),
+                )
+            ),
+        ):
+            error = self.assertRaises(
+                errors.ConfigError,
+                self.make,
+                ssl=True,
+                ssl_ca_file=ca,
+                ssl_cert_file=cert,
+                ssl_key_file=key,
+            )
+            self.assertEqual(
+                f'Option {option} in group [{tls.GROUP}]: {fault}',
+                error.message,
+            )

@@ -1,0 +1,583 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What somebody with nothing but a login to the broker can do."""
+
+import json
+import struct
+import time
+from concurrent import futures
+from typing import Any
+
+import amqp
+import kombu
+from oslo_utils import uuidutils
+
+from ironic_passthru import errors
+from ironic_passthru.rpc import client
+from ironic_passthru.rpc import protocol
+from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import processes
+from ironic_passthru.tests.functional import web
+
+A = 'a' * 40
+B = 'b' * 40
+
+_SITE = deployment.Site(
+    conductor__enabled_drivers='fake-hardware',
+    # So that it is not waited for: nobody comes to fetch the answers.
+    oslo_messaging_rabbit__kombu_missing_consumer_retry_timeout=1,
+)
+
+_JSON = 'application/json'
+_NOWHERE = 'reply_nowhere'
+_NOBODY = 'reply_nobody'
+
+# More than a conductor has threads.
+_MANY = 120
+
+
+def setUpModule() -> None:
+    _SITE.setUp()
+
+
+def tearDownModule() -> None:
+    _SITE.cleanUp()
+
+
+def envelope(content: Any) -> str:
+    """Return what oslo.messaging would send."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    return json.dumps({'oslo.version': '2.0', 'oslo.message': text})
+
+
+def request(**facts: Any) -> str:
+    """Return a ping that is in order apart from ``facts``."""
+    message = {
+        'method': 'ping',
+        'args': {},
+        'version': '1.0',
+        '_msg_id': uuidutils.generate_uuid(dashed=False),
+        '_unique_id': uuidutils.generate_uuid(dashed=False),
+        '_reply_q': _NOBODY,
+        '_timeout': None,
+    }
+    return envelope(message | facts)
+
+
+def deep(levels: int) -> str:
+    return '[' * levels + ']' * levels
+
+
+# What leaves one line in the log of a conductor.
+REQUESTS: list[bytes | str] = [
+    # The second of its kind.
+    request(_unique_id='same'),
+    b'',
+    'no JSON',
+    b'\x80\xff',
+    'null',
+    '7',
+    '[["method", "ping"]]',
+    '{"method": "ping"}',
+    envelope('{broken'),
+    envelope('[1]'),
+    envelope('{"method": "ping", "args": {"a": NaN}}'),
+    envelope('{"method": "ping", "args": {"a": 1e999}}'),
+    envelope(deep(5000)),
+    '{"oslo.version": "9.0", "oslo.message": "{}"}',
+    '{"oslo.version": [1], "oslo.message": "{}"}',
+    '{"oslo.version": "2.0", "oslo.message": 7}',
+    envelope({'a': 'x' * 8_000_000}),
+    request(method='no_such'),
+    request(method='_runner'),
+    request(method='no\nsuch'),
+    request(method=None),
+    request(method=['ping']),
+    request(method={}),
+    request(version='99.1'),
+    request(version=[1]),
+    request(namespace='x'),
+    request(namespace=[]),
+    request(args=[1]),
+    request(args='text'),
+    request(_reply_q=None),
+    request(_reply_q=''),
+    request(_reply_q=['x']),
+    request(_reply_q={}),
+    request(_reply_q='x' * 300),
+    request(_reply_q=protocol.TOPIC),
+    request(_msg_id=None),
+    request(_msg_id=[1]),
+    request(_context_self=1),
+    request(_reply_q=_NOWHERE),
+]
+
+# What is answered as if nothing were odd about it.
+HARMLESS: list[str] = [
+    request(_unique_id=None),
+    request(_unique_id=[1]),
+    request(args={'self': 1, 'context': 2}),
+    request(args={'driver_name': 'x' * 8_000_000}),
+    request(_timeout='soon'),
+    request(_timeout=[1]),
+    request(_timeout=1e300),
+    request(_context_user='x' * 2_000_000, _context_roles={'a': [1]}),
+    request(_context_overwrite=False, _context_conf=1, _context_values=2),
+    request(_context_request_id=7),
+    request(_unique_id='same'),
+]
+
+# Content type and encoding of a message whose body is of no matter.
+TYPES = [
+    ('application/octet-stream', 'binary'),
+    ('application/x-python-serialize', 'binary'),
+    ('application/x-yaml', 'utf-8'),
+    ('text/plain', 'no-such-encoding'),
+    ('\x00', '\x00'),
+    (None, None),
+]
+
+
+class BusCase(deployment.SiteTestCase):
+    """A test that sends what no client of ours would."""
+
+    site = _SITE
+
+    def setUp(self) -> None:
+        super().setUp()
+        connection = kombu.Connection(
+            self.site.broker.url.replace('rabbit:', 'amqp:')
+        )
+        self.addCleanup(connection.release)
+        self.connection = connection
+        self.producer = kombu.Producer(connection.channel())
+        # Answers land here.
+        kombu.Queue(_NOBODY, channel=connection.channel()).declare()
+
+    def publish(
+        self,
+        body: bytes | str,
+        queue: str,
+        *,
+        content_type: Any = _JSON,
+        encoding: Any = 'utf-8',
+        **headers: Any,
+    ) -> None:
+        self.producer.publish(
+            body.encode() if isinstance(body, str) else body,
+            routing_key=queue,
+            content_type=content_type,
+            content_encoding=encoding,
+            headers=headers,
+        )
+
+    def queue(self, host: str) -> str:
+        return f'{protocol.TOPIC}.{self.site.address(host).name}'
+
+    def lines(self, process: processes.Process, before: int) -> list[str]:
+        """Return what was logged for people since there were ``before``.
+
+        That there are more connections than the pool keeps is no matter.
+        """
+        return [
+            line
+            for line in process.log().splitlines()[before:]
+            if ' INFO ' not in line and 'Connection pool limit' not in line
+        ]
+
+    def assert_lines(
+        self, process: processes.Process, before: int, count: int
+    ) -> None:
+        """Fail unless so many lines come, of which none is a traceback."""
+
+        def there() -> bool:
+            return len(self.lines(process, before)) >= count
+
+        self.wait_for(there, f'{count} lines', seconds=20.0)
+        lines = self.lines(process, before)
+        self.assertEqual(count, len(lines), '\n'.join(lines)[:20_000])
+        self.assertNotIn('Traceback', '\n'.join(lines))
+        for line in lines:
+            self.assertLess(len(line), 400, line[:1000])
+
+    def assert_queues_empty(self, *names: str) -> None:
+        """Fail unless each queue has its consumer and nothing waits."""
+
+        def empty() -> bool:
+            listed = self.site.broker.rabbitmqctl(
+                'list_queues',
+                *('name', 'messages', 'messages_unacknowledged', 'consumers'),
+                *('--formatter', 'json'),
+            )
+            queues = {queue.pop('name'): queue for queue in json.loads(listed)}
+            return all(
+                queues[name]['consumers'] >= 1
+                and not queues[name]['messages']
+                and not queues[name]['messages_unacknowledged']
+                for name in names
+            )
+
+        self.wait_for(empty, 'the queues are empty')
+
+
+class TestRequests(BusCase):
+    """Messages to a conductor that asks for no signature."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.conductor = self.site.start_conductor('open')
+        self.address = self.site.address('open')
+        self.target = self.queue('open')
+        self.client = client.ConductorAPI(self.site.bus(self))
+        self.before = len(self.conductor.log().splitlines())
+
+    def assert_serves(self) -> None:
+        """Fail unless calls still run in the same run of the conductor."""
+        self.assertEqual(
+            self.address.incarnation,
+            self.client.ping({}, self.address, timeout_seconds=20),
+        )
+        with futures.ThreadPoolExecutor(8) as pool:
+            calls = [pool.submit(self.echo, number) for number in range(24)]
+            self.assertEqual(
+                [{'n': n} for n in range(24)], [c.result(20) for c in calls]
+            )
+        self.assert_queues_empty(self.target, protocol.TOPIC)
+
+    def echo(self, number: int) -> Any:
+        return self.client.driver_vendor_passthru(
+            {},
+            'fake-hardware',
+            'echo',
+            http_method='POST',
+            info={'n': number},
+            servers=[self.address],
+        )['return']
+
+    def test_each_costs_one_line_at_most(self) -> None:
+        for body in HARMLESS + REQUESTS:
+            self.publish(body, self.target)
+        for content_type, encoding in TYPES:
+            self.publish(
+                b'\x80\x04K\x01.',
+                self.target,
+                content_type=content_type,
+                encoding=encoding,
+            )
+        for compression in ('application/x-gzip', 'x', [1]):
+            self.publish(b'x', self.target, compression=compression)
+        # An answer that would be the conductor's own next message.
+        self.publish(request(_reply_q=self.target), self.target)
+        count = len(REQUESTS) + len(TYPES) + 3 + 1
+        self.assert_lines(self.conductor, self.before, count)
+        self.assert_serves()
+        self.assertEqual(count, len(self.lines(self.conductor, self.before)))
+
+    def test_many_take_no_thread_away(self) -> None:
+        bodies = [
+            request(method='no_such'),
+            request(args=[1]),
+            request(version='9.9'),
+            envelope(f'{{"method": "ping", "_context_a": {deep(600)}}}'),
+        ]
+        for body in bodies:
+            for _ in range(_MANY):
+                fresh = body.replace(
+                    '_unique_id', uuidutils.generate_uuid(dashed=False)
+                )
+                self.publish(fresh, self.target)
+        self.assert_lines(self.conductor, self.before, len(bodies) * _MANY)
+        self.assert_serves()
+
+    def test_headers_that_cannot_be_read(self) -> None:
+        # Such a time stamp is beyond what Python's library can hold.
+        table = b'\x01xT' + struct.pack('>Q', 2**63)
+        headers = struct.pack('>HI', 1 << 13, len(table)) + table
+
+        class Message(amqp.basic_message.Message):
+            def _serialize_properties(self) -> bytes:
+                return headers
+
+        channel = self.connection.channel()
+        channel.basic_publish(Message('{}'), routing_key=self.target)
+        self.conductor.wait_for_log('the connection is replaced')
+
+        def serves() -> bool:
+            try:
+                self.client.ping({}, self.address, timeout_seconds=2)
+            except errors.PassthruError:
+                return False
+            return True
+
+        self.wait_for(serves, 'it hears again')
+        lines = self.lines(self.conductor, self.before)
+        self.assertNotIn('Traceback', '\n'.join(lines))
+        self.assert_serves()
+
+
+class Tap:
+    """Sees each message that is sent to a conductor."""
+
+    def __init__(self, connection: kombu.Connection, target: str) -> None:
+        channel = connection.channel()
+        exchange = kombu.Exchange(protocol.EXCHANGE, passive=True)
+        queue = kombu.Queue(
+            f'tap-{uuidutils.generate_uuid()}',
+            exchange,
+            routing_key=target,
+            exclusive=True,
+            auto_delete=True,
+        )
+        self._queue = queue(channel)
+        self._queue.declare()
+
+    def next(self, method: str) -> dict[str, Any]:
+        """Return what the next message for ``method`` holds."""
+        found: list[dict[str, Any]] = []
+
+        def get() -> bool:
+            message = self._queue.get(no_ack=True)
+            if message is not None:
+                content = json.loads(message.payload['oslo.message'])
+                if content['method'] == method:
+                    found.append(content)
+            return bool(found)
+
+        processes.wait_until(get, f'a message for {method}')
+        return found[0]
+
+
+class SignedCase(BusCase):
+    """A conductor with a key, and an API that has it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.key = uuidutils.generate_uuid()
+        self.conductor = self.site.start_conductor(
+            'locked', conductor__enabled_drivers='marks', rpc__signing_keys=A
+        )
+        self.target = self.queue('locked')
+        self.api = self.site.start_api('signing', rpc__signing_keys=A)
+        self.pool = futures.ThreadPoolExecutor(4)
+        self.addCleanup(self.pool.shutdown)
+        self.wait_for(lambda: self.call(key='warm').status == 200, 'calls')
+        self.before = len(self.conductor.log().splitlines())
+
+    def call(self, key: str = '', seconds: float = 0) -> web.Answer:
+        return self.api.call(
+            'mark',
+            'POST',
+            driver='marks',
+            key=key or self.key,
+            seconds=seconds,
+        )
+
+
+class TestSigned(SignedCase):
+    """With a key, a login to the broker does not call hardware."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        tap = Tap(self.connection, self.target)
+        self.assertEqual(200, self.call().status)
+        self.message = tap.next('driver_vendor_passthru')
+        self.marks = self.site.marked(self.key)
+
+    def send(self, queue: str = '', **changes: Any) -> dict[str, Any]:
+        """Send the message with changes; return what is answered."""
+        reply_q = f'reply_{uuidutils.generate_uuid(dashed=False)}'
+        channel = self.connection.channel()
+        replies = kombu.Queue(reply_q, channel=channel, exclusive=True)
+        replies.declare()
+        content = {
+            **self.message,
+            '_unique_id': uuidutils.generate_uuid(dashed=False),
+            '_reply_q': reply_q,
+            **changes,
+        }
+        self.publish(envelope(content), queue or self.target)
+        got: list[Any] = []
+
+        def get() -> bool:
+            message = replies.get(no_ack=True)
+            if message is not None:
+                got.append(json.loads(message.payload['oslo.message']))
+            return bool(got and got[-1]['ending'])
+
+        self.wait_for(get, 'an answer')
+        return json.loads(got[-1]['failure'])
+
+    def test_the_same_once_more(self) -> None:
+        for _ in range(3):
+            self.assertEqual('DuplicateCall', self.send()['class'])
+        self.assertEqual(self.marks, self.site.marked(self.key))
+
+    def test_altered(self) -> None:
+        arguments = self.message['args']
+        changes: list[dict[str, Any]] = [
+            {'args': {**arguments, 'call_id': uuidutils.generate_uuid()}},
+            {'args': {**arguments, 'deadline': time.time() + 600}},
+            {'args': {**arguments, 'driver_method': 'mark_later'}},
+            {'args': {**arguments, 'info': {'key': self.key, 'seconds': 9}}},
+            {'args': {'driver_name': 'marks'}, 'method': 'locate_driver'},
+            {'_context_user': 'root'},
+            {'_context_roles': ['admin', 'root']},
+            {'_context_system_scope': 'other'},
+            {'_context_request_id': 'req-1'},
+            {'_context_signature': None},
+            {'_context_signature': 'x:y'},
+        ]
+        for change in changes:
+            failure = self.send(**change)
+            self.assertEqual('MessageRefused', failure['class'], change)
+        stripped = dict(self.message)
+        for name in self.message:
+            if name.startswith('_context_'):
+                del stripped[name]
+        self.message = stripped
+        self.assertEqual('MessageRefused', self.send()['class'])
+        self.assert_lines(self.conductor, self.before, len(changes) + 1)
+        self.assertNotIn(A, self.conductor.log())
+        self.assertEqual(self.marks, self.site.marked(self.key))
+
+    def test_to_another_conductor_or_a_later_run(self) -> None:
+        self.site.start_conductor(
+            'second', conductor__enabled_drivers='marks', rpc__signing_keys=A
+        )
+        failure = self.send(self.queue('second'))
+        self.assertEqual('MessageRefused', failure['class'])
+        self.site.conductor('second').kill()
+        self.conductor.kill()
+        self.conductor = self.site.start_conductor('locked')
+        failure = self.send(self.queue('locked'))
+        self.assertEqual('MessageRefused', failure['class'])
+        self.assertEqual(self.marks, self.site.marked(self.key))
+
+
+class TestWhoAcceptsWhat(BusCase):
+    """Hosts whose lists of keys differ, as they do while keys change."""
+
+    def test_each_pair_of_lists(self) -> None:
+        lists = {'open': '', 'locked': A, 'both': f'{B},{A}', 'new': B}
+        for host, keys in lists.items():
+            options = {'rpc__signing_keys': keys} if keys else {}
+            if host == 'locked':
+                options['conductor__enabled_drivers'] = 'marks'
+            self.site.conductor(host, **options).start()
+        bus = self.site.bus(self)
+        for keys, accepted in (
+            ([], {'open'}),
+            ([A], {'open', 'locked', 'both'}),
+            ([A, B], {'open', 'locked', 'both'}),
+            ([B, A], {'open', 'both', 'new'}),
+            ([B], {'open', 'both', 'new'}),
+        ):
+            sender = client.ConductorAPI(bus, signing_keys=keys)
+            found = {host for host in lists if self.accepts(sender, host)}
+            self.assertEqual(accepted, found, keys)
+
+    def accepts(self, sender: client.ConductorAPI, host: str) -> bool:
+        self.site.start_conductor(host)
+        try:
+            sender.ping({}, self.site.address(host), timeout_seconds=20)
+        except errors.MessageRefused:
+            return False
+        return True
+
+    def test_an_api_without_the_key(self) -> None:
+        self.site.start_conductor(
+            'locked', conductor__enabled_drivers='marks', rpc__signing_keys=A
+        )
+        api = self.site.start_api('late', rpc__signing_keys=B)
+        key = uuidutils.generate_uuid()
+
+        def refused() -> bool:
+            answer = api.call('mark', 'POST', driver='marks', key=key)
+            return answer.status == 503 and b'not signed' in answer.body
+
+        self.wait_for(refused, 'it is told that it is not trusted')
+        self.assertEqual([], self.site.marked(key))
+
+
+class TestReplies(SignedCase):
+    """What comes into the queue of an API that waits for an answer."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.process = self.site.process('signing', [])
+        self.tap = Tap(self.connection, self.target)
+        self.api_before = len(self.process.log().splitlines())
+
+    def intercepted(self) -> tuple[dict[str, Any], futures.Future[web.Answer]]:
+        """Begin a call; return its message, and what will be answered."""
+        future = self.pool.submit(self.call, seconds=1.0)
+        return self.tap.next('driver_vendor_passthru'), future
+
+    def test_rubbish(self) -> None:
+        message, answer = self.intercepted()
+        bodies: list[bytes | str] = [
+            b'',
+            b'\x80\xff',
+            'no JSON',
+            '[]',
+            envelope('{broken'),
+            envelope('[1]'),
+            envelope('{"result": NaN}'),
+            envelope({'_msg_id': ['x']}),
+            envelope({'_msg_id': {}}),
+            envelope({'_msg_id': [message['_msg_id']], 'result': 1}),
+            envelope({'result': 'x' * 8_000_000, '_msg_id': []}),
+        ]
+        for body in bodies:
+            self.publish(body, message['_reply_q'])
+        self.publish(
+            b'\x80\x04K\x01.',
+            message['_reply_q'],
+            content_type='application/x-python-serialize',
+            encoding='binary',
+        )
+        self.assertEqual(200, answer.result(20).status)
+        self.assert_lines(self.process, self.api_before, len(bodies) + 1)
+        self.assertEqual(200, self.call().status)
+        self.assert_queues_empty(message['_reply_q'])
+
+    def test_forged_answers(self) -> None:
+        def failure(name: str, **kwargs: Any) -> str:
+            return json.dumps(
+                {
+                    'class': name,
+                    'module': 'ironic_passthru.errors',
+                    'message': 'hunter2\nhunter2',
+                    'tb': ['hunter2'],
+                    'args': [],
+                    'kwargs': kwargs,
+                }
+            )
+
+        vendor = {'sentence': 's', 'status': 507, 'code': 'c'}
+        for forged in (
+            {},
+            {'result': 7, 'failure': None},
+            {'result': {'return': 1}, 'failure': None},
+            {'failure': 'no JSON'},
+            {'failure': '[]'},
+            {'failure': failure('NoSuch')},
+            {'failure': failure('VendorError', **vendor | {'status': 200})},
+            {'failure': failure('VendorError', **vendor | {'status': '2'})},
+            {
+                'failure': failure(
+                    'VendorError', **vendor | {'sentence': 's' * 8_000_000}
+                )
+            },
+            {'failure': failure('Unauthorized', challenge='a\r\nb: c')},
+        ):
+            message, answer = self.intercepted()
+            content = {'_msg_id': message['_msg_id'], 'ending': True, **forged}
+            self.publish(envelope(content), message['_reply_q'])
+            got = answer.result(20)
+            self.assertIn(got.status, (500, 504), forged)
+            self.assertNotIn(b'hunter2', got.body)
+            self.assertLess(len(got.body), 1000)
+        self.assertEqual(200, self.call().status)
+        log = '\n'.join(self.lines(self.process, self.api_before))
+        self.assertNotIn('Traceback', log)
+        self.assertNotIn('hunter2', log)

@@ -10,6 +10,7 @@ from ironic_passthru import threads
 
 threads.init()
 
+from ironic_passthru.api.middleware import path  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
 
-application = launch.wsgi_application()
+application = path.AsWritten(launch.wsgi_application())

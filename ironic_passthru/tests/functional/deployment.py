@@ -57,7 +57,8 @@ def gunicorn(address: str) -> list[str]:
 class Site(fixtures.Fixture):
     """One installation of the service; nothing runs until it is started.
 
-    :param registry: URL of a database; by default an SQLite file.
+    :param registry: URL of a database, or a private server to create one
+        on; by default an SQLite file.
     :param broker: a private RabbitMQ; by default one of a single node.
     :param options: values to set for every process, as
         ``group__name=value`` or ``name=value`` for the group DEFAULT.
@@ -70,7 +71,7 @@ class Site(fixtures.Fixture):
 
     def __init__(
         self,
-        registry: str = '',
+        registry: str | servers.PostgreSQL = '',
         *,
         broker: servers.RabbitMQ | None = None,
         **options: object,
@@ -87,9 +88,7 @@ class Site(fixtures.Fixture):
         self.packages.mkdir()
         self._processes: dict[str, processes.Process] = {}
         self.useFixture(self.broker)
-        self.registry = self._registry or database.sqlite_url(
-            self.directory / 'registry.sqlite'
-        )
+        self.registry = self._make_registry()
         self.config = self.write_config(
             'site',
             **TIMINGS
@@ -104,6 +103,13 @@ class Site(fixtures.Fixture):
         )
         self.install('marks', f'{marks.__name__}:{marks.MarksVendor.__name__}')
         self.run('ironic-passthru-dbsync', 'upgrade')
+
+    def _make_registry(self) -> str:
+        if isinstance(self._registry, servers.PostgreSQL):
+            return self.useFixture(self._registry).new_database()
+        return self._registry or database.sqlite_url(
+            self.directory / 'registry.sqlite'
+        )
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API under gunicorn and uWSGI, over a real broker."""
+"""The API under gunicorn and uWSGI, as they are shipped, on a site."""
 
+import re
 import sys
-from urllib import parse
 
+from ironic_passthru.tests.functional import client_cases
+from ironic_passthru.tests.functional import console
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import raw
 from ironic_passthru.tests.functional import web
 from ironic_passthru.tests.functional import wire_cases
+from ironic_passthru.tests.functional import wsgi_cases
+
+_GUNICORN = console.ROOT / 'etc' / 'gunicorn' / 'ironic_passthru.conf.py'
+_UWSGI = console.ROOT / 'etc' / 'uwsgi' / 'ironic-passthru.ini'
 
 _SITE = deployment.Site()
 
@@ -24,80 +30,68 @@ def tearDownModule() -> None:
     _SITE.cleanUp()
 
 
-def _uwsgi(*options: str) -> list[str]:
-    """Return how uWSGI serves the API; two processes share one load."""
-    return [
-        processes.command('uwsgi'),
-        *options,
-        *('--module', 'ironic_passthru.wsgi:application'),
-        *('--virtualenv', sys.prefix),
-        *('--master', '--processes', '2', '--threads', '8'),
-        # The application has threads of its own: the bus needs them.
-        '--enable-threads',
-        # Without it a configuration error leaves a server that answers 500.
-        '--need-app',
-        '--die-on-term',
-        # The default refuses requests of more than a page by itself.
-        *('--buffer-size', '65535'),
-        # Above [api] max_body_size, so that it is the one that refuses.
-        *('--chunked-input-limit', '4194304'),
-        '--disable-logging',
-    ]
+class LoggedCases(wsgi_cases.ServedSite):
+    """What the log of a server holds."""
+
+    # What follows the status.
+    log_end = r'\d+ \d+'
+
+    def test_the_log_has_no_parameters(self) -> None:
+        answer = self.api.get(f'{_ECHO}?name=hunter2')
+        process = self.site.process(self.name, ())
+        end = self.log_end.format(request_id=answer.request_id)
+        pattern = re.compile(f'"GET {_ECHO} HTTP/1.1" {answer.status} {end}\n')
+        self.wait_for(lambda: pattern.search(process.log()), 'it is logged')
+        for line in process.log().splitlines():
+            if '"GET ' in line:
+                self.assertNotIn('hunter2', line)
 
 
-class ServerCases(deployment.SiteTestCase, wire_cases.WireCases):
-    """What must hold whichever server it is."""
+class GunicornSite(wsgi_cases.ServedSite):
+    """A test on a site with gunicorn."""
 
     site = _SITE
-    name = ''
-
-    @staticmethod
-    def server(address: str) -> list[str]:
-        """Return the command line of the server."""
-        raise NotImplementedError
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.site.start_conductor('c1')
-        self.api = self.site.start_api(self.name, self.server)
-        self.port = parse.urlsplit(self.api.url).port or 0
-        self.wait_for(
-            lambda: self.api.call('no_op').status == 200, 'calls succeed'
-        )
-
-    def marked(self, key: str) -> list[str]:
-        return self.site.marked(key)
-
-    def test_calls_from_many_threads_are_answered(self) -> None:
-        def call() -> web.Answer:
-            return self.api.call('echo', 'POST', slot=3)
-
-        with deployment.Burst(call, threads=8) as burst:
-            burst.wait_for_more(200)
-        answers = {getattr(answer, 'body', answer) for answer in burst.results}
-        self.assertEqual({b'{"slot": 3}'}, answers)
-
-    def test_sigterm_ends_it(self) -> None:
-        process = self.site.process(self.name, ())
-        self.assertEqual(0, process.stop())
-        self.assertRaises(OSError, self.api.get, '/')
-
-
-class TestGunicorn(ServerCases):
-    """gunicorn, with threads."""
-
     name = 'gunicorn'
 
-    @staticmethod
-    def server(address: str) -> list[str]:
-        # Its default refuses longer request lines by itself.
+    def server(self, address: str) -> list[str]:
         return [
-            *deployment.gunicorn(address),
-            *('--limit-request-line', '8190'),
+            processes.command('gunicorn'),
+            *('--config', str(_GUNICORN)),
+            *('--bind', address),
         ]
 
 
-class UwsgiCases(ServerCases):
+class TestGunicorn(GunicornSite, wsgi_cases.ServerCases, LoggedCases):
+    """gunicorn, with threads."""
+
+    log_end = r'\d+ \d+ {request_id}'
+
+
+class TestGunicornSdk(GunicornSite, client_cases.SdkCases):
+    """openstacksdk and gunicorn."""
+
+
+class TestGunicornGophercloud(GunicornSite, client_cases.GophercloudCases):
+    """Requests as gophercloud sends them, and gunicorn."""
+
+
+class UwsgiSite(wsgi_cases.ServedSite):
+    """A test on a site with uWSGI."""
+
+    site = _SITE
+    name = 'uwsgi'
+
+    def server(self, address: str) -> list[str]:
+        return [
+            # It has no option that would take precedence over the file.
+            *('/usr/bin/env', f'PASSTHRU_LISTEN={address}'),
+            f'PASSTHRU_HOME={sys.prefix}',
+            processes.command('uwsgi'),
+            *('--ini', str(_UWSGI)),
+        ]
+
+
+class UwsgiCases(wsgi_cases.ServerCases):
     """What uWSGI reads in its own way before the application is asked."""
 
     def assert_refused(
@@ -143,14 +137,6 @@ class UwsgiCases(ServerCases):
         answer = self.ask(self.mark(f'Content-Length: {len(body)}', body=body))
         self.assert_refused(answer, 413)
 
-    def test_paths_of_odd_bytes_are_refused(self) -> None:
-        """Unlike other servers, uWSGI resolves dots by itself."""
-        for path in (b'//', b'//v1/drivers', b'//v1%2Fdrivers', b'/%2F'):
-            answer = self.ask(raw.request('GET', path))
-            self.assert_answer(answer, 404)
-        answer = self.ask(raw.request('GET', '/v1/../v1/drivers'))
-        self.assert_answer(answer, 200)
-
     def test_what_is_no_http_is_refused(self) -> None:
         """It is lenient about versions, but nothing may end it."""
         for data in (
@@ -168,14 +154,32 @@ class UwsgiCases(ServerCases):
         self.assertNotIn('Traceback', log)
 
 
-class TestUwsgiHttpSocket(UwsgiCases):
+class TestUwsgi(UwsgiSite, UwsgiCases, LoggedCases):
     """uWSGI that speaks HTTP in its workers."""
 
-    name = 'uwsgi-http-socket'
 
-    @staticmethod
-    def server(address: str) -> list[str]:
-        return _uwsgi('--http-socket', address)
+class TestUwsgiSdk(UwsgiSite, client_cases.SdkCases):
+    """openstacksdk and uWSGI."""
+
+
+class TestUwsgiGophercloud(UwsgiSite, client_cases.GophercloudCases):
+    """Requests as gophercloud sends them, and uWSGI."""
+
+
+def _with_router(address: str, *options: str) -> list[str]:
+    """Return how uWSGI serves the API through its HTTP router."""
+    return [
+        processes.command('uwsgi'),
+        *('--http', address, *options),
+        *('--module', 'ironic_passthru.wsgi:application'),
+        *('--virtualenv', sys.prefix),
+        *('--master', '--processes', '2', '--threads', '8'),
+        *('--enable-threads', '--single-interpreter', '--need-app'),
+        *('--hook-master-start', 'unix_signal:15 gracefully_kill_them_all'),
+        *('--buffer-size', '65535'),
+        *('--chunked-input-limit', '4194304'),
+        '--disable-logging',
+    ]
 
 
 class TestUwsgiHttp(UwsgiCases):
@@ -185,13 +189,13 @@ class TestUwsgiHttp(UwsgiCases):
     gone, so nothing here waits for an answer after that.
     """
 
+    site = _SITE
     name = 'uwsgi-http'
 
-    @staticmethod
-    def server(address: str) -> list[str]:
-        # Without the second option the workers never see chunks, and the
+    def server(self, address: str) -> list[str]:
+        # Without the option the workers never see chunks, and the
         # application refuses all bodies that come in them.
-        return _uwsgi('--http', address, '--http-chunked-input')
+        return _with_router(address, '--http-chunked-input')
 
     def ask_head(self, data: bytes) -> web.Answer | None:
         with self.connect() as connection:
@@ -210,18 +214,17 @@ class TestUwsgiHttp(UwsgiCases):
         self.assert_serves()
 
 
-class TestUwsgiHttpWithoutChunks(deployment.SiteTestCase):
+class TestUwsgiHttpWithoutChunks(wsgi_cases.ServedSite):
     """The router as it is by default, which hands no chunks on."""
 
     site = _SITE
+    name = 'uwsgi-default'
+
+    def server(self, address: str) -> list[str]:
+        return _with_router(address)
 
     def test_a_body_in_chunks_is_refused_and_never_lost(self) -> None:
-        self.site.start_conductor('c1')
-        api = self.site.start_api(
-            'uwsgi-default', lambda address: _uwsgi('--http', address)
-        )
-        port = parse.urlsplit(api.url).port or 0
-        with raw.Connection('127.0.0.1', port) as connection:
+        with raw.Connection('127.0.0.1', self.port) as connection:
             connection.send(
                 raw.request(
                     'POST',
@@ -236,4 +239,4 @@ class TestUwsgiHttpWithoutChunks(deployment.SiteTestCase):
 
 
 # They are run by their subclasses.
-del ServerCases, UwsgiCases
+del LoggedCases, GunicornSite, UwsgiSite, UwsgiCases

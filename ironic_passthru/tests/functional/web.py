@@ -4,6 +4,7 @@
 import dataclasses
 import http.client
 import json
+import ssl
 import time
 from typing import Any
 from urllib import parse
@@ -46,12 +47,20 @@ class Client:
     """Sends requests, each on a connection of its own.
 
     :param url: where the API listens.
+    :param tls: for an URL with ``https``.
     """
 
-    def __init__(self, url: str, *, timeout: float = 60.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 60.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.url = url
         self._netloc = parse.urlsplit(url).netloc
         self._timeout = timeout
+        self._tls = tls
 
     def request(
         self,
@@ -64,9 +73,7 @@ class Client:
         data = body
         if body is not None and not isinstance(body, bytes):
             data = json.dumps(body).encode()
-        connection = http.client.HTTPConnection(
-            self._netloc, timeout=self._timeout
-        )
+        connection = self._connection()
         started = time.monotonic()
         try:
             connection.request(
@@ -82,6 +89,15 @@ class Client:
             body=content,
             started=started,
             seconds=time.monotonic() - started,
+        )
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._tls is None:
+            return http.client.HTTPConnection(
+                self._netloc, timeout=self._timeout
+            )
+        return http.client.HTTPSConnection(
+            self._netloc, timeout=self._timeout, context=self._tls
         )
 
     def get(self, path: str, **headers: str) -> Answer:

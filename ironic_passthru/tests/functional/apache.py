@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A private Apache with mod_wsgi, on the configuration that is shipped."""
+
+import functools
+import os
+import pathlib
+import re
+import site
+import ssl
+import subprocess  # nosec B404
+import sys
+
+import fixtures
+import trustme
+
+from ironic_passthru.tests.functional import console
+from ironic_passthru.tests.functional import servers
+
+CONFIGURATION = console.ROOT / 'etc' / 'apache2' / 'ironic-passthru.conf'
+
+# An account that is not root, for Apache does not run applications as root.
+_ACCOUNT = 'www-data'
+
+_MODULES = pathlib.Path('/usr/lib/apache2/modules')
+
+# Those that the first lines of the configuration name, and of those that
+# Debian enables all that it relies on.
+_LOADED = (
+    'mpm_event',
+    'authn_core',
+    'authz_core',
+    'headers',
+    'macro',
+    'reqtimeout',
+    'socache_shmcb',
+    'ssl',
+    'wsgi',
+)
+
+# What is in Debian's apache2.conf.
+_SERVER = """
+ServerName localhost
+PidFile {directory}/pid
+DefaultRuntimeDir {directory}
+WSGISocketPrefix {directory}/wsgi
+ErrorLog /dev/stderr
+"""
+
+
+class WrongPython(Exception):
+    """mod_wsgi has another Python built in than that of the tests."""
+
+
+class Apache(fixtures.Fixture):
+    """What Apaches of one site share: certificate, ports, and Python.
+
+    :param directory: an empty one, below one that others may pass through.
+    :ivar tls: for clients, which then trust the certificate.
+    :ivar tls_port: where it speaks TLS.
+    """
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        super().__init__()
+        self.directory = directory
+
+    def _setUp(self) -> None:
+        self.directory.mkdir()
+        self.tls_port = self.useFixture(servers.ReservedPort()).port
+        authority = trustme.CA()
+        self.tls = ssl.create_default_context()
+        authority.configure_trust(self.tls)
+        issued = authority.issue_cert('localhost', '127.0.0.1')
+        self._certificate = self.directory / 'certificate.pem'
+        self._key = self.directory / 'key.pem'
+        issued.cert_chain_pems[0].write_to_path(str(self._certificate))
+        issued.private_key_pem.write_to_path(str(self._key))
+        self._home = _virtual_environment(self.directory / 'python')
+
+    def command(self, address: str) -> list[str]:
+        """Return the command line of an Apache in the foreground.
+
+        :param address: where it speaks plain HTTP.
+        """
+        program = servers.require('apache2', 'apache2', ('/usr/sbin',))
+        tls_address = f'127.0.0.1:{self.tls_port}'
+        values = {
+            'home': self._home,
+            'script': CONFIGURATION.with_suffix('.wsgi'),
+            'user': _ACCOUNT,
+            'group': _ACCOUNT,
+            'listen': tls_address,
+            'address': tls_address,
+            'certificate': self._certificate,
+            'key': self._key,
+            'logs': self.directory,
+            'plain': address,
+        }
+        lines = [_load(name) for name in _LOADED]
+        lines.append(_SERVER.format(directory=self.directory))
+        lines.extend(
+            f'Define PASSTHRU_{name.upper()} {value}'
+            for name, value in values.items()
+        )
+        lines.append(f'Include {CONFIGURATION}')
+        main = self.directory / 'apache2.conf'
+        main.write_text('\n'.join((*lines, '')))
+        return [*_as_account(), program, '-D', 'FOREGROUND', '-f', str(main)]
+
+    def access_log(self) -> str:
+        """Return what has been asked so far."""
+        return (self.directory / 'ironic-passthru-access.log').read_text()
+
+    def error_log(self) -> str:
+        """Return what Apache and the application have to say."""
+        return (self.directory / 'ironic-passthru-error.log').read_text()
+
+
+def _load(name: str) -> str:
+    return f'LoadModule {name}_module {_module(name)}'
+
+
+def _module(name: str) -> pathlib.Path:
+    path = _MODULES / f'mod_{name}.so'
+    if not path.exists():
+        raise servers.MissingProgram(
+            f'{path} is missing: install the Debian packages apache2 and '
+            'libapache2-mod-wsgi-py3'
+        )
+    return path
+
+
+def _virtual_environment(home: pathlib.Path) -> pathlib.Path:
+    """Make a virtual environment that has the packages of the tests' own.
+
+    The tests may run on a Python of somebody's own making, whose standard
+    library does not fit the Python that is built into Debian's mod_wsgi.
+    """
+    version = _check_python()
+    subprocess.run(  # nosec B603
+        [f'/usr/bin/python{version}', '-m', 'venv', '--without-pip', home],
+        check=True,
+    )
+    packages = home / 'lib' / f'python{version}' / 'site-packages'
+    lines = [
+        f'import site; site.addsitedir({path!r})'
+        for path in site.getsitepackages()
+    ]
+    (packages / 'tests.pth').write_text('\n'.join(lines))
+    return home
+
+
+@functools.cache
+def _check_python() -> str:
+    """Return the version of Python that is built into mod_wsgi.
+
+    :raises: WrongPython if the packages of the tests do not fit it.
+    """
+    module = _module('wsgi')
+    found = re.search(rb'libpython(\d+\.\d+)\.so', module.read_bytes())
+    built_in = found[1].decode() if found else 'of unknown version'
+    mine = f'{sys.version_info.major}.{sys.version_info.minor}'
+    if built_in != mine:
+        raise WrongPython(
+            f'{module} has Python {built_in} built in, and these tests run '
+            f'on Python {mine}: run them on Python {built_in}, or with a '
+            f'mod_wsgi for Python {mine}'
+        )
+    return mine
+
+
+def _as_account() -> list[str]:
+    """Return what starts a program under an account that is not root."""
+    if os.geteuid() != 0:
+        return []
+    # The packages may lie where only root can read, as the files of the
+    # test do.
+    return [
+        servers.require('setpriv', 'util-linux'),
+        *('--reuid', _ACCOUNT, '--regid', _ACCOUNT, '--clear-groups'),
+        *('--inh-caps', '+dac_override', '--ambient-caps', '+dac_override'),
+        '--',
+    ]

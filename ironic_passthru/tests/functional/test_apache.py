@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API under Apache with mod_wsgi, as it is shipped, on a whole site."""
+
+import re
+import signal
+
+from ironic_passthru.tests.functional import apache
+from ironic_passthru.tests.functional import client_cases
+from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import raw
+from ironic_passthru.tests.functional import servers
+from ironic_passthru.tests.functional import web
+from ironic_passthru.tests.functional import wsgi_cases
+
+_SITE = deployment.Site(servers.PostgreSQL())
+
+_APACHES: list[apache.Apache] = []
+
+
+def setUpModule() -> None:
+    _SITE.setUp()
+    # mod_wsgi looks for its files with the rights of its own account.
+    _SITE.directory.chmod(0o711)
+    _APACHES.append(
+        _SITE.useFixture(apache.Apache(_SITE.directory / 'apache'))
+    )
+
+
+def tearDownModule() -> None:
+    _SITE.cleanUp()
+
+
+class ServedByApache(wsgi_cases.ServedSite):
+    """A test on a site with Apache and two conductors."""
+
+    site = _SITE
+    name = 'apache'
+    hosts = ('c1', 'c2')
+
+    def setUp(self) -> None:
+        self.apache = _APACHES[0]
+        super().setUp()
+
+    def server(self, address: str) -> list[str]:
+        return self.apache.command(address)
+
+
+class TestApache(ServedByApache, wsgi_cases.ServerCases):
+    """What holds for every server, and what Apache promises beyond."""
+
+    # What "apachectl graceful-stop" sends.
+    stop_signal = signal.SIGWINCH
+    # It refuses TRACE by itself, and what ends too early for mod_wsgi.
+    own_refusals = wsgi_cases.ServerCases.own_refusals | {405, 500}
+
+    def test_a_client_that_sends_too_much_hears_why(self) -> None:
+        body = self.body + b' ' * (8 << 20)
+        answer = self.ask(self.mark(f'Content-Length: {len(body)}', body=body))
+        self.assert_refused(answer, 413)
+        self.assertIsNotNone(answer)
+
+    def test_what_it_refuses_by_itself_has_the_form_of_errors(self) -> None:
+        for request, status in (
+            (self.mark(f'Content-Length: {2 << 20}', body=self.body), 413),
+            (raw.request('TRACE', '/v1'), 405),
+            (raw.request('GET', '/' + 'x' * 20_000), 414),
+            (raw.request('GET', '/v1', 'No colon'), 400),
+        ):
+            answer = self.ask(request)
+            assert answer is not None
+            self.assertEqual(status, answer.status)
+            self.assertNotIn('openstack-request-id', answer.headers)
+            self.assert_fault(answer)
+
+    def test_it_speaks_tls(self) -> None:
+        client = web.Client(
+            f'https://127.0.0.1:{self.apache.tls_port}', tls=self.apache.tls
+        )
+        answer = client.get('/')
+        self.assert_answer(answer, 200)
+        link = answer.json['default_version']['links'][0]['href']
+        self.assertEqual(f'{client.url}/v1/', link)
+        self.assertIn('Strict-Transport-Security', answer.headers)
+        self.assertEqual(200, client.call('no_op').status)
+
+    def test_which_software_answers_is_told_in_one_word(self) -> None:
+        self.assertEqual('Apache', self.api.get('/').headers['Server'])
+
+    def test_the_log_has_request_ids_and_no_parameters(self) -> None:
+        answer = self.api.request(
+            'GET',
+            '/v1/drivers/fake-hardware/vendor_passthru?method=hello'
+            '&name=hunter2',
+        )
+        self.assertEqual(200, answer.status)
+        self.wait_for(
+            lambda: answer.request_id in self.apache.access_log(),
+            'it is in the log',
+        )
+        line = re.search(
+            rf'.* {re.escape(answer.request_id)}\n', self.apache.access_log()
+        )
+        assert line is not None
+        self.assertIn('"GET /v1/drivers/fake-hardware/', line[0])
+        self.assertIn(' 200 ', line[0])
+        self.assertNotIn('hunter2', self.apache.access_log())
+
+
+class TestCommandLine(ServedByApache, client_cases.CommandLineCases):
+    """``openstack baremetal``."""
+
+
+class TestSdk(ServedByApache, client_cases.SdkCases):
+    """openstacksdk."""
+
+
+class TestGophercloudsForm(ServedByApache, client_cases.GophercloudCases):
+    """Requests as gophercloud sends them."""
+
+
+# They are run by their subclasses.
+del ServedByApache

@@ -2,9 +2,84 @@
 """Files that hold credentials, which only their owner may read."""
 
 import os
+import re
 import stat
+from collections.abc import Iterator
+from urllib import parse
+
+from oslo_config import cfg
 
 from ironic_passthru import errors
+
+# What the options of this service and its libraries are called whose value
+# is a credential by itself; and words that are none.
+_NAME = re.compile(
+    r'(?:^|_)(?:password|passphrase|secret|secret_key|signing_keys?|token)$'
+)
+_NOT_VALUES = frozenset({'', 'true', 'false', 'none'})
+
+# What follows the scheme of a URL, up to the next one's scheme.
+_URL = re.compile(r"""://(?:(?!://)[^\s'"<>])+""")
+_PORT = re.compile(r'\d{1,5}[/?#,]')
+_PATH = re.compile(r'[/?#]')
+_IN_QUERY = re.compile(r'^(?:ssl)?passw(?:or)?d$', re.IGNORECASE)
+
+
+def check_configuration(path: str) -> None:
+    """Refuse a configuration file that tells every user a credential.
+
+    :raises: ConfigError naming the option and the file.
+    """
+    if not _is_open(os.stat(path).st_mode):
+        return
+    for group, name in _credentials(path):
+        check_private(path, f'Option {name} in group [{group}]')
+
+
+def _credentials(path: str) -> Iterator[tuple[str, str]]:
+    """Yield group and name of each option that holds a credential."""
+    sections: dict[str, dict[str, list[str]]] = {}
+    cfg.ConfigParser(path, sections).parse()
+    for group, options in sections.items():
+        for name, values in options.items():
+            if any(_is_credential(name, value) for value in values):
+                yield group, name
+
+
+def _is_credential(name: str, value: str) -> bool:
+    if '://' in value:
+        query = parse.parse_qsl(value.partition('?')[2])
+        return without_logins(value, '') != value or any(
+            _IN_QUERY.search(key) for key, _ in query
+        )
+    word = value.strip().lower()
+    return bool(_NAME.search(name.lower())) and word not in _NOT_VALUES
+
+
+def without_logins(text: str, mask: str) -> str:
+    """Return a text with ``mask`` for each password in a URL."""
+    return _URL.sub(lambda match: _without_login(match[0], mask), text)
+
+
+def _without_login(url: str, mask: str) -> str:
+    """Return a URL, which begins with ``://``, without its password.
+
+    All up to the last @ is taken for the password, which may hold what
+    should have been escaped.
+    """
+    login, at, host = url.rpartition('@')
+    colon = login.find(':', 3)
+    path = _PATH.search(url, 3)
+    while colon > 0 and (
+        _PORT.match(url, colon + 1)
+        or url.count('[', 0, colon) > url.count(']', 0, colon)
+    ):
+        # Of several hosts, the first ones may have no login; and addresses
+        # in brackets have colons of their own.
+        colon = login.find(':', colon + 1)
+    if colon < 0 or not at or (path and path.start() < colon):
+        return url
+    return f'{login[: colon + 1]}{mask}@{host}'
 
 
 def check_private(path: str | os.PathLike[str], what: str) -> None:
@@ -22,8 +97,12 @@ def check_private(path: str | os.PathLike[str], what: str) -> None:
         mode = stat.S_IMODE(os.stat(path).st_mode)
     except OSError as error:
         raise errors.ConfigError(f'{what}: {path}: {error.strerror}') from None
-    if mode & (stat.S_IROTH | stat.S_IWOTH):
+    if _is_open(mode):
         raise errors.ConfigError(
             f'{what}: {path} holds credentials but can be read or changed by '
             f'every user (mode {mode:04o}); run: chmod o= {path}'
         )
+
+
+def _is_open(mode: int) -> bool:
+    return bool(mode & (stat.S_IROTH | stat.S_IWOTH))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the commands share: configuration, logging, errors and signals."""
 
+import glob
 import logging
 import math
 import os
@@ -17,7 +18,9 @@ from oslo_log import log
 from pbr import version
 
 from ironic_passthru import conf as project_conf
+from ironic_passthru import credentials
 from ironic_passthru import errors
+from ironic_passthru import logs
 from ironic_passthru import service
 from ironic_passthru.conf import database
 from ironic_passthru.conf import default
@@ -58,7 +61,8 @@ def read_configuration(
     :param config_files: instead of the files in the usual places.
     :param also_arguments: options of the group DEFAULT that the command
         line may set too.
-    :raises: ConfigError naming the option, its value and what is allowed.
+    :raises: ConfigError naming the option, its value and what is allowed, or
+        a file with credentials that every user of the host can read.
     """
     conf = cfg.CONF
     # First: an option that is there already is not registered again.
@@ -83,11 +87,22 @@ def read_configuration(
         _check_values(conf)
     except cfg.Error as error:
         raise errors.ConfigError(_one_line(error)) from None
+    for path in _files(conf):
+        credentials.check_configuration(path)
     try:
         log.setup(conf, PROJECT)
     except log.LogConfigError as error:
         raise errors.ConfigError(_one_line(error)) from None
+    logs.install()
     return conf
+
+
+def _files(conf: cfg.ConfigOpts) -> list[str]:
+    """Return the configuration files, in the order in which they count."""
+    found = list(conf.config_file or [])
+    for directory in conf.config_dir or []:
+        found.extend(sorted(glob.glob(os.path.join(directory, '*.conf'))))
+    return found
 
 
 def _check_values(conf: cfg.ConfigOpts) -> None:
@@ -106,7 +121,7 @@ def _check_values(conf: cfg.ConfigOpts) -> None:
                 raise errors.ConfigError(
                     f'Option {option.name} in group [{where}]'
                     f'{_written(conf, where, option)} is not valid: '
-                    f'{_reason(error)}{_allowed(option)}'
+                    f'{_reason(option, error)}{_allowed(option)}'
                 ) from None
 
 
@@ -118,7 +133,7 @@ def _written(conf: cfg.ConfigOpts, group: str, option: cfg.Opt) -> str:
     if name in os.environ:
         # oslo.config asks the environment before it asks the files.
         return f' is {os.environ[name]!r}, which'
-    for path in reversed(conf.config_file or []):
+    for path in reversed(_files(conf)):
         sections: dict[str, dict[str, list[str]]] = {}
         cfg.ConfigParser(path, sections).parse()
         values = sections.get(group, {}).get(option.name)
@@ -127,8 +142,11 @@ def _written(conf: cfg.ConfigOpts, group: str, option: cfg.Opt) -> str:
     return ''
 
 
-def _reason(error: Exception) -> str:
+def _reason(option: cfg.Opt, error: Exception) -> str:
     """Return why a value is refused, without where oslo.config read it."""
+    if option.secret:
+        # The reason may quote the value.
+        return 'it cannot be read'
     text = _one_line(error)
     return text.rpartition(' is not valid: ')[2] or text
 
@@ -240,6 +258,8 @@ class Stop:
         except cfg.Error as error:
             # What runs is better than what a slip of the pen would end.
             LOG.error('The configuration stays as it was: %s', error)
+        # There may be other handlers now.
+        logs.install()
 
     def _on_stop(self, number: int, frame: Any) -> None:
         if self._event.is_set() or not self._started:

@@ -267,12 +267,12 @@ class FakeVendor(base.VendorInterface):
             raise KeyboardInterrupt
         if kind == 'recurse':
             self.crash(kind)
-        raise RuntimeError('cannot reach 192.0.2.7 with password=hunter2')
+        raise RuntimeError(f'cannot reach 192.0.2.7 with {_LOGIN}')
 
     @base.driver_passthru(['POST'])
     def crash_later(self) -> None:
         """Fail after the caller was told that the call is accepted."""
-        raise RuntimeError('cannot reach 192.0.2.7 with password=hunter2')
+        raise RuntimeError(f'cannot reach 192.0.2.7 with {_LOGIN}')
 
     @base.driver_passthru(['GET'], async_call=False)
     def unserialisable(
@@ -298,6 +298,9 @@ class FakeVendor(base.VendorInterface):
     def no_op_async(self) -> None:
         """Do nothing, asynchronously."""
 
+
+# What must never be seen, not even in a line of code of a traceback.
+_LOGIN = 'password=hunter2'
 
 # A GIF of one pixel, the smallest picture that is a picture.
 _PIXEL = bytes.fromhex(

@@ -16,6 +16,7 @@ from urllib import parse
 import pydantic
 import yaml
 
+from ironic_passthru import credentials
 from ironic_passthru import errors
 from ironic_passthru.drivers.redfish import connector
 
@@ -25,8 +26,9 @@ NAME_PATTERN = r'^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$'
 
 Name = Annotated[str, pydantic.Field(pattern=NAME_PATTERN)]
 
-# State of a file as (modification time, inode, size); None if it is absent.
-_State = tuple[int, int, int] | None
+# State of a file as (modification time, inode, size, mode); None if it is
+# absent.
+_State = tuple[int, int, int, int] | None
 
 
 class Entry(pydantic.BaseModel):
@@ -172,7 +174,8 @@ class InventoryFile:
     A new version with a fault in it is reported once in the log, and the
     version before it stays in force.
 
-    :raises: ConfigError if the file has a fault to begin with.
+    :raises: ConfigError if the file has a fault to begin with, or if every
+        user of the host can read a password.
     """
 
     def __init__(self, path: pathlib.Path) -> None:
@@ -251,6 +254,8 @@ def _load(path: pathlib.Path, seen: dict[pathlib.Path, _State]) -> Inventory:
         raise _fault(path, _describe(exc)) from None
     except _Unusable as exc:
         raise _fault(path, str(exc)) from None
+    if any(entry.password is not None for entry in entries.values()):
+        credentials.check_private(path, '[redfish] inventory_file')
     targets = []
     for name, entry in entries.items():
         try:
@@ -274,7 +279,12 @@ def _target(
     if entry.password is not None:
         password = entry.password.get_secret_value()
     else:
-        text = _read(base / str(entry.password_file), seen)
+        file = base / str(entry.password_file)
+        text = _read(file, seen)
+        try:
+            credentials.check_private(file, 'password_file')
+        except errors.ConfigError as exc:
+            raise _Unusable(exc.message) from None
         password = text.removesuffix('\n').removesuffix('\r')
     ca = base / entry.ca if entry.ca is not None else None
     if ca is not None and not ca.is_file():
@@ -298,7 +308,7 @@ def _state(path: pathlib.Path) -> _State:
         stat = path.stat()
     except (OSError, ValueError):
         return None
-    return stat.st_mtime_ns, stat.st_ino, stat.st_size
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size, stat.st_mode
 
 
 def _read(path: pathlib.Path, seen: dict[pathlib.Path, _State]) -> str:

@@ -60,6 +60,7 @@ class CommandTestCase(base.TestCase):
         """Write a configuration; return the arguments that name it."""
         path = self.home / 'test.conf'
         path.write_text(deployment.config_text(**options))
+        path.chmod(0o600)
         return ('--config-file', str(path))
 
     def run_all(

@@ -2,12 +2,22 @@
 """Tests of files that hold credentials."""
 
 import pathlib
+import re
+from collections.abc import Iterator
+from importlib import metadata
 
 import fixtures
+from keystoneauth1 import loading as ks_loading
+from oslo_config import cfg
 
 from ironic_passthru import credentials
 from ironic_passthru import errors
 from ironic_passthru.tests import base
+
+GENERATOR = (
+    pathlib.Path(__file__).parents[3]
+    / 'tools/config/ironic-passthru-config-generator.conf'
+)
 
 
 class TestCheckPrivate(base.TestCase):
@@ -47,3 +57,129 @@ class TestCheckPrivate(base.TestCase):
             'Option x: /no/such/file: No such file or directory',
             error.message,
         )
+
+
+class TestCheckConfiguration(base.TestCase):
+    """Only a file that holds a credential must be kept from others."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.path = pathlib.Path(directory) / 'service.conf'
+
+    def check(self, line: str, mode: int) -> None:
+        self.path.write_text(f'[acme]\ndebug = true\n{line}\n')
+        self.path.chmod(mode)
+        credentials.check_configuration(str(self.path))
+
+    def test_files_with_credentials(self) -> None:
+        for line in (
+            'transport_url = rabbit://me:hunter2@host:5672/',
+            'transport_url = rabbit://a@one:5672,b:hunter2@two:5672/',
+            'connection = postgresql://me:hunt/er@2@host/x',
+            'connection = postgresql://host/x?user=me&password=hunter2',
+            'slave_connection = mysql+pymysql://me:h@host/x',
+            'memcached_servers = 10.0.0.1:11211\npassword = hunter2',
+            'signing_keys = ' + 'x' * 32,
+            'memcache_secret_key = x',
+            'application_credential_secret = x',
+            'ssl_client_key_password = x',
+            'auth_url = http://me:hunter2@host:5000',
+        ):
+            name = line.splitlines()[-1].partition(' = ')[0]
+            for mode in (0o644, 0o604, 0o642):
+                error = self.assertRaises(
+                    errors.ConfigError, self.check, line, mode
+                )
+                self.assertIn(
+                    f'Option {name} in group [acme]: {self.path} holds',
+                    error.message,
+                )
+                self.assertIn(f'chmod o= {self.path}', error.message)
+                self.assertNotIn('hunter2', error.message)
+            for mode in (0o600, 0o640, 0o400):
+                self.check(line, mode)
+
+    def test_files_without(self) -> None:
+        for line in (
+            'transport_url = rabbit://host:5672/',
+            'transport_url = rabbit://guest@host:5672/',
+            'transport_url = rabbit://[::1]:5672,guest@host:5672/',
+            'transport_url = local://',
+            'connection = sqlite:////var/lib/x/registry.sqlite',
+            'connection = postgresql://me@/x?host=/run/postgresql',
+            'www_authenticate_uri = http://host:5000/v3?mail=a@b',
+            'signing_keys =',
+            'password =',
+            '#password = hunter2',
+            'token_cache_time = 300',
+            'enforce_token_bind = permissive',
+            'service_token_roles_required = true',
+            'keyfile = /etc/x/key.pem',
+            'tls_key_file = /etc/x/key.pem',
+        ):
+            self.check(line, 0o644)
+
+
+class TestNames(base.TestCase):
+    """Options that hold credentials are known as such, and marked."""
+
+    # Their values are URLs, which hold a login or do not.
+    URLS = ('connection', 'transport_url')
+    # What sounds like a credential and is none: durations and names.
+    NO_SECRETS = frozenset(
+        {
+            'connection_debug',
+            'connection_parameters',
+            'connection_recycle_time',
+            'connection_trace',
+            'enforce_token_bind',
+            'service_token_roles',
+            'service_token_roles_required',
+            'token_cache_time',
+        }
+    )
+    # Libraries that mark their own options badly: oslo.messaging's Kafka
+    # driver, whose option counts as a credential here all the same.
+    NOT_MARKED = frozenset({'ssl_client_key_password'})
+
+    def options(self) -> Iterator[cfg.Opt]:
+        """Yield all options of the sample, and those of logins to it."""
+        namespaces = [
+            line.partition(' = ')[2]
+            for line in GENERATOR.read_text().splitlines()
+            if line.startswith('namespace = ')
+        ]
+        self.assertIn('ironic_passthru', namespaces)
+        for name in namespaces:
+            (entry,) = metadata.entry_points(
+                group='oslo.config.opts', name=name
+            )
+            for _, options in entry.load()():
+                yield from options
+        for name in ('password', 'v3applicationcredential', 'v3token'):
+            yield from ks_loading.get_auth_plugin_conf_options(name)
+
+    def test_every_secret_option_is_known(self) -> None:
+        found = [option.dest for option in self.options() if option.secret]
+        self.assertIn('signing_keys', found)
+        for name in found:
+            if not name.endswith(self.URLS):
+                self.assertTrue(
+                    credentials._is_credential(name, 'hunter2'), name
+                )
+            self.assertTrue(
+                credentials._is_credential(name, 'x://me:hunter2@host'), name
+            )
+
+    def test_every_option_that_sounds_like_one_is_marked(self) -> None:
+        sounds = re.compile('passw|secret|token|signing|connection|transport_')
+        seen: set[str] = set()
+        for option in self.options():
+            if sounds.search(option.dest) and not option.secret:
+                seen.add(option.dest)
+        self.assertEqual(self.NO_SECRETS | self.NOT_MARKED, seen)
+        for name in self.NOT_MARKED:
+            self.assertTrue(credentials._is_credential(name, 'x'))
+        for name in self.NO_SECRETS:
+            self.assertFalse(credentials._is_credential(name, '300'), name)

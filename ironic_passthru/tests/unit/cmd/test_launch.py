@@ -72,6 +72,45 @@ def main():
 sys.exit(launch.run(main))
 """
 
+LOGS = """
+import logging, os, sys
+from ironic_passthru import threads
+threads.init()
+from ironic_passthru.cmd import launch
+secret = 'hunter' + '2'
+conf = launch.read_configuration(sys.argv[1:], prog='p')
+logger = logging.getLogger('ironic_passthru')
+logger.error('password=%s', secret)
+logger.error('at rabbit://me:%s@host/', secret)
+try:
+    raise ValueError(f'password={secret}')
+except ValueError:
+    logger.exception('failed')
+if conf.log_config_append:
+    os.utime(conf.log_config_append, (0, 0))
+launch.Stop(conf)._read_again()
+logger.error('again password=%s', secret)
+print('done')
+"""
+
+LOG_CONFIG = """
+[loggers]
+keys = root
+[handlers]
+keys = file
+[formatters]
+keys = simple
+[logger_root]
+level = INFO
+handlers = file
+[handler_file]
+class = FileHandler
+args = ('{path}',)
+formatter = simple
+[formatter_simple]
+format = %(message)s
+"""
+
 WSGI = """
 import sys
 from ironic_passthru.wsgi import application
@@ -155,6 +194,35 @@ class TestConfiguration(LaunchCase):
         self.assertEqual(launch.EXIT_USAGE, usage[0])
         self.assertIn('--unknown', usage[1])
         self.assertEqual((launch.EXIT_OK, ''), good)
+
+    def test_credentials_that_every_user_can_read(self) -> None:
+        directory = self.directory / 'conf.d'
+        directory.mkdir()
+        open_file = self.write(
+            'open.conf', '[database]\nconnection = mysql://me:hunter2@h/x\n'
+        )
+        part = directory / 'part.conf'
+        part.write_text('[rpc]\nsigning_keys = ' + 'hunter2' * 5)
+        private = self.write('private.conf', part.read_text())
+        os.chmod(private, 0o640)
+        harmless = self.write('harmless.conf', '[api]\nport = 1\n')
+        first, second, third, fourth = self.read(
+            f'--config-file {harmless} --config-file {open_file}',
+            f'--config-file {harmless} --config-dir {directory}',
+            f'--config-file {harmless} --config-file {private}',
+            f'--config-file {harmless}',
+        )
+        for (code, line), path, option in (
+            (first, open_file, 'connection in group [database]'),
+            (second, part, 'signing_keys in group [rpc]'),
+        ):
+            self.assertEqual(launch.EXIT_FAILED, code, line)
+            self.assertEqual(1, line.count('\n'), line)
+            self.assertIn(f'Option {option}: {path} holds', line)
+            self.assertIn('chmod o=', line)
+            self.assertNotIn('hunter2', line)
+        self.assertEqual((launch.EXIT_OK, ''), third)
+        self.assertEqual((launch.EXIT_OK, ''), fourth)
 
     def test_a_registry_must_be_named_for_a_split_service(self) -> None:
         error = self.assertRaises(
@@ -249,7 +317,41 @@ class TestStop(LaunchCase):
         self.assertEqual((0, 'stopped\n'), (process.returncode, out))
 
 
+class TestLogs(LaunchCase):
+    def test_passwords_are_masked(self) -> None:
+        target = self.directory / 'service.log'
+        append = self.write('log.ini', LOG_CONFIG.format(path=target))
+        for text in (
+            f'[DEFAULT]\nlog_file = {target}\n',
+            f'[DEFAULT]\nlog_file = {target}\nuse_json = true\n',
+            f'[DEFAULT]\nlog_config_append = {append}\n',
+        ):
+            process = self.start(
+                LOGS, '--config-file', self.write('logs.conf', text)
+            )
+            out, err = process.communicate(timeout=60)
+            self.assertEqual('done\n', out, err)
+            written = target.read_text()
+            target.unlink()
+            self.assertNotIn('hunter2', written + err)
+            self.assertIn('***', written)
+            self.assertIn('Traceback (most recent call last)', written)
+            # The handlers that a changed file brings.
+            self.assertIn('again password=***', written)
+
+
 class TestWsgi(LaunchCase):
+    def test_credentials_that_every_user_can_read(self) -> None:
+        path = self.write(
+            'a.conf', '[DEFAULT]\ntransport_url = rabbit://me:hunter2@h/\n'
+        )
+        process = self.start(WSGI, OS_IRONIC_PASSTHRU_CONFIG_FILES=path)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(launch.EXIT_FAILED, process.returncode)
+        self.assertIn(f'transport_url in group [DEFAULT]: {path} holds', err)
+        self.assertNotIn('hunter2', err)
+        self.assertNotIn('Traceback', err)
+
     def test_the_application_and_what_it_does_not_load(self) -> None:
         connection = f'sqlite:///{self.directory}/registry.sqlite'
         files = ';'.join(

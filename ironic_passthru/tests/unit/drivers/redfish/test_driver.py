@@ -23,6 +23,7 @@ class DriverTestCase(base.TestCase):
         if text is not None:
             directory = self.useFixture(fixtures.TempDir()).path
             path = pathlib.Path(directory) / 'inventory.yaml'
+            path.touch(mode=0o600)
             path.write_text(text)
             options['redfish__inventory_file'] = str(path)
         driver = redfish.RedfishVendor()

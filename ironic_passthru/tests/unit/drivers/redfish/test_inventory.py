@@ -53,6 +53,8 @@ class InventoryTestCase(base.TestCase):
         self.log = self.useFixture(
             fixtures.FakeLogger(level=logging.INFO, nuke_handlers=False)
         )
+        # Files with passwords that others can read are refused.
+        self.addCleanup(os.umask, os.umask(0o077))
         self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         self.path = self.directory / 'inventory.yaml'
         (self.directory / 'secrets').mkdir()
@@ -135,6 +137,50 @@ class GoodFileTest(InventoryTestCase):
         shown = repr(self.load(GOOD).current().everything())
         for secret in ('admin', 'hunter', 'sesame', 'bmc1', '2001'):
             self.assertNotIn(secret, shown)
+
+
+class PrivacyTest(InventoryTestCase):
+    """A file with passwords is kept from others."""
+
+    def test_refused_at_start(self) -> None:
+        self.path.write_text(ENTRY + '  password: hunter2\n')
+        for mode in (0o644, 0o602):
+            self.path.chmod(mode)
+            error = self.assertRaises(
+                errors.ConfigError, inventory.InventoryFile, self.path
+            )
+            self.assertIn(
+                f'[redfish] inventory_file: {self.path} holds credentials',
+                error.message,
+            )
+        self.path.chmod(0o640)
+        inventory.InventoryFile(self.path)
+
+    def test_a_password_file(self) -> None:
+        text = ENTRY + '  password_file: secrets/node-2\n'
+        self.path.write_text(text)
+        # This one holds no password itself.
+        self.path.chmod(0o644)
+        inventory.InventoryFile(self.path)
+        self.secret.chmod(0o644)
+        error = self.assertRaises(
+            errors.ConfigError, inventory.InventoryFile, self.path
+        )
+        self.assertIn(
+            f'{self.path}: node-1: password_file: {self.secret} holds',
+            error.message,
+        )
+
+    def test_what_becomes_open_later(self) -> None:
+        source = self.load(ENTRY + '  password: hunter2\n')
+        self.path.chmod(0o644)
+        for _ in range(3):
+            self.assertEqual(1, len(source.current()))
+        self.assertEqual(1, self.log.output.count('holds credentials'))
+        self.assertIn('the targets stay as they were', self.log.output)
+        self.path.chmod(0o600)
+        self.assertEqual(1, len(source.current()))
+        self.assertIn('has 1 targets', self.log.output)
 
 
 class FaultTest(InventoryTestCase):

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is logged, without passwords, whoever logs it and in whatever form.
+
+Each handler gets a filter, which masks message and error before anything is
+formatted, and a formatter around its own, which masks what a formatter adds:
+lines of source code, a summary of the error at hand, fields of JSON.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from oslo_utils import strutils
+
+from ironic_passthru import credentials
+from ironic_passthru import masking
+from ironic_passthru import scrubbing
+
+_HEADER = re.compile(
+    r"""((?:authorization|x-(?:auth|service|subject)-token)['"]?\s*[:=]\s*"""
+    r"""(?:b?['"])?(?:(?:basic|bearer|digest)\s+)?)[^\s'",;]+""",
+    re.IGNORECASE,
+)
+
+#: Has a record left as it is: for what is masked by better means, and must
+#: stay whole.
+WHOLE = {'ironic_passthru_whole': True}
+
+_DONE = '_ironic_passthru_masked'
+_LOST = 'A line of the log is left out: its secrets could not be masked'
+
+
+def install() -> None:
+    """Mask what all handlers of this process write.
+
+    Call it again when there may be new ones.
+    """
+    for handler in _handlers():
+        if not any(isinstance(one, _Mask) for one in handler.filters):
+            handler.addFilter(_Mask())
+        if not isinstance(handler.formatter, _Formatter):
+            handler.setFormatter(_Formatter(handler.formatter))
+
+
+def _handlers() -> Iterator[logging.Handler]:
+    root = logging.getLogger()
+    for logger in [root, *logging.Logger.manager.loggerDict.values()]:
+        # There are placeholders among them.
+        yield from getattr(logger, 'handlers', ())
+
+
+def masked(text: str) -> str:
+    """Return a text with ``***`` in the place of passwords.
+
+    They are those that oslo.utils finds, those in URLs and in headers of
+    HTTP, and the secrets of the call that this thread works on.
+    """
+    text = scrubbing.current().text(text)
+    text = strutils.mask_password(text, masking.MASK)
+    if '://' in text and '@' in text:
+        text = credentials.without_logins(text, masking.MASK)
+    if 'oken' in text or 'uthorization' in text.lower():
+        text = _HEADER.sub(rf'\1{masking.MASK}', text)
+    return text
+
+
+class _Mask(logging.Filter):
+    """Masks a record, once, for all handlers."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not (_is_whole(record) or getattr(record, _DONE, False)):
+            setattr(record, _DONE, True)
+            try:
+                _mask(record)
+            except Exception:
+                # Whatever it is, the program that logs must not suffer.
+                record.msg, record.args = _LOST, ()
+                record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
+def _is_whole(record: logging.LogRecord) -> bool:
+    return all(getattr(record, name, False) for name in WHOLE)
+
+
+def _mask(record: logging.LogRecord) -> None:
+    try:
+        message = record.getMessage()
+    except Exception:
+        # logging would print the arguments, and they may be secret.
+        message = f'{record.msg} (its arguments do not fit)'
+        record.msg, record.args = message, ()
+    clean = masked(message)
+    if clean != message:
+        record.msg, record.args = clean, ()
+    if record.exc_info and record.exc_info[1] is not None:
+        error = scrubbing.cleaned(record.exc_info[1], masked)
+        if error is not record.exc_info[1]:
+            record.exc_info = (type(error), error, error.__traceback__)
+    if record.exc_text:
+        record.exc_text = masked(record.exc_text)
+    if record.stack_info:
+        record.stack_info = masked(record.stack_info)
+
+
+class _Formatter(logging.Formatter):
+    """Masks what another formatter makes of a record.
+
+    :param inner: the other one; by default that of :mod:`logging`.
+    """
+
+    def __init__(self, inner: logging.Formatter | None) -> None:
+        super().__init__()
+        self._inner = inner or logging.Formatter()
+
+    def format(self, record: logging.LogRecord) -> Any:
+        formatted = self._inner.format(record)
+        if _is_whole(record):
+            return formatted
+        if record.exc_text:
+            # Formatters keep it there, for other handlers.
+            record.exc_text = _safely_masked(record.exc_text)
+        return _safely_masked(formatted)
+
+    def formatException(self, *args: Any, **kwargs: Any) -> Any:
+        return _safely_masked(self._inner.formatException(*args, **kwargs))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def _safely_masked(formatted: Any) -> Any:
+    try:
+        return _masked_output(formatted)
+    except Exception:
+        return _LOST
+
+
+def _masked_output(formatted: Any) -> Any:
+    if not isinstance(formatted, str):
+        # Some formatters make an object for a library that sends it.
+        return _masked_value(formatted)
+    clean = masked(formatted)
+    if clean != formatted and formatted.startswith('{'):
+        try:
+            # It must stay JSON, whatever quotes are masked within it.
+            return json.dumps(_masked_value(json.loads(formatted)))
+        except ValueError:
+            return clean
+    return clean
+
+
+def _masked_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, dict):
+        hidden = strutils.mask_dict_password(value, masking.MASK)
+        return {key: _masked_value(part) for key, part in hidden.items()}
+    if isinstance(value, list | tuple):
+        return [_masked_value(item) for item in value]
+    return value

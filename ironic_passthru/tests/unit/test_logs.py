@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No handler writes a password, and none fails for the search for it."""
+
+import io
+import json
+import logging
+from typing import Any
+
+import fixtures
+from oslo_config import cfg
+from oslo_log import formatters
+from oslo_log import handlers
+from oslo_log import log
+
+from ironic_passthru import logs
+from ironic_passthru import scrubbing
+from ironic_passthru.tests import base
+
+# Not in one piece: a traceback shows lines of this file.
+SECRET = 'hunter' + '2hunter2'
+
+TEXTS = [
+    (f'password={SECRET}', 'password=***'),
+    (f'{{"password": "{SECRET}"}}', '{"password": "***"}'),
+    (f"{{'admin_pass': '{SECRET}'}}", "{'admin_pass': '***'}"),
+    (f'rabbit://me:{SECRET}@host:5672/', 'rabbit://me:***@host:5672/'),
+    (f'http://:{SECRET}@host/', 'http://:***@host/'),
+    (
+        f'at postgresql+psycopg2://me:a/{SECRET}@b@host/x?y=1 now',
+        'at postgresql+psycopg2://me:***@host/x?y=1 now',
+    ),
+    (
+        f'rabbit://a:{SECRET}@one,b:{SECRET}@two/',
+        'rabbit://a:***@two/',
+    ),
+    (f'X-Auth-Token: {SECRET}', 'X-Auth-Token: ***'),
+    (f"{{'x-auth-token': '{SECRET}'}}", "{'x-auth-token': '***'}"),
+    (f'Authorization: Basic {SECRET}', 'Authorization: Basic ***'),
+    (f"'Authorization': 'Bearer {SECRET}'", "'Authorization': 'Bearer ***'"),
+]
+UNCHANGED = [
+    '',
+    'Operation 5 of request req-1 failed: no slot',
+    'GET http://host:6385/v1/drivers?mail=a@b 200',
+    'rabbit://me@host:5672/',
+    'the password is too short',
+    'no token, no authorization',
+]
+
+
+class Odd:
+    """Cannot be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError(SECRET)
+
+
+class LogsCase(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        # The root's own handlers are those of test runners.
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.logs._handlers', lambda: self.handlers
+            )
+        )
+        self.handlers: list[logging.Handler] = []
+        self.logger = logging.getLogger('acme.secrets')
+        self.logger.setLevel(logging.DEBUG)
+        self.logger.propagate = False
+        self.addCleanup(setattr, self.logger, 'propagate', True)
+
+    def handle(self, formatter: logging.Formatter | None) -> io.StringIO:
+        """Return what a handler with this formatter writes to."""
+        stream = io.StringIO()
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(formatter)
+        self.logger.addHandler(handler)
+        self.addCleanup(self.logger.removeHandler, handler)
+        self.handlers.append(handler)
+        return stream
+
+    def formatters(self) -> list[logging.Formatter | None]:
+        conf = cfg.ConfigOpts()
+        log.register_options(conf)
+        conf([], default_config_files=[])
+        return [
+            None,
+            logging.Formatter('%(asctime)s %(message)s'),
+            formatters.ContextFormatter(config=conf, project='p'),
+            formatters.JSONFormatter(),
+        ]
+
+
+class TextTest(base.TestCase):
+    def test_passwords(self) -> None:
+        for given, wanted in TEXTS:
+            self.assertEqual(wanted, logs.masked(given))
+
+    def test_what_is_none(self) -> None:
+        for text in UNCHANGED:
+            self.assertEqual(text, logs.masked(text))
+
+    def test_texts_made_to_take_long(self) -> None:
+        for text in (
+            'a://b:' * 20_000,
+            '://' + 'a' * 100_000,
+            'authorization:' * 10_000,
+            "'password' : " * 10_000 + '@',
+        ):
+            with fixtures.Timeout(10, gentle=True):
+                logs.masked(text)
+
+
+class HandlersTest(LogsCase):
+    def written(self) -> list[str]:
+        streams = [self.handle(one) for one in self.formatters()]
+        logs.install()
+        # A second time changes nothing.
+        logs.install()
+        self.log_all()
+        return [stream.getvalue() for stream in streams]
+
+    def log_all(self) -> None:
+        for given, _ in TEXTS:
+            self.logger.info(given)
+            self.logger.info('with %s', given)
+            self.logger.info('%(a)s', {'a': given})
+            self.logger.info('only %(a)s', {'a': 1, 'password': SECRET})
+            self.logger.info('text', extra={'extra': {'password': SECRET}})
+            self.logger.info('text', stack_info=True)
+            try:
+                try:
+                    raise KeyError(given)
+                except KeyError as cause:
+                    raise ValueError(f'{given!r}') from cause
+            except ValueError as error:
+                error.add_note(given)
+                self.logger.exception('failed')
+                # The formatters of oslo.log tell of the error at hand.
+                self.logger.error('again')
+                self.logger.exception('password=%s', SECRET)
+
+    def test_nothing_is_written(self) -> None:
+        for written in self.written():
+            self.assertNotIn(SECRET, written)
+            self.assertIn('***', written)
+            self.assertIn('ValueError', written)
+            self.assertIn('test_logs.py', written)
+            self.assertNotIn('is left out', written)
+
+    def test_json_stays_json(self) -> None:
+        lines = self.written()[3].splitlines()
+        self.assertEqual(9 * len(TEXTS), len(lines))
+        for line in lines:
+            document = json.loads(line)
+            self.assertIsInstance(document['message'], str)
+        self.assertEqual(
+            {'password': '***'},
+            json.loads(
+                [
+                    one
+                    for one in lines
+                    if '"text"' in one and '"extra": {"' in one
+                ][0]
+            )['extra'],
+        )
+
+    def test_formatters_that_make_objects(self) -> None:
+        handler = logging.NullHandler()
+        handler.setFormatter(formatters.FluentFormatter())
+        self.handlers.append(handler)
+        logs.install()
+        record = logging.LogRecord(
+            'acme', logging.INFO, __file__, 1, 'text', None, None
+        )
+        record.extra = {'password': SECRET, 'list': [f'password={SECRET}', 1]}
+        formatted = handler.format(record)
+        self.assertIsInstance(formatted, dict)
+        self.assertNotIn(SECRET, repr(formatted))
+        self.assertEqual(
+            {'password': '***', 'list': ['password=***', 1]},
+            formatted['extra'],
+        )
+
+    def test_lines_of_source_code(self) -> None:
+        stream = self.handle(None)
+        logs.install()
+        try:
+            raise RuntimeError('with password=in-the-source')
+        except RuntimeError:
+            self.logger.exception('failed')
+        self.assertNotIn('in-the-source', stream.getvalue())
+        self.assertIn('raise RuntimeError', stream.getvalue())
+
+    def test_the_call_at_hand(self) -> None:
+        stream = self.handle(None)
+        logs.install()
+        with scrubbing.Scrubber(lambda: ['opaque-value']).in_logs():
+            self.logger.info('sent %s', 'opaque-value')
+        self.logger.info('then %s', 'opaque-value')
+        self.assertEqual('sent ***\nthen opaque-value\n', stream.getvalue())
+
+    def test_what_is_not_written_is_not_formatted(self) -> None:
+        self.handle(None)
+        logs.install()
+        self.logger.setLevel(logging.INFO)
+        self.logger.debug('%s', Odd())
+        self.handlers[0].setLevel(logging.ERROR)
+        self.logger.info('%s', Odd())
+
+    def test_it_never_raises(self) -> None:
+        streams = [self.handle(one) for one in self.formatters()]
+        logs.install()
+        self.useFixture(fixtures.MonkeyPatch('logging.raiseExceptions', True))
+        told = io.StringIO()
+        self.useFixture(fixtures.MonkeyPatch('sys.stderr', told))
+        self.logger.info('password=%s %s', SECRET)
+        self.logger.info('%d', SECRET)
+        self.logger.info('%s', Odd())
+        self.logger.info(Odd())
+        self.assertEqual('', told.getvalue())
+        for stream in streams:
+            self.assertIn('do not fit', stream.getvalue())
+            self.assertNotIn(SECRET, stream.getvalue())
+
+    def test_a_failure_of_the_search(self) -> None:
+        stream = self.handle(None)
+        logs.install()
+
+        def fail(_text: str) -> Any:
+            raise RuntimeError('a bug')
+
+        self.useFixture(
+            fixtures.MonkeyPatch('ironic_passthru.logs.masked', fail)
+        )
+        self.logger.info('password=%s', SECRET)
+        self.assertIn('is left out', stream.getvalue())
+
+    def test_the_journal(self) -> None:
+        sent: list[Any] = []
+
+        class Journal:
+            def send(self, *args: Any, **kwargs: Any) -> None:
+                sent.append((args, kwargs))
+
+        self.useFixture(
+            fixtures.MonkeyPatch('oslo_log.handlers.journal', Journal())
+        )
+        handler = handlers.OSJournalHandler()
+        self.logger.addHandler(handler)
+        self.addCleanup(self.logger.removeHandler, handler)
+        self.handlers.append(handler)
+        logs.install()
+        self.log_all()
+        self.assertTrue(sent)
+        self.assertNotIn(SECRET, repr(sent))
+
+
+class InstallTest(base.TestCase):
+    def test_handlers_of_all_loggers(self) -> None:
+        root, other = logging.NullHandler(), logging.NullHandler()
+        for name, handler in ((None, root), ('acme.own', other)):
+            logger = logging.getLogger(name)
+            logger.addHandler(handler)
+            self.addCleanup(logger.removeHandler, handler)
+        found = list(logs._handlers())
+        self.assertIn(root, found)
+        self.assertIn(other, found)

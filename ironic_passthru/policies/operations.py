@@ -26,8 +26,8 @@ RULES = (
         LIST,
         base.READER,
         'List the operations of the own project or, without a project, of '
-        'the user. Who asks for one that he may not see is told that there '
-        'is none, or without this rule that he may not see any.',
+        'the user. Those who ask for one that they may not see are told '
+        'that there is none, or, without this rule, that they may see none.',
         ('GET', '/v1/operations'),
     ),
     base.rule(

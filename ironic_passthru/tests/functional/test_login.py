@@ -18,6 +18,7 @@ from openstack import exceptions as sdk_exceptions
 
 from ironic_passthru.tests import base
 from ironic_passthru.tests import embedded
+from ironic_passthru.tests import routes
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import keystone
 from ironic_passthru.tests.functional import processes
@@ -121,6 +122,19 @@ class TestScopes(LoginTestCase):
             got = tuple(self.ask(token, path).status for path in paths)
             self.assertEqual(expected, got, user)
         self.assertEqual(set(keystone.USERS), set(ALLOWED))
+
+    def test_no_route_is_left_out(self) -> None:
+        names = {
+            'driver': 'fake-hardware',
+            'method': 'hello',
+            'hostname': 'embedded',
+            'operation': 'nope',
+        }
+        token = {'X-Auth-Token': self.keystone.token('without-roles')}
+        for verb, path in routes.requests(**names):
+            for headers, expected in (({}, 401), (token, 403)):
+                got = self.api.request(verb, path, headers=headers)
+                self.assertEqual(expected, got.status, (verb, path))
 
     def test_without_the_scope_that_a_rule_wants(self) -> None:
         answer = self.ask(self.keystone.token('project-admin'), CALL)

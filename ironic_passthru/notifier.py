@@ -29,6 +29,7 @@ from ironic_passthru import errors
 LOG = log.getLogger(__name__)
 
 GROUP = 'oslo_messaging_notifications'
+_RABBIT = 'oslo_messaging_rabbit'
 _DRIVERS = 'oslo.messaging.notify.drivers'
 # Of these drivers, these need a bus.
 _ON_A_BUS = frozenset({'messaging', 'messagingv2'})
@@ -206,8 +207,8 @@ class Notifier:
 
 def _register_options(conf: cfg.ConfigOpts) -> None:
     for group, options in opts.list_opts():
-        if group == GROUP:
-            conf.register_opts(options, group=GROUP)
+        if group in (GROUP, _RABBIT):
+            conf.register_opts(options, group=group)
     conf.set_default('retry', _RETRIES, group=GROUP)
 
 
@@ -266,10 +267,9 @@ def _share_exchange(
     A broker refuses to have one in two ways, and for calls this service has
     a default of its own: see :mod:`ironic_passthru.rpc.transport`.
     """
-    group, name = 'oslo_messaging_rabbit', 'amqp_auto_delete'
-    if url.transport.startswith(('rabbit', 'kombu')) and (
-        group in conf and _is_default(conf, name, group)
-    ):
+    name = 'amqp_auto_delete'
+    on_rabbit = url.transport.startswith(('rabbit', 'kombu'))
+    if on_rabbit and _is_default(conf, name, _RABBIT):
         url.query.setdefault(name, 'false')
 
 

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nothing that a reader looks up is missing in the pages."""
 
+import json
 import pathlib
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from ironic_passthru import errors
+from ironic_passthru import operation
 from ironic_passthru.api import app
+from ironic_passthru.api.middleware import audit
 from ironic_passthru.drivers import fake
 from ironic_passthru.drivers import loader
 from ironic_passthru.tests import base
@@ -86,3 +90,40 @@ class TestFakeHardware(base.TestCase):
         }
         found = {name: (verbs, kind) for name, verbs, kind in rows}
         self.assertEqual(wanted, found)
+
+
+class TestTold(base.TestCase):
+    """doc/source/admin/audit.rst and notifications.rst, by their samples."""
+
+    pages = ROOT / 'doc/source/admin'
+
+    def fields(self, page: str) -> set[str]:
+        """Return what has a row of its own in the tables of a page."""
+        rows = re.findall(
+            r'^   \* - (``.+``)$', (self.pages / page).read_text(), re.M
+        )
+        return {name for row in rows for name in re.findall('``(.+?)``', row)}
+
+    def sample(self, name: str) -> dict[str, Any]:
+        text = (self.pages / 'samples' / f'{name}.json').read_text()
+        return json.loads(text)
+
+    def test_every_field_of_a_line_has_a_row(self) -> None:
+        line = self.sample('audit-line')
+        self.assertEqual(set(), line.keys() - self.fields('audit.rst'))
+
+    def test_the_line_as_text_is_the_same_line(self) -> None:
+        text = (self.pages / 'samples/audit-line.txt').read_text()
+        form = audit.FORMS['text']
+        self.assertEqual(f'{form(self.sample("audit-line"))}\n', text)
+
+    def test_every_field_of_a_payload_has_a_row(self) -> None:
+        known = self.fields('notifications.rst')
+        for path in (self.pages / 'samples').glob('*.*.json'):
+            event = self.sample(path.stem)
+            self.assertIn(event['event_type'], known)
+            self.assertEqual(set(), event['payload'].keys() - known, path)
+
+    def test_every_state_has_its_event(self) -> None:
+        events = {f'operation.{state.value}' for state in operation.State}
+        self.assertEqual(set(), events - self.fields('notifications.rst'))

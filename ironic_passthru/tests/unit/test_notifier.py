@@ -186,11 +186,12 @@ class TestNotifier(base.TestCase):
 
     def test_the_exchange_is_declared_as_others_do(self) -> None:
         conf = self.make_conf()
+        notifier._register_options(conf)
+        made = notifier._transport(conf, 'rabbit://h', needed=True)
+        self.addCleanup(made.cleanup)
         # The calls' own default is another one.
         rpc_transport.make(conf, 'rabbit://').cleanup()
         self.assertTrue(conf.oslo_messaging_rabbit.amqp_auto_delete)
-        made = notifier._transport(conf, 'rabbit://h', needed=True)
-        self.addCleanup(made.cleanup)
         self.assertFalse(made.conf.oslo_messaging_rabbit.amqp_auto_delete)
         conf.set_override(
             'amqp_auto_delete', True, group='oslo_messaging_rabbit'

@@ -2,14 +2,17 @@
 """Every call has one line that tells who asked for what."""
 
 import datetime
+import io
 import itertools
 import json
+import logging
 import re
 from typing import Any
 
 import fixtures
 
 from ironic_passthru import errors
+from ironic_passthru import logs
 from ironic_passthru import operation
 from ironic_passthru import spec
 from ironic_passthru.api import app
@@ -369,6 +372,19 @@ class TestForms(AuditCase):
             ' outcome="succeeded" code=null status=200 duration=0.',
         ):
             self.assertIn(part, line)
+
+    def test_the_log_leaves_a_line_as_it_is(self) -> None:
+        """What looks for passwords there damages JSON."""
+        written = io.StringIO()
+        handler = logging.StreamHandler(written)
+        audit.AUDIT.addHandler(handler)
+        self.addCleanup(audit.AUDIT.removeHandler, handler)
+        logs.install()
+        body = b'{"slot": 7, "key": "password", "tag": "password: x"}'
+        self.ask(f'{_PATH}/m', 'POST', body)
+        self.assertEqual(self.lines.output, written.getvalue())
+        self.assertEqual('***', self.line()['parameters']['key'])
+        self.assertEqual(200, self.line()['status'])
 
     def test_what_a_client_sends_stays_inside_its_quotes(self) -> None:
         evil = 'x"\r\noutcome="succeeded" \u2028\x85'

@@ -129,11 +129,18 @@ class HostileBmc(bmc.FaultyBmc):
 
 
 class Trap(fixtures.Fixture):
-    """A place that nobody has a reason to connect to.
+    """A place to which nobody has a reason to tell anything.
 
+    :param greeting: what it says to those who come.
+    :param reply: what it says when they have said something.
     :ivar address: host and port.
-    :ivar visits: what the first bytes of each connection were.
+    :ivar visits: what each of them said, to its end.
     """
+
+    def __init__(self, *, greeting: bytes = b'', reply: bytes = b'') -> None:
+        super().__init__()
+        self._greeting = greeting
+        self._reply = reply
 
     def _setUp(self) -> None:
         self.visits: list[bytes] = []
@@ -152,12 +159,15 @@ class Trap(fixtures.Fixture):
                 except OSError:
                     return
                 with link:
-                    link.settimeout(1)
-                    self.visits.append(_first_bytes(link))
+                    self.visits.append(self._converse(link))
 
-
-def _first_bytes(link: socket.socket) -> bytes:
-    try:
-        return link.recv(4096)
-    except OSError:
-        return b''
+    def _converse(self, link: socket.socket) -> bytes:
+        link.settimeout(1)
+        said = b''
+        with contextlib.suppress(OSError):
+            link.sendall(self._greeting)
+            said = link.recv(4096)
+            link.sendall(self._reply)
+            while self._reply and (more := link.recv(4096)):
+                said += more
+        return said

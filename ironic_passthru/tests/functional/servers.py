@@ -2,6 +2,7 @@
 """Private database and message servers for functional tests, as fixtures."""
 
 import collections.abc
+import contextlib
 import getpass
 import itertools
 import logging
@@ -23,6 +24,8 @@ from pifpaf.drivers import mysql
 from pifpaf.drivers import postgresql
 from pifpaf.drivers import rabbitmq
 
+from ironic_passthru.tests.functional import certificates
+
 # pifpaf warns about every process that has ended by itself.
 logging.getLogger('pifpaf').addHandler(logging.NullHandler())
 
@@ -30,6 +33,10 @@ logging.getLogger('pifpaf').addHandler(logging.NullHandler())
 # kind at a distance from its AMQP port.
 _PORTS = range(10000, 20000)
 _DISTRIBUTION_OFFSET = 10000
+
+# Of the databases' users that come over TCP.
+LOGIN = 'passthru'
+SECRET = 'hunter2-over-the-wire'
 
 _RABBITMQ_PATHS = ('/usr/lib/rabbitmq/bin', '/usr/local/sbin', '/usr/sbin')
 
@@ -84,15 +91,33 @@ class ReservedPort(fixtures.Fixture):
 
 
 class PostgreSQL(fixtures.Fixture):
-    """A private PostgreSQL server, reached by a socket in its directory."""
+    """A private PostgreSQL server, reached by a socket in its directory.
+
+    :param tls: its certificate, if it is to be reached over TCP too; there
+        with TLS, a certificate of the client and a password.
+    :ivar address: host and port of that.
+    """
+
+    def __init__(self, tls: certificates.Certificates | None = None) -> None:
+        super().__init__()
+        self._tls = tls
 
     def _setUp(self) -> None:
         require('pg_config', 'libpq-dev')
         require('postgres', 'postgresql', _postgresql_paths())
         if os.geteuid() == 0:
             require('runuser', 'util-linux')
-        self._server = self.useFixture(_PostgreSQLDriver())
         self._names = (f'test{number}' for number in itertools.count())
+        if self._tls is None:
+            self._server = self.useFixture(_PostgreSQLDriver())
+            return
+        port = self.useFixture(ReservedPort()).port
+        self.address = f'{certificates.SERVER}:{port}'
+        self._server = self.useFixture(
+            _PostgreSQLDriver(host='127.0.0.1', port=port)
+        )
+        self._server.require_tls(self._tls)
+        _execute(self.url(), f"CREATE ROLE {LOGIN} LOGIN PASSWORD '{SECRET}'")
 
     def url(self, database: str = 'postgres') -> str:
         """Return the SQLAlchemy URL of one database."""
@@ -106,6 +131,15 @@ class PostgreSQL(fixtures.Fixture):
         name = next(self._names)
         _execute(self.url(), f'CREATE DATABASE {name}')
         return self.url(name)
+
+    def new_remote_database(self, host: str = '') -> str:
+        """Create an empty database; return its URL for a TCP connection.
+
+        :param host: name of the host; by default that in the certificate.
+        """
+        name = next(self._names)
+        _execute(self.url(), f'CREATE DATABASE {name} OWNER {LOGIN}')
+        return f'postgresql://{_remote(self.address, host)}/{name}'
 
     def stop(self) -> None:
         """Stop the server; what its clients were doing is cut off."""
@@ -125,13 +159,31 @@ class PostgreSQL(fixtures.Fixture):
 
 
 class MariaDB(fixtures.Fixture):
-    """A private MariaDB server, reached by a socket in its directory."""
+    """A private MariaDB server, reached by a socket in its directory.
+
+    :param tls: its certificate, if it is to be reached over TCP too; there
+        with TLS, a certificate of the client and a password.
+    :ivar address: host and port of that.
+    """
+
+    def __init__(self, tls: certificates.Certificates | None = None) -> None:
+        super().__init__()
+        self._tls = tls
 
     def _setUp(self) -> None:
         require('mysqld', 'mariadb-server', ('/usr/libexec', '/usr/sbin'))
         require('mysql', 'mariadb-client')
-        self._server = self.useFixture(mysql.MySQLDriver())
         self._names = (f'test{number}' for number in itertools.count())
+        if self._tls is None:
+            self._server = self.useFixture(mysql.MySQLDriver())
+            return
+        port = self.useFixture(ReservedPort()).port
+        self.address = f'{certificates.SERVER}:{port}'
+        self._server = self.useFixture(_MariaDBWithTls(port, self._tls))
+        _execute(
+            self.url(),
+            f"CREATE USER {LOGIN} IDENTIFIED BY '{SECRET}' REQUIRE X509",
+        )
 
     def url(self, database: str = 'pifpaf') -> str:
         """Return the SQLAlchemy URL of one database."""
@@ -145,6 +197,16 @@ class MariaDB(fixtures.Fixture):
         name = next(self._names)
         _execute(self.url(), f'CREATE DATABASE {name}')
         return self.url(name)
+
+    def new_remote_database(self, host: str = '') -> str:
+        """Create an empty database; return its URL for a TCP connection.
+
+        :param host: name of the host; by default that in the certificate.
+        """
+        name = next(self._names)
+        _execute(self.url(), f'CREATE DATABASE {name}')
+        _execute(self.url(), f'GRANT ALL ON {name}.* TO {LOGIN}')
+        return f'mysql://{_remote(self.address, host)}/{name}'
 
     def end_connections(self, database: str) -> None:
         """End all connections to one database, as a fail-over would."""
@@ -161,6 +223,8 @@ class RabbitMQ(fixtures.Fixture):
     """A private RabbitMQ broker on loopback, with an epmd of its own.
 
     :param nodes: how many servers it consists of; 1 or 3.
+    :param tls: its certificate, if it is to accept nothing but TLS, from
+        clients that have a certificate themselves.
     :ivar ports: the AMQP ports of the nodes.
     :ivar port: the AMQP port of the first one.
     :ivar url: transport URL for oslo.messaging, with all nodes.
@@ -169,9 +233,15 @@ class RabbitMQ(fixtures.Fixture):
     START_SECONDS = 60.0
     STOP_SECONDS = 30.0
 
-    def __init__(self, nodes: int = 1) -> None:
+    def __init__(
+        self,
+        nodes: int = 1,
+        *,
+        tls: certificates.Certificates | None = None,
+    ) -> None:
         super().__init__()
         self._count = nodes
+        self._tls = tls
 
     def _setUp(self) -> None:
         require('rabbitmq-server', 'rabbitmq-server', _RABBITMQ_PATHS)
@@ -185,16 +255,24 @@ class RabbitMQ(fixtures.Fixture):
         self.port = self.ports[0]
         epmd_port = self.useFixture(ReservedPort()).port
         self._server = self.useFixture(
-            _RabbitMQDriver(ports=self.ports, epmd_port=epmd_port)
+            _RabbitMQDriver(
+                ports=self.ports, epmd_port=epmd_port, tls=self._tls
+            )
         )
         self.url = self.make_url(self.ports)
         for node in range(self._count):
             self._wait(True, self.START_SECONDS, node)
 
-    def make_url(self, ports: collections.abc.Iterable[int]) -> str:
-        """Return the transport URL that names these ports."""
+    def make_url(
+        self, ports: collections.abc.Iterable[int], host: str = ''
+    ) -> str:
+        """Return the transport URL that names these ports.
+
+        :param host: by default the name in the certificate, if there is one.
+        """
+        host = host or (certificates.SERVER if self._tls else '127.0.0.1')
         login = f'{self._server.username}:{self._server.password}'
-        hosts = ','.join(f'{login}@127.0.0.1:{port}' for port in ports)
+        hosts = ','.join(f'{login}@{host}:{port}' for port in ports)
         return f'rabbit://{hosts}//'
 
     def stop(self, node: int = 0) -> None:
@@ -233,7 +311,7 @@ class RabbitMQ(fixtures.Fixture):
 
     def _wait(self, listening: bool, seconds: float, node: int) -> None:
         deadline = time.monotonic() + seconds
-        while _answers_amqp(self.ports[node]) is not listening:
+        while _answers_amqp(self.ports[node], self._tls) is not listening:
             if time.monotonic() > deadline:
                 state = 'accepts no' if listening else 'still accepts'
                 raise RuntimeError(
@@ -249,6 +327,28 @@ class _PostgreSQLDriver(postgresql.PostgreSQLDriver):
     """
 
     user = 'postgres' if os.geteuid() == 0 else getpass.getuser()
+
+    def require_tls(self, tls: certificates.Certificates) -> None:
+        """Accept TCP connections with TLS alone."""
+        directory = pathlib.Path(self.tempdir)
+        for source, name in (
+            (tls.server_cert, 'server.crt'),
+            (tls.server_key, 'server.key'),
+            (tls.ca, 'ca.crt'),
+        ):
+            copy = directory / name
+            copy.write_bytes(source.read_bytes())
+            # PostgreSQL refuses a key that others can read.
+            copy.chmod(0o600)
+            if os.geteuid() == 0:
+                shutil.chown(copy, self.user)
+        with (directory / 'postgresql.conf').open('a') as config:
+            config.write("ssl = on\nssl_ca_file = 'ca.crt'\n")
+        (directory / 'pg_hba.conf').write_text(
+            'local all all trust\n'
+            'hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca\n'
+        )
+        self.control('reload')
 
     def _exec(self, command: list[str], **kwargs: Any) -> Any:
         if os.geteuid() == 0:
@@ -275,7 +375,14 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
     :ivar names: of its nodes.
     """
 
-    def __init__(self, *, ports: list[int], epmd_port: int) -> None:
+    def __init__(
+        self,
+        *,
+        ports: list[int],
+        epmd_port: int,
+        tls: certificates.Certificates | None = None,
+    ) -> None:
+        self._tls = tls
         name = f'passthru{ports[0]}'
         super().__init__(port=ports[0], nodename=name, cluster=len(ports) > 1)
         self.names = [f'{name}@localhost']
@@ -303,9 +410,28 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
     ) -> Any:
         apart = dict(self._apart)
         if env and 'RABBITMQ_NODE_PORT' in env:
-            port = int(env['RABBITMQ_NODE_PORT']) + _DISTRIBUTION_OFFSET
-            apart['RABBITMQ_DIST_PORT'] = str(port)
+            port = int(env['RABBITMQ_NODE_PORT'])
+            apart['RABBITMQ_DIST_PORT'] = str(port + _DISTRIBUTION_OFFSET)
+            if self._tls is not None:
+                # What names a port is a listener without TLS.
+                env = {k: v for k, v in env.items() if '_NODE_' not in k}
+                apart['RABBITMQ_NODENAME'] = self.names[0]
+                apart['RABBITMQ_CONFIG_FILE'] = self._write_config(port)
         return super()._exec(command, env={**(env or {}), **apart}, **kwargs)
+
+    def _write_config(self, port: int) -> str:
+        assert self._tls is not None
+        path = pathlib.Path(self.tempdir, 'rabbitmq.conf')
+        path.write_text(
+            'listeners.tcp = none\n'
+            f'listeners.ssl.default = 127.0.0.1:{port}\n'
+            f'ssl_options.cacertfile = {self._tls.ca}\n'
+            f'ssl_options.certfile = {self._tls.server_cert}\n'
+            f'ssl_options.keyfile = {self._tls.server_key}\n'
+            'ssl_options.verify = verify_peer\n'
+            'ssl_options.fail_if_no_peer_cert = true\n'
+        )
+        return str(path)
 
     def output(self, node: str, command: collections.abc.Iterable[str]) -> str:
         _, text = self._exec(
@@ -319,6 +445,42 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
     def _end_epmd(self) -> None:
         # This one alone: it listens on a port of its own.
         self._exec(['epmd', '-kill'], ignore_failure=True)
+
+
+class _MariaDBWithTls(mysql.MySQLDriver):
+    """pifpaf's server, with a port that speaks TLS and nothing else.
+
+    pifpaf lets it run without logins, where it asks for no TLS either.
+    """
+
+    def __init__(self, port: int, tls: certificates.Certificates) -> None:
+        super().__init__()
+        self._network = [
+            f'--port={port}',
+            '--bind-address=127.0.0.1',
+            '--skip-name-resolve',
+            f'--ssl-ca={tls.ca}',
+            f'--ssl-cert={tls.server_cert}',
+            f'--ssl-key={tls.server_key}',
+            '--require-secure-transport=ON',
+        ]
+
+    def _exec(self, command: list[str], **kwargs: Any) -> Any:
+        if '--skip-networking' in command:
+            apart = ('--skip-networking', '--skip-grant-tables')
+            command = [word for word in command if word not in apart]
+            command += self._network
+        elif command[0] == 'mysql_install_db':
+            command = [*command, '--auth-root-authentication-method=normal']
+        elif command[0] == 'mysql':
+            command = [*command, '--user=root']
+        return super()._exec(command, **kwargs)
+
+
+def _remote(address: str, host: str) -> str:
+    """Return login and address for the URL of a database."""
+    name, port = address.split(':')
+    return f'{LOGIN}:{SECRET}@{host or name}:{port}'
 
 
 def _postgresql_paths() -> tuple[str, ...]:
@@ -345,10 +507,21 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _answers_amqp(port: int) -> bool:
+def _answers_amqp(
+    port: int, tls: certificates.Certificates | None = None
+) -> bool:
     """Return whether a broker greets; a mere listener may not serve yet."""
     try:
-        with socket.create_connection(('127.0.0.1', port), timeout=2) as link:
+        with contextlib.ExitStack() as links:
+            link = links.enter_context(
+                socket.create_connection(('127.0.0.1', port), timeout=2)
+            )
+            if tls is not None:
+                link = links.enter_context(
+                    tls.client_context().wrap_socket(
+                        link, server_hostname=certificates.SERVER
+                    )
+                )
             link.sendall(b'AMQP\x00\x00\x09\x01')
             return bool(link.recv(1))
     except OSError:

@@ -48,6 +48,7 @@ class RedfishTestCase(base.TestCase):
     ) -> redfish.RedfishVendor:
         """Return a driver with ``entries`` as its inventory."""
         self.path.write_text(yaml.safe_dump(entries))
+        self.path.chmod(0o600)
         return self.start(**options)
 
     def assert_discreet(self, *answers: object) -> None:

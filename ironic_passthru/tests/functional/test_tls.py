@@ -1,290 +1,351 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TLS of the built-in server, with real certificates and real sockets."""
+"""TLS, with certificates on both sides, to broker and databases."""
 
 import contextlib
-import http.client
-import os
-import pathlib
-import socket
-import ssl
-import time
-import warnings
+import io
 from typing import Any
+from unittest import mock
 from urllib import parse
 
-import fixtures
-import trustme
+from oslo_config import cfg
 
-from ironic_passthru.tests import embedded
-from ironic_passthru.tests.functional import envelope
-from ironic_passthru.tests.functional import raw
+from ironic_passthru.cmd import dbsync
+from ironic_passthru.tests.functional import certificates
+from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import hostile
+from ironic_passthru.tests.functional import processes
+from ironic_passthru.tests.functional import servers
+from ironic_passthru.tests.functional import web
 
-_HELLO = raw.request('GET', '/v1/drivers/fake-hardware/vendor_passthru/hello')
-_ECHO = '/v1/drivers/fake-hardware/vendor_passthru/echo'
+_CERTIFICATES = certificates.Certificates()
+_POSTGRESQL = servers.PostgreSQL(tls=_CERTIFICATES)
+_MARIADB = servers.MariaDB(tls=_CERTIFICATES)
+_BROKER = servers.RabbitMQ(tls=_CERTIFICATES)
+_FIXTURES = (_CERTIFICATES, _POSTGRESQL, _MARIADB)
+
+# Names of a client's options: authorities, certificate, key.
+_IN_RABBIT = ('ssl_ca_file', 'ssl_cert_file', 'ssl_key_file')
+_IN_POSTGRESQL = ('sslrootcert', 'sslcert', 'sslkey')
+_IN_MARIADB = ('ssl_ca', 'ssl_cert', 'ssl_key')
 
 
-class Certificates(fixtures.Fixture):
-    """A certificate for loopback in files, and who trusts it.
-
-    :ivar options: for ``embedded.Embedded``.
-    """
+class _Site(deployment.Site):
+    """A site whose processes reach the broker with TLS."""
 
     def _setUp(self) -> None:
-        authority = trustme.CA()
-        issued = authority.issue_cert('127.0.0.1', 'localhost')
-        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
-        cert, key = directory / 'api.crt', directory / 'api.key'
-        for number, part in enumerate(issued.cert_chain_pems):
-            part.write_to_path(cert, append=number > 0)
-        issued.private_key_pem.write_to_path(key)
-        os.chmod(key, 0o640)
-        self.options = {
-            'api__tls_cert_file': str(cert),
-            'api__tls_key_file': str(key),
+        rabbit = files(_IN_RABBIT)
+        self._options = {
+            'oslo_messaging_rabbit__ssl': True,
+            **{f'oslo_messaging_rabbit__{n}': f for n, f in rabbit.items()},
         }
-        self._authority = authority
-
-    def trust(self) -> ssl.SSLContext:
-        """Return how a client speaks that trusts it."""
-        context = ssl.create_default_context()
-        self._authority.configure_trust(context)
-        return context
+        super()._setUp()
 
 
-class TestTls(envelope.EnvelopeCase):
-    """Two threads, a pause of two seconds, three for a request."""
+_SITE = _Site(broker=_BROKER)
 
-    _resources: Any = None
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        cls._resources = fixtures.Fixture()
-        cls._resources.setUp()
-        cls.addClassCleanup(cls._resources.cleanUp)
-        cls.certificates = cls._resources.useFixture(Certificates())
-        cls.service = cls._resources.useFixture(
-            embedded.Embedded(
-                **cls.certificates.options,
-                api__threads=2,
-                api__max_waiting=1,
-                api__socket_timeout=2,
-                api__request_timeout=3,
+def files(names: tuple[str, str, str], ca: object = None) -> dict[str, str]:
+    """Return a client's options; ``ca`` instead of what servers have."""
+    own = (ca or _CERTIFICATES.ca, *_CERTIFICATES.client)
+    return dict(zip(names, map(str, own), strict=True))
+
+
+def setUpModule() -> None:
+    for fixture in _FIXTURES:
+        fixture.setUp()
+    _SITE.setUp()
+
+
+def tearDownModule() -> None:
+    _SITE.cleanUp()
+    for fixture in reversed(_FIXTURES):
+        fixture.cleanUp()
+
+
+class TlsTestCase(deployment.SiteTestCase):
+    site = _SITE
+
+    def assert_no_traceback(self, log: str) -> None:
+        """Fail if a log is not for operators, or tells a password."""
+        self.assertNotIn('Traceback', log)
+        self.assert_no_secret(log)
+
+    def assert_no_secret(self, text: str) -> None:
+        for secret in (servers.SECRET, f':{self.broker_password}@'):
+            self.assertNotIn(secret, text)
+
+    @property
+    def broker_password(self) -> str:
+        return str(parse.urlsplit(self.site.broker.url).password)
+
+    def dbsync(self, url: str) -> tuple[int, str]:
+        """Run ``upgrade``; return exit status and what it said."""
+        said = io.StringIO()
+        path = self.site.write_config('dbsync', database__connection=url)
+        with (
+            contextlib.redirect_stderr(said),
+            contextlib.redirect_stdout(said),
+        ):
+            status = dbsync.main(
+                ['--config-file', str(path), 'upgrade'], cfg.ConfigOpts()
             )
-        )
-        cls.port = parse.urlsplit(cls.service.url).port or 0
+        return status, said.getvalue()
+
+    def call(self, api: web.Client) -> web.Answer:
+        return api.call('hello', name='Ada')
+
+
+class BrokerTest(TlsTestCase):
+    """The bus is reached with TLS, or not at all."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.logger = self.useFixture(fixtures.FakeLogger(level=0))
-        self.trust = self.certificates.trust()
+        self.addCleanup(self.end)
+        self.began: list[processes.Process] = []
 
-    def connect(self) -> raw.Connection:
-        connection = raw.Connection('127.0.0.1', self.port, tls=self.trust)
-        self.addCleanup(connection.close)
-        return connection
+    def end(self) -> None:
+        for process in self.began:
+            process.kill()
 
-    def dial(self) -> socket.socket:
-        """Return a connection on which nobody has said anything."""
-        client = socket.create_connection(('127.0.0.1', self.port), 10.0)
-        self.addCleanup(client.close)
+    def api(self, name: str, **options: object) -> web.Client:
+        client = self.site.start_api(name, **options)
+        self.began.append(self.site.process(name, []))
         return client
 
-    def assert_serves_soon(self) -> None:
-        started = time.monotonic()
-        connection = self.connect()
-        connection.send(_HELLO)
-        self.assert_answer(connection.answer(), 200)
-        self.assertLess(time.monotonic() - started, 2.0)
-
-    def assert_no_traceback(self) -> None:
-        self.assertNotIn('Traceback', self.logger.output)
-        self.assertNotIn('ERROR', self.logger.output)
-
-    def test_links_follow(self) -> None:
-        self.assertEqual('https://', self.service.url[:8])
-        connection = self.connect()
-        for target in ('/', 'http://127.0.0.1/', 'javascript://127.0.0.1/'):
-            connection.send(raw.request('GET', target, host='h'))
-            answer = connection.answer()
-            self.assert_answer(answer, 200)
-            assert answer is not None
-            link = answer.json['default_version']['links'][0]['href']
-            self.assertEqual('https://h/v1/', link)
-
-    def test_a_usual_client(self) -> None:
-        client = http.client.HTTPSConnection(
-            '127.0.0.1', self.port, context=self.trust, timeout=10
+    def test_a_call_goes_through(self) -> None:
+        self.began.append(self.site.start_conductor('c1'))
+        answer = self.call(self.api('api'))
+        self.assertEqual(200, answer.status, answer.body)
+        listed = self.site.broker.rabbitmqctl(
+            'list_connections', 'ssl', 'ssl_protocol', 'peer_cert_subject'
         )
-        self.addCleanup(client.close)
-        for _ in range(3):
-            client.request('GET', '/v1/drivers')
-            with client.getresponse() as response:
-                self.assertEqual(200, response.status)
-                response.read()
-        self.assertEqual('http/1.1', self.protocol('http/1.1'))
+        rows = [line.split('\t') for line in listed.splitlines()[1:]]
+        self.assertGreaterEqual(len(rows), 2, listed)
+        for encrypted, version, subject in rows:
+            self.assertEqual('true', encrypted)
+            self.assertIn(version, ('tlsv1.2', 'tlsv1.3'))
+            self.assertTrue(subject)
 
-    def protocol(self, *offered: str) -> str | None:
-        self.trust.set_alpn_protocols([*offered])
-        with self.trust.wrap_socket(
-            self.dial(), server_hostname='127.0.0.1'
-        ) as client:
-            return client.selected_alpn_protocol()
+    def refused(self, process: processes.Process, why: str) -> None:
+        """See that a process says once a while why there is no broker."""
+        process.wait_for_log('Connection failed')
+        lines = process.log().splitlines()
+        line = next(line for line in lines if 'Connection failed' in line)
+        self.assertRegex(line, why)
+        self.assert_no_traceback(process.log())
 
-    def test_who_does_not_know_the_authority_is_warned(self) -> None:
-        self.assertRaises(
-            ssl.SSLCertVerificationError,
-            ssl.create_default_context().wrap_socket,
-            self.dial(),
-            server_hostname='127.0.0.1',
+    def refused_conductor(self, host: str, why: str, **options: object):
+        conductor = self.site.conductor(host, **options)
+        self.began.append(conductor)
+        conductor.start()
+        self.refused(conductor, why)
+        self.assertNotIn(f'Conductor {host} (', conductor.log())
+
+    def refused_api(self, name: str, why: str, **options: object) -> None:
+        answer = self.api(name, **options).get('/healthcheck/detailed')
+        self.assertEqual(503, answer.status, answer.body)
+        self.assertFalse(answer.json['checks']['bus']['healthy'])
+        self.refused(self.site.process(name, []), why)
+        self.assert_no_secret(answer.body.decode())
+
+    def test_another_authority(self) -> None:
+        self.refused_conductor(
+            'other-ca',
+            'CERTIFICATE_VERIFY_FAILED.*self-signed',
+            oslo_messaging_rabbit__ssl_ca_file=_CERTIFICATES.other_ca,
         )
-        self.assert_serves_soon()
-        self.assert_no_traceback()
 
-    def test_large_bodies_both_ways(self) -> None:
-        body = b'{"text": "%s"}' % (b'x' * 900_000)
-        request = raw.request(
-            'POST', _ECHO, f'Content-Length: {len(body)}', body=body
+    def test_another_name(self) -> None:
+        self.refused_api(
+            'other-name',
+            "CERTIFICATE_VERIFY_FAILED.*not valid for '127.0.0.1'",
+            transport_url=self.site.broker.make_url(
+                self.site.broker.ports, '127.0.0.1'
+            ),
         )
-        connection = self.connect()
-        # In a pipeline, so that more is decrypted than is asked for.
-        for _ in range(2):
-            connection.send(request * 2 + _HELLO)
-            for _ in range(2):
-                answer = connection.answer()
-                self.assert_answer(answer, 200)
-                assert answer is not None
-                self.assertEqual(len(body), len(answer.body))
-            self.assert_answer(connection.answer(), 200)
 
-    def test_many_requests_at_once(self) -> None:
-        connection = self.connect()
-        connection.send(_HELLO * 100)
-        for _ in range(100):
-            self.assert_answer(connection.answer(), 200)
-
-    def test_the_end_of_a_connection_is_told(self) -> None:
-        """A client can tell an end from an attack that cuts it off."""
-        self.trust.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
-        for request in (
-            raw.request('GET', '/', 'Connection: close'),
-            raw.request('GET', '/v1', 'Content-Length: -1'),
-            b'nonsense\r\n\r\n',
-        ):
-            with self.trust.wrap_socket(
-                self.dial(),
-                server_hostname='127.0.0.1',
-                suppress_ragged_eofs=False,
-            ) as client:
-                client.sendall(request)
-                while client.recv(65536):
-                    pass
-
-    def test_silent_clients_keep_nobody_waiting(self) -> None:
-        silent = [self.dial() for _ in range(20)]
-        self.assert_serves_soon()
-        # They are ended in their time.
-        for client in silent:
-            self.assertEqual(b'', client.recv(1))
-        self.assert_no_traceback()
-
-    def test_half_a_handshake_keeps_nobody_waiting(self) -> None:
-        hello = self.first_flight()
-        for end in (1, 5, 100, len(hello) - 1, len(hello)) * 4:
-            self.dial().sendall(hello[:end])
-        self.assert_serves_soon()
-        self.assert_no_traceback()
-
-    def first_flight(self) -> bytes:
-        outgoing = ssl.MemoryBIO()
-        client = self.trust.wrap_bio(
-            ssl.MemoryBIO(), outgoing, server_hostname='127.0.0.1'
+    def test_plain_text(self) -> None:
+        self.refused_api(
+            'plain',
+            'Connection reset|EOF|[Cc]losed',
+            oslo_messaging_rabbit__ssl=False,
         )
-        self.assertRaises(ssl.SSLWantReadError, client.do_handshake)
-        return outgoing.read()
 
-    def test_a_handshake_must_end_in_time(self) -> None:
-        hello = self.first_flight()
-        client = self.dial()
-        client.settimeout(0.3)
-        started = time.monotonic()
-        for number in range(len(hello)):
-            try:
-                client.sendall(hello[number : number + 1])
-                if not client.recv(1):
-                    break
-            except TimeoutError:
-                continue
-            except ConnectionError:
-                break
-        seconds = time.monotonic() - started
-        self.assertGreater(seconds, 2.5)
-        self.assertLess(seconds, 6.0)
-
-    def test_plain_http_is_told_so(self) -> None:
-        for request in (_HELLO, raw.request('POST', '/', body=b'x' * 9999)):
-            with raw.Connection('127.0.0.1', self.port) as connection:
-                connection.send(request)
-                answer = connection.answer()
-                assert answer is not None
-                self.assertEqual(400, answer.status)
-                self.assertIn(b'only HTTPS', answer.body)
-        self.assert_serves_soon()
-        self.assert_no_traceback()
-
-    def test_what_is_neither_is_ended(self) -> None:
-        for data in (b'\0' * 100, b'\x16\x03\x01\x00\x05hello', b'SSH-2.0\n'):
-            client = self.dial()
-            client.sendall(data)
-            with contextlib.suppress(ConnectionResetError):
-                while client.recv(65536):
-                    pass
-        # After the handshake, too.
-        with self.trust.wrap_socket(
-            self.dial(), server_hostname='127.0.0.1'
-        ) as client:
-            client.sendall(_HELLO[:20])
-            socket.socket.send(client, b'\x17\x03\x03\x00\x10' + b'x' * 16)
-            with contextlib.suppress(OSError):
-                self.assertEqual(b'', client.recv(1))
-        self.assert_serves_soon()
-        self.assert_no_traceback()
-        self.assertNotIn('WARNING', self.logger.output)
-
-    def old(self, newest: ssl.TLSVersion) -> ssl.SSLContext:
-        """Return a client that speaks no newer version."""
-        context = self.certificates.trust()
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', DeprecationWarning)
-            context.minimum_version = ssl.TLSVersion.TLSv1
-            context.maximum_version = newest
-        # Or it would refuse by itself.
-        context.set_ciphers('ALL:@SECLEVEL=0')
-        return context
-
-    def assert_version_refused(self, version: ssl.TLSVersion) -> None:
-        error = self.assertRaises(
-            ssl.SSLError,
-            self.old(version).wrap_socket,
-            self.dial(),
-            server_hostname='127.0.0.1',
+    def test_no_certificate(self) -> None:
+        self.refused_conductor(
+            'nobody',
+            'CERTIFICATE_REQUIRED|EOF|Connection reset|ALERT',
+            oslo_messaging_rabbit__ssl_cert_file='',
+            oslo_messaging_rabbit__ssl_key_file='',
         )
-        # The server's own words.
-        self.assertEqual('TLSV1_ALERT_PROTOCOL_VERSION', error.reason)
 
-    def test_old_versions_are_refused(self) -> None:
-        self.assert_version_refused(ssl.TLSVersion.TLSv1)
-        self.assert_version_refused(ssl.TLSVersion.TLSv1_1)
-        self.trust = self.old(ssl.TLSVersion.TLSv1_2)
-        self.assert_serves_soon()
-        self.assert_no_traceback()
-
-    def test_the_minimum_can_be_raised(self) -> None:
-        service = self.useFixture(
-            embedded.Embedded(
-                **self.certificates.options, api__tls_minimum_version='1.3'
-            )
+    def test_options_that_would_not_verify_end_a_start(self) -> None:
+        conductor = self.site.conductor(
+            'unverified', oslo_messaging_rabbit__ssl_ca_file=''
         )
-        self.port = parse.urlsplit(service.url).port or 0
-        self.assert_version_refused(ssl.TLSVersion.TLSv1_2)
-        self.assert_serves_soon()
+        conductor.start()
+        self.assertEqual(1, conductor.wait())
+        self.assertIn(
+            'ironic-passthru-conductor: Option ssl_ca_file in group '
+            '[oslo_messaging_rabbit]: is not set',
+            conductor.log(),
+        )
+        self.assert_no_traceback(conductor.log())
+
+
+class DatabaseCases:
+    """The registry is reached with TLS, or not at all."""
+
+    server: Any
+    options: tuple[str, str, str]
+    more: dict[str, str] = {}
+    plain: dict[str, str]
+    wrong_ca: str
+    wrong_name: str
+
+    def url(self, host: str = '', ca: object = None) -> str:
+        """Return the URL of a new database, reached with TLS."""
+        base = self.server.new_remote_database(host)
+        options = {**self.more, **files(self.options, ca)}
+        return f'{base}?{parse.urlencode(options)}'
+
+    def test_a_call_goes_through(self) -> None:
+        url = self.url()
+        self.assertEqual((0, mock.ANY), self.dbsync(url))
+        name = type(self).__name__
+        conductor = self.site.start_conductor(name, database__connection=url)
+        self.addCleanup(conductor.kill)
+        client = self.site.start_api(f'{name}-api', database__connection=url)
+        api = self.site.process(f'{name}-api', [])
+        self.addCleanup(api.kill)
+        answer = self.call(client)
+        self.assertEqual(200, answer.status, answer.body)
+        # Its record goes to the registry, over the same kind of connection.
+        accepted = client.call('no_op_async', 'POST')
+        self.assertEqual(202, accepted.status, accepted.body)
+        for process in (conductor, api):
+            self.assert_no_traceback(process.log())
+
+    def refused(self, url: str, why: str) -> None:
+        """See that there is no registry, and one line that says why."""
+        status, said = self.dbsync(url)
+        self.assertEqual(1, status, said)
+        self.assertRegex(
+            said, f'^ironic-passthru-dbsync: .*({why}).*\n$', said
+        )
+        self.assert_no_secret(said)
+
+    def test_another_authority(self) -> None:
+        self.refused(self.url(ca=_CERTIFICATES.other_ca), self.wrong_ca)
+
+    def test_plain_text(self) -> None:
+        base = self.server.new_remote_database()
+        for options in ({}, self.plain):
+            query = parse.urlencode(options)
+            self.refused(f'{base}?{query}', self.no_tls)
+
+    def test_another_name(self) -> None:
+        url = self.url(host='127.0.0.1')
+        self.refused(url, self.wrong_name)
+        name = f'{type(self).__name__}-other-name'
+        conductor = self.site.conductor(name, database__connection=url)
+        self.addCleanup(conductor.kill)
+        conductor.start()
+        client = self.site.start_api(f'{name}-api', database__connection=url)
+        api = self.site.process(f'{name}-api', [])
+        self.addCleanup(api.kill)
+        answer = client.get('/v1/drivers')
+        self.assertEqual(503, answer.status, answer.body)
+        self.assert_no_secret(answer.body.decode())
+        self.assertEqual(1, conductor.wait(), conductor.log())
+        *_, last = conductor.log().splitlines()
+        self.assertTrue(last.startswith('ironic-passthru-conductor: '), last)
+        for process in (conductor, api):
+            self.assertRegex(process.log(), self.wrong_name)
+            self.assert_no_traceback(process.log())
+
+
+class PostgreSQLTest(DatabaseCases, TlsTestCase):
+    server = _POSTGRESQL
+    options = _IN_POSTGRESQL
+    more = {'sslmode': 'verify-full'}
+    plain = {'sslmode': 'disable'}
+    wrong_ca = 'SSL error: certificate verify failed'
+    wrong_name = 'certificate for "localhost" does not match host name'
+    no_tls = 'no pg_hba.conf entry|requires a valid client certificate'
+
+
+class MariaDBTest(DatabaseCases, TlsTestCase):
+    server = _MARIADB
+    options = _IN_MARIADB
+    plain = {'ssl_disabled': 'true'}
+    wrong_ca = 'CERTIFICATE_VERIFY_FAILED'
+    wrong_name = "certificate is not valid for '127.0.0.1'"
+    no_tls = 'Access denied'
+
+
+class DowngradeTest(TlsTestCase):
+    """Who pretends to speak no TLS is told nothing."""
+
+    def test_broker(self) -> None:
+        trap = self.useFixture(
+            hostile.Trap(reply=b'AMQP\x00\x00\x09\x01'),
+        )
+        port = trap.address.partition(':')[2]
+        conductor = self.site.conductor(
+            'downgrade', transport_url=self.site.broker.make_url([port])
+        )
+        self.addCleanup(conductor.kill)
+        conductor.start()
+        conductor.wait_for_log('Connection failed')
+        self.assert_no_traceback(conductor.log())
+        # A ClientHello, and what TLS says of a server that has none.
+        self.assertEqual(b'\x16\x03', trap.visits[0][:2])
+        self.assertNotIn(b'AMQP', trap.visits[0])
+
+    def test_postgresql(self) -> None:
+        # To a request for TLS: no.
+        trap = self.useFixture(hostile.Trap(reply=b'N'))
+        self.dbsync_to(
+            'postgresql',
+            trap,
+            {'sslmode': 'verify-full', **files(_IN_POSTGRESQL)},
+        )
+        self.assertEqual([b'\x00\x00\x00\x08\x04\xd2\x16\x2f'], trap.visits)
+
+    def test_mariadb(self) -> None:
+        greeting = (
+            b'\x0a5.5.5-10.11.0-MariaDB\0'
+            + b'\x01\0\0\0'
+            + b'saltsalt'
+            + b'\0'
+            # What it can do: everything that is needed but TLS.
+            + b'\x00\x82'
+            + b'\x2d'
+            + b'\x02\x00'
+            + b'\x08\x00'
+            + b'\x15'
+            + bytes(10)
+            + b'saltsaltsalt\0'
+            + b'mysql_native_password\0'
+        )
+        packet = len(greeting).to_bytes(3, 'little') + b'\0' + greeting
+        trap = self.useFixture(hostile.Trap(greeting=packet))
+        self.dbsync_to('mysql', trap, files(_IN_MARIADB))
+        self.assertEqual([b''], trap.visits)
+        # It would be told the user's name without them.
+        self.dbsync_to('mysql', trap, {})
+        self.assertIn(servers.LOGIN.encode(), trap.visits[1])
+
+    def dbsync_to(
+        self, kind: str, trap: hostile.Trap, options: dict[str, str]
+    ) -> None:
+        login = f'{servers.LOGIN}:{servers.SECRET}'
+        query = parse.urlencode(options)
+        status, said = self.dbsync(
+            f'{kind}://{login}@{trap.address}/x?{query}'
+        )
+        self.assertEqual(1, status, said)
+        self.assertEqual(1, len(said.splitlines()), said)
+        self.assert_no_secret(said)
+        self.wait_for(lambda: trap.visits, 'the visit')

@@ -190,6 +190,14 @@ class TestLife(ServiceCase):
         )
         self.assertRaises(errors.CallNotDelivered, self.call)
 
+    def test_notifications_that_cannot_be_sent_prevent_the_start(
+        self,
+    ) -> None:
+        self.conf.set_override('enabled', True, group='notifications')
+        self.assertRaises(errors.ConfigError, self.conductor.start)
+        self.assertFalse(self.hears())
+        self.assertEqual('stop one (deaf)', self.events[-1])
+
     def test_what_it_publishes(self) -> None:
         self.conf.set_override('conductor_group', 'rack1', group='conductor')
         self.start()

@@ -407,7 +407,12 @@ class SettleCases(OperationCase):
         self.make_older(models.conductors, 'seen_at', 20)
         # Its heartbeat is another matter: it may be there and deaf.
         self.assertTrue(self.store.heartbeat('host1', 'run1'))
-        self.assertEqual(2, self.operations.settle(timeout_seconds=30))
+        told: list[str] = []
+        settled = self.operations.settle(
+            timeout_seconds=30, ended=lambda ids: told.extend(ids)
+        )
+        self.assertEqual(2, settled)
+        self.assertEqual({one, queued}, set(told))
         self.assertEqual(State.UNKNOWN, self.state(one))
         self.assertEqual(State.EXPIRED, self.state(queued))
         self.assertEqual(State.SUCCEEDED, self.state(ended))

@@ -6,11 +6,15 @@ import io
 import itertools
 import json
 import logging
+import pathlib
 import re
 from typing import Any
 
+import bcrypt
 import fixtures
+import webob
 
+from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import logs
 from ironic_passthru import operation
@@ -228,6 +232,30 @@ class TestRefused(AuditCase):
         self.ask(f'{_PATH}/m', 'POST', b' ' * 1025)
         self.assertEqual(('refused', 'body_too_large', 413), self.outcome())
 
+    def test_no_login(self) -> None:
+        directory = self.useFixture(fixtures.TempDir()).path
+        users = pathlib.Path(directory) / 'htpasswd'
+        users.write_bytes(b'a:' + bcrypt.hashpw(b'b', bcrypt.gensalt(4)))
+        users.chmod(0o600)
+        self.conf.set_override('http_basic_auth_user_file', str(users))
+        self.conf.set_override('auth_strategy', 'http_basic')
+        self.build()
+        self.ask(f'{_PATH}/m')
+        line = self.line()
+        self.assertEqual(('d', 'm', None), _named(line))
+        self.assertEqual(('refused', 'unauthorized', 401), self.outcome())
+
+    def test_no_permission(self) -> None:
+        self.store.add(
+            'c3',
+            fakes.driver(
+                'e', fakes.method('m', dangerous=True, allowed=False)
+            ),
+        )
+        self.ask('/v1/drivers/e/vendor_passthru/m')
+        self.assertEqual(('e', 'm', None), _named(self.line()))
+        self.assertEqual(('refused', 'dangerous_method', 403), self.outcome())
+
     def test_no_such_driver(self) -> None:
         self.ask('/v1/drivers/no/vendor_passthru/m')
         self.assertEqual(('refused', 'driver_not_found', 404), self.outcome())
@@ -268,6 +296,54 @@ class TestRefused(AuditCase):
         layer = audit.Audit(forbid, json.dumps)
         layer(_environ(), lambda *_: None)
         self.assertEqual(('refused', None, 401), self.outcome())
+
+
+def _named(line: dict[str, Any]) -> tuple[Any, ...]:
+    return line['driver'], line['method'], line['user']
+
+
+class TestWho(AuditCase):
+    """Who asked, and from where."""
+
+    def ask_from(self, address: str, **headers: str) -> Any:
+        request = webob.Request.blank(f'{_PATH}/m?slot=1')
+        request.headers.update(
+            {name.replace('_', '-'): text for name, text in headers.items()}
+        )
+        request.environ['REMOTE_ADDR'] = address
+        request.get_response(self.application)
+        return self.line()['address']
+
+    def test_a_client_cannot_choose_its_address(self) -> None:
+        self.assertEqual(
+            '192.0.2.7',
+            self.ask_from('192.0.2.7', X_Forwarded_For='203.0.113.9'),
+        )
+
+    def test_a_proxy_names_its_clients_if_that_is_allowed(self) -> None:
+        self.conf.set_override(
+            'enable_proxy_headers_parsing', True, group='oslo_middleware'
+        )
+        self.build()
+        self.assertEqual(
+            '203.0.113.9',
+            self.ask_from('192.0.2.7', X_Forwarded_For='203.0.113.9'),
+        )
+
+    def test_the_login_says_who_it_is(self) -> None:
+        context = request_context.RequestContext(
+            user_id='alice', project_id='ours'
+        )
+
+        def answer(environ: Any, start_response: Any) -> list[bytes]:
+            environ[keys.CONTEXT] = context
+            start_response('200 OK', [])
+            return []
+
+        audit.Audit(answer, json.dumps)(_environ(), lambda *_: None)
+        line = self.line()
+        self.assertEqual('alice', line['user'])
+        self.assertEqual('ours', line['project'])
 
 
 class TestOutcomes(AuditCase):

@@ -12,6 +12,7 @@ import webob
 from ironic_passthru import errors
 from ironic_passthru import service
 from ironic_passthru.conf import database as database_conf
+from ironic_passthru.rpc import client
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
 
@@ -67,6 +68,24 @@ class TestAllInOne(ServiceCase):
         self.assertTrue(everything.close())
         self.assertIn(self.echo(everything).status_code, (503, 504))
 
+    def test_both_tiers_have_the_key(self) -> None:
+        everything = service.build_all_in_one(
+            self.conf(rpc__signing_keys=['k' * 40])
+        )
+        everything.conductor.start()
+        self.addCleanup(everything.close)
+        self.assertEqual(200, self.echo(everything).status_code)
+        # It would believe itself deaf if it did not trust itself.
+        self.assertTrue(everything.conductor.service._listens())
+        stranger = client.ConductorAPI(everything.transport)
+        self.assertRaises(
+            errors.MessageRefused,
+            stranger.ping,
+            {},
+            everything.conductor.service.address,
+            timeout_seconds=10,
+        )
+
     def echo(self, everything: service.AllInOne) -> webob.Response:
         request = webob.Request.blank(
             '/v1/drivers/fake-hardware/vendor_passthru?method=echo',
@@ -103,6 +122,16 @@ class TestConductor(ServiceCase):
         )
         for word in ('heartbeat_timeout', '[conductor]', '3.0'):
             self.assertIn(word, error.message)
+
+    def test_a_key_that_is_too_short(self) -> None:
+        conf = self.conf(
+            transport_url='local://', rpc__signing_keys=['hunter2']
+        )
+        conductor = service.build_conductor(conf)
+        for start in (conductor.start, lambda: service.build_api(conf)):
+            error = self.assertRaises(errors.ConfigError, start)
+            self.assertIn('signing_keys', error.message)
+            self.assertNotIn('hunter2', error.message)
 
     def test_a_start_that_fails_disconnects(self) -> None:
         for options, expected in (

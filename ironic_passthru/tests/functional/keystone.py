@@ -278,8 +278,9 @@ class Keystone(fixtures.Fixture):
         return True
 
     def stop(self) -> None:
-        """Stop it, so that nobody listens on its port."""
-        self._process.stop()
+        """End it, so that nobody listens on its port."""
+        # In order it would wait for connections that are kept open.
+        self._process.kill()
 
     def suspend(self) -> None:
         """Let it say nothing, while connections are accepted."""

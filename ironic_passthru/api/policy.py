@@ -23,6 +23,9 @@ LOG = log.getLogger(__name__)
 # the operating system.
 _LOOK_SECONDS = 1.0
 
+# oslo.policy's default; it need not be there.
+_USUAL_FILE = 'policy.yaml'
+
 _NOTHING: Mapping[str, Any] = {}
 
 Verdict = Callable[[Mapping[str, Any]], bool]
@@ -143,6 +146,10 @@ def _load(conf: cfg.ConfigOpts, stamp: _Stamp) -> rules.Rules:
 
     :raises: ConfigError.
     """
+    name = conf.oslo_policy.policy_file
+    if name != _USUAL_FILE and conf.find_file(name) is None:
+        # It was named on purpose.
+        LOG.warning('There is no policy file %s', name)
     texts: dict[str, str] = {}
     origins: dict[str, str] = {}
     for path, *_ in stamp:

@@ -177,6 +177,18 @@ class TestBadValues(CommandTestCase):
             api__public_endpoint='ftp://host',
         )  # fmt: skip
 
+    def test_a_policy_that_cannot_be_used(self) -> None:
+        policy = self.home / 'rules.yaml'
+        policy.write_text('"baremetal:driver:get": "role:reader and"\n')
+        for command in (ALL_IN_ONE, API):
+            self.assert_one_line(
+                command, str(policy), 'baremetal:driver:get', 'language',
+                auth_strategy='noauth',
+                oslo_policy__policy_file=policy,
+                transport_url='rabbit://127.0.0.1:1/',
+                database__connection=database.sqlite_url(self.home / 'r'),
+            )  # fmt: skip
+
     def test_a_host_name_that_is_none(self) -> None:
         self.assert_one_line(
             ALL_IN_ONE, 'host', '[DEFAULT]', 'a_b c', host='a_b c'

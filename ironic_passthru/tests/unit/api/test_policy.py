@@ -87,8 +87,12 @@ class TestFiles(PolicyCase):
     """Which files count."""
 
     def test_none_need_be_there(self) -> None:
-        self.assertFalse(self.readers(self.make()))
+        self.assertFalse(self.readers(policy.Policy(self.make_conf())))
         self.assertEqual('', self.log.output)
+
+    def test_one_that_was_named_is_missed(self) -> None:
+        self.assertFalse(self.readers(self.make()))
+        self.assertIn(f'There is no policy file {self.file}', self.log.output)
 
     def test_an_empty_one_says_nothing(self) -> None:
         for text in ('', '# a comment\n', '---\n'):

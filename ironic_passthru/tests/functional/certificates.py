@@ -7,6 +7,11 @@ import ssl
 import fixtures
 import trustme
 
+import ironic_passthru
+
+_ROOT = pathlib.Path(ironic_passthru.__file__).parents[1]
+_EXAMPLES = _ROOT / 'doc' / 'source' / 'examples'
+
 # The certificate of a server is for this name, and for no address.
 SERVER = 'localhost'
 
@@ -14,6 +19,7 @@ SERVER = 'localhost'
 class Certificates(fixtures.Fixture):
     """An authority, a certificate for servers here and one for clients.
 
+    :ivar directory: of all files.
     :ivar ca: file of the authority's certificate.
     :ivar other_ca: that of an authority which has issued none of these.
     :ivar server_cert: chain for servers that are reached as ``localhost``.
@@ -23,9 +29,7 @@ class Certificates(fixtures.Fixture):
     """
 
     def _setUp(self) -> None:
-        self._directory = pathlib.Path(
-            self.useFixture(fixtures.TempDir()).path
-        )
+        self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         authority = trustme.CA()
         self.ca = self._write('ca.pem', authority.cert_pem)
         self.other_ca = self._write('other-ca.pem', trustme.CA().cert_pem)
@@ -41,6 +45,16 @@ class Certificates(fixtures.Fixture):
         """The files of a client: its certificate and its key."""
         return self.client_cert, self.client_key
 
+    def in_example(self, name: str, directory: str) -> str:
+        """Return an example of the documentation with these files.
+
+        :param directory: where the example says that they are.
+        """
+        text = (_EXAMPLES / name).read_text(encoding='utf-8')
+        if directory not in text:
+            raise RuntimeError(f'{name} does not mention {directory}')
+        return text.replace(directory, str(self.directory))
+
     def client_context(self) -> ssl.SSLContext:
         """Return what a client with its certificate verifies servers by."""
         context = ssl.create_default_context(cafile=self.ca)
@@ -48,7 +62,7 @@ class Certificates(fixtures.Fixture):
         return context
 
     def _write(self, name: str, *blobs: trustme.Blob) -> pathlib.Path:
-        path = self._directory / name
+        path = self.directory / name
         path.write_bytes(b''.join(blob.bytes() for blob in blobs))
         if path.suffix == '.key':
             # Some programs refuse a key that others can read.

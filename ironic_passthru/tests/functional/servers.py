@@ -422,15 +422,8 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
     def _write_config(self, port: int) -> str:
         assert self._tls is not None
         path = pathlib.Path(self.tempdir, 'rabbitmq.conf')
-        path.write_text(
-            'listeners.tcp = none\n'
-            f'listeners.ssl.default = 127.0.0.1:{port}\n'
-            f'ssl_options.cacertfile = {self._tls.ca}\n'
-            f'ssl_options.certfile = {self._tls.server_cert}\n'
-            f'ssl_options.keyfile = {self._tls.server_key}\n'
-            'ssl_options.verify = verify_peer\n'
-            'ssl_options.fail_if_no_peer_cert = true\n'
-        )
+        text = self._tls.in_example('rabbitmq-tls.conf', '/etc/rabbitmq/tls')
+        path.write_text(text.replace('= 5671', f'= 127.0.0.1:{port}'))
         return str(path)
 
     def output(self, node: str, command: collections.abc.Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS, with certificates on both sides, to broker and databases."""
 
+import configparser
 import contextlib
 import io
 from typing import Any
@@ -23,20 +24,18 @@ _MARIADB = servers.MariaDB(tls=_CERTIFICATES)
 _BROKER = servers.RabbitMQ(tls=_CERTIFICATES)
 _FIXTURES = (_CERTIFICATES, _POSTGRESQL, _MARIADB)
 
-# Names of a client's options: authorities, certificate, key.
-_IN_RABBIT = ('ssl_ca_file', 'ssl_cert_file', 'ssl_key_file')
-_IN_POSTGRESQL = ('sslrootcert', 'sslcert', 'sslkey')
-_IN_MARIADB = ('ssl_ca', 'ssl_cert', 'ssl_key')
+# What the examples of the documentation have for the directory.
+_DIRECTORY = '/etc/ironic_passthru/tls'
 
 
 class _Site(deployment.Site):
     """A site whose processes reach the broker with TLS."""
 
     def _setUp(self) -> None:
-        rabbit = files(_IN_RABBIT)
+        group = 'oslo_messaging_rabbit'
         self._options = {
-            'oslo_messaging_rabbit__ssl': True,
-            **{f'oslo_messaging_rabbit__{n}': f for n, f in rabbit.items()},
+            f'{group}__{name}': value
+            for name, value in example('tls-rabbitmq.conf')[group].items()
         }
         super()._setUp()
 
@@ -44,10 +43,18 @@ class _Site(deployment.Site):
 _SITE = _Site(broker=_BROKER)
 
 
-def files(names: tuple[str, str, str], ca: object = None) -> dict[str, str]:
-    """Return a client's options; ``ca`` instead of what servers have."""
-    own = (ca or _CERTIFICATES.ca, *_CERTIFICATES.client)
-    return dict(zip(names, map(str, own), strict=True))
+def example(name: str) -> configparser.ConfigParser:
+    """Return an example of the documentation, with our certificates."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(_CERTIFICATES.in_example(name, _DIRECTORY))
+    return parser
+
+
+def query(name: str, **changes: object) -> str:
+    """Return the query of the URL of an example's registry."""
+    url = example(name)['database']['connection']
+    options = dict(parse.parse_qsl(parse.urlsplit(url).query))
+    return parse.urlencode(options | changes)
 
 
 def setUpModule() -> None:
@@ -197,17 +204,17 @@ class DatabaseCases:
     """The registry is reached with TLS, or not at all."""
 
     server: Any
-    options: tuple[str, str, str]
-    more: dict[str, str] = {}
-    plain: dict[str, str]
+    example: str
+    ca: str
+    plain: str
     wrong_ca: str
     wrong_name: str
+    no_tls: str
 
-    def url(self, host: str = '', ca: object = None) -> str:
+    def url(self, host: str = '', **changes: object) -> str:
         """Return the URL of a new database, reached with TLS."""
         base = self.server.new_remote_database(host)
-        options = {**self.more, **files(self.options, ca)}
-        return f'{base}?{parse.urlencode(options)}'
+        return f'{base}?{query(self.example, **changes)}'
 
     def test_a_call_goes_through(self) -> None:
         url = self.url()
@@ -236,13 +243,13 @@ class DatabaseCases:
         self.assert_no_secret(said)
 
     def test_another_authority(self) -> None:
-        self.refused(self.url(ca=_CERTIFICATES.other_ca), self.wrong_ca)
+        other = {self.ca: _CERTIFICATES.other_ca}
+        self.refused(self.url(**other), self.wrong_ca)
 
     def test_plain_text(self) -> None:
         base = self.server.new_remote_database()
-        for options in ({}, self.plain):
-            query = parse.urlencode(options)
-            self.refused(f'{base}?{query}', self.no_tls)
+        for options in ('', self.plain):
+            self.refused(f'{base}?{options}', self.no_tls)
 
     def test_another_name(self) -> None:
         url = self.url(host='127.0.0.1')
@@ -267,9 +274,9 @@ class DatabaseCases:
 
 class PostgreSQLTest(DatabaseCases, TlsTestCase):
     server = _POSTGRESQL
-    options = _IN_POSTGRESQL
-    more = {'sslmode': 'verify-full'}
-    plain = {'sslmode': 'disable'}
+    example = 'tls-postgresql.conf'
+    ca = 'sslrootcert'
+    plain = 'sslmode=disable'
     wrong_ca = 'SSL error: certificate verify failed'
     wrong_name = 'certificate for "localhost" does not match host name'
     no_tls = 'no pg_hba.conf entry|requires a valid client certificate'
@@ -277,8 +284,9 @@ class PostgreSQLTest(DatabaseCases, TlsTestCase):
 
 class MariaDBTest(DatabaseCases, TlsTestCase):
     server = _MARIADB
-    options = _IN_MARIADB
-    plain = {'ssl_disabled': 'true'}
+    example = 'tls-mariadb.conf'
+    ca = 'ssl_ca'
+    plain = 'ssl_disabled=true'
     wrong_ca = 'CERTIFICATE_VERIFY_FAILED'
     wrong_name = "certificate is not valid for '127.0.0.1'"
     no_tls = 'Access denied'
@@ -306,11 +314,7 @@ class DowngradeTest(TlsTestCase):
     def test_postgresql(self) -> None:
         # To a request for TLS: no.
         trap = self.useFixture(hostile.Trap(reply=b'N'))
-        self.dbsync_to(
-            'postgresql',
-            trap,
-            {'sslmode': 'verify-full', **files(_IN_POSTGRESQL)},
-        )
+        self.dbsync_to('postgresql', trap, query('tls-postgresql.conf'))
         self.assertEqual([b'\x00\x00\x00\x08\x04\xd2\x16\x2f'], trap.visits)
 
     def test_mariadb(self) -> None:
@@ -331,19 +335,16 @@ class DowngradeTest(TlsTestCase):
         )
         packet = len(greeting).to_bytes(3, 'little') + b'\0' + greeting
         trap = self.useFixture(hostile.Trap(greeting=packet))
-        self.dbsync_to('mysql', trap, files(_IN_MARIADB))
+        self.dbsync_to('mysql', trap, query('tls-mariadb.conf'))
         self.assertEqual([b''], trap.visits)
         # It would be told the user's name without them.
-        self.dbsync_to('mysql', trap, {})
+        self.dbsync_to('mysql', trap, '')
         self.assertIn(servers.LOGIN.encode(), trap.visits[1])
 
-    def dbsync_to(
-        self, kind: str, trap: hostile.Trap, options: dict[str, str]
-    ) -> None:
+    def dbsync_to(self, kind: str, trap: hostile.Trap, options: str) -> None:
         login = f'{servers.LOGIN}:{servers.SECRET}'
-        query = parse.urlencode(options)
         status, said = self.dbsync(
-            f'{kind}://{login}@{trap.address}/x?{query}'
+            f'{kind}://{login}@{trap.address}/x?{options}'
         )
         self.assertEqual(1, status, said)
         self.assertEqual(1, len(said.splitlines()), said)

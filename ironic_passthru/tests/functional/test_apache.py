@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API under Apache with mod_wsgi, as it is shipped, on a whole site."""
 
+import os
 import re
 import signal
 
@@ -104,6 +105,49 @@ class TestApache(ServedByApache, wsgi_cases.ServerCases):
         self.assertIn('"GET /v1/drivers/fake-hardware/', line[0])
         self.assertIn(' 200 ', line[0])
         self.assertNotIn('hunter2', self.apache.access_log())
+
+
+class TestApacheRecycled(ServedByApache, wsgi_cases.RecycledCases):
+    """Processes that are told to end while calls come in."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.process = self.site.process(self.name, ())
+
+    def recycle(self, burst: deployment.Burst) -> None:
+        for pid in self.daemons():
+            burst.wait_for_more(50)
+            self.replace(pid)
+        burst.wait_for_more(50)
+
+    def replace(self, pid: int) -> None:
+        """Have a process end when it has answered its calls."""
+        os.kill(pid, signal.SIGUSR1)
+        self.wait_for(
+            lambda: pid not in self.daemons(), 'it is replaced', seconds=30
+        )
+
+    def test_a_graceful_restart_of_all_runs_no_call_twice(self) -> None:
+        """What comes while mod_wsgi has no process is told 503."""
+
+        def restart(burst: deployment.Burst) -> None:
+            burst.wait_for_more(50)
+            before = self.daemons()
+            self.process.signal(signal.SIGUSR1)
+            self.wait_for(
+                lambda: before.isdisjoint(self.daemons()),
+                'all are replaced',
+                seconds=30,
+            )
+            burst.wait_for_more(50)
+
+        statuses = self.call_while(restart)
+        self.assertIn(200, statuses.values())
+
+    def daemons(self) -> set[int]:
+        """Return the processes of mod_wsgi, by the name that they have."""
+        found = wsgi_cases.workers(self.process).items()
+        return {pid for pid, name in found if name.startswith('(wsgi:')}
 
 
 class TestCommandLine(ServedByApache, client_cases.CommandLineCases):

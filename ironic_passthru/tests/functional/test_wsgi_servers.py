@@ -75,6 +75,15 @@ class TestGunicornGophercloud(GunicornSite, client_cases.GophercloudCases):
     """Requests as gophercloud sends them, and gunicorn."""
 
 
+class TestGunicornRecycled(GunicornSite, wsgi_cases.RecycledCases):
+    """gunicorn that replaces a worker after a number of requests."""
+
+    name = 'gunicorn-recycled'
+
+    def server(self, address: str) -> list[str]:
+        return [*super().server(address), '--max-requests', '40']
+
+
 class UwsgiSite(wsgi_cases.ServedSite):
     """A test on a site with uWSGI."""
 
@@ -164,6 +173,18 @@ class TestUwsgiSdk(UwsgiSite, client_cases.SdkCases):
 
 class TestUwsgiGophercloud(UwsgiSite, client_cases.GophercloudCases):
     """Requests as gophercloud sends them, and uWSGI."""
+
+
+class TestUwsgiRecycled(UwsgiSite, wsgi_cases.RecycledCases):
+    """uWSGI that replaces a process after a number of requests."""
+
+    name = 'uwsgi-recycled'
+
+    def server(self, address: str) -> list[str]:
+        return [
+            *super().server(address),
+            *('--max-requests', '40', '--min-worker-lifetime', '1'),
+        ]
 
 
 def _with_router(address: str, *options: str) -> list[str]:

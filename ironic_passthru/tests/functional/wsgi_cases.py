@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases of the API as a part of a site, to be held against any server."""
 
+import collections
+import collections.abc
+import contextlib
+import pathlib
 import signal
+import uuid
 from concurrent import futures
 from urllib import parse
 
 from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import web
 from ironic_passthru.tests.functional import wire_cases
 
@@ -71,3 +77,63 @@ class ServerCases(ServedSite, wire_cases.WireCases):
         self.assertEqual(0, process.wait())
         self.assertEqual(2, len(self.marked(self.key)))
         self.assertRaises(OSError, self.api.get, '/')
+
+
+class RecycledCases(ServedSite):
+    """Processes of a server that are replaced while calls come in."""
+
+    def recycle(self, burst: deployment.Burst) -> None:
+        """Let the burst go on until workers have been replaced."""
+        process = self.site.process(self.name, ())
+        before = workers(process)
+        burst.wait_for_more(200)
+        self.wait_for(
+            lambda: before.keys() - workers(process).keys(),
+            'one is replaced',
+            seconds=30,
+        )
+
+    def test_no_call_is_lost_or_runs_twice(self) -> None:
+        statuses = self.call_while(self.recycle)
+        self.assertEqual({200}, set(statuses.values()))
+
+    def call_while(
+        self, act: collections.abc.Callable[[deployment.Burst], None]
+    ) -> dict[str, int]:
+        """Let calls come in while something is done.
+
+        Whatever that is, a call has run once if it is answered with 200,
+        and has not run if it is answered with 503.
+
+        :returns: the status of each call by its key.
+        """
+        statuses: dict[str, int] = {}
+
+        def call() -> None:
+            key = uuid.uuid4().hex
+            answer = self.api.call('mark', driver='marks', key=key)
+            statuses[key] = answer.status
+
+        with deployment.Burst(call, threads=4) as burst:
+            act(burst)
+        # What a call raised, where it was not answered at all.
+        self.assertEqual({None}, set(burst.results))
+        lines = self.site.marks.read_text().splitlines()
+        notes = collections.Counter(line.partition(' ')[0] for line in lines)
+        for key, status in statuses.items():
+            self.assertIn(status, (200, 503))
+            self.assertEqual(2 if status == 200 else 0, notes[key], key)
+        return statuses
+
+
+def workers(process: processes.Process) -> dict[int, str]:
+    """Return name by id of the processes that a server has started."""
+    listed = pathlib.Path(
+        f'/proc/{process.pid}/task/{process.pid}/children'
+    ).read_text()
+    found = {}
+    for pid in listed.split():
+        with contextlib.suppress(OSError):
+            name = pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()
+            found[int(pid)] = name.decode(errors='replace')
+    return found

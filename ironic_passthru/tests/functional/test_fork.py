@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the application holds once it is loaded: nothing to share by a fork."""
+
+import json
+import os
+import pathlib
+import subprocess  # nosec B404
+import sys
+
+import fixtures
+
+from ironic_passthru.tests import base
+from ironic_passthru.tests.functional import deployment
+
+# It prints what a process has that its children must not share.
+_PROGRAM = """
+import json, os, threading
+import ironic_passthru.wsgi
+held = []
+for number in os.listdir('/proc/self/fd'):
+    try:
+        held.append(os.readlink(f'/proc/self/fd/{number}'))
+    except OSError:
+        pass
+print(json.dumps({
+    'threads': [thread.name for thread in threading.enumerate()],
+    'tasks': len(os.listdir('/proc/self/task')),
+    'held': [name for name in held if not name.startswith(('/dev/', 'pipe:'))],
+}))
+"""
+
+# Nobody answers at these: whoever connects is found out.
+_NOBODY = '127.0.0.1:1'
+
+
+class TestLoading(base.TestCase):
+    """Loading the application starts and opens nothing."""
+
+    def load(self, **options: object) -> dict[str, object]:
+        """Return what a process that has loaded the application holds."""
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        config = directory / 'api.conf'
+        values = {
+            'transport_url': f'rabbit://guest:guest@{_NOBODY}//',
+            'database__connection': f'sqlite:///{directory}/registry.sqlite',
+            'state_path': directory,
+            **options,
+        }
+        config.touch(mode=0o600)
+        config.write_text(deployment.config_text(**values))
+        done = subprocess.run(  # nosec B603
+            [sys.executable, '-c', _PROGRAM],
+            env={**os.environ, deployment.CONFIG_FILES: str(config)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        self.assertEqual(0, done.returncode, done.stderr)
+        return json.loads(done.stdout)
+
+    def check(self, **options: object) -> None:
+        """Check that the process is alone and holds no file."""
+        self.assertEqual(
+            {'threads': ['MainThread'], 'tasks': 1, 'held': []},
+            self.load(**options),
+        )
+
+    def test_without_a_login(self) -> None:
+        self.check(auth_strategy='noauth')
+
+    def test_with_tokens_and_a_database_server(self) -> None:
+        self.check(
+            auth_strategy='keystone',
+            keystone_authtoken__www_authenticate_uri=f'http://{_NOBODY}',
+            keystone_authtoken__auth_url=f'http://{_NOBODY}',
+            keystone_authtoken__auth_type='password',
+            keystone_authtoken__username='service',
+            keystone_authtoken__password='secret',
+            keystone_authtoken__project_name='service',
+            database__connection=f'postgresql+psycopg2://{_NOBODY}/registry',
+        )

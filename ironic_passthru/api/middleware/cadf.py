@@ -11,6 +11,7 @@ import io
 import json
 import urllib.parse
 import uuid
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
@@ -87,17 +88,18 @@ class Events:
         )
         self._service = _service(conf)
         options = conf[_OPTIONS]
-        self._notifier: notifier.Notifier | None = None
+        self._close: Callable[[], None] = _nothing
         if options.use_oslo_messaging:
-            self._notifier = notifier.Notifier(
+            sender = notifier.Notifier(
                 conf,
                 f'ironic_passthru.api.{conf.host}',
                 driver=options.driver,
                 topics=options.topics,
                 url=options.transport_url,
             )
-            self._outbox = notifier.Outbox(self._send, _BACKLOG)
-            self._filter._notifier = self
+            queue = _Queue(sender)
+            self._filter._notifier = queue
+            self._close = queue.close
 
     def wrap(self, application: Any) -> Any:
         """Return an application that also sends events."""
@@ -120,20 +122,9 @@ class Events:
 
         return wrapped
 
-    def notify(
-        self, context: Any, event_type: str, payload: dict[str, Any]
-    ) -> None:
-        """Take an event from the filter."""
-        self._outbox.put((event_type, payload))
-
     def close(self) -> None:
         """End, when all is sent or there was no time for that."""
-        if self._notifier is not None and self._outbox.close(_CLOSE_SECONDS):
-            self._notifier.close()
-
-    def _send(self, event: tuple[str, dict[str, Any]]) -> None:
-        assert self._notifier is not None
-        self._notifier.send(*event, failure=False)
+        self._close()
 
     def _shown(self, environ: Mapping[str, Any]) -> dict[str, Any]:
         """Return the request as the filter may see it."""
@@ -155,6 +146,28 @@ class Events:
         return shown | _identity(environ[keys.CONTEXT])
 
 
+class _Queue:
+    """Stands where the filter has a notifier; nobody waits for this one."""
+
+    def __init__(self, sender: notifier.Notifier) -> None:
+        self._sender = sender
+        self._outbox = notifier.Outbox(self._send, _BACKLOG)
+
+    def notify(
+        self, context: Any, event_type: str, payload: dict[str, Any]
+    ) -> None:
+        """Take an event from the filter."""
+        self._outbox.put((event_type, payload))
+
+    def close(self) -> None:
+        """End, when all is sent or there was no time for that."""
+        if self._outbox.close(_CLOSE_SECONDS):
+            self._sender.close()
+
+    def _send(self, event: tuple[str, dict[str, Any]]) -> None:
+        self._sender.send(*event, failure=False)
+
+
 class _Inner:
     """The way on to the application, with the request as it is."""
 
@@ -166,6 +179,10 @@ class _Inner:
     def __call__(self, start_response: Any) -> Iterable[bytes]:
         self.entered = True
         return self._application(self._environ, start_response)
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _continue(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

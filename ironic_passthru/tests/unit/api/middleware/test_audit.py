@@ -65,6 +65,7 @@ class AuditCase(fakes.ApplicationCase):
                     target=('slot', 'key'),
                 ),
                 fakes.method('a', http_methods=('POST',), async_call=True),
+                fakes.method('any', http_methods=('POST',), target=('bmc',)),
             ),
         )
         self.store.add('c2', fakes.driver('gone'), alive=False)
@@ -456,10 +457,9 @@ class TestForms(AuditCase):
         audit.AUDIT.addHandler(handler)
         self.addCleanup(audit.AUDIT.removeHandler, handler)
         logs.install()
-        body = b'{"slot": 7, "key": "password", "tag": "password: x"}'
-        self.ask(f'{_PATH}/m', 'POST', body)
+        self.ask(f'{_PATH}/any', 'POST', b'{"bmc": "b", "password": "x"}')
         self.assertEqual(self.lines.output, written.getvalue())
-        self.assertEqual('***', self.line()['parameters']['key'])
+        self.assertEqual('***', self.line()['parameters']['password'])
         self.assertEqual(200, self.line()['status'])
 
     def test_what_a_client_sends_stays_inside_its_quotes(self) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The built-in HTTP server, for one process without any other server."""
 
+import ipaddress
 import resource
 import threading
 from typing import Any
@@ -180,8 +181,9 @@ class Server:
     def url(self) -> str:
         """URL at which the service is reached on this machine."""
         host, port = self._server.bind_addr[:2]
-        if host in ('0.0.0.0', '::'):  # nosec B104
-            host = '127.0.0.1' if host == '0.0.0.0' else '::1'  # nosec B104
+        address = ipaddress.ip_address(host)
+        if address.is_unspecified:
+            host = '127.0.0.1' if address.version == 4 else '::1'
         host = f'[{host}]' if ':' in host else host
         scheme = 'https' if self._server.ssl_adapter else 'http'
         return f'{scheme}://{host}:{port}'

@@ -143,7 +143,7 @@ class FakeVendor(base.VendorInterface):
     # secret: the caller gets the ticket; where the result is kept, *** is in
     # its place.
     @base.driver_passthru(
-        ['POST'], async_call=False, target='bmc', secret='ticket'
+        ['POST'], async_call=False, target='bmc', secret=['ticket']
     )
     def open_console(self, bmc: Address) -> dict[str, str]:
         """Open the console of a server with a ticket of its own."""

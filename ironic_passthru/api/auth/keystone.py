@@ -24,10 +24,11 @@ LOG = log.getLogger(__name__)
 
 _GROUP = keystone_authtoken.GROUP_NAME
 
+# Names of headers, none of them a token.
 _TOKEN = 'HTTP_X_AUTH_TOKEN'  # nosec B105
 _SERVICE_TOKEN = 'HTTP_X_SERVICE_TOKEN'  # nosec B105
 
-# Where the middleware leaves what the Identity service said.
+# Where the middleware leaves what the Identity service said, a name too.
 _TOKEN_AUTH = 'keystone.token_auth'  # nosec B105
 
 # No token is longer; a server would refuse a longer header, which is no

@@ -7,7 +7,7 @@ import pathlib
 import re
 import site
 import ssl
-import subprocess  # nosec B404
+import subprocess
 import sys
 
 import fixtures
@@ -136,7 +136,7 @@ def _virtual_environment(home: pathlib.Path) -> pathlib.Path:
     library does not fit the Python that is built into Debian's mod_wsgi.
     """
     version = _check_python()
-    subprocess.run(  # nosec B603
+    subprocess.run(
         [f'/usr/bin/python{version}', '-m', 'venv', '--without-pip', home],
         check=True,
     )

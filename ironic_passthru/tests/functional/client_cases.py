@@ -2,7 +2,7 @@
 """Cases of the clients that Ironic's users have, to be run on any site."""
 
 import json
-import subprocess  # nosec B404
+import subprocess
 from typing import Any
 
 import openstack
@@ -34,7 +34,7 @@ class CommandLineCases(ClientCases):
 
     def run_command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run ``openstack`` with these words."""
-        return subprocess.run(  # nosec B603
+        return subprocess.run(
             [
                 processes.command('openstack'),
                 *('--os-auth-type', 'none'),

@@ -7,7 +7,7 @@ import os
 import pathlib
 import re
 import signal
-import subprocess  # nosec B404
+import subprocess
 import threading
 from typing import Any
 
@@ -181,7 +181,7 @@ class Site(fixtures.Fixture):
         self, program: str, *arguments: str, seconds: float = 60.0
     ) -> subprocess.CompletedProcess[str]:
         """Run one of our commands on the site's configuration to its end."""
-        return subprocess.run(  # nosec B603
+        return subprocess.run(
             [
                 processes.command(program),
                 '--config-file',

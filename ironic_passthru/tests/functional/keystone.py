@@ -5,7 +5,7 @@ import os
 import pathlib
 import secrets
 import signal
-import subprocess  # nosec B404
+import subprocess
 from concurrent import futures
 from typing import Any
 
@@ -103,7 +103,7 @@ class Keystone(fixtures.Fixture):
         }
 
     def _manage(self, *arguments: str) -> None:
-        done = subprocess.run(  # nosec B603
+        done = subprocess.run(
             [
                 processes.command('keystone-manage'),
                 *('--config-file', str(self._config)),

@@ -7,7 +7,7 @@ import os
 import pathlib
 import shutil
 import signal
-import subprocess  # nosec B404
+import subprocess
 import sys
 import time
 
@@ -79,7 +79,7 @@ class Process(fixtures.Fixture):
             return
         with self._log.open('ab') as output:
             self._from = output.tell()
-            self._process = subprocess.Popen(  # nosec B603
+            self._process = subprocess.Popen(
                 self.arguments,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

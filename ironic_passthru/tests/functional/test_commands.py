@@ -8,7 +8,7 @@ import re
 import shlex
 import signal
 import socket
-import subprocess  # nosec B404
+import subprocess
 import time
 from concurrent import futures
 
@@ -47,7 +47,7 @@ class CommandTestCase(base.TestCase):
         self, command: str, *arguments: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(  # nosec B603
+        return subprocess.run(
             [processes.command(command), *arguments],
             env=self.environment,
             cwd=self.home,
@@ -380,7 +380,7 @@ class TestAllInOne(CommandTestCase):
         line = next(
             line.strip() for line in log.splitlines() if 'curl ' in line
         )
-        done = subprocess.run(  # nosec B603
+        done = subprocess.run(
             shlex.split(line), capture_output=True, timeout=30
         )
         self.assertEqual(0, done.returncode, done.stderr)

@@ -4,7 +4,7 @@
 import json
 import os
 import pathlib
-import subprocess  # nosec B404
+import subprocess
 import sys
 
 import fixtures
@@ -48,7 +48,7 @@ class TestLoading(base.TestCase):
         }
         config.touch(mode=0o600)
         config.write_text(deployment.config_text(**values))
-        done = subprocess.run(  # nosec B603
+        done = subprocess.run(
             [sys.executable, '-c', _PROGRAM],
             env={**os.environ, deployment.CONFIG_FILES: str(config)},
             capture_output=True,

@@ -4,7 +4,7 @@
 import base64
 import datetime
 import pathlib
-import subprocess  # nosec B404
+import subprocess
 import time
 from concurrent import futures
 from typing import Any
@@ -300,7 +300,7 @@ class TestAway(LoginTestCase):
 
     def test_our_own_login_is_refused(self) -> None:
         service = self.useFixture(
-            with_login(self.keystone, password='wrong')  # nosec B106
+            with_login(self.keystone, password='wrong')
         )
         self.api = web.Client(service.url)
         self.assert_unavailable(self.ask(self.new))
@@ -316,7 +316,7 @@ class TestCommandLine(LoginTestCase):
 
         def run(words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
             cloud, *rest = words
-            return subprocess.run(  # nosec B603
+            return subprocess.run(
                 [
                     processes.command('openstack'),
                     *('--os-cloud', cloud, 'baremetal', 'driver', *rest),
@@ -504,7 +504,7 @@ class TestHttpBasic(base.TestCase):
         self.assertEqual({'greeting': 'Hello, you!'}, answer.json())
 
     def test_the_command_line(self) -> None:
-        done = subprocess.run(  # nosec B603
+        done = subprocess.run(
             [
                 processes.command('openstack'),
                 *('--os-auth-type', 'http_basic'),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that hold credentials, which only their owner may read."""
 
+import glob
 import os
 import re
 import stat
@@ -25,11 +26,24 @@ _PATH = re.compile(r'[/?#]')
 _IN_QUERY = re.compile(r'^(?:ssl)?passw(?:or)?d$', re.IGNORECASE)
 
 
-def check_configuration(path: str) -> None:
-    """Refuse a configuration file that tells every user a credential.
+def check_configuration(conf: cfg.ConfigOpts) -> None:
+    """Refuse configuration files that tell every user a credential.
 
-    :raises: ConfigError naming the option and the file.
+    :raises: ConfigError naming an option and its file.
     """
+    for path in files(conf):
+        _check_file(path)
+
+
+def files(conf: cfg.ConfigOpts) -> list[str]:
+    """Return the configuration files, in the order in which they count."""
+    found = list(conf.config_file or [])
+    for directory in conf.config_dir or []:
+        found.extend(sorted(glob.glob(os.path.join(directory, '*.conf'))))
+    return found
+
+
+def _check_file(path: str) -> None:
     if not _is_open(os.stat(path).st_mode):
         return
     for group, name in _credentials(path):

@@ -10,6 +10,7 @@ from typing import Any
 from oslo_config import cfg
 from pbr import version as pbr_version
 
+from ironic_passthru import credentials
 from ironic_passthru import errors
 from ironic_passthru.conf import database as database_conf
 from ironic_passthru.conf import default as default_conf
@@ -110,6 +111,7 @@ def _run(conf: cfg.ConfigOpts, argv: list[str] | None) -> int:
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
+    credentials.check_configuration(conf)
     if not conf.database.connection:
         conf.set_default(
             'connection',

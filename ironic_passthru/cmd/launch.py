@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the commands share: configuration, logging, errors and signals."""
 
-import glob
 import logging
 import math
 import os
@@ -89,22 +88,13 @@ def read_configuration(
         _check_values(conf)
     except cfg.Error as error:
         raise errors.ConfigError(_one_line(error)) from None
-    for path in _files(conf):
-        credentials.check_configuration(path)
+    credentials.check_configuration(conf)
     try:
         log.setup(conf, PROJECT)
     except log.LogConfigError as error:
         raise errors.ConfigError(_one_line(error)) from None
     logs.install()
     return conf
-
-
-def _files(conf: cfg.ConfigOpts) -> list[str]:
-    """Return the configuration files, in the order in which they count."""
-    found = list(conf.config_file or [])
-    for directory in conf.config_dir or []:
-        found.extend(sorted(glob.glob(os.path.join(directory, '*.conf'))))
-    return found
 
 
 def _check_values(conf: cfg.ConfigOpts) -> None:
@@ -135,7 +125,7 @@ def _written(conf: cfg.ConfigOpts, group: str, option: cfg.Opt) -> str:
     if name in os.environ:
         # oslo.config asks the environment before it asks the files.
         return f' is {os.environ[name]!r}, which'
-    for path in reversed(_files(conf)):
+    for path in reversed(credentials.files(conf)):
         sections: dict[str, dict[str, list[str]]] = {}
         cfg.ConfigParser(path, sections).parse()
         values = sections.get(group, {}).get(option.name)

@@ -70,7 +70,9 @@ class TestCheckConfiguration(base.TestCase):
     def check(self, line: str, mode: int) -> None:
         self.path.write_text(f'[acme]\ndebug = true\n{line}\n')
         self.path.chmod(mode)
-        credentials.check_configuration(str(self.path))
+        conf = cfg.ConfigOpts()
+        conf([], default_config_files=[str(self.path)])
+        credentials.check_configuration(conf)
 
     def test_files_with_credentials(self) -> None:
         for line in (

@@ -30,6 +30,7 @@ class TestDbsync(base.TestCase):
         lines += [f'{name} = {value}' for name, value in database.items()]
         config = self.directory / 'test.conf'
         config.write_text('\n'.join(lines))
+        config.chmod(0o600)
         self.options = ['--config-file', str(config)]
 
     def run_command(self, *arguments: str) -> tuple[int, str, str]:
@@ -84,6 +85,15 @@ class TestDbsync(base.TestCase):
         for command in dbsync.COMMANDS:
             err = self.refused(command)
             self.assertIn('refused', err)
+            self.assertNotIn('hunter2', err)
+
+    def test_a_password_that_every_user_can_read(self) -> None:
+        self.configure(connection='mysql://user:hunter2@127.0.0.1:1/registry')
+        (self.directory / 'test.conf').chmod(0o644)
+        for command in dbsync.COMMANDS:
+            err = self.refused(command)
+            self.assertIn('connection in group [database]', err)
+            self.assertIn('chmod o=', err)
             self.assertNotIn('hunter2', err)
 
     def test_a_file_that_is_no_database(self) -> None:

@@ -107,6 +107,14 @@ class TestApache(ServedByApache, wsgi_cases.ServerCases):
         self.assertNotIn('hunter2', self.apache.access_log())
 
 
+class TestStatus(ServedByApache):
+    """``ironic-passthru-status`` on the site."""
+
+    def test_all_is_well(self) -> None:
+        done = self.site.run('ironic-passthru-status', 'upgrade', 'check')
+        self.assertEqual(5, done.stdout.count('Result: Success'), done.stdout)
+
+
 class TestApacheRecycled(ServedByApache, wsgi_cases.RecycledCases):
     """Processes that are told to end while calls come in."""
 

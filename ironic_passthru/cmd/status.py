@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ironic-passthru-status``: whether this release can run here."""
+
+import contextlib
+import logging
+import pathlib
+import sys
+from collections.abc import Callable
+
+from ironic_passthru import threads
+
+threads.init()
+
+from oslo_config import cfg  # noqa: E402
+from oslo_log import log  # noqa: E402
+from oslo_upgradecheck import upgradecheck  # noqa: E402
+
+from ironic_passthru import conf as project_conf  # noqa: E402
+from ironic_passthru import errors  # noqa: E402
+from ironic_passthru.cmd import launch  # noqa: E402
+from ironic_passthru.db import schema  # noqa: E402
+from ironic_passthru.db import session  # noqa: E402
+from ironic_passthru.rpc import client  # noqa: E402
+from ironic_passthru.rpc import transport as rpc_transport  # noqa: E402
+
+PROG = 'ironic-passthru-status'
+
+# Beside those that tell the worst result: 0, 1 and 2.
+EXIT_ERROR = 255
+
+
+def check_database(conf: cfg.ConfigOpts) -> str:
+    """Make sure that the tables are those of this release."""
+    launch.require_registry(conf)
+    database = session.Database(conf)
+    with contextlib.closing(database):
+        path = schema.sqlite_file(database)
+        # To ask SQLite would create the file.
+        missing = path is not None and not path.exists()
+        current = None if missing else schema.revision(database)
+    schema.refuse_unknown(current)
+    if schema.state(current) is not schema.State.CURRENT:
+        raise errors.ConfigError(
+            f'the tables have revision {current or "none"}, and this release '
+            f'needs {schema.HEAD}: run "ironic-passthru-dbsync upgrade"'
+        )
+    return f'revision {current}'
+
+
+def check_drivers(conf: cfg.ConfigOpts) -> str:
+    """Make sure that the enabled drivers can be loaded and started."""
+    # Not at the top: vendors' code is loaded for this alone.
+    from ironic_passthru.drivers import loader
+
+    drivers = loader.load(conf.conductor.enabled_drivers, conf)
+    loader.stop(drivers.values())
+    return ', '.join(drivers)
+
+
+def check_inventory(conf: cfg.ConfigOpts) -> str:
+    """Make sure that the BMCs of the Redfish driver can be read."""
+    if 'redfish' not in conf.conductor.enabled_drivers:
+        return 'the driver redfish is not enabled'
+    from ironic_passthru.drivers.redfish import inventory
+
+    path = conf.redfish.inventory_file
+    if not path:
+        return 'there is none, so the driver redfish has no targets'
+    found = inventory.InventoryFile(pathlib.Path(path)).current()
+    return f'{path}: {len(found)} target(s)'
+
+
+def check_policy(conf: cfg.ConfigOpts) -> str:
+    """Make sure that the files of the policy can be used."""
+    from ironic_passthru.api import policy
+
+    policy.Policy(conf)
+    return 'the rules can be used'
+
+
+def check_bus(conf: cfg.ConfigOpts) -> str:
+    """Make sure that the message bus can be reached."""
+    transport = rpc_transport.make(conf)
+    bus = client.ConductorAPI(
+        transport, connect_seconds=conf.api.bus_connect_timeout
+    )
+    try:
+        return bus.check()
+    finally:
+        # An attempt to reach it holds what cleaning up would wait for.
+        if not bus.connecting:
+            transport.cleanup()
+
+
+# What is looked at, in this order.
+CHECKS: dict[str, Callable[[cfg.ConfigOpts], str]] = {
+    'Database': check_database,
+    'Drivers': check_drivers,
+    'Inventory': check_inventory,
+    'Policy': check_policy,
+    'Message bus': check_bus,
+}
+
+
+class Checks(upgradecheck.UpgradeCommands):
+    """The checks in the form of OpenStack's command ``upgrade check``."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        super().__init__()
+        self._upgrade_checks = tuple(
+            (name, (_run, {'check': check, 'conf': conf}))
+            for name, check in CHECKS.items()
+        )
+
+
+def _run(
+    checks: Checks,
+    check: Callable[[cfg.ConfigOpts], str],
+    conf: cfg.ConfigOpts,
+) -> upgradecheck.Result:
+    """Run one check; an error is its result."""
+    try:
+        text, code = check(conf), upgradecheck.Code.SUCCESS
+    except errors.PassthruError as error:
+        text, code = _reason(error), upgradecheck.Code.FAILURE
+    except cfg.Error as error:
+        text, code = str(error), upgradecheck.Code.FAILURE
+    return upgradecheck.Result(code, ' '.join(text.split()))
+
+
+def _reason(error: errors.PassthruError) -> str:
+    if isinstance(error, errors.RegistryUnavailable):
+        found = session.cause(error.__cause__ or error)
+        return f'the database cannot be used: {found}'
+    if isinstance(error, errors.BusUnavailable):
+        return 'the bus of [DEFAULT] transport_url cannot be reached'
+    return error.message
+
+
+def main(
+    argv: list[str] | None = None, conf: cfg.ConfigOpts | None = None
+) -> int:
+    """Run the command; return its exit code."""
+    # What is wrong is told by the checks, the log would tell it twice.
+    logging.getLogger().addHandler(logging.NullHandler())
+    conf = cfg.CONF if conf is None else conf
+    project_conf.register_opts(conf)
+    log.register_options(conf)
+    try:
+        return upgradecheck.main(
+            conf,
+            project=launch.PROJECT,
+            upgrade_command=Checks(conf),
+            argv=sys.argv[1:] if argv is None else argv,
+        )
+    except cfg.Error as error:
+        reason = ' '.join(str(error).split())
+        print(f'{PROG}: {reason}', file=sys.stderr)
+        return EXIT_ERROR

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of ``ironic-passthru-status``."""
+
+import contextlib
+import io
+import json
+import pathlib
+
+import fixtures
+from oslo_config import cfg
+
+from ironic_passthru.cmd import status
+from ironic_passthru.conf import database as database_conf
+from ironic_passthru.db import migration
+from ironic_passthru.db import session
+from ironic_passthru.tests import base
+
+SUCCESS, FAILURE = 0, 2
+
+# Nobody listens there.
+_NOBODY = 'rabbit://guest:secret@127.0.0.1:1//'
+
+
+class TestStatus(base.TestCase):
+    """What its user sees: a table or JSON, and the exit code."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.registry = self.directory / 'registry.sqlite'
+        self.policy = self.directory / 'policy.yaml'
+        self.inventory = self.directory / 'inventory.yaml'
+        self.options = {
+            'DEFAULT': {'transport_url': _NOBODY},
+            'database': {
+                'connection': database_conf.sqlite_url(self.registry)
+            },
+            'conductor': {'enabled_drivers': 'fake-hardware, redfish'},
+            'redfish': {'inventory_file': str(self.inventory)},
+            'oslo_policy': {'policy_file': str(self.policy)},
+            'api': {'bus_connect_timeout': '0.1'},
+        }
+
+    def run_command(self, *arguments: str) -> tuple[int, str, str]:
+        """Return status, standard output and standard error."""
+        config = self.directory / 'test.conf'
+        lines = []
+        for group, options in self.options.items():
+            lines.append(f'[{group}]')
+            lines += [f'{name} = {value}' for name, value in options.items()]
+        config.touch(mode=0o600)
+        config.write_text('\n'.join(lines))
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = status.main(
+                ['--config-file', str(config), *arguments], cfg.ConfigOpts()
+            )
+        return code, out.getvalue(), err.getvalue()
+
+    def results(self) -> dict[str, tuple[int, str]]:
+        """Return code and details of each check."""
+        code, out, err = self.run_command('upgrade', 'check', '--json')
+        self.assertEqual('', err)
+        checks = json.loads(out)['checks']
+        self.assertEqual(max(check['result'] for check in checks), code)
+        return {
+            check['check']: (check['result'], check['details'])
+            for check in checks
+        }
+
+    def assert_failed(self, name: str, *words: str) -> None:
+        """Check that one check fails, and what it says."""
+        code, details = self.results()[name]
+        self.assertEqual(FAILURE, code)
+        for word in words:
+            self.assertIn(word, details)
+
+    def prepare(self) -> None:
+        """Give the checks all that they need, but a broker."""
+        self.inventory.touch(mode=0o600)
+        self.inventory.write_text(
+            'rack1: {address: bmc.example, username: me, password: secret}\n'
+        )
+        conf = self.make_conf(
+            database__connection=self.options['database']['connection']
+        )
+        database = session.Database(conf)
+        self.addCleanup(database.close)
+        migration.upgrade(database)
+
+    def test_all_is_well_but_the_bus(self) -> None:
+        self.prepare()
+        results = self.results()
+        for name in ('Database', 'Drivers', 'Inventory', 'Policy'):
+            self.assertEqual(SUCCESS, results[name][0], results[name])
+        self.assertEqual('fake-hardware, redfish', results['Drivers'][1])
+        self.assertIn('1 target(s)', results['Inventory'][1])
+        self.assert_failed('Message bus', 'transport_url')
+        self.assertNotIn('secret', str(results))
+
+    def test_a_database_without_tables(self) -> None:
+        self.assert_failed('Database', 'ironic-passthru-dbsync upgrade')
+        self.assertFalse(self.registry.exists(), 'a check creates nothing')
+
+    def test_no_database(self) -> None:
+        del self.options['database']
+        self.assert_failed('Database', 'connection', '[database]')
+
+    def test_a_driver_that_is_not_installed(self) -> None:
+        self.options['conductor']['enabled_drivers'] = 'no-such'
+        self.assert_failed('Drivers', 'no-such')
+
+    def test_an_inventory_that_cannot_be_read(self) -> None:
+        self.assert_failed('Inventory', str(self.inventory))
+
+    def test_no_inventory_where_nobody_needs_one(self) -> None:
+        self.options['conductor']['enabled_drivers'] = 'fake-hardware'
+        self.assertEqual(SUCCESS, self.results()['Inventory'][0])
+
+    def test_a_policy_that_cannot_be_used(self) -> None:
+        self.policy.write_text('"baremetal:driver:get": [')
+        self.assert_failed('Policy', str(self.policy))
+
+    def test_an_option_that_is_not_valid(self) -> None:
+        self.options['api']['bus_connect_timeout'] = 'soon'
+        self.assert_failed('Message bus', 'bus_connect_timeout')
+
+    def test_the_table_for_people(self) -> None:
+        code, out, err = self.run_command('upgrade', 'check')
+        self.assertEqual((FAILURE, ''), (code, err))
+        self.assertIn('Check: Message bus', out)
+        self.assertIn('Result: Failure', out)
+
+    def test_no_configuration(self) -> None:
+        code, out, err = self.run_command(
+            '--config-file', '/nowhere', 'upgrade', 'check'
+        )
+        self.assertEqual((status.EXIT_ERROR, ''), (code, out))
+        self.assertTrue(err.startswith('ironic-passthru-status: '), err)
+        self.assertEqual(1, err.count('\n'))

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The service in a process of its own, for requests that nobody meant.
+
+So its memory is that of the service alone, and its log is all that a crowd of
+strange requests has made it write.
+"""
+
+import json
+import logging
+import os
+import pathlib
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import fixtures
+import psutil
+import pydantic
+
+from ironic_passthru.drivers import base
+from ironic_passthru.tests import embedded
+from ironic_passthru.tests.functional import odd
+from ironic_passthru.tests.functional import processes
+
+
+class FuzzedVendor(odd.OddVendor):
+    """Methods whose errors would show what they were given."""
+
+    @base.driver_passthru(
+        ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'], async_call=False
+    )
+    def secretive(
+        self,
+        password: pydantic.SecretStr,
+        slot: int = 0,
+        anything: str = '',
+        items: list[int] | None = None,
+    ) -> None:
+        """Take a secret."""
+
+    @base.driver_passthru(['POST', 'PUT'])
+    def secretive_later(
+        self, password: pydantic.SecretStr, slot: int = 0
+    ) -> None:
+        """Take a secret, asynchronously."""
+
+
+class Fuzzed(fixtures.Fixture):
+    """A process that runs the all-in-one service with the driver ``odd``.
+
+    :param options: for ``embedded.Embedded``.
+    :ivar url: where it listens.
+    :ivar directory: whose path nobody should ever see.
+    """
+
+    def __init__(self, **options: object) -> None:
+        super().__init__()
+        self._options = options
+
+    def _setUp(self) -> None:
+        self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        (self.directory / 'options').write_text(json.dumps(self._options))
+        self._process = self.useFixture(
+            processes.Process(
+                [sys.executable, '-m', __name__, str(self.directory)],
+                environment={**os.environ, 'TMPDIR': str(self.directory)},
+                log=self.directory / 'log',
+            )
+        )
+        self._process.start()
+        address = self.directory / 'url'
+        processes.wait_until(self._there(address), 'the service is there')
+        self.url = address.read_text()
+
+    def _there(self, address: pathlib.Path) -> Callable[[], bool]:
+        def there() -> bool:
+            if not self._process.running:
+                raise processes.Failed(self._process.log())
+            return address.exists()
+
+        return there
+
+    @property
+    def resident_bytes(self) -> int:
+        """How much memory it has now."""
+        return psutil.Process(self._process.pid).memory_info().rss
+
+    @property
+    def descriptors(self) -> int:
+        """How many files and sockets it has open now."""
+        return psutil.Process(self._process.pid).num_fds()
+
+    def log(self) -> str:
+        """Return what it has written."""
+        return self._process.log()
+
+
+def main(directory: pathlib.Path) -> None:
+    """Serve until SIGTERM comes."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    options = json.loads((directory / 'options').read_text())
+    service = embedded.Embedded(drivers={'odd': FuzzedVendor()}, **options)
+    with service:
+        address = directory / 'url.new'
+        address.write_text(service.url)
+        address.rename(directory / 'url')
+        over.wait()
+
+
+if __name__ == '__main__':
+    main(pathlib.Path(sys.argv[1]))

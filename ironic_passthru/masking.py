@@ -16,6 +16,8 @@ from typing import Any
 
 from oslo_utils import strutils
 
+from ironic_passthru import credentials
+
 MASK = '***'
 
 #: The name that stands for all that a method returns.
@@ -129,7 +131,8 @@ class Masker:
                 for index, item in enumerate(value)
             ]
         if self._guess and isinstance(value, str):
-            return strutils.mask_password(value, MASK)
+            masked = strutils.mask_password(value, MASK)
+            return credentials.without_logins(masked, MASK)
         return value
 
     def _masked_object(

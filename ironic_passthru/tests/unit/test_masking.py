@@ -169,6 +169,14 @@ class MaskingTest(base.TestCase):
         )
         self.assertEqual('ipmitool --password *** power off', masked['rack'])
 
+    def test_passwords_in_urls(self) -> None:
+        masked = self.masked(
+            'without', image=f'https://me:{SECRET}@images/fw.bin?size=3'
+        )
+        self.assertEqual(
+            {'image': 'https://me:***@images/fw.bin?size=3'}, masked
+        )
+
     def test_keys_that_are_no_text(self) -> None:
         masker = masking.Masker({})
         self.assertEqual({5: [{None: 1}]}, masker.masked({5: [{None: 1}]}))

@@ -23,6 +23,8 @@ _NOT_VALUES = frozenset({'', 'true', 'false', 'none'})
 _URL = re.compile(r"""://(?:(?!://)[^\s'"<>])+""")
 _PORT = re.compile(r'\d{1,5}[/?#,]')
 _PATH = re.compile(r'[/?#]')
+# What oslo.config quotes of a line that it cannot parse.
+_QUOTED = re.compile(r""": ['"].*""")
 _IN_QUERY = re.compile(r'^(?:ssl)?passw(?:or)?d$', re.IGNORECASE)
 
 
@@ -41,6 +43,17 @@ def files(conf: cfg.ConfigOpts) -> list[str]:
     for directory in conf.config_dir or []:
         found.extend(sorted(glob.glob(os.path.join(directory, '*.conf'))))
     return found
+
+
+def describe(error: Exception) -> str:
+    """Return in one line what is wrong with a configuration.
+
+    A line that cannot be parsed is not quoted: it may be part of a password.
+    """
+    text = ' '.join(str(error).split())
+    if isinstance(error, cfg.ConfigFileParseError):
+        return _QUOTED.sub('', text)
+    return text
 
 
 def _check_file(path: str) -> None:

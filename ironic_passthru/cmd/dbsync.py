@@ -87,7 +87,7 @@ def main(
     try:
         return _run(cfg.CONF if conf is None else conf, argv)
     except (errors.ConfigError, cfg.Error) as exc:
-        reason = ' '.join(str(exc).split())
+        reason = credentials.describe(exc)
     except errors.RegistryUnavailable as exc:
         found = session.cause(exc.__cause__ or exc)
         reason = f'the database cannot be used: {found}'

@@ -87,12 +87,12 @@ def read_configuration(
         )
         _check_values(conf)
     except cfg.Error as error:
-        raise errors.ConfigError(_one_line(error)) from None
+        raise errors.ConfigError(credentials.describe(error)) from None
     credentials.check_configuration(conf)
     try:
         log.setup(conf, PROJECT)
     except log.LogConfigError as error:
-        raise errors.ConfigError(_one_line(error)) from None
+        raise errors.ConfigError(credentials.describe(error)) from None
     logs.install()
     return conf
 
@@ -139,7 +139,7 @@ def _reason(option: cfg.Opt, error: Exception) -> str:
     if option.secret:
         # The reason may quote the value.
         return 'it cannot be read'
-    text = _one_line(error)
+    text = credentials.describe(error)
     return text.rpartition(' is not valid: ')[2] or text
 
 
@@ -149,10 +149,6 @@ def _allowed(option: cfg.Opt) -> str:
     if low is None and high is None:
         return ''
     return f' (allowed: {low} to {high})'
-
-
-def _one_line(error: Exception) -> str:
-    return ' '.join(str(error).split())
 
 
 def use_embedded_registry(conf: cfg.ConfigOpts) -> None:
@@ -193,7 +189,7 @@ def run(main: Callable[[], int]) -> int:
         return EXIT_FAILED
     except cfg.Error as error:
         # An option of a library, which nobody reads before it is used.
-        print(f'{_program()}: {_one_line(error)}', file=sys.stderr)
+        print(f'{_program()}: {credentials.describe(error)}', file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED
@@ -249,7 +245,10 @@ class Stop:
             self._conf.mutate_config_files()
         except cfg.Error as error:
             # What runs is better than what a slip of the pen would end.
-            LOG.error('The configuration stays as it was: %s', error)
+            LOG.error(
+                'The configuration stays as it was: %s',
+                credentials.describe(error),
+            )
         # There may be other handlers now.
         logs.install()
 

@@ -185,3 +185,37 @@ class TestNames(base.TestCase):
             self.assertTrue(credentials._is_credential(name, 'x'))
         for name in self.NO_SECRETS:
             self.assertFalse(credentials._is_credential(name, '300'), name)
+
+
+class TestDescribe(base.TestCase):
+    """A file that cannot be parsed is named with the line, not quoted."""
+
+    def test_lines_that_cannot_be_parsed(self) -> None:
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        path = directory / 'a.conf'
+        for text, number, what in (
+            ('[a]\nb', 2, "No ':' or '=' found in assignment"),
+            ("[a]\nit's: b\nhunter2 'x'", 3, 'No'),
+            ('[a]\n  b', 2, 'Unexpected continuation line'),
+            ('[a', 1, 'Invalid section (must end with ])'),
+            ('[]', 1, 'Empty section name'),
+            ('[a]\n= b', 2, 'Key cannot be empty'),
+        ):
+            text = text.replace('b', "hunter2 \"x'y")
+            path.write_text(text)
+            path.chmod(0o600)
+            error = self.assertRaises(
+                cfg.ConfigFileParseError,
+                cfg.ConfigOpts(),
+                ['--config-file', str(path)],
+            )
+            said = credentials.describe(error)
+            self.assertIn(f'at {path}:{number}, {what}', said)
+            self.assertNotIn('hunter2', said)
+
+    def test_other_errors(self) -> None:
+        error = cfg.ConfigFilesNotFoundError(['a', 'b'])
+        self.assertEqual(
+            'Failed to find some config files: a,b',
+            credentials.describe(error),
+        )

@@ -173,7 +173,7 @@ class TestConfiguration(LaunchCase):
             for group, option, value, allowed in BAD
         ]
         cases += [
-            ('garbage\n[\n', ('.conf', 'garbage')),
+            ('garbage\n[\n', ('.conf:1', 'assignment')),
             ('[DEFAULT]\nlog_config_append = /nowhere.ini', ('/nowhere.ini',)),
         ]
         files = [

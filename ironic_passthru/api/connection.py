@@ -9,6 +9,7 @@ they have logged in, since no body is read before that.
 
 import contextlib
 import re
+import select
 import socket
 import ssl
 import time
@@ -25,8 +26,11 @@ LOG = log.getLogger(__name__)
 _PART = 64 * 1024
 
 # How much of a body that nobody wants is read away, and for how long.
-_MAX_DRAIN_BYTES = 16 * 1024 * 1024
-_MAX_DRAIN_SECONDS = 2.0
+_MAX_UNWANTED_BYTES = 16 * 1024 * 1024
+LEAVING_SECONDS = 2.0
+
+# How long a client that asks on may leave the answers before untaken.
+_BEHIND_SECONDS = 1.0
 
 # The empty line that ends a head. One that ends otherwise is refused then.
 _END = re.compile(rb'\n\r?\n')
@@ -171,10 +175,13 @@ class Connection(server.HTTPConnection):
     while.
 
     :ivar unread: whether a request has been refused before its end.
+    :ivar leaving: whether nothing more is sent.
     """
 
     RequestHandlerClass = heads.Request
     unread = False
+    leaving = False
+    _unwanted = 0
 
     def __init__(self, server: Any, sock: Any, makefile: Any = None) -> None:
         limits = patience.Patience(server.timeout, server.request_timeout)
@@ -190,19 +197,33 @@ class Connection(server.HTTPConnection):
 
     def communicate(self) -> bool:
         """Serve one request if it is there; tell whether to go on."""
+        if self.leaving:
+            return self._listen_on()
+        if self._behind():
+            return False
         self._limits.begin()
         try:
             if not self._gather():
-                return not self._give_up()
+                if not self._limits.over:
+                    return True
+                self._refuse('408 Request Timeout')
+                return self._leave()
         except OSError as error:
             # Whoever has gone, or speaks something else than TLS.
             LOG.debug('%s: %s', self.remote_addr, error)
-            return False
+            return self.unread and self._leave()
         keep = super().communicate()
-        if self.unread:
-            self._drain(0 if self._limits.lost else _MAX_DRAIN_SECONDS)
         self._limits.end()
-        return keep and not self.unread
+        return self._leave() if self.unread else keep
+
+    def _behind(self) -> bool:
+        """Tell whether the client asks for more while it takes nothing.
+
+        To answer it would make the thread wait for longer.
+        """
+        poller = select.poll()
+        poller.register(self.socket, select.POLLOUT)
+        return not poller.poll(_BEHIND_SECONDS * 1000)
 
     def _gather(self) -> bool:
         if self._shaking_hands:
@@ -213,43 +234,44 @@ class Connection(server.HTTPConnection):
                 return False
             except ssl.SSLError as error:
                 if error.reason == 'HTTP_REQUEST':
-                    self._refuse_plain()
+                    self.wfile = Writer(_Plain(self.socket), self._limits)
+                    self._refuse('400 Bad Request', _PLAIN)
                 raise
             self._shaking_hands = False
         return self.rfile.gather()
 
-    def _give_up(self) -> bool:
-        """End a connection whose time is over; tell whether it was."""
-        if not self._limits.over:
-            return False
-        if not self._shaking_hands:
-            request = self.RequestHandlerClass(self.server, self)
-            request.simple_response('408 Request Timeout')
-            self._drain(0)
-        return True
+    def _refuse(self, status: str, message: str = '') -> None:
+        self.RequestHandlerClass(self.server, self).simple_response(
+            status, message
+        )
 
-    def _refuse_plain(self) -> None:
-        plain = _Plain(self.socket)
-        self.wfile = Writer(plain, self._limits)
-        request = self.RequestHandlerClass(self.server, self)
-        request.simple_response('400 Bad Request', _PLAIN)
-        self._drain(0)
-
-    def _drain(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        left = _MAX_DRAIN_BYTES
+    def _leave(self) -> bool:
+        """Send nothing more, and tell whether the client still may."""
+        self.leaving = True
+        self._deadline = time.monotonic() + LEAVING_SECONDS
+        self.rfile.close()
+        self._part()
         try:
-            self._part()
-            plain = _Plain(self.socket)
             self.socket.shutdown(socket.SHUT_WR)
-            while left > 0:
-                plain.settimeout(max(0, deadline - time.monotonic()))
+        except OSError:
+            return False
+        return self._listen_on()
+
+    def _listen_on(self) -> bool:
+        """Read away what has come; tell whether there may be more."""
+        plain = _Plain(self.socket)
+        plain.settimeout(0)
+        try:
+            while self._unwanted < _MAX_UNWANTED_BYTES:
                 part = plain.recv(_PART)
                 if not part:
-                    break
-                left -= len(part)
+                    return False
+                self._unwanted += len(part)
+        except BlockingIOError:
+            return time.monotonic() < self._deadline
         except OSError:
             LOG.debug('A client went away over the rest of its request')
+        return False
 
     def _part(self) -> None:
         """Tell a TLS client that nothing more comes, as it can verify."""

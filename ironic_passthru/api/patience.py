@@ -29,7 +29,6 @@ class Patience:
 
     :param pause_seconds: for which a client may do nothing at all.
     :param request_seconds: in which a request must have come whole.
-    :ivar lost: whether the client has met a limit.
     """
 
     def __init__(
@@ -45,7 +44,6 @@ class Patience:
         self._deadline: float | None = None
         self._waited = 0.0
         self._sent = 0
-        self.lost = False
 
     def begin(self) -> None:
         """Note that a request begins, unless one has begun."""
@@ -91,5 +89,4 @@ class Patience:
 
     def too_slow(self) -> TooSlow:
         """Return the error that names the limit which is met now."""
-        self.lost = True
         return TooSlow(self._whole if self.over else self._pause)

@@ -131,6 +131,10 @@ class _Cheroot(wsgi.Server):
         except (KeyError, OSError, ValueError):
             # The server stops meanwhile.
             conn.close()
+            return
+        if conn.leaving:
+            # It need not wait for as long as others.
+            conn.last_used -= self.timeout - connection.LEAVING_SECONDS
 
     def error_log(
         self, msg: str = '', level: int = 20, traceback: bool = False

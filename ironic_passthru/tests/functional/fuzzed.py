@@ -9,13 +9,13 @@ import json
 import logging
 import os
 import pathlib
+import resource
 import signal
 import sys
 import threading
 from collections.abc import Callable
 
 import fixtures
-import psutil
 import pydantic
 
 from ironic_passthru.drivers import base
@@ -84,12 +84,16 @@ class Fuzzed(fixtures.Fixture):
     @property
     def resident_bytes(self) -> int:
         """How much memory it has now."""
-        return psutil.Process(self._process.pid).memory_info().rss
+        pages = self._in_proc('statm').read_text().split()[1]
+        return int(pages) * resource.getpagesize()
 
     @property
     def descriptors(self) -> int:
         """How many files and sockets it has open now."""
-        return psutil.Process(self._process.pid).num_fds()
+        return len(list(self._in_proc('fd').iterdir()))
+
+    def _in_proc(self, name: str) -> pathlib.Path:
+        return pathlib.Path('/proc', str(self._process.pid), name)
 
     def log(self) -> str:
         """Return what it has written."""

@@ -103,7 +103,10 @@ class TestSlowClients(envelope.EnvelopeCase):
             while time.monotonic() < started + 8.0:
                 with contextlib.suppress(TimeoutError):
                     answer = client.recv(65536)
-                    return time.monotonic() - started, answer
+                    seconds = time.monotonic() - started
+                    while part := client.recv(65536):
+                        answer += part
+                    return seconds, answer
                 with contextlib.suppress(OSError):
                     client.sendall(drop)
             self.fail('It went on for 8 seconds')
@@ -141,6 +144,40 @@ class TestSlowClients(envelope.EnvelopeCase):
             self.assertIn(b' 408 ', answer)
             self.assertIn(b'within 3 seconds', answer)
             self.assertIn(b'openstack-request-id', answer)
+        self.assert_serves_soon()
+
+    def test_the_rest_of_a_refused_body_keeps_nobody_waiting(self) -> None:
+        head = raw.request(
+            'POST',
+            '/v1/drivers',
+            'Content-Length: 99999',
+            'X-OpenStack-Ironic-API-Version: 9.9',
+        )
+        refused = [self.connect() for _ in range(20)]
+        for connection in refused:
+            connection.send(head)
+        for connection in refused:
+            self.assert_answer(connection.answer(), 406)
+        self.assert_serves_soon()
+        # It is read for a while, but not for ever.
+        deadline = time.monotonic() + 6.0
+        with socket.create_connection(('127.0.0.1', self.port)) as client:
+            client.sendall(head)
+            with contextlib.suppress(OSError):
+                while time.monotonic() < deadline:
+                    client.sendall(b'x')
+                    time.sleep(0.05)
+        self.assertLess(time.monotonic(), deadline)
+
+    def test_who_asks_on_without_taking_keeps_nobody_waiting(self) -> None:
+        greedy = [
+            socket.create_connection(('127.0.0.1', self.port), 0.5)
+            for _ in range(4)
+        ]
+        for client in greedy:
+            self.addCleanup(client.close)
+            with contextlib.suppress(OSError):
+                client.sendall(raw.request('GET', '/v1/drivers') * 20_000)
         self.assert_serves_soon()
 
     def test_what_was_ended_costs_no_more_time(self) -> None:

@@ -10,12 +10,15 @@ import oslo_messaging
 from oslo_config import cfg
 
 from ironic_passthru import errors
+from ironic_passthru import supervisor
 from ironic_passthru.db import conductors
 from ironic_passthru.db import operations
 from ironic_passthru.db import schema
 from ironic_passthru.db import session
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import transport as rpc_transport
+
+_NOBODY = supervisor.Nobody()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +105,7 @@ class Conductor:
     :param transport: connection to the bus; by default one of its own.
     :param drain_seconds: how long to go on refusing calls while leaving;
         by default as configured.
+    :param alive: called from time to time while the conductor is not stuck.
     """
 
     def __init__(
@@ -110,6 +114,7 @@ class Conductor:
         transport: oslo_messaging.Transport | None = None,
         *,
         drain_seconds: float | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         # Not at the top: the API must never load a driver.
         from ironic_passthru.conductor import service
@@ -124,6 +129,7 @@ class Conductor:
             conductors.ConductorStore(self._database),
             operations.OperationStore(self._database),
             drain_seconds=drain_seconds,
+            alive=alive,
         )
 
     @property
@@ -155,9 +161,12 @@ class Conductor:
         self._database.close()
 
 
-def build_conductor(conf: cfg.ConfigOpts) -> Conductor:
+def build_conductor(
+    conf: cfg.ConfigOpts, watcher: supervisor.Supervisor = _NOBODY
+) -> Conductor:
     """Build a conductor.
 
+    :param watcher: is told, once it is ready, that it is not stuck.
     :raises: ConfigError.
     """
     options = conf.conductor
@@ -166,7 +175,17 @@ def build_conductor(conf: cfg.ConfigOpts) -> Conductor:
             'Option heartbeat_timeout in group [conductor] must be at least '
             f'twice heartbeat_interval, which is {options.heartbeat_interval}'
         )
-    return Conductor(conf)
+    needed = options.heartbeat_timeout + 2 * options.heartbeat_interval
+    watchdog_seconds = watcher.watchdog_seconds
+    if watchdog_seconds is not None and watchdog_seconds < needed:
+        # It would end conductors that only wait for the bus.
+        raise errors.ConfigError(
+            f'The watchdog of the service manager (WatchdogSec) must be at '
+            f'least {needed:g} seconds, which is heartbeat_timeout and twice '
+            'heartbeat_interval in group [conductor]; it is '
+            f'{watchdog_seconds:g}'
+        )
+    return Conductor(conf, alive=watcher.alive)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,6 +22,8 @@ class Heartbeat:
     :param beat: notes the beat; returns False when another process has
         taken the conductor's name.
     :param lost: called once when that has happened.
+    :param alive: called after each round, whatever came of it: a broker or a
+        database that is away is no reason to end a conductor.
     """
 
     def __init__(
@@ -31,11 +33,13 @@ class Heartbeat:
         listens: Callable[[], bool],
         beat: Callable[[], bool],
         lost: Callable[[], None],
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._interval_seconds = interval_seconds
         self._listens = listens
         self._beat = beat
         self._lost = lost
+        self._alive = alive
         self._stopped = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name='heartbeat', daemon=True
@@ -64,6 +68,7 @@ class Heartbeat:
                 # Without this thread the conductor would fall silent for
                 # good, on account of something that may pass.
                 LOG.exception('A heartbeat failed')
+            self._alive()
 
     def _tick(self) -> bool:
         if not self._listens():

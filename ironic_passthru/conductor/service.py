@@ -5,6 +5,7 @@ import contextlib
 import random
 import threading
 import time
+from collections.abc import Callable
 from collections.abc import Mapping
 
 import oslo_messaging
@@ -45,6 +46,7 @@ class ConductorService:
     :param store: the registry of conductors.
     :param records: the registry of operations.
     :param drain_seconds: how long to go on refusing calls while leaving.
+    :param alive: called from time to time while the conductor is not stuck.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class ConductorService:
         records: operations.OperationStore,
         *,
         drain_seconds: float,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._conf = conf
         self._transport = transport
         self._store = store
         self._records = records
         self._drain_seconds = drain_seconds
+        self._alive = alive
         self.address = protocol.Server(conf.host, uuidutils.generate_uuid())
         self.drivers: Mapping[str, loader.Driver] = {}
         #: Set when the conductor must end for a reason of its own.
@@ -148,6 +152,7 @@ class ConductorService:
             listens=self._listens,
             beat=self._beat,
             lost=self.lost.set,
+            alive=self._alive,
         )
         self._heartbeat.start()
 

@@ -2,6 +2,7 @@
 """API and conductors as processes over a real broker: what lives through."""
 
 import signal
+import socket
 import time
 from concurrent import futures
 from typing import Any
@@ -483,3 +484,37 @@ class TestBusy(SplitTestCase):
             key=self.key,
             seconds=seconds,
         )
+
+
+class TestServiceManager(SplitTestCase):
+    """What systemd is told, which decides on restarts by it."""
+
+    def start_watched(self, host: str) -> tuple[processes.Process, Any]:
+        """Start a conductor with a watchdog; return what it tells, too."""
+        channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(channel.close)
+        path = self.site.directory / f'{host}.notify'
+        channel.bind(str(path))
+        channel.settimeout(30)
+        watched = self.site.conductor(
+            host, conductor__enabled_drivers='leaving'
+        )
+        watched.environment.update(
+            NOTIFY_SOCKET=str(path), WATCHDOG_USEC='10000000'
+        )
+        watched.start()
+        self.addCleanup(watched.kill)
+        return watched, channel
+
+    def test_a_conductor_is_ready_alive_and_stopping(self) -> None:
+        watched, channel = self.start_watched('w1')
+        self.assertEqual(b'READY=1', channel.recv(1000))
+        self.wait_for_hosts('leaving', ['w1'])
+        for _ in range(3):
+            self.assertEqual(b'WATCHDOG=1', channel.recv(1000))
+        watched.signal(signal.SIGTERM)
+        told = b'WATCHDOG=1'
+        while told == b'WATCHDOG=1':
+            told = channel.recv(1000)
+        self.assertEqual(b'STOPPING=1\nEXTEND_TIMEOUT_USEC=80000000', told)
+        self.assertEqual(0, watched.wait())

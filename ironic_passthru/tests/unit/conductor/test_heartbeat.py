@@ -44,6 +44,53 @@ class TestHeartbeat(base.TestCase):
     def when_lost(self) -> None:
         self.lost += 1
 
+    def test_each_round_is_a_sign_of_life_whatever_comes_of_it(self) -> None:
+        signs: list[int] = []
+        rounds = iter([True, False, True, True])
+
+        def listens() -> bool:
+            return next(rounds, True)
+
+        def beat() -> bool:
+            if len(signs) == 2:
+                raise errors.RegistryUnavailable()
+            if len(signs) == 3:
+                raise RuntimeError('a bug')
+            return True
+
+        beating = heartbeat.Heartbeat(
+            0.001,
+            listens=listens,
+            beat=beat,
+            lost=self.when_lost,
+            alive=lambda: signs.append(1),
+        )
+        self.addCleanup(beating.stop)
+        beating.start()
+        self.wait_for(lambda: len(signs) > 4, 'it goes on')
+
+    def test_one_that_is_stuck_gives_no_sign_of_life(self) -> None:
+        stuck, signs = threading.Event(), []
+
+        def beat() -> bool:
+            stuck.set()
+            self.released.wait(30)
+            return True
+
+        self.released = threading.Event()
+        beating = heartbeat.Heartbeat(
+            0.001,
+            listens=lambda: True,
+            beat=beat,
+            lost=self.when_lost,
+            alive=lambda: signs.append(1),
+        )
+        self.addCleanup(beating.stop)
+        self.addCleanup(self.released.set)
+        beating.start()
+        self.assertTrue(stuck.wait(10))
+        self.assertEqual([], signs)
+
     def test_it_beats_until_it_is_stopped(self) -> None:
         beating = self.begin()
         self.wait_for(lambda: self.beats >= 3, 'it beats')

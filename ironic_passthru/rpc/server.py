@@ -10,6 +10,7 @@ from collections.abc import Callable
 from collections.abc import Set
 from typing import Any
 
+import amqp
 import oslo_messaging
 from oslo_log import log
 from oslo_messaging import rpc
@@ -284,8 +285,22 @@ class Server:
         )
 
     def start(self) -> None:
-        """Begin to listen; returns when the queues exist."""
-        self._server.start(override_pool_size=self._workers + _SPARE_THREADS)
+        """Begin to listen; returns when the queues exist.
+
+        While the broker is away, that is when it has come.
+
+        :raises: ConfigError if the broker refuses it.
+        """
+        threads = self._workers + _SPARE_THREADS
+        try:
+            self._server.start(override_pool_size=threads)
+        except amqp.exceptions.AMQPError as error:
+            # It says which user or virtual host, and no password.
+            reason = ' '.join(str(error.reply_text or error).split())
+            raise errors.ConfigError(
+                'Option transport_url in group [DEFAULT]: the broker says '
+                f'{reason}'
+            ) from None
 
     def stop(self) -> None:
         """Stop listening and wait for the answers that are under way."""

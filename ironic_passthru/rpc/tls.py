@@ -10,6 +10,9 @@ from ironic_passthru import errors
 # Options of oslo.messaging's driver.
 GROUP = 'oslo_messaging_rabbit'
 
+# Names of oslo.messaging; SSLv23 is any version that OpenSSL allows.
+_VERSIONS = ('', 'sslv23', 'tlsv1_2')
+
 
 def check(conf: cfg.ConfigOpts) -> None:
     """Make sure that a broker which is asked for TLS is verified.
@@ -28,6 +31,12 @@ def check(conf: cfg.ConfigOpts) -> None:
             'ssl_ca_file',
             'is not set, without which brokers are not verified; it is the '
             'file of the certificate authorities to trust',
+        )
+    if section.ssl_version.lower() not in _VERSIONS:
+        raise _fault(
+            'ssl_version',
+            f'{section.ssl_version!r} is not TLSv1_2; unset, the newest '
+            'version that the broker knows is used',
         )
     # Only to try the files: oslo.messaging makes its own ones.
     context = ssl.create_default_context()

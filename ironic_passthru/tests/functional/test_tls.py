@@ -171,6 +171,31 @@ class BrokerTest(TlsTestCase):
             ),
         )
 
+    def test_another_password(self) -> None:
+        url = self.site.broker.url.replace(
+            f':{self.broker_password}@', f':{servers.SECRET}@'
+        )
+        # Not one that may come later, as a broker that is away.
+        conductor = self.site.conductor(
+            'other-password', transport_url=url, debug=True
+        )
+        conductor.start()
+        self.assertEqual(1, conductor.wait())
+        *_, last = conductor.log().splitlines()
+        self.assertIn(
+            'Option transport_url in group [DEFAULT]: the broker says '
+            'ACCESS_REFUSED - Login was refused',
+            last,
+        )
+        self.assert_no_traceback(conductor.log())
+        answer = self.api('api-other-password', transport_url=url).get(
+            '/healthcheck/detailed'
+        )
+        self.assertEqual(503, answer.status)
+        log = self.site.process('api-other-password', []).log()
+        self.assertIn('ACCESS_REFUSED', log)
+        self.assert_no_traceback(log)
+
     def test_plain_text(self) -> None:
         self.refused_api(
             'plain',

@@ -48,6 +48,24 @@ class CheckTest(base.TestCase):
         self.make(ssl=True, ssl_ca_file=self.ca, **pair)
         self.make(ssl=True, ssl_ca_file=self.ca, ssl_cert_file=self.both)
 
+    def test_versions(self) -> None:
+        for version in ('TLSv1_2', 'SSLv23'):
+            self.make(ssl=True, ssl_ca_file=self.ca, ssl_version=version)
+        for version in ('TLSv1', 'SSLv3', 'TLSv9'):
+            error = self.assertRaises(
+                errors.ConfigError,
+                self.make,
+                ssl=True,
+                ssl_ca_file=self.ca,
+                ssl_version=version,
+            )
+            self.assertEqual(
+                f'Option ssl_version in group [{tls.GROUP}]: {version!r} is '
+                'not TLSv1_2; unset, the newest version that the broker '
+                'knows is used',
+                error.message,
+            )
+
     def test_bad(self) -> None:
         not_set = (
             'is not set, without which brokers are not verified; it is the '

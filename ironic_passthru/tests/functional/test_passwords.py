@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever goes wrong, no command tells a password of its configuration."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+import fixtures
+
+from ironic_passthru.conf import database
+from ironic_passthru.tests import base
+from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import processes
+from ironic_passthru.tests.functional import servers
+from ironic_passthru.tests.functional import web
+
+# Each is found by this, whole or in part.
+SECRET = 'hunter2'
+
+# Nothing answers there.
+_NOWHERE = '127.0.0.1:1'
+
+CREDENTIALS = {
+    'transport_url': f'rabbit://passthru:{SECRET}-bus@{_NOWHERE}/',
+    'database__connection': (
+        f'postgresql://passthru:{SECRET}-registry@{_NOWHERE}/x'
+    ),
+    'rpc__signing_keys': f'{SECRET}-signs-what-API-and-conductors-say',
+    'oslo_messaging_notifications__driver': 'messagingv2',
+    'oslo_messaging_notifications__transport_url': (
+        f'rabbit://passthru:{SECRET}-told@{_NOWHERE}/'
+    ),
+    'keystone_authtoken__auth_type': 'password',
+    'keystone_authtoken__auth_url': f'http://{_NOWHERE}/v3',
+    'keystone_authtoken__username': 'passthru',
+    'keystone_authtoken__password': f'{SECRET}-identity',
+    'keystone_authtoken__user_domain_id': 'default',
+    'keystone_authtoken__project_name': 'service',
+    'keystone_authtoken__project_domain_id': 'default',
+    'keystone_authtoken__memcached_servers': _NOWHERE,
+    'keystone_authtoken__memcache_security_strategy': 'ENCRYPT',
+    'keystone_authtoken__memcache_secret_key': f'{SECRET}-cache',
+}
+
+
+class PasswordsTest(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+
+    def start(
+        self, program: str, *arguments: str, **options: object
+    ) -> processes.Process:
+        """Start a command that debugs, with credentials of every kind."""
+        config = self.directory / f'{program}.conf'
+        config.write_text(
+            deployment.config_text(
+                **CREDENTIALS
+                | {'state_path': self.directory / 'state', 'debug': True}
+                | options
+            )
+        )
+        config.chmod(0o600)
+        process = self.useFixture(
+            processes.Process(
+                [
+                    processes.command(program),
+                    *('--config-file', str(config)),
+                    *arguments,
+                ],
+                environment={
+                    **os.environ,
+                    'HOME': str(self.directory),
+                    'XDG_CACHE_HOME': str(self.directory),
+                },
+                log=self.directory / f'{program}.log',
+            )
+        )
+        process.start()
+        return process
+
+    def assert_discreet(self, said: str) -> None:
+        self.assertNotIn(SECRET, said)
+
+    def sqlite(self) -> str:
+        return database.sqlite_url(self.directory / 'registry.sqlite')
+
+    def test_commands_that_reach_no_registry(self) -> None:
+        for program, arguments in (
+            ('ironic-passthru-conductor', ['--host', 'h']),
+            ('ironic-passthru', []),
+            ('ironic-passthru-dbsync', ['upgrade']),
+            ('ironic-passthru-dbsync', ['check']),
+        ):
+            process = self.start(program, *arguments, auth_strategy='noauth')
+            self.assertNotEqual(0, process.wait(), process.log())
+            self.assertIn('refused', process.log())
+            self.assert_discreet(process.log())
+
+    def test_urls_that_are_none(self) -> None:
+        for program, option, url in (
+            (
+                'ironic-passthru-dbsync',
+                'database__connection',
+                f'mysql://u:{SECRET}@x@{_NOWHERE}/c',
+            ),
+            (
+                'ironic-passthru-conductor',
+                'transport_url',
+                f'nothing://u:{SECRET}@{_NOWHERE}/c',
+            ),
+            ('ironic-passthru-api', 'rpc__signing_keys', SECRET),
+        ):
+            arguments = ['check'] if 'dbsync' in program else []
+            process = self.start(program, *arguments, **{option: url})
+            self.assertEqual(1, process.wait(), process.log())
+            name = option.rpartition('__')[2]
+            self.assertIn(name, process.log())
+            self.assertNotIn('Traceback', process.log())
+            self.assert_discreet(process.log())
+
+    def test_a_conductor_that_reaches_no_broker(self) -> None:
+        url = self.sqlite()
+        sync = self.start(
+            'ironic-passthru-dbsync', 'upgrade', database__connection=url
+        )
+        self.assertEqual(0, sync.wait(), sync.log())
+        conductor = self.start(
+            'ironic-passthru-conductor', database__connection=url
+        )
+        conductor.wait_for_log('Connection failed')
+        self.assert_discreet(conductor.log())
+
+    def test_an_api_that_reaches_nobody(self) -> None:
+        for strategy, statuses in (
+            ('noauth', {200, 503}),
+            ('keystone', {200, 503}),
+        ):
+            port = self.useFixture(servers.ReservedPort()).port
+            process = self.start(
+                'ironic-passthru-api',
+                auth_strategy=strategy,
+                api__port=port,
+                api__bus_connect_timeout=1.0,
+            )
+            process.wait_for_log('http://127.0.0.1:')
+            answers = self.ask(web.Client(f'http://127.0.0.1:{port}'))
+            self.assertEqual(statuses, {answer.status for answer in answers})
+            for answer in answers:
+                self.assert_discreet(answer.body.decode())
+            process.stop()
+            self.assert_discreet(process.log())
+
+    def ask(self, client: web.Client) -> Sequence[web.Answer]:
+        token = {'X-Auth-Token': f'{SECRET}-token'}
+        return [
+            client.get('/'),
+            *(
+                client.request('GET', path, headers=token)
+                for path in (
+                    '/healthcheck/detailed',
+                    '/v1/drivers',
+                    '/v1/operations',
+                )
+            ),
+        ]

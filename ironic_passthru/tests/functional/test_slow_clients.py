@@ -169,17 +169,6 @@ class TestSlowClients(envelope.EnvelopeCase):
                     time.sleep(0.05)
         self.assertLess(time.monotonic(), deadline)
 
-    def test_who_asks_on_without_taking_keeps_nobody_waiting(self) -> None:
-        greedy = [
-            socket.create_connection(('127.0.0.1', self.port), 0.5)
-            for _ in range(4)
-        ]
-        for client in greedy:
-            self.addCleanup(client.close)
-            with contextlib.suppress(OSError):
-                client.sendall(raw.request('GET', '/v1/drivers') * 20_000)
-        self.assert_serves_soon()
-
     def test_what_was_ended_costs_no_more_time(self) -> None:
         """Nothing that still comes is waited for."""
         head = raw.request('POST', _MARK, 'Content-Length: 999')
@@ -197,13 +186,15 @@ class TestSlowClients(envelope.EnvelopeCase):
 class TestSlowReaders(envelope.EnvelopeCase):
     """One thread, a pause of one second."""
 
-    def serve(self, application: Callable[..., Any]) -> server.Server:
+    def serve(
+        self, application: Callable[..., Any], **options: int
+    ) -> server.Server:
         conf = self.make_conf(
             api__port=0,
             api__threads=1,
             api__max_waiting=1,
-            api__socket_timeout=1,
             api__request_timeout=2,
+            **{'api__socket_timeout': 1} | options,
         )
         started = server.Server(conf, application)
         started.bind()
@@ -223,14 +214,42 @@ class TestSlowReaders(envelope.EnvelopeCase):
             def close(self) -> None:
                 ends.append(time.monotonic())
 
-        url = self.serve(much).url
+        client = self.connect(self.serve(much))
+        client.sendall(b'GET / HTTP/1.1\r\n\r\n')
+        return client, ends
+
+    def connect(self, to: server.Server) -> socket.socket:
         client = socket.socket()
         self.addCleanup(client.close)
         # Small, so that it is this client that sets the pace.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.connect(('127.0.0.1', parse.urlsplit(url).port))
-        client.sendall(b'GET / HTTP/1.1\r\n\r\n')
-        return client, ends
+        client.connect(('127.0.0.1', parse.urlsplit(to.url).port))
+        return client
+
+    def test_who_asks_on_without_taking_is_ended(self) -> None:
+        """Long before it would be given up, had it asked once."""
+        served = []
+
+        def small(environ: Any, start_response: Any) -> list[bytes]:
+            served.append(time.monotonic())
+            start_response('200 OK', [('Content-Length', '10000')])
+            return [b'x' * 10_000]
+
+        started = self.serve(small, api__socket_timeout=20)
+        greedy = self.connect(started)
+        greedy.sendall(b'GET / HTTP/1.1\r\n\r\n' * 1000)
+        # Until nothing fits any more.
+        self.wait_for(
+            lambda: served and time.monotonic() > served[-1] + 0.5,
+            'the buffers are full',
+        )
+        self.assertLess(len(served), 1000)
+        began = time.monotonic()
+        other = self.connect(started)
+        other.settimeout(10.0)
+        other.sendall(b'GET / HTTP/1.1\r\n\r\n')
+        self.assertTrue(other.recv(1))
+        self.assertLess(time.monotonic() - began, 5.0)
 
     def test_who_takes_nothing_is_given_up(self) -> None:
         _, ends = self.ask_for_much(16 << 20)

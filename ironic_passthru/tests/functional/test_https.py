@@ -6,7 +6,7 @@ import http.client
 import pathlib
 import socket
 import ssl
-import subprocess  # nosec B404
+import subprocess
 import time
 import warnings
 from typing import Any
@@ -238,7 +238,7 @@ class TestTls(envelope.EnvelopeCase):
     def test_the_certificate_of_the_documentation(self) -> None:
         script = console.ROOT / 'doc/source/examples/self-signed.sh'
         directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
-        subprocess.run(  # nosec B603, B607
+        subprocess.run(
             ['sh', '-e', str(script)],
             cwd=directory,
             check=True,

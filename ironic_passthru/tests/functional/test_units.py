@@ -3,7 +3,7 @@
 
 import pathlib
 import re
-import subprocess  # nosec B404
+import subprocess
 
 import fixtures
 
@@ -27,7 +27,7 @@ class UnitTestCase(base.TestCase):
 
     def run_command(self, *arguments: object) -> str:
         """Run a command, which must succeed; return all that it wrote."""
-        done = subprocess.run(  # nosec B603
+        done = subprocess.run(
             [str(argument) for argument in arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

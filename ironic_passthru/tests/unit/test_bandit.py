@@ -30,7 +30,8 @@ class OverlookedTest(base.TestCase):
                     above = lines[max(0, number - 3) : number]
                     self.assertTrue(
                         any(text.lstrip().startswith('# ') for text in above),
-                        f'{where}: say why, above it',
+                        f'{where}: say why, above it (for tests, see '
+                        'tools/bandit-tests.yaml)',
                     )
         self.assertGreater(found, 0)
 

@@ -37,6 +37,10 @@ _REFUSALS = (
     errors.MessageRefused,
 )
 
+# What a conductor of an older release says before it looks at a message any
+# further. No error of a driver crosses the bus under these names.
+_OTHER_RELEASE = ('UnsupportedVersion', 'NoSuchMethod')
+
 # What, as the cause of a failed delivery, proves that nothing was sent:
 # there was no connection, or no exchange to publish to.
 _NOTHING_SENT = (
@@ -322,12 +326,7 @@ class ConductorAPI:
             # with the traceback of the conductor as their text.
             name = str(getattr(error, 'exc_type', type(error).__name__))
         # Not while the exception is handled: oslo.log adds its text.
-        LOG.error(
-            'A conductor failed with %s in request %s',
-            name if name.isidentifier() else 'an error',
-            getattr(context, 'request_id', None),
-        )
-        raise errors.PassthruError()
+        raise _failed(context, name)
 
     def _ensure_connected(self) -> None:
         """Wait for the bus before the first message, but not for ever.
@@ -368,6 +367,20 @@ def _outcome_unknown(context: Any) -> errors.OutcomeUnknown:
     return errors.OutcomeUnknown(
         request_id=getattr(context, 'request_id', None)
     )
+
+
+def _failed(context: Any, name: str) -> errors.PassthruError:
+    """Log what else a conductor answers with, and return what it means."""
+    request_id = getattr(context, 'request_id', None)
+    if name in _OTHER_RELEASE:
+        LOG.warning('A conductor is too old for request %s', request_id)
+        return errors.CallNotDelivered()
+    LOG.error(
+        'A conductor failed with %s in request %s',
+        name if name.isidentifier() else 'an error',
+        request_id,
+    )
+    return errors.PassthruError()
 
 
 def _nothing_sent(cause: BaseException | None) -> bool:

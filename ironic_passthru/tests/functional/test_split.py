@@ -518,3 +518,69 @@ class TestServiceManager(SplitTestCase):
             told = channel.recv(1000)
         self.assertEqual(b'STOPPING=1\nEXTEND_TIMEOUT_USEC=80000000', told)
         self.assertEqual(0, watched.wait())
+
+
+# Makes a process speak as a later release would, whose messages have a
+# higher version.
+_LATER_RELEASE = """
+import os
+if 'PASSTHRU_TEST_RPC_VERSION' in os.environ:
+    from ironic_passthru import threads
+    threads.init()
+    from ironic_passthru.rpc import protocol
+    protocol.VERSION = os.environ['PASSTHRU_TEST_RPC_VERSION']
+"""
+
+
+class TestRollingUpgrade(SplitTestCase):
+    """Processes of two releases at once."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        path = self.site.packages / 'sitecustomize.py'
+        path.write_text(_LATER_RELEASE)
+        self.addCleanup(path.unlink)
+
+    def start_later(self, host: str, driver: str) -> None:
+        """Start a conductor of a later release."""
+        later = self.site.conductor(host, conductor__enabled_drivers=driver)
+        later.environment['PASSTHRU_TEST_RPC_VERSION'] = '1.1'
+        self.addCleanup(later.kill)
+        self.site.start_conductor(host)
+
+    def start_later_api(self) -> web.Client:
+        """Start an API of a later release, beside the other one."""
+        return self.site.start_api(
+            'later-api',
+            lambda address: [
+                *('/usr/bin/env', 'PASSTHRU_TEST_RPC_VERSION=1.1'),
+                *deployment.gunicorn(address),
+            ],
+        )
+
+    def test_conductors_first(self) -> None:
+        self.start_own('o1', 'leaving')
+        self.start_later('n1', 'leaving')
+        self.wait_for_hosts('leaving', ['n1', 'o1'])
+        answers = [self.mark('leaving') for _ in range(20)]
+        self.assertEqual({200}, {answer.status for answer in answers})
+        self.assertEqual({'n1', 'o1'}, {answer.json for answer in answers})
+
+    def test_a_later_api_goes_on_to_a_conductor_that_knows_more(self) -> None:
+        self.start_own('o1', 'leaving')
+        self.start_later('n1', 'leaving')
+        self.api = self.start_later_api()
+        self.wait_for_hosts('leaving', ['n1', 'o1'])
+        answers = [self.mark('leaving') for _ in range(20)]
+        self.assertEqual({200}, {answer.status for answer in answers})
+        self.assertEqual({'n1'}, {answer.json for answer in answers})
+        self.assertEqual(40, len(self.site.marked(self.key)))
+
+    def test_without_such_a_conductor_it_is_503_and_not_run(self) -> None:
+        self.start_own('o1', 'leaving')
+        self.api = self.start_later_api()
+        self.wait_for_hosts('leaving', ['o1'])
+        answer = self.mark('leaving')
+        self.assertEqual(503, answer.status)
+        self.assertIn('Retry-After', answer.headers)
+        self.assertEqual([], self.site.marked(self.key))

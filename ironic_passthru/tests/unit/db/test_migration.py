@@ -4,6 +4,8 @@
 import configparser
 import pathlib
 
+import sqlalchemy as sa
+
 from ironic_passthru.db import migration
 from ironic_passthru.db import schema
 from ironic_passthru.tests.unit.db import cases
@@ -16,6 +18,31 @@ class TestSQLite(sqlite.SQLiteCase, cases.SchemaCases):
     def test_the_revisions_known_without_alembic_are_all(self) -> None:
         self.assertEqual(migration.revisions(), schema.REVISIONS)
         self.assertEqual(migration.revisions()[-1], schema.HEAD)
+
+    def test_what_an_older_release_writes_is_accepted(self) -> None:
+        """It goes on while the tables are those of the next one already."""
+        database = self.open(self.new_url())
+        before: dict[str, dict[str, sa.engine.interfaces.ReflectedColumn]] = {}
+        for revision in schema.REVISIONS:
+            migration.upgrade(database, revision)
+            with database.connection() as connection:
+                inspector = sa.inspect(connection)
+                after = {
+                    table: {
+                        column['name']: column
+                        for column in inspector.get_columns(table)
+                    }
+                    for table in inspector.get_table_names()
+                }
+            for table, columns in before.items():
+                self.assertEqual(set(), columns.keys() - after[table].keys())
+                for name, column in after[table].items():
+                    if name not in columns:
+                        known = column['nullable'] or column['default']
+                        self.assertTrue(known, (revision, table, name))
+                    elif columns[name]['nullable']:
+                        self.assertTrue(column['nullable'], (table, name))
+            before = after
 
     def test_the_file_for_authors_names_the_same_directory(self) -> None:
         path = pathlib.Path(migration.__file__).with_name('alembic.ini')

@@ -171,6 +171,17 @@ FATES: list[tuple[Callable[..., Any], type[errors.PassthruError], bool]] = [
         errors.PassthruError,
         False,
     ),
+    # A conductor of an older release, which has not looked any further.
+    (
+        _raise(oslo_messaging.RemoteError('UnsupportedVersion', SECRET)),
+        errors.CallNotDelivered,
+        True,
+    ),
+    (
+        _raise(oslo_messaging.RemoteError('NoSuchMethod', SECRET)),
+        errors.CallNotDelivered,
+        True,
+    ),
     # An error of a built-in class is rebuilt and arrives as such.
     (_raise(KeyError(SECRET)), errors.PassthruError, False),
     (_raise(TypeError(SECRET)), errors.PassthruError, False),

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which live conductor offers which driver and methods, in memory."""
+"""A recent snapshot of what the registry knows, in memory."""
 
 import dataclasses
-import functools
 import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import Any
 from typing import TypeVar
 
@@ -16,6 +14,7 @@ from oslo_log import log
 
 from ironic_passthru import errors
 from ironic_passthru import spec as specs
+from ironic_passthru.api import offers
 from ironic_passthru.db import conductors
 from ironic_passthru.rpc import protocol
 
@@ -30,132 +29,6 @@ _Found = TypeVar('_Found')
 # Name of a driver and digest of the document that says what it offers.
 _Version = tuple[str, str]
 
-# Live conductors by the names of their groups.
-Groups = Mapping[str, tuple[protocol.Server, ...]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Offer:
-    """A version of a driver, and the live conductors that have it.
-
-    :param spec: what they offer.
-    :param servers: their addresses, at least one.
-    :param groups: the same by the groups of the conductors.
-    """
-
-    spec: specs.DriverSpec
-    servers: tuple[protocol.Server, ...]
-    # A conductor that changes its group is another server.
-    groups: Groups = dataclasses.field(compare=False)
-
-
-@dataclasses.dataclass(frozen=True)
-class Route:
-    """A method and where a call of it can be sent.
-
-    :param method: its spec.
-    :param servers: the live conductors that offer the method as specified.
-    :param groups: the same by the groups of the conductors. If none is
-        alive, these are the groups of those that were last known.
-    """
-
-    method: specs.MethodSpec
-    servers: tuple[protocol.Server, ...]
-    groups: Groups
-
-    def within(self, names: Sequence[str]) -> tuple[protocol.Server, ...]:
-        """Return the servers that are of some of the groups."""
-        if len(names) == len(self.groups):
-            return self.servers
-        return sum((self.groups[name] for name in names), ())
-
-
-# It equals only itself, so that what is made of it can be kept by it.
-@dataclasses.dataclass(frozen=True, eq=False)
-class MethodList:
-    """Methods of a driver, by name."""
-
-    methods: Mapping[str, specs.MethodSpec]
-
-
-# An entry equals only itself, so that what is made of it can be kept by it.
-@dataclasses.dataclass(frozen=True, eq=False)
-class DriverEntry:
-    """A driver and the conductors that offer it.
-
-    :param spec: what the conductor that started last offers; if none is
-        alive, what was last known.
-    :param offers: the versions that live conductors have, first the one of
-        the conductor that started last.
-    :param last_groups: if none is alive, the groups of those that were last
-        known.
-    """
-
-    spec: specs.DriverSpec
-    offers: tuple[Offer, ...]
-    last_groups: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Name of the driver."""
-        return self.spec.name
-
-    @functools.cached_property
-    def hosts(self) -> list[str]:
-        """Host names of the live conductors, sorted."""
-        return sorted(
-            server.hostname
-            for offer in self.offers
-            for server in offer.servers
-        )
-
-    @functools.cached_property
-    def methods(self) -> dict[str, specs.MethodSpec]:
-        """All methods of the live conductors; of two specs the newer one.
-
-        While drivers are upgraded one conductor at a time, methods that
-        only some of them have are offered too. A dangerous method is that
-        of the conductors that allow it, if some do.
-        """
-        merged = dict(self.spec.methods)
-        for offer in self.offers:
-            for name, method in offer.spec.methods.items():
-                known = merged.setdefault(name, method)
-                # One that is not dangerous is of a version that does not
-                # know yet that it is.
-                if not known.allowed and method.dangerous and method.allowed:
-                    merged[name] = method
-        return merged
-
-    @functools.cached_property
-    def allowed(self) -> MethodList:
-        """Those of the methods that conductors do not refuse to run."""
-        methods = self.methods.items()
-        return MethodList({n: spec for n, spec in methods if spec.allowed})
-
-    @functools.cached_property
-    def _routes(self) -> dict[str, Route]:
-        return {}
-
-    def route(self, method: str) -> Route:
-        """Return where to send a call of a method of this driver."""
-        if method not in self._routes:
-            wanted = self.methods[method]
-            offers = [
-                offer
-                for offer in self.offers
-                if offer.spec.methods.get(method) == wanted
-            ]
-            groups = _merged([offer.groups for offer in offers])
-            # Of one offer, the common case, these are the very objects that
-            # all its methods share.
-            self._routes[method] = Route(
-                method=wanted,
-                servers=_joined([offer.servers for offer in offers]),
-                groups=groups or dict.fromkeys(self.last_groups, ()),
-            )
-        return self._routes[method]
-
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
@@ -166,7 +39,7 @@ class Snapshot:
     :param servers: addresses of the live conductors by host name.
     """
 
-    drivers: Mapping[str, DriverEntry]
+    drivers: Mapping[str, offers.DriverEntry]
     conductors: Mapping[str, conductors.ConductorRecord]
     servers: Mapping[str, protocol.Server]
 
@@ -232,7 +105,7 @@ class Catalogue:
             found = finder(self._refresh(not_older_than=_MISS_SECONDS))
         return found
 
-    def driver(self, name: str) -> DriverEntry:
+    def driver(self, name: str) -> offers.DriverEntry:
         """Return a driver.
 
         :raises: DriverNotFound if no conductor ever offered it.
@@ -252,7 +125,7 @@ class Catalogue:
             raise errors.ConductorNotFound(hostname=hostname)
         return record
 
-    def route(self, driver: str, method: str) -> Route:
+    def route(self, driver: str, method: str) -> offers.Route:
         """Return where to send a call of a method.
 
         There are no servers while nobody alive offers it; what a call came
@@ -327,22 +200,22 @@ class Catalogue:
         groups = {record.hostname: record.group for record in records}
         last_groups = _last_groups(records)
         specs = self._load_specs({*newest.items(), *serving})
-        offers: dict[str, list[Offer]] = {}
+        offered: dict[str, list[offers.Offer]] = {}
         for version, its_servers in serving.items():
             spec = specs.get(version)
             if spec is not None:
-                offer = _offer(spec, its_servers, groups)
-                offers.setdefault(spec.name, []).append(offer)
+                offer = offers.make_offer(spec, its_servers, groups)
+                offered.setdefault(spec.name, []).append(offer)
         drivers = {}
         for version in newest.items():
             name, _ = version
-            live = tuple(offers.get(name, ()))
+            live = tuple(offered.get(name, ()))
             spec = live[0].spec if live else specs.get(version)
             if spec is not None:
                 # Nobody need be left that offers it.
                 last = () if live else last_groups.get(name, ('',))
                 drivers[name] = _entry(
-                    DriverEntry(spec, live, last), old.drivers.get(name)
+                    offers.DriverEntry(spec, live, last), old.drivers.get(name)
                 )
         return Snapshot(
             drivers=drivers,
@@ -410,38 +283,6 @@ def _serving(
     return serving
 
 
-def _offer(
-    spec: specs.DriverSpec,
-    servers: Iterable[protocol.Server],
-    group_of: Mapping[str, str],
-) -> Offer:
-    groups: dict[str, list[protocol.Server]] = {}
-    for server in servers:
-        groups.setdefault(group_of[server.hostname], []).append(server)
-    every = tuple(servers)
-    if len(groups) == 1:
-        # The common case: both are one tuple.
-        return Offer(spec, every, dict.fromkeys(groups, every))
-    return Offer(spec, every, {g: tuple(its) for g, its in groups.items()})
-
-
-def _joined(
-    parts: Sequence[tuple[protocol.Server, ...]],
-) -> tuple[protocol.Server, ...]:
-    first, *others = parts or [()]
-    return sum(others, first)
-
-
-def _merged(parts: Sequence[Groups]) -> Groups:
-    if len(parts) == 1:
-        return parts[0]
-    names = {name: None for part in parts for name in part}
-    return {
-        name: _joined([part[name] for part in parts if name in part])
-        for name in names
-    }
-
-
 def _last_groups(
     records: Iterable[conductors.ConductorRecord],
 ) -> dict[str, tuple[str, ...]]:
@@ -454,7 +295,9 @@ def _last_groups(
     return {driver: tuple(sorted(its)) for driver, its in groups.items()}
 
 
-def _entry(new: DriverEntry, old: DriverEntry | None) -> DriverEntry:
+def _entry(
+    new: offers.DriverEntry, old: offers.DriverEntry | None
+) -> offers.DriverEntry:
     """Return an entry: the old one, with all it keeps, if it says this."""
     if (
         old is not None

@@ -9,6 +9,7 @@ from ironic_passthru.api import catalogue
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api import expose
 from ironic_passthru.api import links
+from ironic_passthru.api import offers
 from ironic_passthru.api import policy
 from ironic_passthru.api import versions
 from ironic_passthru.api.v1 import types
@@ -36,21 +37,19 @@ class DriversController:
         self._links = links
         self._policy = policy
 
-    def _all(self, request: Any) -> Mapping[str, catalogue.DriverEntry]:
+    def _all(self, request: Any) -> Mapping[str, offers.DriverEntry]:
         self._policy.authorize(request.environ[keys.CONTEXT], rules.GET)
         return self._catalogue.snapshot().drivers
 
-    def _one(self, request: Any, name: str) -> catalogue.DriverEntry:
+    def _one(self, request: Any, name: str) -> offers.DriverEntry:
         return self._driver(request, name, rules.GET)
 
-    def _with_properties(
-        self, request: Any, name: str
-    ) -> catalogue.DriverEntry:
+    def _with_properties(self, request: Any, name: str) -> offers.DriverEntry:
         return self._driver(request, name, rules.GET_PROPERTIES)
 
     def _driver(
         self, request: Any, name: str, rule: str
-    ) -> catalogue.DriverEntry:
+    ) -> offers.DriverEntry:
         context = request.environ[keys.CONTEXT]
         self._policy.authorize(context, rule, {'driver': name})
         return self._catalogue.driver(name)
@@ -65,7 +64,7 @@ class DriversController:
     def get_all(
         self,
         request: Any,
-        entries: Mapping[str, catalogue.DriverEntry],
+        entries: Mapping[str, offers.DriverEntry],
         type: str | None = None,
         detail: bool | None = None,
         fields: list[str] | None = None,
@@ -96,7 +95,7 @@ class DriversController:
     def get_one(
         self,
         request: Any,
-        entry: catalogue.DriverEntry,
+        entry: offers.DriverEntry,
         fields: list[str] | None = None,
     ) -> types.Driver:
         """Return one driver in detail."""
@@ -105,7 +104,7 @@ class DriversController:
 
     @expose.expose({str: str}, subject=_with_properties)
     def properties(
-        self, request: Any, entry: catalogue.DriverEntry
+        self, request: Any, entry: offers.DriverEntry
     ) -> dict[str, str]:
         """Return the properties of a driver with their descriptions."""
         return dict(entry.spec.properties)
@@ -113,7 +112,7 @@ class DriversController:
     def _resource(
         self,
         request: Any,
-        entry: catalogue.DriverEntry,
+        entry: offers.DriverEntry,
         *,
         detail: bool,
         fields: list[str] | None,

@@ -17,6 +17,7 @@ from ironic_passthru.api import environ as keys
 from ironic_passthru.api import expose
 from ironic_passthru.api import facts
 from ironic_passthru.api import faults
+from ironic_passthru.api import offers
 from ironic_passthru.api import policy
 from ironic_passthru.api import query
 from ironic_passthru.api.v1 import types
@@ -55,7 +56,7 @@ class PassthruController:
         self._policy = policy
         self._max_depth = max_depth
 
-    def _methods(self, request: Any, driver: str) -> catalogue.MethodList:
+    def _methods(self, request: Any, driver: str) -> offers.MethodList:
         """Return those methods of a driver that the caller may call."""
         context = request.environ[keys.CONTEXT]
         self._policy.authorize(context, rules.GET, {'driver': driver})
@@ -72,11 +73,11 @@ class PassthruController:
         }
         if len(permitted) == len(every):
             return entry.allowed
-        return catalogue.MethodList(permitted)
+        return offers.MethodList(permitted)
 
     @expose.expose({str: types.MethodSummary}, subject=_methods, constant=True)
     def methods(
-        self, request: Any, found: catalogue.MethodList
+        self, request: Any, found: offers.MethodList
     ) -> dict[str, types.MethodSummary]:
         """Return the methods of a driver."""
         return {
@@ -215,7 +216,7 @@ class PassthruController:
 
 
 def _permitted(
-    verdict: policy.Verdict, driver: str, route: catalogue.Route, *, verb: str
+    verdict: policy.Verdict, driver: str, route: offers.Route, *, verb: str
 ) -> list[str]:
     """Return the groups of conductors that a caller may call a method of."""
     name, dangerous = route.method.name, route.method.dangerous

@@ -268,6 +268,21 @@ class FakeConductorAPI:
         return self.answer
 
 
+class CatalogueCase(base.TestCase):
+    """A catalogue over a store in memory."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store = FakeStore()
+
+    def make(self, max_age_seconds: float = 1000.0) -> catalogue.Catalogue:
+        return catalogue.Catalogue(
+            self.store,  # type: ignore[arg-type]
+            max_age_seconds=max_age_seconds,
+            heartbeat_timeout_seconds=30.0,
+        )
+
+
 class ApplicationCase(base.TestCase):
     """A test of the whole application over a registry and a bus in memory."""
 

@@ -56,7 +56,8 @@ class Apache(fixtures.Fixture):
 
     :param directory: an empty one, below one that others may pass through.
     :ivar tls: for clients, which then trust the certificate.
-    :ivar tls_port: where it speaks TLS.
+    :ivar authority: file of the certificate that issued it.
+    :ivar tls_url: where it speaks TLS.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
@@ -65,11 +66,15 @@ class Apache(fixtures.Fixture):
 
     def _setUp(self) -> None:
         self.directory.mkdir()
-        self.tls_port = self.useFixture(servers.ReservedPort()).port
+        port = self.useFixture(servers.ReservedPort()).port
+        self._tls_address = f'127.0.0.1:{port}'
+        self.tls_url = f'https://{self._tls_address}'
         authority = trustme.CA()
         self.tls = ssl.create_default_context()
         authority.configure_trust(self.tls)
         issued = authority.issue_cert('localhost', '127.0.0.1')
+        self.authority = self.directory / 'authority.pem'
+        authority.cert_pem.write_to_path(str(self.authority))
         self._certificate = self.directory / 'certificate.pem'
         self._key = self.directory / 'key.pem'
         issued.cert_chain_pems[0].write_to_path(str(self._certificate))
@@ -82,14 +87,13 @@ class Apache(fixtures.Fixture):
         :param address: where it speaks plain HTTP.
         """
         program = servers.require('apache2', 'apache2', ('/usr/sbin',))
-        tls_address = f'127.0.0.1:{self.tls_port}'
         values = {
             'home': self._home,
             'script': CONFIGURATION.with_suffix('.wsgi'),
             'user': _ACCOUNT,
             'group': _ACCOUNT,
-            'listen': tls_address,
-            'address': tls_address,
+            'listen': self._tls_address,
+            'address': self._tls_address,
             'certificate': self._certificate,
             'key': self._key,
             'logs': self.directory,

@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API under Apache with mod_wsgi, as it is shipped, on a whole site."""
 
+import base64
 import os
 import re
 import signal
 
+import bcrypt
+import openstack
+from openstack import exceptions as sdk_exceptions
+
 from ironic_passthru.tests.functional import apache
 from ironic_passthru.tests.functional import client_cases
 from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import keystone
 from ironic_passthru.tests.functional import raw
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import web
@@ -74,9 +80,7 @@ class TestApache(ServedByApache, wsgi_cases.ServerCases):
             self.assert_fault(answer)
 
     def test_it_speaks_tls(self) -> None:
-        client = web.Client(
-            f'https://127.0.0.1:{self.apache.tls_port}', tls=self.apache.tls
-        )
+        client = web.Client(self.apache.tls_url, tls=self.apache.tls)
         answer = client.get('/')
         self.assert_answer(answer, 200)
         link = answer.json['default_version']['links'][0]['href']
@@ -156,6 +160,105 @@ class TestApacheRecycled(ServedByApache, wsgi_cases.RecycledCases):
         """Return the processes of mod_wsgi, by the name that they have."""
         found = wsgi_cases.workers(self.process).items()
         return {pid for pid, name in found if name.startswith('(wsgi:')}
+
+
+class TestPasswords(ServedByApache):
+    """Names and passwords reach the service, which checks them itself."""
+
+    name = 'apache-passwords'
+
+    def start_api(self) -> web.Client:
+        directory = self.site.directory / self.name
+        own = self.site.useFixture(apache.Apache(directory))
+        users = directory / 'users'
+        secret = bcrypt.hashpw(b'wonder', bcrypt.gensalt(4)).decode()
+        users.touch(mode=0o600)
+        users.write_text(f'alice:{secret}\n')
+        return self.site.start_api(
+            self.name,
+            own.command,
+            auth_strategy='http_basic',
+            http_basic_auth_user_file=users,
+        )
+
+    def offered(self) -> bool:
+        # Who may see them is what the test is about.
+        return True
+
+    def test_a_password_lets_in(self) -> None:
+        for password, status in (('wonder', 200), ('blunder', 401)):
+            login = base64.b64encode(f'alice:{password}'.encode()).decode()
+            answer = self.api.get(
+                '/v1/drivers', Authorization=f'Basic {login}'
+            )
+            self.assertEqual(status, answer.status)
+
+
+class TestLogins(ServedByApache):
+    """Tokens of a real Identity service, and passwords, through Apache."""
+
+    name = 'apache-logins'
+    identity: keystone.Keystone
+    logins: apache.Apache
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.identity = _SITE.useFixture(keystone.Keystone())
+        cls.logins = _SITE.useFixture(
+            apache.Apache(_SITE.directory / 'apache-logins')
+        )
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.apache = self.logins
+
+    def start_api(self) -> web.Client:
+        return self.site.start_api(
+            self.name, self.logins.command, **self.identity.options()
+        )
+
+    def offered(self) -> bool:
+        # Who may see them is what the tests are about.
+        return True
+
+    def connect(self, user: str) -> openstack.connection.Connection:
+        """Return an SDK that logs in as one of the users, and uses TLS."""
+        connection = openstack.connect(
+            auth_type='password',
+            auth=self.identity.login(user),
+            baremetal_endpoint_override=self.logins.tls_url,
+            cacert=str(self.logins.authority),
+        )
+        self.addCleanup(connection.close)
+        return connection
+
+    def test_a_system_administrator_calls(self) -> None:
+        baremetal = self.connect('system-admin').baremetal
+        names = {driver.name for driver in baremetal.drivers()}
+        self.assertEqual({'fake-hardware', 'marks'}, names)
+        answer = baremetal.call_driver_vendor_passthru(
+            'fake-hardware', 'GET', 'hello', body={'name': 'you'}
+        )
+        self.assertEqual({'greeting': 'Hello, you!'}, answer.json())
+
+    def test_a_reader_does_not(self) -> None:
+        baremetal = self.connect('system-reader').baremetal
+        self.assertTrue(list(baremetal.drivers()))
+        self.assertRaises(
+            sdk_exceptions.ForbiddenException,
+            baremetal.call_driver_vendor_passthru,
+            'fake-hardware',
+            'GET',
+            'hello',
+        )
+
+    def test_nobody_gets_in_without_a_token(self) -> None:
+        for headers in ({}, {'X-Auth-Token': 'made up'}):
+            answer = self.api.request('GET', '/v1/drivers', None, headers)
+            self.assertEqual(401, answer.status)
+            self.assertIn('WWW-Authenticate', answer.headers)
+        self.assertEqual(200, self.api.get('/').status)
 
 
 class TestCommandLine(ServedByApache, client_cases.CommandLineCases):

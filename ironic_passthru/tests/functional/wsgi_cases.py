@@ -36,9 +36,13 @@ class ServedSite(deployment.SiteTestCase):
         super().setUp()
         for host in self.hosts:
             self.site.start_conductor(host)
-        self.api = self.site.start_api(self.name, self.server)
+        self.api = self.start_api()
         self.port = parse.urlsplit(self.api.url).port or 0
         self.wait_for(self.offered, 'the drivers are offered')
+
+    def start_api(self) -> web.Client:
+        """Start the API, if need be; return a client of it."""
+        return self.site.start_api(self.name, self.server)
 
     def offered(self) -> bool:
         """Tell whether calls find the drivers, on all conductors."""

@@ -9,7 +9,6 @@ rule that counts is refused as a whole.
 
 import ast
 import dataclasses
-import re
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -24,20 +23,10 @@ from oslo_policy import policy
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import policies
+from ironic_passthru.policies import base
 
 LOG = log.getLogger(__name__)
 
-# Every attribute that the target of some rule has, with a value for trial.
-_TARGET: dict[str, Any] = {
-    'driver': 'd',
-    'method': 'm',
-    'http_method': 'GET',
-    'dangerous': False,
-    'conductor_group': '',
-    'project_id': 'p',
-    'user_id': 'u',
-}
-_ATTRIBUTE = re.compile(r'%\((\w+)\)')
 # Another name that oslo.policy has for the value system_scope of a caller.
 _SYSTEM = 'system'
 _OF_CALLERS = frozenset(
@@ -75,6 +64,18 @@ class _Mentions:
     values: tuple[str, ...]
 
 
+class _Trial(dict[str, str]):
+    """A target that has every attribute, and holds those asked for."""
+
+    def __missing__(self, name: str) -> str:
+        self[name] = ''
+        return ''
+
+    def __repr__(self) -> str:
+        # Or a check would be of the text of the whole target.
+        raise ValueError('"%" wants the name of an attribute')
+
+
 class Rules:
     """All rules; they never change.
 
@@ -104,7 +105,9 @@ class Rules:
         # It reads no file then, neither now nor at a decision.
         self._enforcer.set_rules(self._checks, use_conf=False)
         used: set[str] = set()
-        self._mentions = {name: self._examine(name, used) for name in defaults}
+        self._mentions = {
+            rule.name: self._examine(rule, used) for rule in defaults.values()
+        }
         for name in sorted(used & texts.keys()):
             # oslo.policy puts a refusal where it does not understand.
             if str(self._checks[name]).count('!') > texts[name].count('!'):
@@ -147,7 +150,7 @@ class Rules:
         answer = self._enforcer.authorize(name, dict(target), dict(caller))
         return bool(answer)
 
-    def _examine(self, name: str, used: set[str]) -> _Mentions | None:
+    def _examine(self, rule: base.Rule, used: set[str]) -> _Mentions | None:
         """Make sure that a rule can be decided by.
 
         :param used: gets the names of all rules that belong to it.
@@ -157,16 +160,24 @@ class Rules:
         attributes: set[str] = set()
         values: set[str] = set()
         known = True
-        for owner, leaf in self._leaves(name, ()):
+        for owner, leaf in self._leaves(rule.name, ()):
             used.add(owner)
             if isinstance(leaf, _checks.TrueCheck | _checks.FalseCheck):
                 continue
-            if not isinstance(leaf, _checks.RoleCheck | _checks.GenericCheck):
+            trial = _Trial()
+            if isinstance(leaf, _checks.RoleCheck | _checks.GenericCheck):
+                values |= self._try(owner, leaf, trial)
+            else:
                 # Such as one that asks a remote service.
                 known = False
-                continue
-            attributes.update(_ATTRIBUTE.findall(leaf.match))
-            values |= self._try(owner, leaf)
+            unknown = trial.keys() - rule.attributes
+            if unknown:
+                raise self._error(
+                    owner,
+                    f'what {rule.name} decides on has no attribute '
+                    f'{min(unknown)}',
+                )
+            attributes |= trial.keys()
         if not known:
             return None
         return _Mentions(tuple(attributes), tuple(values))
@@ -192,18 +203,13 @@ class Rules:
             else:
                 yield name, check
 
-    def _try(self, name: str, leaf: _checks.Check) -> set[str]:
+    def _try(self, name: str, leaf: _checks.Check, trial: _Trial) -> set[str]:
         """Return the values of callers that a check looks at.
 
         :raises: ConfigError if it cannot be decided.
         """
-        unknown = set(_ATTRIBUTE.findall(leaf.match)) - _TARGET.keys()
-        if unknown:
-            raise self._error(
-                name, f'no target has an attribute {min(unknown)}'
-            )
         try:
-            leaf(_TARGET, {'roles': []}, self._enforcer, name)
+            leaf(trial, {'roles': []}, self._enforcer, name)
         except Exception as error:
             # Else it would fail at each request.
             raise self._error(

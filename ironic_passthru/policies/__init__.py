@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules of the policy with their defaults: one module a capability."""
 
-from oslo_policy import policy
-
+from ironic_passthru.policies import base
 from ironic_passthru.policies import conductors
 from ironic_passthru.policies import drivers
 from ironic_passthru.policies import health
@@ -11,6 +10,6 @@ from ironic_passthru.policies import operations
 MODULES = (drivers, conductors, operations, health)
 
 
-def list_rules() -> list[policy.DocumentedRuleDefault]:
+def list_rules() -> list[base.Rule]:
     """Return all rules; the entry point of ``oslo.policy.policies``."""
     return [rule for module in MODULES for rule in module.RULES]

@@ -6,6 +6,8 @@ whole site, and all that touches hardware, needs system scope. Keystone gives
 administrators the roles member and reader too.
 """
 
+from typing import Any
+
 from oslo_policy import policy
 
 READER = 'role:reader'
@@ -21,15 +23,34 @@ SYSTEM_ADMIN_OR_OWNER = f'({SYSTEM_ADMIN}) or (role:member and {_OWNER})'
 SCOPES = ['system', 'domain', 'project']
 
 
+class Rule(policy.DocumentedRuleDefault):
+    """A rule.
+
+    :param attributes: all that what it decides on can have. A check of any
+        other one would be false for ever, and its ``not`` true.
+    :param stated: what oslo.policy wants to know.
+    """
+
+    def __init__(self, attributes: tuple[str, ...], **stated: Any) -> None:
+        super().__init__(**stated)
+        self.attributes = frozenset(attributes)
+
+
 def rule(
-    name: str, check: str, description: str, *operations: tuple[str, str]
-) -> policy.DocumentedRuleDefault:
+    name: str,
+    check: str,
+    description: str,
+    *operations: tuple[str, str],
+    attributes: tuple[str, ...] = (),
+) -> Rule:
     """Return a rule.
 
     :param check: its default, in the language of oslo.policy.
     :param operations: verb and path of each request that it decides on.
+    :param attributes: see :class:`Rule`.
     """
-    return policy.DocumentedRuleDefault(
+    return Rule(
+        attributes,
         name=name,
         check_str=check,
         description=description,

@@ -20,12 +20,14 @@ RULES = (
         ('GET', '/v1/drivers'),
         ('GET', '/v1/drivers/{driver}'),
         ('GET', f'{_PASSTHRU}/methods'),
+        attributes=('driver',),
     ),
     base.rule(
         GET_PROPERTIES,
         base.READER,
         'Show the properties of a driver. Attribute: driver.',
         ('GET', '/v1/drivers/{driver}/properties'),
+        attributes=('driver',),
     ),
     base.rule(
         CALL,
@@ -34,5 +36,12 @@ RULES = (
         'http_method, dangerous (True or False), conductor_group.',
         *((verb, f'{_PASSTHRU}?method={{method}}') for verb in _VERBS),
         *((verb, f'{_PASSTHRU}/{{method}}') for verb in _VERBS),
+        attributes=(
+            'driver',
+            'method',
+            'http_method',
+            'dangerous',
+            'conductor_group',
+        ),
     ),
 )

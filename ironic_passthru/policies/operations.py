@@ -9,6 +9,7 @@ LIST_ALL = 'baremetal:operation:list_all'
 CANCEL = 'baremetal:operation:cancel'
 
 _ONE = '/v1/operations/{operation}'
+_OWNERS = ('project_id', 'user_id')
 _OWNER = (
     'Attributes: project_id of the operation, or, if neither it nor the '
     'caller has a project, user_id.'
@@ -21,6 +22,7 @@ RULES = (
         f'Show an operation and its result. {_OWNER}',
         ('GET', _ONE),
         ('GET', f'{_ONE}/result'),
+        attributes=_OWNERS,
     ),
     base.rule(
         LIST,
@@ -42,5 +44,6 @@ RULES = (
         'Cancel an operation that the caller may see, or ask it to end. '
         f'{_OWNER}',
         ('DELETE', _ONE),
+        attributes=_OWNERS,
     ),
 )

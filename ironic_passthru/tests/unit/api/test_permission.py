@@ -4,12 +4,14 @@
 import json
 import pathlib
 from typing import Any
+from unittest import mock
 
 import fixtures
 import webob
 
 from ironic_passthru import operation
 from ironic_passthru import policies
+from ironic_passthru.api import rules as decisions
 from ironic_passthru.policies import drivers as rules
 from ironic_passthru.tests import callers
 from ironic_passthru.tests import routes
@@ -556,6 +558,32 @@ class TestHealth(PermissionCase):
 
 class TestAll(PermissionCase):
     """Rules of every name decide something."""
+
+    def test_each_is_asked_with_its_attributes(self) -> None:
+        asked: dict[str, set[str]] = {}
+        decide = decisions.Rules.decide
+
+        def note(
+            self: decisions.Rules, name: str, target: Any, caller: Any
+        ) -> bool:
+            asked.setdefault(name, set()).update(target)
+            return decide(self, name, target, caller)
+
+        patch = mock.patch.object(decisions.Rules, 'decide', note)
+        patch.start()
+        self.addCleanup(patch.stop)
+        for who in ('system-admin', 'lone-member', 'project-member'):
+            self.operations.add('o1', project_id='p1')
+            self.operations.add('o2', user_id='bob')
+            for number in ('o1', 'o2'):
+                for verb, path in routes.requests(
+                    driver='d', method='read', hostname='c', operation=number
+                ):
+                    self.send(who, path, verb)
+        self.assertEqual(
+            {rule.name: rule.attributes for rule in policies.list_rules()},
+            asked,
+        )
 
     def test_each_rule_can_close_what_it_is_for(self) -> None:
         self.operations.add('o1')

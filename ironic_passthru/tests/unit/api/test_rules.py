@@ -148,6 +148,8 @@ class TestLanguage(RulesCase):
             ('', True),
             ('@', True),
             ('!', False),
+            # No attribute, but a text with a percent sign.
+            ("'%(x)s':%%(x)s", True),
         ):
             self.assertEqual(wanted, self.allows(check), check)
 
@@ -289,9 +291,14 @@ class TestRefused(RulesCase):
             ('admins', 'not in the language'),
             ('role:admin and', 'not in the language'),
             ('role:admin or nobody', 'not in the language'),
-            ("not 'a':%(drivr)s", 'no target has an attribute drivr'),
-            ("role:x or 'a':%(metod)s", 'no target has an attribute metod'),
-            ('role:%(diver)s', 'no target has an attribute diver'),
+            ("not 'a':%(drivr)s", 'has no attribute drivr'),
+            ("role:x or 'a':%(metod)s", 'has no attribute metod'),
+            ('role:%(diver)s', 'has no attribute diver'),
+            ("not 'a':%(driver.name)s", 'has no attribute driver.name'),
+            ("not 'p1':%(project_id)s", 'has no attribute project_id'),
+            ("'a':%s", 'cannot be decided'),
+            ("'a':%r", 'cannot be decided'),
+            ("'a':%(driver)c", 'cannot be decided'),
             ("'a':%(driver)d", 'cannot be decided'),
             ("'a':%(driver", 'cannot be decided'),
             ("'a':100%", 'cannot be decided'),
@@ -305,6 +312,29 @@ class TestRefused(RulesCase):
             reason = self.reason(call=check)
             self.assertIn(words, reason)
             self.assertIn(drivers.CALL, reason)
+
+    def test_attributes_of_what_other_rules_decide_on(self) -> None:
+        stated = {rule.name: rule.attributes for rule in policies.list_rules()}
+        for name, its in stated.items():
+            for attribute in set().union(*stated.values()):
+                check = {name: f"role:reader and not 'x':%({attribute})s"}
+                if attribute in its:
+                    self.make(**check)
+                else:
+                    self.assertIn(
+                        f'rule {name}: what {name} decides on has no '
+                        f'attribute {attribute}',
+                        self.reason(**check),
+                    )
+
+    def test_attributes_in_a_rule_that_several_use(self) -> None:
+        shared = {'team': "role:x and not 'm':%(method)s"}
+        self.make(call='rule:team', **shared)
+        self.assertIn(
+            f'rule team: what {drivers.GET} decides on has no attribute '
+            'method',
+            self.reason(call='rule:team', get='not rule:team', **shared),
+        )
 
     def test_in_a_rule_that_another_one_uses(self) -> None:
         self.assertIn(

@@ -16,6 +16,7 @@ from ironic_passthru.tests import routes
 
 ROOT = pathlib.Path(__file__).parents[4]
 SAMPLE = ROOT / 'etc/ironic_passthru/policy.yaml.sample'
+PAGE = ROOT / 'doc/source/admin/policy.rst'
 GENERATOR = 'tools/config/ironic-passthru-policy-generator.conf'
 
 # What stands in the paths of routes.
@@ -41,6 +42,20 @@ class TestRules(base.TestCase):
         for rule in policies.list_rules():
             self.assertRegex(rule.description, r'^[A-Z].{20,}\.$', rule.name)
             self.assertTrue(rule.operations, rule.name)
+
+    def test_each_tells_its_attributes(self) -> None:
+        page = PAGE.read_text()
+        for rule in policies.list_rules():
+            (row,) = re.findall(
+                rf'^   \* - ``{rule.name}``\n     - .*\n     -((?:.|\n    )*)',
+                page,
+                re.M,
+            )
+            self.assertEqual(
+                rule.attributes, set(re.findall('``(.+?)``', row)), rule.name
+            )
+            for attribute in rule.attributes:
+                self.assertIn(attribute, rule.description, rule.name)
 
     def test_each_can_be_opened_to_every_scope(self) -> None:
         for rule in policies.list_rules():

@@ -14,9 +14,9 @@ RULES = (
     base.rule(
         GET,
         base.READER,
-        'List drivers, show one, and list those of its methods that '
-        'baremetal:driver:vendor_passthru lets the caller call. '
-        'Attribute where one driver is named: driver.',
+        'List the drivers that it allows, show one, and list those of its '
+        'methods that baremetal:driver:vendor_passthru lets the caller call. '
+        'Attribute: driver.',
         ('GET', '/v1/drivers'),
         ('GET', '/v1/drivers/{driver}'),
         ('GET', f'{_PASSTHRU}/methods'),

@@ -276,6 +276,67 @@ class TestExistence(PermissionCase):
             self.assertEqual(wanted, self.code(response), path)
 
 
+class TestDriverList(PermissionCase):
+    """The list shows the drivers that the caller may see."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.add('e', fakes.driver('e', _READ))
+
+    def seen(self, who: str = 'project-reader') -> list[str] | int:
+        """Return the drivers that somebody is shown, or a status."""
+        response = self.send(who, '/v1/drivers')
+        if response.status_int != 200:
+            return response.status_int
+        names = [one['name'] for one in response.json['drivers']]
+        for name in ('d', 'e'):
+            one = self.send(who, f'/v1/drivers/{name}')
+            self.assertEqual(
+                200 if name in names else 403, one.status_int, name
+            )
+        return names
+
+    def test_by_default(self) -> None:
+        self.assertEqual(['d', 'e'], self.seen())
+        self.assertEqual(403, self.seen('no-role'))
+
+    def test_by_a_rule_on_names(self) -> None:
+        for check, wanted in (
+            ("not 'd':%(driver)s", ['e']),
+            ("'d':%(driver)s", ['d']),
+            ('role:%(driver)s-caller', 403),
+            ("'x':%(driver)s", 403),
+            ("not 'd':%(driver)s and not 'e':%(driver)s", []),
+            # It is known, though nobody alive offers it.
+            ("'gone':%(driver)s", []),
+            ('!', 403),
+        ):
+            self.rule(get=f'role:reader and {check}')
+            self.assertEqual(wanted, self.seen(), check)
+            self.assertEqual(403, self.seen('no-role'), check)
+
+    def test_of_a_site_without_drivers(self) -> None:
+        self.store = fakes.FakeStore()
+        for check, wanted in (
+            ('role:reader', []),
+            ("role:reader and not 'd':%(driver)s", []),
+            ("role:reader and 'd':%(driver)s", 403),
+        ):
+            self.rule(get=check)
+            for path in ('/v1/drivers', '/v1/drivers?type=classic'):
+                response = self.send('project-reader', path)
+                found = response.json.get('drivers', response.status_int)
+                self.assertEqual(wanted, found, check)
+                refused = self.send('no-role', path)
+                self.assertEqual(403, refused.status_int, check)
+
+    def test_what_is_hidden_in_every_form(self) -> None:
+        self.rule(get="role:reader and not 'd':%(driver)s")
+        for query in ('', '?detail=True', '?fields=name,hosts', '?type=x'):
+            response = self.send('project-reader', f'/v1/drivers{query}')
+            self.assertNotIn('"d"', response.text, query)
+
+
 class TestCalls(PermissionCase):
     """What a rule on calls can look at."""
 

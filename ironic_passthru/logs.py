@@ -3,7 +3,8 @@
 
 Each handler gets a filter, which masks message and error before anything is
 formatted, and a formatter around its own, which masks what a formatter adds:
-lines of source code, a summary of the error at hand, fields of JSON.
+lines of source code, a summary of the error at hand, fields of JSON. Lines of
+this service get no such summary.
 """
 
 import json
@@ -11,6 +12,7 @@ import logging
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib import parse
 
 from oslo_utils import strutils
 
@@ -18,15 +20,33 @@ from ironic_passthru import credentials
 from ironic_passthru import masking
 from ironic_passthru import scrubbing
 
-_HEADER = re.compile(
-    r"""((?:authorization|x-(?:auth|service|subject)-token)['"]?\s*[:=]\s*"""
-    r"""(?:b?['"])?(?:(?:basic|bearer|digest)\s+)?)[^\s'",;]+""",
+# Between a name and its value: in a header, in a dictionary, in a pair, and
+# in a text that quotes one of these.
+_BETWEEN = r"""(?:\\*['"]\s*,|(?:\\*['"])?\s*[:=])\s*"""
+_TOKEN = re.compile(
+    r'((?:x[-_](?:auth|service|subject)[-_]token|(?<![?&])api[-_]?key)'
+    rf"""{_BETWEEN}(?:b?\\*['"])?)[^\s'",;]+""",
     re.IGNORECASE,
 )
+# One word follows these schemes. Others may have a list, or be none: there
+# all is masked up to the quote, or else to the end of the line.
+_AUTHORIZATION = re.compile(
+    rf"""(authorization{_BETWEEN})(?:"""
+    r"""((?:b?\\*['"])?(?:basic|bearer|negotiate|ntlm|token)\s+)[^\s'",;]+"""
+    r"""|(b?')(?:[^'\\\r\n]|\\+[^\\\r\n])+"""
+    r"""|(b?")(?:[^"\\\r\n]|\\+[^\\\r\n])+"""
+    r"""|(b?\\+['"])?[^'\r\n]+)""",
+    re.IGNORECASE,
+)
+# Of a name that long nobody would know what it tells.
+_IN_QUERY = re.compile(r"""([?&]([^\s'"<>?&=]{1,100})=)[^\s'"<>&#]+""")
 
 #: Has a record left as it is: for what is masked by better means, and must
 #: stay whole.
 WHOLE = {'ironic_passthru_whole': True}
+
+# What the names of the loggers of this service begin with.
+_OURS = __name__.partition('.')[0]
 
 _DONE = '_ironic_passthru_masked'
 _LOST = 'A line of the log is left out: its secrets could not be masked'
@@ -54,16 +74,28 @@ def _handlers() -> Iterator[logging.Handler]:
 def masked(text: str) -> str:
     """Return a text with ``***`` in the place of passwords.
 
-    They are those that oslo.utils finds, those in URLs and in headers of
-    HTTP, and the secrets of the call that this thread works on.
+    They are those that oslo.utils finds, those in URLs, their queries
+    included, and in headers of HTTP, and the secrets of the call that this
+    thread works on.
     """
     text = scrubbing.current().text(text)
     text = strutils.mask_password(text, masking.MASK)
     if '://' in text and '@' in text:
         text = credentials.without_logins(text, masking.MASK)
-    if 'oken' in text or 'uthorization' in text.lower():
-        text = _HEADER.sub(rf'\1{masking.MASK}', text)
+    if '=' in text and ('?' in text or '&' in text):
+        text = _IN_QUERY.sub(_without_value, text)
+    lower = text.lower()
+    if 'token' in lower or 'key' in lower:
+        text = _TOKEN.sub(rf'\1{masking.MASK}', text)
+    if 'authorization' in lower:
+        text = _AUTHORIZATION.sub(rf'\1\2\3\4\5{masking.MASK}', text)
     return text
+
+
+def _without_value(match: re.Match[str]) -> str:
+    if masking.is_telling(parse.unquote_plus(match[2])):
+        return f'{match[1]}{masking.MASK}'
+    return match[0]
 
 
 class _Mask(logging.Filter):
@@ -116,7 +148,7 @@ class _Formatter(logging.Formatter):
         self._inner = inner or logging.Formatter()
 
     def format(self, record: logging.LogRecord) -> Any:
-        formatted = self._inner.format(record)
+        formatted = _formatted(self._inner, record)
         if _is_whole(record):
             return formatted
         if record.exc_text:
@@ -129,6 +161,22 @@ class _Formatter(logging.Formatter):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+
+def _formatted(inner: logging.Formatter, record: logging.LogRecord) -> Any:
+    """Return what a formatter makes of a record.
+
+    Formatters of oslo.log add the first line of the error at hand to what
+    is logged of a failure. Lines of this service say of an error what they
+    mean to say: the rest may be anything, and secret.
+    """
+    if not record.name.startswith(_OURS):
+        return inner.format(record)
+    try:
+        # One that they leave out.
+        raise ValueError
+    except ValueError:
+        return inner.format(record)
 
 
 def _safely_masked(formatted: Any) -> Any:

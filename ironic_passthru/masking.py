@@ -147,7 +147,7 @@ class Masker:
         }
 
     def _is_named(self, name: str) -> bool:
-        return name in self._names or (self._guess and _is_telling(name))
+        return name in self._names or (self._guess and is_telling(name))
 
     def _hides(self, schema: Mapping[str, Any], value: Any) -> bool:
         """Tell whether ``schema`` makes ``value`` secret as a whole."""
@@ -303,7 +303,7 @@ def _is_secret(schema: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_telling(name: str) -> bool:
+def is_telling(name: str) -> bool:
     """Tell whether a value of this name is secret."""
     if _TELLING_NAME.search(name):
         return True

@@ -37,6 +37,31 @@ TEXTS = [
     (f"{{'x-auth-token': '{SECRET}'}}", "{'x-auth-token': '***'}"),
     (f'Authorization: Basic {SECRET}', 'Authorization: Basic ***'),
     (f"'Authorization': 'Bearer {SECRET}'", "'Authorization': 'Bearer ***'"),
+    (f'X-AUTH-TOKEN: {SECRET}', 'X-AUTH-TOKEN: ***'),
+    (f"'HTTP_X_AUTH_TOKEN': '{SECRET}'", "'HTTP_X_AUTH_TOKEN': '***'"),
+    (f"[b'X-Auth-Token', b'{SECRET}']", "[b'X-Auth-Token', b'***']"),
+    (f"('X-Api-Key', '{SECRET}')", "('X-Api-Key', '***')"),
+    (
+        f"('Authorization', 'Basic {SECRET}')",
+        "('Authorization', 'Basic ***')",
+    ),
+    (
+        f'AUTHORIZATION: Negotiate {SECRET} sent',
+        'AUTHORIZATION: Negotiate *** sent',
+    ),
+    (f'Authorization: Token {SECRET}', 'Authorization: Token ***'),
+    (f'Authorization: Odd a={SECRET}, b={SECRET}', 'Authorization: ***'),
+    (f"'Authorization: Odd {SECRET}' ok", "'Authorization: ***' ok"),
+    (
+        f'{{"Authorization": "Digest a=\\"b\\", r=\\"{SECRET}\\"", "c": 1}}',
+        '{"Authorization": "***", "c": 1}',
+    ),
+    (
+        f'"{{\\"Authorization\\": \\"Odd {SECRET}\\"}}"',
+        '"{\\"Authorization\\": \\"***',
+    ),
+    (f'GET /x?api_key={SECRET}&b=1 200', 'GET /x?api_key=***&b=1 200'),
+    (f'GET /x?a=1&api%5Fkey={SECRET}#c', 'GET /x?a=1&api%5Fkey=***#c'),
 ]
 UNCHANGED = [
     '',
@@ -45,6 +70,8 @@ UNCHANGED = [
     'rabbit://me@host:5672/',
     'the password is too short',
     'no token, no authorization',
+    'the key of an X-Auth-Token header, or of Authorization',
+    'GET /v1/drivers?limit=3&marker=x&type=',
 ]
 
 
@@ -107,6 +134,11 @@ class TextTest(base.TestCase):
             '://' + 'a' * 100_000,
             'authorization:' * 10_000,
             "'password' : " * 10_000 + '@',
+            'authorization' + '\\' * 100_000,
+            'authorization\\"' * 10_000,
+            'api_key' + ' ' * 100_000,
+            'api_key\\' * 10_000,
+            '?' + 'a&' * 50_000 + '=',
         ):
             with fixtures.Timeout(10, gentle=True):
                 logs.masked(text)
@@ -236,6 +268,25 @@ class HandlersTest(LogsCase):
         )
         self.logger.info('password=%s', SECRET)
         self.assertIn('is left out', stream.getvalue())
+
+    def test_an_error_at_hand_that_a_line_does_not_name(self) -> None:
+        for name, wanted in (
+            ('ironic_passthru.acme', False),
+            # Of others, nobody knows what they mean to say.
+            ('acme.secrets', True),
+        ):
+            self.logger = logging.getLogger(name)
+            streams = [self.handle(one) for one in self.formatters()[2:]]
+            logs.install()
+            try:
+                raise RuntimeError('foreign text')
+            except RuntimeError:
+                self.logger.error('It failed')
+                for stream in streams:
+                    self.assertEqual(wanted, 'foreign' in stream.getvalue())
+                self.logger.exception('It failed')
+            for stream in streams:
+                self.assertIn('RuntimeError: foreign', stream.getvalue())
 
     def test_the_journal(self) -> None:
         sent: list[Any] = []

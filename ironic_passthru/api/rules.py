@@ -37,6 +37,9 @@ _OF_CALLERS = frozenset(
 )
 # Decisions are kept up to this number, then forgotten all at once.
 _MOST_DECISIONS = 10_000
+# That of something longer is not kept: callers choose the names that they
+# ask for.
+_LONGEST_KEY = 500
 
 
 def caller_values(context: request_context.RequestContext) -> dict[str, Any]:
@@ -138,10 +141,16 @@ class Rules:
         decision = self._decisions.get(key)
         if decision is None:
             decision = self._ask(name, target, caller)
-            if len(self._decisions) >= _MOST_DECISIONS:
-                self._decisions.clear()
-            self._decisions[key] = decision
+            self._keep(key, decision)
         return decision
+
+    def _keep(self, key: tuple[Any, ...], decision: bool) -> None:
+        # In ASCII no character is shorter than what it takes in memory.
+        if len(ascii(key)) > _LONGEST_KEY:
+            return
+        if len(self._decisions) >= _MOST_DECISIONS:
+            self._decisions.clear()
+        self._decisions[key] = decision
 
     def _ask(
         self, name: str, target: Mapping[str, Any], caller: dict[str, Any]

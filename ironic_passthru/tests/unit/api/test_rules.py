@@ -261,6 +261,24 @@ class TestMemory(RulesCase):
                 self.fail('the memory has no bound')
         self.assertTrue(made._decisions)
 
+    def test_long_names_are_not_kept(self) -> None:
+        made = self.make(call="'acme':%(method)s", get='role:%(driver)s')
+        for length, letter in ((400, '\U0001f600'), (16_000, 'x')):
+            name = letter * length
+            for rule, target, who, wanted in (
+                (drivers.CALL, {'method': name}, {}, False),
+                (drivers.GET, {'driver': name}, {}, False),
+                (drivers.GET, {'driver': name}, {'roles': [name]}, True),
+            ):
+                for _ in range(2):
+                    found = made.decide(rule, target, caller('no-role', **who))
+                    self.assertEqual(wanted, found)
+        self.assertEqual({}, made._decisions)
+        # Such as there are.
+        target = {'driver': 'd' * 63}
+        made.decide(drivers.GET, target, caller('system-admin'))
+        self.assertEqual(1, len(made._decisions))
+
     def test_what_others_decide_is_asked_each_time(self) -> None:
         answers = iter([True, False, True])
 

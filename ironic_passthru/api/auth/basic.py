@@ -13,11 +13,14 @@ from typing import Any
 
 import bcrypt
 from oslo_config import cfg
+from oslo_log import log
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.api.auth import htpasswd
 from ironic_passthru.api.auth import login
+
+LOG = log.getLogger(__name__)
 
 CHALLENGE = 'Basic realm="ironic_passthru", charset="UTF-8"'
 
@@ -126,7 +129,8 @@ class Basic:
     ) -> None:
         self._file = file
         self._roles = roles
-        self._passwords = Passwords(file.users())
+        self._lock = threading.Lock()
+        self._passwords = self._read_passwords(file.users())
 
     def identify(
         self, environ: dict[str, Any]
@@ -136,14 +140,30 @@ class Basic:
         :raises: Unauthorized.
         """
         name, password = _read(environ.get('HTTP_AUTHORIZATION', ''))
-        hashes = self._file.users()
-        passwords = self._passwords
-        if passwords.hashes is not hashes:
-            # What was right with the old file is forgotten.
-            passwords = self._passwords = Passwords(hashes)
-        if not passwords.check(name, password):
+        if not self._current_passwords().check(name, password):
             raise _unauthorized()
         return self._context(environ, name)
+
+    def _current_passwords(self) -> Passwords:
+        hashes = self._file.users()
+        if self._passwords.hashes is not hashes:
+            with self._lock:
+                if self._passwords.hashes is not hashes:
+                    self._passwords = self._read_passwords(hashes)
+        return self._passwords
+
+    def _read_passwords(self, hashes: Mapping[str, str]) -> Passwords:
+        """Return what knows nothing of logins that were right before."""
+        absent = self._roles.keys() - hashes.keys() - {_EVERYBODY_ELSE}
+        if absent:
+            # It may be a user of tomorrow, but also the name of one of today
+            # in another spelling, who has other roles than meant then.
+            LOG.warning(
+                'Option http_basic_roles in group [DEFAULT] names users that '
+                'the file of users does not hold: %s',
+                ', '.join(sorted(absent)),
+            )
+        return Passwords(hashes)
 
     def _context(
         self, environ: dict[str, Any], name: str

@@ -2,6 +2,7 @@
 """Tests of logins with a name and a password."""
 
 import base64
+import logging
 import pathlib
 from typing import Any
 from unittest import mock
@@ -291,6 +292,33 @@ class TestRoles(BasicCase):
         context = self.login('bob', '')
         self.assertEqual([], context.roles)
         self.assertEqual('bob', context.user_id)
+
+    def test_names_that_the_file_does_not_hold(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
+        roles = {'alcie': 'reader', 'Bob': 'admin', 'zoë': 'reader'}
+        self.strategy = self.make(http_basic_roles=roles | {'*': 'admin'})
+        self.assertEqual(1, log.output.count('\n'))
+        self.assertIn('http_basic_roles', log.output)
+        self.assertIn('does not hold: Bob, alcie\n', log.output)
+        for _ in range(3):
+            self.login('alice', 'wonder')
+        self.assertEqual(1, log.output.count('\n'))
+        # Once more when the file has changed, and not if all are there.
+        self.write({'alice': 'wonder', 'alcie': '', 'zoë': ''})
+        for _ in range(3):
+            self.login('alice', 'wonder')
+        self.assertEqual(2, log.output.count('\n'))
+        self.assertIn('does not hold: Bob\n', log.output)
+        self.write({'alice': 'wonder'} | dict.fromkeys(roles, ''))
+        self.login('alice', 'wonder')
+        self.assertEqual(2, log.output.count('\n'))
+
+    def test_names_that_it_holds(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
+        for roles in ({'alice': 'reader'}, {'*': 'reader'}, {}):
+            self.strategy = self.make(http_basic_roles=roles)
+            self.login('alice', 'wonder')
+        self.assertEqual('', log.output)
 
     def test_roles_that_are_none(self) -> None:
         for text in ('', '+', 'admin+', 'a b', 'admin|reader', 'admin;', ' '):

@@ -23,6 +23,8 @@ _NOT_VALUES = frozenset({'', 'true', 'false', 'none'})
 _URL = re.compile(r"""://(?:(?!://)[^\s'"<>])+""")
 _PORT = re.compile(r'\d{1,5}[/?#,]')
 _PATH = re.compile(r'[/?#]')
+_MARK = re.compile(r'[\[\]:]')
+_DEPTH = {'[': 1, ']': -1, ':': 0}
 # What oslo.config quotes of a line that it cannot parse.
 _QUOTED = re.compile(r""": ['"].*""")
 _IN_QUERY = re.compile(r'^(?:ssl)?passw(?:or)?d$', re.IGNORECASE)
@@ -95,18 +97,20 @@ def _without_login(url: str, mask: str) -> str:
     should have been escaped.
     """
     login, at, host = url.rpartition('@')
-    colon = login.find(':', 3)
+    if not at:
+        return url
     path = _PATH.search(url, 3)
-    while colon > 0 and (
-        _PORT.match(url, colon + 1)
-        or url.count('[', 0, colon) > url.count(']', 0, colon)
-    ):
+    depth = 0
+    for mark in _MARK.finditer(login, 3):
         # Of several hosts, the first ones may have no login; and addresses
         # in brackets have colons of their own.
-        colon = login.find(':', colon + 1)
-    if colon < 0 or not at or (path and path.start() < colon):
-        return url
-    return f'{login[: colon + 1]}{mask}@{host}'
+        depth += _DEPTH[mark[0]]
+        if mark[0] != ':' or depth > 0 or _PORT.match(url, mark.end()):
+            continue
+        if path and path.start() < mark.start():
+            break
+        return f'{login[: mark.end()]}{mask}@{host}'
+    return url
 
 
 def check_private(path: str | os.PathLike[str], what: str) -> None:

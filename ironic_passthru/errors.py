@@ -50,6 +50,7 @@
     │   ├── MessageRefused               503 message_refused
     │   ├── BusUnavailable               503 bus_unavailable
     │   ├── IdentityUnavailable          503 identity_unavailable
+    │   ├── PolicyUnavailable            503 policy_unavailable
     │   └── RegistryUnavailable          503 registry_unavailable
     ├── OutcomeUnknown                   504 outcome_unknown
     │   └── DuplicateCall                504 duplicate_call
@@ -536,6 +537,19 @@ class IdentityUnavailable(NotRun):
 
     code = 'identity_unavailable'
     _msg_fmt = 'The login cannot be checked now; nothing was run.'
+
+
+class PolicyUnavailable(NotRun):
+    """A service that a rule of the policy asks gives no answer.
+
+    :param rule: name of the rule.
+    """
+
+    code = 'policy_unavailable'
+    _msg_fmt = (
+        'Whether the policy allows this cannot be found out now (rule '
+        '%(rule)s); nothing was run.'
+    )
 
 
 class RegistryUnavailable(NotRun):

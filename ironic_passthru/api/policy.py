@@ -63,7 +63,7 @@ class Policy:
         """Return if the caller may do something.
 
         :param target: attributes of what is done, none of them None.
-        :raises: Forbidden.
+        :raises: Forbidden, PolicyUnavailable.
         """
         if not self.allows(context, rule, target):
             raise errors.Forbidden(rule=rule)

@@ -27,6 +27,8 @@ from ironic_passthru.policies import base
 
 LOG = log.getLogger(__name__)
 
+# Kinds of checks that are URLs with attributes in them.
+_URLS = ('http', 'https')
 # Another name that oslo.policy has for the value system_scope of a caller.
 _SYSTEM = 'system'
 _OF_CALLERS = frozenset(
@@ -129,10 +131,11 @@ class Rules:
 
         :param target: attributes of what is done; none of them is None.
         :param caller: what :func:`caller_values` returned.
+        :raises: PolicyUnavailable if somebody else has to decide, and fails.
         """
         mentions = self._mentions[name]
         if mentions is None:
-            return self._ask(name, target, caller)
+            return self._ask_others(name, target, caller)
         key = (
             name,
             *[target.get(attribute) for attribute in mentions.attributes],
@@ -151,6 +154,18 @@ class Rules:
         if len(self._decisions) >= _MOST_DECISIONS:
             self._decisions.clear()
         self._decisions[key] = decision
+
+    def _ask_others(
+        self, name: str, target: Mapping[str, Any], caller: dict[str, Any]
+    ) -> bool:
+        try:
+            return self._ask(name, target, caller)
+        except Exception as error:
+            # Whatever it is: HTTP alone fails in a dozen ways, and other
+            # kinds of checks may be installed.
+            reason = ' '.join(str(error).split()) or type(error).__name__
+            LOG.error('Rule %s cannot be decided: %s', name, reason)
+            raise errors.PolicyUnavailable(rule=name) from None
 
     def _ask(
         self, name: str, target: Mapping[str, Any], caller: dict[str, Any]
@@ -179,6 +194,8 @@ class Rules:
             else:
                 # Such as one that asks a remote service.
                 known = False
+                if leaf.kind in _URLS:
+                    self._fill(owner, leaf, trial)
             unknown = trial.keys() - rule.attributes
             if unknown:
                 raise self._error(
@@ -232,6 +249,14 @@ class Rules:
         if value not in _OF_CALLERS:
             raise self._error(name, f'callers have no value {value}')
         return {value}
+
+    def _fill(self, name: str, leaf: _checks.Check, trial: _Trial) -> None:
+        try:
+            _ = leaf.match % trial
+        except (TypeError, ValueError) as error:
+            raise self._error(
+                name, f'{str(leaf)!r} is no URL ({error})'
+            ) from None
 
     def _error(self, name: str, reason: str) -> errors.ConfigError:
         return errors.ConfigError(

@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import socket
 from typing import Any
 from unittest import mock
 
@@ -580,6 +581,27 @@ class TestOperations(PermissionCase):
             self.assertEqual(403, refused.status_int)
         listed = self.send('system-reader', '/v1/operations')
         self.assertEqual(200, listed.status_int)
+
+
+class TestOthers(PermissionCase):
+    """A rule asks a service that is away."""
+
+    def test_nothing_is_run(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(('127.0.0.1', 0))
+            away = f'http://127.0.0.1:{taken.getsockname()[1]}/'
+        self.rules({rule.name: away for rule in policies.list_rules()})
+        self.operations.add('o1', project_id='p1')
+        for verb, path in routes.requests(
+            driver='d', method='read', hostname='c', operation='o1'
+        ):
+            response = self.send('system-admin', path, verb, **_PROBLEM)
+            self.assertEqual(503, response.status_int, (verb, path))
+            self.assertIn('Retry-After', response.headers)
+            if verb != 'HEAD':
+                self.assertEqual('policy_unavailable', response.json['code'])
+                self.assertNotIn('127.0.0.1', response.text)
+        self.assertEqual([], self.bus.calls)
 
 
 class TestKeys(PermissionCase):

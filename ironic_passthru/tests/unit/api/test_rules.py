@@ -2,6 +2,7 @@
 """Tests of the rules of the policy at one moment."""
 
 import logging
+import socket
 from collections.abc import Mapping
 from typing import Any
 from unittest import mock
@@ -293,6 +294,73 @@ class TestMemory(RulesCase):
             [True, False, True],
             [made.decide(drivers.CALL, _CALL, who) for _ in range(3)],
         )
+
+
+class TestOthers(RulesCase):
+    """Rules that a service decides."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
+
+    def away(self) -> str:
+        """Return the URL of a port that nobody listens at."""
+        with socket.socket() as taken:
+            taken.bind(('127.0.0.1', 0))
+            return f'http://127.0.0.1:{taken.getsockname()[1]}/%(driver)s'
+
+    def test_one_that_is_away(self) -> None:
+        url = self.away()
+        for check in (url, f'not {url}', f'role:reader or {url}'):
+            made = self.make(call=check)
+            error = self.assertRaises(
+                errors.PolicyUnavailable,
+                made.decide,
+                drivers.CALL,
+                _CALL,
+                caller('no-role'),
+            )
+            self.assertIn(drivers.CALL, error.message)
+        lines = self.log.output.splitlines()
+        self.assertEqual(3, len(lines), lines)
+        for line in lines:
+            self.assertIn(f'Rule {drivers.CALL} cannot be decided: ', line)
+        # It was not needed.
+        self.assertTrue(
+            made.decide(drivers.CALL, _CALL, caller('project-reader'))
+        )
+
+    def test_whatever_fails(self) -> None:
+        failures = iter([OSError('a\nb'), RuntimeError(), KeyError('c')])
+
+        class Remote(policy.Check):
+            def __call__(self, *_: Any) -> bool:
+                raise next(failures)
+
+        with mock.patch.dict(_checks.registered_checks, remote=Remote):
+            made = self.make(call='remote:%odd')
+        for words in ('a b', 'RuntimeError', 'c'):
+            self.assertRaises(
+                errors.PolicyUnavailable,
+                made.decide,
+                drivers.CALL,
+                _CALL,
+                caller('no-role'),
+            )
+            self.assertIn(words, self.log.output.splitlines()[-1])
+
+    def test_urls_that_could_not_be_asked(self) -> None:
+        for check, words in (
+            ('https://h/%(drivr)s', 'has no attribute drivr'),
+            ('http://h/%(project_id)s', 'has no attribute project_id'),
+            ('http://h/a%20b', 'is no URL'),
+            ('http://h/100%', 'is no URL'),
+            ('http://h/%(driver)d', 'is no URL'),
+        ):
+            error = self.assertRaises(
+                errors.ConfigError, self.make, call=check
+            )
+            self.assertIn(words, str(error))
 
 
 class TestRefused(RulesCase):

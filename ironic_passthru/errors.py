@@ -13,6 +13,7 @@
     │   ├── Unauthorized                 401 unauthorized
     │   ├── Forbidden                    403 forbidden
     │   │   └── DangerousMethod          403 dangerous_method
+    │   ├── CrossSite                    403 cross_site
     │   ├── RequestTimeout               408 request_timeout
     │   ├── LengthRequired               411 length_required
     │   ├── BodyTooLarge                 413 body_too_large
@@ -206,6 +207,20 @@ class DangerousMethod(Forbidden):
     _msg_fmt = (
         'The method %(method)s of driver %(driver)s is dangerous, and '
         '[conductor] allowed_dangerous_methods does not name it.'
+    )
+
+
+class CrossSite(RequestError):
+    """A browser sent the request for a page of another site.
+
+    :param header: name of the header that shows it.
+    """
+
+    code = 'cross_site'
+    status = 403
+    _msg_fmt = (
+        'A browser may not send this request for a page of another site '
+        '(header %(header)s).'
     )
 
 

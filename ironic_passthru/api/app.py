@@ -28,9 +28,11 @@ from ironic_passthru.api.middleware import audit
 from ironic_passthru.api.middleware import body
 from ironic_passthru.api.middleware import cadf
 from ironic_passthru.api.middleware import cors
+from ironic_passthru.api.middleware import cross_site
 from ironic_passthru.api.middleware import errors as error_wrapper
 from ironic_passthru.api.middleware import headers
 from ironic_passthru.api.middleware import health as short_health
+from ironic_passthru.api.middleware import peer
 from ironic_passthru.api.middleware import request_id
 from ironic_passthru.api.middleware import version
 from ironic_passthru.api.v1 import conductors
@@ -211,6 +213,7 @@ def make(
     )
     application = events.wrap(application)
     application = strategies.make(conf, application)
+    application = cross_site.make(conf, application)
     application = version.VersionCheck(application)
     application = short_health.Health(
         application, conf, retry_after_seconds=options.retry_after
@@ -230,7 +233,7 @@ def make(
     proxied = http_proxy_to_wsgi.HTTPProxyToWSGI(application, conf)
     # It would look at every request only to find that it is switched off.
     enabled = conf.oslo_middleware.enable_proxy_headers_parsing
-    return proxied if enabled else application
+    return peer.Peer(proxied) if enabled else application
 
 
 def _controllers(

@@ -12,8 +12,10 @@ from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
+from ironic_passthru.api import bind
 from ironic_passthru.api import chunks
 from ironic_passthru.api import connection
+from ironic_passthru.api import environ as keys
 from ironic_passthru.api import heads
 from ironic_passthru.api import tls
 
@@ -39,6 +41,9 @@ class Gateway(wsgi.Gateway_10):
         # For links, where a client sends no Host; cheroot has the name of
         # the software there.
         self.env['SERVER_NAME'] = str(request.server.bind_addr[0])
+        if request.server.on_loopback:
+            # Before a proxy's headers, which anybody may send, replace it.
+            self.env[keys.LOOPBACK_HOST] = self.env.get('HTTP_HOST', '')
         # cheroot believes a client that sends a whole URL.
         secure = request.server.ssl_adapter is not None
         self.env['wsgi.url_scheme'] = 'https' if secure else 'http'
@@ -91,6 +96,7 @@ class _Cheroot(wsgi.Server):
             **kwargs,
         )
         self.gateway = Gateway
+        self.on_loopback = bind.is_loopback(str(options.host_ip))
         self.request_timeout = options.request_timeout
         self.max_line_bytes = heads.max_line_bytes(options.max_query_size)
         self.max_head_bytes = self.max_line_bytes + heads.MAX_HEADER_BYTES

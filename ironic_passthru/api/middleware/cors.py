@@ -12,8 +12,13 @@ from ironic_passthru.conf import cors as options
 
 def make(conf: cfg.ConfigOpts, application: Any) -> Any:
     """Return the application, behind CORS if any origin is allowed."""
+    return Cors(application, conf) if origins(conf) else application
+
+
+def origins(conf: cfg.ConfigOpts) -> list[str]:
+    """Return the origins whose scripts may read what is answered."""
     options.register_opts(conf)
-    return Cors(application, conf) if conf.cors.allowed_origin else application
+    return conf.cors.allowed_origin or []
 
 
 class Cors(cors.CORS):

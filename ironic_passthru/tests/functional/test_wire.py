@@ -13,6 +13,8 @@ from ironic_passthru.tests.functional import raw
 from ironic_passthru.tests.functional import web
 from ironic_passthru.tests.functional import wire_cases
 
+_MARKS = '/v1/drivers/marks/vendor_passthru'
+
 
 class TestBuiltInServer(wire_cases.WireCases):
     """The cases of every server, and what this one promises beyond."""
@@ -69,6 +71,38 @@ class TestBuiltInServer(wire_cases.WireCases):
     def test_two_slashes_at_the_start_are_404(self) -> None:
         for path in ('//', '//v1/drivers', '///', '//v1%2Fdrivers'):
             self.assert_answer(self.ask(raw.request('GET', path)), 404)
+
+    def test_a_name_that_somebody_made_for_loopback(self) -> None:
+        """A page of evil.example takes that name for us (DNS rebinding)."""
+        body = self.body
+        for host in ('evil.example', f'evil.example:{self.port}', '192.0.2.1'):
+            for target in (f'{_MARKS}/mark', f'http://{host}{_MARKS}/mark'):
+                answer = self.ask(
+                    raw.request(
+                        'POST',
+                        target,
+                        'Content-Type: text/plain',
+                        f'Origin: http://{host}',
+                        'Sec-Fetch-Site: same-origin',
+                        f'Content-Length: {len(body)}',
+                        body=body,
+                        host=host,
+                    )
+                )
+                self.assert_answer(answer, 403)
+            public = self.ask(raw.request('GET', '/v1', host=host))
+            self.assert_answer(public, 200)
+        self.assertEqual([], self.marked(self.key))
+
+    def test_a_page_of_another_site(self) -> None:
+        length = f'Content-Length: {len(self.body)}'
+        for header in ('Origin: http://evil.example', 'Origin: null'):
+            answer = self.ask(self.mark(length, header, body=self.body))
+            self.assert_answer(answer, 403)
+        # As an image in the page would have it.
+        image = raw.request('GET', '/v1/drivers', 'Sec-Fetch-Site: cross-site')
+        self.assert_answer(self.ask(image), 403)
+        self.assertEqual([], self.marked(self.key))
 
     def test_targets_that_are_no_url(self) -> None:
         for target in ('//[', '//[::1', 'http://[', '*', 'v1', '/#x'):

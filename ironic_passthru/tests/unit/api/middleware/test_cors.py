@@ -67,7 +67,7 @@ class TestCors(fakes.ApplicationCase):
     def test_nobody_else_can_read_it(self) -> None:
         self.allow(_FRIEND)
         for origin in ('https://evil.example', 'null', _FRIEND + '.evil', ''):
-            response = self.ask('/v1/drivers', Origin=origin)
+            response = self.ask('/v1', Origin=origin)
             self.assertEqual(200, response.status_int)
             self.assertNotIn(_ALLOWED, response.headers)
             self.assertNotIn(_ALLOWED, self.preflight('/', origin).headers)

@@ -9,6 +9,7 @@ from ironic_passthru.conf import conductor
 from ironic_passthru.conf import cors
 from ironic_passthru.conf import database
 from ironic_passthru.conf import default
+from ironic_passthru.conf import healthcheck
 from ironic_passthru.conf import keystone_authtoken
 from ironic_passthru.conf import notifications
 from ironic_passthru.conf import operations
@@ -38,4 +39,5 @@ def set_sample_defaults() -> None:
     """
     cors.set_sample_defaults()
     database.set_sample_defaults()
+    healthcheck.set_sample_defaults()
     keystone_authtoken.set_sample_defaults()

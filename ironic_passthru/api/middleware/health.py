@@ -59,6 +59,9 @@ class Health:
             # somebody asks.
             from oslo_middleware import healthcheck
 
+            from ironic_passthru.conf import healthcheck as options
+
+            options.register_opts(self._conf)
             self._oslo = healthcheck.Healthcheck(_not_for_you, self._conf)
         # As GET, since it has other status codes for HEAD.
         request = webob.Request({**environ, 'REQUEST_METHOD': 'GET'})

@@ -4,6 +4,7 @@
 from oslo_middleware.healthcheck import opts
 
 from ironic_passthru import errors
+from ironic_passthru.conf import healthcheck
 from ironic_passthru.tests.unit.api import fakes
 
 
@@ -31,6 +32,23 @@ class TestHealth(fakes.ApplicationCase):
         self.assertEqual(503, response.status_int)
         self.assertIn('Retry-After', response.headers)
         self.assertTrue(response.text)
+
+    def test_nobody_is_told_what_runs_in_the_process(self) -> None:
+        self.conf.register_opts(opts.HEALTHCHECK_OPTS, 'healthcheck')
+        self.conf.set_override('detailed', True, 'healthcheck')
+        for accept in ('*/*', 'text/plain', 'text/html', 'application/json'):
+            response = self.ask('/healthcheck', Accept=accept)
+            self.assertEqual(200, response.status_int)
+            for inside in ('Python', 'python', 'platform', 'Thread', '.py'):
+                self.assertNotIn(inside, response.text, accept)
+
+    def test_the_sample_does_not_offer_it(self) -> None:
+        every = list(opts.HEALTHCHECK_OPTS)
+        self.addCleanup(opts.HEALTHCHECK_OPTS.__setitem__, slice(None), every)
+        healthcheck.set_sample_defaults()
+        shown = {option.name for option in opts.HEALTHCHECK_OPTS}
+        self.assertEqual({one.name for one in every} - {'detailed'}, shown)
+        self.assertEqual(len(every) - 1, len(shown))
 
     def test_all_is_well(self) -> None:
         self.checks |= {'a': lambda: 'fine', 'b': lambda: 'good'}

@@ -19,6 +19,9 @@ _LINE_BYTES = 16 * 1024
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # Two of these are two requests for whoever believes the other one.
 _ONCE = (b'Content-Length', b'Host')
+# Who believes one of these finds the next request elsewhere than who believes
+# the other (RFC 9112, section 6.3).
+_FRAMING = {b'Content-Length', b'Transfer-Encoding'}
 _TOO_LARGE = '431 Request Header Fields Too Large'
 
 
@@ -46,6 +49,8 @@ class HeaderReader(server.HeaderReader):
         for _ in range(_MAX_HEADERS + 1):
             line = rfile.readline()
             if line == b'\r\n':
+                if headers.keys() >= _FRAMING:
+                    raise ValueError('The length of the body is told twice')
                 return headers
             self._add(line, headers)
         raise errors.MaxSizeExceeded

@@ -119,6 +119,27 @@ class TestBuiltInServer(wire_cases.WireCases):
         )
         self.assert_answer(answer, 200)
 
+    def test_two_ways_to_tell_the_length_of_a_body(self) -> None:
+        """A proxy could believe the one that this server does not."""
+        inner = self.mark(f'Content-Length: {len(self.body)}', body=self.body)
+        chunks = raw.chunked()
+        for coding in ('chunked', 'Chunked', 'chunked, chunked', 'gzip', ''):
+            for length in (0, len(chunks), len(chunks) + len(inner)):
+                framing = [
+                    f'Content-Length: {length}',
+                    f'Transfer-Encoding: {coding}',
+                ]
+                for headers in (framing, framing[::-1]):
+                    with self.connect() as connection:
+                        connection.send(
+                            self.mark(*headers, body=chunks) + inner
+                        )
+                        answer = connection.answer()
+                        assert answer is not None
+                        self.assertEqual(400, answer.status)
+                        self.assertIsNone(connection.answer())
+        self.assertEqual([], self.marked(self.key))
+
     def test_the_connection_is_kept_after_an_error(self) -> None:
         with self.connect() as connection:
             for _ in range(3):

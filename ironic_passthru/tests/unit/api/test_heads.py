@@ -43,6 +43,9 @@ class TestHeaderReader(base.TestCase):
             [b'Content-Length: 1', b'Content-Length: 2'],
             [b'Content-Length: 1', b'content-length: 2'],
             [b'Host: a', b'Host: a'],
+            [b'Content-Length: 4', b'Transfer-Encoding: chunked'],
+            [b'transfer-encoding: chunked', b'content-length: 4'],
+            [b'Content-Length: 4', b'Transfer-Encoding:'],
         ):
             self.assertRaises(ValueError, self.read, *lines)
 

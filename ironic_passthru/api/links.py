@@ -12,6 +12,8 @@ from ironic_passthru.api.v1 import types
 # The host of a URL (RFC 3986) with its port, as DNS and addresses need it.
 _HOST = re.compile(r'([\w.~%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?', re.ASCII)
 
+_SCHEMES = ('http', 'https')
+
 
 class Links:
     """Builds links.
@@ -26,10 +28,15 @@ class Links:
     def base(self, request: Any) -> str:
         """Return the URL of the service, without a slash at its end.
 
-        :raises: RequestError if the Host header is needed and not valid.
+        :raises: RequestError if what the request says of it makes no URL.
         """
         if self._public_endpoint:
             return self._public_endpoint.rstrip('/')
+        # Both may come from the headers of a proxy, or of who acts as one.
+        if request.environ['wsgi.url_scheme'] not in _SCHEMES:
+            raise errors.RequestError(reason='its scheme is not valid')
+        if not _is_prefix(request.environ.get('SCRIPT_NAME', '')):
+            raise errors.RequestError(reason='its prefix is not valid')
         host = request.environ.get('HTTP_HOST')
         if not host:
             # The address of the server stands in for it.
@@ -42,7 +49,7 @@ class Links:
         """Return the URL of a resource.
 
         :param path: the segments below the version.
-        :raises: RequestError if the Host header is needed and not valid.
+        :raises: RequestError as :meth:`base`.
         """
         return f'{self.base(request)}/v1/{_joined(path)}'
 
@@ -61,6 +68,15 @@ class Links:
     def version(self, request: Any) -> list[types.Link]:
         """Return the link of the version document."""
         return [types.Link(href=f'{self.base(request)}/v1/', rel='self')]
+
+
+def _is_prefix(text: str) -> bool:
+    """Tell whether a path, as WSGI has it, can stand before others."""
+    try:
+        text.encode('latin-1').decode('utf-8')
+    except UnicodeError:
+        return False
+    return not text or text.startswith('/')
 
 
 def _joined(path: Iterable[str]) -> str:

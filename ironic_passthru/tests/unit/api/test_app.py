@@ -259,6 +259,31 @@ class TestBehindProxies(fakes.ApplicationCase):
             self.link(Forwarded='proto=https;host=bm.example'),
         )
 
+    def test_headers_that_make_no_url(self) -> None:
+        self.conf.set_override(
+            'enable_proxy_headers_parsing', True, group='oslo_middleware'
+        )
+        self.build()
+        self.store.add('c', fakes.driver('d', fakes.method('m')))
+        self.bus.answer = {'return': None, 'async': True, 'attach': False}
+        called = '/v1/drivers/d/vendor_passthru/m'
+        self.assertEqual(202, self.ask(called).status_int)
+        del self.bus.calls[:]
+        for name, value in (
+            ('X_Forwarded_Prefix', '/\xff'),
+            ('X_Forwarded_Prefix', '.evil.example'),
+            ('X_Forwarded_Proto', 'javascript'),
+            ('Forwarded', 'proto=javascript'),
+            ('Forwarded', 'host=a b'),
+        ):
+            for path in ('/', '/v1', '/v1/drivers', '/v1/drivers/d', called):
+                response = self.ask(path, **{name: value})
+                self.assertEqual(400, response.status_int, (path, value))
+            for path in ('/healthcheck', '/v1/drivers/d/properties'):
+                response = self.ask(path, **{name: value})
+                self.assertEqual(200, response.status_int, (path, value))
+        self.assertEqual([], self.bus.calls)
+
     def test_the_public_endpoint_wins(self) -> None:
         self.build(public_endpoint='https://public.example/x')
         self.assertEqual(

@@ -47,10 +47,22 @@ class TestLinks(base.TestCase):
         for host in ('a b', 'a/b', 'a@b', '"', 'h:x', '[h]', 'h\n', 'ü'):
             self.assertRaises(errors.RequestError, self.base, HTTP_HOST=host)
 
+    def test_schemes_that_are_none(self) -> None:
+        for scheme in ('javascript', 'ftp', 'https, http', 'HTTPS', ''):
+            environ = {'wsgi.url_scheme': scheme}
+            self.assertRaises(errors.RequestError, self.base, **environ)
+
+    def test_prefixes_that_are_none(self) -> None:
+        for prefix in ('/\xff', '/ü', '/\u20ac', 'x', '.evil.example', '@e'):
+            self.assertRaises(
+                errors.RequestError, self.base, SCRIPT_NAME=prefix
+            )
+
     def test_the_public_endpoint_wins(self) -> None:
+        wrong = {'wsgi.url_scheme': 'javascript', 'SCRIPT_NAME': '/\xff'}
         for endpoint in ('https://p/x', 'https://p/x/'):
             self.assertEqual(
-                'https://p/x', self.base(endpoint, HTTP_HOST='a b')
+                'https://p/x', self.base(endpoint, HTTP_HOST='a b', **wrong)
             )
 
     def test_names_are_escaped(self) -> None:

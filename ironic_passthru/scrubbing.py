@@ -31,7 +31,12 @@ _MIN_LINE_LENGTH = 8
 _MAX_SECRETS = 1000
 _MAX_STEPS = 2_000_000_000
 
+# Of a longer chain of errors, or a larger group, nobody reads all.
+_MAX_ERRORS = 50
+
 _FAILED = '<its str() failed>'
+_LEFT_OUT = '<left out, with what led to it>'
+_UNSHOWN = '<its text cannot be shown without secrets>'
 
 
 class Scrubber:
@@ -177,8 +182,13 @@ def cleaned(
     It is the error itself if that is so anyway; or else one of the same
     name and place, made of clean texts.
     """
-    text = ''.join(traceback.format_exception(error))
-    return error if clean(text) == text else _copied(error, clean, {})
+    try:
+        text = ''.join(traceback.format_exception(error))
+        return error if clean(text) == text else _copied(error, clean, {})
+    except BaseException:
+        # A class of a driver's own can fail in any way, and whoever logs an
+        # error must not meet another one.
+        return _named(type(error))(_UNSHOWN)
 
 
 def _copied(
@@ -189,14 +199,19 @@ def _copied(
     if id(error) in known:
         return known[id(error)]
     kind = type(error)
+    if len(known) >= _MAX_ERRORS:
+        return _named(kind)(_LEFT_OUT)
     copy = _named(kind)(clean(_text_of(error)))
     known[id(error)] = copy
     if isinstance(error, BaseExceptionGroup):
-        inner = [_copied(one, clean, known) for one in error.exceptions]
+        inner = [
+            _copied(one, clean, known)
+            for one in error.exceptions[:_MAX_ERRORS]
+        ]
         copy = BaseExceptionGroup(clean(str(error.message)), inner)
         known[id(error)] = copy
-    for note in getattr(error, '__notes__', ()):
-        copy.add_note(clean(str(note)))
+    for note in _notes_of(error):
+        copy.add_note(clean(_text_of(note)))
     if error.__cause__ is not None:
         copy.__cause__ = _copied(error.__cause__, clean, known)
     if error.__context__ is not None:
@@ -205,14 +220,21 @@ def _copied(
     return copy.with_traceback(error.__traceback__)
 
 
+def _notes_of(error: BaseException) -> list[Any]:
+    notes = getattr(error, '__notes__', None)
+    # Anybody can set it to anything.
+    return notes if isinstance(notes, list) else []
+
+
 def _named(kind: type[BaseException]) -> type[BaseException]:
     """Return a class that shows as ``kind``, without any of its code."""
     names = {'__module__': kind.__module__, '__qualname__': kind.__qualname__}
     return type(kind.__name__, (Exception,), names)
 
 
-def _text_of(error: BaseException) -> str:
+def _text_of(shown: Any) -> str:
     try:
-        return str(error)
-    except Exception:
+        return str(shown)
+    except BaseException:
+        # Even SystemExit: it is raised by whoever is asked for a text.
         return _FAILED

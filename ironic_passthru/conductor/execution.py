@@ -18,10 +18,6 @@ from ironic_passthru.drivers import signature
 
 LOG = log.getLogger(__name__)
 
-# python-ironicclient and openstacksdk send a request again on these, so they
-# must not be answered once a method has started.
-_RESENT_ON = (409, 503)
-
 # These speak of the login and of the resource, which are not the driver's,
 # and need headers that it cannot give; on the first, keystoneauth logs in
 # anew and sends the request again.
@@ -55,8 +51,9 @@ def prepare(
         values = {**arguments, 'http_method': call.verb}
         check(call.method, **signature.accepted(check, values))
 
-    arguments = guard.run(convert, passes=errors.InvalidParameters)
-    guard.run(validate)
+    with scrubber.in_logs():
+        arguments = guard.run(convert, passes=errors.InvalidParameters)
+        guard.run(validate)
     return calls.Job(context, call, method, arguments, scrubber=scrubber)
 
 
@@ -69,6 +66,19 @@ def execute(
     :param max_result_size: in bytes.
     :raises: what the driver raised, fit for a client.
     """
+    # What turns a result into JSON may be the driver's code as well.
+    with job.scrubber.in_logs():
+        return results.encode(
+            job.method.spec,
+            _returned(job, state),
+            max_size=max_result_size,
+            request_id=job.context.request_id,
+            scrubber=job.scrubber,
+        )
+
+
+def _returned(job: calls.Job, state: request_context.CallState) -> Any:
+    """Return what the method of a call returns, as it is."""
     arguments: Mapping[str, Any] = job.method.signature.inject(
         dict(job.arguments),
         context=job.context.for_call(state),
@@ -76,20 +86,14 @@ def execute(
     )
     guard = _Guard(job.context, job.call, job.scrubber)
     try:
-        value = guard.run(lambda: job.method.function(**arguments))
+        return guard.run(lambda: job.method.function(**arguments))
     except errors.PassthruError as outcome:
-        if outcome.status not in _RESENT_ON:
+        if outcome.status not in errors.RESENT_ON:
             raise
+        # The method has started, so nobody may be led to send it again.
         raise errors.VendorError(
             sentence=outcome.message, status=500, code=outcome.code
         ) from None
-    return results.encode(
-        job.method.spec,
-        value,
-        max_size=max_result_size,
-        request_id=job.context.request_id,
-        scrubber=job.scrubber,
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,8 +120,7 @@ class _Guard:
         :param passes: what is raised as it is.
         """
         try:
-            with self.scrubber.in_logs():
-                return function()
+            return function()
         except passes:
             raise
         except BaseException as error:
@@ -128,8 +131,9 @@ class _Guard:
         if isinstance(error, errors.DriverError):
             try:
                 return _portable(error, self.scrubber)
-            except Exception as mistake:
-                # A vendor's class can be wrong in any way.
+            except BaseException as mistake:
+                # A vendor's class can be wrong in any way, and end in
+                # SystemExit, too.
                 error = mistake
         LOG.error(
             'Driver method %s.%s failed in request %s',

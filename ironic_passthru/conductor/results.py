@@ -87,8 +87,11 @@ def recorded(job: calls.Job, result: Result) -> Any:
         return _HIDDEN_ATTACHMENT
     if job.scrubber.finds_nothing:
         return result.shown
-    data = protocol.Attached.from_bus(result.shown).data
-    return _HIDDEN_ATTACHMENT if job.scrubber.is_in(data) else result.shown
+    attached = protocol.Attached.from_bus(result.shown)
+    told = f'{attached.media_type}\n{attached.filename}'
+    if job.scrubber.is_in(attached.data) or job.scrubber.text(told) != told:
+        return _HIDDEN_ATTACHMENT
+    return result.shown
 
 
 def _json_value(

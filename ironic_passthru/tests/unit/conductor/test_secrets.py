@@ -111,7 +111,33 @@ def syntax(pin: str, _: Any) -> None:
     compile(f'x = {pin!r} !', 'acme.py', 'exec')
 
 
+def long_chain(pin: str, _: Any) -> None:
+    last: Exception | None = None
+    for number in range(1500):
+        error = RuntimeError(f'try {number} with {pin}')
+        error.__cause__ = last
+        last = error
+    raise last  # type: ignore[misc]
+
+
+def odd_notes(pin: str, _: Any) -> None:
+    error = RuntimeError(f'failed for {pin}')
+    error.__notes__ = 5  # type: ignore[assignment]
+    raise error
+
+
+def exits(pin: str, _: Any) -> None:
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise SystemExit(pin)
+
+    raise Odd() from OSError(pin)
+
+
 FOREIGN = (
+    long_chain,
+    odd_notes,
+    exits,
     plain,
     locals_in_message,
     chained,
@@ -320,6 +346,30 @@ class ErrorsTest(SecretsCase):
         self.assertIn('KeyError: ', self.log.output)
         self.assertIn('no answer', self.log.output)
 
+    def test_errors_that_cannot_be_copied(self) -> None:
+        def deep(pin: str, _: Any) -> None:
+            error = ValueError(pin)
+            for _number in range(1500):
+                error = ExceptionGroup(pin, [error])  # type: ignore[assignment]
+            raise error
+
+        def refuses(pin: str, _: Any) -> None:
+            class Odd(Exception):
+                __notes__ = property(lambda self: sys.exit(pin))
+
+            raise Odd(pin)
+
+        def code_exits(pin: str, _: Any) -> None:
+            class Odd(errors.DriverError):
+                code = property(lambda self: sys.exit(pin))
+
+            raise Odd('odd')
+
+        for action in (deep, refuses, code_exits):
+            for error in self.raised(action):
+                self.assertIsInstance(error, errors.DriverFailed)
+        self.assertIn('Odd: <its text cannot be shown', self.log.output)
+
     def test_an_error_without_secrets_is_logged_as_it_is(self) -> None:
         error = OSError('no route')
 
@@ -492,12 +542,21 @@ class ResultsTest(SecretsCase):
                 json.loads(kept),
             )
             self.assert_hidden(kept)
-        self.vendor.action = lambda pin, _: f'it is {pin}'
-        answer, kept = self.keyed('attached', pin=PLAIN)
-        self.assertIn(PLAIN.encode(), protocol.Attached.from_bus(answer).data)
-        self.assertEqual(
-            b'***', protocol.Attached.from_bus(json.loads(kept)).data
-        )
+
+    def test_parameters_within_attachments(self) -> None:
+        for make in (
+            lambda pin, _: f'it is {pin}',
+            lambda pin, _: drivers.Attachment(b'x', filename=f'{pin}.bin'),
+            lambda pin, _: drivers.Attachment(b'x', f'a/b; pin={pin}'),
+        ):
+            self.vendor.action = make
+            answer, kept = self.keyed('attached', pin=PLAIN)
+            given = protocol.Attached.from_bus(answer)
+            self.assertIn(PLAIN, repr(given))
+            self.assert_hidden(kept)
+            self.assertEqual(
+                b'***', protocol.Attached.from_bus(json.loads(kept)).data
+            )
 
     def test_the_size_is_that_of_what_is_sent(self) -> None:
         self.vendor.action = lambda: pydantic.SecretStr('x' * (1 << 20))
@@ -565,3 +624,23 @@ class LogTest(SecretsCase):
         self.call('typed', pin=PLAIN)
         self.assertEqual(['now ***', PLAIN], seen)
         self.assertEqual(PLAIN, scrubbing.current().text(PLAIN))
+
+    def test_what_runs_after_the_method_does_so_too(self) -> None:
+        seen: list[str] = []
+
+        class Report(pydantic.BaseModel):
+            pin: str
+
+            @pydantic.model_serializer
+            def write(self) -> dict[str, int]:
+                seen.append(scrubbing.current().text(self.pin))
+                return {}
+
+        def generate(pin: str, _: Any) -> Any:
+            yield 1
+            seen.append(scrubbing.current().text(pin))
+
+        for action in (generate, lambda pin, _: Report(pin=pin)):
+            self.vendor.action = action
+            self.call('typed', pin=PLAIN)
+        self.assertEqual(['***', '***'], seen)

@@ -22,7 +22,10 @@ class Facts:
     :ivar operation_id: id of its record, where there certainly is one.
     :ivar repeated: whether it is answered from the record of an earlier
         call with its Idempotency-Key.
-    :ivar cancelled: the operation that is to be cancelled.
+    :ivar cancelled: the operation that is to be cancelled, as it was last
+        seen.
+    :ivar requested: whether it was active, and so is cancelled or asked to
+        end.
     :ivar error: what its client is told.
     """
 
@@ -32,6 +35,7 @@ class Facts:
     operation_id: str | None = None
     repeated: bool = False
     cancelled: operation.Operation | None = None
+    requested: bool = False
     error: errors.PassthruError | None = None
 
 

@@ -21,9 +21,11 @@ from ironic_passthru import errors
 from ironic_passthru import excerpts
 from ironic_passthru import logs
 from ironic_passthru import masking
+from ironic_passthru import operation
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api import facts
 from ironic_passthru.api import query
+from ironic_passthru.api.middleware import peer
 
 LOG = log.getLogger(__name__)
 #: Where the lines go; not one of oslo.log's, which add to what programs read.
@@ -107,7 +109,7 @@ class Audit:
         :param record: what is known from the request alone.
         """
         end = {
-            'outcome': _outcome(noted, status, record['event']),
+            'outcome': _outcome(noted, status),
             'code': noted.error and noted.error.code,
             'status': status,
             'duration': round(seconds, 6),
@@ -180,7 +182,8 @@ def _caller(environ: Mapping[str, Any]) -> dict[str, Any]:
         'global_request_id': environ.get(keys.GLOBAL_REQUEST_ID),
         'user': context and context.user_id,
         'project': context and context.project_id,
-        'address': environ.get('REMOTE_ADDR'),
+        'address': peer.client_of(environ),
+        'proxy': peer.proxy_of(environ),
     }
 
 
@@ -218,11 +221,20 @@ def _masked(noted: facts.Facts) -> dict[str, Any]:
     }
 
 
-def _outcome(noted: facts.Facts, status: int | None, event: str) -> str:
+def _outcome(noted: facts.Facts, status: int | None) -> str:
     """Return in one word what has become of a request."""
     error = noted.error
     if noted.repeated:
         return 'repeated'
+    if noted.requested:
+        # Whatever its client is told: it may be that nobody could look
+        # again, or that it had come to its own end by then.
+        found = noted.cancelled
+        done = found is not None and found.state is operation.State.CANCELLED
+        return 'cancelled' if done else 'requested'
+    if isinstance(error, errors.ResultGone):
+        # The method has returned; it is the record that is not there.
+        return 'succeeded'
     if isinstance(error, errors.NotRun | errors.RequestError):
         return 'refused'
     if isinstance(error, errors.OutcomeUnknown):
@@ -232,8 +244,6 @@ def _outcome(noted: facts.Facts, status: int | None, event: str) -> str:
     if status >= 400:
         # A layer has answered by itself.
         return 'refused'
-    if event == 'cancel':
-        return 'requested' if status == 202 else 'cancelled'
     return 'accepted' if status == 202 else 'succeeded'
 
 

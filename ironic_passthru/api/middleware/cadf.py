@@ -24,6 +24,7 @@ from ironic_passthru import notifier
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api.auth import login
 from ironic_passthru.api.middleware import audit
+from ironic_passthru.api.middleware import peer
 
 LOG = log.getLogger(__name__)
 
@@ -39,7 +40,7 @@ _CLOSE_SECONDS = 2.0
 # What of a request the filter sees as it came.
 _SHOWN = (
     *('REQUEST_METHOD', 'SCRIPT_NAME', 'PATH_INFO', 'SERVER_PROTOCOL'),
-    *('REMOTE_ADDR', 'HTTP_USER_AGENT'),
+    'HTTP_USER_AGENT',
     *(keys.REQUEST_ID, keys.GLOBAL_REQUEST_ID),
 )
 # For all else it gets these: the body of what ends in "action" it would
@@ -134,6 +135,9 @@ class Events:
             'wsgi.input': io.BytesIO(),
             'HTTP_X_SERVICE_CATALOG': self._service,
         }
+        address = peer.client_of(environ)
+        if address is not None:
+            shown['REMOTE_ADDR'] = address
         subject = audit.subject_of(environ)
         if subject and subject['event'] == 'call':
             # In the form that says by its path what it is.

@@ -187,12 +187,13 @@ class OperationsController:
         self, request: Any, found: operation.Operation
     ) -> expose.Answer:
         """Cancel a queued operation, ask a running one to end."""
-        facts.of(request.environ).cancelled = found
+        noted = facts.of(request.environ)
+        noted.cancelled = found
         # Whatever the links need is looked at before anything is done.
         self._links.base(request)
-        active = self._operations.cancel(found.id)
-        found = self._one(request, found.id)
-        if not active:
+        noted.requested = self._operations.cancel(found.id)
+        noted.cancelled = found = self._one(request, found.id)
+        if not noted.requested:
             raise errors.OperationFinal(
                 operation=found.id, state=found.state.value
             )

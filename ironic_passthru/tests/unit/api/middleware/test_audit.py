@@ -117,6 +117,7 @@ class TestCalls(AuditCase):
                 'user': None,
                 'project': None,
                 'address': None,
+                'proxy': None,
                 'driver': 'd',
                 'method': 'm',
                 'verb': 'POST',
@@ -306,30 +307,82 @@ def _named(line: dict[str, Any]) -> tuple[Any, ...]:
 class TestWho(AuditCase):
     """Who asked, and from where."""
 
-    def ask_from(self, address: str, **headers: str) -> Any:
+    def ask_from(
+        self, address: str, **headers: str
+    ) -> tuple[str | None, str | None]:
+        """Return from where, and by whom, a line says that a request came."""
         request = webob.Request.blank(f'{_PATH}/m?slot=1')
         request.headers.update(
             {name.replace('_', '-'): text for name, text in headers.items()}
         )
         request.environ['REMOTE_ADDR'] = address
         request.get_response(self.application)
-        return self.line()['address']
+        line = json.loads(self.lines.output.splitlines()[-1])
+        return line['address'], line['proxy']
 
-    def test_a_client_cannot_choose_its_address(self) -> None:
-        self.assertEqual(
-            '192.0.2.7',
-            self.ask_from('192.0.2.7', X_Forwarded_For='203.0.113.9'),
-        )
-
-    def test_a_proxy_names_its_clients_if_that_is_allowed(self) -> None:
+    def believe_proxies(self) -> None:
         self.conf.set_override(
             'enable_proxy_headers_parsing', True, group='oslo_middleware'
         )
         self.build()
+
+    def test_a_client_cannot_choose_its_address(self) -> None:
         self.assertEqual(
-            '203.0.113.9',
+            ('192.0.2.7', None),
             self.ask_from('192.0.2.7', X_Forwarded_For='203.0.113.9'),
         )
+
+    def test_a_proxy_names_its_clients_if_that_is_allowed(self) -> None:
+        self.believe_proxies()
+        self.assertEqual(
+            ('203.0.113.9', '192.0.2.7'),
+            self.ask_from('192.0.2.7', X_Forwarded_For='203.0.113.9'),
+        )
+
+    def test_without_a_proxy_the_client_is_the_peer(self) -> None:
+        self.believe_proxies()
+        self.assertEqual(
+            ('192.0.2.7', '192.0.2.7'), self.ask_from('192.0.2.7')
+        )
+
+    def test_what_a_client_told_a_proxy_that_appends(self) -> None:
+        self.believe_proxies()
+        self.assertEqual(
+            ('203.0.113.9', '192.0.2.7'),
+            self.ask_from(
+                '192.0.2.7', X_Forwarded_For='10.0.0.1, 203.0.113.9'
+            ),
+        )
+
+    def test_addresses_as_proxies_write_them(self) -> None:
+        self.believe_proxies()
+        for written, wanted in (
+            ('for=203.0.113.9;proto=http', '203.0.113.9'),
+            ('for="203.0.113.9:4711"', '203.0.113.9'),
+            ('for="[2001:DB8::9]:4711"', '2001:db8::9'),
+            ('for="[2001:db8::9]"', '2001:db8::9'),
+            ('for=2001:db8::9', '2001:db8::9'),
+            ('for=fe80::9%eth0 forged', 'fe80::9'),
+        ):
+            self.assertEqual(
+                (wanted, '192.0.2.7'),
+                self.ask_from('192.0.2.7', Forwarded=written),
+            )
+
+    def test_what_is_no_address_is_none(self) -> None:
+        self.believe_proxies()
+        for written in (
+            *('unknown', '_hidden', 'evil', '203.0.113', '[', '[]', '"'),
+            *('203.0.113.9:x', '203.0.113.9 evil', 'x' * 9999, '1' * 9999),
+        ):
+            for name in ('X_Forwarded_For', 'Forwarded'):
+                value = f'for={written}' if name == 'Forwarded' else written
+                self.assertEqual(
+                    (None, '192.0.2.7'),
+                    self.ask_from('192.0.2.7', **{name: value}),
+                )
+        # A socket of the file system has none.
+        self.assertEqual((None, None), self.ask_from(''))
 
     def test_the_login_says_who_it_is(self) -> None:
         context = request_context.RequestContext(
@@ -374,6 +427,21 @@ class TestOutcomes(AuditCase):
             self.outcome_of(errors.OutcomeUnknown(request_id='r')),
         )
 
+    def test_a_result_that_is_not_there_any_more(self) -> None:
+        """The method has returned, whatever can be said of its result."""
+
+        def purge(call: dict[str, Any]) -> None:
+            self.operations.add(
+                call['call_id'],
+                state=operation.State.SUCCEEDED,
+                result_parts=1,
+            )
+
+        self.bus.on_call = purge
+        self.bus.answer = {'return': None, 'async': True, 'attach': False}
+        self.ask(f'{_PATH}/a', 'POST', Prefer='wait=5')
+        self.assertEqual(('succeeded', 'result_gone', 410), self.outcome())
+
     def test_a_mistake_of_ours(self) -> None:
         self.assertEqual(
             ('failed', 'internal_error', 500),
@@ -409,6 +477,7 @@ class TestCancellations(AuditCase):
                 'user': None,
                 'project': None,
                 'address': None,
+                'proxy': None,
                 'operation': 'o1',
                 'driver': 'd',
                 'method': 'm',
@@ -423,6 +492,34 @@ class TestCancellations(AuditCase):
     def test_one_that_runs(self) -> None:
         line = self.cancel(operation.State.RUNNING)
         self.assertEqual('requested', line['outcome'])
+
+    def test_one_that_ends_by_itself_meanwhile(self) -> None:
+        self.operations.add('o1', state=operation.State.RUNNING)
+        cancel = self.operations.cancel
+
+        def end(operation_id: str) -> bool:
+            active = cancel(operation_id)
+            self.operations.succeed(operation_id)
+            return active
+
+        self.operations.cancel = end  # type: ignore[method-assign]
+        self.ask('/v1/operations/o1', 'DELETE')
+        self.assertEqual(('requested', None, 200), self.outcome())
+
+    def test_one_that_nobody_can_look_at_again(self) -> None:
+        self.operations.add('o1', state=operation.State.RUNNING)
+        cancel = self.operations.cancel
+
+        def fail(operation_id: str) -> bool:
+            active = cancel(operation_id)
+            self.operations.away = True
+            return active
+
+        self.operations.cancel = fail  # type: ignore[method-assign]
+        self.ask('/v1/operations/o1', 'DELETE')
+        self.assertEqual(
+            ('requested', 'registry_unavailable', 503), self.outcome()
+        )
 
     def test_one_that_has_ended(self) -> None:
         line = self.cancel(operation.State.FAILED)
@@ -480,7 +577,6 @@ class TestForms(AuditCase):
         as_text, as_json = self.lines.output.splitlines()
         record = json.loads(as_json)
         self.assertEqual(evil, record['driver'])
-        self.assertEqual(evil, record['address'])
         self.assertEqual({evil: evil}, record['parameters'])
         # Read pair by pair, the text says the same.
         decoder, found, rest = json.JSONDecoder(), {}, as_text

@@ -37,6 +37,7 @@ class CadfCase(base.TestCase):
         )
         notifier._register_options(self.conf)
         self.conf.set_override('driver', ['test'], group=notifier.GROUP)
+        self.address = '192.0.2.7'
         self.answer: Any = webob.Response(status=202)
         self.seen: list[dict[str, Any]] = []
         self.layer = cadf.make(self.conf)
@@ -56,7 +57,7 @@ class CadfCase(base.TestCase):
         for name, value in headers.items():
             request.headers[name.replace('_', '-')] = value
         request.environ |= {
-            'REMOTE_ADDR': '192.0.2.7',
+            'REMOTE_ADDR': self.address,
             keys.REQUEST_ID: 'req-1',
             keys.CONTEXT: request_context.RequestContext(
                 user_id='u1', user_name='alice', project_id='p1'
@@ -106,6 +107,12 @@ class TestEvents(CadfCase):
             {'name': 'public', 'url': 'https://api.example.com'},
             target['addresses'],
         )
+
+    def test_what_is_no_address_is_not_told(self) -> None:
+        self.address = 'forged'
+        self.ask('/v1/drivers')
+        who = self.events()[1]['payload']['initiator']
+        self.assertNotIn('address', who['host'])
 
     def test_both_forms_of_a_call_are_one_action(self) -> None:
         self.ask('/v1/drivers/d/vendor_passthru/m', 'DELETE')

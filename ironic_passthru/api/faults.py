@@ -7,10 +7,10 @@ from typing import Any
 
 import webob
 from oslo_log import log
-from oslo_utils import strutils
 from webob import acceptparse
 
 from ironic_passthru import errors
+from ironic_passthru import logs
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api import facts
 
@@ -68,17 +68,19 @@ def _as_fault(
     """Return an error that a client may see."""
     request_id = environ.get(keys.REQUEST_ID)
     if not isinstance(error, errors.PassthruError):
+        verb = environ.get('REQUEST_METHOD')
+        path = environ.get('PATH_INFO')
         LOG.error(
-            'Request %s failed: %s %s',
+            # A path can hold ends of lines, which would make lines of a log.
+            'Request %s failed: %r',
             request_id,
-            environ.get('REQUEST_METHOD'),
-            environ.get('PATH_INFO'),
+            f'{verb} {path}',
             exc_info=error,
         )
         internal = InternalError(request_id=request_id)
         if keys.TRACEBACKS in environ:
             lines = traceback.format_exception(error)
-            internal.debuginfo = strutils.mask_password(''.join(lines))
+            internal.debuginfo = logs.masked(''.join(lines))
         return internal
     if type(error) is errors.PassthruError:
         return InternalError(request_id=request_id)

@@ -4,6 +4,7 @@
 import json
 from typing import Any
 
+import fixtures
 import webob
 
 from ironic_passthru import errors
@@ -72,6 +73,27 @@ class TestRender(base.TestCase):
         response = faults.render(error, environ, retry_after_seconds=7)
         self.assertEqual(told, response.json['debuginfo'])
         self.assertNotIn('hunter2', response.text)
+
+    def test_a_traceback_shows_no_more_than_the_log_does(self) -> None:
+        for text in (
+            'amqp://passthru:hunter2@broker//',
+            'X-Auth-Token: hunter2',
+            "{'Authorization': 'Bearer hunter2'}",
+        ):
+            environ = {keys.TRACEBACKS: True}
+            error = RuntimeError(text)
+            response = faults.render(error, environ, retry_after_seconds=7)
+            self.assertIn('***', self.inner(response)['debuginfo'])
+            self.assertNotIn('hunter2', response.text)
+
+    def test_a_path_is_no_line_of_the_log(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(format='%(message)s'))
+        environ = {'REQUEST_METHOD': 'GET', 'PATH_INFO': '/\nforged\r\x1b[2J'}
+        faults.render(RuntimeError(), environ, retry_after_seconds=7)
+        self.assertEqual(
+            r"Request None failed: 'GET /\nforged\r\x1b[2J'",
+            log.output.splitlines()[0],
+        )
 
     def test_no_traceback_of_what_was_expected(self) -> None:
         error = errors.Conflict('no')

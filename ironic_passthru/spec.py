@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ironic_passthru import excerpts
 from ironic_passthru import masking
 from ironic_passthru import schema as parameter_schema
 from ironic_passthru import scrubbing
@@ -69,6 +70,18 @@ class MethodSpec:
         :param parameters: JSON values that fit the schema.
         """
         return self._masker.masked(parameters)
+
+    def shown(self, parameters: Mapping[str, Any]) -> tuple[dict, int]:
+        """Return of ``parameters`` what fits into an excerpt, masked.
+
+        It takes about as long whatever they hold.
+
+        :param parameters: JSON values that fit the schema.
+        :returns: the first ones, those that name targets, and how many are
+            left out.
+        """
+        kept, more = excerpts.readable(parameters, self.target)
+        return self.masked(kept), more
 
     def shield(self, parameters: Mapping[str, Any]) -> shielding.Shield:
         """Return what knows which parts of parameters may be told.

@@ -2,6 +2,7 @@
 """One call: as it came over the bus, and made ready to run."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -66,6 +67,11 @@ class Job:
     def accepted(self) -> bool:
         """Whether it is acknowledged before it runs."""
         return self.method.spec.is_accepted(self.call.respond_async)
+
+    @functools.cached_property
+    def shown(self) -> tuple[dict[str, Any], int]:
+        """What others are told of its parameters, and how many are not."""
+        return self.method.spec.shown(self.call.parameters)
 
     @property
     def name(self) -> str:

@@ -53,7 +53,7 @@ class Keeper:
     :param incarnation: identifier of this run of it.
     :param seen: notes that this conductor lives.
     :param purge_batch: how many rows are deleted in one transaction.
-    :param notices: tells other services of what is settled.
+    :param told: tells other services of what is settled.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Keeper:
         seen: Callable[[], object],
         times: Times,
         purge_batch: int,
-        notices: notices.NoNotices = notices.NO_NOTICES,
+        told: notices.NoNotices = notices.NO_NOTICES,
     ) -> None:
         self._store = store
         self._own = own
@@ -75,7 +75,7 @@ class Keeper:
         self._seen = seen
         self._times = times
         self._purge_batch = purge_batch
-        self._notices = notices
+        self._notices = notices.harmless(told)
         self._upkeep_seconds = min(times.upkeep, times.gone_after / 4)
         self._next_progress = float('-inf')
         self._next_upkeep = float('-inf')

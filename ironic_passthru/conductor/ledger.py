@@ -88,7 +88,7 @@ class Ledger:
 
     :param hostname: of the conductor.
     :param incarnation: identifier of this run of it.
-    :param notices: tells other services of what is written here.
+    :param told: tells other services of what is written here.
     """
 
     def __init__(
@@ -97,10 +97,10 @@ class Ledger:
         *,
         hostname: str,
         incarnation: str,
-        notices: notices.NoNotices = notices.NO_NOTICES,
+        told: notices.NoNotices = notices.NO_NOTICES,
     ) -> None:
         self._journal = writer
-        self._notices = notices
+        self._notices = notices.harmless(told)
         self._hostname = hostname
         self._incarnation = incarnation
         self._lock = threading.Lock()

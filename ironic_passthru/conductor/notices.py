@@ -85,6 +85,72 @@ def tell_nobody(state: operation.State, error: operation.Error | None) -> None:
 NO_NOTICES = NoNotices()
 
 
+def harmless(told: NoNotices) -> NoNotices:
+    """Return what tells the same, and raises nothing.
+
+    Whoever has notices uses them through this: a call, and the record of an
+    operation, must not depend on what is only told of them.
+    """
+    quiet = told is NO_NOTICES or isinstance(told, _Harmless)
+    return told if quiet else _Harmless(told)
+
+
+class _Harmless(NoNotices):
+    def __init__(self, inner: NoNotices) -> None:
+        self._inner = inner
+
+    @contextlib.contextmanager
+    def running(self, job: calls.Job) -> Iterator[None]:
+        inner = contextlib.ExitStack()
+        with _forgiving():
+            inner.enter_context(self._inner.running(job))
+        try:
+            yield
+        except BaseException as error:
+            with _forgiving(error):
+                inner.__exit__(type(error), error, error.__traceback__)
+            raise
+        with _forgiving():
+            inner.close()
+
+    def recorded(self, job: calls.Job, new: operation.NewOperation) -> Tell:
+        tell: Tell = tell_nobody
+        with _forgiving():
+            tell = self._inner.recorded(job, new)
+
+        def tell_quietly(*news: Any) -> None:
+            with _forgiving():
+                tell(*news)
+
+        return tell_quietly
+
+    def settled(self, operation_ids: Collection[str]) -> None:
+        with _forgiving():
+            self._inner.settled(operation_ids)
+
+    def not_begun(self, operation_id: str) -> None:
+        with _forgiving():
+            self._inner.not_begun(operation_id)
+
+    def close(self) -> None:
+        with _forgiving():
+            self._inner.close()
+
+
+@contextlib.contextmanager
+def _forgiving(outcome: BaseException | None = None) -> Iterator[None]:
+    """Log what goes wrong.
+
+    :param outcome: what a method has raised, which is no mistake of ours.
+    """
+    try:
+        yield
+    except Exception as error:
+        if error is not outcome:
+            # Its text might hold a parameter.
+            LOG.error('A notification is lost: %s', type(error).__name__)
+
+
 class Notices(NoNotices):
     """Tells whoever listens to the message bus.
 
@@ -205,7 +271,7 @@ class Notices(NoNotices):
     def _facts(self, job: calls.Job) -> dict[str, Any]:
         """Return what call and operation are told with alike."""
         call, context = job.call, job.context
-        parameters, targets = _shown(job)
+        parameters, targets = _told(job)
         return {
             'request_id': _text(context.request_id),
             'global_request_id': _text(context.global_request_id),
@@ -214,20 +280,22 @@ class Notices(NoNotices):
             'driver': call.driver,
             'method': call.method,
             'verb': call.verb,
-            'parameters': _bounded(parameters),
+            'parameters': parameters,
             'targets': targets,
             'accepted': job.accepted,
             'conductor': self._conductor,
         }
 
 
-def _shown(job: calls.Job) -> tuple[dict[str, Any], list[str] | None]:
-    """Return parameters and targets of a call without secrets."""
-    spec, values = job.method.spec, job.call.parameters
+def _told(job: calls.Job) -> tuple[dict[str, Any], list[str] | None]:
+    """Return parameters and targets of a call, cut and without secrets.
+
+    The method has not begun: it might change its parameters.
+    """
     try:
-        masked = spec.masked(values)
+        masked, more = job.shown
         # Of what is masked, because a target may be a secret, too.
-        targets = sorted(spec.targets(masked))
+        targets = sorted(job.method.spec.targets(masked))
     except Exception as error:
         # Its text might hold a parameter.
         LOG.error(
@@ -235,8 +303,12 @@ def _shown(job: calls.Job) -> tuple[dict[str, Any], list[str] | None]:
             job.context.request_id,
             type(error).__name__,
         )
-        return dict.fromkeys(values, masking.MASK), None
-    return masked, excerpts.of_list(targets, _MAX_ITEMS, each=_MAX_ITEM)
+        names = dict.fromkeys(job.call.parameters, masking.MASK)
+        return _bounded(names), None
+    return (
+        _bounded(masked, more),
+        excerpts.of_list(targets, _MAX_ITEMS, each=_MAX_ITEM),
+    )
 
 
 def _of_operation(
@@ -293,8 +365,8 @@ def _of_record(found: operation.Operation) -> Notice:
     )
 
 
-def _bounded(masked: Mapping[str, Any]) -> dict[str, Any]:
-    return excerpts.of_object(masked, _MAX_ITEMS, each=_MAX_ITEM)
+def _bounded(masked: Mapping[str, Any], more: int = 0) -> dict[str, Any]:
+    return excerpts.of_object(masked, _MAX_ITEMS, each=_MAX_ITEM, more=more)
 
 
 def _text(value: str | None) -> str | None:
@@ -340,9 +412,10 @@ def make(
     if not conf.notifications.enabled:
         return NO_NOTICES
     sender = notifier.Notifier(conf, f'ironic_passthru.{conf.host}')
-    return Notices(
+    made = Notices(
         sender,
         find,
         conductor=conf.host,
         backlog=conf.notifications.backlog,
     )
+    return harmless(made)

@@ -32,7 +32,7 @@ class Runner:
     :param workers: number of asynchronous calls that run at once.
     :param max_result_size: in bytes.
     :param queue_seconds: how long an accepted call may wait for a worker.
-    :param notices: tells other services of each call that runs.
+    :param told: tells other services of each call that runs.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Runner:
         workers: int,
         max_result_size: int,
         queue_seconds: float,
-        notices: notices.NoNotices = notices.NO_NOTICES,
+        told: notices.NoNotices = notices.NO_NOTICES,
     ) -> None:
         self._drivers = drivers
         self._admission = admission
         self._ledger = ledger
         self._max_result_size = max_result_size
         self._queue_seconds = queue_seconds
-        self._notices = notices
+        self._notices = notices.harmless(told)
         share = limits.default_driver_limit(workers, len(drivers))
         self._lanes = lanes.Lanes(workers, share)
         self._closed = False

@@ -175,7 +175,7 @@ class ConductorService:
             self._journal,
             hostname=hostname,
             incarnation=incarnation,
-            notices=self._notices,
+            told=self._notices,
         )
         self._runner = runner.Runner(
             self.drivers,
@@ -184,7 +184,7 @@ class ConductorService:
             workers=options.async_workers,
             max_result_size=options.max_result_size,
             queue_seconds=self._conf.operations.queue_timeout,
-            notices=self._notices,
+            told=self._notices,
         )
         self._keeper = keeper.Keeper(
             self._records,
@@ -194,7 +194,7 @@ class ConductorService:
             seen=lambda: self._store.seen(hostname, incarnation),
             times=self._times(),
             purge_batch=self._conf.operations.purge_batch,
-            notices=self._notices,
+            told=self._notices,
         )
 
     def _times(self) -> keeper.Times:

@@ -2,6 +2,7 @@
 """What is too long is cut, and says so."""
 
 import json
+from typing import Any
 
 from ironic_passthru import excerpts
 from ironic_passthru.tests import base
@@ -26,6 +27,52 @@ class TestValues(base.TestCase):
             self.assertIn(' characters)', cut)
 
 
+class TestReadable(base.TestCase):
+    """What is left out before it is masked."""
+
+    def test_what_fits_is_kept(self) -> None:
+        values = {'a': 'x' * 10_000, 'b': [{'c': None}], 'd': 1.5}
+        self.assertEqual((values, 0), excerpts.readable(values))
+
+    def test_a_note_stands_for_what_is_long(self) -> None:
+        values = {
+            'text': 'x' * 20_000,
+            'list': [1] * 20_000,
+            'object': {'deep': ['x' * 20_000]},
+            'names': {'x' * 20_000: 1},
+            'last': 1,
+        }
+        more_than = '... (more than 16384 characters)'
+        self.assertEqual(
+            (
+                {
+                    'text': '... (20000 characters)',
+                    'list': more_than,
+                    'object': more_than,
+                    'names': more_than,
+                    'last': 1,
+                },
+                0,
+            ),
+            excerpts.readable(values),
+        )
+
+    def test_there_is_a_bound_for_all(self) -> None:
+        values = {f'n{number}': 'x' * 1000 for number in range(1000)}
+        values |= {'slot': 7, 'x' * 20_000: 8}
+        kept, more = excerpts.readable(values, needed=('slot', 'unused'))
+        self.assertEqual(7, kept['slot'])
+        self.assertLess(len(kept), 40)
+        self.assertEqual(1002 - len(kept), more)
+
+    def test_nesting_has_no_bound(self) -> None:
+        value: list[Any] = []
+        for _ in range(5000):
+            value = [value]
+        kept, _ = excerpts.readable({'deep': value})
+        self.assertIs(value, kept['deep'])
+
+
 class TestObjects(base.TestCase):
     """A JSON object."""
 
@@ -46,6 +93,13 @@ class TestObjects(base.TestCase):
         shown = len(cut) - 1
         self.assertGreater(shown, 5)
         self.assertEqual(f'{1000 - shown} more', cut['...'])
+
+    def test_those_that_were_left_out_count(self) -> None:
+        cut = excerpts.of_object({'a': 1}, 200, each=64, more=2)
+        self.assertEqual({'a': 1, '...': '2 more'}, cut)
+        values = {f'name-{number:03}': number for number in range(1000)}
+        cut = excerpts.of_object(values, 200, each=64, more=2)
+        self.assertEqual(f'{1003 - len(cut)} more', cut['...'])
 
 
 class TestLists(base.TestCase):

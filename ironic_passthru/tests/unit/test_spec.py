@@ -96,6 +96,18 @@ class MethodSpecTest(base.TestCase):
             METHOD.masked({'tag': 't', 'deep': [{'tag': {'t': 't'}}]}),
         )
 
+    def test_shown(self) -> None:
+        method = dataclasses.replace(METHOD, target=('bmc',))
+        many = {f'n{number}': 'x' * 1000 for number in range(100)}
+        shown, more = method.shown({**many, 'bmc': 'b1', 'password': 'p'})
+        self.assertEqual('b1', shown['bmc'])
+        self.assertNotIn('password', shown)
+        self.assertEqual(102, len(shown) + more)
+        secrets = {'tag': 'x' * 20_000, 'password': 'p'}
+        self.assertEqual(
+            (dict.fromkeys(secrets, '***'), 0), METHOD.shown(secrets)
+        )
+
     def test_targets(self) -> None:
         method = dataclasses.replace(METHOD, target=('bmc', 'bmcs'))
         for parameters, targets in (

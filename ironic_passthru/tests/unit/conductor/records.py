@@ -111,7 +111,7 @@ def conductor(
         drivers=len(drivers),
     )
     own = ledger.Ledger(
-        writer, hostname='host', incarnation=incarnation, notices=told
+        writer, hostname='host', incarnation=incarnation, told=told
     )
     made = runner.Runner(
         drivers,
@@ -120,7 +120,7 @@ def conductor(
         workers=values['async_workers'],
         max_result_size=max_result_size,
         queue_seconds=queue_seconds,
-        notices=told,
+        told=told,
     )
     writer.start()
     case.addCleanup(writer.close, 0.0)

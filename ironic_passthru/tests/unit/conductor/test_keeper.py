@@ -154,7 +154,7 @@ class KeeperCase(base.TestCase):
             seen=self.note_seen,
             times=keeper.Times(**values | times),
             purge_batch=5,
-            notices=told,
+            told=told,
         )
         self.addCleanup(made.stop)
         return made

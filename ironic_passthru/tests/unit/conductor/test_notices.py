@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What other services are told of calls and operations."""
 
+import contextlib
 import datetime
 import json
 import threading
 import time
+from collections.abc import Iterator
 from typing import Annotated
 from typing import Any
 
@@ -14,6 +16,7 @@ import pydantic
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
+from ironic_passthru import spec
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import notices
 from ironic_passthru.drivers import base as drivers
@@ -453,6 +456,163 @@ class TestHarmless(NoticesCase):
         self.call('now')
         self.told()
         self.assertTrue(self.notifier.closed)
+
+    def test_long_parameters_do_not_delay_a_method(self) -> None:
+        """What will be cut is not masked before."""
+        read: list[str] = []
+        masked = spec.MethodSpec.masked
+
+        def noting(method: Any, parameters: Any) -> Any:
+            read.append(json.dumps(parameters))
+            return masked(method, parameters)
+
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.spec.MethodSpec.masked', noting
+            )
+        )
+        words = ['word'] * 100_000
+        self.call('login', key=None, pin=1, words=words, rack='r7')
+        (text,) = read
+        self.assertLess(len(text), 1000)
+        for _, payload, _ in self.told():
+            self.assertEqual('r7', payload['parameters']['rack'])
+            self.assertEqual(['***', 'r7'], payload['targets'])
+            self.assertIn(' characters)', payload['parameters']['words'])
+
+    def test_parameters_are_read_once_for_all_that_is_told(self) -> None:
+        read: list[Any] = []
+        shown = spec.MethodSpec.shown
+
+        def noting(method: Any, parameters: Any) -> Any:
+            read.append(parameters)
+            return shown(method, parameters)
+
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.spec.MethodSpec.shown', noting
+            )
+        )
+        self.call('later', slot=7)
+        self.assertEqual(5, len(self.told()))
+        self.assertEqual([{'slot': 7}], read)
+
+
+class Broken(notices.NoNotices):
+    """Fails in one place.
+
+    :param where: name of a hook, or of a state that is told.
+    :ivar failed: how often it did.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self.failed = 0
+
+    def fail(self, place: str) -> None:
+        """Fail if this is the place."""
+        if place == self._where:
+            self.failed += 1
+            raise RuntimeError('hunter2')
+
+    @contextlib.contextmanager
+    def running(self, job: calls.Job) -> Iterator[None]:
+        self.fail('start')
+        try:
+            yield
+        finally:
+            self.fail('end')
+
+    def recorded(
+        self, job: calls.Job, new: operation.NewOperation
+    ) -> notices.Tell:
+        self.fail('recorded')
+        return lambda state, error: self.fail(state.value)
+
+    def settled(self, operation_ids: Any) -> None:
+        self.fail('settled')
+
+    def not_begun(self, operation_id: str) -> None:
+        self.fail('not_begun')
+
+    def close(self) -> None:
+        self.fail('close')
+
+
+class TestMistakes(base.TestCase):
+    """A mistake in whatever tells harms neither a call nor its record."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.useFixture(
+            fixtures.FakeLogger(level=0, nuke_handlers=True)
+        )
+        self.vendor = Vendor()
+        self.addCleanup(request_context.clear_current)
+
+    def run_one(self, told: Broken) -> tuple[Any, records.Conductor]:
+        """Return what the caller of a recorded call gets."""
+        conductor = records.conductor(
+            self, {'acme': loader.make('acme', self.vendor)}, told=told
+        )
+        call = calls.Call(
+            *('acme', 'now', 'POST', {}),
+            key=operation.Key(digest='d' * 64, fingerprint='f' * 64),
+        )
+        context = request_context.RequestContext(request_id='req-1')
+        try:
+            outcome: Any = conductor.runner.run(context, call)['return']
+        except errors.PassthruError as error:
+            outcome = error.code
+        self.assertEqual({}, conductor.ledger._known)
+        self.assertIn('is lost: RuntimeError', self.log.output)
+        self.assertNotIn('hunter2', self.log.output)
+        return outcome, conductor
+
+    def test_what_succeeds_has_succeeded(self) -> None:
+        self.vendor.action = lambda: 'done'
+        for where in ('recorded', 'running', 'succeeded', 'start', 'end'):
+            told = Broken(where)
+            outcome, conductor = self.run_one(told)
+            self.assertEqual('done', outcome, where)
+            self.assertEqual(
+                [State.SUCCEEDED], list(conductor.records.states.values())
+            )
+            self.assertEqual(1, told.failed, where)
+
+    def test_what_fails_has_failed_as_it_did(self) -> None:
+        def action() -> None:
+            raise errors.Conflict('in use')
+
+        self.vendor.action = action
+        for where in ('start', 'end', 'failed'):
+            told = Broken(where)
+            outcome, conductor = self.run_one(told)
+            self.assertEqual('conflict', outcome, where)
+            self.assertEqual(
+                [State.FAILED], list(conductor.records.states.values())
+            )
+            self.assertEqual(1, told.failed, where)
+
+    def test_no_hook_raises(self) -> None:
+        for where in ('settled', 'not_begun', 'close'):
+            broken = Broken(where)
+            told = notices.harmless(broken)
+            told.settled(['a'])
+            told.not_begun('a')
+            told.close()
+            self.assertEqual(1, broken.failed, where)
+
+    def test_no_method_ends_in_silence(self) -> None:
+        told = notices.harmless(Broken('nowhere'))
+        for error in (ValueError(), SystemExit()):
+            with (
+                self.assertRaises(type(error)) as raised,
+                told.running(None),  # type: ignore[arg-type]
+            ):
+                raise error
+            self.assertIs(error, raised.exception)
+        self.assertEqual('', self.log.output)
 
 
 class TestMake(base.TestCase):

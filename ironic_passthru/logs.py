@@ -20,6 +20,8 @@ from ironic_passthru import credentials
 from ironic_passthru import masking
 from ironic_passthru import scrubbing
 
+LOG = logging.getLogger(__name__)
+
 # Between a name and its value: in a header, in a dictionary, in a pair, and
 # in a text that quotes one of these.
 _BETWEEN = r"""(?:\\*['"]\s*,|(?:\\*['"])?\s*[:=])\s*"""
@@ -58,17 +60,31 @@ def install() -> None:
     Call it again when there may be new ones.
     """
     for handler in _handlers():
-        if not any(isinstance(one, _Mask) for one in handler.filters):
-            handler.addFilter(_Mask())
-        if not isinstance(handler.formatter, _Formatter):
-            handler.setFormatter(_Formatter(handler.formatter))
+        try:
+            _install_on(handler)
+        except Exception as error:
+            # It may be of any class; the others must be masked, and the
+            # service must not end by it.
+            LOG.error(
+                'What a handler of class %s writes is not masked: %s',
+                type(handler).__qualname__,
+                type(error).__name__,
+            )
+
+
+def _install_on(handler: logging.Handler) -> None:
+    if not any(isinstance(one, _Mask) for one in handler.filters):
+        handler.addFilter(_Mask())
+    if not isinstance(handler.formatter, _Formatter):
+        handler.setFormatter(_Formatter(handler.formatter))
 
 
 def _handlers() -> Iterator[logging.Handler]:
     root = logging.getLogger()
     for logger in [root, *logging.Logger.manager.loggerDict.values()]:
-        # There are placeholders among them.
-        yield from getattr(logger, 'handlers', ())
+        # There are placeholders among them; and other threads may add and
+        # remove handlers meanwhile.
+        yield from tuple(getattr(logger, 'handlers', ()))
 
 
 def masked(text: str) -> str:

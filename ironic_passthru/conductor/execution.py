@@ -14,7 +14,6 @@ from ironic_passthru import scrubbing
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import results
 from ironic_passthru.drivers import loader
-from ironic_passthru.drivers import signature
 
 LOG = log.getLogger(__name__)
 
@@ -47,9 +46,10 @@ def prepare(
         )
 
     def validate() -> None:
-        check = driver.interface.driver_validate
         values = {**arguments, 'http_method': call.verb}
-        check(call.method, **signature.accepted(check, values))
+        driver.interface.driver_validate(
+            call.method, **driver.validated.select(values)
+        )
 
     with scrubber.in_logs():
         arguments = guard.run(convert, passes=errors.InvalidParameters)

@@ -19,9 +19,10 @@ OPTS: list[cfg.Opt] = [
         'allowed_dangerous_methods',
         default=[],
         help='Methods declared dangerous that may be called all the same, as '
-        '"driver.method"; * and ? stand for any text and any character, so '
-        '"*" allows all. Others are refused whoever asks. What the policy '
-        'says holds besides.',
+        '"driver.method"; * and ? stand for any text and any character of '
+        'one of the two names, so "acme.*" allows those of the driver acme '
+        'but not of acme.lab. "*" allows all. Others are refused whoever '
+        'asks. What the policy says holds besides.',
     ),
     cfg.StrOpt(
         'conductor_group',

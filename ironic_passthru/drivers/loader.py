@@ -2,7 +2,7 @@
 """Drivers by name: entry points loaded with stevedore and made ready."""
 
 import dataclasses
-import fnmatch
+import re
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
+from ironic_passthru import logs
 from ironic_passthru import masking
 from ironic_passthru import spec
 from ironic_passthru.drivers import base
@@ -22,6 +23,8 @@ from ironic_passthru.drivers import signature
 LOG = log.getLogger(__name__)
 
 NAMESPACE = 'ironic_passthru.drivers'
+
+_WILD = {'*': '.*', '?': '.'}
 
 # What a driver's own code may raise while it is loaded: SystemExit would
 # otherwise end the process without a word.
@@ -51,12 +54,14 @@ class Driver:
     :param name: the name that it is enabled by.
     :param interface: its only instance.
     :param methods: what it offers, by name.
+    :param validated: what its ``driver_validate`` looks at.
     :param spec: what is published of it.
     """
 
     name: str
     interface: base.VendorInterface
     methods: Mapping[str, Method]
+    validated: signature.Names
     spec: spec.DriverSpec
 
 
@@ -81,13 +86,13 @@ def _warn_of_unused(
 ) -> None:
     """Tell of entries that allow nothing: they may be slips of the pen."""
     dangerous = [
-        f'{driver.name}.{name}'
+        (driver.name, name)
         for driver in drivers
         for name, method in driver.methods.items()
         if method.spec.dangerous
     ]
     for pattern in patterns:
-        if not any(_matches(name, [pattern]) for name in dangerous):
+        if not any(_allows(pattern, *names) for names in dangerous):
             LOG.warning(
                 "[conductor] allowed_dangerous_methods: '%s' is no dangerous "
                 'method of an enabled driver',
@@ -95,8 +100,23 @@ def _warn_of_unused(
             )
 
 
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+def _allows(pattern: str, driver: str, method: str) -> bool:
+    """Tell whether a pattern of ``driver.method`` means this method.
+
+    Both names may hold dots. Each is matched by itself, or else ``acme.*``
+    would mean the methods of a driver ``acme.lab``, too.
+    """
+    dots = [place for place, mark in enumerate(pattern) if mark == '.']
+    return pattern == '*' or any(
+        _matches(pattern[:dot], driver)
+        and _matches(pattern[dot + 1 :], method)
+        for dot in dots
+    )
+
+
+def _matches(pattern: str, name: str) -> bool:
+    expression = ''.join(_WILD.get(mark, re.escape(mark)) for mark in pattern)
+    return bool(re.fullmatch(expression, name, re.DOTALL))
 
 
 def stop(drivers: Iterable[Driver]) -> None:
@@ -133,6 +153,7 @@ def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
         raise
     except _FAILURES as error:
         raise _failed(name, 'start() failed: ', error) from error
+    logs.install()
     return driver
 
 
@@ -179,12 +200,23 @@ def make(
         name=name,
         interface=interface,
         methods=methods,
+        validated=_validated(name, interface),
         spec=spec.DriverSpec(
             name=name,
             properties=_properties(name, interface),
             methods={m: method.spec for m, method in methods.items()},
         ),
     )
+
+
+def _validated(name: str, interface: base.VendorInterface) -> signature.Names:
+    # Once: it takes longer than many a check does.
+    try:
+        return signature.Names.of(interface.driver_validate)
+    except signature.SignatureError as error:
+        raise errors.DriverLoadError(
+            driver=name, reason=f'driver_validate(): {error}'
+        ) from error
 
 
 def _method(
@@ -216,7 +248,7 @@ def _method(
             target=mark.target,
             dangerous=mark.dangerous,
             allowed=not mark.dangerous
-            or _matches(f'{driver}.{mark.method}', allowed),
+            or any(_allows(one, driver, mark.method) for one in allowed),
             secret=mark.secret,
         ),
         function=function,

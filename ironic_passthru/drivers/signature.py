@@ -8,6 +8,7 @@ faults are found by :meth:`Signature.convert` only, before the method runs
 and before an asynchronous call is accepted; the caller gets the same 400.
 """
 
+import dataclasses
 import inspect
 import json
 import types
@@ -297,14 +298,34 @@ def result_schema(function: Callable[..., Any]) -> dict[str, Any]:
         return {}
 
 
-def accepted(
-    function: Callable[..., Any], values: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return those of ``values`` that ``function`` takes by name."""
-    parameters = inspect.signature(function).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return dict(values)
-    return {name: v for name, v in values.items() if name in parameters}
+@dataclasses.dataclass(frozen=True)
+class Names:
+    """Which arguments a function takes by name.
+
+    :param known: their names; None if it takes any.
+    """
+
+    known: frozenset[str] | None
+
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> 'Names':
+        """Return those of ``function``.
+
+        :raises: SignatureError if it cannot be told.
+        """
+        try:
+            parameters = inspect.signature(function).parameters
+        except (TypeError, ValueError) as error:
+            raise SignatureError(_first_line(error)) from error
+        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            return cls(None)
+        return cls(frozenset(parameters))
+
+    def select(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those of ``values`` that the function takes."""
+        if self.known is None:
+            return dict(values)
+        return {name: v for name, v in values.items() if name in self.known}
 
 
 def _hints(

@@ -173,6 +173,17 @@ class HandlersTest(LogsCase):
                 self.logger.error('again')
                 self.logger.exception('password=%s', SECRET)
 
+    def test_a_handler_that_cannot_be_set_up(self) -> None:
+        stream = self.handle(None)
+        odd = logging.NullHandler()
+        odd.filters = None  # type: ignore[assignment]
+        self.handlers.insert(0, odd)
+        log = self.useFixture(fixtures.FakeLogger('ironic_passthru.logs'))
+        logs.install()
+        self.logger.info('password=%s', SECRET)
+        self.assertEqual('password=***\n', stream.getvalue())
+        self.assertIn('of class NullHandler writes is not masked', log.output)
+
     def test_nothing_is_written(self) -> None:
         for written in self.written():
             self.assertNotIn(SECRET, written)
@@ -309,6 +320,18 @@ class HandlersTest(LogsCase):
 
 
 class InstallTest(base.TestCase):
+    def test_handlers_that_go_meanwhile(self) -> None:
+        logger = logging.getLogger('acme.own')
+        first, second = logging.NullHandler(), logging.NullHandler()
+        for handler in (first, second):
+            logger.addHandler(handler)
+            self.addCleanup(logger.removeHandler, handler)
+        found = []
+        for handler in logs._handlers():
+            found.append(handler)
+            logger.removeHandler(handler)
+        self.assertIn(second, found)
+
     def test_handlers_of_all_loggers(self) -> None:
         root, other = logging.NullHandler(), logging.NullHandler()
         for name, handler in ((None, root), ('acme.own', other)):

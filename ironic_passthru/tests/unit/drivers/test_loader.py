@@ -3,7 +3,9 @@
 
 import functools
 import importlib.metadata
+import io
 import json
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -99,6 +101,27 @@ class Dangerous(driver_base.VendorInterface):
     def harmless(self) -> None: ...
 
 
+class ChattyLogs(driver_base.VendorInterface):
+    """Adds handlers of the log, as libraries of vendors do."""
+
+    stream = io.StringIO()
+
+    def __init__(self) -> None:
+        self._handle('acme.made')
+
+    def start(self, conf: Any) -> None:
+        logging.getLogger('acme.made').error('made: password=hunter2')
+        self._handle('acme.started')
+
+    def _handle(self, name: str) -> None:
+        handler = logging.StreamHandler(self.stream)
+        logging.getLogger(name).addHandler(handler)
+
+    def stop(self) -> None:
+        for name in ('acme.made', 'acme.started'):
+            logging.getLogger(name).handlers.clear()
+
+
 class LoadTest(base.TestCase):
     """Loading by entry point."""
 
@@ -157,6 +180,16 @@ class LoadTest(base.TestCase):
             ('acme.harmless', 'zeta.wipe', 'beta.*'), unused, strict=True
         ):
             self.assertIn(f"allowed_dangerous_methods: '{entry}' is no", line)
+
+    def test_handlers_that_drivers_add_are_masked(self) -> None:
+        self._offer(acme='ChattyLogs')
+        drivers = loader.load(['acme'], self.conf)
+        self.addCleanup(loader.stop, drivers.values())
+        logging.getLogger('acme.started').error('started: password=hunter2')
+        self.assertEqual(
+            'made: password=***\nstarted: password=***\n',
+            ChattyLogs.stream.getvalue(),
+        )
 
     def test_fake_hardware_is_an_entry_point(self) -> None:
         drivers = loader.load(['fake-hardware'], self.conf)
@@ -433,6 +466,52 @@ class MakeTest(base.TestCase):
                 {name for name, spec in methods.items() if spec.allowed},
                 allowed,
             )
+
+    def test_patterns_of_names_with_dots(self) -> None:
+        class Acme(driver_base.VendorInterface):
+            @driver_base.driver_passthru(['POST'], dangerous=True)
+            def erase(self) -> None: ...
+
+            @driver_base.driver_passthru(
+                ['POST'], method='raid.erase', dangerous=True
+            )
+            def erase_raid(self) -> None: ...
+
+        # Names of two drivers, and which of their methods each allows.
+        both = {'erase', 'raid.erase'}
+        for pattern, acme, lab in (
+            ('acme.*', both, set()),
+            ('acme.erase', {'erase'}, set()),
+            ('acme.lab.*', set(), both),
+            ('acme.lab.erase', set(), {'erase'}),
+            ('acme.raid.erase', {'raid.erase'}, set()),
+            ('acme.raid.*', {'raid.erase'}, set()),
+            ('acme?*.erase', set(), {'erase'}),
+            ('*.erase', {'erase'}, {'erase'}),
+            ('*.raid.erase', {'raid.erase'}, {'raid.erase'}),
+            ('*.*', both, both),
+            ('*', both, both),
+            ('acme*', set(), set()),
+            ('?cme.*', both, set()),
+            # Nothing else stands for something else.
+            ('[a]cme.*', set(), set()),
+            ('acme.eras[e]', set(), set()),
+            ('acm\\e.*', set(), set()),
+            ('acme.erase\n', set(), set()),
+        ):
+            for name, wanted in (('acme', acme), ('acme.lab', lab)):
+                methods = loader.make(name, Acme(), allowed=[pattern]).methods
+                self.assertEqual(
+                    wanted,
+                    {m for m, one in methods.items() if one.spec.allowed},
+                    (pattern, name),
+                )
+
+    def test_a_driver_validate_that_cannot_be_called(self) -> None:
+        class Acme(driver_base.VendorInterface):
+            driver_validate = None  # type: ignore[assignment]
+
+        self._refuse(Acme(), 'driver_validate(): ')
 
     def test_secrets_are_published(self) -> None:
         class Acme(driver_base.VendorInterface):

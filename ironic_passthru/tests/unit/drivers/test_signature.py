@@ -432,18 +432,24 @@ class InjectTest(base.TestCase):
         self.assertEqual({'http_method': 'PUT'}, self._inject(call))
 
 
-class AcceptedTest(base.TestCase):
+class NamesTest(base.TestCase):
     """driver_validate may name only what it looks at."""
 
     def test_names(self) -> None:
         values = {'a': 1, 'b': 2}
-        self.assertEqual(
-            {'a': 1}, signature.accepted(lambda method, a=0: None, values)
-        )
-        self.assertEqual(
-            values, signature.accepted(lambda method, **kw: None, values)
-        )
-        self.assertEqual({}, signature.accepted(lambda method: None, values))
+        for function, selected in (
+            (lambda method, a=0: None, {'a': 1}),
+            (lambda method, **kw: None, values),
+            (lambda method: None, {}),
+        ):
+            names = signature.Names.of(function)
+            self.assertEqual(selected, names.select(values))
+
+    def test_what_cannot_be_told(self) -> None:
+        for odd in (None, type):
+            self.assertRaises(
+                signature.SignatureError, signature.Names.of, odd
+            )
 
 
 class HintsTest(base.TestCase):

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import logging
 import random
+import re
 import time
 from typing import Any
 from typing import TypeVar
@@ -44,6 +45,9 @@ _UNAVAILABLE = (db_exc.DBError, sa_exc.DBAPIError, sa_exc.TimeoutError)
 # the loser's view of two inserts of one key; next time it finds the row.
 _DEADLOCKS = (db_exc.DBDeadlock,)
 _COLLISIONS = (*_DEADLOCKS, db_exc.DBDuplicateEntry)
+
+# Where PostgreSQL begins to quote.
+_QUOTED = re.compile(r'\n(?=DETAIL:|CONTEXT:|LINE \d+:)')
 
 _FIRST_PAUSE_SECONDS = 0.02
 _MAX_PAUSE_SECONDS = 1.0
@@ -282,11 +286,11 @@ def cause(exc: BaseException) -> str:
     """Return in one line why a database operation failed.
 
     Statements and their parameters, which SQLAlchemy adds to its messages,
-    are left out.
+    are left out, and so are the rows and statements that PostgreSQL quotes.
     """
     inner = getattr(exc, 'inner_exception', None) or exc
     inner = getattr(inner, 'orig', None) or inner
-    text = ' '.join(str(inner).split())
+    text = ' '.join(_QUOTED.split(str(inner), maxsplit=1)[0].split())
     return text or type(inner).__name__
 
 

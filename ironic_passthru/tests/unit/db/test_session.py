@@ -245,6 +245,15 @@ class TestCause(base.TestCase):
     def test_an_error_without_text_gives_its_name(self) -> None:
         self.assertEqual('KeyError', session.cause(KeyError()))
 
+    def test_rows_are_not_quoted(self) -> None:
+        for quoted in (
+            'DETAIL:  Failing row contains (1, hunter2).',
+            'LINE 1: INSERT INTO operations VALUES (hunter2)\n  ^',
+            'CONTEXT:  JSON data, line 1: {"key": "hunter2...',
+        ):
+            error = ValueError(f'no such\nvalue\n{quoted}\n')
+            self.assertEqual('no such value', session.cause(error))
+
 
 class TestImport(base.TestCase):
     """What a process loads."""

@@ -142,6 +142,9 @@ def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
         ) from None
     except _FAILURES as error:
         raise _failed(name, '', error) from error
+    # Libraries of vendors add handlers of the log when they are imported, and
+    # when they are set up.
+    logs.install()
     driver = make(
         name,
         interface,

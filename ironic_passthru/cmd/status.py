@@ -61,8 +61,11 @@ def check_inventory(conf: cfg.ConfigOpts) -> str:
     """Make sure that the BMCs of the Redfish driver can be read."""
     if 'redfish' not in conf.conductor.enabled_drivers:
         return 'the driver redfish is not enabled'
-    from ironic_passthru.drivers.redfish import inventory
-
+    try:
+        from ironic_passthru.drivers.redfish import inventory
+    except ModuleNotFoundError:
+        # The check before this one says what to install.
+        raise errors.ConfigError('the driver cannot be loaded') from None
     path = conf.redfish.inventory_file
     if not path:
         return 'there is none, so the driver redfish has no targets'

@@ -10,10 +10,11 @@ GROUP = cfg.OptGroup('conductor', title='The conductor')
 OPTS: list[cfg.Opt] = [
     cfg.ListOpt(
         'enabled_drivers',
-        default=['fake-hardware', 'redfish'],
+        default=['fake-hardware'],
         help='Names of the drivers that this conductor offers: entry points '
         'of the group ironic_passthru.drivers. One that cannot be loaded '
-        'stops the conductor.',
+        'stops the conductor. The default touches no hardware; it is there '
+        'to try the service.',
     ),
     cfg.ListOpt(
         'allowed_dangerous_methods',

@@ -140,6 +140,10 @@ def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
             driver=name,
             reason=f'no such entry point in {NAMESPACE} (there are: {known})',
         ) from None
+    except ModuleNotFoundError as error:
+        raise errors.DriverLoadError(
+            driver=name, reason=_missing(name, error)
+        ) from error
     except _FAILURES as error:
         raise _failed(name, '', error) from error
     # Libraries of vendors add handlers of the log when they are imported, and
@@ -167,6 +171,19 @@ def _failed(
     text = ' '.join(str(error).split())
     kind = type(error).__name__
     return errors.DriverLoadError(driver=name, reason=f'{what}{kind}: {text}')
+
+
+def _missing(name: str, error: ModuleNotFoundError) -> str:
+    """Say what a driver lacks, and how to get it.
+
+    A package has an extra of the name of a driver for what that one needs.
+    """
+    reason = f"the Python module '{error.name}' is not installed"
+    for entry in metadata.entry_points(group=NAMESPACE, name=name):
+        package = entry.dist
+        if package and name in package.metadata.get_all('Provides-Extra', []):
+            return f"{reason}: pip install '{package.name}[{name}]'"
+    return reason
 
 
 def _known() -> Iterable[str]:

@@ -267,7 +267,7 @@ class LoadTest(base.TestCase):
         self.addCleanup(importlib.invalidate_caches)
         importlib.invalidate_caches()
         for name, words in (
-            ('acme_missing', "No module named 'acme_sdk'"),
+            ('acme_missing', "'acme_sdk' is not installed"),
             ('acme_broken', 'SyntaxError'),
             ('acme_exits', 'SystemExit: 3'),
         ):

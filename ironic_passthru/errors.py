@@ -80,6 +80,10 @@ plain sentence or the facts that fill ``_msg_fmt``.
 import dataclasses
 from typing import Any
 
+#: Statuses upon which python-ironicclient and openstacksdk send a request
+#: again, by themselves: what has them must certainly not have run.
+RESENT_ON = frozenset({409, 503})
+
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
@@ -650,8 +654,10 @@ class VendorError(PassthruError):
     code = 'vendor_error'
     _msg_fmt = '%(sentence)s'
 
-    def __init__(self, *, sentence: str, status: int, code: str) -> None:
-        super().__init__(sentence=sentence, status=status, code=code)
+    def __init__(
+        self, *, sentence: str, status: int, code: str, **facts: Any
+    ) -> None:
+        super().__init__(sentence=sentence, status=status, code=code, **facts)
         self.status = status
         self.code = code
 

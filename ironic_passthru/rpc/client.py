@@ -33,7 +33,7 @@ _REFUSALS = (
     errors.ConductorStopping,
     errors.StaleCall,
     errors.CallExpired,
-    # While keys are being introduced others may still accept it.
+    # We have no keys, but other conductors may have none either.
     errors.MessageRefused,
 )
 
@@ -55,6 +55,9 @@ _NOTHING_SENT = (
 _MAX_ATTEMPTS = 8
 _LOCATE_ATTEMPTS = 2
 
+# What must not happen twice; all other methods only ask.
+_CALL = 'driver_vendor_passthru'
+
 
 class ConductorAPI:
     """Calls conductors over the bus; one object serves all threads.
@@ -65,7 +68,8 @@ class ConductorAPI:
         during a call; at least 2, a whole number.
     :param connect_seconds: how long the first call waits for the bus.
     :param signing_keys: as ``[rpc] signing_keys`` of the conductors; the
-        first one signs. By default messages are not signed.
+        first one signs. By default messages are not signed. With them
+        conductors have to prove that a call was not run.
     :raises: ConfigError for a key that is too short.
     """
 
@@ -149,7 +153,7 @@ class ConductorAPI:
             arguments['key'] = dataclasses.asdict(key)
         return self._call_one(
             context,
-            'driver_vendor_passthru',
+            _CALL,
             servers=servers,
             deadline=deadline,
             arguments=arguments,
@@ -261,7 +265,7 @@ class ConductorAPI:
             timeout = deadline - time.monotonic()
             if timeout <= 0:
                 break
-            if name == 'driver_vendor_passthru':
+            if name == _CALL:
                 arguments['incarnation'] = server.incarnation
                 arguments['deadline'] = time.time() + timeout
             if tried is not None:
@@ -318,15 +322,44 @@ class ConductorAPI:
             # happens to one that is being sent is a delivery failure.
             raise errors.BusUnavailable() from None
         except errors.PassthruError as error:
-            if answers.is_error(error):
+            if self._is_believed(error, name, signed=signed):
                 raise
-            name = type(error).__name__
+            failure = type(error).__name__
         except Exception as error:
             # Errors of built-in classes are rebuilt under their own names,
             # with the traceback of the conductor as their text.
-            name = str(getattr(error, 'exc_type', type(error).__name__))
+            failure = str(getattr(error, 'exc_type', type(error).__name__))
         # Not while the exception is handled: oslo.log adds its text.
-        raise _failed(context, name)
+        raise self._failed(context, name, failure=failure)
+
+    def _failed(
+        self, context: Any, name: str, *, failure: str
+    ) -> errors.PassthruError:
+        """Log what else is answered, and return what it means."""
+        if self._needs_proof(name):
+            return _unproven(context, failure)
+        return _failed(context, failure)
+
+    def _needs_proof(self, name: str) -> bool:
+        """Tell whether only those who have a key may say "not run".
+
+        Somebody else may say so of a call that is running.
+        """
+        return name == _CALL and self._signatures.required
+
+    def _is_believed(
+        self, error: errors.PassthruError, name: str, *, signed: dict[str, Any]
+    ) -> bool:
+        """Tell whether an error may be acted upon; take its proof off."""
+        if not answers.is_error(error):
+            return False
+        if not self._needs_proof(name):
+            return True
+        proof = error.kwargs.pop(signing.PROOF, None)
+        return (
+            error.status not in errors.RESENT_ON
+            or self._signatures.is_proven(signed, proof)
+        )
 
     def _ensure_connected(self) -> None:
         """Wait for the bus before the first message, but not for ever.
@@ -369,6 +402,17 @@ def _outcome_unknown(context: Any) -> errors.OutcomeUnknown:
     )
 
 
+def _unproven(context: Any, name: str) -> errors.OutcomeUnknown:
+    """Log what anybody may have answered, and return what it means."""
+    LOG.warning(
+        'Nothing proves that a conductor answered request %s with %s; all '
+        'need the same [rpc] signing_keys',
+        getattr(context, 'request_id', None),
+        _shown(name),
+    )
+    return _outcome_unknown(context)
+
+
 def _failed(context: Any, name: str) -> errors.PassthruError:
     """Log what else a conductor answers with, and return what it means."""
     request_id = getattr(context, 'request_id', None)
@@ -377,10 +421,14 @@ def _failed(context: Any, name: str) -> errors.PassthruError:
         return errors.CallNotDelivered()
     LOG.error(
         'A conductor failed with %s in request %s',
-        name if name.isidentifier() else 'an error',
+        _shown(name),
         request_id,
     )
     return errors.PassthruError()
+
+
+def _shown(name: str) -> str:
+    return name if name.isidentifier() else 'an error'
 
 
 def _nothing_sent(cause: BaseException | None) -> bool:

@@ -73,7 +73,24 @@ class Gate(monitor.Dispatcher):
         ):
             # One that is expected is answered, but not logged once more.
             raise rpc.ExpectedException() from None
-        return super().dispatch(incoming)
+        try:
+            return super().dispatch(incoming)
+        except rpc.ExpectedException as expected:
+            if incoming.message['method'] == _CALL:
+                self._prove(incoming.ctxt, expected.exc_info[1])
+            raise
+
+    def _prove(self, context: Any, error: errors.PassthruError) -> None:
+        """Let the sender of a call know for sure that it was not run.
+
+        Only here: the gate itself refuses by more than what is signed, so
+        that it might refuse a copy of a message that is running.
+        """
+        if error.status not in errors.RESENT_ON:
+            return
+        proof = self._signatures.prove(context)
+        if proof is not None:
+            error.kwargs = {**error.kwargs, signing.PROOF: proof}
 
     def _check(self, context: Any, message: Mapping[str, Any]) -> None:
         """Refuse a message that is not in order, and log why.

@@ -7,7 +7,11 @@ alone calls nothing. What is signed is the whole message as it is acted upon::
     {"args": ..., "context": ..., "method": ..., "server": ...}
 
 as JSON without white space and with sorted keys, by HMAC-SHA256. Signing does
-not hide anything, and answers are not signed.
+not hide anything.
+
+Answers are not signed, but for one thing: that a call was not run. Whoever
+hears that sends it again, so it comes with a proof, which is the HMAC of the
+signature of the call that was refused.
 """
 
 import hmac
@@ -28,9 +32,14 @@ MIN_KEY_LENGTH = 32
 #: The field of the context that holds the signature.
 FIELD = 'signature'
 
+#: The fact of an error that holds the proof.
+PROOF = 'proof'
+
 _HASH = 'sha256'
 # Tells keys apart; it need not be hard to guess.
 _KEY_ID_LENGTH = 8
+# No message that is signed begins like this.
+_NOT_RUN = b'not run '
 
 # What has no JSON form is converted as oslo.messaging will.
 _CANONICAL = json.JSONEncoder(
@@ -80,6 +89,22 @@ class Signatures(Protocol):
         :raises: NotSigned.
         """
 
+    def prove(self, context: Any) -> str | None:
+        """Return what proves to its sender that a message was not run.
+
+        It must never be run either, not even a copy of it.
+
+        :param context: of a message that :meth:`check` has accepted.
+        :returns: None if nobody asks for a proof.
+        """
+
+    def is_proven(self, context: Mapping[str, Any], proof: Any) -> bool:
+        """Tell whether a message was not run.
+
+        :param context: as :meth:`sign` returned it.
+        :param proof: what came, of whatever type.
+        """
+
 
 class NoSignatures:
     """Signs nothing, and takes messages whether they are signed or not."""
@@ -92,6 +117,14 @@ class NoSignatures:
 
     def check(self, context: Any, **message: Any) -> None:
         """Accept any message."""
+
+    def prove(self, context: Any) -> str | None:
+        """Return None."""
+        return None
+
+    def is_proven(self, context: Mapping[str, Any], proof: Any) -> bool:
+        """Believe whoever says so."""
+        return True
 
 
 class KeySignatures:
@@ -163,6 +196,23 @@ class KeySignatures:
             if hmac.compare_digest(mac, stated.encode('ascii', 'replace')):
                 return
         raise NotSigned('its signature does not fit it')
+
+    def prove(self, context: Any) -> str | None:
+        """Return a proof by the key that the message was signed with.
+
+        Its sender has that key, whichever is the first one here.
+        """
+        signature: str = context[FIELD]
+        key = self._keys[signature.partition(':')[0]]
+        text = _NOT_RUN + signature.encode('ascii')
+        return hmac.digest(key, text, _HASH).hex()
+
+    def is_proven(self, context: Mapping[str, Any], proof: Any) -> bool:
+        """Tell whether one who has the key says that a message was not run."""
+        expected = self.prove(context) or ''
+        return isinstance(proof, str) and hmac.compare_digest(
+            expected.encode('ascii'), proof.encode('ascii', 'replace')
+        )
 
 
 def make(keys: Sequence[str]) -> Signatures:

@@ -36,3 +36,13 @@ def signature(key, server, method, context, arguments):
     name = hmac.new(secret, b'key id', hashlib.sha256).hexdigest()[:8]
     mac = hmac.new(secret, text.encode('ascii'), hashlib.sha256).hexdigest()
     return f'{name}:{mac}'
+
+
+def is_proven(key, signature, proof):
+    """Tell whether the call with a signature was certainly not run."""
+    text = f'not run {signature}'
+    mac = hmac.new(key.encode('utf-8'), text.encode('ascii'), hashlib.sha256)
+    expected, stated = mac.hexdigest(), str(proof)
+    return hmac.compare_digest(
+        expected.encode('ascii'), stated.encode('ascii', 'replace')
+    )

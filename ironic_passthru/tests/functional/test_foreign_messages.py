@@ -67,6 +67,20 @@ def deep(levels: int) -> str:
     return '[' * levels + ']' * levels
 
 
+def failure(name: str, **kwargs: Any) -> str:
+    """Return an error as oslo.messaging would send it."""
+    return json.dumps(
+        {
+            'class': name,
+            'module': 'ironic_passthru.errors',
+            'message': 'hunter2\nhunter2',
+            'tb': ['hunter2'],
+            'args': [],
+            'kwargs': kwargs,
+        }
+    )
+
+
 # What leaves one line in the log of a conductor.
 REQUESTS: list[bytes | str] = [
     # The second of its kind.
@@ -315,15 +329,17 @@ class TestRequests(BusCase):
 
 
 class Tap:
-    """Sees each message that is sent to a conductor."""
+    """Sees each message that is sent to some conductors."""
 
-    def __init__(self, connection: kombu.Connection, target: str) -> None:
+    def __init__(self, connection: kombu.Connection, *targets: str) -> None:
         channel = connection.channel()
         exchange = kombu.Exchange(protocol.EXCHANGE, passive=True)
         queue = kombu.Queue(
             f'tap-{uuidutils.generate_uuid()}',
-            exchange,
-            routing_key=target,
+            bindings=[
+                kombu.binding(exchange, routing_key=target)
+                for target in targets
+            ],
             exclusive=True,
             auto_delete=True,
         )
@@ -440,12 +456,12 @@ class TestSigned(SignedCase):
         self.assertEqual(self.marks, self.site.marked(self.key))
 
     def test_to_another_conductor_or_a_later_run(self) -> None:
-        self.site.start_conductor(
+        second = self.site.start_conductor(
             'second', conductor__enabled_drivers='marks', rpc__signing_keys=A
         )
+        self.addCleanup(second.stop)
         failure = self.send(self.queue('second'))
         self.assertEqual('MessageRefused', failure['class'])
-        self.site.conductor('second').kill()
         self.conductor.kill()
         self.conductor = self.site.start_conductor('locked')
         failure = self.send(self.queue('locked'))
@@ -488,6 +504,23 @@ class TestWhoAcceptsWhat(BusCase):
             'locked', conductor__enabled_drivers='marks', rpc__signing_keys=A
         )
         api = self.site.start_api('late', rpc__signing_keys=B)
+        key = uuidutils.generate_uuid()
+
+        def refused() -> bool:
+            answer = api.call('mark', 'POST', driver='marks', key=key)
+            return answer.status == 504
+
+        # A conductor without its key cannot prove that it has not run it.
+        self.wait_for(refused, 'it does not believe the refusal')
+        log = self.site.process('late', []).log()
+        self.assertIn('all need the same [rpc] signing_keys', log)
+        self.assertEqual([], self.site.marked(key))
+
+    def test_an_api_without_any_key(self) -> None:
+        self.site.start_conductor(
+            'locked', conductor__enabled_drivers='marks', rpc__signing_keys=A
+        )
+        api = self.site.start_api('naive')
         key = uuidutils.generate_uuid()
 
         def refused() -> bool:
@@ -540,19 +573,66 @@ class TestReplies(SignedCase):
         self.assertEqual(200, self.call().status)
         self.assert_queues_empty(message['_reply_q'])
 
-    def test_forged_answers(self) -> None:
-        def failure(name: str, **kwargs: Any) -> str:
-            return json.dumps(
-                {
-                    'class': name,
-                    'module': 'ironic_passthru.errors',
-                    'message': 'hunter2\nhunter2',
-                    'tb': ['hunter2'],
-                    'args': [],
-                    'kwargs': kwargs,
-                }
+    def test_forged_refusals(self) -> None:
+        """Nobody is led to send once more what is running."""
+        self.start_second()
+        self.tap = Tap(self.connection, self.target, self.queue('second'))
+        for name, kwargs in (
+            ('ConductorBusy', {}),
+            ('ConductorStopping', {'proof': 'f' * 64}),
+            ('MessageRefused', {}),
+            ('CallExpired', {}),
+            ('KeyInUse', {'operation': 'x'}),
+            ('Conflict', {}),
+            ('TemporaryFailure', {}),
+            ('VendorError', {'sentence': 's', 'status': 503, 'code': 'c'}),
+        ):
+            self.key = uuidutils.generate_uuid()
+            message, answer = self.intercepted()
+            self.forge(message, failure=failure(name, **kwargs))
+            self.assertEqual(504, answer.result(20).status, name)
+            self.wait_for(
+                lambda: len(self.site.marked(self.key)) >= 2, 'it has run'
             )
+            self.assertEqual(2, len(self.site.marked(self.key)), name)
 
+    def forge(self, message: dict[str, Any], **facts: Any) -> None:
+        """Answer a message in the place of its conductor."""
+        content = {'_msg_id': message['_msg_id'], 'ending': True, **facts}
+        self.publish(envelope(content), message['_reply_q'])
+
+    def test_a_refusal_sends_it_to_the_next(self) -> None:
+        self.start_second()
+        other = client.ConductorAPI(self.site.bus(self), signing_keys=[B])
+        running = self.pool.submit(
+            other.driver_vendor_passthru,
+            {},
+            'marks',
+            'mark',
+            http_method='POST',
+            info={'key': 'first', 'seconds': 4.0},
+            servers=[self.site.address('second')],
+        )
+        self.wait_for(lambda: self.site.marked('first'), 'it is busy')
+        # Half of them are offered to that one first.
+        statuses = {self.call().status for _ in range(12)}
+        self.assertFalse(running.done())
+        self.assertEqual({200}, statuses)
+        marked = self.site.marked(self.key)
+        self.assertEqual({'locked:began', 'locked:ended'}, set(marked))
+        running.result(20)
+
+    def start_second(self) -> None:
+        """Start another conductor, in which a change of keys has begun."""
+        second = self.site.start_conductor(
+            'second',
+            conductor__enabled_drivers='marks',
+            conductor__sync_workers=1,
+            rpc__signing_keys=f'{B},{A}',
+        )
+        self.addCleanup(second.stop)
+
+    def test_forged_answers(self) -> None:
         vendor = {'sentence': 's', 'status': 507, 'code': 'c'}
         for forged in (
             {},
@@ -571,8 +651,7 @@ class TestReplies(SignedCase):
             {'failure': failure('Unauthorized', challenge='a\r\nb: c')},
         ):
             message, answer = self.intercepted()
-            content = {'_msg_id': message['_msg_id'], 'ending': True, **forged}
-            self.publish(envelope(content), message['_reply_q'])
+            self.forge(message, **forged)
             got = answer.result(20)
             self.assertIn(got.status, (500, 504), forged)
             self.assertNotIn(b'hunter2', got.body)

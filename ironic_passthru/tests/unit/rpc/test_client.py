@@ -655,12 +655,92 @@ class TestSigning(ClientCase):
             arguments=message['args'],
         )
 
+    def proven(self, error: errors.PassthruError) -> Callable[..., Any]:
+        """Refuse as a conductor does that has one of the keys."""
+        keys = signing.make(self.KEYS[:1])
+
+        def fate(context: Any, **message: Any) -> Any:
+            error.kwargs['proof'] = keys.prove(context)
+            raise error
+
+        return fate
+
     def test_each_attempt_is_signed_for_its_server(self) -> None:
-        self.driver.fate = _raise(errors.ConductorBusy())
+        self.driver.fate = self.proven(errors.ConductorBusy())
         self.assertRaises(errors.ConductorBusy, self.call)
         for message in self.driver.sent:
             self.check(message, message['server'])
         self.assertEqual(len(SERVERS), len(self.driver.sent))
+
+    def test_not_run_counts_with_a_proof(self) -> None:
+        for error, count in (
+            (errors.ConductorBusy(), len(SERVERS)),
+            (errors.StaleCall(), len(SERVERS)),
+            (errors.KeyInUse(operation='o'), 1),
+            (errors.RegistryUnavailable(), 1),
+            (errors.TemporaryFailure('s'), 1),
+            (errors.Conflict('s'), 1),
+            (errors.VendorError(sentence='s', status=503, code='c'), 1),
+        ):
+            self.driver.sent.clear()
+            self.driver.fate = self.proven(error)
+            raised = self.assertRaises(type(error), self.call)
+            self.assertNotIn('proof', raised.kwargs)
+            self.assertEqual(count, len(self.driver.sent))
+
+    def test_nothing_is_sent_again_for_who_has_no_key(self) -> None:
+        """Whoever has a login to the broker can answer while a call runs."""
+        for error in self.not_run():
+            for proof in ('', 'x' * 64, 7, self.proof_of_another()):
+                self.driver.sent.clear()
+                error.kwargs['proof'] = proof
+                self.driver.fate = _raise(error)
+                raised = self.assertRaises(errors.PassthruError, self.call)
+                self.assertIs(errors.OutcomeUnknown, type(raised))
+                self.assertIn('req-1', raised.message)
+                self.assertEqual(1, len(self.driver.sent), error)
+
+    def not_run(self) -> list[errors.PassthruError]:
+        """Return all errors upon which a call would be sent again."""
+        made: list[errors.PassthruError] = [
+            one(driver='d', known=1, operation='o')
+            for one in vars(errors).values()
+            if isinstance(one, type)
+            and issubclass(one, errors.PassthruError)
+            and one is not errors.VendorError
+            and one.status in (409, 503)
+        ]
+        self.assertLess(15, len(made))
+        return made + [
+            errors.VendorError(sentence='s', status=status, code='c')
+            for status in (409, 503)
+        ]
+
+    def proof_of_another(self) -> str | None:
+        keys = signing.make(self.KEYS)
+        message = {'method': 'm', 'arguments': {'call_id': 'another'}}
+        return keys.prove(keys.sign({}, server=SERVERS[0].name, **message))
+
+    def test_an_older_release_cannot_prove_it_either(self) -> None:
+        for name in ('UnsupportedVersion', 'NoSuchMethod'):
+            self.driver.sent.clear()
+            self.driver.fate = _raise(oslo_messaging.RemoteError(name, SECRET))
+            self.assertRaises(errors.OutcomeUnknown, self.call)
+            self.assertEqual(1, len(self.driver.sent))
+
+    def test_what_was_not_delivered_needs_no_proof(self) -> None:
+        self.driver.fate = _raise(UNDELIVERABLE)
+        self.assertRaises(errors.CallNotDelivered, self.call)
+        self.assertEqual(len(SERVERS), len(self.driver.sent))
+
+    def test_what_is_said_of_one_that_is_not_proven(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=0, nuke_handlers=True))
+        self.driver.fate = _raise(errors.MessageRefused(proof=SECRET))
+        self.assertRaises(errors.OutcomeUnknown, self.call)
+        (line,) = log.output.splitlines()
+        self.assertIn('answered request req-1 with MessageRefused', line)
+        self.assertIn('signing_keys', line)
+        self.assertNotIn(SECRET, line)
 
     def test_a_question_to_any_is_signed_for_any(self) -> None:
         self.driver.fate = _raise(errors.MessageRefused())

@@ -384,6 +384,7 @@ class TestSigned(ServerCase):
             errors.MessageRefused, self.passthru, context, **facts
         )
         self.assertEqual(503, error.status)
+        self.assertEqual({}, error.kwargs)
         (line,) = self.warnings()[before:]
         self.assertIn("'driver_vendor_passthru'", line)
         for secret in (*self.keys, "signature':", 'fake', 'id-1'):
@@ -465,14 +466,86 @@ class TestSigned(ServerCase):
         running = pool.submit(self.call, 'block')
         self.assertTrue(self.vendor.entered.acquire(timeout=10))
         context = self.signed(**self.facts)
-        self.assertRaises(
+        busy = self.assertRaises(
             errors.ConductorBusy, self.passthru, context, **self.facts
         )
+        self.assertTrue(self.is_proven(context, busy))
         self.vendor.go_on.set()
         running.result(10)
-        self.assertRaises(
+        again = self.assertRaises(
             errors.DuplicateCall, self.passthru, context, **self.facts
         )
+        self.assertFalse(self.is_proven(context, again))
+
+    def is_proven(self, context: Any, error: errors.PassthruError) -> bool:
+        signatures = signing.make(self.keys)
+        return signatures.is_proven(context, error.kwargs.get('proof'))
+
+    def test_who_is_refused_gets_a_proof(self) -> None:
+        """Whatever its class: by it the call is sent once more."""
+        for error in (
+            errors.ConductorStopping(),
+            errors.RegistryUnavailable(),
+            errors.KeyInUse(operation='o'),
+            errors.Conflict('sentence'),
+            errors.TemporaryFailure('sentence'),
+            errors.VendorError(sentence='s', status=409, code='c'),
+            errors.VendorError(sentence='s', status=503, code='c'),
+        ):
+            context = self.signed(**self.facts)
+            with mock.patch.object(self.runner, 'run', side_effect=error):
+                raised = self.assertRaises(
+                    type(error), self.passthru, context, **self.facts
+                )
+                self.assertTrue(self.is_proven(context, raised), error)
+                self.assertEqual(error.message, raised.message)
+                # The client has looked at it, and nobody else needs it.
+                raised = self.assertRaises(type(error), self.call)
+                self.assertEqual(
+                    error.kwargs.keys() - {'proof'}, raised.kwargs.keys()
+                )
+
+    def test_what_may_have_run_gets_none(self) -> None:
+        context = self.signed(**self.facts)
+        for error in (
+            errors.OutcomeUnknown(request_id='r'),
+            errors.DriverFailed(request_id='r'),
+            errors.VendorError(sentence='s', status=500, code='c'),
+        ):
+            with mock.patch.object(self.runner, 'run', side_effect=error):
+                raised = self.assertRaises(
+                    type(error), self.passthru, context, **self.facts
+                )
+            self.assertNotIn('proof', raised.kwargs)
+
+    def test_a_copy_in_another_version_gets_none(self) -> None:
+        # The version is not signed: the call itself may be running.
+        for version in ('1.99', '9.0'):
+            other = self.raw.prepare(version=version, server=ADDRESS.name)
+            error = self.assertRaises(
+                oslo_messaging.RemoteError,
+                other.call,
+                self.signed(**self.facts),
+                'driver_vendor_passthru',
+                **self.facts,
+            )
+            self.assertEqual('UnsupportedVersion', error.exc_type)
+
+    def test_the_next_conductor_takes_what_one_refuses(self) -> None:
+        gone = protocol.Server('host', 'gone')
+        error = errors.ConductorStopping()
+        with mock.patch.object(self.runner, 'run', side_effect=error):
+            for servers in ([ADDRESS], [ADDRESS, gone]):
+                self.assertRaises(
+                    errors.NotRun,
+                    self.client.driver_vendor_passthru,
+                    {},
+                    'fake',
+                    'no_op',
+                    http_method='POST',
+                    info={},
+                    servers=servers,
+                )
 
     def test_once_more_after_its_deadline(self) -> None:
         facts = {**self.facts, 'deadline': time.time() + 0.2}
@@ -529,10 +602,11 @@ class TestSigned(ServerCase):
             self.assertRaises(
                 errors.MessageRefused, other.get_driver_properties, {}, 'fake'
             )
-            # Other conductors may have other keys, so each is asked, once.
+            # Who has no keys asks each, once. Who has other ones does not
+            # know whether it was a conductor that has refused.
             tried: list[protocol.Server] = []
             self.assertRaises(
-                errors.MessageRefused,
+                errors.OutcomeUnknown if keys else errors.MessageRefused,
                 other.driver_vendor_passthru,
                 {},
                 'fake',
@@ -542,7 +616,7 @@ class TestSigned(ServerCase):
                 servers=[ADDRESS] * 20,
                 tried=tried,
             )
-            self.assertEqual(8, len(tried))
+            self.assertEqual(1 if keys else 8, len(tried))
 
 
 class TestSignedWithoutNeed(ServerCase):

@@ -195,10 +195,50 @@ class TestSignatures(base.TestCase):
             off.sign({'user': 'u'}, server='s', method='m', arguments={}),
         )
         off.check(None, servers=['s'], method='m', arguments={})
+        self.assertIsNone(off.prove({'user': 'u'}))
+        self.assertTrue(off.is_proven({'user': 'u'}, None))
         self.assertTrue(signing.make([A]).required)
 
     def test_no_key_stands_in_a_message(self) -> None:
         self.assertNotIn(A, json.dumps(sign([A], MESSAGE)))
+
+
+class TestProofs(base.TestCase):
+    """That a message was not run is told by one who has its key."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.signed = sign([A], MESSAGE)['context']
+
+    def test_whoever_accepts_a_message_can_prove(self) -> None:
+        for keys in ([A], [A, B], [B, A]):
+            proof = signing.make(keys).prove(self.signed)
+            self.assertTrue(signing.make([A]).is_proven(self.signed, proof))
+
+    def test_what_is_no_proof(self) -> None:
+        signatures = signing.make([A, B])
+        proof = signatures.prove(self.signed)
+        assert proof is not None
+        other = sign([A], {**MESSAGE, 'server': 'host.other'})['context']
+        again = sign([B], MESSAGE)['context']
+        for no_proof in (
+            None,
+            '',
+            7,
+            [proof],
+            {'proof': proof},
+            proof[:-1],
+            proof.upper(),
+            f'{proof}0',
+            '\ud800',
+            self.signed['signature'],
+            self.signed['signature'].partition(':')[2],
+            signatures.prove(other),
+            signatures.prove(again),
+        ):
+            self.assertFalse(
+                signing.make([A]).is_proven(self.signed, no_proof), no_proof
+            )
 
 
 class TestDocumentedExample(base.TestCase):
@@ -227,6 +267,13 @@ class TestDocumentedExample(base.TestCase):
                 'context': {**context, 'signature': stated},
             }
             check([A], message)
+
+    def test_it_knows_our_proofs(self) -> None:
+        signature = sign([A], MESSAGE)['context']['signature']
+        proof = signing.make([A]).prove({'signature': signature})
+        self.assertTrue(self.example['is_proven'](A, signature, proof))
+        for no_proof in (None, '', 'x', signature):
+            self.assertFalse(self.example['is_proven'](A, signature, no_proof))
 
     def test_its_fields_are_ours(self) -> None:
         self.assertEqual(request_context.BUS_FIELDS, self.example['FIELDS'])

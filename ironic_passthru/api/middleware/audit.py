@@ -39,6 +39,8 @@ _MAX_FIELD = 512
 _MAX_ITEM = 256
 _MAX_ITEMS = 8 * 1024
 _MAX_TARGETS = 1024
+# For an entry such as "...": "100000 more".
+_COUNT = 64
 
 _CALL = re.compile('/v1/drivers/([^/]+)/vendor_passthru(?:/([^/]+))?/?')
 _CANCELLATION = re.compile('/v1/operations/([^/]+)/?')
@@ -47,12 +49,19 @@ _READING = ('GET', 'HEAD')
 Form = Callable[[Mapping[str, Any]], str]
 
 
+# json.dumps() would look for its encoder each time.
+_encoded = json.JSONEncoder().encode
+
+
 def _text(record: Mapping[str, Any]) -> str:
     """Return name=value pairs; the values are JSON, so on one line."""
-    return ' '.join(f'{key}={json.dumps(v)}' for key, v in record.items())
+    return ' '.join(
+        f'{name}={"null" if value is None else _encoded(value)}'
+        for name, value in record.items()
+    )
 
 
-FORMS: dict[str, Form] = {'text': _text, 'json': json.dumps}
+FORMS: dict[str, Form] = {'text': _text, 'json': _encoded}
 
 
 class Audit:
@@ -68,7 +77,10 @@ class Audit:
     def __call__(
         self, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
-        subject = subject_of(environ)
+        subject = None
+        if AUDIT.isEnabledFor(logging.INFO):
+            # Else nobody would read what is dear to write.
+            subject = subject_of(environ)
         if subject is None:
             return self._application(environ, start_response)
         statuses: list[str] = []
@@ -213,12 +225,24 @@ def _masked(noted: facts.Facts) -> dict[str, Any]:
             'parameters': dict.fromkeys(values, masking.MASK),
             'targets': None,
         }
-    masked = method.masked(values)
+    masked, more = method.shown(values)
     return {
-        'parameters': masked,
+        'parameters': _fitting(masked, more),
         # Of what is masked, because a target may be a secret, too.
         'targets': sorted(method.targets(masked)),
     }
+
+
+def _fitting(masked: dict[str, Any], more: int) -> dict[str, Any]:
+    """Return parameters, cut if they are not all that there were.
+
+    :param more: how many are left out already.
+    """
+    if not more:
+        return masked
+    # So that it is not cut again, which would count them anew.
+    limit = _MAX_ITEMS - _COUNT
+    return excerpts.of_object(masked, limit, each=_MAX_ITEM, more=more)
 
 
 def _outcome(noted: facts.Facts, status: int | None) -> str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a request comes from, as far as that can be told."""
 
+import functools
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -11,6 +12,9 @@ from ironic_passthru.api import environ as keys
 
 # RFC 7239 quotes addresses of IPv6 and lets ports follow.
 _NODE = re.compile(r'"?(?:\[([^]]+)\]|([0-9.]+))(?::[0-9]+)?"?')
+
+# Of the text of an address: IPv6 that ends like IPv4.
+_MAX_LENGTH = 45
 
 
 class Peer:
@@ -45,6 +49,11 @@ def _address(text: str | None) -> str | None:
     node = _NODE.fullmatch(last)
     # What follows a percent sign is known to one host only, and any text.
     host = (node[1] or node[2] if node else last).partition('%')[0]
+    return _canonical(host) if len(host) <= _MAX_LENGTH else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _canonical(host: str) -> str | None:
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:

@@ -203,6 +203,24 @@ class TestCalls(AuditCase):
                 (verb, path),
             )
 
+    def test_what_no_handler_takes_is_not_written(self) -> None:
+        def form(record: Any) -> str:
+            self.fail('it is written')
+
+        def answer(environ: Any, start_response: Any) -> list[bytes]:
+            start_response('200 OK', [])
+            return [b'fine']
+
+        logger = logging.getLogger('ironic_passthru.audit')
+        self.addCleanup(logger.setLevel, logger.level)
+        logger.setLevel(logging.WARNING)
+        log = self.useFixture(
+            fixtures.FakeLogger('ironic_passthru.api.middleware.audit')
+        )
+        layer = audit.Audit(answer, form)
+        self.assertEqual([b'fine'], layer(_environ(), lambda *_: None))
+        self.assertEqual('', log.output)
+
     def test_off_there_is_none(self) -> None:
         self.rebuild(enabled=False)
         answer = self.ask(f'{_PATH}/m?slot=1')
@@ -591,10 +609,11 @@ class TestForms(AuditCase):
     def test_long_lines_are_cut_and_say_so(self) -> None:
         long = '\U0001f600' * 5000
         many = {f'{n}{long}': [long] for n in range(100)}
+        racks = [f'rack-{n}' for n in range(1000)]
 
         def answer(environ: Any, start_response: Any) -> list[bytes]:
             noted = facts.of(environ)
-            noted.parameters = {'list': list(many), **many}
+            noted.parameters = {**many, 'list': ['x' * 99] * 9 + racks}
             noted.method = fakes.method('m', target=('list',))
             noted.tried = [protocol.Server(long, long)]
             noted.operation_id = long
@@ -613,9 +632,43 @@ class TestForms(AuditCase):
         self.assertLessEqual(len(as_json), audit.MAX_LENGTH)
         record = json.loads(as_json)
         self.assertRegex(record['driver'], r'^x{300,}\.\.\. \(9999 char')
-        self.assertRegex(record['parameters']['...'], '^[0-9]+ more$')
+        shown = len(record['parameters']) - 1
+        self.assertGreater(shown, 0)
+        self.assertEqual(f'{101 - shown} more', record['parameters']['...'])
         self.assertRegex(record['targets'][-1], r'^\.\.\. [0-9]+ more$')
         self.assertEqual(200, record['status'])
+
+    def test_what_will_be_cut_is_not_read(self) -> None:
+        read: list[str] = []
+
+        class Noting(spec.MethodSpec):
+            def masked(self, parameters: Any) -> Any:
+                read.append(json.dumps(parameters))
+                return super().masked(parameters)
+
+        words = {'words': ['word'] * 100_000}
+        names = {f'n{number}': 1 for number in range(100_000)}
+        many = {f'n{number}': 'x' * 1000 for number in range(1000)}
+        given = iter([words, names, many])
+
+        def answer(environ: Any, start_response: Any) -> list[bytes]:
+            noted = facts.of(environ)
+            noted.parameters = {**next(given), 'bmc': 'b1'}
+            noted.method = Noting(**vars(fakes.method('m', target=('bmc',))))
+            start_response('200 OK', [])
+            return []
+
+        layer = audit.Audit(answer, json.dumps)
+        for _ in range(3):
+            layer(_environ(), lambda *_: None)
+        for text, line in zip(
+            read, self.lines.output.splitlines(), strict=True
+        ):
+            self.assertLess(len(text), 100_000)
+            self.assertEqual(['b1'], json.loads(line)['targets'])
+            self.assertIn(
+                ' characters)' if '"words"' in line else ' more"', line
+            )
 
     def test_a_line_of_usual_length_is_whole(self) -> None:
         tag = 'x' * 10_000

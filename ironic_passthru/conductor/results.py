@@ -103,7 +103,7 @@ def _json_value(
             value = list(value)
         plain = shown = revealing.to_json(value)
         text = json.dumps(plain, allow_nan=False)
-        if revealing.HIDDEN in text:
+        if revealing.HIDDEN in text or revealing.holds_secret(value):
             plain, shown = revealing.reveal(value, shown)
             text = json.dumps(plain, allow_nan=False)
         return Result(plain, shown), len(text)

@@ -4,6 +4,7 @@
 The methods do with their parameters what careless drivers do.
 """
 
+import dataclasses
 import datetime
 import json
 import logging
@@ -46,6 +47,36 @@ class Login(pydantic.BaseModel):
     user: str
     pin: pydantic.SecretStr
     since: datetime.date = datetime.date(2026, 1, 1)
+
+
+class Pin(pydantic.Secret[str]):
+    """Chooses how it is shown."""
+
+    def _display(self) -> str:
+        return f'<pin of {len(self.get_secret_value())}>'
+
+
+class Account(pydantic.BaseModel):
+    """Holds secrets that it does not show, and leads back to itself."""
+
+    model_config = pydantic.ConfigDict(extra='allow')
+
+    name: str = 'a'
+    login: Login = pydantic.Field(
+        default_factory=lambda: Login(user='u', pin=PLAIN), exclude=True
+    )
+    owner: Any = pydantic.Field(default=None, exclude=True)
+
+
+@dataclasses.dataclass
+class Door:
+    pin: Pin
+
+
+def _account() -> Account:
+    account = Account()
+    account.owner = [account]
+    return account
 
 
 class Full(errors.DriverError):
@@ -467,6 +498,16 @@ class ResultsTest(SecretsCase):
             ),
             ('anything', pydantic.SecretBytes(b'abcd'), 'abcd', '***'),
             ('anything', pydantic.Secret[int](7), 7, '***'),
+            ('anything', Pin(PLAIN), PLAIN, '***'),
+            ('anything', [(Pin(PLAIN),)], [[PLAIN]], [['***']]),
+            ('anything', Door(Pin(PLAIN)), {'pin': PLAIN}, {'pin': '***'}),
+            (
+                'anything',
+                Account(key=Pin(PLAIN)),  # type: ignore[call-arg]
+                {'name': 'a', 'key': PLAIN},
+                {'name': 'a', 'key': '***'},
+            ),
+            ('anything', _account(), {'name': 'a'}, {'name': 'a'}),
             ('anything', {'pin': PLAIN}, {'pin': PLAIN}, {'pin': PLAIN}),
             ('anything', '*' * 10, '*' * 10, '*' * 10),
             (

@@ -6,6 +6,7 @@ import logging
 import pathlib
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from ironic_passthru import threads
 
@@ -14,6 +15,7 @@ threads.init()
 from oslo_config import cfg  # noqa: E402
 from oslo_log import log  # noqa: E402
 from oslo_upgradecheck import upgradecheck  # noqa: E402
+from pbr import version  # noqa: E402
 
 from ironic_passthru import conf as project_conf  # noqa: E402
 from ironic_passthru import errors  # noqa: E402
@@ -105,6 +107,14 @@ CHECKS: dict[str, Callable[[cfg.ConfigOpts], str]] = {
 }
 
 
+class Configuration(cfg.ConfigOpts):
+    """Knows ``--version``, which oslo.upgradecheck does not pass on."""
+
+    def __call__(self, args: Any = None, **kwargs: Any) -> None:
+        found = version.VersionInfo('ironic-passthru').version_string()
+        super().__call__(args, prog=PROG, version=found, **kwargs)
+
+
 class Checks(upgradecheck.UpgradeCommands):
     """The checks in the form of OpenStack's command ``upgrade check``."""
 
@@ -146,7 +156,7 @@ def main(
     """Run the command; return its exit code."""
     # What is wrong is told by the checks, the log would tell it twice.
     logging.getLogger().addHandler(logging.NullHandler())
-    conf = cfg.CONF if conf is None else conf
+    conf = Configuration() if conf is None else conf
     project_conf.register_opts(conf)
     log.register_options(conf)
     try:

@@ -27,8 +27,9 @@ COMMANDS = (
     'ironic-passthru-api',
     'ironic-passthru-conductor',
     'ironic-passthru-dbsync',
+    'ironic-passthru-status',
 )
-ALL_IN_ONE, API, CONDUCTOR, DBSYNC = COMMANDS
+ALL_IN_ONE, API, CONDUCTOR, DBSYNC, STATUS = COMMANDS
 
 
 class CommandTestCase(base.TestCase):
@@ -132,8 +133,11 @@ class TestArguments(CommandTestCase):
         arguments = ('--config-file', '/no/such.conf')
         done = self.run_all(*arguments)
         done[DBSYNC] = self.run_command(DBSYNC, *arguments, 'check')
+        done[STATUS] = self.run_command(STATUS, *arguments, 'upgrade', 'check')
         for command, one in done.items():
-            self.assertEqual(1, one.returncode, command)
+            # Those below it are results of the checks.
+            status = 255 if command == STATUS else 1
+            self.assertEqual(status, one.returncode, command)
             self.assertEqual(1, len(one.stderr.splitlines()), one.stderr)
             self.assertIn('/no/such.conf', one.stderr)
 

@@ -110,9 +110,10 @@ CHECKS: dict[str, Callable[[cfg.ConfigOpts], str]] = {
 class Configuration(cfg.ConfigOpts):
     """Knows ``--version``, which oslo.upgradecheck does not pass on."""
 
-    def __call__(self, args: Any = None, **kwargs: Any) -> None:
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
         found = version.VersionInfo('ironic-passthru').version_string()
-        super().__call__(args, prog=PROG, version=found, **kwargs)
+        kwargs |= {'prog': PROG, 'version': found}
+        super().__call__(*args, **kwargs)
 
 
 class Checks(upgradecheck.UpgradeCommands):

@@ -17,6 +17,7 @@ from typing import Any
 from oslo_utils import strutils
 
 from ironic_passthru import credentials
+from ironic_passthru import pointer
 
 MASK = '***'
 
@@ -196,11 +197,11 @@ class Masker:
         reference = schema.get('$ref')
         if not isinstance(reference, str):
             return None
-        start, *parts = reference.split('/')
-        found: Any = self._root if start == '#' else None
+        here = reference.partition('/')[0] == '#'
+        found: Any = self._root if here else None
         try:
-            for part in parts:
-                found = found[part.replace('~1', '/').replace('~0', '~')]
+            for part in pointer.parts(reference):
+                found = found[part]
         except (KeyError, TypeError):
             found = None
         # Where nobody here can look may be a secret.

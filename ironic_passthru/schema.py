@@ -20,6 +20,7 @@ from jsonschema import exceptions as schema_errors
 
 from ironic_passthru import errors
 from ironic_passthru import formats
+from ironic_passthru import pointer as json_pointer
 from ironic_passthru import shielding
 from ironic_passthru import strictjson
 
@@ -159,7 +160,7 @@ class Parameters:
         if not values and not self._required:
             return
         faults = {
-            _pointer([name]): f"unexpected parameter '{name}'"
+            json_pointer.to([name]): f"unexpected parameter '{name}'"
             for name in values
             if name in self._reserved
         }
@@ -208,11 +209,6 @@ def _is_valid(validator: Any, value: Any) -> bool:
         return False
 
 
-def _pointer(path: Iterable[str | int]) -> str:
-    escaped = (str(p).replace('~', '~0').replace('/', '~1') for p in path)
-    return ''.join(f'/{part}' for part in escaped)
-
-
 def _name(path: list[str | int]) -> str:
     """Return how a person would name the value at ``path``."""
     if not path:
@@ -235,7 +231,7 @@ def _describe(
         for name in error.validator_value:
             if name not in error.instance:
                 yield (
-                    _pointer([*path, name]),
+                    json_pointer.to([*path, name]),
                     f'missing {_name([*path, name])}',
                 )
     elif error.validator == 'additionalProperties' and (
@@ -245,12 +241,15 @@ def _describe(
         for name in error.instance:
             if name not in known:
                 yield (
-                    _pointer([*path, name]),
+                    json_pointer.to([*path, name]),
                     f'unexpected {_name([*path, name])}',
                 )
     else:
         phrase = _PHRASES.get(str(error.validator), _fallback)
-        yield _pointer(path), f'{_name(path)} {phrase(error.validator_value)}'
+        yield (
+            json_pointer.to(path),
+            f'{_name(path)} {phrase(error.validator_value)}',
+        )
 
 
 def _describe_alternatives(
@@ -267,7 +266,7 @@ def _describe_alternatives(
     if len(types) == len(alternatives):
         path = list(error.absolute_path)
         yield (
-            _pointer(path),
+            json_pointer.to(path),
             f'{_name(path)} {_type_phrase([*types.values()])}',
         )
         return
@@ -281,7 +280,7 @@ def _describe_alternatives(
         yield from _describe(likeliest)
         return
     path = list(error.absolute_path)
-    yield _pointer(path), f'{_name(path)} {_fallback(None)}'
+    yield json_pointer.to(path), f'{_name(path)} {_fallback(None)}'
 
 
 def _fallback(_value: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ironic_passthru import masking
+from ironic_passthru import pointer as json_pointer
 from ironic_passthru import scrubbing
 
 
@@ -42,14 +43,14 @@ class Shield:
         return list(places.values())
 
     def _told(self, pointer: str, detail: str) -> dict[str, str]:
-        path = [_unescaped(part) for part in pointer.split('/')[1:]]
+        path = json_pointer.parts(pointer)
         depth = self._depth(path)
         if depth < len(path):
             # The rest are names that somebody chose.
             path = path[:depth]
             name = '.'.join(path)
             detail = f"parameter '{name}' does not fit its declaration"
-            pointer = ''.join(f'/{_escaped(part)}' for part in path)
+            pointer = json_pointer.to(path)
         return {
             'pointer': self._scrubber.text(pointer),
             'detail': self._scrubber.text(detail),
@@ -108,11 +109,3 @@ def _step(value: Any, seen: Any, *, part: Any) -> tuple[Any, Any] | None:
                 seen, list
             ) else seen
     return None
-
-
-def _escaped(part: str) -> str:
-    return part.replace('~', '~0').replace('/', '~1')
-
-
-def _unescaped(part: str) -> str:
-    return part.replace('~1', '/').replace('~0', '~')

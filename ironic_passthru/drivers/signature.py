@@ -26,6 +26,7 @@ from pydantic import fields
 from pydantic import json_schema
 
 from ironic_passthru import errors
+from ironic_passthru import pointer
 from ironic_passthru import schema as parameter_schema
 from ironic_passthru import shielding
 from ironic_passthru import spec
@@ -392,12 +393,9 @@ def _fault(entry: Any, shield: shielding.Shield) -> dict[str, str]:
         last = part is entry['loc'][-1] and entry['type'] == 'missing'
         if last or shield.has(path, part):
             path.append(str(part))
-    pointer = ''.join(
-        '/' + part.replace('~', '~0').replace('/', '~1') for part in path
-    )
     name = f"parameter '{'.'.join(path)}'" if path else 'the parameters'
     phrase = _phrase(entry, shield.secrets_at(path))
-    return {'pointer': pointer, 'detail': f'{name}: {phrase}'}
+    return {'pointer': pointer.to(path), 'detail': f'{name}: {phrase}'}
 
 
 def _phrase(entry: Any, secrets: set[str] | None) -> str:

@@ -33,6 +33,7 @@ from oslo_config import cfg
 from ironic_passthru import conf as project_conf
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
+from ironic_passthru import pointer
 from ironic_passthru import spec
 from ironic_passthru import strictjson
 from ironic_passthru.conductor import call as calls
@@ -274,11 +275,10 @@ def _faults_of(method: loader.Method, parameter: str, value: Any) -> list[str]:
     try:
         method.spec.parameters.check({parameter: value})
     except errors.InvalidParameters as error:
-        escaped = parameter.replace('~', '~0').replace('/', '~1')
         return [
             fault.detail
             for fault in error.faults()
-            if fault.pointer.split('/')[1:2] == [escaped]
+            if pointer.parts(fault.pointer)[:1] == [parameter]
         ]
     return []
 

@@ -25,6 +25,7 @@ from oslo_messaging import opts
 from oslo_messaging import transport as transports
 
 from ironic_passthru import errors
+from ironic_passthru.rpc import tls
 
 LOG = log.getLogger(__name__)
 
@@ -234,7 +235,7 @@ def _transport(
     """Return a transport; it connects when it is first used.
 
     :param needed: whether anything will be sent over it.
-    :raises: ConfigError.
+    :raises: ConfigError, also for options by which TLS verifies nobody.
     """
     try:
         url = oslo_messaging.TransportURL.parse(conf, address)
@@ -246,7 +247,7 @@ def _transport(
                 'message bus that others reach, to send notifications'
             )
         _share_exchange(conf, url)
-        return oslo_messaging.get_notification_transport(conf, url)
+        transport = oslo_messaging.get_notification_transport(conf, url)
     except (
         oslo_messaging.InvalidTransportURL,
         oslo_messaging.DriverLoadFailure,
@@ -257,6 +258,9 @@ def _transport(
             f'Option transport_url in group [{GROUP}] is not a valid '
             'transport URL such as rabbit://user:password@host:5672/'
         ) from None
+    if needed:
+        tls.check(transport)
+    return transport
 
 
 def _share_exchange(

@@ -14,11 +14,13 @@ class TooDeep(InvalidJSON):
     """The text nests deeper than is allowed."""
 
 
-def _no_constant(name: str) -> Any:
+def no_constant(name: str) -> Any:
+    """Refuse NaN and Infinity; for ``parse_constant``."""
     raise InvalidJSON(f'{name} is not a JSON value')
 
 
-def _finite(text: str) -> float:
+def finite(text: str) -> float:
+    """Return a number that is none of these; for ``parse_float``."""
     value = float(text)
     if not math.isfinite(value):
         raise InvalidJSON('a number is out of range')
@@ -44,8 +46,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique,
-    parse_constant=_no_constant,
-    parse_float=_finite,
+    parse_constant=no_constant,
+    parse_float=finite,
     parse_int=_integer,
 )
 

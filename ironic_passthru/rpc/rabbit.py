@@ -12,7 +12,6 @@ This is the one place that touches private parts of oslo.messaging's driver.
 import functools
 import json
 import logging
-import math
 from typing import Any
 
 import oslo_messaging
@@ -20,6 +19,8 @@ from oslo_log import log
 from oslo_messaging._drivers import amqpdriver
 from oslo_messaging._drivers import common
 from oslo_messaging._drivers import impl_rabbit
+
+from ironic_passthru import strictjson
 
 LOG = log.getLogger(__name__)
 
@@ -99,6 +100,16 @@ def adapt(transport: oslo_messaging.Transport) -> None:
         logging.getLogger(module.__name__).addFilter(_ONE_LINE)
 
 
+def options(transport: oslo_messaging.Transport) -> Any | None:
+    """Return the options that count for a transport, if it is RabbitMQ's.
+
+    Its URL may hold some.
+    """
+    if isinstance(transport._driver, impl_rabbit.RabbitDriver):
+        return transport._driver._connection_pool.conf.oslo_messaging_rabbit
+    return None
+
+
 def _deliver(consumer: Any, delivered: Any) -> None:
     """Hand a message to the callback of a consumer, or drop it.
 
@@ -132,20 +143,9 @@ def _unpack(envelope: Any) -> dict[str, Any]:
         raise NotOurs('another version of the envelope')
     content = json.loads(
         envelope['oslo.message'],
-        parse_constant=_no_constant,
-        parse_float=_finite,
+        parse_constant=strictjson.no_constant,
+        parse_float=strictjson.finite,
     )
     if not isinstance(content, dict):
         raise NotOurs('no object')
     return content
-
-
-def _no_constant(name: str) -> Any:
-    raise NotOurs(f'{name} is not a JSON value')
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise NotOurs('a number is out of range')
-    return value

@@ -3,9 +3,10 @@
 
 import ssl
 
-from oslo_config import cfg
+import oslo_messaging
 
 from ironic_passthru import errors
+from ironic_passthru.rpc import rabbit
 
 # Options of oslo.messaging's driver.
 GROUP = 'oslo_messaging_rabbit'
@@ -14,17 +15,18 @@ GROUP = 'oslo_messaging_rabbit'
 _VERSIONS = ('', 'sslv23', 'tlsv1_2')
 
 
-def check(conf: cfg.ConfigOpts) -> None:
+def check(transport: oslo_messaging.Transport) -> None:
     """Make sure that a broker which is asked for TLS is verified.
 
     Without ``ssl_ca_file`` oslo.messaging verifies no host name, and with
     ``ssl_version`` besides not even the certificate. Files that cannot be
-    used would show up as a broker that is never reached.
+    used would show up as a broker that is never reached. What the URL of
+    the transport says takes the place of what is configured.
 
     :raises: ConfigError with one line that names the option.
     """
-    section = conf[GROUP]
-    if not section.ssl:
+    section = rabbit.options(transport)
+    if section is None or not section.ssl:
         return
     if not section.ssl_ca_file:
         raise _fault(

@@ -40,8 +40,8 @@ def make(
             'Option transport_url in group [DEFAULT] is not a valid '
             'transport URL such as rabbit://user:password@host:5672/'
         ) from None
+    tls.check(transport)
     if tls.GROUP in conf:
-        tls.check(conf)
         _set_rabbit_defaults(conf)
     rabbit.adapt(transport)
     return transport

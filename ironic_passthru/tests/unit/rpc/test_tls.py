@@ -7,6 +7,7 @@ import fixtures
 import trustme
 
 from ironic_passthru import errors
+from ironic_passthru import notifier
 from ironic_passthru.rpc import tls
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
@@ -34,11 +35,11 @@ class CheckTest(base.TestCase):
         path.write_bytes(b''.join(blob.bytes() for blob in blobs) or b'junk')
         return str(path)
 
-    def make(self, **options: object) -> None:
+    def make(self, url: str = URL, **options: object) -> None:
         conf = self.make_conf(
             **{f'{tls.GROUP}__{name}': v for name, v in options.items()}
         )
-        self.addCleanup(transport.make(conf, URL).cleanup)
+        self.addCleanup(transport.make(conf, url).cleanup)
 
     def test_good(self) -> None:
         self.make()
@@ -65,6 +66,59 @@ class CheckTest(base.TestCase):
                 'knows is used',
                 error.message,
             )
+
+    def test_options_in_the_url(self) -> None:
+        self.make(f'{URL}?ssl=true&ssl_ca_file={self.ca}')
+        self.make(f'{URL}?ssl_ca_file={self.ca}', ssl=True)
+        for query, option in (
+            ('ssl=true', 'ssl_ca_file'),
+            ('ssl=true&ssl_version=TLSv1_2', 'ssl_ca_file'),
+            (f'ssl=true&ssl_ca_file={self.junk}', 'ssl_ca_file'),
+            (f'ssl=1&ssl_ca_file={self.ca}&ssl_version=TLSv1', 'ssl_version'),
+        ):
+            error = self.assertRaises(
+                errors.ConfigError, self.make, f'{URL}?{query}'
+            )
+            self.assertIn(f'Option {option} in group', error.message)
+            self.assertNotIn('secret', error.message)
+        # What the URL says counts.
+        self.assertRaises(
+            errors.ConfigError,
+            self.make,
+            f'{URL}?ssl_ca_file={self.junk}',
+            ssl=True,
+            ssl_ca_file=self.ca,
+        )
+
+    def test_a_bus_that_is_none_of_rabbitmqs(self) -> None:
+        self.make('local://', ssl=True)
+
+    def test_notifications(self) -> None:
+        """Whose bus may be the only one that there is."""
+        group = 'oslo_messaging_notifications'
+        for query, drivers, ca, fails in (
+            ('', 'messagingv2', '', True),
+            ('', 'messagingv2', self.ca, False),
+            (f'?ssl_ca_file={self.junk}', 'messagingv2', self.ca, True),
+            # Nothing will be sent there.
+            ('', 'log', '', False),
+        ):
+            conf = self.make_conf(
+                transport_url='local://',
+                oslo_messaging_rabbit__ssl=True,
+                oslo_messaging_rabbit__ssl_ca_file=ca,
+                **{
+                    f'{group}__driver': [drivers],
+                    f'{group}__transport_url': f'{URL}{query}',
+                },
+            )
+            if not fails:
+                self.addCleanup(notifier.Notifier(conf, 'me').close)
+                continue
+            error = self.assertRaises(
+                errors.ConfigError, notifier.Notifier, conf, 'me'
+            )
+            self.assertIn('Option ssl_ca_file in group', error.message)
 
     def test_bad(self) -> None:
         not_set = (

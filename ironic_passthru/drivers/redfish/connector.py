@@ -36,6 +36,9 @@ MAX_CALL_BYTES = 4 * MAX_ANSWER_BYTES
 
 _READING = frozenset({'GET', 'HEAD'})
 
+# What a URL means that names none (RFC 9110).
+_PORTS = {'http': 80, 'https': 443}
+
 # The first row whose class fits counts. urllib3 makes no difference between
 # a TLS handshake and a TLS connection that fails later.
 _LINK_TABLE: tuple[tuple[type[Exception], type[failures.LinkFailure]], ...] = (
@@ -299,7 +302,8 @@ def _login(username: str, password: str) -> str:
 
 
 def _origin(parts: parse.SplitResult) -> tuple[str, str | None, int | None]:
-    return parts.scheme, parts.hostname, parts.port
+    port = _PORTS.get(parts.scheme) if parts.port is None else parts.port
+    return parts.scheme, parts.hostname, port
 
 
 def _translate(exc: Exception, verb: str) -> type[failures.LinkFailure]:

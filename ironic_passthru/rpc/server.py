@@ -63,6 +63,9 @@ _MAX_SECONDS = base.MAX_TIMEOUT_SECONDS + 3600
 # Queue names of AMQP are no longer.
 _MAX_ROUTE_LENGTH = 255
 
+# How oslo.messaging begins the names of queues for answers.
+_REPLIES = 'reply_'
+
 
 def exposed(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let the bus reach a method; log no traceback of a user's mistake.
@@ -241,7 +244,8 @@ class _RPCServer(rpc_server.RPCServer):
 def _can_be_answered(incoming: Any) -> bool:
     """Tell whether a message says where its answer shall go.
 
-    An answer in the queue of a conductor would be the next message.
+    It would be the next message in any other queue, be it one of a conductor
+    or of another service of the same broker.
     """
     if not hasattr(incoming, 'reply_q'):
         # Not a message of AMQP, which alone lets the sender name a queue.
@@ -252,9 +256,8 @@ def _can_be_answered(incoming: Any) -> bool:
         and 0 < len(name) <= _MAX_ROUTE_LENGTH
         and name.isascii()
         and name.isprintable()
-        and not name.startswith(protocol.TOPIC)
         for name in route
-    )
+    ) and incoming.reply_q.startswith(_REPLIES)
 
 
 class Server:

@@ -153,9 +153,15 @@ class KeySignatures:
         method: str,
         arguments: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """Return the context with a signature by the first key."""
+        """Return the context with a signature by the first key.
+
+        :raises: RequestError for arguments that have no JSON form.
+        """
         text = canonical(
-            context, server=server, method=method, arguments=arguments
+            context,
+            server=server,
+            method=method,
+            arguments=_as_sent(arguments),
         )
         mac = hmac.digest(self._key, text, _HASH).hex()
         return {**context, FIELD: f'{self._id}:{mac}'}
@@ -221,6 +227,23 @@ def make(keys: Sequence[str]) -> Signatures:
     :raises: ConfigError for a key that is too short.
     """
     return KeySignatures(keys) if keys else NoSignatures()
+
+
+def _as_sent(arguments: Mapping[str, Any]) -> Any:
+    """Return what the conductor will read.
+
+    JSON makes text of keys that are numbers, and text sorts otherwise.
+
+    :raises: RequestError.
+    """
+    try:
+        return json.loads(
+            json.dumps(arguments, default=jsonutils.to_primitive)
+        )
+    except (TypeError, ValueError, RecursionError):
+        raise errors.RequestError(
+            reason='the parameters have no JSON form'
+        ) from None
 
 
 def key_id(key: str) -> str:

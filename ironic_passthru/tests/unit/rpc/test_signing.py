@@ -150,6 +150,28 @@ class TestSignatures(base.TestCase):
         arguments = {'info': {'pair': (1, 2)}}
         check([A], sign([A], {**MESSAGE, 'arguments': arguments}))
 
+    def test_keys_that_are_no_text_are_signed_as_they_are_sent(self) -> None:
+        for info in (
+            {2: 'b', 10: 'a'},
+            {2: 'b', 'a': {None: 1, True: 2, 1.5: 3}},
+            {1: 'a', '1': 'b'},
+        ):
+            check([A], sign([A], {**MESSAGE, 'arguments': {'info': info}}))
+
+    def test_what_cannot_be_sent_is_a_mistake_of_the_caller(self) -> None:
+        endless: dict[str, Any] = {}
+        endless['a'] = endless
+        for info in ({(1, 2): 3}, endless):
+            error = self.assertRaises(
+                errors.RequestError,
+                signing.make([A]).sign,
+                {},
+                server='host.run',
+                method='m',
+                arguments={'info': info},
+            )
+            self.assertIn('no JSON form', error.message)
+
     def test_who_accepts_what_while_keys_change(self) -> None:
         for sender, receiver, accepted in (
             ([A], [A], True),

@@ -144,6 +144,9 @@ class Application(core.ExplicitPecan):
         super().__init__(
             router,
             default_renderer='json',
+            # Pecan's own class looks after paths that are not UTF-8 at each
+            # access to any attribute; there are none below.
+            request_cls=webob.Request,
             hooks=[RenderErrors(retry_after_seconds)],
             guess_content_type_from_ext=False,
         )

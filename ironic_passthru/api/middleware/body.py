@@ -23,8 +23,9 @@ class BodyGuard:
     """Reads the body once and leaves it in the environment.
 
     Pecan would take a body for a form where its Content-Type says so, while
-    here every body is JSON; so what lies below sees an empty body, no query
-    and no Accept header, and the originals stand under keys of their own.
+    here every body is JSON; so what lies below sees an empty body of no such
+    type, no query and no Accept header, and the originals stand under keys of
+    their own.
 
     :param max_size: of the body, in bytes.
     :param max_query_size: in bytes.
@@ -49,7 +50,9 @@ class BodyGuard:
         environ['QUERY_STRING'] = ''
         environ['wsgi.input'] = io.BytesIO()
         environ['CONTENT_LENGTH'] = '0'
-        environ[keys.CONTENT_TYPE] = environ.pop('CONTENT_TYPE', '')
+        environ[keys.CONTENT_TYPE] = environ.get('CONTENT_TYPE', '')
+        # WebOb would parse what has no type as a form, be it empty.
+        environ['CONTENT_TYPE'] = 'application/octet-stream'
         return self._application(environ, start_response)
 
     def _read(self, environ: dict[str, Any]) -> bytes:

@@ -531,11 +531,12 @@ class TestSigned(ServerCase):
             )
             self.assertEqual('UnsupportedVersion', error.exc_type)
 
-    def test_the_next_conductor_takes_what_one_refuses(self) -> None:
+    def test_what_one_refuses_is_offered_to_the_next(self) -> None:
         gone = protocol.Server('host', 'gone')
         error = errors.ConductorStopping()
         with mock.patch.object(self.runner, 'run', side_effect=error):
             for servers in ([ADDRESS], [ADDRESS, gone]):
+                tried: list[protocol.Server] = []
                 self.assertRaises(
                     errors.NotRun,
                     self.client.driver_vendor_passthru,
@@ -545,7 +546,9 @@ class TestSigned(ServerCase):
                     http_method='POST',
                     info={},
                     servers=servers,
+                    tried=tried,
                 )
+                self.assertEqual(set(servers), set(tried))
 
     def test_once_more_after_its_deadline(self) -> None:
         facts = {**self.facts, 'deadline': time.time() + 0.2}

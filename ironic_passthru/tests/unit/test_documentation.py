@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import yaml
+
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.api import app
@@ -184,6 +186,25 @@ class TestLinks(base.TestCase):
         self.assertTrue(builds)
         for build in builds:
             self.assertIn('-W', build)
+
+
+class TestReleaseNotes(base.TestCase):
+    """releasenotes/notes."""
+
+    def notes(self, section: str) -> list[str]:
+        """Return the files that have a section."""
+        return [
+            path.name
+            for path in (ROOT / 'releasenotes/notes').iterdir()
+            if section in yaml.safe_load(path.read_text())
+        ]
+
+    def test_one_note_introduces_the_first_release(self) -> None:
+        (name,) = self.notes('prelude')
+        self.assertTrue(name.startswith('first-release-'))
+
+    def test_what_an_upgrade_takes_is_told(self) -> None:
+        self.assertTrue(self.notes('upgrade'))
 
 
 class TestFakeHardware(base.TestCase):

@@ -4,8 +4,10 @@
 import collections.abc
 import os
 import pathlib
+import re
 import tempfile
 import threading
+from typing import Any
 
 import fixtures
 import sqlalchemy as sa
@@ -23,6 +25,39 @@ from ironic_passthru.tests.unit.db import cases
 
 Server = servers.PostgreSQL | servers.MariaDB
 
+# What asks for a lock, in the words of either server. The named locks of
+# dbsync are none of these: it is run by one person, on one node.
+LOCKING = re.compile(
+    r'\bFOR\s+(NO\s+KEY\s+)?(UPDATE|(KEY\s+)?SHARE)\b'
+    r'|\bLOCK\s+(IN\s+SHARE|TABLES?)\b|^\s*LOCK\b',
+    re.IGNORECASE,
+)
+
+
+class Statements(fixtures.Fixture):
+    """Sees that no statement asks the server for a lock.
+
+    Galera locks rows on the node alone that was asked; that a row changed
+    elsewhere is told at commit. What relies on a lock would be wrong there.
+    """
+
+    def _setUp(self) -> None:
+        self._locking: list[str] = []
+        event = (sa.engine.Engine, 'before_cursor_execute', self._note)
+        sa.event.listen(*event)
+        # Called in reverse: first nothing is noted any more.
+        self.addCleanup(self._check)
+        self.addCleanup(sa.event.remove, *event)
+
+    def _note(self, *arguments: Any) -> None:
+        statement = arguments[2]
+        if LOCKING.search(statement):
+            self._locking.append(statement)
+
+    def _check(self) -> None:
+        if self._locking:
+            raise AssertionError(f'these lock: {self._locking}')
+
 
 class ServerCase(cases.RegistryCase):
     """A test on a server that starts once for its class."""
@@ -39,6 +74,11 @@ class ServerCase(cases.RegistryCase):
         cls.server = cls.make_server()
         cls.server.setUp()
         cls.addClassCleanup(cls.server.cleanUp)
+
+    def setUp(self) -> None:
+        # Before the database is opened: its tables are made as well.
+        self.useFixture(Statements())
+        super().setUp()
 
     def new_url(self) -> str:
         return self.server.new_database()

@@ -4,6 +4,7 @@
 import collections.abc
 import os
 import time
+import typing
 
 import fixtures
 import testtools
@@ -11,6 +12,8 @@ from oslo_config import cfg
 from oslo_messaging import conffixture
 
 from ironic_passthru import conf as project_conf
+
+_Fixture = typing.TypeVar('_Fixture', bound=fixtures.Fixture)
 
 
 class TestCase(testtools.TestCase):
@@ -22,6 +25,13 @@ class TestCase(testtools.TestCase):
         limit = int(os.environ.get('OS_TEST_TIMEOUT', '0'))
         if limit:
             self.useFixture(fixtures.Timeout(limit, gentle=True))
+
+    @classmethod
+    def use_class_fixture(cls, fixture: _Fixture) -> _Fixture:
+        """Set a fixture up for all tests of the class, and return it."""
+        fixture.setUp()
+        cls.addClassCleanup(fixture.cleanUp)
+        return fixture
 
     def make_conf(self, **options: object) -> cfg.ConfigOpts:
         """Return a private configuration without any file.

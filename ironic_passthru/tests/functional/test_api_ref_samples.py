@@ -14,6 +14,7 @@ from typing import Any
 
 from ironic_passthru.tests import base
 from ironic_passthru.tests import embedded
+from ironic_passthru.tests.functional import samples
 
 SAMPLES = pathlib.Path(__file__).parents[3] / 'api-ref/source/samples'
 WRITE = 'WRITE_API_SAMPLES'
@@ -89,8 +90,8 @@ class TestSamples(base.TestCase):
         self.assertEqual(sorted(expected), sorted(stored))
         for name, document in expected.items():
             self.assertEqual(
-                _stable(document),
-                _stable(stored[name]),
+                samples.stable(document, _CHANGING, _UUID),
+                samples.stable(stored[name], _CHANGING, _UUID),
                 f'sample {name} is not current; {WRITE}=1 writes it anew',
             )
 
@@ -132,17 +133,3 @@ class TestSamples(base.TestCase):
         except urllib.error.HTTPError as error:
             with error:
                 return json.load(error)
-
-
-def _stable(value: Any) -> Any:
-    """Return ``value`` with what changes replaced by its type."""
-    if isinstance(value, dict):
-        return {
-            key: type(item).__name__ if key in _CHANGING else _stable(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_stable(item) for item in value]
-    if isinstance(value, str):
-        return _UUID.sub('UUID', value)
-    return value

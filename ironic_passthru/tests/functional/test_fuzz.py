@@ -15,7 +15,6 @@ import re
 import secrets
 from collections.abc import Iterable
 from collections.abc import Sequence
-from typing import Any
 from urllib import parse
 
 import bcrypt
@@ -99,7 +98,6 @@ class FuzzCases(envelope.EnvelopeCase):
     )
     # What must never be seen, beside what _LEAKS has.
     hidden: tuple[str, ...] = ()
-    _resources: Any = None
 
     @classmethod
     def start(cls) -> fuzzed.Fuzzed:
@@ -109,9 +107,6 @@ class FuzzCases(envelope.EnvelopeCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls._resources = fixtures.Fixture()
-        cls._resources.setUp()
-        cls.addClassCleanup(cls._resources.cleanUp)
         cls.service = cls.start()
         cls.port = parse.urlsplit(cls.service.url).port or 0
         secret = (strange.SECRET, str(cls.service.directory), *cls.hidden)
@@ -238,7 +233,7 @@ class TestNoauth(FuzzCases):
     @classmethod
     def start(cls) -> fuzzed.Fuzzed:
         # With what is off unless a site asks for it.
-        return cls._resources.useFixture(
+        return cls.use_class_fixture(
             fuzzed.Fuzzed(
                 audit__format='json',
                 config=deployment.config_text(
@@ -255,7 +250,7 @@ class TestHttpBasic(FuzzCases):
 
     @classmethod
     def start(cls) -> fuzzed.Fuzzed:
-        directory = cls._resources.useFixture(fixtures.TempDir()).path
+        directory = cls.use_class_fixture(fixtures.TempDir()).path
         file = pathlib.Path(directory) / 'htpasswd'
         good, hashes = [], []
         for user in ('admin', 'reader'):
@@ -270,7 +265,7 @@ class TestHttpBasic(FuzzCases):
         file.chmod(0o600)
         cls.hidden += (str(directory),)
         cls.good = tuple(good)
-        return cls._resources.useFixture(
+        return cls.use_class_fixture(
             fuzzed.Fuzzed(
                 auth_strategy='http_basic',
                 http_basic_auth_user_file=str(file),
@@ -286,7 +281,7 @@ class TestKeystone(FuzzCases):
 
     @classmethod
     def start(cls) -> fuzzed.Fuzzed:
-        service = cls._resources.useFixture(keystone.Keystone())
+        service = cls.use_class_fixture(keystone.Keystone())
         tokens = [
             service.token(user)
             for user in ('system-admin', 'system-reader', 'project-admin')
@@ -297,7 +292,7 @@ class TestKeystone(FuzzCases):
         )
         header = b'X-Auth-Token: '
         cls.good = tuple([header + token.encode()] for token in tokens)
-        return cls._resources.useFixture(
+        return cls.use_class_fixture(
             fuzzed.Fuzzed(
                 auth_strategy='keystone',
                 config=deployment.config_text(**service.options()),

@@ -9,7 +9,6 @@ import ssl
 import subprocess
 import time
 import warnings
-from typing import Any
 from urllib import parse
 
 import fixtures
@@ -28,22 +27,15 @@ _ECHO = '/v1/drivers/fake-hardware/vendor_passthru/echo'
 class TestTls(envelope.EnvelopeCase):
     """Two threads, a pause of two seconds, three for a request."""
 
-    _resources: Any = None
-
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls._resources = fixtures.Fixture()
-        cls._resources.setUp()
-        cls.addClassCleanup(cls._resources.cleanUp)
-        cls.certificates = cls._resources.useFixture(
-            certificates.Certificates()
-        )
+        cls.certificates = cls.use_class_fixture(certificates.Certificates())
         cls.files = {
             'api__tls_cert_file': str(cls.certificates.server_cert),
             'api__tls_key_file': str(cls.certificates.server_key),
         }
-        cls.service = cls._resources.useFixture(
+        cls.service = cls.use_class_fixture(
             embedded.Embedded(
                 **cls.files,
                 api__threads=2,

@@ -299,9 +299,7 @@ class TestAway(LoginTestCase):
         self.assertLess(answer.seconds, 10)
 
     def test_our_own_login_is_refused(self) -> None:
-        service = self.useFixture(
-            with_login(self.keystone, password='wrong')
-        )
+        service = self.useFixture(with_login(self.keystone, password='wrong'))
         self.api = web.Client(service.url)
         self.assert_unavailable(self.ask(self.new))
 

@@ -20,6 +20,7 @@ from ironic_passthru.api.middleware import audit
 from ironic_passthru.tests import base
 from ironic_passthru.tests import embedded
 from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import samples
 from ironic_passthru.tests.functional import web
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -262,8 +263,8 @@ class TestSite(deployment.SiteTestCase):
         self.assertEqual(sorted(self.samples), sorted(stored))
         for name, document in self.samples.items():
             self.assertEqual(
-                _stable(document),
-                _stable(stored[name]),
+                samples.stable(document, _CHANGING, _ID),
+                samples.stable(stored[name], _CHANGING, _ID),
                 f'sample {name} is not current; {WRITE}=1 writes it anew',
             )
 
@@ -285,17 +286,3 @@ class TestSite(deployment.SiteTestCase):
                 self.assertLess(answer.seconds, 2.0)
             began = time.monotonic()
         self.assertLess(time.monotonic() - began, 10.0)
-
-
-def _stable(value: Any) -> Any:
-    """Return ``value`` with what changes replaced by its type."""
-    if isinstance(value, dict):
-        return {
-            key: type(item).__name__ if key in _CHANGING else _stable(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_stable(item) for item in value]
-    if isinstance(value, str):
-        return _ID.sub('ID', value)
-    return value

@@ -30,15 +30,10 @@ _SOON = 2.0
 class TestSlowClients(envelope.EnvelopeCase):
     """Two threads, a pause of two seconds, three for a request."""
 
-    _resources: Any = None
-
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls._resources = fixtures.Fixture()
-        cls._resources.setUp()
-        cls.addClassCleanup(cls._resources.cleanUp)
-        service = cls._resources.useFixture(
+        service = cls.use_class_fixture(
             embedded.Embedded(
                 drivers={'marks': marks.MarksVendor()},
                 api__threads=2,

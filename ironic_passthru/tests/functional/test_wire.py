@@ -2,7 +2,6 @@
 """HTTP at the level of bytes, against the built-in server."""
 
 import pathlib
-from typing import Any
 from urllib import parse
 
 import fixtures
@@ -19,20 +18,15 @@ _MARKS = '/v1/drivers/marks/vendor_passthru'
 class TestBuiltInServer(wire_cases.WireCases):
     """The cases of every server, and what this one promises beyond."""
 
-    _resources: Any = None
-
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls._resources = fixtures.Fixture()
-        cls._resources.setUp()
-        cls.addClassCleanup(cls._resources.cleanUp)
-        directory = cls._resources.useFixture(fixtures.TempDir()).path
+        directory = cls.use_class_fixture(fixtures.TempDir()).path
         cls.marks = pathlib.Path(directory) / 'marks'
-        cls._resources.useFixture(
+        cls.use_class_fixture(
             fixtures.EnvironmentVariable(marks.FILE, str(cls.marks))
         )
-        cls.service = cls._resources.useFixture(
+        cls.service = cls.use_class_fixture(
             embedded.Embedded(drivers={'marks': marks.MarksVendor()})
         )
         cls.port = parse.urlsplit(cls.service.url).port

@@ -1,0 +1,442 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Follows the pages on a fresh Debian, which is gone afterwards.
+
+That is the install guide, and blocks of other pages that say so.
+
+The fresh Debian is a directory with namespaces of its own for processes,
+mounts and network, and systemd as its first process. It sees nothing of what
+runs here, and has the network through a program of its own. It needs root,
+the Debian packages mmdebstrap and slirp4netns, and the package mirrors.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import re
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import TypeVar
+
+ROOT = pathlib.Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from ironic_passthru.tests import pages  # noqa: E402
+
+FIRST_CALL = 'doc/source/user/first-call.rst'
+GUIDE = 'doc/source/install/debian.rst'
+# What comes after it: the blocks that are marked.
+AFTERWARDS = (
+    'doc/source/admin/login.rst',
+    'doc/source/admin/split.rst',
+    'doc/source/admin/upgrades.rst',
+)
+MARK = 'tools/install-guide.py'
+
+# Where the guide expects the repository.
+CLONE = 'usr/local/src/ironic_passthru'
+
+# What the page about the first call takes for granted.
+CURL = 'apt-get -qq update; apt-get -qq install -y curl >/dev/null'
+
+# The service of that page, which goes on until somebody ends it.
+START = """
+systemd-run --quiet --unit first-call --working-directory /{clone} \\
+    --setenv=HOME=/root --setenv=PIP_CERT="$PIP_CERT" bash -c {command}
+for _ in $(seq 300); do
+    if curl --silent --output /dev/null http://127.0.0.1:6385/; then
+        exit 0
+    fi
+    sleep 1
+done
+exit 1
+"""
+STOP = 'systemctl stop first-call'
+
+# The users that a site has, and where its commands are.
+SITE = """
+openstack user create --domain default alice
+openstack user create --domain default bob
+PATH=$PATH:/opt/ironic-passthru/bin
+"""
+
+# Left behind: other environments, and what was built.
+NOT_CLONED = (
+    *('.tox', '.venv', '.stestr', '.hypothesis', '.mypy_cache'),
+    *('.ruff_cache', '__pycache__', '*.egg-info', 'build', 'dist', 'cover'),
+)
+
+# The first process of the new namespaces; $1 is the directory of the system.
+BOOT = r"""
+set -eu
+echo 0 > "$2/cgroup.procs"
+exec unshare --mount --pid --net --uts --ipc --cgroup --fork --kill-child \
+    bash -euc '
+        mount --make-rprivate /
+        mount --bind "$1" "$1"
+        cd "$1"
+        mount -t proc proc proc
+        mount -t sysfs -o ro sysfs sys
+        mount -t cgroup2 cgroup2 sys/fs/cgroup
+        mount -t tmpfs -o mode=755 tmpfs run
+        mount -t tmpfs -o mode=755 tmpfs dev
+        for device in null zero full random urandom tty; do
+            touch dev/$device
+            mount --bind /dev/$device dev/$device
+        done
+        mkdir dev/pts dev/shm
+        mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
+        ln -s pts/ptmx dev/ptmx
+        mount -t tmpfs -o mode=1777 tmpfs dev/shm
+        ip link set lo up
+        hostname "$(cat etc/hostname)"
+        pivot_root . mnt
+        umount -l /mnt
+        exec env -i container=fresh /sbin/init --show-status=no
+    ' boot "$1"
+"""
+
+# What the guide takes for granted: an Identity service that speaks TLS, with
+# a certificate that this host trusts, and the login of an administrator.
+CLOUD = r"""
+set -eu
+apt-get -qq update
+apt-get -qq install -y python3-venv git openssl >/dev/null
+python3 -m venv /opt/keystone
+/opt/keystone/bin/pip install --quiet \
+    --constraint /usr/local/src/ironic_passthru/constraints.txt \
+    keystone gunicorn python-openstackclient
+mkdir /etc/keystone
+cd /etc/keystone
+openssl req -x509 -newkey rsa:2048 -noenc -days 2 \
+    -subj /CN=keystone.example.com \
+    -addext subjectAltName=DNS:keystone.example.com \
+    -keyout key.pem -out certificate.pem
+cp certificate.pem /usr/local/share/ca-certificates/keystone.crt
+update-ca-certificates >/dev/null
+cat > keystone.conf <<EOT
+[database]
+connection = sqlite:////etc/keystone/keystone.db
+EOT
+keystone-manage() {
+    /opt/keystone/bin/keystone-manage --config-file keystone.conf "$@"
+}
+keystone-manage db_sync
+keystone-manage fernet_setup --keystone-user root --keystone-group root
+keystone-manage bootstrap --bootstrap-password "$PASSWORD" \
+    --bootstrap-region-id RegionOne \
+    --bootstrap-public-url https://keystone.example.com:5000/v3 \
+    --bootstrap-internal-url https://keystone.example.com:5000/v3
+cat > wsgi_keystone.py <<EOT
+import sys
+sys.argv = ['keystone']
+from keystone.wsgi.api import application
+EOT
+systemd-run --quiet --unit keystone --working-directory /etc/keystone \
+    --setenv OS_KEYSTONE_CONFIG_FILES=/etc/keystone/keystone.conf \
+    /opt/keystone/bin/gunicorn --bind 127.0.0.1:5000 \
+    --worker-class gthread --threads 4 \
+    --certfile certificate.pem --keyfile key.pem wsgi_keystone:application
+cat > /root/admin-openrc <<EOT
+export OS_AUTH_URL=https://keystone.example.com:5000/v3
+export OS_USERNAME=admin
+export OS_PASSWORD=$PASSWORD
+export OS_USER_DOMAIN_ID=default
+export OS_SYSTEM_SCOPE=all
+export OS_IDENTITY_API_VERSION=3
+EOT
+. /root/admin-openrc
+export OS_CACERT=/etc/ssl/certs/ca-certificates.crt
+for _ in $(seq 60); do
+    ! /opt/keystone/bin/openstack project create --domain default service \
+        || exit 0
+    sleep 1
+done
+exit 1
+"""
+
+
+_Result = TypeVar('_Result')
+
+
+class Failed(Exception):
+    """Something did not work; the text says what."""
+
+
+class Debian:
+    """A fresh Debian 12 that runs.
+
+    :param directory: what it is unpacked into; it must not be there.
+    """
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        self._root = directory
+        self._init = 0
+
+    def unpack(self) -> None:
+        """Unpack it, as it is after the first start of an installed one."""
+        subprocess.run(
+            [
+                *('mmdebstrap', '--quiet', '--variant=important'),
+                *('--include=ca-certificates', 'bookworm', self._root),
+                'http://deb.debian.org/debian',
+            ],
+            check=True,
+        )
+        etc = self._root / 'etc'
+        (etc / 'hostname').write_text('passthru\n')
+        (etc / 'hosts').write_text(
+            '127.0.0.1 localhost keystone.example.com\n'
+            '127.0.1.1 passthru.example.com passthru\n'
+        )
+        # slirp4netns has a name server at this address.
+        (etc / 'resolv.conf').write_text('nameserver 10.0.2.3\n')
+        # Where packages come through a proxy, it has an authority of its own.
+        for path in pathlib.Path('/usr/local/share/ca-certificates').iterdir():
+            shutil.copy(path, self._root / str(path.parent)[1:])
+        shutil.copytree(
+            ROOT,
+            self._root / CLONE,
+            symlinks=True,
+            ignore=shutil.ignore_patterns(*NOT_CLONED),
+        )
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Start it; end it and all that runs there afterwards."""
+        with contextlib.ExitStack() as stack:
+            boot = subprocess.Popen(
+                [
+                    *('bash', '-c', BOOT, 'boot', self._root),
+                    stack.enter_context(_control_group()),
+                ]
+            )
+            stack.callback(_kill, boot)
+            self._init = _wait(lambda: _child(boot.pid), 'its first process')
+            _wait(self._is_up, 'the start of the system')
+            ready, signal_ready = os.pipe()
+            network = subprocess.Popen(
+                [
+                    *('slirp4netns', '--configure', '--mtu=1500'),
+                    *('--disable-host-loopback', f'--ready-fd={signal_ready}'),
+                    *(str(self._init), 'tap0'),
+                ],
+                pass_fds=[signal_ready],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            stack.callback(_kill, network)
+            os.close(signal_ready)
+            if os.read(ready, 1) != b'1':
+                raise Failed('slirp4netns gives it no network')
+            os.close(ready)
+            yield
+
+    def _is_up(self) -> bool:
+        done = subprocess.run(
+            [*self._enter(), 'systemctl', 'is-system-running'],
+            capture_output=True,
+            text=True,
+        )
+        if 'degraded' in done.stdout:
+            raise Failed('systemd could not start all of it')
+        return done.stdout.strip() == 'running'
+
+    def _enter(self) -> list[str]:
+        return [
+            *('nsenter', '--target', str(self._init), '--all'),
+            *('env', '-i', 'HOME=/root', 'LC_ALL=C.UTF-8'),
+            'PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+            'PIP_CERT=/etc/ssl/certs/ca-certificates.crt',
+            'DEBIAN_FRONTEND=noninteractive',
+        ]
+
+    def shell(self, **environment: str) -> 'Shell':
+        """Return a shell of root."""
+        values = [f'{name}={value}' for name, value in environment.items()]
+        return Shell([*self._enter(), *values, 'bash'])
+
+
+class Shell:
+    """A shell that is told one thing after the other.
+
+    :param arguments: the command line.
+    """
+
+    def __init__(self, arguments: list[str]) -> None:
+        self._process = subprocess.Popen(
+            arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, text: str) -> str:
+        """Run commands; return what they print.
+
+        :raises: Failed if one of them does; the shell has ended then.
+        """
+        process = self._process
+        assert process.stdin and process.stdout
+        end = f'end {secrets.token_hex(8)}'
+        # Commands must not read what the shell is told next.
+        process.stdin.write(
+            f'set -e\neval {shlex.quote(text)} </dev/null\necho {end}\n'
+        )
+        process.stdin.flush()
+        printed = []
+        for line in process.stdout:
+            before, found, _ = line.rstrip('\n').partition(end)
+            if found:
+                return ''.join((*printed, before))
+            printed.append(line)
+        raise Failed(f'{"".join(printed)}\nfailed:\n{text}')
+
+
+@contextlib.contextmanager
+def _control_group() -> Iterator[pathlib.Path]:
+    """Make a group of processes that systemd may divide as it likes."""
+    mounts = pathlib.Path('/proc/self/mounts').read_text()
+    found = re.search(r'^\S+ (\S+) cgroup2 ', mounts, re.M)
+    if found is None:
+        raise Failed('there are no control groups of version 2')
+    group = pathlib.Path(found[1]) / f'install-guide-{os.getpid()}'
+    group.mkdir()
+    try:
+        yield group
+    finally:
+        with contextlib.suppress(OSError):
+            (group / 'cgroup.kill').write_text('1')
+        _wait(lambda: _remove(group), 'the end of its processes')
+
+
+def _remove(group: pathlib.Path) -> bool:
+    try:
+        for directory, _, _ in os.walk(group, topdown=False):
+            os.rmdir(directory)
+    except OSError:
+        return False
+    return True
+
+
+def _child(pid: int) -> int:
+    """Return the first child of a process, or 0."""
+    path = pathlib.Path(f'/proc/{pid}/task/{pid}/children')
+    return int((path.read_text().split() or ['0'])[0])
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def _wait(
+    condition: Callable[[], _Result], what: str, seconds: float = 60.0
+) -> _Result:
+    """Return what is true at last.
+
+    :raises: Failed after that many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        if time.monotonic() > deadline:
+            raise Failed(f'{what}: not within {seconds:.0f} seconds')
+        time.sleep(0.1)
+    return result
+
+
+class Follower:
+    """Does what pages say.
+
+    :param shell: where it is done.
+    :param verbose: whether what is printed is shown.
+    """
+
+    def __init__(self, shell: Shell, *, verbose: bool) -> None:
+        self._shell = shell
+        self._verbose = verbose
+
+    def guide(self) -> None:
+        """Run the blocks of the install guide.
+
+        A block of text is what the block before it has printed.
+        """
+        printed = ''
+        for block in pages.blocks(GUIDE):
+            if block.is_shell:
+                printed = self._run(block)
+            elif block.language == 'text' and block.text != f'{printed}\n':
+                raise Failed(f'{block.place}: it printed:\n{printed}')
+
+    def afterwards(self) -> None:
+        """Run what other pages say about the site of the guide."""
+        self._shell.run(SITE)
+        for page in AFTERWARDS:
+            for block in marked(page):
+                self._run(block)
+
+    def first_call(self) -> None:
+        """Run what makes the first call possible, as the page says."""
+        start, *others = marked(FIRST_CALL)
+        print(f'{start.place} ...', flush=True)
+        self._shell.run(CURL)
+        command = shlex.quote(start.commands)
+        self._shell.run(f'({START.format(clone=CLONE, command=command)})')
+        for block in others:
+            self._run(block)
+        self._shell.run(STOP)
+
+    def _run(self, block: pages.Block) -> str:
+        print(f'{block.place} ...', flush=True)
+        printed = self._shell.run(block.commands)
+        if self._verbose:
+            print(printed, flush=True)
+        return printed
+
+
+def marked(page: str) -> list[pages.Block]:
+    """Return the blocks of a page that it says are run here."""
+    return [block for block in pages.blocks(page) if block.run_by == MARK]
+
+
+def main() -> str | None:
+    """Follow the guide; return what went wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--verbose', action='store_true')
+    verbose = parser.parse_args().verbose
+    for program in ('mmdebstrap', 'slirp4netns'):
+        if not shutil.which(program):
+            return f'{program} is missing: apt-get install {program}'
+    if os.geteuid():
+        return 'only root can make a system of its own'
+    with tempfile.TemporaryDirectory(prefix='debian-') as directory:
+        debian = Debian(pathlib.Path(directory) / 'root')
+        try:
+            print('a fresh Debian ...', flush=True)
+            debian.unpack()
+            with debian.running():
+                debian.shell().run('update-ca-certificates')
+                Follower(debian.shell(), verbose=verbose).first_call()
+                print('an Identity service ...', flush=True)
+                password = secrets.token_urlsafe()
+                debian.shell(PASSWORD=password).run(f'(\n{CLOUD}\n)')
+                follower = Follower(debian.shell(), verbose=verbose)
+                follower.guide()
+                follower.afterwards()
+        except Failed as error:
+            return str(error)
+    print('All of it does what the pages say.')
+    return None
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -6,7 +6,6 @@ import logging
 import pathlib
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from ironic_passthru import threads
 
@@ -18,6 +17,7 @@ from oslo_upgradecheck import upgradecheck  # noqa: E402
 from pbr import version  # noqa: E402
 
 from ironic_passthru import conf as project_conf  # noqa: E402
+from ironic_passthru import credentials  # noqa: E402
 from ironic_passthru import errors  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
 from ironic_passthru.db import schema  # noqa: E402
@@ -28,7 +28,14 @@ from ironic_passthru.rpc import transport as rpc_transport  # noqa: E402
 PROG = 'ironic-passthru-status'
 
 # Beside those that tell the worst result: 0, 1 and 2.
+EXIT_OK = 0
 EXIT_ERROR = 255
+
+
+def check_files(conf: cfg.ConfigOpts) -> str:
+    """Make sure that only those who should can read what is secret."""
+    credentials.check_configuration(conf)
+    return 'no file with credentials is open to every user'
 
 
 def check_database(conf: cfg.ConfigOpts) -> str:
@@ -99,21 +106,13 @@ def check_bus(conf: cfg.ConfigOpts) -> str:
 
 # What is looked at, in this order.
 CHECKS: dict[str, Callable[[cfg.ConfigOpts], str]] = {
+    'Configuration files': check_files,
     'Database': check_database,
     'Drivers': check_drivers,
     'Inventory': check_inventory,
     'Policy': check_policy,
     'Message bus': check_bus,
 }
-
-
-class Configuration(cfg.ConfigOpts):
-    """Knows ``--version``, which oslo.upgradecheck does not pass on."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> None:
-        found = version.VersionInfo('ironic-passthru').version_string()
-        kwargs |= {'prog': PROG, 'version': found}
-        super().__call__(*args, **kwargs)
 
 
 class Checks(upgradecheck.UpgradeCommands):
@@ -157,7 +156,12 @@ def main(
     """Run the command; return its exit code."""
     # What is wrong is told by the checks, the log would tell it twice.
     logging.getLogger().addHandler(logging.NullHandler())
-    conf = Configuration() if conf is None else conf
+    conf = cfg.CONF if conf is None else conf
+    arguments = sys.argv[1:] if argv is None else argv
+    if '--version' in arguments:
+        # The library does not let a command have one.
+        print(version.VersionInfo('ironic-passthru').version_string())
+        return EXIT_OK
     project_conf.register_opts(conf)
     log.register_options(conf)
     try:
@@ -165,9 +169,8 @@ def main(
             conf,
             project=launch.PROJECT,
             upgrade_command=Checks(conf),
-            argv=sys.argv[1:] if argv is None else argv,
+            argv=arguments,
         )
     except cfg.Error as error:
-        reason = ' '.join(str(error).split())
-        print(f'{PROG}: {reason}', file=sys.stderr)
+        print(f'{PROG}: {credentials.describe(error)}', file=sys.stderr)
         return EXIT_ERROR

@@ -116,7 +116,7 @@ class TestStatus(ServedByApache):
 
     def test_all_is_well(self) -> None:
         done = self.site.run('ironic-passthru-status', 'upgrade', 'check')
-        self.assertEqual(5, done.stdout.count('Result: Success'), done.stdout)
+        self.assertEqual(6, done.stdout.count('Result: Success'), done.stdout)
 
 
 class TestApacheRecycled(ServedByApache, wsgi_cases.RecycledCases):

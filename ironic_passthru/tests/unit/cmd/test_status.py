@@ -30,6 +30,7 @@ class TestStatus(base.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.mode = 0o600
         self.registry = self.directory / 'registry.sqlite'
         self.policy = self.directory / 'policy.yaml'
         self.inventory = self.directory / 'inventory.yaml'
@@ -51,7 +52,8 @@ class TestStatus(base.TestCase):
         for group, options in self.options.items():
             lines.append(f'[{group}]')
             lines += [f'{name} = {value}' for name, value in options.items()]
-        config.touch(mode=0o600)
+        config.touch()
+        config.chmod(self.mode)
         config.write_text('\n'.join(lines))
         out, err = io.StringIO(), io.StringIO()
         with (
@@ -103,6 +105,15 @@ class TestStatus(base.TestCase):
         self.assertIn('1 target(s)', results['Inventory'][1])
         self.assert_failed('Message bus', 'transport_url')
         self.assertNotIn('secret', str(results))
+
+    def test_a_file_that_every_user_can_read(self) -> None:
+        self.mode = 0o644
+        self.assert_failed('Configuration files', 'test.conf', 'chmod o=')
+
+    def test_its_version(self) -> None:
+        code, out, _ = self.run_command('--version')
+        self.assertEqual(0, code)
+        self.assertRegex(out, r'^\d+\.\d+')
 
     def test_a_database_without_tables(self) -> None:
         self.assert_failed('Database', 'ironic-passthru-dbsync upgrade')

@@ -58,7 +58,9 @@ class Packages(fixtures.Fixture):
         self.archive = self._build('sdist', source)
         with tarfile.open(self.archive) as archive:
             archive.extractall(self.directory, filter='data')
-        unpacked = self.directory / f'ironic-passthru-{_VERSION}'
+            # setuptools has come to write it with an underscore.
+            top = archive.getnames()[0].partition('/')[0]
+        unpacked = self.directory / top
         self.rebuilt = self._build('wheel', unpacked, 'rebuilt')
 
     @property

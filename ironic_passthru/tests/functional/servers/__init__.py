@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Private database and message servers for functional tests, as fixtures."""
+
+import logging
+
+from ironic_passthru.tests.functional.servers.mariadb import MariaDB
+from ironic_passthru.tests.functional.servers.ports import ReservedPort
+from ironic_passthru.tests.functional.servers.postgresql import PostgreSQL
+from ironic_passthru.tests.functional.servers.programs import MissingProgram
+from ironic_passthru.tests.functional.servers.programs import require
+from ironic_passthru.tests.functional.servers.rabbitmq import RabbitMQ
+from ironic_passthru.tests.functional.servers.sql import LOGIN
+from ironic_passthru.tests.functional.servers.sql import SECRET
+
+__all__ = [
+    'LOGIN',
+    'SECRET',
+    'MariaDB',
+    'MissingProgram',
+    'PostgreSQL',
+    'RabbitMQ',
+    'ReservedPort',
+    'require',
+]
+
+# pifpaf warns about every process that has ended by itself.
+logging.getLogger('pifpaf').addHandler(logging.NullHandler())

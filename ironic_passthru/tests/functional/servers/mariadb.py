@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A private MariaDB server."""
+
+import itertools
+from typing import Any
+
+import fixtures
+from pifpaf.drivers import mysql
+
+from ironic_passthru.tests.functional import certificates
+from ironic_passthru.tests.functional.servers import ports
+from ironic_passthru.tests.functional.servers import programs
+from ironic_passthru.tests.functional.servers import sql
+
+
+class MariaDB(fixtures.Fixture):
+    """A private MariaDB server, reached by a socket in its directory.
+
+    :param tls: its certificate, if it is to be reached over TCP too; there
+        with TLS, a certificate of the client and a password.
+    :ivar address: host and port of that.
+    """
+
+    def __init__(self, tls: certificates.Certificates | None = None) -> None:
+        super().__init__()
+        self._tls = tls
+
+    def _setUp(self) -> None:
+        programs.require(
+            'mysqld', 'mariadb-server', ('/usr/libexec', '/usr/sbin')
+        )
+        programs.require('mysql', 'mariadb-client')
+        self._names = (f'test{number}' for number in itertools.count())
+        if self._tls is None:
+            self._server = self.useFixture(mysql.MySQLDriver())
+            return
+        port = self.useFixture(ports.ReservedPort()).port
+        self.address = f'{certificates.SERVER}:{port}'
+        self._server = self.useFixture(_MariaDBWithTls(port, self._tls))
+        sql.execute(
+            self.url(),
+            f"CREATE USER {sql.LOGIN} IDENTIFIED BY '{sql.SECRET}' "
+            'REQUIRE X509',
+        )
+
+    def url(self, database: str = 'pifpaf') -> str:
+        """Return the SQLAlchemy URL of one database."""
+        return (
+            f'mysql+pymysql://root@localhost/{database}'
+            f'?unix_socket={self._server.socket}'
+        )
+
+    def new_database(self) -> str:
+        """Create an empty database and return its URL."""
+        name = next(self._names)
+        sql.execute(self.url(), f'CREATE DATABASE {name}')
+        return self.url(name)
+
+    def new_remote_database(self, host: str = '') -> str:
+        """Create an empty database; return its URL for a TCP connection.
+
+        :param host: name of the host; by default that in the certificate.
+        """
+        name = next(self._names)
+        sql.execute(self.url(), f'CREATE DATABASE {name}')
+        sql.execute(self.url(), f'GRANT ALL ON {name}.* TO {sql.LOGIN}')
+        return f'mysql://{sql.remote(self.address, host)}/{name}'
+
+    def end_connections(self, database: str) -> None:
+        """End all connections to one database, as a fail-over would."""
+        found = sql.execute(
+            self.url(),
+            'SELECT id FROM information_schema.processlist '
+            f"WHERE db = '{database}'",
+        )
+        for (number,) in found:
+            sql.execute(self.url(), f'KILL {number}')
+
+
+class _MariaDBWithTls(mysql.MySQLDriver):
+    """pifpaf's server, with a port that speaks TLS and nothing else.
+
+    pifpaf lets it run without logins, where it asks for no TLS either.
+    """
+
+    def __init__(self, port: int, tls: certificates.Certificates) -> None:
+        super().__init__()
+        self._network = [
+            f'--port={port}',
+            '--bind-address=127.0.0.1',
+            '--skip-name-resolve',
+            f'--ssl-ca={tls.ca}',
+            f'--ssl-cert={tls.server_cert}',
+            f'--ssl-key={tls.server_key}',
+            '--require-secure-transport=ON',
+        ]
+
+    def _exec(self, command: list[str], **kwargs: Any) -> Any:
+        if '--skip-networking' in command:
+            apart = ('--skip-networking', '--skip-grant-tables')
+            command = [word for word in command if word not in apart]
+            command += self._network
+        elif command[0] == 'mysql_install_db':
+            command = [*command, '--auth-root-authentication-method=normal']
+        elif command[0] == 'mysql':
+            command = [*command, '--user=root']
+        return super()._exec(command, **kwargs)

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A private PostgreSQL server."""
+
+import getpass
+import itertools
+import os
+import pathlib
+import shutil
+from typing import Any
+
+import fixtures
+from pifpaf.drivers import postgresql
+
+from ironic_passthru.tests.functional import certificates
+from ironic_passthru.tests.functional.servers import ports
+from ironic_passthru.tests.functional.servers import programs
+from ironic_passthru.tests.functional.servers import sql
+
+
+class PostgreSQL(fixtures.Fixture):
+    """A private PostgreSQL server, reached by a socket in its directory.
+
+    :param tls: its certificate, if it is to be reached over TCP too; there
+        with TLS, a certificate of the client and a password.
+    :ivar address: host and port of that.
+    """
+
+    def __init__(self, tls: certificates.Certificates | None = None) -> None:
+        super().__init__()
+        self._tls = tls
+
+    def _setUp(self) -> None:
+        programs.require('pg_config', 'libpq-dev')
+        programs.require('postgres', 'postgresql', _postgresql_paths())
+        if os.geteuid() == 0:
+            programs.require('runuser', 'util-linux')
+        self._names = (f'test{number}' for number in itertools.count())
+        if self._tls is None:
+            self._server = self.useFixture(_PostgreSQLDriver())
+            return
+        port = self.useFixture(ports.ReservedPort()).port
+        self.address = f'{certificates.SERVER}:{port}'
+        self._server = self.useFixture(
+            _PostgreSQLDriver(host='127.0.0.1', port=port)
+        )
+        self._server.require_tls(self._tls)
+        sql.execute(
+            self.url(),
+            f"CREATE ROLE {sql.LOGIN} LOGIN PASSWORD '{sql.SECRET}'",
+        )
+
+    def url(self, database: str = 'postgres') -> str:
+        """Return the SQLAlchemy URL of one database."""
+        return (
+            f'postgresql+psycopg2://{self._server.user}@/{database}'
+            f'?host={self._server.tempdir}&port={self._server.port}'
+        )
+
+    def new_database(self) -> str:
+        """Create an empty database and return its URL."""
+        name = next(self._names)
+        sql.execute(self.url(), f'CREATE DATABASE {name}')
+        return self.url(name)
+
+    def new_remote_database(self, host: str = '') -> str:
+        """Create an empty database; return its URL for a TCP connection.
+
+        :param host: name of the host; by default that in the certificate.
+        """
+        name = next(self._names)
+        sql.execute(self.url(), f'CREATE DATABASE {name} OWNER {sql.LOGIN}')
+        return f'postgresql://{sql.remote(self.address, host)}/{name}'
+
+    def stop(self) -> None:
+        """Stop the server; what its clients were doing is cut off."""
+        self._server.control('-m', 'fast', 'stop')
+
+    def start(self) -> None:
+        """Start the server again."""
+        self._server.start()
+
+    def end_connections(self, database: str) -> None:
+        """End all connections to one database, as a fail-over would."""
+        sql.execute(
+            self.url(),
+            'SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity '
+            f"WHERE datname = '{database}'",
+        )
+
+
+class _PostgreSQLDriver(postgresql.PostgreSQLDriver):
+    """pifpaf's server, run as the user postgres where the test is root.
+
+    PostgreSQL refuses to run as root.
+    """
+
+    user = 'postgres' if os.geteuid() == 0 else getpass.getuser()
+
+    def require_tls(self, tls: certificates.Certificates) -> None:
+        """Accept TCP connections with TLS alone."""
+        directory = pathlib.Path(self.tempdir)
+        for source, name in (
+            (tls.server_cert, 'server.crt'),
+            (tls.server_key, 'server.key'),
+            (tls.ca, 'ca.crt'),
+        ):
+            copy = directory / name
+            copy.write_bytes(source.read_bytes())
+            # PostgreSQL refuses a key that others can read.
+            copy.chmod(0o600)
+            if os.geteuid() == 0:
+                shutil.chown(copy, self.user)
+        with (directory / 'postgresql.conf').open('a') as config:
+            config.write("ssl = on\nssl_ca_file = 'ca.crt'\n")
+        (directory / 'pg_hba.conf').write_text(
+            'local all all trust\n'
+            'hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca\n'
+        )
+        self.control('reload')
+
+    def _exec(self, command: list[str], **kwargs: Any) -> Any:
+        if os.geteuid() == 0:
+            shutil.chown(self.tempdir, self.user)
+            command = ['runuser', '-u', self.user, '--', *command]
+        return super()._exec(command, **kwargs)
+
+    def control(self, *arguments: str) -> None:
+        """Run ``pg_ctl`` and wait for what it does."""
+        postgres = programs.require(
+            'postgres', 'postgresql', _postgresql_paths()
+        )
+        program = pathlib.Path(postgres).with_name('pg_ctl')
+        self._exec(
+            [str(program), '-w', *arguments], env=self.env, allow_debug=False
+        )
+
+    def start(self) -> None:
+        options = f'-k {self.tempdir} -p {self.port} -h "{self.host}"'
+        self.control('-o', options, 'start')
+
+
+def _postgresql_paths() -> tuple[str, ...]:
+    found = pathlib.Path('/usr/lib/postgresql').glob('*/bin')
+    return tuple(str(path) for path in found)

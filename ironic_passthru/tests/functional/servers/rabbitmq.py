@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A private RabbitMQ broker of one node or of several."""
+
+import collections.abc
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import time
+from concurrent import futures
+from typing import Any
+
+import fixtures
+from pifpaf.drivers import rabbitmq
+
+from ironic_passthru.tests.functional import certificates
+from ironic_passthru.tests.functional.servers import ports
+from ironic_passthru.tests.functional.servers import programs
+
+# A node listens for its own kind at this distance from its AMQP port.
+_DISTRIBUTION_OFFSET = 10000
+
+_PATHS = ('/usr/lib/rabbitmq/bin', '/usr/local/sbin', '/usr/sbin')
+
+
+class RabbitMQ(fixtures.Fixture):
+    """A private RabbitMQ broker on loopback, with an epmd of its own.
+
+    :param nodes: how many servers it consists of; 1 or 3.
+    :param tls: its certificate, if it is to accept nothing but TLS, from
+        clients that have a certificate themselves.
+    :ivar ports: the AMQP ports of the nodes.
+    :ivar port: the AMQP port of the first one.
+    :ivar url: transport URL for oslo.messaging, with all nodes.
+    """
+
+    START_SECONDS = 60.0
+    STOP_SECONDS = 30.0
+
+    def __init__(
+        self,
+        nodes: int = 1,
+        *,
+        tls: certificates.Certificates | None = None,
+    ) -> None:
+        super().__init__()
+        self._count = nodes
+        self._tls = tls
+
+    def _setUp(self) -> None:
+        programs.require('rabbitmq-server', 'rabbitmq-server', _PATHS)
+        programs.require('rabbitmqctl', 'rabbitmq-server', _PATHS)
+        programs.require('epmd', 'erlang-base')
+        offsets = (0, _DISTRIBUTION_OFFSET)
+        self.ports = [
+            self.useFixture(ports.ReservedPort(offsets)).port
+            for _ in range(self._count)
+        ]
+        self.port = self.ports[0]
+        epmd_port = self.useFixture(ports.ReservedPort()).port
+        self._server = self.useFixture(
+            _RabbitMQDriver(
+                ports=self.ports, epmd_port=epmd_port, tls=self._tls
+            )
+        )
+        self.url = self.make_url(self.ports)
+        for node in range(self._count):
+            self._wait(True, self.START_SECONDS, node)
+
+    def make_url(
+        self, ports: collections.abc.Iterable[int], host: str = ''
+    ) -> str:
+        """Return the transport URL that names these ports.
+
+        :param host: by default the name in the certificate, if there is one.
+        """
+        host = host or (certificates.SERVER if self._tls else '127.0.0.1')
+        login = f'{self._server.username}:{self._server.password}'
+        hosts = ','.join(f'{login}@{host}:{port}' for port in ports)
+        return f'rabbit://{hosts}//'
+
+    def stop(self, node: int = 0) -> None:
+        """Stop a node in order: clients are told that it goes."""
+        self._server.stop_node(self._server.names[node])
+        self._wait(False, self.STOP_SECONDS, node)
+
+    def kill(self, node: int = 0) -> None:
+        """End a node as a crash of its host would."""
+        self._server.kill_node(self._server.names[node], signal.SIGKILL)
+        self._wait(False, self.STOP_SECONDS, node)
+
+    def suspend(self) -> None:
+        """Let the first node say nothing while its connections stay up."""
+        pid = int(self.rabbitmqctl('eval', 'os:getpid().').strip(' "\n'))
+        os.kill(pid, signal.SIGSTOP)
+        self._suspended = pid
+
+    def resume(self) -> None:
+        """Let a suspended node go on."""
+        os.kill(self._suspended, signal.SIGCONT)
+
+    def start(self, node: int = 0) -> None:
+        """Start a node again; it has kept what is durable."""
+        self._server.start_node(self._server.names[node])
+        self._wait(True, self.START_SECONDS, node)
+
+    def start_all(self) -> None:
+        """Start all nodes at once, since the first may wait for the last."""
+        with futures.ThreadPoolExecutor(self._count) as pool:
+            list(pool.map(self.start, range(self._count)))
+
+    def rabbitmqctl(self, *command: str, node: int = 0) -> str:
+        """Run ``rabbitmqctl`` on a node and return its output."""
+        return self._server.output(self._server.names[node], command)
+
+    def _wait(self, listening: bool, seconds: float, node: int) -> None:
+        deadline = time.monotonic() + seconds
+        while _answers_amqp(self.ports[node], self._tls) is not listening:
+            if time.monotonic() > deadline:
+                state = 'accepts no' if listening else 'still accepts'
+                raise RuntimeError(
+                    f'RabbitMQ {state} connections after {seconds} seconds'
+                )
+            time.sleep(0.05)
+
+
+class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
+    """pifpaf's broker, apart from every other on this host.
+
+    :ivar names: of its nodes.
+    """
+
+    def __init__(
+        self,
+        *,
+        ports: list[int],
+        epmd_port: int,
+        tls: certificates.Certificates | None = None,
+    ) -> None:
+        self._tls = tls
+        name = f'passthru{ports[0]}'
+        super().__init__(port=ports[0], nodename=name, cluster=len(ports) > 1)
+        self.names = [f'{name}@localhost']
+        if self.cluster:
+            self.names = [
+                f'{name}-{number}@localhost'
+                for number in range(1, len(ports) + 1)
+            ]
+        self._ports = dict(zip(self.names, ports, strict=True))
+        self._apart = {
+            'ERL_EPMD_PORT': str(epmd_port),
+            'ERL_EPMD_ADDRESS': '127.0.0.1',
+        }
+
+    def _setUp(self) -> None:
+        # Called last: epmd outlives the nodes that it was started for.
+        self.addCleanup(self._end_epmd)
+        super()._setUp()
+
+    def _exec(
+        self,
+        command: list[str],
+        env: collections.abc.Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        apart = dict(self._apart)
+        if env and 'RABBITMQ_NODE_PORT' in env:
+            port = int(env['RABBITMQ_NODE_PORT'])
+            apart['RABBITMQ_DIST_PORT'] = str(port + _DISTRIBUTION_OFFSET)
+            if self._tls is not None:
+                # What names a port is a listener without TLS.
+                env = {k: v for k, v in env.items() if '_NODE_' not in k}
+                apart['RABBITMQ_NODENAME'] = self.names[0]
+                apart['RABBITMQ_CONFIG_FILE'] = self._write_config(port)
+        return super()._exec(command, env={**(env or {}), **apart}, **kwargs)
+
+    def _write_config(self, port: int) -> str:
+        assert self._tls is not None
+        path = pathlib.Path(self.tempdir, 'rabbitmq.conf')
+        text = self._tls.in_example('rabbitmq-tls.conf', '/etc/rabbitmq/tls')
+        path.write_text(text.replace('= 5671', f'= 127.0.0.1:{port}'))
+        return str(path)
+
+    def output(self, node: str, command: collections.abc.Iterable[str]) -> str:
+        _, text = self._exec(
+            ['rabbitmqctl', '-q', '-n', node, *command],
+            stdout=True,
+            path=self._path,
+            env=self.env,
+        )
+        return text.decode()
+
+    def _end_epmd(self) -> None:
+        # This one alone: it listens on a port of its own.
+        self._exec(['epmd', '-kill'], ignore_failure=True)
+
+
+def _answers_amqp(
+    port: int, tls: certificates.Certificates | None = None
+) -> bool:
+    """Return whether a broker greets; a mere listener may not serve yet."""
+    try:
+        with contextlib.ExitStack() as links:
+            link = links.enter_context(
+                socket.create_connection(('127.0.0.1', port), timeout=2)
+            )
+            if tls is not None:
+                link = links.enter_context(
+                    tls.client_context().wrap_socket(
+                        link, server_hostname=certificates.SERVER
+                    )
+                )
+            link.sendall(b'AMQP\x00\x00\x09\x01')
+            return bool(link.recv(1))
+    except OSError:
+        return False

@@ -31,7 +31,11 @@ sys.path.insert(0, str(ROOT))
 
 from ironic_passthru.tests import pages  # noqa: E402
 
-FIRST_CALL = 'doc/source/user/first-call.rst'
+# What a clone is enough for, in this order.
+TUTORIALS = (
+    'doc/source/user/first-call.rst',
+    'doc/source/drivers/first-driver.rst',
+)
 GUIDE = 'doc/source/install/debian.rst'
 # What comes after it: the blocks that are marked.
 AFTERWARDS = (
@@ -44,12 +48,12 @@ MARK = 'tools/install-guide.py'
 # Where the guide expects the repository.
 CLONE = 'usr/local/src/ironic_passthru'
 
-# What the page about the first call takes for granted.
+# What those pages take for granted.
 CURL = 'apt-get -qq update; apt-get -qq install -y curl >/dev/null'
 
-# The service of that page, which goes on until somebody ends it.
+# A block that starts the service, which goes on until somebody ends it.
 START = """
-systemd-run --quiet --unit first-call --working-directory /{clone} \\
+systemd-run --quiet --collect --unit tutorial --working-directory /{clone} \\
     --setenv=HOME=/root --setenv=PIP_CERT="$PIP_CERT" bash -c {command}
 for _ in $(seq 300); do
     if curl --silent --output /dev/null http://127.0.0.1:6385/; then
@@ -59,7 +63,8 @@ for _ in $(seq 300); do
 done
 exit 1
 """
-STOP = 'systemctl stop first-call'
+STOP = 'systemctl stop tutorial'
+STARTS = 'tools/run.sh'
 
 # The users that a site has, and where its commands are.
 SITE = """
@@ -384,16 +389,23 @@ class Follower:
             for block in marked(page):
                 self._run(block)
 
-    def first_call(self) -> None:
-        """Run what makes the first call possible, as the page says."""
-        start, *others = marked(FIRST_CALL)
-        print(f'{start.place} ...', flush=True)
+    def tutorials(self) -> None:
+        """Run what pages for beginners say, each from a clone."""
         self._shell.run(CURL)
-        command = shlex.quote(start.commands)
+        for page in TUTORIALS:
+            self._shell.run(f'cd /{CLONE}')
+            for block in marked(page):
+                if STARTS in block.commands:
+                    self._start(block)
+                else:
+                    self._run(block)
+            self._shell.run(STOP)
+
+    def _start(self, block: pages.Block) -> None:
+        """Start the service by a block that does not end."""
+        print(f'{block.place} ...', flush=True)
+        command = shlex.quote(block.commands)
         self._shell.run(f'({START.format(clone=CLONE, command=command)})')
-        for block in others:
-            self._run(block)
-        self._shell.run(STOP)
 
     def _run(self, block: pages.Block) -> str:
         print(f'{block.place} ...', flush=True)
@@ -425,7 +437,7 @@ def main() -> str | None:
             debian.unpack()
             with debian.running():
                 debian.shell().run('update-ca-certificates')
-                Follower(debian.shell(), verbose=verbose).first_call()
+                Follower(debian.shell(), verbose=verbose).tutorials()
                 print('an Identity service ...', flush=True)
                 password = secrets.token_urlsafe()
                 debian.shell(PASSWORD=password).run(f'(\n{CLOUD}\n)')

@@ -3,16 +3,23 @@
 
 import importlib.util
 import sys
+import tomllib
 import types
+import unittest
 from unittest import mock
 
-import stevedore
+from oslo_config import cfg
 
+from ironic_passthru import conf as project_conf
+from ironic_passthru.drivers import base as drivers
+from ironic_passthru.drivers import loader
 from ironic_passthru.tests import base
 from ironic_passthru.tests import embedded
 from ironic_passthru.tests.functional import console
 
 _SOURCE = 'doc/source'
+EXAMPLES = console.ROOT / _SOURCE / 'examples'
+FIRST_DRIVER = EXAMPLES / 'rack-lamps'
 
 # Pages with calls that the all-in-one service answers as it comes.
 PAGES = (
@@ -23,9 +30,10 @@ PAGES = (
 )
 
 
-def load(name: str) -> types.ModuleType:
+def load(example: str) -> types.ModuleType:
     """Return the module of an example file."""
-    path = console.ROOT / _SOURCE / 'examples' / f'{name}.py'
+    path = EXAMPLES / f'{example}.py'
+    name = path.stem
     module_spec = importlib.util.spec_from_file_location(name, path)
     if module_spec is None or module_spec.loader is None:
         raise ImportError(f'no module in {path}')
@@ -34,6 +42,15 @@ def load(name: str) -> types.ModuleType:
     with mock.patch.dict(sys.modules, {name: module}):
         module_spec.loader.exec_module(module)
     return module
+
+
+def first_driver() -> tuple[str, type[drivers.VendorInterface]]:
+    """Return name and class that the package of the first driver declares."""
+    text = (FIRST_DRIVER / 'pyproject.toml').read_text()
+    project = tomllib.loads(text)['project']
+    ((name, value),) = project['entry-points'][loader.NAMESPACE].items()
+    module, _, attribute = value.partition(':')
+    return name, getattr(load(f'rack-lamps/{module}'), attribute)
 
 
 class TestPages(base.TestCase):
@@ -58,16 +75,41 @@ class TestPages(base.TestCase):
             self.check(page, service.url)
 
     def test_the_first_driver(self) -> None:
-        driver = load('rack_lamps').RackLamps()
-        manager = mock.Mock(driver=driver)
-        # Installing a package for its entry point is not what is tested.
-        with mock.patch.object(
-            stevedore, 'DriverManager', return_value=manager
-        ):
-            service = self.useFixture(
-                embedded.Embedded(conductor__enabled_drivers=['rack-lamps'])
+        name, driver = first_driver()
+        service = self.useFixture(
+            embedded.Embedded(
+                {
+                    name: driver(),
+                    'lamp-parade': load('lamp_parade').LampParade(),
+                }
             )
+        )
         self.check('drivers/first-driver', service.url)
+
+
+class TestFirstDriver(base.TestCase):
+    """The package of the first driver, without installing it."""
+
+    def test_it_has_thirty_lines(self) -> None:
+        lines = (FIRST_DRIVER / 'rack_lamps.py').read_text().splitlines()
+        self.assertLessEqual(len(lines), 30)
+
+    def test_its_configuration_enables_it(self) -> None:
+        conf = cfg.ConfigOpts()
+        project_conf.register_opts(conf)
+        conf([], default_config_files=[str(FIRST_DRIVER / 'rack_lamps.conf')])
+        name, _ = first_driver()
+        self.assertEqual([name], conf.conductor.enabled_drivers)
+
+    def test_its_own_tests_pass(self) -> None:
+        tests = load('rack-lamps/test_rack_lamps').TestRackLamps
+        # The one thing that an installation would do for them.
+        _, tests.driver = first_driver()
+        result = unittest.TestResult()
+        suite = unittest.defaultTestLoader.loadTestsFromTestCase(tests)
+        suite.run(result)
+        self.assertEqual([], result.errors + result.failures)
+        self.assertGreater(result.testsRun, 20)
 
 
 class TestOtherService(base.TestCase):

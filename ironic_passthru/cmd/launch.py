@@ -93,6 +93,10 @@ def read_configuration(
         log.setup(conf, PROJECT)
     except log.LogConfigError as error:
         raise errors.ConfigError(credentials.describe(error)) from None
+    except OSError as error:
+        raise errors.ConfigError(
+            f'The log cannot be written: {error.filename}: {error.strerror}'
+        ) from None
     logs.install()
     return conf
 

@@ -175,6 +175,7 @@ class TestConfiguration(LaunchCase):
         cases += [
             ('garbage\n[\n', ('.conf:1', 'assignment')),
             ('[DEFAULT]\nlog_config_append = /nowhere.ini', ('/nowhere.ini',)),
+            ('[DEFAULT]\nlog_file = /nowhere/x.log', ('/nowhere/x.log: No',)),
         ]
         files = [
             '--config-file ' + self.write(f'{number}.conf', text)

@@ -2,10 +2,15 @@
 """Cases of the clients that Ironic's users have, to be run on any site."""
 
 import json
+import os
+import pathlib
+import re
 import subprocess
 from typing import Any
 
+import fixtures
 import openstack
+import yaml
 from openstack import exceptions as sdk_exceptions
 from oslo_utils import uuidutils
 
@@ -21,120 +26,141 @@ class ClientCases(wsgi_cases.ServedSite):
         super().setUp()
         self.key = uuidutils.generate_uuid()
 
-    def assert_marked(self, *notes: str) -> None:
-        """Check what ran with the key, on whichever conductor."""
-        marked = self.site.marked(self.key)
-        self.assertEqual(
-            list(notes), [note.partition(':')[2] for note in marked]
-        )
+    def cloud(self) -> dict[str, Any]:
+        """Return what a ``clouds.yaml`` says of the site."""
+        return {'auth_type': 'none', 'auth': {'endpoint': self.api.url}}
+
+    def notes(self, key: str) -> list[str]:
+        """Return what ran with a key, on whichever conductor."""
+        marked = self.site.marked(key)
+        return [note.partition(':')[2] for note in marked]
 
 
 class CommandLineCases(ClientCases):
     """``openstack baremetal``, of python-ironicclient."""
 
-    def run_command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run ``openstack`` with these words."""
+    def setUp(self) -> None:
+        super().setUp()
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.clouds = directory / 'clouds.yaml'
+        self.clouds.touch(mode=0o600)
+        self.clouds.write_text(
+            yaml.safe_dump({'clouds': {'site': self.cloud()}})
+        )
+
+    def run_commands(
+        self, *commands: str, options: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        """Run commands of ``openstack baremetal``.
+
+        One process runs them all, as it takes a second to start. Its exit
+        code is 1, whatever they do.
+        """
         return subprocess.run(
-            [
-                processes.command('openstack'),
-                *('--os-auth-type', 'none'),
-                *('--os-endpoint', self.api.url),
-                *words,
-            ],
-            env=self.site.environment,
+            [processes.command('openstack'), *options],
+            env={
+                'PATH': os.defpath,
+                'HOME': str(self.clouds.parent),
+                'OS_CLIENT_CONFIG_FILE': str(self.clouds),
+                'OS_CLOUD': 'site',
+            },
+            input='\n'.join(f'baremetal {command}' for command in commands),
             capture_output=True,
             text=True,
             timeout=120,
         )
 
-    def read(self, *words: str) -> Any:
-        """Return what ``openstack baremetal`` prints as JSON."""
-        done = self.run_command('baremetal', *words, '-f', 'json')
-        self.assertEqual(0, done.returncode, done.stderr)
-        return json.loads(done.stdout)
+    def read(self, *commands: str) -> list[Any]:
+        """Return what each command prints as JSON."""
+        done = self.run_commands(*(f'{each} -f json' for each in commands))
+        self.assertEqual('', done.stderr)
+        found, rest = [], done.stdout.strip()
+        while rest:
+            value, end = json.JSONDecoder().raw_decode(rest)
+            found.append(value)
+            rest = rest[end:].lstrip()
+        self.assertEqual(len(commands), len(found), done.stdout)
+        return found
 
-    def call(self, method: str, verb: str, *arguments: str) -> str:
-        """Call a method; return the description of the HTTP exchange.
-
-        The command exits with an error on any result that is not empty, a
-        mistake of its own, so its exit code says nothing.
-        """
-        words = ('driver', 'passthru', 'call', '--http-method', verb)
-        options = [part for text in arguments for part in ('--arg', text)]
-        done = self.run_command(
-            '--debug', 'baremetal', *words, *options, 'marks', method
+    def test_what_can_be_read(self) -> None:
+        drivers, in_detail, driver, properties, methods, conductors, c1 = (
+            self.read(
+                'driver list',
+                'driver list --long',
+                'driver show fake-hardware',
+                'driver property list fake-hardware',
+                'driver passthru list fake-hardware',
+                'conductor list',
+                'conductor show c1',
+            )
         )
-        return done.stderr
-
-    def test_driver_list(self) -> None:
-        rows = self.read('driver', 'list')
-        hosts = {row['name']: row['hosts'] for row in rows}
+        hosts = {row['name']: row['hosts'] for row in drivers}
         expected = ', '.join(self.hosts)
         self.assertEqual({'fake-hardware': expected, 'marks': expected}, hosts)
-
-    def test_driver_list_in_detail(self) -> None:
-        rows = self.read('driver', 'list', '--long')
-        types = {row['name']: row['type'] for row in rows}
+        types = {row['name']: row['type'] for row in in_detail}
         self.assertEqual('dynamic', types['fake-hardware'])
-
-    def test_driver_show(self) -> None:
-        shown = self.read('driver', 'show', 'fake-hardware')
-        self.assertEqual('fake-hardware', shown['name'])
-        self.assertIn('c1', shown['hosts'])
-        self.assertEqual('fake-hardware', shown['default_vendor_interface'])
-
-    def test_driver_property_list(self) -> None:
-        rows = self.read('driver', 'property', 'list', 'fake-hardware')
-        names = {row['property'] for row in rows}
-        self.assertEqual({'fake_rack', 'fake_delay'}, names)
-
-    def test_driver_passthru_list(self) -> None:
-        rows = self.read('driver', 'passthru', 'list', 'fake-hardware')
-        methods = {row['name']: row for row in rows}
-        self.assertIn('Greet somebody', methods['hello']['description'])
-        self.assertFalse(methods['hello']['async'])
-        self.assertTrue(methods['start_fan_test']['async'])
-
-    def test_driver_passthru_call_of_a_synchronous_method(self) -> None:
-        exchange = self.call('mark', 'POST', f'key={self.key}')
-        self.assertIn('"POST /v1/drivers/marks/vendor_passthru', exchange)
-        self.assertIn('HTTP/1.1" 200', exchange)
-        self.assert_marked('began', 'ended')
-
-    def test_driver_passthru_call_of_an_asynchronous_method(self) -> None:
-        exchange = self.call('mark_later', 'POST', f'key={self.key}')
-        self.assertIn('HTTP/1.1" 202', exchange)
-        self.assertIn('/v1/operations/', exchange)
-        # It asks for nothing more.
-        self.assertNotIn('GET /v1/operations', exchange)
-        self.wait_for(lambda: len(self.site.marked(self.key)) == 2, 'it runs')
-
-    def test_driver_passthru_call_that_fails_is_sent_once(self) -> None:
-        # It would send the request again on 409 and 503.
-        exchange = self.call(
-            'refuse', 'PUT', f'key={self.key}', 'kind=conflict'
-        )
-        self.assertIn('HTTP/1.1" 500', exchange)
-        self.assertIn('the rack is being serviced', exchange)
-        self.assert_marked('began')
-
-    def test_driver_passthru_call_with_a_wrong_parameter(self) -> None:
-        exchange = self.call('mark', 'POST', f'key={self.key}', 'extra=1')
-        self.assertIn('HTTP/1.1" 400', exchange)
-        self.assertIn('extra', exchange)
-        self.assertEqual([], self.site.marked(self.key))
-
-    def test_conductor_list(self) -> None:
-        rows = self.read('conductor', 'list')
+        self.assertEqual('fake-hardware', driver['name'])
+        self.assertIn('c1', driver['hosts'])
+        self.assertEqual('fake-hardware', driver['default_vendor_interface'])
         self.assertEqual(
-            list(self.hosts), sorted(row['hostname'] for row in rows)
+            {'fake_rack', 'fake_delay'},
+            {row['property'] for row in properties},
         )
-        self.assertTrue(rows[0]['alive'])
+        listed = {row['name']: row for row in methods}
+        self.assertIn('Greet somebody', listed['hello']['description'])
+        self.assertFalse(listed['hello']['async'])
+        self.assertTrue(listed['start_fan_test']['async'])
+        self.assertEqual(
+            list(self.hosts), sorted(row['hostname'] for row in conductors)
+        )
+        self.assertTrue(conductors[0]['alive'])
+        self.assertEqual('c1', c1['hostname'])
+        self.assertIn('fake-hardware', c1['drivers'])
 
-    def test_conductor_show(self) -> None:
-        shown = self.read('conductor', 'show', 'c1')
-        self.assertEqual('c1', shown['hostname'])
-        self.assertIn('fake-hardware', shown['drivers'])
+    def test_driver_passthru_call(self) -> None:
+        """What is sent for a call, and how often.
+
+        The command fails to show any result, a mistake of its own, so the
+        exchanges that it logs have to tell. It would send a request again on
+        409 and 503.
+        """
+        call = 'driver passthru call --http-method'
+        keys = [uuidutils.generate_uuid() for _ in range(4)]
+        now, later, refused, wrong = keys
+        log = self.run_commands(
+            f'{call} POST --arg key={now} marks mark',
+            f'{call} POST --arg key={later} marks mark_later',
+            f'{call} PUT --arg key={refused} --arg kind=conflict marks refuse',
+            f'{call} DELETE --arg key={wrong} marks mark',
+            f'{call} POST --arg key={wrong} --arg extra=1 marks mark',
+            options=('--debug',),
+        ).stderr
+        exchanges = re.findall(r'"([A-Z]+) (/v1/\S*) HTTP/1.1" (\d+)', log)
+        path = '/v1/drivers/marks/vendor_passthru'
+        self.assertEqual(
+            [
+                ('POST', f'{path}/mark', '200'),
+                # It asks for nothing more.
+                ('POST', f'{path}/mark_later', '202'),
+                ('PUT', f'{path}/refuse', '500'),
+                # It drops the arguments of this verb.
+                ('DELETE', f'{path}/mark', '400'),
+                ('POST', f'{path}/mark', '400'),
+            ],
+            exchanges,
+        )
+        self.assertIn('/v1/operations/', log)
+        for sentence in (
+            'the rack is being serviced',
+            "missing parameter 'key'",
+            "unexpected parameter 'extra'",
+        ):
+            self.assertIn(sentence, log)
+        self.wait_for(lambda: len(self.site.marked(later)) == 2, 'it runs')
+        self.assertEqual(
+            [['began', 'ended'], ['began', 'ended'], ['began'], []],
+            [self.notes(key) for key in keys],
+        )
 
 
 class SdkCases(ClientCases):
@@ -142,7 +168,9 @@ class SdkCases(ClientCases):
 
     def setUp(self) -> None:
         super().setUp()
-        connection = openstack.connect(auth_type='none', endpoint=self.api.url)
+        connection = openstack.connect(
+            load_envvars=False, load_yaml_config=False, **self.cloud()
+        )
         self.addCleanup(connection.close)
         self.baremetal = connection.baremetal
 
@@ -216,7 +244,7 @@ class SdkCases(ClientCases):
             )
             self.assertEqual(500, error.status_code)
             self.assertIn(sentence, str(error))
-            self.assert_marked('began')
+            self.assertEqual(['began'], self.notes(self.key))
 
     def test_conductors(self) -> None:
         found = list(self.baremetal.conductors())

@@ -55,6 +55,10 @@ class Connection:
         except (BrokenPipeError, ConnectionResetError):
             return
 
+    def wait(self) -> None:
+        """Wait until something comes, and leave it unread."""
+        self._stream.peek()
+
     def answer(self, verb: str = 'GET') -> web.Answer | None:
         """Read one answer, or None if the server ended the connection."""
         started = time.monotonic()

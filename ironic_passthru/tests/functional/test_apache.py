@@ -2,9 +2,11 @@
 """The API under Apache with mod_wsgi, as it is shipped, on a whole site."""
 
 import base64
+import datetime
 import os
 import re
 import signal
+from typing import Any
 
 import bcrypt
 import openstack
@@ -13,24 +15,37 @@ from openstack import exceptions as sdk_exceptions
 from ironic_passthru.tests.functional import apache
 from ironic_passthru.tests.functional import client_cases
 from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import envelope
 from ironic_passthru.tests.functional import keystone
-from ironic_passthru.tests.functional import raw
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import web
 from ironic_passthru.tests.functional import wsgi_cases
 
-_SITE = deployment.Site(servers.PostgreSQL())
 
-_APACHES: list[apache.Apache] = []
+class Site(deployment.Site):
+    """A whole site: database, broker, Identity service, and Apache.
+
+    :ivar apache: that of the API.
+    :ivar keystone: where callers log in.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(servers.PostgreSQL())
+
+    def _setUp(self) -> None:
+        super()._setUp()
+        # mod_wsgi looks for its files with the rights of its own account.
+        self.directory.chmod(0o711)
+        self.apache = self.useFixture(apache.Apache(self.directory / 'apache'))
+        self.keystone = self.useFixture(keystone.Keystone())
+        self.keystone.add_endpoint(self.apache.tls_url)
+
+
+_SITE = Site()
 
 
 def setUpModule() -> None:
     _SITE.setUp()
-    # mod_wsgi looks for its files with the rights of its own account.
-    _SITE.directory.chmod(0o711)
-    _APACHES.append(
-        _SITE.useFixture(apache.Apache(_SITE.directory / 'apache'))
-    )
 
 
 def tearDownModule() -> None:
@@ -44,12 +59,22 @@ class ServedByApache(wsgi_cases.ServedSite):
     name = 'apache'
     hosts = ('c1', 'c2')
 
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.options = _SITE.keystone.options()
+        cls.login = {'X-Auth-Token': _SITE.keystone.token('system-admin')}
+
     def setUp(self) -> None:
-        self.apache = _APACHES[0]
+        self.apache = self.site.apache
         super().setUp()
 
     def server(self, address: str) -> list[str]:
         return self.apache.command(address)
+
+    def over_tls(self) -> web.Client:
+        """Return a client of the endpoint in the service catalogue."""
+        return web.Client(self.apache.tls_url, tls=self.apache.tls)
 
 
 class TestApache(ServedByApache, wsgi_cases.ServerCases):
@@ -69,9 +94,9 @@ class TestApache(ServedByApache, wsgi_cases.ServerCases):
     def test_what_it_refuses_by_itself_has_the_form_of_errors(self) -> None:
         for request, status in (
             (self.mark(f'Content-Length: {2 << 20}', body=self.body), 413),
-            (raw.request('TRACE', '/v1'), 405),
-            (raw.request('GET', '/' + 'x' * 20_000), 414),
-            (raw.request('GET', '/v1', 'No colon'), 400),
+            (self.request('TRACE', '/v1'), 405),
+            (self.request('GET', '/' + 'x' * 20_000), 414),
+            (self.request('GET', '/v1', 'No colon'), 400),
         ):
             answer = self.ask(request)
             assert answer is not None
@@ -80,7 +105,7 @@ class TestApache(ServedByApache, wsgi_cases.ServerCases):
             self.assert_fault(answer)
 
     def test_it_speaks_tls(self) -> None:
-        client = web.Client(self.apache.tls_url, tls=self.apache.tls)
+        client = self.over_tls().with_headers(self.login)
         answer = client.get('/')
         self.assert_answer(answer, 200)
         link = answer.json['default_version']['links'][0]['href']
@@ -167,111 +192,130 @@ class TestPasswords(ServedByApache):
 
     name = 'apache-passwords'
 
-    def start_api(self) -> web.Client:
-        directory = self.site.directory / self.name
-        own = self.site.useFixture(apache.Apache(directory))
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        directory = _SITE.directory / cls.name
+        cls.own = _SITE.useFixture(apache.Apache(directory))
         users = directory / 'users'
         secret = bcrypt.hashpw(b'wonder', bcrypt.gensalt(4)).decode()
         users.touch(mode=0o600)
         users.write_text(f'alice:{secret}\n')
-        return self.site.start_api(
-            self.name,
-            own.command,
-            auth_strategy='http_basic',
-            http_basic_auth_user_file=users,
-        )
+        cls.options = {
+            'auth_strategy': 'http_basic',
+            'http_basic_auth_user_file': users,
+        }
+        cls.login = _basic('alice', 'wonder')
 
-    def offered(self) -> bool:
-        # Who may see them is what the test is about.
-        return True
+    def server(self, address: str) -> list[str]:
+        return self.own.command(address)
 
     def test_a_password_lets_in(self) -> None:
         for password, status in (('wonder', 200), ('blunder', 401)):
-            login = base64.b64encode(f'alice:{password}'.encode()).decode()
-            answer = self.api.get(
-                '/v1/drivers', Authorization=f'Basic {login}'
-            )
+            answer = self.api.get('/v1/drivers', **_basic('alice', password))
             self.assertEqual(status, answer.status)
 
 
-class TestLogins(ServedByApache):
-    """Tokens of a real Identity service, and passwords, through Apache."""
+def _basic(user: str, password: str) -> dict[str, str]:
+    login = base64.b64encode(f'{user}:{password}'.encode()).decode()
+    return {'Authorization': f'Basic {login}'}
 
-    name = 'apache-logins'
-    identity: keystone.Keystone
-    logins: apache.Apache
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        cls.identity = _SITE.useFixture(keystone.Keystone())
-        cls.logins = _SITE.useFixture(
-            apache.Apache(_SITE.directory / 'apache-logins')
-        )
+class ClientsOfTheSite(ServedByApache):
+    """Clients that know the Identity service, and learn the rest there."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.apache = self.logins
+    user = 'system-admin'
 
     def start_api(self) -> web.Client:
-        return self.site.start_api(
-            self.name, self.logins.command, **self.identity.options()
-        )
+        super().start_api()
+        return self.over_tls()
 
-    def offered(self) -> bool:
-        # Who may see them is what the tests are about.
-        return True
+    def cloud(self) -> dict[str, Any]:
+        """Return what a ``clouds.yaml`` says of the site."""
+        return {
+            'auth': self.site.keystone.login(self.user),
+            'region_name': 'RegionOne',
+            'cacert': str(self.apache.authority),
+        }
 
-    def connect(self, user: str) -> openstack.connection.Connection:
-        """Return an SDK that logs in as one of the users, and uses TLS."""
+
+class TestCommandLine(ClientsOfTheSite, client_cases.CommandLineCases):
+    """``openstack baremetal``."""
+
+
+class TestSdk(ClientsOfTheSite, client_cases.SdkCases):
+    """openstacksdk."""
+
+
+class TestGophercloudsForm(ClientsOfTheSite, client_cases.GophercloudCases):
+    """Requests as gophercloud sends them."""
+
+
+class TestReader(ClientsOfTheSite):
+    """Somebody who may look, but call nothing."""
+
+    user = 'system-reader'
+
+    def test_the_sdk(self) -> None:
         connection = openstack.connect(
-            auth_type='password',
-            auth=self.identity.login(user),
-            baremetal_endpoint_override=self.logins.tls_url,
-            cacert=str(self.logins.authority),
+            load_envvars=False, load_yaml_config=False, **self.cloud()
         )
         self.addCleanup(connection.close)
-        return connection
-
-    def test_a_system_administrator_calls(self) -> None:
-        baremetal = self.connect('system-admin').baremetal
-        names = {driver.name for driver in baremetal.drivers()}
-        self.assertEqual({'fake-hardware', 'marks'}, names)
-        answer = baremetal.call_driver_vendor_passthru(
-            'fake-hardware', 'GET', 'hello', body={'name': 'you'}
-        )
-        self.assertEqual({'greeting': 'Hello, you!'}, answer.json())
-
-    def test_a_reader_does_not(self) -> None:
-        baremetal = self.connect('system-reader').baremetal
+        baremetal = connection.baremetal
         self.assertTrue(list(baremetal.drivers()))
-        self.assertRaises(
+        error = self.assertRaises(
             sdk_exceptions.ForbiddenException,
             baremetal.call_driver_vendor_passthru,
             'fake-hardware',
             'GET',
             'hello',
         )
-
-    def test_nobody_gets_in_without_a_token(self) -> None:
-        for headers in ({}, {'X-Auth-Token': 'made up'}):
-            answer = self.api.request('GET', '/v1/drivers', None, headers)
-            self.assertEqual(401, answer.status)
-            self.assertIn('WWW-Authenticate', answer.headers)
-        self.assertEqual(200, self.api.get('/').status)
+        self.assertIn('baremetal:driver:vendor_passthru', str(error))
 
 
-class TestCommandLine(ServedByApache, client_cases.CommandLineCases):
-    """``openstack baremetal``."""
+class TestTokens(ServedByApache, envelope.EnvelopeCase):
+    """Tokens that are none, or none any more."""
 
+    def ask(self, token: str) -> web.Answer:
+        return self.api.get('/v1/drivers', **{'X-Auth-Token': token})
 
-class TestSdk(ServedByApache, client_cases.SdkCases):
-    """openstacksdk."""
+    def assert_unauthorized(self, answer: web.Answer) -> None:
+        self.assert_answer(answer, 401)
+        self.assertEqual(
+            f'Keystone uri="{self.site.keystone.url}"',
+            answer.headers['WWW-Authenticate'],
+        )
 
+    def test_none(self) -> None:
+        stranger = self.over_tls()
+        self.assertEqual(200, stranger.get('/').status)
+        for body in (None, b'{' + b' ' * 1_000_000):
+            self.assert_unauthorized(
+                stranger.request('POST', '/v1/drivers', body)
+            )
 
-class TestGophercloudsForm(ServedByApache, client_cases.GophercloudCases):
-    """Requests as gophercloud sends them."""
+    def test_made_up(self) -> None:
+        self.assert_unauthorized(self.ask('made up'))
+
+    def test_revoked(self) -> None:
+        token = self.site.keystone.token('system-admin')
+        # A process that has seen it may take it for some minutes more.
+        self.site.keystone.revoke(token)
+        self.assert_unauthorized(self.ask(token))
+
+    def test_expired(self) -> None:
+        end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(
+            seconds=4
+        )
+        token = self.site.keystone.limited_token(
+            'project-reader', expires_at=end.strftime('%Y-%m-%dT%H:%M:%S')
+        )
+        self.assertEqual(200, self.ask(token).status)
+        self.wait_for(
+            lambda: self.ask(token).status != 200, 'it expires', seconds=20
+        )
+        self.assert_unauthorized(self.ask(token))
 
 
 # They are run by their subclasses.
-del ServedByApache
+del ServedByApache, ClientsOfTheSite

@@ -68,6 +68,10 @@ class TestGunicornSdk(GunicornSite, client_cases.SdkCases):
     """openstacksdk and gunicorn."""
 
 
+class TestGunicornCommandLine(GunicornSite, client_cases.CommandLineCases):
+    """``openstack baremetal`` and gunicorn."""
+
+
 class TestGunicornGophercloud(GunicornSite, client_cases.GophercloudCases):
     """Requests as gophercloud sends them, and gunicorn."""
 
@@ -128,7 +132,7 @@ class UwsgiCases(wsgi_cases.ServerCases):
     def echo(self, chunks: bytes) -> web.Answer | None:
         """Call a method that would run without parameters, too."""
         return self.ask(
-            raw.request(
+            self.request(
                 'POST', _ECHO, 'Transfer-Encoding: chunked', body=chunks
             )
         )
@@ -166,6 +170,10 @@ class TestUwsgi(UwsgiSite, UwsgiCases, LoggedCases):
 
 class TestUwsgiSdk(UwsgiSite, client_cases.SdkCases):
     """openstacksdk and uWSGI."""
+
+
+class TestUwsgiCommandLine(UwsgiSite, client_cases.CommandLineCases):
+    """``openstack baremetal`` and uWSGI."""
 
 
 class TestUwsgiGophercloud(UwsgiSite, client_cases.GophercloudCases):

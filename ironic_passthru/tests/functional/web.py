@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A plain HTTP client for functional tests: one request, no retries."""
 
+import collections.abc
 import dataclasses
 import http.client
 import json
@@ -48,6 +49,7 @@ class Client:
 
     :param url: where the API listens.
     :param tls: for an URL with ``https``.
+    :param headers: sent each time, unless a request has its own.
     """
 
     def __init__(
@@ -56,11 +58,24 @@ class Client:
         *,
         timeout: float = 60.0,
         tls: ssl.SSLContext | None = None,
+        headers: collections.abc.Mapping[str, str] | None = None,
     ) -> None:
         self.url = url
         self._netloc = parse.urlsplit(url).netloc
         self._timeout = timeout
         self._tls = tls
+        self._headers = VERSION | dict(headers or {})
+
+    def with_headers(
+        self, headers: collections.abc.Mapping[str, str]
+    ) -> 'Client':
+        """Return a client of the same API that sends these each time."""
+        return Client(
+            self.url,
+            timeout=self._timeout,
+            tls=self._tls,
+            headers=self._headers | headers,
+        )
 
     def request(
         self,
@@ -77,7 +92,7 @@ class Client:
         started = time.monotonic()
         try:
             connection.request(
-                verb, path, body=data, headers=VERSION | (headers or {})
+                verb, path, body=data, headers=self._headers | (headers or {})
             )
             response = connection.getresponse()
             content = response.read()

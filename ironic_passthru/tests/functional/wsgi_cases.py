@@ -23,10 +23,14 @@ class ServedSite(deployment.SiteTestCase):
 
     :cvar name: of the API's process.
     :cvar hosts: the conductors.
+    :ivar options: values for the API alone.
+    :ivar login: headers of somebody who may do everything.
     """
 
     name = ''
     hosts: tuple[str, ...] = ('c1',)
+    options: collections.abc.Mapping[str, object] = {}
+    login: collections.abc.Mapping[str, str] = {}
 
     def server(self, address: str) -> list[str]:
         """Return the command line of the API for an address."""
@@ -36,13 +40,13 @@ class ServedSite(deployment.SiteTestCase):
         super().setUp()
         for host in self.hosts:
             self.site.start_conductor(host)
-        self.api = self.start_api()
+        self.api = self.start_api().with_headers(self.login)
         self.port = parse.urlsplit(self.api.url).port or 0
         self.wait_for(self.offered, 'the drivers are offered')
 
     def start_api(self) -> web.Client:
         """Start the API, if need be; return a client of it."""
-        return self.site.start_api(self.name, self.server)
+        return self.site.start_api(self.name, self.server, **self.options)
 
     def offered(self) -> bool:
         """Tell whether calls find the drivers, on all conductors."""

@@ -26,6 +26,7 @@ from oslo_messaging import transport as transports
 
 from ironic_passthru import errors
 from ironic_passthru.rpc import tls
+from ironic_passthru.rpc import transport as rpc_transport
 
 LOG = log.getLogger(__name__)
 
@@ -237,7 +238,7 @@ def _transport(
     :param needed: whether anything will be sent over it.
     :raises: ConfigError, also for options by which TLS verifies nobody.
     """
-    try:
+    with rpc_transport.valid_url(GROUP):
         url = oslo_messaging.TransportURL.parse(conf, address)
         unset = not address and _is_default(conf, 'transport_url')
         if needed and (unset or url.transport == 'local'):
@@ -248,16 +249,6 @@ def _transport(
             )
         _share_exchange(conf, url)
         transport = oslo_messaging.get_notification_transport(conf, url)
-    except (
-        oslo_messaging.InvalidTransportURL,
-        oslo_messaging.DriverLoadFailure,
-        ValueError,
-    ):
-        # The text of these holds the URL, and so a password.
-        raise errors.ConfigError(
-            f'Option transport_url in group [{GROUP}] is not a valid '
-            'transport URL such as rabbit://user:password@host:5672/'
-        ) from None
     if needed:
         tls.check(transport)
     return transport

@@ -3,7 +3,6 @@
 
 import dataclasses
 import random
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -11,8 +10,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-import amqp
-import kombu.exceptions
 import oslo_messaging
 from oslo_log import log
 from oslo_utils import uuidutils
@@ -21,6 +18,7 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.rpc import answers
+from ironic_passthru.rpc import failures
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import signing
 from ironic_passthru.rpc import transport as rpc_transport
@@ -35,19 +33,6 @@ _REFUSALS = (
     errors.CallExpired,
     # We have no keys, but other conductors may have none either.
     errors.MessageRefused,
-)
-
-# What a conductor of an older release says before it looks at a message any
-# further. No error of a driver crosses the bus under these names.
-_OTHER_RELEASE = ('UnsupportedVersion', 'NoSuchMethod')
-
-# What, as the cause of a failed delivery, proves that nothing was sent:
-# there was no connection, or no exchange to publish to.
-_NOTHING_SENT = (
-    ConnectionRefusedError,
-    socket.gaierror,
-    amqp.exceptions.AccessRefused,
-    amqp.exceptions.NotFound,
 )
 
 # A fleet may have hundreds of conductors; when this many in a row refuse,
@@ -290,8 +275,7 @@ class ConductorAPI:
     ) -> Any:
         """Send one message and wait for its answer; the one door out.
 
-        Errors of the bus become the project's here: see the table of
-        ``except`` clauses.
+        Errors of the bus become the project's here: see ``failures``.
         """
         self._ensure_connected()
         server_name = server.name if server else None
@@ -306,21 +290,8 @@ class ConductorAPI:
             return answers.check(
                 name, prepared.call(signed, name, **arguments)
             )
-        except oslo_messaging.MessageUndeliverable:
-            raise errors.CallNotDelivered() from None
-        except oslo_messaging.MessagingTimeout:
-            raise _outcome_unknown(context) from None
-        except oslo_messaging.MessageDeliveryFailure as error:
-            cause = error.__context__
-            if isinstance(cause, amqp.exceptions.NotFound):
-                raise errors.CallNotDelivered() from None
-            if _nothing_sent(cause):
-                raise errors.BusUnavailable() from None
-            raise _outcome_unknown(context) from None
-        except kombu.exceptions.OperationalError:
-            # No new connection could be made to send the message over; what
-            # happens to one that is being sent is a delivery failure.
-            raise errors.BusUnavailable() from None
+        except failures.OF_THE_BUS as error:
+            raise failures.of_the_bus(error, context) from None
         except errors.PassthruError as error:
             if self._is_believed(error, name, signed=signed):
                 raise
@@ -330,15 +301,9 @@ class ConductorAPI:
             # with the traceback of the conductor as their text.
             failure = str(getattr(error, 'exc_type', type(error).__name__))
         # Not while the exception is handled: oslo.log adds its text.
-        raise self._failed(context, name, failure=failure)
-
-    def _failed(
-        self, context: Any, name: str, *, failure: str
-    ) -> errors.PassthruError:
-        """Log what else is answered, and return what it means."""
         if self._needs_proof(name):
-            return _unproven(context, failure)
-        return _failed(context, failure)
+            raise failures.unproven(failure, context)
+        raise failures.of_a_conductor(failure, context)
 
     def _needs_proof(self, name: str) -> bool:
         """Tell whether only those who have a key may say "not run".
@@ -387,56 +352,12 @@ class ConductorAPI:
         except oslo_messaging.MessageUndeliverable:
             self._connected.set()
         except Exception as error:
-            if isinstance(error.__context__, amqp.exceptions.NotFound):
-                # There is a bus, though not a single conductor yet.
+            if failures.no_exchange(error):
                 self._connected.set()
             else:
                 LOG.warning('The message bus cannot be reached: %s', error)
         finally:
             self._connecting.release()
-
-
-def _outcome_unknown(context: Any) -> errors.OutcomeUnknown:
-    return errors.OutcomeUnknown(
-        request_id=getattr(context, 'request_id', None)
-    )
-
-
-def _unproven(context: Any, name: str) -> errors.OutcomeUnknown:
-    """Log what anybody may have answered, and return what it means."""
-    LOG.warning(
-        'Nothing proves that a conductor answered request %s with %s; all '
-        'need the same [rpc] signing_keys',
-        getattr(context, 'request_id', None),
-        _shown(name),
-    )
-    return _outcome_unknown(context)
-
-
-def _failed(context: Any, name: str) -> errors.PassthruError:
-    """Log what else a conductor answers with, and return what it means."""
-    request_id = getattr(context, 'request_id', None)
-    if name in _OTHER_RELEASE:
-        LOG.warning('A conductor is too old for request %s', request_id)
-        return errors.CallNotDelivered()
-    LOG.error(
-        'A conductor failed with %s in request %s',
-        _shown(name),
-        request_id,
-    )
-    return errors.PassthruError()
-
-
-def _shown(name: str) -> str:
-    return name if name.isidentifier() else 'an error'
-
-
-def _nothing_sent(cause: BaseException | None) -> bool:
-    while cause is not None:
-        if isinstance(cause, _NOTHING_SENT):
-            return True
-        cause = cause.__cause__
-    return False
 
 
 def _in_random_order(

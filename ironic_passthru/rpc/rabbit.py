@@ -14,6 +14,7 @@ import json
 import logging
 from typing import Any
 
+import amqp.exceptions
 import oslo_messaging
 from oslo_log import log
 from oslo_messaging._drivers import amqpdriver
@@ -52,7 +53,18 @@ class _Message(impl_rabbit.RabbitMessage):
 
 
 class _Connection(impl_rabbit.Connection):
-    """A connection whose consumers survive every message."""
+    """A connection whose consumers survive every message.
+
+    Nobody waits at it for a broker that is out of memory or disk.
+    """
+
+    @staticmethod
+    def _on_connection_blocked(reason: str) -> None:
+        impl_rabbit.Connection._on_connection_blocked(reason)
+        # The broker reads no more until it has what it lacks. The AMQP
+        # library would wait for that as long as it takes, whatever time the
+        # call has: each sign of life of the broker begins the time anew.
+        raise amqp.exceptions.RecoverableConnectionError(reason)
 
     def declare_consumer(self, consumer: Any) -> Any:
         consumer._callback = functools.partial(_deliver, consumer)

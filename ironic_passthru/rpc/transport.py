@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The connection to the bus, with the defaults that this service needs."""
 
+import contextlib
+from collections.abc import Iterator
+
 import oslo_messaging
 from oslo_config import cfg
 
@@ -26,10 +29,26 @@ def make(
     :param url: transport URL; by default ``[DEFAULT] transport_url``.
     :raises: ConfigError for a URL or options for TLS that are not valid.
     """
-    try:
+    with valid_url('DEFAULT'):
         transport = oslo_messaging.get_rpc_transport(
             conf, url, allowed_remote_exmods=ERROR_MODULES
         )
+    tls.check(transport)
+    if tls.GROUP in conf:
+        _set_rabbit_defaults(conf)
+    rabbit.adapt(transport)
+    return transport
+
+
+@contextlib.contextmanager
+def valid_url(group: str) -> Iterator[None]:
+    """Say what is wrong while a transport is made.
+
+    :param group: where the URL is configured, as ``transport_url``.
+    :raises: ConfigError for a URL that is not valid.
+    """
+    try:
+        yield
     except (
         oslo_messaging.InvalidTransportURL,
         oslo_messaging.DriverLoadFailure,
@@ -37,14 +56,9 @@ def make(
     ):
         # The text of these holds the URL, and so a password.
         raise errors.ConfigError(
-            'Option transport_url in group [DEFAULT] is not a valid '
+            f'Option transport_url in group [{group}] is not a valid '
             'transport URL such as rabbit://user:password@host:5672/'
         ) from None
-    tls.check(transport)
-    if tls.GROUP in conf:
-        _set_rabbit_defaults(conf)
-    rabbit.adapt(transport)
-    return transport
 
 
 def _set_rabbit_defaults(conf: cfg.ConfigOpts) -> None:

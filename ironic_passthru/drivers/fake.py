@@ -20,10 +20,19 @@ from ironic_passthru.drivers import base
 
 # A model describes a parameter that is an object; its bounds and those of
 # plain parameters become part of the JSON Schema that requests must fit.
+# Descriptions go to the pages about the driver.
 Percent = Annotated[int, pydantic.Field(ge=0, le=100)]
-Seconds = Annotated[float, pydantic.Field(ge=0, le=3600)]
+Seconds = Annotated[
+    float, pydantic.Field(ge=0, le=3600, description='How long it takes.')
+]
 Address = Annotated[
-    str, pydantic.Field(min_length=1, max_length=255, examples=['10.0.0.1'])
+    str,
+    pydantic.Field(
+        min_length=1,
+        max_length=255,
+        description='Name or address of the BMC.',
+        examples=['10.0.0.1'],
+    ),
 ]
 
 

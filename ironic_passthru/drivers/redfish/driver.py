@@ -116,7 +116,10 @@ class RedfishVendor(base.VendorInterface):
         targets: Targets = None,
         tag: Tag = None,
     ) -> dict[str, failures.Item]:
-        """Tell model, serial number, power state and health of targets."""
+        """Tell model, serial number, power state and health of targets.
+
+        What the BMC does not tell is ``null``.
+        """
         chosen = self._choose(target=target, targets=targets, tag=tag)
         return self._each(chosen, lambda one: one.facts())
 
@@ -156,7 +159,12 @@ class RedfishVendor(base.VendorInterface):
         targets: Targets = None,
         tag: Tag = None,
     ) -> dict[str, failures.Item]:
-        """Eject the virtual media that are inserted in targets."""
+        """Eject the virtual media that are inserted in targets.
+
+        ``ejected`` lists the devices that were emptied; it is empty if
+        nothing was inserted. If one device of several fails, the item has
+        both ``error`` and what had been ejected before.
+        """
         chosen = self._choose(target=target, targets=targets, tag=tag)
         return self._each(
             chosen,

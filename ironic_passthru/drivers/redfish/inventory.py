@@ -39,35 +39,38 @@ class Entry(pydantic.BaseModel):
     )
 
     address: str = pydantic.Field(
-        description='Where the BMC is: host, host:port, or the same with '
-        'https://. http:// sends the password in the clear.'
+        description='Where the BMC is: host or host:port, with or without '
+        'https://. Plain HTTP, which sends the password in the clear, is '
+        'used only if http:// is written out.'
     )
     username: str = pydantic.Field(
         min_length=1, description='User name on the BMC.'
     )
     password: pydantic.SecretStr | None = pydantic.Field(
-        None, description='Password on the BMC.'
+        None, description='Password of the user, unless password_file is set.'
     )
     password_file: str | None = pydantic.Field(
         None,
         min_length=1,
-        description='File that holds the password, instead of password.',
+        description='File that holds the password; one newline at its end is '
+        'no part of it.',
     )
     ca: str | None = pydantic.Field(
         None,
         min_length=1,
-        description='PEM file of the certificates to trust; without it those '
-        'of the operating system are trusted.',
+        description='PEM file of the certificate authorities to trust; '
+        'without it those of the operating system are trusted.',
     )
     verify: bool = pydantic.Field(
         True,
-        description="false accepts any certificate of the BMC's.",
+        description='false accepts any certificate, for any host name. Use '
+        'ca instead if you can.',
     )
     system_id: str | None = pydantic.Field(
         None,
         min_length=1,
-        description='Id or path of the system; needed where the BMC has '
-        'several.',
+        description='Id (the last part of the path) or path of the system; '
+        'needed where the BMC has several.',
     )
     tags: list[Name] = pydantic.Field(
         [], description='Tags by which several targets can be chosen.'

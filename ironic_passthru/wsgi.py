@@ -7,6 +7,7 @@ separated by semicolons.
 """
 
 from typing import Any
+from urllib import parse
 
 from ironic_passthru import threads
 
@@ -16,9 +17,16 @@ from ironic_passthru.api import environ as keys  # noqa: E402
 from ironic_passthru.api.middleware import path  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
 
+# What stands in a path beside letters, digits and what is escaped.
+_IN_PATHS = "/!$&'()*+,:;=@"
 
-def _named_in_log(application: Any) -> Any:
-    """Let uWSGI write ``%(request_id)`` into its log; others need no help."""
+
+def _told_to_log(application: Any) -> Any:
+    """Let uWSGI write ``%(request)`` and ``%(request_id)`` into its log.
+
+    What it writes by itself is what the client has sent, line feeds included.
+    Others need no help.
+    """
     try:
         # There is such a module in its processes alone.
         import uwsgi
@@ -27,6 +35,7 @@ def _named_in_log(application: Any) -> Any:
 
     def serve(environ: dict[str, Any], start_response: Any) -> Any:
         answer = application(environ, start_response)
+        uwsgi.set_logvar('request', _first_line(environ))
         if request_id := environ.get(keys.REQUEST_ID):
             uwsgi.set_logvar('request_id', request_id)
         return answer
@@ -34,4 +43,13 @@ def _named_in_log(application: Any) -> Any:
     return serve
 
 
-application = _named_in_log(path.AsWritten(launch.wsgi_application()))
+def _first_line(environ: dict[str, Any]) -> str:
+    """Return verb, path and protocol as harmless text, without the query."""
+    parts = ('REQUEST_METHOD', 'PATH_INFO', 'SERVER_PROTOCOL')
+    return ' '.join(
+        parse.quote(environ.get(part, ''), _IN_PATHS, encoding='latin-1')
+        for part in parts
+    )
+
+
+application = _told_to_log(path.AsWritten(launch.wsgi_application()))

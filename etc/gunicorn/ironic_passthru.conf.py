@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API under gunicorn: ``gunicorn --config`` with this file."""
 
+from gunicorn import glogging
+
 wsgi_app = 'ironic_passthru.wsgi:application'
 
 # It bounds neither how long a client takes to send a request nor how many of
@@ -39,3 +41,24 @@ access_log_format = (
     '%(h)s %(u)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(D)s '
     '%({openstack-request-id}o)s'
 )
+
+
+class Logger(glogging.Logger):
+    """Writes what clients have sent as harmless text.
+
+    By itself gunicorn lets a path, or the name of a user, begin new lines.
+    """
+
+    def atoms(self, *args, **kwargs):
+        """Return the values that may stand in a line, by name."""
+        return {
+            name: _escaped(value) if isinstance(value, str) else value
+            for name, value in super().atoms(*args, **kwargs).items()
+        }
+
+
+def _escaped(text):
+    return text.encode('unicode_escape').decode('ascii')
+
+
+logger_class = Logger

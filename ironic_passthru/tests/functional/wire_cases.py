@@ -166,6 +166,10 @@ class WireCases(envelope.EnvelopeCase):
         """Return what methods of ``marks`` that ran with ``key`` noted."""
         raise NotImplementedError
 
+    def server_log(self) -> str:
+        """Return what the server has written about itself."""
+        return ''
+
     def setUp(self) -> None:
         super().setUp()
         self.key = uuid.uuid4().hex
@@ -457,6 +461,7 @@ class WireCases(envelope.EnvelopeCase):
                 )
                 connection.wait()
         self.assert_serves()
+        self.assertNotIn('Unhandled error', self.server_log())
 
     def ask_and_leave(self, data: bytes) -> None:
         """Send bytes and end the connection without waiting."""

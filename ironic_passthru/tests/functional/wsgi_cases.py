@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases of the API as a part of a site, to be held against any server."""
 
+import base64
 import collections
 import collections.abc
 import contextlib
 import pathlib
+import re
 import signal
 import uuid
 from concurrent import futures
@@ -64,6 +66,9 @@ class ServerCases(ServedSite, wire_cases.WireCases):
     def marked(self, key: str) -> list[str]:
         return self.site.marked(key)
 
+    def server_log(self) -> str:
+        return self.site.process(self.name, ()).log()
+
     def test_calls_from_many_threads_are_answered(self) -> None:
         def call() -> web.Answer:
             return self.api.call('echo', 'POST', slot=3)
@@ -85,6 +90,47 @@ class ServerCases(ServedSite, wire_cases.WireCases):
         self.assertEqual(0, process.wait())
         self.assertEqual(2, len(self.marked(self.key)))
         self.assertRaises(OSError, self.api.get, '/')
+
+
+class LoggedCases(ServedSite):
+    """What the log of a server holds about requests."""
+
+    def request_log(self) -> str:
+        """Return what has been asked so far."""
+        return self.site.process(self.name, ()).log()
+
+    def line(self, request_id: str) -> str:
+        """Return the line of a request, without its end."""
+        pattern = re.compile(rf'.* {re.escape(request_id)}$', re.MULTILINE)
+        self.wait_for(
+            lambda: pattern.search(self.request_log()), 'it is logged'
+        )
+        return pattern.findall(self.request_log())[-1]
+
+    def test_the_log_has_request_ids_and_no_parameters(self) -> None:
+        path = '/v1/drivers/fake-hardware/vendor_passthru'
+        answer = self.api.get(f'{path}?method=hello&name=hunter2')
+        self.assertEqual(200, answer.status)
+        self.assertRegex(
+            self.line(answer.request_id),
+            rf'"GET {path} HTTP/1.1" 200 \d+ \d+ ',
+        )
+        for line in self.request_log().splitlines():
+            if '"GET ' in line:
+                self.assertNotIn('hunter2', line)
+
+    def test_a_client_cannot_begin_a_line(self) -> None:
+        user = base64.b64encode(b'a\nFORGED\x1b:b').decode()
+        answer = self.api.get(
+            '/v1/drivers/%0AFORGED%0D%1B%C3%A4%22%5C',
+            Authorization=f'Basic {user}',
+        )
+        self.assertEqual(404, answer.status)
+        line = self.line(answer.request_id)
+        self.assertRegex(line, '^127.0.0.1 .* "GET /v1/drivers/.*FORGED')
+        self.assertTrue(line.isascii() and line.isprintable(), line)
+        # The quotation mark does not end what it stands in.
+        self.assertRegex(line, r'[^"]*"([^"\\]|\\.)*" 404 ')
 
 
 class RecycledCases(ServedSite):

@@ -231,6 +231,14 @@ def _key(values: dict[str, Any] | None) -> operation.Key | None:
     return operation.Key(**values)
 
 
+def _reason(error: amqp.exceptions.AMQPError) -> str:
+    """Return what the broker says.
+
+    It names the user, the virtual host or a queue, and no password.
+    """
+    return ' '.join(str(error.reply_text or error).split())
+
+
 class _RPCServer(rpc_server.RPCServer):
     """Takes only what can be answered."""
 
@@ -298,11 +306,18 @@ class Server:
         try:
             self._server.start(override_pool_size=threads)
         except amqp.exceptions.AMQPError as error:
-            # It says which user or virtual host, and no password.
-            reason = ' '.join(str(error.reply_text or error).split())
             raise errors.ConfigError(
                 'Option transport_url in group [DEFAULT]: the broker says '
-                f'{reason}'
+                f'{_reason(error)}'
+            ) from None
+        except oslo_messaging.MessageDeliveryFailure as error:
+            cause = error.__context__
+            if not isinstance(cause, amqp.exceptions.PreconditionFailed):
+                raise
+            raise errors.ConfigError(
+                'Options of group [oslo_messaging_rabbit], such as '
+                'rabbit_quorum_queue, are not those that queues were made '
+                f'with: the broker says {_reason(cause)}'
             ) from None
 
     def stop(self) -> None:

@@ -19,6 +19,8 @@ SERVER = 'localhost'
 class Certificates(fixtures.Fixture):
     """An authority, a certificate for servers here and one for clients.
 
+    :param server: what the servers are called; oslo.messaging has another
+        name for localhost where a broker has several hosts.
     :ivar directory: of all files.
     :ivar ca: file of the authority's certificate.
     :ivar other_ca: that of an authority which has issued none of these.
@@ -28,12 +30,16 @@ class Certificates(fixtures.Fixture):
     :ivar client_key: its key.
     """
 
+    def __init__(self, server: str = SERVER) -> None:
+        super().__init__()
+        self.server = server
+
     def _setUp(self) -> None:
         self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         authority = trustme.CA()
         self.ca = self._write('ca.pem', authority.cert_pem)
         self.other_ca = self._write('other-ca.pem', trustme.CA().cert_pem)
-        server = authority.issue_cert(SERVER)
+        server = authority.issue_cert(self.server)
         self.server_cert = self._write('server.pem', *server.cert_chain_pems)
         self.server_key = self._write('server.key', server.private_key_pem)
         client = authority.issue_cert('client.example.com')
@@ -50,9 +56,16 @@ class Certificates(fixtures.Fixture):
 
         :param directory: where the example says that they are.
         """
-        text = (_EXAMPLES / name).read_text(encoding='utf-8')
+        return self.in_file(_EXAMPLES / name, directory)
+
+    def in_file(self, path: pathlib.Path, directory: str) -> str:
+        """Return a file with these files for those that it names.
+
+        :param directory: where it says that they are.
+        """
+        text = path.read_text(encoding='utf-8')
         if directory not in text:
-            raise RuntimeError(f'{name} does not mention {directory}')
+            raise RuntimeError(f'{path} does not mention {directory}')
         return text.replace(directory, str(self.directory))
 
     def client_context(self) -> ssl.SSLContext:

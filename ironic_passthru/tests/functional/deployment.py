@@ -59,7 +59,8 @@ class Site(fixtures.Fixture):
 
     :param registry: URL of a database, or a private server to create one
         on; by default an SQLite file.
-    :param broker: a private RabbitMQ; by default one of a single node.
+    :param broker: a private RabbitMQ; by default one of a single node. What
+        is recommended to the service for it is in force.
     :param options: values to set for every process, as
         ``group__name=value`` or ``name=value`` for the group DEFAULT.
     :ivar directory: where everything is kept.
@@ -101,6 +102,9 @@ class Site(fixtures.Fixture):
             }
             | self._options,
         )
+        # Of two values the last one counts.
+        text = self.broker.service_options() + self.config.read_text()
+        self.config.write_text(text)
         self.install('marks', f'{marks.__name__}:{marks.MarksVendor.__name__}')
         self.run('ironic-passthru-dbsync', 'upgrade')
 
@@ -283,7 +287,13 @@ class Site(fixtures.Fixture):
     def queues(self) -> list[dict[str, Any]]:
         """Return name and arguments of the broker's queues."""
         listed = self.broker.rabbitmqctl(
-            'list_queues', 'name', 'arguments', '--formatter', 'json'
+            'list_queues',
+            '--vhost',
+            self.broker.virtual_host,
+            'name',
+            'arguments',
+            '--formatter',
+            'json',
         )
         return json.loads(listed)
 

@@ -2,12 +2,10 @@
 """What somebody with nothing but a login to the broker can do."""
 
 import json
-import struct
 import time
 from concurrent import futures
 from typing import Any
 
-import amqp
 import kombu
 from oslo_utils import uuidutils
 
@@ -16,6 +14,7 @@ from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import processes
+from ironic_passthru.tests.functional import unreadable
 from ironic_passthru.tests.functional import web
 
 A = 'a' * 40
@@ -303,16 +302,8 @@ class TestRequests(BusCase):
         self.assert_serves()
 
     def test_headers_that_cannot_be_read(self) -> None:
-        # Such a time stamp is beyond what Python's library can hold.
-        table = b'\x01xT' + struct.pack('>Q', 2**63)
-        headers = struct.pack('>HI', 1 << 13, len(table)) + table
-
-        class Message(amqp.basic_message.Message):
-            def _serialize_properties(self) -> bytes:
-                return headers
-
         channel = self.connection.channel()
-        channel.basic_publish(Message('{}'), routing_key=self.target)
+        channel.basic_publish(unreadable.Message(), routing_key=self.target)
         self.conductor.wait_for_log('the connection is replaced')
 
         def serves() -> bool:

@@ -28,19 +28,7 @@ _FIXTURES = (_CERTIFICATES, _POSTGRESQL, _MARIADB)
 _DIRECTORY = '/etc/ironic_passthru/tls'
 
 
-class _Site(deployment.Site):
-    """A site whose processes reach the broker with TLS."""
-
-    def _setUp(self) -> None:
-        group = 'oslo_messaging_rabbit'
-        self._options = {
-            f'{group}__{name}': value
-            for name, value in example('tls-rabbitmq.conf')[group].items()
-        }
-        super()._setUp()
-
-
-_SITE = _Site(broker=_BROKER)
+_SITE = deployment.Site(broker=_BROKER)
 
 
 def example(name: str) -> configparser.ConfigParser:

@@ -5,6 +5,8 @@ import collections.abc
 import contextlib
 import os
 import pathlib
+import re
+import secrets
 import signal
 import socket
 import time
@@ -14,12 +16,20 @@ from typing import Any
 import fixtures
 from pifpaf.drivers import rabbitmq
 
+from ironic_passthru.tests import pages
 from ironic_passthru.tests.functional import certificates
 from ironic_passthru.tests.functional.servers import ports
 from ironic_passthru.tests.functional.servers import programs
 
+# What pifpaf does about accounts.
+_ACCOUNTS = ('add_user', 'set_permissions')
+
 # A node listens for its own kind at this distance from its AMQP port.
 _DISTRIBUTION_OFFSET = 10000
+
+# What is recommended, for brokers with TLS.
+SAMPLES = pages.ROOT / 'etc' / 'rabbitmq'
+_PAGE = 'doc/source/admin/rabbitmq.rst'
 
 _PATHS = ('/usr/lib/rabbitmq/bin', '/usr/local/sbin', '/usr/sbin')
 
@@ -28,8 +38,9 @@ class RabbitMQ(fixtures.Fixture):
     """A private RabbitMQ broker on loopback, with an epmd of its own.
 
     :param nodes: how many servers it consists of; 1 or 3.
-    :param tls: its certificate, if it is to accept nothing but TLS, from
-        clients that have a certificate themselves.
+    :param tls: its certificate, if it is to be as we recommend: with the
+        files of ``etc/rabbitmq`` and the accounts of the page about it, and
+        so nothing but TLS, from clients that have a certificate themselves.
     :ivar ports: the AMQP ports of the nodes.
     :ivar port: the AMQP port of the first one.
     :ivar url: transport URL for oslo.messaging, with all nodes.
@@ -75,10 +86,34 @@ class RabbitMQ(fixtures.Fixture):
 
         :param host: by default the name in the certificate, if there is one.
         """
-        host = host or (certificates.SERVER if self._tls else '127.0.0.1')
+        host = host or (self._tls.server if self._tls else '127.0.0.1')
         login = f'{self._server.username}:{self._server.password}'
         hosts = ','.join(f'{login}@{host}:{port}' for port in ports)
-        return f'rabbit://{hosts}//'
+        return f'rabbit://{hosts}/{self.virtual_host}'
+
+    @property
+    def virtual_host(self) -> str:
+        """The virtual host of the service."""
+        return 'passthru' if self._tls else '/'
+
+    def service_options(self) -> str:
+        """Return what is recommended to the service for this broker."""
+        if self._tls is None:
+            return ''
+        text = self._tls.in_file(
+            SAMPLES / 'ironic-passthru.conf', '/etc/ironic_passthru/tls'
+        )
+        text, count = re.subn('rabbit://.*', self.url, text)
+        assert count == 1, text
+        return text
+
+    def log(self, node: int = 0) -> str:
+        """Return what a node has said."""
+        return self._server.log(self._server.names[node])
+
+    def shell(self, commands: str, **environment: str) -> None:
+        """Run commands of a page, as on the host of the first node."""
+        self._server.shell(commands, environment)
 
     def stop(self, node: int = 0) -> None:
         """Stop a node in order: clients are told that it goes."""
@@ -140,7 +175,14 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
     ) -> None:
         self._tls = tls
         name = f'passthru{ports[0]}'
-        super().__init__(port=ports[0], nodename=name, cluster=len(ports) > 1)
+        super().__init__(
+            port=ports[0],
+            nodename=name,
+            # As the page has it.
+            username='passthru',
+            password=secrets.token_hex(16),
+            cluster=len(ports) > 1,
+        )
         self.names = [f'{name}@localhost']
         if self.cluster:
             self.names = [
@@ -169,18 +211,49 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
             port = int(env['RABBITMQ_NODE_PORT'])
             apart['RABBITMQ_DIST_PORT'] = str(port + _DISTRIBUTION_OFFSET)
             if self._tls is not None:
+                node = env['RABBITMQ_NODENAME']
                 # What names a port is a listener without TLS.
                 env = {k: v for k, v in env.items() if '_NODE_' not in k}
-                apart['RABBITMQ_NODENAME'] = self.names[0]
-                apart['RABBITMQ_CONFIG_FILE'] = self._write_config(port)
+                apart['RABBITMQ_CONFIG_FILE'] = self._write_config(node)
         return super()._exec(command, env={**(env or {}), **apart}, **kwargs)
 
-    def _write_config(self, port: int) -> str:
+    def _write_config(self, node: str) -> str:
         assert self._tls is not None
-        path = pathlib.Path(self.tempdir, 'rabbitmq.conf')
-        text = self._tls.in_example('rabbitmq-tls.conf', '/etc/rabbitmq/tls')
-        path.write_text(text.replace('= 5671', f'= 127.0.0.1:{port}'))
+        path = pathlib.Path(self.tempdir, f'{node}.conf')
+        text = self._tls.in_file(
+            SAMPLES / 'rabbitmq.conf', '/etc/rabbitmq/tls'
+        )
+        text = text.replace('/etc/rabbitmq/', f'{SAMPLES}/')
+        text = text.replace('= 5671', f'= 127.0.0.1:{self._ports[node]}')
+        if self.cluster:
+            text = text.replace('#cluster_formation', 'cluster_formation')
+            for number, name in enumerate(self.names, 1):
+                text = text.replace(f'rabbit@mq{number}', name)
+        path.write_text(text)
         return str(path)
+
+    def join_cluster(self, nodename: str, master: str) -> None:
+        if self._tls is None:
+            super().join_cluster(nodename, master)
+
+    def rabbitmqctl(self, nodename: str, command: list[str]) -> None:
+        if self._tls is None or command[0] not in _ACCOUNTS:
+            super().rabbitmqctl(nodename, command)
+        elif command[0] == 'add_user':
+            for block in pages.blocks(_PAGE):
+                if block.run_by.endswith('servers/rabbitmq.py'):
+                    environment = {'BROKER_PASSWORD': self.password}
+                    self.shell(block.commands, environment)
+
+    def shell(
+        self, commands: str, environment: collections.abc.Mapping[str, str]
+    ) -> None:
+        node = {'RABBITMQ_NODENAME': self.names[0]}
+        self._exec(
+            ['bash', '-e', '-c', commands],
+            path=self._path,
+            env={**self.env, **node, **environment},
+        )
 
     def output(self, node: str, command: collections.abc.Iterable[str]) -> str:
         _, text = self._exec(
@@ -190,6 +263,9 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
             env=self.env,
         )
         return text.decode()
+
+    def log(self, node: str) -> str:
+        return pathlib.Path(self.tempdir, f'{node}.log').read_text()
 
     def _end_epmd(self) -> None:
         # This one alone: it listens on a port of its own.
@@ -208,7 +284,7 @@ def _answers_amqp(
             if tls is not None:
                 link = links.enter_context(
                     tls.client_context().wrap_socket(
-                        link, server_hostname=certificates.SERVER
+                        link, server_hostname=tls.server
                     )
                 )
             link.sendall(b'AMQP\x00\x00\x09\x01')

@@ -10,6 +10,7 @@ from typing import Any
 from docutils import nodes
 from sphinx import application
 
+from ironic_passthru.sphinxext import commands
 from ironic_passthru.sphinxext import drivers
 from ironic_passthru.sphinxext import methods
 
@@ -22,6 +23,7 @@ def setup(app: application.Sphinx) -> dict[str, Any]:
         ref_nodeclass=nodes.literal,
         objname='driver method',
     )
+    app.add_directive('command-reference', commands.Command)
     app.add_directive('driver-methods', drivers.DriverMethods)
     app.add_directive('driver-properties', drivers.DriverProperties)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

@@ -51,11 +51,15 @@ def plain_paragraphs(text: str) -> list[nodes.Node]:
     It is no reStructuredText: nothing in it can be wrong. Only double
     backquotes mean there what they mean here.
     """
-    return [
+    made = [
         paragraph(_QUOTED.sub(lambda match: literal(match[1]), part))
         for part in _BLANK_LINE.split(text.strip())
         if part.strip()
     ]
+    for each in made:
+        # Nor is -- a dash in it: it may begin an option.
+        each['support_smartquotes'] = False
+    return list(made)
 
 
 def table(

@@ -233,6 +233,15 @@ class TestDrivers(base.TestCase):
             self.assertNotIn(':methods:', options[1], name)
 
 
+class TestCommands(base.TestCase):
+    """doc/source/admin/commands.rst."""
+
+    def test_every_command_has_its_reference(self) -> None:
+        text = (ROOT / 'doc/source/admin/commands.rst').read_text()
+        found = re.findall(r'^\.\. command-reference:: (\S+)$', text, re.M)
+        self.assertEqual(_entry_points('console_scripts'), found)
+
+
 class TestTold(base.TestCase):
     """doc/source/admin/audit.rst and notifications.rst, by their samples."""
 

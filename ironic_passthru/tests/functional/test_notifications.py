@@ -127,7 +127,7 @@ class TestSite(deployment.SiteTestCase):
         log_config = self.site.directory / 'logging.conf'
         log_config.write_text(
             LOGGING.read_text().replace(
-                '/var/log/ironic_passthru/audit.log', str(self.lines)
+                '/var/log/ironic-passthru/audit.log', str(self.lines)
             )
         )
         # Both start at once, which takes half the time.

@@ -129,7 +129,8 @@ class Keystone(fixtures.Fixture):
         self._manage(
             'bootstrap',
             *('--bootstrap-username', 'admin'),
-            *('--bootstrap-password', self._password),
+            # It may begin with a hyphen.
+            f'--bootstrap-password={self._password}',
             *('--bootstrap-service-name', 'keystone'),
             *('--bootstrap-region-id', 'RegionOne'),
             *('--bootstrap-public-url', self.url),

@@ -134,7 +134,7 @@ class TestCommands(base.TestCase):
         "drop"
            Drop one.
 
-        Exit status: %(prog)s is 3.
+        Exit status: acme-rack is 3.
         """
         self.assertEqual(
             textwrap.dedent(text),

@@ -73,6 +73,14 @@ class BodyGuard:
         if coding != 'chunked':
             # Whatever else was done to the body, nobody has undone it.
             raise errors.LengthRequired()
+        if environ.get('CONTENT_LENGTH'):
+            # Whatever stands before this server may have believed the other.
+            raise errors.InvalidContentLength(
+                reason='the body has a Transfer-Encoding as well'
+            )
+        if environ.get('SERVER_PROTOCOL') == 'HTTP/1.0':
+            # It knows no chunks, so neither may what stands in between.
+            raise errors.LengthRequired()
         if environ.get('wsgi.input_terminated'):
             body = _read_up_to(environ['wsgi.input'].read, self._max_size + 1)
         elif uwsgi is not None:

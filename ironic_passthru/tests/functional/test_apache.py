@@ -85,6 +85,7 @@ class TestApache(
     stop_signal = signal.SIGWINCH
     # It refuses TRACE by itself, and what ends too early for mod_wsgi.
     own_refusals = wsgi_cases.ServerCases.own_refusals | {405, 500}
+    drops_lengths = True
 
     def server_log(self) -> str:
         return self.apache.error_log()

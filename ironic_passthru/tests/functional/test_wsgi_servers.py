@@ -122,6 +122,11 @@ class UwsgiCases(wsgi_cases.ServerCases):
             )
         )
 
+    def test_chunks_may_have_extensions_and_trailers(self) -> None:
+        """They may, but uWSGI does not know it."""
+        self.assert_answer(self.ask(self.extended_chunks()), 400)
+        self.assertEqual([], self.marked(self.key))
+
     def test_no_chunks_at_all_are_no_parameters(self) -> None:
         """They may be what uWSGI has left of some, so they are refused."""
         self.assert_answer(self.echo(raw.chunked()), 411)

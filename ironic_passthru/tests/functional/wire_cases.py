@@ -159,6 +159,8 @@ class WireCases(envelope.EnvelopeCase):
     port = 0
     # What each request carries, for servers that want to know who asks.
     login: collections.abc.Mapping[str, str] = {}
+    # Whether it keeps from applications a length that chunks overrule.
+    drops_lengths = False
     # What the server may answer to what it refuses by itself.
     own_refusals = frozenset({400, 411, 413, 431, 501})
 
@@ -244,17 +246,16 @@ class WireCases(envelope.EnvelopeCase):
         self.assertEqual(16, len(self.marked(self.key)))
 
     def test_chunks_may_have_extensions_and_trailers(self) -> None:
+        self.assert_answer(self.ask(self.extended_chunks()), 200)
+        self.assertEqual(2, len(self.marked(self.key)))
+
+    def extended_chunks(self) -> bytes:
+        """Return a request whose chunks have extensions and a trailer."""
         body = b'%x;a=b\r\n%s\r\n0;c\r\nX-Sum: 1\r\n\r\n'
-        answer = self.ask(
-            self.mark(
-                'Transfer-Encoding: chunked',
-                body=body % (len(self.body), self.body),
-            )
+        return self.mark(
+            'Transfer-Encoding: chunked',
+            body=body % (len(self.body), self.body),
         )
-        if self.marked(self.key):
-            self.assert_answer(answer, 200)
-        else:
-            self.assert_refused(answer, 400, 411)
 
     def test_no_chunks_at_all_are_no_parameters(self) -> None:
         answer = self.ask(
@@ -332,10 +333,31 @@ class WireCases(envelope.EnvelopeCase):
                 protocol='HTTP/1.0',
             )
         )
-        if self.marked(self.key):
-            self.assert_answer(answer, 200)
-        else:
-            self.assert_refused(answer, 400, 411)
+        self.assert_refused(answer, 400, 411)
+
+    def test_chunks_beside_a_length_hide_no_request(self) -> None:
+        """Who believes the length sees one request, others see two."""
+        hidden = self.mark(f'Content-Length: {len(self.body)}', body=self.body)
+        chunks = raw.chunked(b'{"slot": 3}')
+        for length in (0, len(chunks), len(chunks) + len(hidden)):
+            with self.connect() as connection:
+                connection.send(
+                    self.request(
+                        'POST',
+                        f'{_FAKE}/echo',
+                        'Transfer-Encoding: chunked',
+                        f'Content-Length: {length}',
+                        body=chunks,
+                    )
+                    + hidden
+                )
+                answer = connection.answer()
+                if self.drops_lengths and answer and answer.status == 200:
+                    self.assertEqual({'slot': 3}, answer.json)
+                else:
+                    self.assert_refused(answer, 400)
+                self.assertIsNone(connection.answer())
+        self.assertEqual([], self.marked(self.key))
 
     # Content-Length
 

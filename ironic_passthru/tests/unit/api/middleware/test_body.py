@@ -160,6 +160,21 @@ class TestBodyGuard(base.TestCase):
             HTTP_TRANSFER_ENCODING='chunked',
         )
 
+    def test_chunks_that_may_mean_something_else_to_a_proxy(self) -> None:
+        for environ, error in (
+            ({'CONTENT_LENGTH': '2'}, errors.InvalidContentLength),
+            ({'CONTENT_LENGTH': '0'}, errors.InvalidContentLength),
+            ({'SERVER_PROTOCOL': 'HTTP/1.0'}, errors.LengthRequired),
+        ):
+            self.assertRaises(
+                error,
+                self.read,
+                b'{}',
+                HTTP_TRANSFER_ENCODING='chunked',
+                **{'wsgi.input_terminated': True},
+                **environ,
+            )
+
     def read_from_uwsgi(self, chunked_read: Callable[[], bytes]) -> bytes:
         server = types.SimpleNamespace(chunked_read=chunked_read)
         with fixtures.MonkeyPatch(f'{body.__name__}.uwsgi', server):

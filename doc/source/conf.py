@@ -41,3 +41,8 @@ nitpick_ignore_regex = [
     ('py:meth', r'(protocol\.Attached\.from_bus|to_bus)'),
     ('py:class', r'(dict|list|tuple|str|bytes|int|bool|None|object|float)'),
 ]
+
+# Nobody answers there, or somebody else: examples.
+linkcheck_ignore = [
+    r'https?://(127\.0\.0\.1|localhost|([\w-]+\.)*example(\.\w+)?)([:/]|$)',
+]

@@ -4,6 +4,7 @@
 import functools
 import json
 import os
+# It runs a program of this package, without a shell.
 import subprocess  # nosec B404
 import sys
 import textwrap
@@ -50,7 +51,7 @@ def read(name: str) -> Mapping[str, Any]:
         'NO_COLOR': '1',
     }
     try:
-        # No shell, and a program of this package.
+        # Nothing in its arguments is read by a shell.
         done = subprocess.run(  # nosec B603
             [sys.executable, '-P', parser_dump.__file__, name],
             capture_output=True,

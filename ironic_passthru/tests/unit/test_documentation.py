@@ -155,47 +155,6 @@ class TestRoutes(base.TestCase):
         self.assertEqual(stored, shown)
 
 
-class TestLinks(base.TestCase):
-    """Links that lead out of the pages; Sphinx checks all others.
-
-    Whether somebody answers there takes a network, which tests have not.
-    """
-
-    MOST = 12
-
-    def links(self) -> list[str]:
-        texts = [
-            path.read_text()
-            for directory in ('doc/source', 'api-ref/source')
-            for suffix in ('rst', 'inc')
-            for path in (ROOT / directory).rglob(f'*.{suffix}')
-        ]
-        texts += [path.read_text() for path in ROOT.glob('*.rst')]
-        return [
-            link
-            for text in texts
-            for link in re.findall(
-                r'(?:<|^\.\. _[^:]+: )(\w+:[^>\s]*)', text, re.M
-            )
-        ]
-
-    def test_they_are_few(self) -> None:
-        self.assertIn(len(self.links()), range(1, self.MOST + 1))
-
-    def test_they_are_addresses(self) -> None:
-        for link in self.links():
-            self.assertRegex(link, r'^https://[a-z0-9.-]+\.[a-z]{2,}(/\S*)?$')
-
-    def test_unknown_targets_are_errors(self) -> None:
-        conf = (ROOT / 'doc/source/conf.py').read_text()
-        self.assertIn('nitpicky = True', conf)
-        tox = (ROOT / 'tox.ini').read_text()
-        builds = re.findall(r'sphinx-build (.*)', tox)
-        self.assertTrue(builds)
-        for build in builds:
-            self.assertIn('-W', build)
-
-
 class TestReleaseNotes(base.TestCase):
     """releasenotes/notes."""
 

@@ -19,6 +19,7 @@ from sqlalchemy import exc as sa_exc
 from sqlalchemy import orm
 
 from ironic_passthru import errors
+from ironic_passthru.db import engine
 
 LOG = logging.getLogger(__name__)
 
@@ -51,10 +52,6 @@ _QUOTED = re.compile(r'\n(?=DETAIL:|CONTEXT:|LINE \d+:)')
 
 _FIRST_PAUSE_SECONDS = 0.02
 _MAX_PAUSE_SECONDS = 1.0
-
-_BUSY_TIMEOUT_SECONDS = 10
-_CONNECT_TIMEOUT_SECONDS = 10
-_ANSWER_TIMEOUT_SECONDS = 30
 
 # Drivers that are meant by a URL which names none, and the spelling of
 # MariaDB that oslo.db knows.
@@ -101,10 +98,15 @@ class Database:
         self,
         conf: cfg.ConfigOpts,
         *,
-        answer_timeout_seconds: int | None = _ANSWER_TIMEOUT_SECONDS,
+        answer_timeout_seconds: int | None = engine.ANSWER_TIMEOUT_SECONDS,
     ) -> None:
         self.url = _checked_url(conf.database.connection)
         self._retries = max(conf.database.db_max_retries, 0)
+        self._repeat_seconds = (
+            float('inf')
+            if answer_timeout_seconds is None
+            else answer_timeout_seconds
+        )
         self._facade = enginefacade.transaction_context()
         # Every option is handed over, so that oslo.db finds nothing left to
         # look up in the process-wide configuration.
@@ -121,7 +123,10 @@ class Database:
         self._facade.configure(**settings)
         self._facade.append_on_engine_create(
             functools.partial(
-                _prepare_engine, answer_timeout_seconds=answer_timeout_seconds
+                engine.prepare,
+                answer_timeout_seconds=answer_timeout_seconds,
+                # Whoever sets it has reasons to.
+                waits_for_nodes=conf.database.mysql_wsrep_sync_wait is None,
             )
         )
 
@@ -182,8 +187,8 @@ class Database:
 
         :raises RegistryUnavailable: the database cannot be used.
         """
-        engine = self._facade.writer.get_engine()
-        with _translated(), engine.connect() as connection:
+        bare = self._facade.writer.get_engine()
+        with _translated(), bare.connect() as connection:
             yield connection
 
     def close(self) -> None:
@@ -192,8 +197,8 @@ class Database:
 
     def _open(self) -> sa.Connection:
         options = _WRITER_OPTIONS.get(self.dialect, {})
-        engine = self._facade.writer.get_engine()
-        return engine.connect().execution_options(**options)
+        bare = self._facade.writer.get_engine()
+        return bare.connect().execution_options(**options)
 
     @contextlib.contextmanager
     def _transaction(self) -> collections.abc.Iterator[orm.Session]:
@@ -220,13 +225,20 @@ class Database:
         expected: tuple[type[Exception], ...],
     ) -> Result:
         collisions = disconnects = 0
+        # To wait for a lock may have taken long: whoever asks does not wait
+        # for as many of those as there may be quick attempts.
+        latest = time.monotonic() + self._repeat_seconds
         while True:
             try:
                 with transaction() as writer:
                     return work(writer)
-            except expected:
+            except expected as collision:
                 collisions += 1
-                if collisions > self._retries:
+                # A key that is taken is found by the next attempt for sure.
+                late = time.monotonic() > latest and isinstance(
+                    collision, _DEADLOCKS
+                )
+                if late or collisions > self._retries:
                     raise
                 _pause(collisions)
             except db_exc.DBConnectionError:
@@ -234,7 +246,7 @@ class Database:
                 # server that has just failed over.  A client that waits
                 # is better served by an early 503.
                 disconnects += 1
-                if disconnects > 1:
+                if disconnects > 1 or time.monotonic() > latest:
                     raise
 
 
@@ -363,61 +375,3 @@ def _with_defaults(url: sa.URL) -> sa.URL:
             'in memory cannot be shared by threads'
         )
     return url
-
-
-def _prepare_engine(
-    engine: sa.Engine, *, answer_timeout_seconds: int | None
-) -> None:
-    if engine.dialect.name == 'sqlite':
-        _prepare_sqlite(engine)
-        return
-    defaults = _network_defaults(engine.dialect.driver, answer_timeout_seconds)
-
-    @sa.event.listens_for(engine, 'do_connect')
-    def set_timeouts(_dialect: Any, _rec: Any, _args: Any, kw: Any) -> None:
-        for name, value in defaults.items():
-            kw.setdefault(name, value)
-
-
-def _network_defaults(
-    driver: str, answer_timeout_seconds: int | None
-) -> dict[str, int | str]:
-    """Return driver arguments that end the wait for a silent server."""
-    if driver == 'pymysql':
-        timeouts: dict[str, int | str] = {
-            'connect_timeout': _CONNECT_TIMEOUT_SECONDS
-        }
-        if answer_timeout_seconds is not None:
-            timeouts['read_timeout'] = answer_timeout_seconds
-            timeouts['write_timeout'] = answer_timeout_seconds
-        return timeouts
-    if driver == 'psycopg2':
-        # Lost packets and lost hosts, then statements that a living server
-        # works on, or waits for a lock with.
-        limits: dict[str, int | str] = {
-            'connect_timeout': _CONNECT_TIMEOUT_SECONDS,
-            'keepalives_idle': 10,
-            'keepalives_interval': 5,
-            'keepalives_count': 3,
-            'tcp_user_timeout': _ANSWER_TIMEOUT_SECONDS * 1000,
-        }
-        if answer_timeout_seconds is not None:
-            milliseconds = answer_timeout_seconds * 1000
-            limits['options'] = f'-c statement_timeout={milliseconds}'
-        return limits
-    return {}
-
-
-def _prepare_sqlite(engine: sa.Engine) -> None:
-    @sa.event.listens_for(engine, 'connect')
-    def set_busy_timeout(connection: Any, _record: Any) -> None:
-        connection.execute(
-            f'PRAGMA busy_timeout = {_BUSY_TIMEOUT_SECONDS * 1000}'
-        )
-
-    # Called after oslo.db's own listener, which has sent a plain BEGIN.
-    @sa.event.listens_for(engine, 'begin')
-    def begin_immediate(connection: sa.Connection) -> None:
-        if connection.get_execution_options().get('begin_immediate'):
-            connection.exec_driver_sql('COMMIT')
-            connection.exec_driver_sql('BEGIN IMMEDIATE')

@@ -168,6 +168,23 @@ class TestDatabase(sqlite.SQLiteCase):
         self.assertRaises(errors.RegistryUnavailable, database.write, work)
         self.assertEqual(3, len(attempts))
 
+    def test_it_gives_up_when_the_time_for_an_answer_is_over(self) -> None:
+        """Each attempt may have waited for a lock for long."""
+        hasty = session.Database(
+            self.make_conf(database__connection=self.url),
+            answer_timeout_seconds=0,
+        )
+        self.addCleanup(hasty.close)
+        for collision in (db_exc.DBDeadlock(), db_exc.DBConnectionError()):
+            attempts = []
+
+            def work(writer: orm.Session, attempts=attempts, e=collision):
+                attempts.append(writer)
+                raise e
+
+            self.assertRaises(errors.RegistryUnavailable, hasty.write, work)
+            self.assertEqual(1, len(attempts))
+
     def test_mistakes_of_ours_are_not_hidden(self) -> None:
         statement = sa.insert(models.conductor_drivers).values(
             conductor_id=99, driver='none', digest='none'

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each new connection to the database gets: time-outs and modes."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+#: How long a statement may take before a server is given up.
+ANSWER_TIMEOUT_SECONDS = 30
+
+_BUSY_TIMEOUT_SECONDS = 10
+_CONNECT_TIMEOUT_SECONDS = 10
+
+# What a node of Galera begins with only when it has applied all that was
+# committed anywhere before: reads (1), changes and deletions (2), insertions
+# (4).  Without that an operation may be missing where it is asked for right
+# after its 202, and a change of it may find no row.
+_WAIT_WITH_ALL = 1 | 2 | 4
+
+
+def prepare(
+    engine: sa.Engine,
+    *,
+    answer_timeout_seconds: int | None,
+    waits_for_nodes: bool,
+) -> None:
+    """Set what each new connection of ``engine`` needs.
+
+    :param answer_timeout_seconds: how long a statement may take before a
+        server is given up; ``None`` for no limit.
+    :param waits_for_nodes: whether a session on a node of Galera is to see
+        what any node had committed before.
+    """
+    if engine.dialect.name == 'sqlite':
+        _prepare_sqlite(engine)
+        return
+    if engine.dialect.name == 'mysql' and waits_for_nodes:
+        _wait_for_nodes(engine)
+    defaults = _network_defaults(engine.dialect.driver, answer_timeout_seconds)
+
+    @sa.event.listens_for(engine, 'do_connect')
+    def set_timeouts(_dialect: Any, _rec: Any, _args: Any, kw: Any) -> None:
+        for name, value in defaults.items():
+            kw.setdefault(name, value)
+
+
+def _network_defaults(
+    driver: str, answer_timeout_seconds: int | None
+) -> dict[str, int | str]:
+    """Return driver arguments that end the wait for a silent server."""
+    if driver == 'pymysql':
+        timeouts: dict[str, int | str] = {
+            'connect_timeout': _CONNECT_TIMEOUT_SECONDS
+        }
+        if answer_timeout_seconds is not None:
+            timeouts['read_timeout'] = answer_timeout_seconds
+            timeouts['write_timeout'] = answer_timeout_seconds
+        return timeouts
+    if driver == 'psycopg2':
+        # Lost packets and lost hosts, then statements that a living server
+        # works on, or waits for a lock with.
+        limits: dict[str, int | str] = {
+            'connect_timeout': _CONNECT_TIMEOUT_SECONDS,
+            'keepalives_idle': 10,
+            'keepalives_interval': 5,
+            'keepalives_count': 3,
+            'tcp_user_timeout': ANSWER_TIMEOUT_SECONDS * 1000,
+        }
+        if answer_timeout_seconds is not None:
+            milliseconds = answer_timeout_seconds * 1000
+            limits['options'] = f'-c statement_timeout={milliseconds}'
+        return limits
+    return {}
+
+
+def _wait_for_nodes(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, 'connect')
+    def set_sync_wait(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            # MySQL does not know this variable.
+            cursor.execute("SHOW VARIABLES LIKE 'wsrep_on'")
+            found = cursor.fetchone()
+            if found is not None and found[1] == 'ON':
+                cursor.execute(
+                    'SET SESSION wsrep_sync_wait = '
+                    f'@@SESSION.wsrep_sync_wait | {_WAIT_WITH_ALL}'
+                )
+
+
+def _prepare_sqlite(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, 'connect')
+    def set_busy_timeout(connection: Any, _record: Any) -> None:
+        connection.execute(
+            f'PRAGMA busy_timeout = {_BUSY_TIMEOUT_SECONDS * 1000}'
+        )
+
+    # Called after oslo.db's own listener, which has sent a plain BEGIN.
+    @sa.event.listens_for(engine, 'begin')
+    def begin_immediate(connection: sa.Connection) -> None:
+        if connection.get_execution_options().get('begin_immediate'):
+            connection.exec_driver_sql('COMMIT')
+            connection.exec_driver_sql('BEGIN IMMEDIATE')

@@ -261,8 +261,8 @@ class SdkCases(ClientCases):
 class GophercloudCases(ClientCases):
     """Requests in the form that gophercloud's source has them.
 
-    The library itself needs Go and its modules, which are not among what
-    the tests install, so its requests are imitated.
+    The library itself needs Go, which is not among what the tests install:
+    test_gophercloud has it. Here its requests are imitated.
     """
 
     def request(self, verb: str, path: str, body: Any = None) -> web.Answer:

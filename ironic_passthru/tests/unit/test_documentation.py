@@ -5,9 +5,12 @@ import configparser
 import json
 import pathlib
 import re
+import sys
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+import fixtures
 import yaml
 
 from ironic_passthru import errors
@@ -16,6 +19,7 @@ from ironic_passthru.api import app
 from ironic_passthru.api.middleware import audit
 from ironic_passthru.drivers import loader
 from ironic_passthru.tests import base
+from ironic_passthru.tests.unit.sphinxext import build
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -190,6 +194,19 @@ class TestDrivers(base.TestCase):
             self.assertIsNotNone(options, name)
             # This shows some methods only.
             self.assertNotIn(':methods:', options[1], name)
+
+    def test_the_example_of_a_page_can_be_built(self) -> None:
+        text = (ROOT / 'doc/source/drivers/reference.rst').read_text()
+        (example,) = re.findall(
+            r'^\.\. code-block:: rst\n\n((?:(?:   .*)?\n)+)', text, re.M
+        )
+        place = str(ROOT / 'doc/source/examples/rack-lamps')
+        self.useFixture(fixtures.MonkeyPatch('sys.path', [*sys.path, place]))
+        built = self.useFixture(
+            build.Build({'index': textwrap.dedent(example)})
+        )
+        self.assertEqual('', built.warnings)
+        self.assertIn('PUT set_lamp', built.read('index.txt'))
 
 
 class TestCommands(base.TestCase):

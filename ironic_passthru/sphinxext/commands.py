@@ -4,6 +4,7 @@
 import functools
 import json
 import os
+
 # It runs a program of this package, without a shell.
 import subprocess  # nosec B404
 import sys

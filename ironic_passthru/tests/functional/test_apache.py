@@ -154,7 +154,11 @@ class TestApacheRecycled(ServedByApache, wsgi_cases.RecycledCases):
         )
 
     def test_a_graceful_restart_of_all_runs_no_call_twice(self) -> None:
-        """What comes while mod_wsgi has no process is told 503."""
+        """What comes while mod_wsgi has no process is told 503.
+
+        What takes longer than 3 seconds, which is what Apache gives them, is
+        told 500. On a busy machine that may be any call.
+        """
 
         def restart(burst: deployment.Burst) -> None:
             burst.wait_for_more(50)
@@ -167,7 +171,7 @@ class TestApacheRecycled(ServedByApache, wsgi_cases.RecycledCases):
             )
             burst.wait_for_more(50)
 
-        statuses = self.call_while(restart)
+        statuses = self.call_while(restart, unknown=(500,))
         self.assertIn(200, statuses.values())
 
     def daemons(self) -> set[int]:

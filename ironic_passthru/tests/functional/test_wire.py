@@ -7,6 +7,7 @@ from urllib import parse
 import fixtures
 
 from ironic_passthru.tests import embedded
+from ironic_passthru.tests.functional import body_cases
 from ironic_passthru.tests.functional import marks
 from ironic_passthru.tests.functional import raw
 from ironic_passthru.tests.functional import web
@@ -44,7 +45,7 @@ class TestBuiltInServer(wire_cases.WireCases):
             self.assert_answer(answer, status)
 
     def test_broken_chunks_are_refused_in_the_envelope(self) -> None:
-        for broken in wire_cases.BROKEN_CHUNKS[:-1]:
+        for broken in body_cases.BROKEN_CHUNKS[:-1]:
             with self.connect() as connection:
                 connection.send(
                     self.mark('Transfer-Encoding: chunked', body=broken)

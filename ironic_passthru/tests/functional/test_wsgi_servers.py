@@ -3,13 +3,13 @@
 
 import sys
 
+from ironic_passthru.tests.functional import body_cases
 from ironic_passthru.tests.functional import client_cases
 from ironic_passthru.tests.functional import console
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import raw
 from ironic_passthru.tests.functional import web
-from ironic_passthru.tests.functional import wire_cases
 from ironic_passthru.tests.functional import wsgi_cases
 
 _GUNICORN = console.ROOT / 'etc' / 'gunicorn' / 'ironic_passthru.conf.py'
@@ -100,7 +100,7 @@ class UwsgiCases(wsgi_cases.ServerCases):
 
         So a call may run, but only with the whole object that was sent.
         """
-        for broken in wire_cases.BROKEN_CHUNKS[:-1]:
+        for broken in body_cases.BROKEN_CHUNKS[:-1]:
             answer = self.echo(broken)
             if broken.startswith(b'0x2') and answer is not None:
                 # It reads this as 2, so the object is whole.
@@ -221,7 +221,7 @@ class TestUwsgiHttp(UwsgiCases):
             return answer
 
     def test_broken_lengths_run_nothing(self) -> None:
-        for length in wire_cases.BROKEN_LENGTHS:
+        for length in body_cases.BROKEN_LENGTHS:
             answer = self.ask(
                 self.mark(f'Content-Length: {length}', body=self.body)
             )

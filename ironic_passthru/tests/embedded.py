@@ -15,6 +15,7 @@ from ironic_passthru.api import server
 from ironic_passthru.conf import database
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import loader
+from ironic_passthru.tests import reference
 
 
 class Embedded(fixtures.Fixture):
@@ -26,7 +27,8 @@ class Embedded(fixtures.Fixture):
     :param config: text of a configuration file, for options that are not
         registered before they are needed.
     :ivar url: where it listens, without a slash at the end.
-    :ivar application: the WSGI application.
+    :ivar application: the WSGI application; that all it answers is in the API
+        reference is checked at the end.
     :ivar conf: the configuration, of this service alone.
     """
 
@@ -65,7 +67,8 @@ class Embedded(fixtures.Fixture):
             group, _, name = key.rpartition('__')
             self.conf.set_override(name, value, group=group or None)
         self.service = service.build_all_in_one(self.conf)
-        self.application = self.service.api.application
+        self.application = reference.Watch(self.service.api.application)
+        self.addCleanup(self.application.check)
         with fixtures.MonkeyPatch(
             'ironic_passthru.drivers.loader._load_one', self._loader()
         ):

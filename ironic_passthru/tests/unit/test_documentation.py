@@ -15,34 +15,12 @@ import yaml
 
 from ironic_passthru import errors
 from ironic_passthru import operation
-from ironic_passthru.api import app
 from ironic_passthru.api.middleware import audit
 from ironic_passthru.drivers import loader
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.sphinxext import build
 
 ROOT = pathlib.Path(__file__).parents[3]
-
-# Verb and path; a call takes any verb.
-ROUTES = (
-    *(
-        (verbs[0] if verbs else 'METHOD', path)
-        for verbs, path, _ in app.ROUTES
-    ),
-    # This is answered by a layer, before any route is looked for.
-    ('GET', '/healthcheck'),
-)
-
-# What is there without a login, and without the registry.
-OPEN = ('/', '/v1', '/healthcheck')
-
-# Their bodies are those of other chapters, or of nobody's form.
-NO_SAMPLE = (
-    ('GET', '/healthcheck'),
-    ('METHOD', '/v1/drivers/{driver}/vendor_passthru/{method}'),
-    ('GET', '/v1/operations/{operation}/result'),
-    ('DELETE', '/v1/operations/{operation}'),
-)
 
 # They prevent a start, and are told on the command line.
 NO_CLIENT = (errors.ConfigError, errors.DriverLoadError)
@@ -66,21 +44,6 @@ def _entry_points(group: str) -> list[str]:
     return [line.partition('=')[0].strip() for line in lines if line]
 
 
-def _usual(verb: str, path: str) -> set[str]:
-    """Return the errors that a route cannot do without."""
-    usual = set()
-    if path != '/healthcheck':
-        usual.add('406')
-    if path not in OPEN:
-        usual |= {'401', '403', '503'}
-    if '{' in path:
-        usual.add('404')
-    # Other verbs are calls of methods there.
-    if verb != 'METHOD' and '/vendor_passthru/' not in path:
-        usual.add('405')
-    return usual
-
-
 class TestErrorCodes(base.TestCase):
     """doc/source/admin/errors.rst."""
 
@@ -102,61 +65,6 @@ class TestErrorCodes(base.TestCase):
     def test_no_code_stands_twice(self) -> None:
         codes = [code for code, _ in self.headings]
         self.assertEqual(sorted(set(codes)), sorted(codes))
-
-
-class TestRoutes(base.TestCase):
-    """api-ref/source."""
-
-    pages = ROOT / 'api-ref/source'
-
-    def chapters(self) -> dict[tuple[str, str], str]:
-        """Return the text about each route."""
-        found = {}
-        for page in self.pages.glob('*.inc'):
-            parts = re.split(
-                r'^\.\. rest_method:: (\S+) (\S+)$',
-                page.read_text(),
-                flags=re.M,
-            )
-            for verb, path, text in zip(
-                parts[1::3], parts[2::3], parts[3::3], strict=True
-            ):
-                found[verb, path.partition('?')[0]] = text
-        return found
-
-    def test_every_route_has_its_chapter(self) -> None:
-        self.assertEqual(set(ROUTES), self.chapters().keys())
-
-    def test_every_chapter_has_the_statuses_of_its_kind(self) -> None:
-        """What each of them adds is what the tests of the route are about."""
-        for (verb, path), text in self.chapters().items():
-            success, errors_ = (
-                self.statuses(text, kind) for kind in ('success', 'error')
-            )
-            self.assertIn('200', success, path)
-            self.assertEqual(set(), _usual(verb, path) - errors_, path)
-
-    def statuses(self, text: str, kind: str) -> set[str]:
-        """Return the statuses of a chapter."""
-        start = f'.. rest_status_code:: {kind} http-status.yaml\n\n'
-        rows = text.partition(start)[2].partition('\n\n')[0]
-        return set(re.findall(r'^   - (\d{3})\b', rows, re.M))
-
-    def test_every_status_can_be_answered(self) -> None:
-        known = {str(kind.status) for kind in _classes(errors.PassthruError)}
-        for (_, path), text in self.chapters().items():
-            self.assertEqual(set(), self.statuses(text, 'error') - known, path)
-
-    def test_every_chapter_with_a_body_of_its_own_has_a_sample(self) -> None:
-        for (verb, path), text in self.chapters().items():
-            if (verb, path) not in NO_SAMPLE:
-                self.assertIn('literalinclude:: samples/', text, path)
-
-    def test_every_sample_is_shown(self) -> None:
-        text = ''.join(page.read_text() for page in self.pages.glob('*.inc'))
-        shown = set(re.findall(r'literalinclude:: samples/(\S+)', text))
-        stored = {path.name for path in (self.pages / 'samples').iterdir()}
-        self.assertEqual(stored, shown)
 
 
 class TestReleaseNotes(base.TestCase):

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the API reference says of each route, and whether answers keep to it.
+
+The service of the functional tests looks at each of its answers here, so a
+status or a header that the reference does not have makes tests fail.
+"""
+
+import dataclasses
+import functools
+import pathlib
+import re
+from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from ironic_passthru import errors
+from ironic_passthru.api import app
+from ironic_passthru.api import facts
+
+PAGES = pathlib.Path(__file__).parents[2] / 'api-ref/source'
+
+#: Verb and path of each chapter; a call takes any verb.
+ROUTES = (
+    *(
+        (verbs[0] if verbs else 'METHOD', path)
+        for verbs, path, _ in app.ROUTES
+    ),
+    # This is answered by a layer, before any route is looked for.
+    ('GET', '/healthcheck'),
+)
+
+_METHOD = re.compile(r'^\.\. rest_method:: (\S+) (\S+)$', re.M)
+_ROW = re.compile(r'^   - ([\w-]+): (\w+)$', re.M)
+_TERM = re.compile(r'^``([\w-]+)``$', re.M)
+
+# What a driver raises may have any status of an error.
+_DRIVERS = (errors.DriverError, errors.VendorError)
+
+
+@dataclasses.dataclass(frozen=True)
+class Chapter:
+    """What is written about one route.
+
+    :param text: of the chapter.
+    :param success: statuses of good answers.
+    :param refused: statuses of errors.
+    """
+
+    text: str
+    success: frozenset[int]
+    refused: frozenset[int]
+
+    def parameters(self, section: str) -> dict[str, dict[str, Any]]:
+        """Return what is told of the parameters of a section.
+
+        :param section: ``Request`` or ``Response``.
+        """
+        start = f'\n{section}\n{"-" * len(section)}\n'
+        text = re.split(r'\n\w[\w ]*\n-+\n', self.text.partition(start)[2])[0]
+        return {name: parameters()[key] for name, key in _ROW.findall(text)}
+
+    def names(self, section: str, where: str) -> set[str]:
+        """Return the parameters of a section that stand in one place.
+
+        :param where: ``path``, ``query``, ``header`` or ``body``.
+        """
+        return {
+            name
+            for name, told in self.parameters(section).items()
+            if told['in'] == where
+        }
+
+
+@functools.cache
+def parameters() -> dict[str, dict[str, Any]]:
+    """Return the parameters by their keys."""
+    return yaml.safe_load((PAGES / 'parameters.yaml').read_text())
+
+
+@functools.cache
+def chapters() -> dict[tuple[str, str], Chapter]:
+    """Return the chapters by verb and path."""
+    found = {}
+    for page in PAGES.glob('*.inc'):
+        parts = _METHOD.split(page.read_text())[1:]
+        for verb, path, text in zip(
+            parts[::3], parts[1::3], parts[2::3], strict=True
+        ):
+            found[verb, path.partition('?')[0]] = Chapter(
+                text, _statuses(text, 'success'), _statuses(text, 'error')
+            )
+    return found
+
+
+@functools.cache
+def general() -> str:
+    """Return what holds for every route."""
+    return (PAGES / 'general.inc').read_text()
+
+
+@functools.cache
+def always() -> frozenset[int]:
+    """Return the statuses of errors that any request may have."""
+    return _statuses(general(), 'error')
+
+
+@functools.cache
+def headers(*sections: str) -> frozenset[str]:
+    """Return the headers that sections about all routes name.
+
+    They are in small letters.
+    """
+    found: list[str] = []
+    for section in sections:
+        text = general().partition(f'\n{section}\n{"=" * len(section)}\n')[2]
+        found += _TERM.findall(re.split(r'\n\w[\w ]*\n=+\n', text)[0])
+    return frozenset(name.lower() for name in found)
+
+
+def _statuses(text: str, kind: str) -> frozenset[int]:
+    start = f'.. rest_status_code:: {kind} http-status.yaml\n\n'
+    rows = text.partition(start)[2].partition('\n\n')[0]
+    return frozenset(map(int, re.findall(r'^   - (\d{3})\b', rows, re.M)))
+
+
+@functools.cache
+def _pattern(path: str) -> re.Pattern[str]:
+    # The root is its own slash at the end.
+    slash = '' if path == '/' else '/?'
+    return re.compile(re.sub(r'\{\w+\}', '[^/]+', path) + slash)
+
+
+def find(verb: str, path: str) -> tuple[str, str] | None:
+    """Return which chapter is about a request, if one is."""
+    verb = 'GET' if verb == 'HEAD' else verb
+    fits = [route for route in ROUTES if _pattern(route[1]).fullmatch(path)]
+    for route in fits:
+        if route[0] in (verb, 'METHOD'):
+            return route
+    # Another verb is refused there.
+    return fits[0] if fits else None
+
+
+class Watch:
+    """Notes what an application answers although the reference has it not.
+
+    :param application: a WSGI application.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self.strange: set[str] = set()
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        verb = environ['REQUEST_METHOD']
+        # Read before anybody takes parts of it away.
+        route = find(verb, environ.get('PATH_INFO') or '/')
+
+        def start(
+            status: str, answered: list[tuple[str, str]], *more: Any
+        ) -> Any:
+            names = {name.lower() for name, _ in answered}
+            if route and verb != 'OPTIONS':
+                raised = isinstance(facts.of(environ).error, _DRIVERS)
+                self._look(route, int(status[:3]), names=names, raised=raised)
+            return start_response(status, answered, *more)
+
+        return self._application(environ, start)
+
+    def _look(
+        self,
+        route: tuple[str, str],
+        status: int,
+        *,
+        names: set[str],
+        raised: bool,
+    ) -> None:
+        chapter = chapters()[route]
+        known = chapter.success | chapter.refused | always()
+        if status not in known and not raised:
+            self.strange.add(f'{route}: {status}')
+        told = headers('Headers of every answer', 'Errors of any request') | {
+            name.lower() for name in chapter.names('Response', 'header')
+        }
+        for name in names - told:
+            self.strange.add(f'{route}: {status} with {name}')
+
+    def check(self) -> None:
+        """Fail if there was something."""
+        if self.strange:
+            raise AssertionError(
+                f'not in the API reference: {sorted(self.strange)}'
+            )

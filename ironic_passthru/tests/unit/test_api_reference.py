@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API reference has every route, parameter and status."""
+
+import inspect
+import re
+from typing import Any
+
+from ironic_passthru import errors
+from ironic_passthru.api import app
+from ironic_passthru.api import expose
+from ironic_passthru.api import health
+from ironic_passthru.api import versions
+from ironic_passthru.api.v1 import conductors
+from ironic_passthru.api.v1 import drivers
+from ironic_passthru.api.v1 import operations
+from ironic_passthru.api.v1 import passthru
+from ironic_passthru.api.v1 import root
+from ironic_passthru.tests import base
+from ironic_passthru.tests import pages
+from ironic_passthru.tests import reference
+
+CONTROLLERS = {
+    'root': root.RootController,
+    'drivers': drivers.DriversController,
+    'passthru': passthru.PassthruController,
+    'conductors': conductors.ConductorsController,
+    'operations': operations.OperationsController,
+    'health': health.HealthController,
+}
+
+# What is there without a login, and without the registry.
+OPEN = ('/', '/v1', '/healthcheck')
+
+# Their bodies are those of other chapters, or of nobody's form.
+NO_SAMPLE = (
+    ('GET', '/healthcheck'),
+    ('METHOD', '/v1/drivers/{driver}/vendor_passthru/{method}'),
+    ('GET', '/v1/operations/{operation}/result'),
+    ('DELETE', '/v1/operations/{operation}'),
+)
+
+# The first form of a call reads it by itself.
+BY_ITSELF = {'passthru.call_by_query': {'method': expose.Argument(str)}}
+
+# Of these a server, or what checks logins for us, makes other names.
+_MADE = re.compile(r'HTTP_X_(?!OPENSTACK)|HTTP_OPENSTACK_SYSTEM|HTTP_REQUEST$')
+
+
+def usual(verb: str, path: str) -> set[int]:
+    """Return the errors that a route cannot do without."""
+    found = set()
+    if path != '/healthcheck':
+        found.add(406)
+    if path not in OPEN:
+        found |= {401, 403, 503}
+    if '{' in path:
+        found.add(404)
+    # Other verbs are calls of methods there.
+    if verb != 'METHOD' and '/vendor_passthru/' not in path:
+        found.add(405)
+    return found
+
+
+def arguments(target: str) -> dict[str, expose.Argument]:
+    """Return what the query of a route may hold."""
+    name, _, method = target.partition('.')
+    handler = getattr(CONTROLLERS[name], method)
+    declared = inspect.getclosurevars(handler).nonlocals
+    return BY_ITSELF.get(target) or declared.get('arguments', {})
+
+
+class TestChapters(base.TestCase):
+    """api-ref/source/*.inc."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.chapters = reference.chapters()
+
+    def test_every_route_has_one(self) -> None:
+        self.assertEqual(set(reference.ROUTES), self.chapters.keys())
+
+    def test_each_has_the_statuses_of_its_kind(self) -> None:
+        """All others come to light when functional tests are answered so."""
+        for (verb, path), chapter in self.chapters.items():
+            self.assertIn(200, chapter.success, path)
+            missing = usual(verb, path) - chapter.refused
+            self.assertEqual(set(), missing, path)
+
+    def test_every_status_can_be_answered(self) -> None:
+        known = {
+            kind.status
+            for kind in vars(errors).values()
+            if isinstance(kind, type)
+            and issubclass(kind, errors.PassthruError)
+        }
+        told = set(reference.always())
+        for chapter in self.chapters.values():
+            told |= chapter.refused
+        self.assertEqual(known, told)
+
+    def test_each_has_the_variables_of_its_path(self) -> None:
+        for (_, path), chapter in self.chapters.items():
+            names = set(re.findall(r'\{(\w+)\}', path))
+            self.assertEqual(names, chapter.names('Request', 'path'), path)
+
+    def test_each_has_what_its_query_may_hold(self) -> None:
+        for verbs, path, target in app.ROUTES:
+            chapter = self.chapters[verbs[0] if verbs else 'METHOD', path]
+            wanted = {
+                name: argument.since
+                for name, argument in arguments(target).items()
+            }
+            told = {
+                name: versions.Version(*map(int, since.split('.')))
+                if (since := found.get('min_version'))
+                else versions.MINIMUM
+                for name, found in chapter.parameters('Request').items()
+                if found['in'] == 'query'
+            }
+            self.assertEqual(wanted, told, path)
+
+    def test_each_with_a_body_of_its_own_has_a_sample(self) -> None:
+        for route, chapter in self.chapters.items():
+            if route not in NO_SAMPLE:
+                self.assertIn('literalinclude:: samples/', chapter.text, route)
+
+    def test_every_sample_is_shown(self) -> None:
+        text = ''.join(
+            page.read_text() for page in reference.PAGES.glob('*.inc')
+        )
+        shown = set(re.findall(r'literalinclude:: samples/(\S+)', text))
+        stored = {
+            path.name for path in (reference.PAGES / 'samples').iterdir()
+        }
+        self.assertEqual(stored, shown)
+
+    def test_every_parameter_is_shown(self) -> None:
+        text = ''.join(
+            page.read_text() for page in reference.PAGES.glob('*.inc')
+        )
+        used = set(re.findall(r'^   - [\w-]+: (\w+)$', text, re.M))
+        self.assertEqual(set(), reference.parameters().keys() - used)
+
+
+class TestRequestHeaders(base.TestCase):
+    """Those that the code reads."""
+
+    def test_each_is_described(self) -> None:
+        text = ''.join(
+            path.read_text()
+            for path in (pages.ROOT / 'ironic_passthru/api').rglob('*.py')
+        )
+        names = {
+            name.removeprefix('HTTP_').replace('_', '-').lower()
+            for name in re.findall(r"'(HTTP_[A-Z_]+[A-Z])'", text)
+            if not _MADE.match(name)
+        }
+        self.assertIn('accept', names)
+        told = reference.headers('Headers of a request')
+        # Whose it is, for the audit and other services.
+        self.assertEqual(set(), names - told - {'user-agent'})
+
+    def test_calls_have_theirs(self) -> None:
+        for (verb, path), chapter in reference.chapters().items():
+            if verb == 'METHOD':
+                self.assertEqual(
+                    {'Prefer', 'Idempotency-Key'},
+                    chapter.names('Request', 'header'),
+                    path,
+                )
+
+
+class TestWatch(base.TestCase):
+    """What the service of functional tests is watched by."""
+
+    def watch(
+        self, verb: str, path: str, *, status: int, **headers: str
+    ) -> reference.Watch:
+        def application(environ: dict[str, Any], start_response: Any) -> Any:
+            start_response(
+                f'{status} So it is',
+                [(name.replace('_', '-'), v) for name, v in headers.items()],
+            )
+            return []
+
+        watch = reference.Watch(application)
+        environ = {'REQUEST_METHOD': verb, 'PATH_INFO': path}
+        watch(environ, lambda *_: None)
+        return watch
+
+    def test_what_is_told(self) -> None:
+        for verb, path, status, headers in (
+            ('GET', '/v1/drivers/', 200, {'Vary': 'x'}),
+            ('HEAD', '/', 405, {'Allow': 'x'}),
+            ('PATCH', '/v1/drivers/d/vendor_passthru/m', 202, {}),
+            ('GET', '/v1/drivers', 413, {}),
+            ('GET', '/elsewhere', 299, {}),
+            ('GET', '//', 404, {}),
+        ):
+            watch = self.watch(verb, path, status=status, **headers)
+            watch.check()
+
+    def test_what_is_not(self) -> None:
+        for verb, path, status, headers in (
+            ('GET', '/v1/drivers/', 201, {}),
+            ('GET', '/v1/drivers', 200, {'Location': 'x'}),
+            ('DELETE', '/v1/operations/o', 410, {}),
+        ):
+            watch = self.watch(verb, path, status=status, **headers)
+            self.assertRaisesRegex(AssertionError, 'not in the', watch.check)

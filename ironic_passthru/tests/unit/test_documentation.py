@@ -67,6 +67,47 @@ class TestErrorCodes(base.TestCase):
         self.assertEqual(sorted(set(codes)), sorted(codes))
 
 
+class TestContributorPages(base.TestCase):
+    """doc/source/contributor, and the tree that it describes."""
+
+    package = ROOT / 'ironic_passthru'
+
+    def read(self, page: str) -> str:
+        return (ROOT / f'doc/source/contributor/{page}.rst').read_text()
+
+    def test_every_module_of_the_first_level_has_a_row(self) -> None:
+        text = self.read('architecture')
+        there = {
+            f'{path.name}/' if path.is_dir() else path.name
+            for path in self.package.iterdir()
+            if path.suffix == '.py' or (path / '__init__.py').exists()
+        }
+        table = text.partition('\nModules\n')[2]
+        rows = set(re.findall(r'^``([\w/.]+)`` ', table, re.M))
+        self.assertEqual(there - {'__init__.py'}, rows)
+
+    def test_every_file_that_is_named_is_there(self) -> None:
+        for page in ('architecture', 'path-of-a-call', 'recipes', 'faults'):
+            for name in self.files(self.read(page)):
+                found = [
+                    root / name
+                    for root in (self.package, ROOT)
+                    if (root / name).exists()
+                ]
+                self.assertTrue(found, f'{page}: {name}')
+
+    def files(self, text: str) -> set[str]:
+        """Return the paths in a text; braces hold several names."""
+        found = set()
+        for path in re.findall(r'[\w./{},-]+\.py\b', text):
+            head, _, rest = path.partition('{')
+            names, _, tail = rest.partition('}')
+            found |= {
+                f'{head}{name}{tail}' for name in names.split(',') or ['']
+            }
+        return found
+
+
 class TestReleaseNotes(base.TestCase):
     """releasenotes/notes."""
 

@@ -87,7 +87,7 @@ class TestContributorPages(base.TestCase):
         self.assertEqual(there - {'__init__.py'}, rows)
 
     def test_every_file_that_is_named_is_there(self) -> None:
-        for page in ('architecture', 'path-of-a-call', 'recipes', 'faults'):
+        for page in ('architecture', 'path-of-a-call', 'recipes', 'decisions'):
             for name in self.files(self.read(page)):
                 found = [
                     root / name

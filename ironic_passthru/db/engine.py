@@ -13,9 +13,10 @@ _CONNECT_TIMEOUT_SECONDS = 10
 
 # What a node of Galera begins with only when it has applied all that was
 # committed anywhere before: reads (1), changes and deletions (2), insertions
-# (4).  Without that an operation may be missing where it is asked for right
-# after its 202, and a change of it may find no row.
-_WAIT_WITH_ALL = 1 | 2 | 4
+# (4), questions about tables (8).  Without that an operation may be missing
+# where it is asked for right after its 202, and a change of it may find no
+# row.
+_WAIT_WITH_ALL = 1 | 2 | 4 | 8
 
 
 def prepare(

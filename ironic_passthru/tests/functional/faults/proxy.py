@@ -134,6 +134,10 @@ class Proxy(fixtures.Fixture):
         """Refuse new connections; present ones go on."""
         self._run(self._close_listener())
 
+    def lead_to(self, target_port: int) -> None:
+        """Lead new connections to another server; present ones go on."""
+        self._target_port = target_port
+
     def recover(self) -> None:
         """End all faults."""
         self._run(self._recover())

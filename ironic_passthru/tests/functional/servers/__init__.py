@@ -3,6 +3,7 @@
 
 import logging
 
+from ironic_passthru.tests.functional.servers.galera import Galera
 from ironic_passthru.tests.functional.servers.mariadb import MariaDB
 from ironic_passthru.tests.functional.servers.ports import ReservedPort
 from ironic_passthru.tests.functional.servers.postgresql import PostgreSQL
@@ -15,6 +16,7 @@ from ironic_passthru.tests.functional.servers.sql import SECRET
 __all__ = [
     'LOGIN',
     'SECRET',
+    'Galera',
     'MariaDB',
     'MissingProgram',
     'PostgreSQL',

@@ -2,6 +2,7 @@
 """A private MariaDB server."""
 
 import itertools
+import pathlib
 from typing import Any
 
 import fixtures
@@ -10,11 +11,17 @@ from pifpaf.drivers import mysql
 from ironic_passthru.tests.functional import certificates
 from ironic_passthru.tests.functional.servers import ports
 from ironic_passthru.tests.functional.servers import programs
+from ironic_passthru.tests.functional.servers import shipped
 from ironic_passthru.tests.functional.servers import sql
+
+# Times are stored in UTC, wherever the server thinks that it is.
+_ELSEWHERE = "\n[mariadb]\ndefault_time_zone = '+05:45'\n"
 
 
 class MariaDB(fixtures.Fixture):
     """A private MariaDB server, reached by a socket in its directory.
+
+    It has the options that the project ships a sample of.
 
     :param tls: its certificate, if it is to be reached over TCP too; there
         with TLS, a certificate of the client and a password.
@@ -32,7 +39,7 @@ class MariaDB(fixtures.Fixture):
         programs.require('mysql', 'mariadb-client')
         self._names = (f'test{number}' for number in itertools.count())
         if self._tls is None:
-            self._server = self.useFixture(mysql.MySQLDriver())
+            self._server = self.useFixture(_MariaDBDriver())
             return
         port = self.useFixture(ports.ReservedPort()).port
         self.address = f'{certificates.SERVER}:{port}'
@@ -66,6 +73,10 @@ class MariaDB(fixtures.Fixture):
         sql.execute(self.url(), f'GRANT ALL ON {name}.* TO {sql.LOGIN}')
         return f'mysql://{sql.remote(self.address, host)}/{name}'
 
+    def variables(self) -> dict[str, str]:
+        """Return the options that are in force."""
+        return dict(sql.execute(self.url(), 'SHOW GLOBAL VARIABLES'))
+
     def end_connections(self, database: str) -> None:
         """End all connections to one database, as a fail-over would."""
         found = sql.execute(
@@ -77,7 +88,20 @@ class MariaDB(fixtures.Fixture):
             sql.execute(self.url(), f'KILL {number}')
 
 
-class _MariaDBWithTls(mysql.MySQLDriver):
+class _MariaDBDriver(mysql.MySQLDriver):
+    """pifpaf's server, with our options."""
+
+    def _exec(self, command: list[str], **kwargs: Any) -> Any:
+        if command[0] == 'mysqld' and '--initialize-insecure' not in command:
+            config = pathlib.Path(self.tempdir, 'my.cnf')
+            config.write_text(shipped.mariadb() + _ELSEWHERE)
+            apart = command.index('--no-defaults')
+            command = [*command]
+            command[apart] = f'--defaults-file={config}'
+        return super()._exec(command, **kwargs)
+
+
+class _MariaDBWithTls(_MariaDBDriver):
     """pifpaf's server, with a port that speaks TLS and nothing else.
 
     pifpaf lets it run without logins, where it asks for no TLS either.

@@ -14,20 +14,34 @@ from pifpaf.drivers import postgresql
 from ironic_passthru.tests.functional import certificates
 from ironic_passthru.tests.functional.servers import ports
 from ironic_passthru.tests.functional.servers import programs
+from ironic_passthru.tests.functional.servers import shipped
 from ironic_passthru.tests.functional.servers import sql
+
+# Times are stored in UTC, wherever the server thinks that it is.
+_ELSEWHERE = "\ntimezone = 'Asia/Kathmandu'\n"
 
 
 class PostgreSQL(fixtures.Fixture):
     """A private PostgreSQL server, reached by a socket in its directory.
 
+    It has the options that the project ships a sample of.
+
     :param tls: its certificate, if it is to be reached over TCP too; there
         with TLS, a certificate of the client and a password.
+    :param durable: whether commits reach the disk, as the sample has it;
+        the other tests are faster without.
     :ivar address: host and port of that.
     """
 
-    def __init__(self, tls: certificates.Certificates | None = None) -> None:
+    def __init__(
+        self,
+        tls: certificates.Certificates | None = None,
+        *,
+        durable: bool = False,
+    ) -> None:
         super().__init__()
         self._tls = tls
+        self._durable = durable
 
     def _setUp(self) -> None:
         programs.require('pg_config', 'libpq-dev')
@@ -36,7 +50,9 @@ class PostgreSQL(fixtures.Fixture):
             programs.require('runuser', 'util-linux')
         self._names = (f'test{number}' for number in itertools.count())
         if self._tls is None:
-            self._server = self.useFixture(_PostgreSQLDriver())
+            self._server = self.useFixture(
+                _PostgreSQLDriver(sync=self._durable)
+            )
             return
         port = self.useFixture(ports.ReservedPort()).port
         self.address = f'{certificates.SERVER}:{port}'
@@ -122,7 +138,13 @@ class _PostgreSQLDriver(postgresql.PostgreSQLDriver):
         if os.geteuid() == 0:
             shutil.chown(self.tempdir, self.user)
             command = ['runuser', '-u', self.user, '--', *command]
-        return super()._exec(command, **kwargs)
+        done = super()._exec(command, **kwargs)
+        if command[-1] == 'initdb':
+            # What pifpaf adds comes after it, and so counts.
+            config = pathlib.Path(self.tempdir, 'postgresql.conf')
+            with config.open('a') as lines:
+                lines.write(shipped.postgresql() + _ELSEWHERE)
+        return done
 
     def control(self, *arguments: str) -> None:
         """Run ``pg_ctl`` and wait for what it does."""

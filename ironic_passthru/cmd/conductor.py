@@ -3,14 +3,21 @@
 
 import os
 import sys
+import time
 
 from ironic_passthru import threads
 
 threads.init()
 
+from oslo_config import cfg  # noqa: E402
+from oslo_log import log  # noqa: E402
+
+from ironic_passthru import errors  # noqa: E402
 from ironic_passthru import service  # noqa: E402
 from ironic_passthru import supervisor  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
+
+LOG = log.getLogger(__name__)
 
 _DESCRIPTION = (
     'Own the drivers and run their methods, as calls come in over the bus. '
@@ -19,6 +26,9 @@ _DESCRIPTION = (
 
 # How long the registry may take to note what has not finished in time.
 _LAST_NOTES_SECONDS = 60.0
+
+# Between two attempts to reach a registry that is away.
+_RETRY_SECONDS = 5.0
 
 
 def main() -> int:
@@ -36,8 +46,7 @@ def _main() -> int:
     launch.require_registry(conf)
     stop = launch.Stop(conf)
     watcher = supervisor.from_environment(os.environ)
-    conductor = service.build_conductor(conf, watcher)
-    conductor.start()
+    conductor = _started(conf, watcher)
     watcher.ready()
     stop.wait(conductor.lost)
     options = conf.conductor
@@ -46,3 +55,21 @@ def _main() -> int:
         launch.leave(launch.EXIT_FAILED)
     lost = conductor.lost.is_set()
     return launch.EXIT_FAILED if lost else launch.EXIT_OK
+
+
+def _started(
+    conf: cfg.ConfigOpts, watcher: supervisor.Supervisor
+) -> service.Conductor:
+    """Return a conductor that serves.
+
+    It waits for a registry that is away, as oslo.messaging does for a
+    broker: whoever starts it again and again instead would soon give up.
+    """
+    while True:
+        conductor = service.build_conductor(conf, watcher)
+        try:
+            conductor.start()
+            return conductor
+        except errors.RegistryUnavailable:
+            LOG.warning('The registry is away; the start waits for it')
+        time.sleep(_RETRY_SECONDS)

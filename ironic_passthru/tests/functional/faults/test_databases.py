@@ -33,6 +33,17 @@ class TestPostgreSQL(scenario.FaultTestCase):
     def test_past_the_heartbeat_timeout(self) -> None:
         self.stop_for(2 * scenario.HEARTBEAT_TIMEOUT_SECONDS)
 
+    def test_a_start_waits_for_it(self) -> None:
+        self.site.database.stop()
+        try:
+            late = self.site.conductor('late')
+            self.addCleanup(late.stop)
+            late.start()
+            late.wait_for_log('the start waits for it')
+        finally:
+            self.site.database.start()
+        late.wait_for_log('Conductor late (')
+
     if scenario.LONG:
 
         def test_for_a_moment(self) -> None:

@@ -55,8 +55,17 @@ class _Message(impl_rabbit.RabbitMessage):
 class _Connection(impl_rabbit.Connection):
     """A connection whose consumers survive every message.
 
-    Nobody waits at it for a broker that is out of memory or disk.
+    Nobody waits at it for a broker that is out of memory or disk, and one
+    that has become silent is replaced.
     """
+
+    def ensure_connection(self) -> None:
+        # Called when heartbeats are missed. The AMQP library goes on with a
+        # connection as long as the network does not say that it is gone, and
+        # closing it in order would need an answer.
+        if self.connection.connected:
+            self.connection.collect()
+        super().ensure_connection()
 
     def _on_connection_blocked(self, reason: str) -> None:
         super()._on_connection_blocked(reason)

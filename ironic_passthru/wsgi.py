@@ -20,6 +20,8 @@ from ironic_passthru.cmd import launch  # noqa: E402
 # What stands in a path beside letters, digits and what is escaped.
 _IN_PATHS = "/!$&'()*+,:;=@"
 
+_MAX_LINE = 255
+
 
 def _told_to_log(application: Any) -> Any:
     """Let uWSGI write ``%(request)`` and ``%(request_id)`` into its log.
@@ -46,10 +48,13 @@ def _told_to_log(application: Any) -> Any:
 def _first_line(environ: dict[str, Any]) -> str:
     """Return verb, path and protocol as harmless text, without the query."""
     parts = ('REQUEST_METHOD', 'PATH_INFO', 'SERVER_PROTOCOL')
-    return ' '.join(
+    line = ' '.join(
         parse.quote(environ.get(part, ''), _IN_PATHS, encoding='latin-1')
         for part in parts
     )
+    # uWSGI keeps the length of a value in one byte: a longer one would be cut
+    # anywhere, and one of 256 be empty.
+    return line if len(line) <= _MAX_LINE else line[: _MAX_LINE - 3] + '...'
 
 
 application = _told_to_log(path.AsWritten(launch.wsgi_application()))

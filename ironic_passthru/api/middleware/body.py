@@ -56,7 +56,8 @@ class BodyGuard:
         return self._application(environ, start_response)
 
     def _read(self, environ: dict[str, Any]) -> bytes:
-        if environ.get('HTTP_TRANSFER_ENCODING'):
+        # An empty one is no chunked body either: it is refused below.
+        if 'HTTP_TRANSFER_ENCODING' in environ:
             return self._read_chunked(environ)
         length = _content_length(environ)
         if length > self._max_size:
@@ -69,7 +70,7 @@ class BodyGuard:
         return body
 
     def _read_chunked(self, environ: dict[str, Any]) -> bytes:
-        coding = environ['HTTP_TRANSFER_ENCODING'].strip().lower()
+        coding = environ['HTTP_TRANSFER_ENCODING'].strip(' \t').lower()
         if coding != 'chunked':
             # Whatever else was done to the body, nobody has undone it.
             raise errors.LengthRequired()

@@ -191,7 +191,16 @@ class TestBodyGuard(base.TestCase):
         )
 
     def test_other_codings_than_chunks(self) -> None:
-        for coding in ('gzip', 'gzip, chunked', 'identity', 'xchunked', ','):
+        for coding in (
+            'gzip',
+            'gzip, chunked',
+            'identity',
+            'xchunked',
+            ',',
+            '',
+            '\x0bchunked',
+            'chunked\xa0',
+        ):
             self.assertRaises(
                 errors.LengthRequired,
                 self.read,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other services that call conductors over the bus, without the API."""
 
+import subprocess
+import sys
 from typing import Any
 
 import oslo_messaging
@@ -10,6 +12,7 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
+from ironic_passthru.tests.functional import console
 from ironic_passthru.tests.functional import deployment
 
 _SITE = deployment.Site()
@@ -43,6 +46,24 @@ class ServiceTestCase(deployment.SiteTestCase):
     def logs(self) -> str:
         """Return what the conductors have logged."""
         return ''.join(conductor.log() for conductor in self.conductors)
+
+
+class TestProgram(ServiceTestCase):
+    """The example of the page on other services, as a program."""
+
+    def test_it_prints_the_answer(self) -> None:
+        example = console.ROOT / 'doc/source/examples/call_a_driver.py'
+        done = subprocess.run(
+            [
+                *(sys.executable, str(example)),
+                *('--config-file', str(self.site.config)),
+            ],
+            env=self.site.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        self.assertEqual('Hello, Ada!\n', done.stdout, done.stderr)
 
 
 class TestConductorAPI(ServiceTestCase):

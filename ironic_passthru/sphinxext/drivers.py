@@ -39,6 +39,15 @@ def load(place: str, name: str) -> loader.Driver:
     return loader.make(name, interface)
 
 
+def _source(kind: type) -> str | None:
+    """Return the file of a class, if it has one."""
+    try:
+        return inspect.getsourcefile(kind)
+    except (OSError, TypeError):
+        # It is built in, or made by a program.
+        return None
+
+
 class _Driver(docutils.SphinxDirective):
     """What both directives have in common."""
 
@@ -54,7 +63,7 @@ class _Driver(docutils.SphinxDirective):
             self.warn(error.message)
             return []
         for kind in type(driver.interface).__mro__:
-            file = inspect.getsourcefile(kind) if kind is not object else None
+            file = _source(kind)
             if file is not None:
                 self.env.note_dependency(file)
         return self.show(driver)

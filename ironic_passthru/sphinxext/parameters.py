@@ -90,7 +90,7 @@ class Parameters:
             name=inline.literal(place.shown),
             takes=takes,
             required=required,
-            default=_default(schema),
+            default=self._default(place, schema),
             about=self._about(place, schema, title),
         )
         for each in objects:
@@ -106,9 +106,8 @@ class Parameters:
         described = inline.plain_paragraphs(full.get('description', ''))
         told = self._told.get(place.shown, []) if not described else []
         about += [*described, *told]
-        examples = full.get('examples')
-        if examples and isinstance(examples, list):
-            values = [inline.json_literal(value) for value in examples]
+        examples = full.get('examples', [])
+        if values := list(self._shown(place, examples)):
             about.append(
                 inline.paragraph(f'For example {wording.listing(values)}.')
             )
@@ -121,24 +120,44 @@ class Parameters:
             )
         return about
 
+    def _default(self, place: phrases.Place, schema: Any) -> str:
+        full = self._phrases.resolved(schema)
+        defaults = [full['default']] if 'default' in full else []
+        return ''.join(self._shown(place, defaults))
+
+    def _shown(self, place: phrases.Place, values: list[Any]) -> Iterator[str]:
+        """Yield values as records would show them, but none that is secret.
+
+        That there is none may be told: it is no secret.
+        """
+        secret = self._is_secret(place)
+        for value in values:
+            if value is None:
+                yield inline.json_literal(value)
+            elif not secret:
+                shown = self._masked(place.keys, value)
+                if shown != masking.MASK:
+                    yield inline.json_literal(shown)
+
     def _is_secret(self, place: phrases.Place) -> bool:
         """Tell whether a text in this place would be masked."""
-        value: Any = 'x'
-        for key in reversed(place.keys):
+        # A text around it may hold it as JSON, and would be masked as one.
+        ends = range(1, len(place.keys) + 1)
+        return any(
+            self._masked(place.keys[:end], 'x') == masking.MASK for end in ends
+        )
+
+    def _masked(self, keys: tuple[str | int, ...], value: Any) -> Any:
+        """Return a value as it would be shown in a place."""
+        for key in reversed(keys):
             value = (
                 {key: value}
                 if isinstance(key, str)
                 else [*(None,) * key, value]
             )
         shown: Any = self._method.masked(value)
-        for key in place.keys:
+        for key in keys:
             if shown == masking.MASK:
                 break
             shown = shown[key]
-        return shown == masking.MASK
-
-
-def _default(schema: Any) -> str:
-    if isinstance(schema, Mapping) and 'default' in schema:
-        return inline.json_literal(schema['default'])
-    return ''
+        return shown

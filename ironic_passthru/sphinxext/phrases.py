@@ -6,8 +6,8 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
-from ironic_passthru import pointer
 from ironic_passthru.sphinxext import inline
+from ironic_passthru.sphinxext import references
 from ironic_passthru.sphinxext import wording
 
 _UNIONS = ('anyOf', 'oneOf')
@@ -35,6 +35,9 @@ _KEYWORDS['number'] = _KEYWORDS['integer']
 
 # Types with so few values that these are listed.
 _VALUES: Mapping[Any, list[Any]] = {'boolean': [True, False], 'null': [None]}
+
+# What tells more of a value than keywords for texts do.
+_SAYS_WHICH = frozenset({'$ref', 'allOf', 'const', 'enum', *_UNIONS})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Phrases:
     """
 
     def __init__(self, root: Mapping[str, Any]) -> None:
-        self._root = root
+        self._references = references.References(root)
         # Where the fields of a definition are told of.
         self._known: dict[str, Place] = {}
         # Definitions that are being put into words.
@@ -91,20 +94,13 @@ class Phrases:
         return phrase, self._objects
 
     def resolved(self, schema: Any) -> Mapping[str, Any]:
-        """Return a schema with what it refers to."""
-        if not isinstance(schema, Mapping):
-            return {}
-        if '$ref' not in schema:
-            return schema
-        found: Any = self._root
-        for part in pointer.parts(schema['$ref']):
-            found = found[part]
-        return {**found, **schema}
+        """Return a schema with all that it refers to."""
+        return self._references.resolved(schema)
 
     def _phrase(self, schema: Any, place: Place) -> str:
         """Return in words what a schema takes; note the objects in it."""
         if schema is False:
-            return 'nothing'
+            return wording.NOTHING
         if schema is True:
             return wording.ANYTHING
         used, phrase = self._base(schema, place)
@@ -115,7 +111,8 @@ class Phrases:
         }
         if rest:
             # Better raw than not at all.
-            phrase += f', with {inline.json_literal(rest)}'
+            shown = inline.json_literal(wording.bare(rest))
+            phrase += f', with {shown}'
         return phrase
 
     def _base(
@@ -159,18 +156,23 @@ class Phrases:
     def _reference(
         self, schema: Mapping[str, Any], place: Place
     ) -> tuple[tuple[str, ...], str]:
+        if '$ref' in self.resolved(schema):
+            # It leads nowhere, so it is shown as it is.
+            return (), wording.ANYTHING
         name = schema['$ref']
         known = self._known.get(name) or self._open.get(name)
         if known is not None:
             return ('$ref',), f'the same as {inline.literal(known.shown)}'
-        target = {**self.resolved(schema)}
-        del target['$ref']
-        if _has_fields(target):
-            self._known[name] = place
+        target = self._references.target(name)
+        before = len(self._objects)
         self._open[name] = place
-        phrase = self._phrase(target, place)
+        phrases = [
+            self._phrase(part, place) for part in _together(target, schema)
+        ]
         del self._open[name]
-        return tuple(schema), phrase
+        if len(self._objects) > before:
+            self._known[name] = place
+        return tuple(schema), ', and '.join(dict.fromkeys(phrases))
 
     def _alternatives(self, schemas: list[Any], place: Place) -> str:
         objects = [
@@ -191,7 +193,8 @@ class Phrases:
                 # Readers must know which fields go together.
                 phrase = self._entitle(phrase, before, place)
             phrases.append(phrase)
-        return wording.listing(list(dict.fromkeys([*phrases, *single])))
+        listed = wording.listing(list(dict.fromkeys([*phrases, *single])))
+        return listed or wording.NOTHING
 
     def _entitle(self, phrase: str, index: int, place: Place) -> str:
         """Name one of several kinds of object that stand in one place."""
@@ -231,8 +234,7 @@ class Phrases:
             self._objects.append(Object(place, schema))
         told = [wording.amount(schema, 'Properties', ('field', 'fields'))]
         if 'propertyNames' in schema:
-            names = {'type': 'string', **schema['propertyNames']}
-            told.append(f'each name: {self._phrase(names, place)}')
+            told.append(self._names(schema['propertyNames'], place))
         others = schema.get('additionalProperties', True)
         if others is False:
             told.append('no other fields' if fields else 'without fields')
@@ -240,6 +242,16 @@ class Phrases:
             phrase = self._phrase(others, place.of('.*', '*'))
             told.append(f'{"others" if fields else "each value"}: {phrase}')
         return _with_details('object', told)
+
+    def _names(self, schema: Any, place: Place) -> str:
+        """Return what the names of fields may be; empty if that is all."""
+        if isinstance(schema, Mapping):
+            if not schema.keys() & _SAYS_WHICH:
+                # They are texts, whether it says so or not.
+                schema = {'type': 'string', **schema}
+        elif schema:
+            return ''
+        return f'each name: {self._phrase(schema, place)}'
 
 
 def _with_details(kind: str, told: list[str]) -> str:
@@ -270,12 +282,25 @@ def _apart(schema: Mapping[str, Any], kinds: list[str]) -> list[Any]:
 def _values(schema: Mapping[str, Any]) -> list[Any] | None:
     """Return the values that a schema takes, if it lists them."""
     if schema.keys() - wording.ANNOTATIONS <= {'type', 'enum', 'const'}:
-        if 'enum' in schema:
-            return schema['enum']
-        if 'const' in schema:
-            return [schema['const']]
-        return _VALUES.get(schema.get('type'))
+        if 'enum' in schema or 'const' in schema:
+            return wording.values(schema)
+        kind = schema.get('type')
+        kinds = kind if isinstance(kind, list) else [kind]
+        if all(each in _VALUES for each in kinds):
+            return [value for each in kinds for value in _VALUES[each]]
     return None
+
+
+def _together(target: Any, schema: Mapping[str, Any]) -> list[Any]:
+    """Return a schema and what it refers to as one, or else as two."""
+    beside = {key: value for key, value in schema.items() if key != '$ref'}
+    said = beside.keys() - wording.ANNOTATIONS
+    if isinstance(target, bool):
+        return [beside if target else False]
+    if any(target.get(key, beside[key]) != beside[key] for key in said):
+        # Both hold, so that neither may take the place of the other.
+        return [target, beside]
+    return [{**target, **beside}]
 
 
 def _has_fields(schema: Mapping[str, Any]) -> bool:

@@ -7,13 +7,16 @@ The texts have the marks of :mod:`ironic_passthru.sphinxext.inline`.
 from collections.abc import Mapping
 from typing import Any
 
+from ironic_passthru import schema as parameter_schema
 from ironic_passthru.sphinxext import inline
 
 ANYTHING = 'any JSON value'
+NOTHING = 'nothing'
 
 # What says nothing about which values fit.
 ANNOTATIONS = frozenset(
     {
+        '$anchor',
         '$comment',
         '$defs',
         '$id',
@@ -30,6 +33,16 @@ ANNOTATIONS = frozenset(
         'writeOnly',
     }
 )
+
+# Keywords that list values, and those with one schema or several.
+_CHOOSES = ('type', 'enum', 'const')
+_ONE = (
+    *('additionalProperties', 'contains', 'contentSchema', 'else', 'if'),
+    *('items', 'not', 'propertyNames', 'then', 'unevaluatedItems'),
+    'unevaluatedProperties',
+)
+_BY_NAME = ('dependentSchemas', 'patternProperties', 'properties')
+_LISTS = ('allOf', 'anyOf', 'oneOf', 'prefixItems')
 
 FORMATS: Mapping[str, str] = {
     'base64': 'text in base64',
@@ -131,5 +144,34 @@ def number(schema: Mapping[str, Any]) -> str:
 
 def choice(schema: Mapping[str, Any]) -> str:
     """Return what a schema with ``enum`` or ``const`` takes."""
-    values = schema['enum'] if 'enum' in schema else [schema['const']]
-    return listing([inline.json_literal(value) for value in values])
+    found = values(schema)
+    shown = [inline.json_literal(value) for value in found]
+    return listing(shown) or NOTHING
+
+
+def values(schema: Mapping[str, Any]) -> list[Any]:
+    """Return the values that fit ``enum``, ``const`` and ``type``."""
+    said = {key: schema[key] for key in _CHOOSES if key in schema}
+    fits = parameter_schema.Validator(said).is_valid
+    listed = schema['enum'] if 'enum' in schema else [schema['const']]
+    return [value for value in listed if fits(value)]
+
+
+def bare(schema: Any) -> Any:
+    """Return a schema without what says nothing about which values fit.
+
+    Examples and defaults are among that, and they may be secret.
+    """
+    if not isinstance(schema, Mapping):
+        return schema
+    shown = {}
+    for key, value in schema.items():
+        if key in _BY_NAME:
+            value = {name: bare(each) for name, each in value.items()}
+        elif key in _LISTS:
+            value = [bare(each) for each in value]
+        elif key in _ONE:
+            value = bare(value)
+        if key not in ANNOTATIONS:
+            shown[key] = value
+    return shown

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A vendor's drivers, to be put on pages."""
 
+from typing import Annotated
 from typing import Any
+
+import pydantic
 
 from ironic_passthru.drivers import base
 
@@ -33,7 +36,9 @@ class AcmeVendor(Common):
         dangerous=True,
         secret='ticket',
     )
-    def set_tag(self, context: Any, rack: str, tag: str = 'x') -> dict:  # type: ignore[type-arg]
+    def set_tag(
+        self, context: Any, rack: str, tag: str = 'x'
+    ) -> dict[str, str]:
         """Write the tag of one rack.
 
         It is *printed* at once.
@@ -63,6 +68,21 @@ class AcmeVendor(Common):
 class Broken(base.VendorInterface):
     def __init__(self) -> None:
         raise SystemExit('no\nlibrary')
+
+
+class BuiltIn(Common, dict):  # type: ignore[type-arg]
+    """A part of it is written in C."""
+
+
+class NoSchema(base.VendorInterface):
+    @base.driver_passthru(['GET'])
+    def pair(
+        self,
+        # So older versions of JSON Schema tell of a tuple.
+        values: Annotated[
+            list[Any], pydantic.WithJsonSchema({'items': [True, False]})
+        ],
+    ) -> None: ...
 
 
 class BadText(base.VendorInterface):

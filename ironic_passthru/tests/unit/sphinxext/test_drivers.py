@@ -15,7 +15,8 @@ from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.sphinxext import acme
 from ironic_passthru.tests.unit.sphinxext import build
 
-ACME = f'{acme.__name__}:AcmeVendor'
+MODULE = acme.__name__
+ACME = f'{MODULE}:AcmeVendor'
 
 PAGE = f"""
 Acme
@@ -224,6 +225,11 @@ class TestParts(base.TestCase):
         (page,) = built.dependencies()
         self.assertIn(acme.__file__, page)
 
+    def test_a_class_without_a_file(self) -> None:
+        built = self.build(f'T\n=\n\n.. driver-methods:: {MODULE}:BuiltIn\n')
+        self.assertEqual('', built.warnings)
+        self.assertIn('inherited', built.read('index.txt'))
+
 
 class TestMistakes(base.TestCase):
     """Each is a warning, which may be an error, and tells the place."""
@@ -260,6 +266,11 @@ class TestMistakes(base.TestCase):
         self.assert_warns(
             f'.. driver-methods:: {acme.__name__}:Broken',
             'SystemExit: no library',
+        )
+
+    def test_a_schema_that_is_none(self) -> None:
+        self.assert_warns(
+            f'.. driver-methods:: {MODULE}:NoSchema', "'pair'", 'is wrong'
         )
 
     def test_an_unknown_method(self) -> None:

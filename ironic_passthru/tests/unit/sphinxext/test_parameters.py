@@ -58,6 +58,25 @@ class TestFields(base.TestCase):
             self.takes('recursion'),
         )
 
+    def test_recursion_below_what_has_no_fields(self) -> None:
+        rows = kinds.of_schema(
+            {'$ref': '#/$defs/Trees'},
+            **{
+                '$defs': {
+                    'Trees': {
+                        'type': 'array',
+                        'items': {
+                            'properties': {'trees': {'$ref': '#/$defs/Trees'}}
+                        },
+                    }
+                }
+            },
+        )
+        self.assertEqual(
+            {'p': 'array (each: object)', 'p[].trees': 'the same as `p`'},
+            {name: kinds.shown(row.takes) for name, row in rows.items()},
+        )
+
     def test_recursion_without_fields(self) -> None:
         rows = kinds.of_schema(
             {'$ref': '#/$defs/Json'},
@@ -147,6 +166,60 @@ class TestAbout(base.TestCase):
                 kinds.words(rows[name]),
             )
         self.assertEqual([], kinds.of_method('plain')['text'].about)
+
+    def test_secret_values_are_not_told(self) -> None:
+        for schema, below in (
+            ({'properties': {'password': {}}}, 'p.password'),
+            ({'properties': {'k': {'writeOnly': True}}}, 'p.k'),
+            ({'additionalProperties': {'format': 'password'}}, 'p'),
+        ):
+            field = next(iter(schema.get('properties', {'k': {}})))
+            told = {'default': {field: 'hunter2'}}
+            told['examples'] = [{field: 'hunter2'}]
+            for each in schema.get('properties', {}).values():
+                each |= {'default': 'hunter2', 'examples': ['hunter2']}
+            rows = kinds.of_schema({'type': 'object', **schema, **told})
+            whole = f'{{"{field}": "***"}}'
+            self.assertEqual(f'`{whole}`', kinds.shown(rows['p'].default))
+            self.assertIn(f'For example {whole}.', kinds.words(rows['p']))
+            text = ' '.join(
+                ' '.join([row.takes, row.default, *kinds.words(row)])
+                for row in rows.values()
+            )
+            self.assertNotIn('hunter2', text)
+            self.assertIn(below, rows)
+
+    def test_secret_parts_of_texts_are_not_told(self) -> None:
+        row = kinds.of_schema({'default': 'http://me:hunter2@localhost/'})
+        self.assertNotIn('hunter2', row['p'].default)
+        self.assertIn('localhost', row['p'].default)
+        rows = kinds.of_schema(
+            {
+                'type': 'string',
+                'contentSchema': {
+                    'properties': {
+                        'k': {'writeOnly': True, 'default': 'hunter2'}
+                    }
+                },
+                'default': '{"k": "hunter2"}',
+            }
+        )
+        self.assertEqual(['', ''], [row.default for row in rows.values()])
+
+    def test_that_there_is_no_secret_may_be_told(self) -> None:
+        row = kinds.of_schema({'format': 'password', 'default': None})['p']
+        self.assertEqual('`null`', kinds.shown(row.default))
+
+    def test_what_a_reference_leads_to(self) -> None:
+        definitions = {
+            'Outer': {'$ref': '#/$defs/Inner', 'description': 'Outer.'},
+            'Inner': {'description': 'Inner.', 'default': 3},
+        }
+        rows = kinds.of_schema(
+            {'$ref': '#/$defs/Outer'}, **{'$defs': definitions}
+        )
+        self.assertEqual(['Outer.'], kinds.words(rows['p']))
+        self.assertEqual('`3`', kinds.shown(rows['p'].default))
 
     def test_descriptions(self) -> None:
         rows = kinds.of_method('told')

@@ -139,6 +139,87 @@ class TestSchemas(base.TestCase):
             **{'$defs': {'T': {'type': 'string'}}},
         )
 
+    def test_a_reference_to_a_reference(self) -> None:
+        definitions = {
+            'Outer': {'$ref': '#/$defs/Inner', 'maxLength': 3},
+            'Inner': {'type': 'string', 'minLength': 1},
+            'Object': {'$ref': '#/$defs/Other'},
+            'Other': {'properties': {'a': {'type': 'null'}}},
+        }
+        self.assert_takes(
+            'text of 1 to 3 characters',
+            {'$ref': '#/$defs/Outer'},
+            **{'$defs': definitions},
+        )
+        self.assert_takes(
+            'object `kind 1` or object `kind 2`',
+            {
+                'anyOf': [
+                    {'$ref': '#/$defs/Object'},
+                    {'properties': {'b': {'type': 'null'}}},
+                ]
+            },
+            **{'$defs': definitions},
+        )
+
+    def test_a_reference_that_says_otherwise(self) -> None:
+        self.assert_takes(
+            'text of at least 5 characters, and text of 3 to 9 characters',
+            {
+                '$ref': '#/$defs/T',
+                'type': 'string',
+                'minLength': 3,
+                'maxLength': 9,
+            },
+            **{'$defs': {'T': {'type': 'string', 'minLength': 5}}},
+        )
+
+    def test_a_reference_that_leads_nowhere(self) -> None:
+        definitions = {
+            'Loop': {'$ref': '#/$defs/Back'},
+            'Back': {'$ref': '#/$defs/Loop'},
+        }
+        for reference in (
+            *('#/$defs/Loop', '#/$defs/Lost', '#anchor'),
+            'https://example.org/acme.json#/x',
+        ):
+            self.assert_takes(
+                f'any JSON value, with `{{"$ref": "{reference}"}}`',
+                {'$ref': reference},
+                **{'$defs': definitions},
+            )
+
+    def test_a_reference_to_a_boolean(self) -> None:
+        definitions = {'Any': True, 'None': False}
+        for name, wanted in (('Any', 'any JSON value'), ('None', 'nothing')):
+            self.assert_takes(
+                wanted, {'$ref': f'#/$defs/{name}'}, **{'$defs': definitions}
+            )
+
+    def test_values_of_which_none_fits(self) -> None:
+        self.assert_takes('nothing', {'enum': []})
+        self.assert_takes('nothing', {'anyOf': [{'enum': []}]})
+        self.assert_takes('`"a"`', {'enum': [1, 'a'], 'type': 'string'})
+        self.assert_takes('`2`', {'enum': [1, 2], 'const': 2})
+        self.assert_takes('`null`', {'const': None})
+
+    def test_types_of_few_values_among_others(self) -> None:
+        self.assert_takes(
+            'text, `true`, `false` or `null`',
+            {'anyOf': [{'type': 'string'}, {'type': ['boolean', 'null']}]},
+        )
+
+    def test_names_of_fields(self) -> None:
+        for names, wanted in (
+            (True, 'object'),
+            (False, 'object (each name: nothing)'),
+            ({'enum': ['a']}, 'object (each name: `"a"`)'),
+            ({}, 'object (each name: text)'),
+        ):
+            self.assert_takes(
+                wanted, {'type': 'object', 'propertyNames': names}
+            )
+
     def test_arrays(self) -> None:
         self.assert_takes(
             'array (item 1: text; no others)',
@@ -192,6 +273,29 @@ class TestSchemas(base.TestCase):
         )
         self.assert_takes(
             'any JSON value, with `{"minimum": 3}`', {'minimum': 3}
+        )
+
+    def test_no_examples_are_in_what_is_shown_as_it_is(self) -> None:
+        """They may be secret, and say nothing of what fits."""
+        self.assert_takes(
+            'object, with `{"patternProperties": {"^k": {"type": "string"}}, '
+            '"if": {"properties": {"default": {"const": {"title": 1}}}}}`',
+            {
+                'type': 'object',
+                'patternProperties': {
+                    '^k': {
+                        'type': 'string',
+                        'writeOnly': True,
+                        'default': 'hunter2',
+                        'examples': ['hunter2'],
+                    }
+                },
+                'if': {
+                    'properties': {
+                        'default': {'const': {'title': 1}, 'default': 2}
+                    }
+                },
+            },
         )
 
     def test_every_keyword_is_told_of(self) -> None:

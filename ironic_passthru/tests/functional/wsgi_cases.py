@@ -132,6 +132,20 @@ class LoggedCases(ServedSite):
         # The quotation mark does not end what it stands in.
         self.assertRegex(line, r'[^"]*"([^"\\]|\\.)*" 404 ')
 
+    def test_the_line_of_a_long_path_is_whole(self) -> None:
+        """uWSGI keeps a length in one byte, so all around 256 are tried."""
+        around = len('GET  HTTP/1.1')
+        begin = '/v1/drivers/fake-hardware/vendor_passthru/'
+        for length in (255, 256, 257, 511, 512, 4000):
+            path = begin.ljust(length - around, 'x')
+            answer = self.api.get(path)
+            self.assertRegex(
+                self.line(answer.request_id),
+                rf'^127\.0\.0\.1 .* "GET {path[:200]}x*[ HTP/1.]*" '
+                rf'{answer.status} \d+ \d+ ',
+                length,
+            )
+
 
 class RecycledCases(ServedSite):
     """Processes of a server that are replaced while calls come in."""

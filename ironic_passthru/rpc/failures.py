@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What failures of the bus, and of conductors, say about a call."""
 
-import socket
 from typing import Any
 
 import amqp
@@ -10,6 +9,7 @@ import oslo_messaging
 from oslo_log import log
 
 from ironic_passthru import errors
+from ironic_passthru.rpc import rabbit
 
 LOG = log.getLogger(__name__)
 
@@ -21,15 +21,6 @@ OF_THE_BUS = (
     kombu.exceptions.OperationalError,
 )
 
-# What, as the cause of a failed delivery, proves that nothing was sent:
-# there was no connection, or no exchange to publish to.
-_NOTHING_SENT = (
-    ConnectionRefusedError,
-    socket.gaierror,
-    amqp.exceptions.AccessRefused,
-    amqp.exceptions.NotFound,
-)
-
 # What a conductor of an older release says before it looks at a message any
 # further. No error of a driver crosses the bus under these names.
 _OTHER_RELEASE = ('UnsupportedVersion', 'NoSuchMethod')
@@ -39,21 +30,18 @@ def of_the_bus(error: Exception, context: Any) -> errors.PassthruError:
     """Return what one of ``OF_THE_BUS`` means for the call."""
     if isinstance(error, oslo_messaging.MessageUndeliverable):
         return errors.CallNotDelivered()
-    if isinstance(error, kombu.exceptions.OperationalError):
-        # No new connection could be made to send the message over; what
-        # happens to one that is being sent is a delivery failure.
+    if isinstance(error, rabbit.NothingSent):
         return errors.BusUnavailable()
-    if isinstance(error, oslo_messaging.MessageDeliveryFailure):
-        if no_exchange(error):
-            return errors.CallNotDelivered()
-        if _nothing_sent(error.__context__):
-            return errors.BusUnavailable()
+    if no_exchange(error):
+        return errors.CallNotDelivered()
+    if _refused(error, amqp.exceptions.AccessRefused):
+        return errors.BusUnavailable()
     return outcome_unknown(context)
 
 
 def no_exchange(error: Exception) -> bool:
     """Tell whether there is a bus, though no conductor was there yet."""
-    return isinstance(error.__context__, amqp.exceptions.NotFound)
+    return _refused(error, amqp.exceptions.NotFound)
 
 
 def of_a_conductor(name: str, context: Any) -> errors.PassthruError:
@@ -98,9 +86,10 @@ def _shown(name: str) -> str:
     return name if name.isidentifier() else 'an error'
 
 
-def _nothing_sent(cause: BaseException | None) -> bool:
-    while cause is not None:
-        if isinstance(cause, _NOTHING_SENT):
-            return True
-        cause = cause.__cause__
-    return False
+def _refused(error: Exception, reason: type[amqp.AMQPError]) -> bool:
+    """Tell whether the broker says of a message itself that it refuses it."""
+    cause = error.__context__
+    return (
+        isinstance(cause, reason)
+        and cause.method_sig == amqp.spec.Basic.Publish
+    )

@@ -6,12 +6,17 @@ traceback; and if it fails after the message was acknowledged, they reject it
 all the same, which ends their channel: the process no longer hears of its
 queues, or of its replies. So the callback of each consumer is replaced.
 
+Nor does it tell whether a message that could not be sent may have arrived
+all the same. So what fails before a call is published is an error of its own.
+
 This is the one place that touches private parts of oslo.messaging's driver.
 """
 
+import contextlib
 import functools
 import json
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import amqp.exceptions
@@ -44,6 +49,10 @@ class NotOurs(ValueError):
     """A message is none of oslo.messaging's."""
 
 
+class NothingSent(oslo_messaging.MessageDeliveryFailure):
+    """A call did not get as far as being published."""
+
+
 class _Message(impl_rabbit.RabbitMessage):
     """What a message says; it is acknowledged through this."""
 
@@ -55,9 +64,61 @@ class _Message(impl_rabbit.RabbitMessage):
 class _Connection(impl_rabbit.Connection):
     """A connection whose consumers survive every message.
 
-    Nobody waits at it for a broker that is out of memory or disk, and one
+    No call waits at it for a broker that is out of memory or disk, and one
     that has become silent is replaced.
     """
+
+    def __init__(
+        self, conf: Any, url: Any, purpose: Any, retry: int | None = None
+    ) -> None:
+        # Whether what is being sent may wait for the broker as long as it
+        # takes, and whether any of it may have left.
+        self._patient = False
+        self._publishing = False
+        try:
+            super().__init__(conf, url, purpose, retry=retry)
+        except Exception as error:
+            if retry is None:
+                raise
+            raise NothingSent(str(error)) from error
+
+    def topic_send(self, *args: Any, **kwargs: Any) -> None:
+        """Send a call.
+
+        :raises: NothingSent if it failed before it was published.
+        """
+        self._publishing = False
+        try:
+            super().topic_send(*args, **kwargs)
+        except Exception as error:
+            if self._publishing:
+                raise
+            raise NothingSent(str(error)) from error
+
+    def direct_send(self, *args: Any, **kwargs: Any) -> None:
+        with self._patience():
+            super().direct_send(*args, **kwargs)
+
+    def notify_send(self, *args: Any, **kwargs: Any) -> None:
+        with self._patience():
+            super().notify_send(*args, **kwargs)
+
+    @contextlib.contextmanager
+    def _patience(self) -> Iterator[None]:
+        # These are sent again until they arrive, and would meet the same
+        # broker over one new connection after the other.
+        self._patient = True
+        try:
+            yield
+        finally:
+            self._patient = False
+
+    def _transport_socket_timeout(
+        self, timeout: float | None
+    ) -> contextlib.AbstractContextManager[None]:
+        # Entered when all is ready to publish, and for nothing else.
+        self._publishing = True
+        return super()._transport_socket_timeout(timeout)
 
     def ensure_connection(self) -> None:
         # Called when heartbeats are missed. The AMQP library goes on with a
@@ -69,6 +130,8 @@ class _Connection(impl_rabbit.Connection):
 
     def _on_connection_blocked(self, reason: str) -> None:
         super()._on_connection_blocked(reason)
+        if self._patient:
+            return
         # The broker reads no more until it has what it lacks. The AMQP
         # library would wait for that as long as it takes, whatever time the
         # call has: each sign of life of the broker begins the time anew. Nor

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bus itself: what it must not deliver, and life without a broker."""
 
+import json
 import time
 from concurrent import futures
 from typing import Any
@@ -175,6 +176,18 @@ class TestBrokerAway(TransportTestCase):
             'mark', 'POST', driver='marks', key=self.key, seconds=seconds
         )
 
+    def connections(self) -> set[str]:
+        """Return which connections conductors have to the broker."""
+        listed = self.site.broker.rabbitmqctl(
+            *('list_connections', 'name', 'client_properties'),
+            *('--formatter', 'json'),
+        )
+        return {
+            connection['name']
+            for connection in json.loads(listed)
+            if 'ironic-passthru-conductor' in str(connection)
+        }
+
     def wait_for_calls(self, api: web.Client) -> None:
         """Wait until a call succeeds."""
         self.wait_for(
@@ -249,6 +262,13 @@ class TestBrokerAway(TransportTestCase):
 
     def test_a_broker_without_disk(self) -> None:
         """It stays up, but takes no messages until somebody makes room."""
+        self.conductor.stop()
+        # It asks the bus, over new connections, before each heartbeat.
+        self.site.start_conductor(
+            't2',
+            conductor__heartbeat_interval=60,
+            conductor__heartbeat_timeout=120,
+        )
         self.wait_for_calls(self.api)
         refused = self.key = uuidutils.generate_uuid()
         running = self.pool.submit(self.call, self.api, 6.0)
@@ -265,7 +285,12 @@ class TestBrokerAway(TransportTestCase):
         self.wait_for(
             lambda: len(self.site.marked(refused)) >= 2, 'its end', seconds=20
         )
+        # It waits, and does not try over ever more connections.
+        before = self.connections()
+        time.sleep(_PATIENCE)
+        self.assertEqual(before, self.connections())
         self.site.broker.rabbitmqctl(*free)
+        self.site.start_conductor('t1')
         self.key = uuidutils.generate_uuid()
         self.wait_for_calls(self.api)
 

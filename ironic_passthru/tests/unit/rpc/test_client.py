@@ -3,7 +3,6 @@
 
 import concurrent.futures
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import rabbit
 from ironic_passthru.rpc import signing
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
@@ -101,21 +101,27 @@ def _raise(error: BaseException) -> Callable[..., Any]:
     return fate
 
 
-def not_delivered(
-    cause: BaseException | None, root: BaseException | None = None
-) -> Callable[..., Any]:
+def not_delivered(cause: BaseException | None) -> Callable[..., Any]:
     """Fail as oslo.messaging does: the reason is the context."""
 
     def fate(**message: Any) -> Any:
         if cause is None:
             raise oslo_messaging.MessageDeliveryFailure('no')
         try:
-            raise cause from root
+            raise cause
         except Exception:
             raise oslo_messaging.MessageDeliveryFailure('no')  # noqa: B904
 
     return fate
 
+
+# What the broker says of a message that was published.
+NO_EXCHANGE = amqp.exceptions.NotFound(
+    'no exchange', amqp.spec.Basic.Publish, 'basic.publish'
+)
+NO_PERMISSION = amqp.exceptions.AccessRefused(
+    'no permission', amqp.spec.Basic.Publish, 'basic.publish'
+)
 
 # What the bus does; what the caller hears; whether the next server is tried.
 FATES: list[tuple[Callable[..., Any], type[errors.PassthruError], bool]] = [
@@ -125,26 +131,24 @@ FATES: list[tuple[Callable[..., Any], type[errors.PassthruError], bool]] = [
     (_raise(errors.StaleCall()), errors.StaleCall, True),
     (_raise(errors.CallExpired()), errors.CallExpired, True),
     (_raise(errors.MessageRefused()), errors.MessageRefused, True),
-    (not_delivered(amqp.exceptions.NotFound()), errors.CallNotDelivered, True),
+    (not_delivered(NO_EXCHANGE), errors.CallNotDelivered, True),
+    (not_delivered(NO_PERMISSION), errors.BusUnavailable, False),
+    (_raise(rabbit.NothingSent(SECRET)), errors.BusUnavailable, False),
+    # Of something else than the message.
     (
-        not_delivered(ConnectionRefusedError()),
-        errors.BusUnavailable,
+        not_delivered(amqp.exceptions.NotFound()),
+        errors.OutcomeUnknown,
         False,
     ),
-    (
-        not_delivered(OSError(), ConnectionRefusedError()),
-        errors.BusUnavailable,
-        False,
-    ),
-    (not_delivered(socket.gaierror()), errors.BusUnavailable, False),
     (
         not_delivered(amqp.exceptions.AccessRefused()),
-        errors.BusUnavailable,
+        errors.OutcomeUnknown,
         False,
     ),
+    (not_delivered(ConnectionRefusedError()), errors.OutcomeUnknown, False),
     (
         _raise(kombu.exceptions.OperationalError(SECRET)),
-        errors.BusUnavailable,
+        errors.OutcomeUnknown,
         False,
     ),
     (not_delivered(ConnectionResetError()), errors.OutcomeUnknown, False),
@@ -813,7 +817,7 @@ class TestConnection(ClientCase):
         self.wait_for(self._works, 'it recovers')
 
     def test_a_bus_without_a_single_conductor(self) -> None:
-        self.driver.connect = not_delivered(amqp.exceptions.NotFound())
+        self.driver.connect = not_delivered(NO_EXCHANGE)
         self.assertEqual(ANSWER, self.call())
 
     def test_many_first_calls_share_one_attempt(self) -> None:

@@ -190,6 +190,66 @@ class TestAdapt(base.TestCase):
         self.assertEqual(1, amqpdriver.LOG.filters.count(rabbit._ONE_LINE))
 
 
+class TestSending(base.TestCase):
+    """What is certain of a call that could not be sent."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.published = False
+        for name, fake in (
+            ('__init__', self.connect),
+            ('_ensure_publishing', self.publish),
+            ('set_transport_socket_timeout', lambda *_: None),
+        ):
+            self.useFixture(
+                fixtures.MonkeyPatch(
+                    f'oslo_messaging._drivers.impl_rabbit.Connection.{name}',
+                    fake,
+                )
+            )
+
+    def connect(
+        self, connection: Any, _conf: Any, url: str, _purpose: str, retry: Any
+    ) -> None:
+        connection.amqp_durable_queues = connection.amqp_auto_delete = True
+        if url == 'away':
+            raise ConnectionResetError('no')
+
+    def publish(self, connection: Any, *_: Any, **kwargs: Any) -> None:
+        if self.published:
+            with connection._transport_socket_timeout(1):
+                pass
+        raise oslo_messaging.MessageDeliveryFailure('no')
+
+    def send(self, connection: Any) -> None:
+        connection.topic_send('exchange', 'topic', {})
+
+    def test_one_that_was_not_published(self) -> None:
+        connection = rabbit._Connection(None, 'here', 'send', retry=0)
+        self.assertRaises(rabbit.NothingSent, self.send, connection)
+
+    def test_one_that_was_published(self) -> None:
+        connection = rabbit._Connection(None, 'here', 'send', retry=0)
+        for self.published in (False, True, False, True):
+            error = self.assertRaises(
+                oslo_messaging.MessageDeliveryFailure, self.send, connection
+            )
+            self.assertEqual(
+                not self.published, isinstance(error, rabbit.NothingSent)
+            )
+
+    def test_one_for_which_there_is_no_connection(self) -> None:
+        self.assertRaises(
+            rabbit.NothingSent,
+            *(rabbit._Connection, None, 'away', 'send', 0),
+        )
+
+    def test_connections_for_something_else(self) -> None:
+        self.assertRaises(
+            ConnectionResetError, rabbit._Connection, None, 'away', 'listen'
+        )
+
+
 class TestConnection(base.TestCase):
     """A message whose headers the AMQP library cannot read."""
 

@@ -87,7 +87,6 @@ class PasswordsTest(base.TestCase):
 
     def test_commands_that_reach_no_registry(self) -> None:
         for program, arguments in (
-            ('ironic-passthru-conductor', ['--host', 'h']),
             ('ironic-passthru', []),
             ('ironic-passthru-dbsync', ['upgrade']),
             ('ironic-passthru-dbsync', ['check']),
@@ -96,6 +95,12 @@ class PasswordsTest(base.TestCase):
             self.assertNotEqual(0, process.wait(), process.log())
             self.assertIn('refused', process.log())
             self.assert_discreet(process.log())
+
+    def test_a_conductor_that_reaches_no_registry(self) -> None:
+        conductor = self.start('ironic-passthru-conductor')
+        conductor.wait_for_log('the start waits for it')
+        self.assertIn('refused', conductor.log())
+        self.assert_discreet(conductor.log())
 
     def test_urls_that_are_none(self) -> None:
         for program, option, url in (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Redfish BMCs behind a whole site, on each database that sites run."""
+"""Redfish BMCs behind a whole site."""
 
 import pathlib
 
@@ -12,10 +12,8 @@ from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import web
 
 
-class SiteCases:
-    """What operators do with their BMCs."""
-
-    database: type[servers.PostgreSQL] | type[servers.MariaDB]
+class TestSite(base.TestCase):
+    """RabbitMQ, PostgreSQL, a conductor, gunicorn and three systems."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -26,7 +24,7 @@ class SiteCases:
         )
         self.site = self.useFixture(
             deployment.Site(
-                self.useFixture(self.database()).new_database(),
+                self.useFixture(servers.PostgreSQL()).new_database(),
                 conductor__enabled_drivers='redfish',
                 redfish__inventory_file=inventory,
                 # Below the time-out of a call on such a site.
@@ -64,15 +62,3 @@ class SiteCases:
         for answered in (answer, tagged, lit, ejected, unknown):
             self.assertNotIn(self.emulator.url.encode(), answered.body)
             self.assertNotIn(bmc.PASSWORD.encode(), answered.body)
-
-
-class TestOnPostgreSQL(SiteCases, base.TestCase):
-    """RabbitMQ, PostgreSQL, a conductor, gunicorn and three systems."""
-
-    database = servers.PostgreSQL
-
-
-class TestOnMariaDB(SiteCases, base.TestCase):
-    """RabbitMQ, MariaDB, a conductor, gunicorn and three systems."""
-
-    database = servers.MariaDB

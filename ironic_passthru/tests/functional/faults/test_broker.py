@@ -165,13 +165,6 @@ class NetworkTestCase(BrokerTestCase):
 class TestNetwork(NetworkTestCase):
     """What happens between the broker and one tier, or both."""
 
-    def test_calls_arrive_late(self) -> None:
-        self.break_for(
-            _SILENCE_SECONDS,
-            lambda: _BROKER.to_apis.hold([proxy.Way.UP]),
-        )
-        self.assertGreater(self.longest_wait(), _SILENCE_SECONDS)
-
     def test_answers_get_lost(self) -> None:
         self.break_for(
             _SILENCE_SECONDS,
@@ -216,6 +209,13 @@ if scenario.LONG:
             self.break_for(5.0, self.delay)
             for one in self.proxies:
                 self.assertGreater(one.delayed_chunks, 0)
+
+        def test_calls_arrive_late(self) -> None:
+            self.break_for(
+                _SILENCE_SECONDS,
+                lambda: _BROKER.to_apis.hold([proxy.Way.UP]),
+            )
+            self.assertGreater(self.longest_wait(), _SILENCE_SECONDS)
 
         def test_calls_arrive_after_everybody_has_given_up(self) -> None:
             self.break_for(

@@ -109,7 +109,9 @@ class Masker:
         while waiting:
             schema = waiting.pop()
             if isinstance(schema, Mapping):
-                names.update(schema.get('properties', {}))
+                # A default may have any form, and so may what is below names.
+                fields = schema.get('properties')
+                names.update(fields if isinstance(fields, Mapping) else ())
                 waiting.extend(schema.values())
             elif isinstance(schema, list):
                 waiting.extend(schema)

@@ -237,6 +237,16 @@ class SchemaTest(base.TestCase):
                 {'p': '***'}, self.masked(schema, {'p': SECRET}), schema
             )
 
+    def test_values_that_look_like_schemas(self) -> None:
+        for schema in (
+            {'default': {'properties': 5}},
+            {'properties': {'properties': True}},
+            {'examples': [{'properties': None}]},
+        ):
+            whole = {'properties': {'x': schema, 'password': {}}}
+            found = masking.Masker(whole).secrets({'password': {'k': SECRET}})
+            self.assertEqual({'k', SECRET}, found, schema)
+
     def test_loops_end(self) -> None:
         for schema, value in (
             ({'$ref': '#/$defs/loop'}, 'text'),

@@ -12,6 +12,7 @@ import oslo_messaging
 from oslo_messaging.notify import dispatcher as notify_dispatcher
 
 from ironic_passthru.rpc import local
+from ironic_passthru.rpc import local_broker
 from ironic_passthru.tests import base
 
 TOPIC = 'bus.test'
@@ -558,7 +559,7 @@ class TestNotifications(LocalCase):
         )
 
     def test_only_the_latest_wait(self) -> None:
-        limit = local.MAX_STORED_NOTIFICATIONS
+        limit = local_broker.MAX_STORED_NOTIFICATIONS
         for number in range(limit + 1):
             self.notifier.info({}, 'created', number)
         seen = self.collect()

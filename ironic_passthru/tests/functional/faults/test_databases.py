@@ -8,7 +8,7 @@ import time
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional.faults import scenario
 
-_POSTGRESQL = scenario.FaultSite(servers.PostgreSQL)
+_POSTGRESQL = scenario.FaultSite(servers.PostgreSQLPair)
 _SQLITE = scenario.FaultSite()
 
 # Longer than anybody waits for a lock.
@@ -63,6 +63,32 @@ class TestPostgreSQL(scenario.FaultTestCase):
             running.wait_for_successes(scenario.CALLS // 2)
         self.assertGreater(self.outcomes()['503'], 0)
         self.check()
+
+
+if scenario.LONG:
+
+    class TestStandby(scenario.FaultTestCase):
+        """A server that is lost, and one that takes its place.
+
+        It runs last on its site: nothing has the name of a standby then.
+        """
+
+        site = _POSTGRESQL
+
+        def test_it_takes_over(self) -> None:
+            database = self.site.database
+            with self.under_load() as running:
+                database.add_standby()
+                self.wait_for(database.synchronous, 'there is a standby')
+                self.warm_up(running)
+                database.crash()
+                self.note('the database is lost')
+                database.promote()
+                self.note('another one has taken over')
+                self.wait_for_hosts(self.hosts)
+                running.wait_for_successes(scenario.CALLS // 2)
+            self.assertGreater(self.outcomes()['503'], 0)
+            self.check()
 
 
 class TestSQLite(scenario.FaultTestCase):

@@ -12,6 +12,7 @@ from ironic_passthru.tests.functional.servers.programs import require
 from ironic_passthru.tests.functional.servers.rabbitmq import RabbitMQ
 from ironic_passthru.tests.functional.servers.sql import LOGIN
 from ironic_passthru.tests.functional.servers.sql import SECRET
+from ironic_passthru.tests.functional.servers.standby import PostgreSQLPair
 
 __all__ = [
     'LOGIN',
@@ -20,6 +21,7 @@ __all__ = [
     'MariaDB',
     'MissingProgram',
     'PostgreSQL',
+    'PostgreSQLPair',
     'RabbitMQ',
     'ReservedPort',
     'require',

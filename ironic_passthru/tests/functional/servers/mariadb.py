@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A private MariaDB server."""
 
-import itertools
 import pathlib
 from typing import Any
 
-import fixtures
 from pifpaf.drivers import mysql
 
 from ironic_passthru.tests.functional import certificates
@@ -18,15 +16,17 @@ from ironic_passthru.tests.functional.servers import sql
 _ELSEWHERE = "\n[mariadb]\ndefault_time_zone = '+05:45'\n"
 
 
-class MariaDB(fixtures.Fixture):
+class MariaDB(sql.Server):
     """A private MariaDB server, reached by a socket in its directory.
 
     It has the options that the project ships a sample of.
 
     :param tls: its certificate, if it is to be reached over TCP too; there
         with TLS, a certificate of the client and a password.
-    :ivar address: host and port of that.
     """
+
+    dialect = 'mysql'
+    gift = 'GRANT ALL ON {}.* TO {}'
 
     def __init__(self, tls: certificates.Certificates | None = None) -> None:
         super().__init__()
@@ -37,7 +37,6 @@ class MariaDB(fixtures.Fixture):
             'mysqld', 'mariadb-server', ('/usr/libexec', '/usr/sbin')
         )
         programs.require('mysql', 'mariadb-client')
-        self._names = (f'test{number}' for number in itertools.count())
         if self._tls is None:
             self._server = self.useFixture(_MariaDBDriver())
             return
@@ -56,22 +55,6 @@ class MariaDB(fixtures.Fixture):
             f'mysql+pymysql://root@localhost/{database}'
             f'?unix_socket={self._server.socket}'
         )
-
-    def new_database(self) -> str:
-        """Create an empty database and return its URL."""
-        name = next(self._names)
-        sql.execute(self.url(), f'CREATE DATABASE {name}')
-        return self.url(name)
-
-    def new_remote_database(self, host: str = '') -> str:
-        """Create an empty database; return its URL for a TCP connection.
-
-        :param host: name of the host; by default that in the certificate.
-        """
-        name = next(self._names)
-        sql.execute(self.url(), f'CREATE DATABASE {name}')
-        sql.execute(self.url(), f'GRANT ALL ON {name}.* TO {sql.LOGIN}')
-        return f'mysql://{sql.remote(self.address, host)}/{name}'
 
     def variables(self) -> dict[str, str]:
         """Return the options that are in force."""

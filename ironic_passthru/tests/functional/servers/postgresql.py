@@ -2,13 +2,11 @@
 """A private PostgreSQL server."""
 
 import getpass
-import itertools
 import os
 import pathlib
 import shutil
 from typing import Any
 
-import fixtures
 from pifpaf.drivers import postgresql
 
 from ironic_passthru.tests.functional import certificates
@@ -24,7 +22,7 @@ USER = 'postgres' if os.geteuid() == 0 else getpass.getuser()
 _ELSEWHERE = "\ntimezone = 'Asia/Kathmandu'\n"
 
 
-class PostgreSQL(fixtures.Fixture):
+class PostgreSQL(sql.Server):
     """A private PostgreSQL server, reached by a socket in its directory.
 
     It has the options that the project ships a sample of.
@@ -33,8 +31,10 @@ class PostgreSQL(fixtures.Fixture):
         with TLS, a certificate of the client and a password.
     :param durable: whether commits reach the disk, as the sample has it;
         the other tests are faster without.
-    :ivar address: host and port of that.
     """
+
+    dialect = 'postgresql'
+    gift = 'ALTER DATABASE {} OWNER TO {}'
 
     def __init__(
         self,
@@ -51,7 +51,6 @@ class PostgreSQL(fixtures.Fixture):
         programs.require('postgres', 'postgresql', _postgresql_paths())
         if os.geteuid() == 0:
             programs.require('runuser', 'util-linux')
-        self._names = (f'test{number}' for number in itertools.count())
         if self._tls is None:
             self._server = self.useFixture(
                 _PostgreSQLDriver(sync=self._durable)
@@ -74,21 +73,6 @@ class PostgreSQL(fixtures.Fixture):
             f'postgresql+psycopg2://{self._server.user}@/{database}'
             f'?host={self._server.tempdir}&port={self._server.port}'
         )
-
-    def new_database(self) -> str:
-        """Create an empty database and return its URL."""
-        name = next(self._names)
-        sql.execute(self.url(), f'CREATE DATABASE {name}')
-        return self.url(name)
-
-    def new_remote_database(self, host: str = '') -> str:
-        """Create an empty database; return its URL for a TCP connection.
-
-        :param host: name of the host; by default that in the certificate.
-        """
-        name = next(self._names)
-        sql.execute(self.url(), f'CREATE DATABASE {name} OWNER {sql.LOGIN}')
-        return f'postgresql://{sql.remote(self.address, host)}/{name}'
 
     def stop(self) -> None:
         """Stop the server; what its clients were doing is cut off."""

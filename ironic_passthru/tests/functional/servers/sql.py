@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What private database servers have in common."""
 
+import abc
+import itertools
 from typing import Any
 
+import fixtures
 import sqlalchemy as sa
 
 # Of the databases' users that come over TCP.
@@ -10,10 +13,45 @@ LOGIN = 'passthru'
 SECRET = 'hunter2-over-the-wire'
 
 
-def remote(address: str, host: str) -> str:
-    """Return login and address for the URL of a database."""
-    name, port = address.split(':')
-    return f'{LOGIN}:{SECRET}@{host or name}:{port}'
+class Server(fixtures.Fixture, metaclass=abc.ABCMeta):
+    """A server on which each test gets a database of its own.
+
+    :cvar dialect: how URLs for a TCP connection begin.
+    :cvar gift: the statement that gives a database to ``LOGIN``.
+    :ivar address: host and port for such connections.
+    """
+
+    dialect: str
+    gift: str
+    address: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._names = (f'test{number}' for number in itertools.count())
+
+    @abc.abstractmethod
+    def url(self, database: str = '') -> str:
+        """Return the SQLAlchemy URL of one database."""
+
+    def new_database(self) -> str:
+        """Create an empty database and return its URL."""
+        return self.url(self._create())
+
+    def new_remote_database(self, host: str = '') -> str:
+        """Create an empty database; return its URL for a TCP connection.
+
+        :param host: name of the host; by default that in the certificate.
+        """
+        name = self._create()
+        execute(self.url(), self.gift.format(name, LOGIN))
+        own, port = self.address.split(':')
+        login = f'{LOGIN}:{SECRET}@{host or own}:{port}'
+        return f'{self.dialect}://{login}/{name}'
+
+    def _create(self) -> str:
+        name = next(self._names)
+        execute(self.url(), f'CREATE DATABASE {name}')
+        return name
 
 
 def execute(url: str, statement: str) -> list[Any]:

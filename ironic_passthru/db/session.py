@@ -101,6 +101,7 @@ class Database:
         answer_timeout_seconds: int | None = engine.ANSWER_TIMEOUT_SECONDS,
     ) -> None:
         self.url = _checked_url(conf.database.connection)
+        self._driver_error = self.url.get_dialect().import_dbapi().Error
         self._retries = max(conf.database.db_max_retries, 0)
         self._repeat_seconds = (
             float('inf')
@@ -143,7 +144,8 @@ class Database:
         """
         options = _READER_OPTIONS.get(self.dialect, {})
         with _translated(), self._facade.reader.using(_Scope()) as session:
-            session.connection(execution_options=options)
+            with self._wrapped():
+                session.connection(execution_options=options)
             yield session
 
     @contextlib.contextmanager
@@ -198,14 +200,33 @@ class Database:
     def _open(self) -> sa.Connection:
         options = _WRITER_OPTIONS.get(self.dialect, {})
         bare = self._facade.writer.get_engine()
-        return bare.connect().execution_options(**options)
+        connection = bare.connect()
+        try:
+            with self._wrapped():
+                return connection.execution_options(**options)
+        except BaseException:
+            connection.close()
+            raise
 
     @contextlib.contextmanager
     def _transaction(self) -> collections.abc.Iterator[orm.Session]:
         options = _WRITER_OPTIONS.get(self.dialect, {})
         with self._facade.writer.using(_Scope()) as session:
-            session.connection(execution_options=options)
+            with self._wrapped():
+                session.connection(execution_options=options)
             yield session
+
+    @contextlib.contextmanager
+    def _wrapped(self) -> collections.abc.Iterator[None]:
+        """Make an error of the driver one of a lost connection.
+
+        SQLAlchemy wraps those of statements, but not of what it sends to
+        set the isolation level.
+        """
+        try:
+            yield
+        except self._driver_error as exc:
+            raise db_exc.DBConnectionError(exc) from exc
 
     def _write(
         self,

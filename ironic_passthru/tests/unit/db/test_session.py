@@ -3,9 +3,12 @@
 
 import concurrent.futures
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
+from typing import Any
+from unittest import mock
 
 import fixtures
 import sqlalchemy as sa
@@ -184,6 +187,48 @@ class TestDatabase(sqlite.SQLiteCase):
 
             self.assertRaises(errors.RegistryUnavailable, hasty.write, work)
             self.assertEqual(1, len(attempts))
+
+    def refuse_isolation(self, times: float) -> None:
+        """Let the first attempts to isolate transactions fail."""
+        asked: list[str] = []
+
+        def set_level(_dialect: Any, _connection: Any, level: str) -> None:
+            asked.append(level)
+            if len(asked) <= times:
+                raise sqlite3.OperationalError('not prepared')
+
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'sqlalchemy.dialects.sqlite.pysqlite.SQLiteDialect_pysqlite'
+                '.set_isolation_level',
+                set_level,
+            )
+        )
+        for options in (session._READER_OPTIONS, session._WRITER_OPTIONS):
+            self.enterContext(
+                mock.patch.dict(
+                    options, sqlite={'isolation_level': 'SERIALIZABLE'}
+                )
+            )
+
+    def test_a_server_that_cannot_isolate_is_unavailable(self) -> None:
+        self.refuse_isolation(float('inf'))
+        kept = self.database.kept()
+        self.addCleanup(kept.close)
+        for use in (
+            lambda: self.database.write(lambda writer: None),
+            lambda: kept.write(lambda writer: None),
+            lambda: self.enterContext(self.database.reader()),
+            lambda: self.enterContext(self.database.writer()),
+        ):
+            self.assertRaises(errors.RegistryUnavailable, use)
+
+    def test_one_that_can_again_is_asked_once_more(self) -> None:
+        kept = self.database.kept()
+        self.addCleanup(kept.close)
+        for write in (self.database.write, kept.write):
+            self.refuse_isolation(1)
+            self.assertEqual(7, write(lambda writer: 7))
 
     def test_mistakes_of_ours_are_not_hidden(self) -> None:
         statement = sa.insert(models.conductor_drivers).values(

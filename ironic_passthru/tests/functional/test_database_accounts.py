@@ -14,6 +14,7 @@ from ironic_passthru.db import migration
 from ironic_passthru.db import schema
 from ironic_passthru.tests import pages
 from ironic_passthru.tests.functional import certificates
+from ironic_passthru.tests.functional import registry
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional.servers import postgresql
 from ironic_passthru.tests.functional.servers import sql
@@ -42,19 +43,6 @@ class AccountCases:
 
     #: Of the client in each block about this server.
     program: str
-
-    server: servers.PostgreSQL | servers.MariaDB
-
-    @classmethod
-    def make_server(cls) -> servers.PostgreSQL | servers.MariaDB:
-        raise NotImplementedError
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        super().setUpClass()
-        cls.server = cls.make_server()
-        cls.server.setUp()
-        cls.addClassCleanup(cls.server.cleanUp)
 
     def way(self) -> dict[str, str]:
         """Return the environment that leads a client to the server."""
@@ -157,7 +145,9 @@ class AccountCases:
         self.assertIsNone(self.operations.get(one))
 
 
-class TestPostgreSQL(AccountCases, operation_cases.OperationCase):
+class TestPostgreSQL(
+    AccountCases, registry.ServerCase, operation_cases.OperationCase
+):
     """``psql``, by the socket as its administrator."""
 
     program = 'postgres'
@@ -189,7 +179,9 @@ class TestPostgreSQL(AccountCases, operation_cases.OperationCase):
         ).render_as_string(hide_password=False)
 
 
-class TestMariaDB(AccountCases, operation_cases.OperationCase):
+class TestMariaDB(
+    AccountCases, registry.ServerCase, operation_cases.OperationCase
+):
     """``mariadb``, by the socket as its administrator."""
 
     program = 'mariadb'

@@ -229,6 +229,19 @@ class FaultTestCase(deployment.SiteTestCase):
         self.site.start_conductor(host)
         self.wait_for_hosts(self.hosts)
 
+    def restart_each(self) -> None:
+        """Stop and start the site's conductors, one after the other."""
+        for host in self.hosts:
+            self.restart(host)
+
+    def kill_and_start_all(self) -> None:
+        """Kill the site's conductors at once, and start them again."""
+        for conductor in self.conductors.values():
+            conductor.kill()
+        self.note('all conductors are killed')
+        for host in self.hosts:
+            self.site.start_conductor(host)
+
     def _end(self, conductor: processes.Process) -> None:
         if conductor.running:
             # In order, so that nothing of it is left to the next test.

@@ -97,11 +97,7 @@ class TestSendingAgain(scenario.FaultTestCase):
         def test_while_conductors_come_and_go(self) -> None:
             with self.under_load(habit=load.Habit.RESEND) as running:
                 self.warm_up(running)
-                for conductor in self.conductors.values():
-                    conductor.kill()
-                self.note('all conductors are killed')
-                for host in self.hosts:
-                    self.site.start_conductor(host)
+                self.kill_and_start_all()
                 running.wait_for_successes(scenario.CALLS // 4)
             self.assertGreater(self.outcomes()['503'], 0)
             self.check()

@@ -104,11 +104,7 @@ if scenario.LONG:
         def test_all_at_once(self) -> None:
             with self.under_load() as running:
                 self.warm_up(running)
-                for conductor in self.conductors.values():
-                    conductor.kill()
-                self.note('all conductors are killed')
-                for host in self.hosts:
-                    self.site.start_conductor(host)
+                self.kill_and_start_all()
                 running.wait_for_successes(scenario.CALLS // 2)
             self.assertGreater(self.outcomes()['504'], 0)
             self.check()
@@ -124,8 +120,7 @@ class TestStop(scenario.FaultTestCase):
         def test_one_after_the_other(self) -> None:
             with self.under_load() as running:
                 self.warm_up(running)
-                for host in self.hosts:
-                    self.restart(host)
+                self.restart_each()
                 running.wait_for_successes(scenario.CALLS // 4)
             # What was accepted was worked off, and what was not moved on.
             self.assertNotIn('504', self.outcomes())

@@ -111,8 +111,7 @@ class TestConductors(QuorumTestCase):
         def test_one_after_the_other_stops(self) -> None:
             with self.under_load() as running:
                 self.warm_up(running)
-                for host in self.hosts:
-                    self.restart(host)
+                self.restart_each()
                 running.wait_for_successes(scenario.CALLS // 4)
             self.assertNotIn('504', self.outcomes())
             self.check()

@@ -108,7 +108,17 @@ class TestConductors(QuorumTestCase):
             self.assertGreater(self.outcomes()['504'], 0)
             self.check()
 
-        def test_one_after_the_other_stops(self) -> None:
+
+if scenario.LONG:
+
+    class TestStop(QuorumTestCase):
+        """Conductors that are restarted in good order."""
+
+        # The default: one that has just started has 30 connections with TLS
+        # to open before its signs of life come in time.
+        api_options = {'api__call_monitor_timeout': 6}
+
+        def test_one_after_the_other(self) -> None:
             with self.under_load() as running:
                 self.warm_up(running)
                 self.restart_each()

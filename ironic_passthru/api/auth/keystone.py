@@ -6,6 +6,7 @@ application that does nothing, and what it makes of a request is read from
 whether that one was reached.
 """
 
+import importlib.util
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -67,6 +68,7 @@ class Keystone:
             keystone_authtoken.register_opts(conf)
             uri = _public_uri(conf)
             _check_files(conf)
+            _check_cache(conf[_GROUP])
             self._middleware = auth_token.AuthProtocol(
                 _let_in,
                 {
@@ -235,6 +237,24 @@ def _check_files(conf: cfg.ConfigOpts) -> None:
             raise errors.ConfigError(
                 f'Option {name} in group [{_GROUP}]: {path} cannot be read'
             )
+
+
+def _check_cache(options: cfg.ConfigOpts.GroupAttr) -> None:
+    """Make sure that what memcached needs is there, which is loaded late."""
+    if not options.memcached_servers:
+        return
+    needed = ['memcache']
+    if options.memcache_tls_enabled or options.memcache_sasl_enabled:
+        needed.append('bmemcached')
+    if options.memcache_security_strategy == 'ENCRYPT':
+        needed.append('cryptography')
+    missing = [name for name in needed if not importlib.util.find_spec(name)]
+    if missing:
+        raise errors.ConfigError(
+            f'Option memcached_servers in group [{_GROUP}] needs Python '
+            f'modules that are not installed ({", ".join(missing)}): '
+            "pip install 'ironic-passthru[memcached]'"
+        )
 
 
 def _one_line(error: Exception) -> str:

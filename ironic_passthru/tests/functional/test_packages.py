@@ -32,7 +32,12 @@ getattr(build, 'build_' + sys.argv[1])(sys.argv[2])
 """
 
 # What most sites do without, by the extra that brings it.
-_EXTRAS = {'redfish': 'sushy', 'postgresql': 'psycopg2', 'mysql': 'pymysql'}
+_EXTRAS = {
+    'redfish': 'sushy',
+    'postgresql': 'psycopg2',
+    'mysql': 'pymysql',
+    'memcached': 'cryptography',
+}
 
 # Names of variables that would lead to the checkout, or set the version.
 _NOT_PASSED = ('OS_', 'XDG_', 'GIT_', 'PYTHONPATH', 'PBR_')

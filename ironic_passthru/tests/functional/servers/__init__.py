@@ -5,6 +5,7 @@ import logging
 
 from ironic_passthru.tests.functional.servers.galera import Galera
 from ironic_passthru.tests.functional.servers.mariadb import MariaDB
+from ironic_passthru.tests.functional.servers.memcached import Memcached
 from ironic_passthru.tests.functional.servers.ports import ReservedPort
 from ironic_passthru.tests.functional.servers.postgresql import PostgreSQL
 from ironic_passthru.tests.functional.servers.programs import MissingProgram
@@ -19,6 +20,7 @@ __all__ = [
     'SECRET',
     'Galera',
     'MariaDB',
+    'Memcached',
     'MissingProgram',
     'PostgreSQL',
     'PostgreSQLPair',

@@ -3,8 +3,10 @@
 
 import pathlib
 import socket
+import sys
 import time
 from typing import Any
+from unittest import mock
 
 import fixtures
 from keystoneauth1 import fixture as tokens
@@ -99,6 +101,29 @@ class TestConfiguration(KeystoneCase):
             ('memcache_security_strategy', 'MAC', 'memcache_secret_key'),
         ):
             self.refuse('[keystone_authtoken]', *words, **{name: value})
+
+    def test_what_memcached_needs_is_not_installed(self) -> None:
+        cache: dict[str, str | None] = {'memcached_servers': 'cache:11211'}
+        tls = cache | {'memcache_tls_enabled': 'true'}
+        sasl = cache | {'memcache_sasl_enabled': 'true'}
+        signed = cache | {'memcache_secret_key': 'x'}
+        mac = signed | {'memcache_security_strategy': 'MAC'}
+        encrypted = signed | {'memcache_security_strategy': 'ENCRYPT'}
+        for module, needed, others in (
+            ('memcache', (cache, tls, sasl, mac), ({},)),
+            ('bmemcached', (tls, sasl), (cache, encrypted)),
+            ('cryptography', (encrypted,), (tls, mac)),
+        ):
+            with mock.patch.dict(sys.modules, {module: None}):
+                for values in needed:
+                    self.refuse(
+                        'memcached_servers',
+                        f'({module})',
+                        "pip install 'ironic-passthru[memcached]'",
+                        **values,
+                    )
+                for values in others:
+                    self.assertIsNotNone(self.make(**values))
 
     def test_a_plugin_that_lacks_what_it_needs(self) -> None:
         self.refuse(

@@ -13,6 +13,7 @@ from ironic_passthru.conf import healthcheck
 from ironic_passthru.conf import keystone_authtoken
 from ironic_passthru.conf import notifications
 from ironic_passthru.conf import operations
+from ironic_passthru.conf import oslo_policy
 from ironic_passthru.conf import redfish
 from ironic_passthru.conf import rpc
 
@@ -41,3 +42,4 @@ def set_sample_defaults() -> None:
     database.set_sample_defaults()
     healthcheck.set_sample_defaults()
     keystone_authtoken.set_sample_defaults()
+    oslo_policy.set_sample_defaults()

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the rules of the policy at one moment."""
 
+import http.server
 import logging
+import pathlib
 import socket
+import ssl
+import threading
 from collections.abc import Mapping
 from typing import Any
 from unittest import mock
 
 import fixtures
+import trustme
 from oslo_policy import _checks
 from oslo_policy import policy
 
@@ -296,6 +301,18 @@ class TestMemory(RulesCase):
         )
 
 
+class _Yes(http.server.BaseHTTPRequestHandler):
+    """Allows everything."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'True')
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
 class TestOthers(RulesCase):
     """Rules that a service decides."""
 
@@ -329,6 +346,32 @@ class TestOthers(RulesCase):
         self.assertTrue(
             made.decide(drivers.CALL, _CALL, caller('project-reader'))
         )
+
+    def test_one_that_nobody_vouches_for(self) -> None:
+        """What it says counts only with a certificate that is trusted."""
+        authority = trustme.CA()
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert('localhost').configure_cert(tls)
+        server = http.server.HTTPServer(('127.0.0.1', 0), _Yes)
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        self.addCleanup(server.server_close)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        check = f'https://localhost:{server.server_port}/%(driver)s'
+        asked = (drivers.CALL, _CALL, caller('no-role'))
+        self.assertRaises(
+            errors.PolicyUnavailable, self.make(call=check).decide, *asked
+        )
+        self.assertIn('certificate verify failed', self.log.output)
+        path = pathlib.Path(self.useFixture(fixtures.TempDir()).join('ca.pem'))
+        authority.cert_pem.write_to_path(str(path))
+        trusting = self.make_conf(
+            oslo_policy__remote_ssl_ca_crt_file=str(path)
+        )
+        made = rules.Rules(trusting, {drivers.CALL: check}, {})
+        self.assertTrue(made.decide(*asked))
 
     def test_whatever_fails(self) -> None:
         failures = iter([OSError('a\nb'), RuntimeError(), KeyError('c')])

@@ -65,9 +65,11 @@ class TestStatus(base.TestCase):
             )
         return code, out.getvalue(), err.getvalue()
 
-    def results(self) -> dict[str, tuple[int, str]]:
+    def results(self, *arguments: str) -> dict[str, tuple[int, str]]:
         """Return code and details of each check."""
-        code, out, err = self.run_command('upgrade', 'check', '--json')
+        code, out, err = self.run_command(
+            *arguments, 'upgrade', 'check', '--json'
+        )
         self.assertEqual('', err)
         checks = json.loads(out)['checks']
         self.assertEqual(max(check['result'] for check in checks), code)
@@ -146,6 +148,14 @@ class TestStatus(base.TestCase):
     def test_no_inventory_where_nobody_needs_one(self) -> None:
         self.options['conductor']['enabled_drivers'] = 'fake-hardware'
         self.assertEqual(SUCCESS, self.results()['Inventory'][0])
+
+    def test_a_host_without_a_conductor(self) -> None:
+        self.options['conductor']['enabled_drivers'] = 'no-such, redfish'
+        for name, (code, details) in self.results('--api-only').items():
+            left_out = name in ('Drivers', 'Inventory')
+            self.assertEqual(left_out, 'no conductor' in details, name)
+            if left_out:
+                self.assertEqual(SUCCESS, code, details)
 
     def test_a_policy_that_cannot_be_used(self) -> None:
         self.policy.write_text('"baremetal:driver:get": [')

@@ -40,6 +40,7 @@ GUIDE = 'doc/source/install/debian.rst'
 # What comes after it: the blocks that are marked.
 AFTERWARDS = (
     'doc/source/admin/login.rst',
+    'doc/source/admin/servers.rst',
     'doc/source/admin/split.rst',
     'doc/source/admin/upgrades.rst',
 )
@@ -66,11 +67,10 @@ exit 1
 STOP = 'systemctl stop tutorial'
 STARTS = 'tools/run.sh'
 
-# The users that a site has, and where its commands are.
+# The users that a site has.
 SITE = """
 openstack user create --domain default alice
 openstack user create --domain default bob
-PATH=$PATH:/opt/ironic-passthru/bin
 """
 
 # Left behind: other environments, and what was built.

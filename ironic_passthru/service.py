@@ -181,7 +181,7 @@ def build_conductor(
         # It would end conductors that only wait for the bus.
         raise errors.ConfigError(
             f'The watchdog of the service manager (WatchdogSec) must be at '
-            f'least {needed:g} seconds, which is heartbeat_timeout and twice '
+            f'least {needed:g} seconds, which is heartbeat_timeout plus twice '
             'heartbeat_interval in group [conductor]; it is '
             f'{watchdog_seconds:g}'
         )

@@ -5,6 +5,7 @@ import functools
 import os
 import pathlib
 import re
+import shutil
 import site
 import ssl
 import subprocess
@@ -58,6 +59,7 @@ class Apache(fixtures.Fixture):
     :ivar tls: for clients, which then trust the certificate.
     :ivar authority: file of the certificate that issued it.
     :ivar tls_url: where it speaks TLS.
+    :ivar script: what mod_wsgi loads, a copy of what is shipped.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
@@ -66,6 +68,8 @@ class Apache(fixtures.Fixture):
 
     def _setUp(self) -> None:
         self.directory.mkdir()
+        self.script = self.directory / 'ironic-passthru.wsgi'
+        shutil.copy(CONFIGURATION.with_suffix('.wsgi'), self.script)
         port = self.useFixture(servers.ReservedPort()).port
         self._tls_address = f'127.0.0.1:{port}'
         self.tls_url = f'https://{self._tls_address}'
@@ -89,7 +93,7 @@ class Apache(fixtures.Fixture):
         program = servers.require('apache2', 'apache2', ('/usr/sbin',))
         values = {
             'home': self._home,
-            'script': CONFIGURATION.with_suffix('.wsgi'),
+            'script': self.script,
             'user': _ACCOUNT,
             'group': _ACCOUNT,
             'listen': self._tls_address,

@@ -174,6 +174,13 @@ class TestApacheRecycled(ServedByApache, wsgi_cases.RecycledCases):
         statuses = self.call_while(restart, unknown=(500,))
         self.assertIn(200, statuses.values())
 
+    def test_installing_a_release_does_not_begin_to_serve_it(self) -> None:
+        before = self.daemons()
+        self.apache.script.touch()
+        for _ in range(10):
+            self.assertEqual(200, self.api.call('no_op').status)
+        self.assertEqual(before, self.daemons())
+
     def daemons(self) -> set[int]:
         """Return the processes of mod_wsgi, by the name that they have."""
         found = wsgi_cases.workers(self.process).items()

@@ -21,8 +21,8 @@ from jsonschema import exceptions as schema_errors
 from ironic_passthru import errors
 from ironic_passthru import formats
 from ironic_passthru import pointer as json_pointer
-from ironic_passthru import shielding
 from ironic_passthru import strictjson
+from ironic_passthru.redaction import validation_errors
 
 # pydantic, which converts the values afterwards, takes a float for an
 # integer only within the range of a signed 64-bit integer.
@@ -136,8 +136,8 @@ class Parameters:
         reserved: frozenset[str],
         *,
         shield: Callable[
-            [Mapping[str, Any]], shielding.Shield
-        ] = shielding.nothing_secret,
+            [Mapping[str, Any]], validation_errors.Shield
+        ] = validation_errors.nothing_secret,
     ) -> None:
         self._shield = shield
         self._method = method

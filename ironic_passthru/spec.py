@@ -8,11 +8,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ironic_passthru import excerpts
-from ironic_passthru import masking
 from ironic_passthru import schema as parameter_schema
-from ironic_passthru import scrubbing
-from ironic_passthru import shielding
+from ironic_passthru.redaction import masking
+from ironic_passthru.redaction import redactor
+from ironic_passthru.redaction import truncation
+from ironic_passthru.redaction import validation_errors
 
 # These names can never be parameters: they are how a method is called.
 RESERVED_NAMES = frozenset({'self', 'context', 'method', 'http_method'})
@@ -80,24 +80,26 @@ class MethodSpec:
         :returns: the first ones, those that name targets, and how many are
             left out.
         """
-        kept, more = excerpts.readable(parameters, self.target)
+        kept, more = truncation.readable(parameters, self.target)
         return self.masked(kept), more
 
-    def shield(self, parameters: Mapping[str, Any]) -> shielding.Shield:
+    def shield(
+        self, parameters: Mapping[str, Any]
+    ) -> validation_errors.Shield:
         """Return what knows which parts of parameters may be told.
 
         :param parameters: JSON values.
         """
-        return shielding.Shield(self._masker, parameters)
+        return validation_errors.Shield(self._masker, parameters)
 
-    def scrubber(self, parameters: Mapping[str, Any]) -> scrubbing.Scrubber:
+    def scrubber(self, parameters: Mapping[str, Any]) -> redactor.Scrubber:
         """Return what takes the secrets of a call out of texts.
 
         :param parameters: JSON values.
         """
         if not parameters:
-            return scrubbing.NOTHING
-        return scrubbing.Scrubber(lambda: self._masker.secrets(parameters))
+            return redactor.NOTHING
+        return redactor.Scrubber(lambda: self._masker.secrets(parameters))
 
     @functools.cached_property
     def _masker(self) -> masking.Masker:

@@ -10,9 +10,9 @@ from oslo_log import log
 from webob import acceptparse
 
 from ironic_passthru import errors
-from ironic_passthru import logs
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api import facts
+from ironic_passthru.redaction import log_filter
 
 LOG = log.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def _as_fault(
         internal = InternalError(request_id=request_id)
         if keys.TRACEBACKS in environ:
             lines = traceback.format_exception(error)
-            internal.debuginfo = logs.masked(''.join(lines))
+            internal.debuginfo = log_filter.masked(''.join(lines))
         return internal
     if type(error) is errors.PassthruError:
         return InternalError(request_id=request_id)

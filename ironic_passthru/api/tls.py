@@ -8,8 +8,8 @@ from typing import Any
 from cheroot import errors as cheroot_errors
 from cheroot import ssl as cheroot_ssl
 
-from ironic_passthru import credentials
 from ironic_passthru import errors
+from ironic_passthru.redaction import credentials
 
 _CERT = 'Option tls_cert_file in group [api]'
 _KEY = 'Option tls_key_file in group [api]'

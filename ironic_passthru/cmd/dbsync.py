@@ -10,12 +10,12 @@ from typing import Any
 from oslo_config import cfg
 from pbr import version as pbr_version
 
-from ironic_passthru import credentials
 from ironic_passthru import errors
 from ironic_passthru.conf import database as database_conf
 from ironic_passthru.conf import default as default_conf
 from ironic_passthru.db import schema
 from ironic_passthru.db import session
+from ironic_passthru.redaction import credentials
 
 PROG = 'ironic-passthru-dbsync'
 

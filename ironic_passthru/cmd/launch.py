@@ -17,12 +17,12 @@ from oslo_log import log
 from pbr import version
 
 from ironic_passthru import conf as project_conf
-from ironic_passthru import credentials
 from ironic_passthru import errors
-from ironic_passthru import logs
 from ironic_passthru import service
 from ironic_passthru.conf import database
 from ironic_passthru.conf import default
+from ironic_passthru.redaction import credentials
+from ironic_passthru.redaction import log_filter
 
 PROJECT = 'ironic_passthru'
 CONFIG_FILES = 'OS_IRONIC_PASSTHRU_CONFIG_FILES'
@@ -97,7 +97,7 @@ def read_configuration(
         raise errors.ConfigError(
             f'The log cannot be written: {error.filename}: {error.strerror}'
         ) from None
-    logs.install()
+    log_filter.install()
     return conf
 
 
@@ -254,7 +254,7 @@ class Stop:
                 credentials.describe(error),
             )
         # There may be other handlers now.
-        logs.install()
+        log_filter.install()
 
     def _on_stop(self, number: int, frame: Any) -> None:
         if self._event.is_set() or not self._started:

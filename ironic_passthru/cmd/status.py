@@ -17,11 +17,11 @@ from oslo_upgradecheck import upgradecheck  # noqa: E402
 from pbr import version  # noqa: E402
 
 from ironic_passthru import conf as project_conf  # noqa: E402
-from ironic_passthru import credentials  # noqa: E402
 from ironic_passthru import errors  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
 from ironic_passthru.db import schema  # noqa: E402
 from ironic_passthru.db import session  # noqa: E402
+from ironic_passthru.redaction import credentials  # noqa: E402
 from ironic_passthru.rpc import client  # noqa: E402
 from ironic_passthru.rpc import transport as rpc_transport  # noqa: E402
 

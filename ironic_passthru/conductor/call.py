@@ -11,8 +11,8 @@ from oslo_utils import uuidutils
 
 from ironic_passthru import context as request_context
 from ironic_passthru import operation
-from ironic_passthru import scrubbing
 from ironic_passthru.drivers import loader
+from ironic_passthru.redaction import redactor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Job:
     call: Call
     method: loader.Method
     arguments: Mapping[str, Any]
-    scrubber: scrubbing.Scrubber = scrubbing.NOTHING
+    scrubber: redactor.Scrubber = redactor.NOTHING
 
     @property
     def accepted(self) -> bool:

@@ -10,10 +10,10 @@ from oslo_log import log
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
-from ironic_passthru import scrubbing
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import results
 from ironic_passthru.drivers import loader
+from ironic_passthru.redaction import redactor
 
 LOG = log.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class _Guard:
 
     context: request_context.RequestContext
     call: calls.Call
-    scrubber: scrubbing.Scrubber
+    scrubber: redactor.Scrubber
 
     def run(
         self,
@@ -146,7 +146,7 @@ class _Guard:
 
 
 def _portable(
-    error: errors.DriverError, scrubber: scrubbing.Scrubber
+    error: errors.DriverError, scrubber: redactor.Scrubber
 ) -> errors.PassthruError:
     """Return a driver's error as what can cross the bus: its sentence.
 

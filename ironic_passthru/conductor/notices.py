@@ -19,11 +19,11 @@ from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
-from ironic_passthru import excerpts
-from ironic_passthru import masking
 from ironic_passthru import notifier
 from ironic_passthru import operation
 from ironic_passthru.conductor import call as calls
+from ironic_passthru.redaction import masking
+from ironic_passthru.redaction import truncation
 
 LOG = log.getLogger(__name__)
 
@@ -307,7 +307,7 @@ def _told(job: calls.Job) -> tuple[dict[str, Any], list[str] | None]:
         return _bounded(names), None
     return (
         _bounded(masked, more),
-        excerpts.of_list(targets, _MAX_ITEMS, each=_MAX_ITEM),
+        truncation.of_list(targets, _MAX_ITEMS, each=_MAX_ITEM),
     )
 
 
@@ -366,12 +366,14 @@ def _of_record(found: operation.Operation) -> Notice:
 
 
 def _bounded(masked: Mapping[str, Any], more: int = 0) -> dict[str, Any]:
-    return excerpts.of_object(masked, _MAX_ITEMS, each=_MAX_ITEM, more=more)
+    return truncation.of_object(masked, _MAX_ITEMS, each=_MAX_ITEM, more=more)
 
 
 def _text(value: str | None) -> str | None:
     # Whoever calls over the bus may put anything there.
-    return excerpts.of_value(None if value is None else str(value), _MAX_TEXT)
+    return truncation.of_value(
+        None if value is None else str(value), _MAX_TEXT
+    )
 
 
 def _as_told(error: BaseException) -> operation.Error:

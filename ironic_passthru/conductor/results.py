@@ -12,12 +12,12 @@ import pydantic_core
 from oslo_log import log
 
 from ironic_passthru import errors
-from ironic_passthru import masking
-from ironic_passthru import scrubbing
 from ironic_passthru import spec
 from ironic_passthru.conductor import call as calls
-from ironic_passthru.conductor import revealing
 from ironic_passthru.drivers import base
+from ironic_passthru.redaction import masking
+from ironic_passthru.redaction import redactor
+from ironic_passthru.redaction import serialization
 from ironic_passthru.rpc import protocol
 
 LOG = log.getLogger(__name__)
@@ -52,7 +52,7 @@ def encode(
     *,
     max_size: int,
     request_id: str | None,
-    scrubber: scrubbing.Scrubber = scrubbing.NOTHING,
+    scrubber: redactor.Scrubber = redactor.NOTHING,
 ) -> Result:
     """Return ``value`` as a JSON value that can be sent.
 
@@ -95,16 +95,16 @@ def recorded(job: calls.Job, result: Result) -> Any:
 
 
 def _json_value(
-    value: Any, facts: dict[str, Any], *, scrubber: scrubbing.Scrubber
+    value: Any, facts: dict[str, Any], *, scrubber: redactor.Scrubber
 ) -> tuple[Result, int]:
     try:
         if isinstance(value, types.GeneratorType):
             # It can be read once only.
             value = list(value)
-        plain = shown = revealing.to_json(value)
+        plain = shown = serialization.to_json(value)
         text = json.dumps(plain, allow_nan=False)
-        if revealing.HIDDEN in text or revealing.holds_secret(value):
-            plain, shown = revealing.reveal(value, shown)
+        if serialization.HIDDEN in text or serialization.holds_secret(value):
+            plain, shown = serialization.reveal(value, shown)
             text = json.dumps(plain, allow_nan=False)
         return Result(plain, shown), len(text)
     except (

@@ -14,11 +14,11 @@ from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
-from ironic_passthru import logs
-from ironic_passthru import masking
 from ironic_passthru import spec
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import signature
+from ironic_passthru.redaction import log_filter
+from ironic_passthru.redaction import masking
 
 LOG = log.getLogger(__name__)
 
@@ -156,7 +156,7 @@ def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
     interface = instance(name)
     # Libraries of vendors add handlers of the log when they are imported, and
     # when they are set up.
-    logs.install()
+    log_filter.install()
     driver = make(
         name,
         interface,
@@ -168,7 +168,7 @@ def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
         raise
     except FAILURES as error:
         raise failed(name, 'start() failed: ', error) from error
-    logs.install()
+    log_filter.install()
     return driver
 
 

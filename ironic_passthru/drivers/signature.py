@@ -26,9 +26,9 @@ from pydantic import fields
 from ironic_passthru import errors
 from ironic_passthru import pointer
 from ironic_passthru import schema as parameter_schema
-from ironic_passthru import shielding
 from ironic_passthru import spec
 from ironic_passthru.drivers import schema_generator
+from ironic_passthru.redaction import validation_errors
 
 LOG = log.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class Signature:
         method: str,
         values: Mapping[str, Any],
         *,
-        shield: shielding.Shield | None = None,
+        shield: validation_errors.Shield | None = None,
     ) -> dict[str, Any]:
         """Return ``values`` as the types that the function declares.
 
@@ -160,7 +160,7 @@ class Signature:
             of it.
         :raises: InvalidParameters.
         """
-        shield = shield or shielding.nothing_secret(values)
+        shield = shield or validation_errors.nothing_secret(values)
         try:
             model = self._model.model_validate(values)
         except pydantic.ValidationError as error:
@@ -310,7 +310,7 @@ def _field(
     )
 
 
-def _fault(entry: Any, shield: shielding.Shield) -> dict[str, str]:
+def _fault(entry: Any, shield: validation_errors.Shield) -> dict[str, str]:
     path: list[str] = []
     for part in entry['loc']:
         # pydantic also names types that it has tried, which are no places.

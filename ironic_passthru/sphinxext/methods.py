@@ -8,9 +8,9 @@ from sphinx import addnodes
 from sphinx.util import docutils
 from sphinx.util import nodes as sphinx_nodes
 
-from ironic_passthru import masking
 from ironic_passthru import spec
 from ironic_passthru.drivers import loader
+from ironic_passthru.redaction import masking
 from ironic_passthru.sphinxext import docstrings
 from ironic_passthru.sphinxext import inline
 from ironic_passthru.sphinxext import parameters

@@ -8,8 +8,8 @@ from typing import Any
 
 from docutils import nodes
 
-from ironic_passthru import masking
 from ironic_passthru import spec
+from ironic_passthru.redaction import masking
 from ironic_passthru.sphinxext import inline
 from ironic_passthru.sphinxext import phrases
 from ironic_passthru.sphinxext import wording

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from oslo_log import log
 
-from ironic_passthru import credentials
 from ironic_passthru import errors
+from ironic_passthru.redaction import credentials
 
 LOG = log.getLogger(__name__)
 

@@ -18,14 +18,14 @@ from typing import Any
 from oslo_log import log
 
 from ironic_passthru import errors
-from ironic_passthru import excerpts
-from ironic_passthru import logs
-from ironic_passthru import masking
 from ironic_passthru import operation
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api import facts
 from ironic_passthru.api import query
 from ironic_passthru.api.middleware import peer
+from ironic_passthru.redaction import log_filter
+from ironic_passthru.redaction import masking
+from ironic_passthru.redaction import truncation
 
 LOG = log.getLogger(__name__)
 #: Where the lines go; not one of oslo.log's, which add to what programs read.
@@ -140,7 +140,7 @@ class Audit:
             if len(line) > MAX_LENGTH:
                 line = self._form(_bounded(record | end))
             # It is masked, and a search for passwords would tear JSON apart.
-            AUDIT.info('%s', line, extra=logs.WHOLE)
+            AUDIT.info('%s', line, extra=log_filter.WHOLE)
         except Exception as error:
             LOG.error(
                 'An audit line is lost: %s: %s; %s',
@@ -242,7 +242,7 @@ def _fitting(masked: dict[str, Any], more: int) -> dict[str, Any]:
         return masked
     # So that it is not cut again, which would count them anew.
     limit = _MAX_ITEMS - _COUNT
-    return excerpts.of_object(masked, limit, each=_MAX_ITEM, more=more)
+    return truncation.of_object(masked, limit, each=_MAX_ITEM, more=more)
 
 
 def _outcome(noted: facts.Facts, status: int | None) -> str:
@@ -276,9 +276,9 @@ def _bounded(record: Mapping[str, Any]) -> dict[str, Any]:
     cut: dict[str, Any] = {}
     for name, value in record.items():
         if isinstance(value, dict):
-            cut[name] = excerpts.of_object(value, _MAX_ITEMS, each=_MAX_ITEM)
+            cut[name] = truncation.of_object(value, _MAX_ITEMS, each=_MAX_ITEM)
         elif isinstance(value, list):
-            cut[name] = excerpts.of_list(value, _MAX_TARGETS, each=_MAX_ITEM)
+            cut[name] = truncation.of_list(value, _MAX_TARGETS, each=_MAX_ITEM)
         else:
-            cut[name] = excerpts.of_value(value, _MAX_FIELD)
+            cut[name] = truncation.of_value(value, _MAX_FIELD)
     return cut

@@ -16,9 +16,9 @@ from urllib import parse
 import pydantic
 import yaml
 
-from ironic_passthru import credentials
 from ironic_passthru import errors
 from ironic_passthru.drivers.redfish import connector
+from ironic_passthru.redaction import credentials
 
 LOG = logging.getLogger(__name__)
 

@@ -20,10 +20,10 @@ import pydantic
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
-from ironic_passthru import scrubbing
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
+from ironic_passthru.redaction import redactor
 from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.conductor import records
@@ -654,9 +654,9 @@ class LogTest(SecretsCase):
         seen: list[str] = []
 
         def note(pin: str, _: Any) -> None:
-            seen.append(scrubbing.current().text(f'now {pin}'))
+            seen.append(redactor.current().text(f'now {pin}'))
             thread = threading.Thread(
-                target=lambda: seen.append(scrubbing.current().text(pin))
+                target=lambda: seen.append(redactor.current().text(pin))
             )
             thread.start()
             thread.join()
@@ -664,7 +664,7 @@ class LogTest(SecretsCase):
         self.vendor.action = note
         self.call('typed', pin=PLAIN)
         self.assertEqual(['now ***', PLAIN], seen)
-        self.assertEqual(PLAIN, scrubbing.current().text(PLAIN))
+        self.assertEqual(PLAIN, redactor.current().text(PLAIN))
 
     def test_what_runs_after_the_method_does_so_too(self) -> None:
         seen: list[str] = []
@@ -674,12 +674,12 @@ class LogTest(SecretsCase):
 
             @pydantic.model_serializer
             def write(self) -> dict[str, int]:
-                seen.append(scrubbing.current().text(self.pin))
+                seen.append(redactor.current().text(self.pin))
                 return {}
 
         def generate(pin: str, _: Any) -> Any:
             yield 1
-            seen.append(scrubbing.current().text(pin))
+            seen.append(redactor.current().text(pin))
 
         for action in (generate, lambda pin, _: Report(pin=pin)):
             self.vendor.action = action

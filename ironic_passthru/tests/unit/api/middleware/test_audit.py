@@ -16,13 +16,13 @@ import webob
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
-from ironic_passthru import logs
 from ironic_passthru import operation
 from ironic_passthru import spec
 from ironic_passthru.api import app
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api import facts
 from ironic_passthru.api.middleware import audit
+from ironic_passthru.redaction import log_filter
 from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.api import fakes
@@ -571,7 +571,7 @@ class TestForms(AuditCase):
         handler = logging.StreamHandler(written)
         audit.AUDIT.addHandler(handler)
         self.addCleanup(audit.AUDIT.removeHandler, handler)
-        logs.install()
+        log_filter.install()
         self.ask(f'{_PATH}/any', 'POST', b'{"bmc": "b", "password": "x"}')
         self.assertEqual(self.lines.output, written.getvalue())
         self.assertEqual('***', self.line()['parameters']['password'])

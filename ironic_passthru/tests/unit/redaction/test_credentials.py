@@ -11,12 +11,12 @@ import fixtures
 from keystoneauth1 import loading as ks_loading
 from oslo_config import cfg
 
-from ironic_passthru import credentials
 from ironic_passthru import errors
+from ironic_passthru.redaction import credentials
 from ironic_passthru.tests import base
 
 GENERATOR = (
-    pathlib.Path(__file__).parents[3]
+    pathlib.Path(__file__).parents[4]
     / 'tools/config/ironic-passthru-config-generator.conf'
 )
 

@@ -12,8 +12,8 @@ from oslo_log import formatters
 from oslo_log import handlers
 from oslo_log import log
 
-from ironic_passthru import logs
-from ironic_passthru import scrubbing
+from ironic_passthru.redaction import log_filter
+from ironic_passthru.redaction import redactor
 from ironic_passthru.tests import base
 
 # Not in one piece: a traceback shows lines of this file.
@@ -88,7 +88,8 @@ class LogsCase(base.TestCase):
         # The root's own handlers are those of test runners.
         self.useFixture(
             fixtures.MonkeyPatch(
-                'ironic_passthru.logs._handlers', lambda: self.handlers
+                f'{log_filter.__name__}._handlers',
+                lambda: self.handlers,
             )
         )
         self.handlers: list[logging.Handler] = []
@@ -122,11 +123,11 @@ class LogsCase(base.TestCase):
 class TextTest(base.TestCase):
     def test_passwords(self) -> None:
         for given, wanted in TEXTS:
-            self.assertEqual(wanted, logs.masked(given))
+            self.assertEqual(wanted, log_filter.masked(given))
 
     def test_what_is_none(self) -> None:
         for text in UNCHANGED:
-            self.assertEqual(text, logs.masked(text))
+            self.assertEqual(text, log_filter.masked(text))
 
     def test_texts_made_to_take_long(self) -> None:
         for text in (
@@ -141,15 +142,15 @@ class TextTest(base.TestCase):
             '?' + 'a&' * 50_000 + '=',
         ):
             with fixtures.Timeout(10, gentle=True):
-                logs.masked(text)
+                log_filter.masked(text)
 
 
 class HandlersTest(LogsCase):
     def written(self) -> list[str]:
         streams = [self.handle(one) for one in self.formatters()]
-        logs.install()
+        log_filter.install()
         # A second time changes nothing.
-        logs.install()
+        log_filter.install()
         self.log_all()
         return [stream.getvalue() for stream in streams]
 
@@ -178,8 +179,10 @@ class HandlersTest(LogsCase):
         odd = logging.NullHandler()
         odd.filters = None  # type: ignore[assignment]
         self.handlers.insert(0, odd)
-        log = self.useFixture(fixtures.FakeLogger('ironic_passthru.logs'))
-        logs.install()
+        log = self.useFixture(
+            fixtures.FakeLogger('ironic_passthru.redaction.log_filter')
+        )
+        log_filter.install()
         self.logger.info('password=%s', SECRET)
         self.assertEqual('password=***\n', stream.getvalue())
         self.assertIn('of class NullHandler writes is not masked', log.output)
@@ -189,7 +192,7 @@ class HandlersTest(LogsCase):
             self.assertNotIn(SECRET, written)
             self.assertIn('***', written)
             self.assertIn('ValueError', written)
-            self.assertIn('test_logs.py', written)
+            self.assertIn('test_log_filter.py', written)
             self.assertNotIn('is left out', written)
 
     def test_json_stays_json(self) -> None:
@@ -213,7 +216,7 @@ class HandlersTest(LogsCase):
         handler = logging.NullHandler()
         handler.setFormatter(formatters.FluentFormatter())
         self.handlers.append(handler)
-        logs.install()
+        log_filter.install()
         record = logging.LogRecord(
             'acme', logging.INFO, __file__, 1, 'text', None, None
         )
@@ -228,7 +231,7 @@ class HandlersTest(LogsCase):
 
     def test_lines_of_source_code(self) -> None:
         stream = self.handle(None)
-        logs.install()
+        log_filter.install()
         try:
             raise RuntimeError('with password=in-the-source')
         except RuntimeError:
@@ -238,15 +241,15 @@ class HandlersTest(LogsCase):
 
     def test_the_call_at_hand(self) -> None:
         stream = self.handle(None)
-        logs.install()
-        with scrubbing.Scrubber(lambda: ['opaque-value']).in_logs():
+        log_filter.install()
+        with redactor.Scrubber(lambda: ['opaque-value']).in_logs():
             self.logger.info('sent %s', 'opaque-value')
         self.logger.info('then %s', 'opaque-value')
         self.assertEqual('sent ***\nthen opaque-value\n', stream.getvalue())
 
     def test_what_is_not_written_is_not_formatted(self) -> None:
         self.handle(None)
-        logs.install()
+        log_filter.install()
         self.logger.setLevel(logging.INFO)
         self.logger.debug('%s', Odd())
         self.handlers[0].setLevel(logging.ERROR)
@@ -254,7 +257,7 @@ class HandlersTest(LogsCase):
 
     def test_it_never_raises(self) -> None:
         streams = [self.handle(one) for one in self.formatters()]
-        logs.install()
+        log_filter.install()
         self.useFixture(fixtures.MonkeyPatch('logging.raiseExceptions', True))
         told = io.StringIO()
         self.useFixture(fixtures.MonkeyPatch('sys.stderr', told))
@@ -269,13 +272,13 @@ class HandlersTest(LogsCase):
 
     def test_a_failure_of_the_search(self) -> None:
         stream = self.handle(None)
-        logs.install()
+        log_filter.install()
 
         def fail(_text: str) -> Any:
             raise RuntimeError('a bug')
 
         self.useFixture(
-            fixtures.MonkeyPatch('ironic_passthru.logs.masked', fail)
+            fixtures.MonkeyPatch(f'{log_filter.__name__}.masked', fail)
         )
         self.logger.info('password=%s', SECRET)
         self.assertIn('is left out', stream.getvalue())
@@ -288,7 +291,7 @@ class HandlersTest(LogsCase):
         ):
             self.logger = logging.getLogger(name)
             streams = [self.handle(one) for one in self.formatters()[2:]]
-            logs.install()
+            log_filter.install()
             try:
                 raise RuntimeError('foreign text')
             except RuntimeError:
@@ -313,7 +316,7 @@ class HandlersTest(LogsCase):
         self.logger.addHandler(handler)
         self.addCleanup(self.logger.removeHandler, handler)
         self.handlers.append(handler)
-        logs.install()
+        log_filter.install()
         self.log_all()
         self.assertTrue(sent)
         self.assertNotIn(SECRET, repr(sent))
@@ -327,7 +330,7 @@ class InstallTest(base.TestCase):
             logger.addHandler(handler)
             self.addCleanup(logger.removeHandler, handler)
         found = []
-        for handler in logs._handlers():
+        for handler in log_filter._handlers():
             found.append(handler)
             logger.removeHandler(handler)
         self.assertIn(second, found)
@@ -338,6 +341,6 @@ class InstallTest(base.TestCase):
             logger = logging.getLogger(name)
             logger.addHandler(handler)
             self.addCleanup(logger.removeHandler, handler)
-        found = list(logs._handlers())
+        found = list(log_filter._handlers())
         self.assertIn(root, found)
         self.assertIn(other, found)

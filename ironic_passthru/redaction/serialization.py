@@ -16,7 +16,7 @@ from typing import Any
 import pydantic
 import pydantic_core
 
-from ironic_passthru import masking
+from ironic_passthru.redaction import masking
 
 #: What pydantic shows for a secret.
 HIDDEN = '**********'

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib import parse
 
-from ironic_passthru import masking
+from ironic_passthru.redaction import masking
 
 # Shorter ones are found in any text, and would leave little of it.
 _MIN_LENGTH = 4
@@ -105,7 +105,7 @@ class Scrubber:
     def in_logs(self) -> Iterator[None]:
         """Let the log of this thread be without these secrets.
 
-        See :mod:`ironic_passthru.logs`.
+        See :mod:`ironic_passthru.redaction.log_filter`.
         """
         token = _current.set(self)
         try:

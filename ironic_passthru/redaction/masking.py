@@ -16,8 +16,8 @@ from typing import Any
 
 from oslo_utils import strutils
 
-from ironic_passthru import credentials
 from ironic_passthru import pointer
+from ironic_passthru.redaction import credentials
 
 MASK = '***'
 

@@ -9,9 +9,9 @@ from typing import Literal
 
 import pydantic
 
-from ironic_passthru import masking
 from ironic_passthru.drivers import base as driver_base
 from ironic_passthru.drivers import loader
+from ironic_passthru.redaction import masking
 from ironic_passthru.tests import base
 
 SECRET = 'hunter2'

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
-from ironic_passthru import masking
 from ironic_passthru import pointer as json_pointer
-from ironic_passthru import scrubbing
+from ironic_passthru.redaction import masking
+from ironic_passthru.redaction import redactor
 
 
 class Shield:
@@ -28,8 +28,8 @@ class Shield:
         return self._masker.masked(self._values)
 
     @functools.cached_property
-    def _scrubber(self) -> scrubbing.Scrubber:
-        return scrubbing.Scrubber(lambda: self._masker.secrets(self._values))
+    def _scrubber(self) -> redactor.Scrubber:
+        return redactor.Scrubber(lambda: self._masker.secrets(self._values))
 
     def faults(self, faults: Iterable[dict[str, str]]) -> list[dict[str, str]]:
         """Return faults that hold no secret, one for each place.

@@ -4,7 +4,7 @@
 import json
 from typing import Any
 
-from ironic_passthru import excerpts
+from ironic_passthru.redaction import truncation
 from ironic_passthru.tests import base
 
 
@@ -13,16 +13,16 @@ class TestValues(base.TestCase):
 
     def test_what_fits_stays_what_it_is(self) -> None:
         for value in (None, 7, 'x' * 62, [1, {'a': None}]):
-            self.assertIs(value, excerpts.of_value(value, 64))
+            self.assertIs(value, truncation.of_value(value, 64))
 
     def test_text_is_cut(self) -> None:
-        cut = excerpts.of_value('x' * 1000, 64)
+        cut = truncation.of_value('x' * 1000, 64)
         self.assertRegex(cut, r'^x+\.\.\. \(1000 characters\)$')
         self.assertLessEqual(len(json.dumps(cut)), 64)
 
     def test_what_counts_is_the_json(self) -> None:
         for value in ('\x00' * 63, '"' * 63, '\U0001f600' * 63, ['"' * 63]):
-            cut = excerpts.of_value(value, 64)
+            cut = truncation.of_value(value, 64)
             self.assertLessEqual(len(json.dumps(cut)), 64)
             self.assertIn(' characters)', cut)
 
@@ -32,7 +32,7 @@ class TestReadable(base.TestCase):
 
     def test_what_fits_is_kept(self) -> None:
         values = {'a': 'x' * 10_000, 'b': [{'c': None}], 'd': 1.5}
-        self.assertEqual((values, 0), excerpts.readable(values))
+        self.assertEqual((values, 0), truncation.readable(values))
 
     def test_a_note_stands_for_what_is_long(self) -> None:
         values = {
@@ -54,13 +54,13 @@ class TestReadable(base.TestCase):
                 },
                 0,
             ),
-            excerpts.readable(values),
+            truncation.readable(values),
         )
 
     def test_there_is_a_bound_for_all(self) -> None:
         values = {f'n{number}': 'x' * 1000 for number in range(1000)}
         values |= {'slot': 7, 'x' * 20_000: 8}
-        kept, more = excerpts.readable(values, needed=('slot', 'unused'))
+        kept, more = truncation.readable(values, needed=('slot', 'unused'))
         self.assertEqual(7, kept['slot'])
         self.assertLess(len(kept), 40)
         self.assertEqual(1002 - len(kept), more)
@@ -69,7 +69,7 @@ class TestReadable(base.TestCase):
         value: list[Any] = []
         for _ in range(5000):
             value = [value]
-        kept, _ = excerpts.readable({'deep': value})
+        kept, _ = truncation.readable({'deep': value})
         self.assertIs(value, kept['deep'])
 
 
@@ -78,27 +78,27 @@ class TestObjects(base.TestCase):
 
     def test_what_fits_stays_what_it_is(self) -> None:
         values = {'a': 'x' * 80}
-        self.assertEqual(values, excerpts.of_object(values, 100, each=64))
+        self.assertEqual(values, truncation.of_object(values, 100, each=64))
 
     def test_long_values_are_cut(self) -> None:
         values = {'a': 'x' * 1000, 'b': 1}
-        cut = excerpts.of_object(values, 200, each=64)
+        cut = truncation.of_object(values, 200, each=64)
         self.assertEqual(['a', 'b'], list(cut))
         self.assertIn('(1000 characters)', cut['a'])
         self.assertEqual(1, cut['b'])
 
     def test_many_are_counted(self) -> None:
         values = {f'name-{number:03}': number for number in range(1000)}
-        cut = excerpts.of_object(values, 200, each=64)
+        cut = truncation.of_object(values, 200, each=64)
         shown = len(cut) - 1
         self.assertGreater(shown, 5)
         self.assertEqual(f'{1000 - shown} more', cut['...'])
 
     def test_those_that_were_left_out_count(self) -> None:
-        cut = excerpts.of_object({'a': 1}, 200, each=64, more=2)
+        cut = truncation.of_object({'a': 1}, 200, each=64, more=2)
         self.assertEqual({'a': 1, '...': '2 more'}, cut)
         values = {f'name-{number:03}': number for number in range(1000)}
-        cut = excerpts.of_object(values, 200, each=64, more=2)
+        cut = truncation.of_object(values, 200, each=64, more=2)
         self.assertEqual(f'{1003 - len(cut)} more', cut['...'])
 
 
@@ -106,9 +106,9 @@ class TestLists(base.TestCase):
     """A list of texts."""
 
     def test_what_fits_stays_what_it_is(self) -> None:
-        self.assertEqual(['a'], excerpts.of_list(['a'], 64, each=64))
+        self.assertEqual(['a'], truncation.of_list(['a'], 64, each=64))
 
     def test_many_are_counted(self) -> None:
-        cut = excerpts.of_list(['x' * 100] * 100, 200, each=64)
+        cut = truncation.of_list(['x' * 100] * 100, 200, each=64)
         self.assertIn('(100 characters)', cut[0])
         self.assertEqual(f'... {101 - len(cut)} more', cut[-1])

@@ -22,7 +22,7 @@ from ironic_passthru import errors
 from ironic_passthru import formats
 from ironic_passthru import pointer as json_pointer
 from ironic_passthru import strictjson
-from ironic_passthru.redaction import validation_errors
+from ironic_passthru.redaction import call_secrets
 
 # pydantic, which converts the values afterwards, takes a float for an
 # integer only within the range of a signed 64-bit integer.
@@ -126,7 +126,7 @@ class Parameters:
     :param method: name of the method, for error texts.
     :param schema: JSON Schema of type object.
     :param reserved: names that are never parameters, whatever the schema.
-    :param shield: takes what is secret out of what is told of faults.
+    :param secrets: returns the object that redacts validation errors.
     """
 
     def __init__(
@@ -135,11 +135,11 @@ class Parameters:
         schema: Mapping[str, Any],
         reserved: frozenset[str],
         *,
-        shield: Callable[
-            [Mapping[str, Any]], validation_errors.Shield
-        ] = validation_errors.nothing_secret,
+        secrets: Callable[
+            [Mapping[str, Any]], call_secrets.CallSecrets
+        ] = call_secrets.without_secrets,
     ) -> None:
-        self._shield = shield
+        self._secrets = secrets
         self._method = method
         self._reserved = reserved
         self._properties: Mapping[str, Any] = schema.get('properties', {})
@@ -171,7 +171,7 @@ class Parameters:
         if faults:
             raise errors.InvalidParameters(
                 method=self._method,
-                errors=self._shield(values).faults(
+                errors=self._secrets(values).validation_errors(
                     {'pointer': pointer, 'detail': detail}
                     for pointer, detail in sorted(faults.items())
                 ),

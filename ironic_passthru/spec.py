@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ironic_passthru import schema as parameter_schema
+from ironic_passthru.redaction import call_secrets
 from ironic_passthru.redaction import masking
-from ironic_passthru.redaction import redactor
 from ironic_passthru.redaction import truncation
-from ironic_passthru.redaction import validation_errors
 
 # These names can never be parameters: they are how a method is called.
 RESERVED_NAMES = frozenset({'self', 'context', 'method', 'http_method'})
@@ -54,7 +53,7 @@ class MethodSpec:
     def parameters(self) -> parameter_schema.Parameters:
         """The schema made ready to check parameters with."""
         return parameter_schema.Parameters(
-            self.name, self.schema, RESERVED_NAMES, shield=self.shield
+            self.name, self.schema, RESERVED_NAMES, secrets=self.secrets
         )
 
     def is_accepted(self, respond_async: bool) -> bool:
@@ -69,7 +68,7 @@ class MethodSpec:
 
         :param parameters: JSON values that fit the schema.
         """
-        return self._masker.masked(parameters)
+        return self.masker.masked(parameters)
 
     def shown(self, parameters: Mapping[str, Any]) -> tuple[dict, int]:
         """Return of ``parameters`` what fits into an excerpt, masked.
@@ -83,26 +82,18 @@ class MethodSpec:
         kept, more = truncation.readable(parameters, self.target)
         return self.masked(kept), more
 
-    def shield(
+    def secrets(
         self, parameters: Mapping[str, Any]
-    ) -> validation_errors.Shield:
-        """Return what knows which parts of parameters may be told.
+    ) -> call_secrets.CallSecrets:
+        """Return the object that knows the secrets of one call.
 
-        :param parameters: JSON values.
+        :param parameters: JSON values that no code of a driver can change.
         """
-        return validation_errors.Shield(self._masker, parameters)
-
-    def scrubber(self, parameters: Mapping[str, Any]) -> redactor.Scrubber:
-        """Return what takes the secrets of a call out of texts.
-
-        :param parameters: JSON values.
-        """
-        if not parameters:
-            return redactor.NOTHING
-        return redactor.Scrubber(lambda: self._masker.secrets(parameters))
+        return call_secrets.CallSecrets(self.masker, parameters)
 
     @functools.cached_property
-    def _masker(self) -> masking.Masker:
+    def masker(self) -> masking.Masker:
+        """What masks its parameters."""
         return masking.Masker(self.schema, names=self.secret)
 
     def targets(self, parameters: Mapping[str, Any]) -> frozenset[str]:

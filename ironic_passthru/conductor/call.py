@@ -12,7 +12,7 @@ from oslo_utils import uuidutils
 from ironic_passthru import context as request_context
 from ironic_passthru import operation
 from ironic_passthru.drivers import loader
-from ironic_passthru.redaction import redactor
+from ironic_passthru.redaction import call_secrets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,14 +54,14 @@ class Job:
     :param context: the context of its request.
     :param method: the method that it is for.
     :param arguments: the parameters, converted to the declared types.
-    :param scrubber: takes the secrets of the call out of what is said of it.
+    :param secrets: redacts everything that is published of the call.
     """
 
     context: request_context.RequestContext
     call: Call
     method: loader.Method
     arguments: Mapping[str, Any]
-    scrubber: redactor.Scrubber = redactor.NOTHING
+    secrets: call_secrets.CallSecrets = call_secrets.NONE
 
     @property
     def accepted(self) -> bool:
@@ -70,8 +70,10 @@ class Job:
 
     @functools.cached_property
     def shown(self) -> tuple[dict[str, Any], int]:
-        """What others are told of its parameters, and how many are not."""
-        return self.method.spec.shown(self.call.parameters)
+        """Its masked parameters, truncated, and how many are left out."""
+        shown, more = self.method.spec.shown(self.call.parameters)
+        redacted = self.secrets.value(shown)
+        return redacted if isinstance(redacted, dict) else {}, more
 
     @property
     def name(self) -> str:

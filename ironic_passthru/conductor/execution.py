@@ -13,7 +13,8 @@ from ironic_passthru import errors
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import results
 from ironic_passthru.drivers import loader
-from ironic_passthru.redaction import redactor
+from ironic_passthru.redaction import call_secrets
+from ironic_passthru.redaction import converted_values
 
 LOG = log.getLogger(__name__)
 
@@ -34,16 +35,23 @@ def prepare(
 
     :raises: InvalidParameters; what the driver raised, fit for a client.
     """
-
-    shield = method.spec.shield(call.parameters)
-    scrubber = method.spec.scrubber(call.parameters)
-    guard = _Guard(context, call, scrubber)
+    secrets = method.spec.secrets(call.parameters)
+    guard = _Guard(context, call, secrets)
 
     def convert() -> dict[str, Any]:
         # A type of the driver's own may run any code.
-        return method.signature.convert(
-            call.method, call.parameters, shield=shield
+        arguments = method.signature.convert(
+            call.method, call.parameters, secrets=secrets
         )
+        # Now, since driver_validate() may change the arguments.
+        secrets.add(
+            converted_values.secrets(
+                method.spec.masker,
+                {**method.signature.defaults, **arguments},
+                parameters=call.parameters,
+            )
+        )
+        return arguments
 
     def validate() -> None:
         values = {**arguments, 'http_method': call.verb}
@@ -51,10 +59,10 @@ def prepare(
             call.method, **driver.validated.select(values)
         )
 
-    with scrubber.in_logs():
+    with secrets.in_logs():
         arguments = guard.run(convert, passes=errors.InvalidParameters)
         guard.run(validate)
-    return calls.Job(context, call, method, arguments, scrubber=scrubber)
+    return calls.Job(context, call, method, arguments, secrets=secrets)
 
 
 def execute(
@@ -67,13 +75,13 @@ def execute(
     :raises: what the driver raised, fit for a client.
     """
     # What turns a result into JSON may be the driver's code as well.
-    with job.scrubber.in_logs():
+    with job.secrets.in_logs():
         return results.encode(
             job.method.spec,
             _returned(job, state),
             max_size=max_result_size,
             request_id=job.context.request_id,
-            scrubber=job.scrubber,
+            secrets=job.secrets,
         )
 
 
@@ -84,7 +92,7 @@ def _returned(job: calls.Job, state: request_context.CallState) -> Any:
         context=job.context.for_call(state),
         http_method=job.call.verb,
     )
-    guard = _Guard(job.context, job.call, job.scrubber)
+    guard = _Guard(job.context, job.call, job.secrets)
     try:
         return guard.run(lambda: job.method.function(**arguments))
     except errors.PassthruError as outcome:
@@ -100,12 +108,12 @@ def _returned(job: calls.Job, state: request_context.CallState) -> Any:
 class _Guard:
     """Stands between a driver's code and those who must not see all of it.
 
-    :param scrubber: takes the secrets of the call out of what is said.
+    :param secrets: redacts what the driver raises.
     """
 
     context: request_context.RequestContext
     call: calls.Call
-    scrubber: redactor.Scrubber
+    secrets: call_secrets.CallSecrets
 
     def run(
         self,
@@ -130,7 +138,7 @@ class _Guard:
         """Return what a client may know of an error that a driver raised."""
         if isinstance(error, errors.DriverError):
             try:
-                return _portable(error, self.scrubber)
+                return _portable(error, self.secrets)
             except BaseException as mistake:
                 # A vendor's class can be wrong in any way, and end in
                 # SystemExit, too.
@@ -140,25 +148,25 @@ class _Guard:
             self.call.driver,
             self.call.method,
             self.context.request_id,
-            exc_info=self.scrubber.error(error),
+            exc_info=self.secrets.error(error),
         )
         return errors.DriverFailed(request_id=self.context.request_id)
 
 
 def _portable(
-    error: errors.DriverError, scrubber: redactor.Scrubber
+    error: errors.DriverError, secrets: call_secrets.CallSecrets
 ) -> errors.PassthruError:
     """Return a driver's error as what can cross the bus: its sentence.
 
     The facts that it was made from, its cause and its notes stay here: they
     may have no JSON form, and nobody has meant them for a client.
     """
-    sentence = scrubber.text(str(error.message))
+    sentence = secrets.text(str(error.message))
     if type(error).__module__ == errors.__name__:
         return type(error)(sentence)
     code = error.code if isinstance(error.code, str) else 'vendor_error'
     return errors.VendorError(
-        sentence=sentence, status=_status(error), code=scrubber.text(code)
+        sentence=sentence, status=_status(error), code=secrets.text(code)
     )
 
 

@@ -76,7 +76,7 @@ class Followed(request_context.CallState):
 
     def report_progress(self, percent: float, message: str) -> None:
         """Note how far it has come."""
-        shown = self.job.scrubber.text(message)
+        shown = self.job.secrets.text(message)
         self.progress = operation.Progress(percent, shown)
 
 
@@ -134,7 +134,7 @@ class Ledger:
             driver=call.driver,
             method=call.method,
             http_method=call.verb,
-            parameters=spec.masked(call.parameters),
+            parameters=job.secrets.masked,
             user_id=context.user_id,
             project_id=context.project_id,
             request_id=context.request_id,

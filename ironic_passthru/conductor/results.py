@@ -15,8 +15,8 @@ from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.drivers import base
+from ironic_passthru.redaction import call_secrets
 from ironic_passthru.redaction import masking
-from ironic_passthru.redaction import redactor
 from ironic_passthru.redaction import serialization
 from ironic_passthru.rpc import protocol
 
@@ -52,7 +52,7 @@ def encode(
     *,
     max_size: int,
     request_id: str | None,
-    scrubber: redactor.Scrubber = redactor.NOTHING,
+    secrets: call_secrets.CallSecrets = call_secrets.NONE,
 ) -> Result:
     """Return ``value`` as a JSON value that can be sent.
 
@@ -60,7 +60,7 @@ def encode(
     get their usual JSON form.
 
     :param max_size: in bytes.
-    :param scrubber: takes the secrets of the call out of the log.
+    :param secrets: redacts the log.
     :raises: ResultNotSerializable, ResultTooLarge, BadAttachment.
     """
     facts = {'method': method.name, 'request_id': request_id}
@@ -69,7 +69,7 @@ def encode(
     elif value is None:
         return Result(None, None)
     else:
-        result, size = _json_value(value, facts, scrubber=scrubber)
+        result, size = _json_value(value, facts, secrets=secrets)
     if size > max_size:
         raise errors.ResultTooLarge(limit=max_size, **facts)
     return result
@@ -82,20 +82,20 @@ def recorded(job: calls.Job, result: Result) -> Any:
     """
     masker = job.method.result
     if not job.method.spec.attach:
-        return job.scrubber.value(masker.masked_result(result.shown))
+        return job.secrets.value(masker.masked_result(result.shown))
     if masker.hides_all:
         return _HIDDEN_ATTACHMENT
-    if job.scrubber.finds_nothing:
+    if job.secrets.finds_nothing:
         return result.shown
     attached = protocol.Attached.from_bus(result.shown)
     told = f'{attached.media_type}\n{attached.filename}'
-    if job.scrubber.is_in(attached.data) or job.scrubber.text(told) != told:
+    if job.secrets.are_in(attached.data) or job.secrets.text(told) != told:
         return _HIDDEN_ATTACHMENT
     return result.shown
 
 
 def _json_value(
-    value: Any, facts: dict[str, Any], *, scrubber: redactor.Scrubber
+    value: Any, facts: dict[str, Any], *, secrets: call_secrets.CallSecrets
 ) -> tuple[Result, int]:
     try:
         if isinstance(value, types.GeneratorType):
@@ -121,7 +121,7 @@ def _json_value(
         LOG.error(
             'The result of method %(method)s failed',
             facts,
-            exc_info=scrubber.error(error),
+            exc_info=secrets.error(error),
         )
         raise errors.ResultNotSerializable(**facts) from None
 

@@ -19,6 +19,7 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers import signature
 from ironic_passthru.redaction import log_filter
 from ironic_passthru.redaction import masking
+from ironic_passthru.redaction import schema_walker
 
 LOG = log.getLogger(__name__)
 
@@ -305,10 +306,12 @@ def _check_secret(
     returned: Mapping[str, Any],
 ) -> None:
     """Refuse a secret that is found nowhere: it is misspelt."""
+    taken = schema_walker.SchemaWalker(schema)
+    given = schema_walker.SchemaWalker(returned)
     for name in mark.secret:
-        if name == masking.RESULT or masking.may_hold(schema, name):
+        if name == masking.RESULT or taken.may_hold(name):
             continue
-        if mark.attach or not masking.may_hold(returned, name):
+        if mark.attach or not given.may_hold(name):
             raise errors.DriverLoadError(
                 driver=driver,
                 reason=f"method '{mark.method}': its secret '{name}' is "

@@ -2,19 +2,31 @@
 """JSON Schemas of types, where pydantic's own would not do."""
 
 import json
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import pydantic
 import pydantic_core
 from pydantic import json_schema
 
+from ironic_passthru.redaction import schema_walker
+
 _INTEGER_KEY = {'pattern': '^-?[0-9]{1,4000}$'}
 _HASHABLE = {'type': ['string', 'number', 'integer', 'boolean', 'null']}
 
-# How all types of the kind Secret[...] are told from others.
-_SECRET_SERIALIZER = pydantic.TypeAdapter(pydantic.Secret[int]).core_schema[
-    'serialization'
-]['function']
+# Serializers that only pydantic's secret types have.
+_SECRET_SERIALIZERS = (
+    pydantic.TypeAdapter(pydantic.Secret[int]).core_schema['serialization'][
+        'function'
+    ],
+    pydantic.TypeAdapter(pydantic.SecretStr).core_schema['lax_schema'][
+        'serialization'
+    ]['function'],
+)
+
+_REARRANGING = ('function-before', 'function-wrap', 'function-plain')
 
 
 class ParameterGenerator(json_schema.GenerateJsonSchema):
@@ -57,13 +69,67 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
             result['propertyNames'] = _INTEGER_KEY
         return result
 
-    def json_or_python_schema(self, schema: Any) -> dict[str, Any]:
-        result = super().json_or_python_schema(schema)
-        serialization = schema.get('serialization', {})
-        if serialization.get('function') is _SECRET_SERIALIZER:
-            # pydantic marks SecretStr and SecretBytes, but not Secret[...].
-            result = {**result, 'writeOnly': True}
+    def generate(self, schema: Any, mode: Any = 'validation') -> Any:
+        """Generate a JSON Schema; a secret that it hides marks its parameter.
+
+        A class may replace its JSON Schema by one without its secrets.
+        """
+        self._known = {
+            one['ref']: one for one in schema.get('definitions', ())
+        }
+        document = super().generate(schema, mode)
+        properties = document.get('properties', {})
+        walker = schema_walker.SchemaWalker(document)
+        model = schema['schema'] if schema['type'] == 'definitions' else schema
+        for name, field in _fields(model.get('schema', {}).get('fields', {})):
+            public = _public_name(_paths(field, name), properties)
+            if public is None or walker.holds_secret(properties[public]):
+                continue
+            if _holds_secret(field, self._known):
+                properties[public]['writeOnly'] = True
+                properties[public].pop('default', None)
+        return document
+
+    def generate_inner(self, schema: Any) -> dict[str, Any]:
+        """Generate the JSON Schema of a part, with what masking needs."""
+        result = super().generate_inner(schema)
+        if _is_secret(schema):
+            # pydantic marks SecretStr and SecretBytes, but not Secret[...];
+            # and an annotation may replace the JSON Schema.
+            return {**result, 'writeOnly': True}
+        if (
+            self.mode == 'validation'
+            and schema.get('type') in _REARRANGING
+            and _holds_secret(schema, self._known)
+        ):
+            return {**result, schema_walker.PREPROCESSED: True}
         return result
+
+    def model_fields_schema(self, schema: Any) -> dict[str, Any]:
+        return self._with_aliases(super().model_fields_schema(schema), schema)
+
+    def typed_dict_schema(self, schema: Any) -> dict[str, Any]:
+        return self._with_aliases(super().typed_dict_schema(schema), schema)
+
+    def dataclass_args_schema(self, schema: Any) -> dict[str, Any]:
+        return self._with_aliases(
+            super().dataclass_args_schema(schema), schema
+        )
+
+    def _with_aliases(self, result: Any, schema: Any) -> dict[str, Any]:
+        """Add where a model reads its fields from besides their names."""
+        if self.mode != 'validation':
+            return result
+        aliases: dict[str, list[list[str | int]]] = {}
+        for name, field in _fields(schema['fields']):
+            paths = list(_paths(field, name))
+            public = _public_name(paths, result['properties'])
+            others = [path for path in paths if path != [public]]
+            if public is not None and others:
+                aliases[public] = others
+        return (
+            {**result, schema_walker.ALIASES: aliases} if aliases else result
+        )
 
     def set_schema(self, schema: Any) -> dict[str, Any]:
         return _of_hashable(super().set_schema(schema))
@@ -87,3 +153,58 @@ class ResultGenerator(ParameterGenerator):
 
 def _of_hashable(array: dict[str, Any]) -> dict[str, Any]:
     return array if array.get('items') else {**array, 'items': _HASHABLE}
+
+
+def _fields(fields: Any) -> Iterator[tuple[str, Any]]:
+    """Yield names and core schemas of the fields of a class."""
+    if isinstance(fields, Mapping):
+        yield from fields.items()
+    else:
+        yield from ((field['name'], field) for field in fields)
+
+
+def _paths(field: Any, name: str) -> Iterator[list[str | int]]:
+    """Yield the paths that a field can be read from, its name last."""
+    alias = field.get('validation_alias')
+    if isinstance(alias, str):
+        yield [alias]
+    elif alias and isinstance(alias[0], list):
+        yield from alias
+    elif alias:
+        yield alias
+    yield [name]
+
+
+def _public_name(
+    paths: Iterable[list[str | int]], properties: Mapping[str, Any]
+) -> str | None:
+    """Return the name of a field in the JSON Schema, if it is there."""
+    for first, *more in paths:
+        if not more and first in properties:
+            return str(first)
+    return None
+
+
+def _is_secret(schema: Any) -> bool:
+    schema = schema.get('lax_schema', schema)
+    serialization = schema.get('serialization') or {}
+    return serialization.get('function') in _SECRET_SERIALIZERS
+
+
+def _holds_secret(schema: Any, known: Mapping[str, Any]) -> bool:
+    """Return whether pydantic's schema of a type contains a secret type.
+
+    :param known: the definitions that it refers to.
+    """
+    waiting, seen = [schema], set()
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list | tuple):
+            waiting.extend(one)
+        elif isinstance(one, dict) and id(one) not in seen:
+            seen.add(id(one))
+            if _is_secret(one):
+                return True
+            waiting.extend(one.values())
+            waiting.append(known.get(one.get('schema_ref', '')))
+    return False

@@ -28,7 +28,8 @@ from ironic_passthru import pointer
 from ironic_passthru import schema as parameter_schema
 from ironic_passthru import spec
 from ironic_passthru.drivers import schema_generator
-from ironic_passthru.redaction import validation_errors
+from ironic_passthru.redaction import call_secrets
+from ironic_passthru.redaction import schema_walker
 
 LOG = log.getLogger(__name__)
 
@@ -72,6 +73,12 @@ class Signature:
         self._defaults_in_annotation = frozenset(
             p.name for p in parameters.values() if p.default is p.empty
         )
+        #: Defaults of the parameters that have one.
+        self.defaults = {
+            p.name: p.default
+            for p in parameters.values()
+            if p.default is not p.empty and p.name not in _INJECTED
+        }
         self._takes_any = any(
             p.kind is p.VAR_KEYWORD for p in parameters.values()
         )
@@ -141,6 +148,8 @@ class Signature:
             ) from error
         except Exception as error:
             raise SignatureError(_first_line(error)) from error
+        # Parameters are read by their own names only.
+        schema.pop(schema_walker.ALIASES, None)
         schema.pop('title', None)
         schema.pop('description', None)
         schema.setdefault('properties', {})
@@ -151,23 +160,24 @@ class Signature:
         method: str,
         values: Mapping[str, Any],
         *,
-        shield: validation_errors.Shield | None = None,
+        secrets: call_secrets.CallSecrets | None = None,
     ) -> dict[str, Any]:
         """Return ``values`` as the types that the function declares.
 
         :param method: name of the method, for the error.
-        :param shield: knows what of ``values`` may be told; by default all
-            of it.
+        :param values: JSON values; the driver receives copies of them.
+        :param secrets: redacts validation errors; by default nothing is
+            secret.
         :raises: InvalidParameters.
         """
-        shield = shield or validation_errors.nothing_secret(values)
+        secrets = secrets or call_secrets.without_secrets(values)
         try:
-            model = self._model.model_validate(values)
+            model = self._model.model_validate(_copied(values))
         except pydantic.ValidationError as error:
             raise errors.InvalidParameters(
                 method=method,
-                errors=shield.faults(
-                    _fault(entry, shield) for entry in error.errors()
+                errors=secrets.validation_errors(
+                    _fault(entry, secrets) for entry in error.errors()
                 ),
             ) from None
         except RecursionError:
@@ -310,15 +320,15 @@ def _field(
     )
 
 
-def _fault(entry: Any, shield: validation_errors.Shield) -> dict[str, str]:
+def _fault(entry: Any, secrets: call_secrets.CallSecrets) -> dict[str, str]:
     path: list[str] = []
     for part in entry['loc']:
         # pydantic also names types that it has tried, which are no places.
         last = part is entry['loc'][-1] and entry['type'] == 'missing'
-        if last or shield.has(path, part):
+        if last or secrets.has(path, part):
             path.append(str(part))
     name = f"parameter '{'.'.join(path)}'" if path else 'the parameters'
-    phrase = _phrase(entry, shield.secrets_at(path))
+    phrase = _phrase(entry, secrets.secrets_at(path))
     return {'pointer': pointer.to(path), 'detail': f'{name}: {phrase}'}
 
 
@@ -340,6 +350,18 @@ def _phrase(entry: Any, secrets: set[str] | None) -> str:
         # The former quote a character of what they cannot read.
         return _UNFIT
     return text
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of a JSON value.
+
+    Types such as ``Any`` hand a value to the driver as it is.
+    """
+    if isinstance(value, Mapping):
+        return {name: _copied(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return value
 
 
 def _first_line(error: Exception) -> str:

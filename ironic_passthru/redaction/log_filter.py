@@ -16,9 +16,10 @@ from urllib import parse
 
 from oslo_utils import strutils
 
+from ironic_passthru.redaction import call_secrets
 from ironic_passthru.redaction import credentials
+from ironic_passthru.redaction import exceptions
 from ironic_passthru.redaction import masking
-from ironic_passthru.redaction import redactor
 
 LOG = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ def masked(text: str) -> str:
     included, and in headers of HTTP, and the secrets of the call that this
     thread works on.
     """
-    text = redactor.current().text(text)
+    text = call_secrets.current().text(text)
     text = strutils.mask_password(text, masking.MASK)
     if '://' in text and '@' in text:
         text = credentials.without_logins(text, masking.MASK)
@@ -144,7 +145,7 @@ def _mask(record: logging.LogRecord) -> None:
     if clean != message:
         record.msg, record.args = clean, ()
     if record.exc_info and record.exc_info[1] is not None:
-        error = redactor.cleaned(record.exc_info[1], masked)
+        error = exceptions.cleaned(record.exc_info[1], masked)
         if error is not record.exc_info[1]:
             record.exc_info = (type(error), error, error.__traceback__)
     if record.exc_text:

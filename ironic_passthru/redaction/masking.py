@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters of a call without the secrets among them.
+"""Masking of secret members of parameters and results by their schema.
 
-A value is secret if the schema of its method says so, which is how pydantic
-publishes ``SecretStr`` and ``SecretBytes``, or if its name says so. What is
-not certain counts as secret: a value that may be read as one of several
-types is masked if one of them is secret.
+A value is secret if the schema of its method declares it, as pydantic does
+for ``SecretStr`` and ``SecretBytes``, or if its name implies it. A value that
+cannot be decided is secret: where a value may be read as one of several
+types, one secret type is enough.
 """
 
 import functools
@@ -12,43 +12,37 @@ import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Set
 from typing import Any
+from urllib import parse
 
 from oslo_utils import strutils
 
-from ironic_passthru import pointer
 from ironic_passthru.redaction import credentials
+from ironic_passthru.redaction import schema_walker
 
 MASK = '***'
 
-#: The name that stands for all that a method returns.
+#: The name that stands for the whole result of a method.
 RESULT = 'return'
 
-# A schema that says: secret.
-_SECRET: Mapping[str, Any] = {'writeOnly': True}
-
-# Keywords whose schemas hold for the very value that they are said of.
-_LISTS_FOR_THE_SAME = ('allOf', 'anyOf', 'oneOf')
-_FOR_THE_SAME = ('if', 'then', 'else')
-
-# A schema with none of these lets any value pass.
-_SAYS_WHAT_IT_IS = frozenset(
-    {'type', '$ref', 'enum', 'const', *_LISTS_FOR_THE_SAME}
-)
-
-# Names that oslo.utils does not know, and BMCs' tools use.
-_TELLING_NAME = re.compile(
+# Names of secrets that BMC tools use and oslo.utils does not know.
+_SECRET_NAME = re.compile(
     'passw|pwd|(?:^|[_-])pass(?:$|[_-])|credential|api[_-]?key', re.IGNORECASE
 )
 
+# Where a model reads a field from, below the value at hand, and the schema
+# of the field.
+_Alias = tuple[tuple[str | int, ...], Any]
+
 
 class Masker:
-    """Masks parameters of one method.
+    """Masks parameters or results of one method.
 
-    :param schema: JSON Schema of the parameters, an object.
-    :param names: of secret values, at any depth.
-    :param guess: whether names that tell of a secret, and passwords within
-        texts, are masked too.
+    :param schema: JSON Schema of the values.
+    :param names: names of secret members, at any depth.
+    :param guess: whether to mask members whose names imply a secret, and
+        passwords within strings, too.
     """
 
     def __init__(
@@ -59,51 +53,55 @@ class Masker:
         guess: bool = True,
     ) -> None:
         self._root = schema
+        #: Finds the subschemas of a value's members.
+        self.walker = schema_walker.SchemaWalker(schema)
         self._names = frozenset(names)
-        self._guess = guess
-        self._known: dict[int, bool] = {}
-        # Most methods have no secret, and need no search along the schema.
-        self._schemas = [schema] if self._holds_secret(schema) else []
+        #: Whether names and texts may imply a secret.
+        self.guess = guess
+        #: The schema, if it has a secret: most methods have none and need no
+        #: traversal of it.
+        self.schemas = [schema] if self.walker.holds_secret(schema) else []
 
     def masked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a copy of ``parameters``, secrets replaced by ``***``.
+        """Return a copy of parameters with ``***`` in place of secrets.
 
         :param parameters: JSON values that fit the schema.
         """
+        return self.split(parameters)[0]
+
+    def split(
+        self, parameters: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], set[str]]:
+        """Return :meth:`masked` parameters and the secrets they contained.
+
+        :param parameters: JSON values that fit the schema.
+        :returns: the secrets as strings, numbers included.
+        """
+        secrets: set[str] = set()
         try:
-            return self._masked_object(parameters, self._schemas)
+            masked = self._object(parameters, self.schemas, (), secrets)
         except RecursionError:
-            return dict.fromkeys(parameters, MASK)
+            masked = dict.fromkeys(parameters, MASK)
+            secrets = texts_of(parameters)
+        return masked, secrets
 
     def masked_result(self, value: Any) -> Any:
-        """Return a copy of what a method returned, secrets masked.
+        """Return a copy of a result with ``***`` in place of secrets.
 
         :param value: a JSON value.
         """
         if RESULT in self._names:
             return MASK
-        if not self._schemas and not self._names:
+        if not self.schemas and not self._names:
             return value
         try:
-            return self._masked(value, self._schemas)
+            return self._masked(value, self.schemas, (), set())
         except RecursionError:
             return MASK
 
-    def secrets(self, parameters: Mapping[str, Any]) -> set[str]:
-        """Return what :meth:`masked` hides: texts, and numbers as text.
-
-        :param parameters: JSON values.
-        """
-        found: set[str] = set()
-        for key, value in _hidden(parameters, self.masked(parameters)):
-            # A field that the schema shows to everybody is no secret.
-            if key is None or key not in self.declared:
-                found.add(str(value))
-        return found
-
     @functools.cached_property
     def declared(self) -> frozenset[str]:
-        """All names that the schema gives to fields, wherever."""
+        """All property names that the schema contains, at any depth."""
         names: set[str] = set()
         waiting: list[Any] = [self._root]
         while waiting:
@@ -119,196 +117,127 @@ class Masker:
 
     @property
     def hides_all(self) -> bool:
-        """Whether a result that is one piece is secret."""
-        return RESULT in self._names or bool(self._schemas)
+        """Whether a result that cannot be divided is secret."""
+        return RESULT in self._names or bool(self.schemas)
 
-    def _masked(self, value: Any, schemas: Iterable[Any]) -> Any:
-        applying = list(self._applying(schemas))
-        if any(self._hides(schema, value) for schema in applying):
-            return MASK
+    def _masked(
+        self,
+        value: Any,
+        schemas: Iterable[Any],
+        aliases: Iterable[_Alias],
+        secrets: set[str],
+    ) -> Any:
+        """Return a value masked; add its secrets to ``secrets``."""
+        applying = self.walker.applying(schemas)
+        if any(self.walker.hides(schema, value) for schema in applying):
+            return self._hidden(value, secrets)
         if isinstance(value, Mapping):
-            return self._masked_object(value, applying)
+            return self._object(value, applying, aliases, secrets)
         if isinstance(value, list | tuple):
             return [
-                self._masked(item, _of_item(applying, index))
-                for index, item in enumerate(value)
+                self._masked(
+                    item,
+                    [*self.walker.of_item(applying, i), *_at(aliases, i)],
+                    _below(aliases, i),
+                    secrets,
+                )
+                for i, item in enumerate(value)
             ]
-        if self._guess and isinstance(value, str):
+        if self.guess and isinstance(value, str):
             masked = strutils.mask_password(value, MASK)
-            return credentials.without_logins(masked, MASK)
+            masked = credentials.without_logins(masked, MASK)
+            if masked != value:
+                secrets |= hidden_parts(value, masked)
+            return masked
         return value
 
-    def _masked_object(
-        self, values: Mapping[str, Any], schemas: Iterable[Any]
+    def _object(
+        self,
+        values: Mapping[str, Any],
+        schemas: Iterable[Any],
+        aliases: Iterable[_Alias],
+        secrets: set[str],
     ) -> dict[str, Any]:
-        applying = list(self._applying(schemas))
-        return {
-            name: MASK
-            if self._is_named(str(name))
-            else self._masked(value, self._of_property(applying, name))
-            for name, value in values.items()
-        }
-
-    def _is_named(self, name: str) -> bool:
-        return name in self._names or (self._guess and is_telling(name))
-
-    def _hides(self, schema: Mapping[str, Any], value: Any) -> bool:
-        """Tell whether ``schema`` makes ``value`` secret as a whole."""
-        if _is_secret(schema):
-            return True
-        if isinstance(value, Mapping):
-            # Names masked one by one would all become one name.
-            return self._holds_secret(schema.get('propertyNames'))
-        # JSON within a text.
-        return self._holds_secret(schema.get('contentSchema'))
-
-    def _of_property(
-        self, applying: Iterable[Mapping[str, Any]], name: str
-    ) -> Iterator[Any]:
-        """Yield what schemas of an object say of one of its values."""
-        for schema in applying:
-            yield from schema.get('patternProperties', {}).values()
-            yield schema.get('unevaluatedProperties')
-            properties = schema.get('properties', {})
-            if name in properties:
-                yield properties[name]
-            elif 'additionalProperties' in schema:
-                yield schema['additionalProperties']
-            elif self._holds_secret(properties):
-                # A model may take its fields by more names than it shows.
-                yield _SECRET
-
-    def _applying(self, schemas: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
-        """Yield all schemas that may hold for a value of ``schemas``."""
-        waiting = list(schemas)
-        seen: set[int] = set()
-        while waiting:
-            schema = waiting.pop()
-            # True and False are schemas, too.
-            if not isinstance(schema, Mapping) or id(schema) in seen:
+        applying = self.walker.applying(schemas)
+        every = [*aliases, *self.walker.of_aliases(applying)]
+        masked: dict[str, Any] = {}
+        for name, value in values.items():
+            if self.is_named(str(name)):
+                masked[name] = self._hidden(value, secrets)
                 continue
-            seen.add(id(schema))
-            yield schema
-            waiting.append(self._referred(schema))
-            waiting.extend(schema.get(keyword) for keyword in _FOR_THE_SAME)
-            waiting.extend(schema.get('dependentSchemas', {}).values())
-            for keyword in _LISTS_FOR_THE_SAME:
-                waiting.extend(schema.get(keyword, ()))
+            found = self.walker.of_property(applying, name)
+            masked[name] = self._masked(
+                value,
+                [*found, *_at(every, name)],
+                _below(every, name),
+                secrets,
+            )
+        return masked
 
-    def _referred(self, schema: Mapping[str, Any]) -> Any:
-        reference = schema.get('$ref')
-        if not isinstance(reference, str):
-            return None
-        here = reference.partition('/')[0] == '#'
-        found: Any = self._root if here else None
-        try:
-            for part in pointer.parts(reference):
-                found = found[part]
-        except (KeyError, TypeError):
-            found = None
-        # Where nobody here can look may be a secret.
-        return _SECRET if found is None else found
+    def _hidden(self, value: Any, secrets: set[str]) -> str:
+        secrets |= texts_of(value, public=self.declared)
+        return MASK
 
-    def _holds_secret(self, schema: Any) -> bool:
-        """Tell whether ``schema`` or anything below it is secret."""
-        if id(schema) not in self._known:
-            self._known[id(schema)] = self._search(schema)
-        return self._known[id(schema)]
-
-    def _search(self, schema: Any) -> bool:
-        waiting = [schema]
-        seen: set[int] = set()
-        while waiting:
-            found = waiting.pop()
-            if isinstance(found, list):
-                waiting.extend(found)
-            if not isinstance(found, Mapping) or id(found) in seen:
-                continue
-            seen.add(id(found))
-            if _is_secret(found):
-                return True
-            waiting.append(self._referred(found))
-            waiting.extend(found.values())
-        return False
+    def is_named(self, name: str) -> bool:
+        """Return whether the value of this name is secret."""
+        return name in self._names or (self.guess and is_telling(name))
 
 
-def _hidden(given: Any, shown: Any) -> Iterator[tuple[str | None, Any]]:
-    """Yield (key, value) of what is in ``given`` but not in ``shown``.
+def _at(aliases: Iterable[_Alias], key: str | int) -> Iterator[Any]:
+    """Yield the schemas of fields that are read from one member."""
+    return (schema for path, schema in aliases if path == (key,))
 
-    Where a key is hidden, key and value are the key.
+
+def _below(aliases: Iterable[_Alias], key: str | int) -> list[_Alias]:
+    """Return the aliases that lead into one member."""
+    return [
+        (path[1:], schema)
+        for path, schema in aliases
+        if len(path) > 1 and path[0] == key
+    ]
+
+
+def texts_of(value: Any, *, public: Set[str] = frozenset()) -> set[str]:
+    """Return the strings of a secret JSON value, and its numbers as strings.
+
+    :param public: names of members that every caller knows.
     """
-    waiting = [(given, shown)]
+    found: set[str] = set()
+    waiting = [value]
     while waiting:
-        value, seen = waiting.pop()
-        if isinstance(value, Mapping):
-            for key, part in value.items():
-                inner = seen[key] if isinstance(seen, Mapping) else MASK
-                waiting.append((part, inner))
-                if not isinstance(seen, Mapping):
-                    yield key, key
-        elif isinstance(value, list | tuple):
-            inner = seen if isinstance(seen, list) else [MASK] * len(value)
-            waiting.extend(zip(value, inner, strict=True))
-        elif seen == MASK and _has_text(value):
-            yield None, value
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            found.update(str(name) for name in part if name not in public)
+            waiting.extend(part.values())
+        elif isinstance(part, list | tuple):
+            waiting.extend(part)
+        elif isinstance(part, str | int | float) and not isinstance(
+            part, bool
+        ):
+            found.add(str(part))
+    return found
 
 
-def _has_text(value: Any) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
+def hidden_parts(text: str, masked: str) -> set[str]:
+    """Return the parts of a text that are ``***`` in its masked form."""
+    found: set[str] = set()
+    first, *others = masked.split(MASK)
+    end = len(first)
+    for part in others:
+        start = text.find(part, end) if part else len(text)
+        if start < 0:
+            return {text}
+        found.add(text[end:start])
+        # A URL contains a password in its encoded form.
+        found.add(parse.unquote(text[end:start]))
+        end = start + len(part)
+    return found - {MASK}
 
 
-def texts_of(secret: Any) -> set[str]:
-    """Return the texts of a secret value, and its numbers as text."""
-    return {str(value) for _, value in _hidden(secret, MASK)}
-
-
-def may_hold(root: Mapping[str, Any], name: str) -> bool:
-    """Tell whether a value of a schema may have a field of this name.
-
-    :param root: a JSON Schema.
-    """
-    finder = Masker(root)
-    waiting: list[Any] = [root]
-    seen: set[int] = set()
-    while waiting:
-        schema = waiting.pop()
-        if schema is True or schema == {}:
-            return True
-        if not isinstance(schema, Mapping) or id(schema) in seen:
-            continue
-        seen.add(id(schema))
-        if not _SAYS_WHAT_IT_IS & schema.keys():
-            return True
-        properties = schema.get('properties', {})
-        if name in properties or schema.get('additionalProperties'):
-            return True
-        waiting.extend(properties.values())
-        waiting.extend(schema.get('prefixItems', ()))
-        waiting.append(schema.get('items'))
-        waiting.extend(finder._applying([schema]))
-    return False
-
-
-def _of_item(
-    applying: Iterable[Mapping[str, Any]], index: int
-) -> Iterator[Any]:
-    """Yield what schemas of an array say of one of its items."""
-    for schema in applying:
-        first = schema.get('prefixItems', [])
-        yield first[index] if index < len(first) else schema.get('items')
-        yield schema.get('contains')
-        yield schema.get('unevaluatedItems')
-
-
-def _is_secret(schema: Mapping[str, Any]) -> bool:
-    return (
-        schema.get('writeOnly') is True or schema.get('format') == 'password'
-    )
-
-
+@functools.lru_cache(maxsize=4096)
 def is_telling(name: str) -> bool:
-    """Tell whether a value of this name is secret."""
-    if _TELLING_NAME.search(name):
+    """Return whether the name of a value implies a secret."""
+    if _SECRET_NAME.search(name):
         return True
-    # The list of oslo.utils is its own affair; its judgement is not.
+    # oslo.utils publishes its decision, but not its list of names.
     return strutils.mask_dict_password({name: ''}, MASK)[name] == MASK

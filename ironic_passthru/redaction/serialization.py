@@ -16,12 +16,12 @@ from typing import Any
 import pydantic
 import pydantic_core
 
+from ironic_passthru.redaction import converted_values
 from ironic_passthru.redaction import masking
 
 #: What pydantic shows for a secret.
 HIDDEN = '**********'
 
-_SECRETS = (pydantic.SecretStr, pydantic.SecretBytes, pydantic.Secret)
 _SEQUENCES = (list, tuple, set, frozenset, collections.deque)
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
@@ -51,7 +51,7 @@ def _search(value: Any) -> bool:
         one = waiting.pop()
         if type(one) in _PLAIN or id(one) in seen:
             continue
-        if isinstance(one, _SECRETS):
+        if isinstance(one, converted_values.SECRETS):
             return True
         # What a model does not show may lead back to it.
         seen.add(id(one))
@@ -78,7 +78,7 @@ def reveal(value: Any, shown: Any) -> tuple[Any, Any]:
     :param shown: what :func:`to_json` made of it.
     :raises: ValueError for a secret that cannot be found.
     """
-    if isinstance(value, _SECRETS):
+    if isinstance(value, converted_values.SECRETS):
         inner = value.get_secret_value()
         return reveal(inner, to_json(inner))[0], masking.MASK
     if isinstance(shown, dict):
@@ -111,7 +111,7 @@ def _pairs(value: Any, shown: Any) -> list[tuple[Any, Any]]:
 def _plain(value: Any) -> Any:
     """Return what a model holds; its secrets are secrets there, too."""
     serializer = getattr(type(value), '__pydantic_serializer__', None)
-    if serializer is None or isinstance(value, _SECRETS):
+    if serializer is None or isinstance(value, converted_values.SECRETS):
         return value
     return serializer.to_python(value, mode='python', by_alias=True)
 

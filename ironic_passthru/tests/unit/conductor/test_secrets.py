@@ -23,7 +23,7 @@ from ironic_passthru import operation
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
-from ironic_passthru.redaction import redactor
+from ironic_passthru.redaction import call_secrets
 from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.conductor import records
@@ -654,9 +654,9 @@ class LogTest(SecretsCase):
         seen: list[str] = []
 
         def note(pin: str, _: Any) -> None:
-            seen.append(redactor.current().text(f'now {pin}'))
+            seen.append(call_secrets.current().text(f'now {pin}'))
             thread = threading.Thread(
-                target=lambda: seen.append(redactor.current().text(pin))
+                target=lambda: seen.append(call_secrets.current().text(pin))
             )
             thread.start()
             thread.join()
@@ -664,7 +664,7 @@ class LogTest(SecretsCase):
         self.vendor.action = note
         self.call('typed', pin=PLAIN)
         self.assertEqual(['now ***', PLAIN], seen)
-        self.assertEqual(PLAIN, redactor.current().text(PLAIN))
+        self.assertEqual(PLAIN, call_secrets.current().text(PLAIN))
 
     def test_what_runs_after_the_method_does_so_too(self) -> None:
         seen: list[str] = []
@@ -674,12 +674,12 @@ class LogTest(SecretsCase):
 
             @pydantic.model_serializer
             def write(self) -> dict[str, int]:
-                seen.append(redactor.current().text(self.pin))
+                seen.append(call_secrets.current().text(self.pin))
                 return {}
 
         def generate(pin: str, _: Any) -> Any:
             yield 1
-            seen.append(redactor.current().text(pin))
+            seen.append(call_secrets.current().text(pin))
 
         for action in (generate, lambda pin, _: Report(pin=pin)):
             self.vendor.action = action

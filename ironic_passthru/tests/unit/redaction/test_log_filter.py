@@ -12,8 +12,9 @@ from oslo_log import formatters
 from oslo_log import handlers
 from oslo_log import log
 
+from ironic_passthru.redaction import call_secrets
 from ironic_passthru.redaction import log_filter
-from ironic_passthru.redaction import redactor
+from ironic_passthru.redaction import masking
 from ironic_passthru.tests import base
 
 # Not in one piece: a traceback shows lines of this file.
@@ -242,7 +243,10 @@ class HandlersTest(LogsCase):
     def test_the_call_at_hand(self) -> None:
         stream = self.handle(None)
         log_filter.install()
-        with redactor.Scrubber(lambda: ['opaque-value']).in_logs():
+        secrets = call_secrets.CallSecrets(
+            masking.Masker({}), {'password': 'opaque-value'}
+        )
+        with secrets.in_logs():
             self.logger.info('sent %s', 'opaque-value')
         self.logger.info('then %s', 'opaque-value')
         self.assertEqual('sent ***\nthen opaque-value\n', stream.getvalue())

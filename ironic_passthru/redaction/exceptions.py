@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Copies of exceptions whose tracebacks contain no secret."""
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+# Longer chains of exceptions and larger groups are truncated.
+_MAX_ERRORS = 50
+
+_FAILED = '<its str() failed>'
+_LEFT_OUT = '<left out, with what led to it>'
+_UNSHOWN = '<its text cannot be shown without secrets>'
+
+
+def cleaned(
+    error: BaseException, clean: Callable[[str], str]
+) -> BaseException:
+    """Return an exception whose traceback contains nothing to redact.
+
+    The exception itself if that is true of it; otherwise a copy with the
+    same class name and traceback, made of redacted texts.
+
+    :param clean: returns a text without its secrets.
+    """
+    try:
+        text = ''.join(traceback.format_exception(error))
+        return error if clean(text) == text else _copied(error, clean, {})
+    except BaseException:
+        # A driver's class can fail in any way, and logging must not raise.
+        return _named(type(error))(_UNSHOWN)
+
+
+def _copied(
+    error: BaseException,
+    clean: Callable[[str], str],
+    known: dict[int, BaseException],
+) -> BaseException:
+    if id(error) in known:
+        return known[id(error)]
+    kind = type(error)
+    if len(known) >= _MAX_ERRORS:
+        return _named(kind)(_LEFT_OUT)
+    copy = _named(kind)(clean(_text_of(error)))
+    known[id(error)] = copy
+    if isinstance(error, BaseExceptionGroup):
+        inner = [
+            _copied(one, clean, known)
+            for one in error.exceptions[:_MAX_ERRORS]
+        ]
+        copy = BaseExceptionGroup(clean(str(error.message)), inner)
+        known[id(error)] = copy
+    for note in _notes_of(error):
+        copy.add_note(clean(_text_of(note)))
+    if error.__cause__ is not None:
+        copy.__cause__ = _copied(error.__cause__, clean, known)
+    if error.__context__ is not None:
+        copy.__context__ = _copied(error.__context__, clean, known)
+    copy.__suppress_context__ = error.__suppress_context__
+    return copy.with_traceback(error.__traceback__)
+
+
+def _notes_of(error: BaseException) -> list[Any]:
+    notes = getattr(error, '__notes__', None)
+    # A driver may set it to a value of any type.
+    return notes if isinstance(notes, list) else []
+
+
+def _named(kind: type[BaseException]) -> type[BaseException]:
+    """Return a class with the name of ``kind`` and none of its code."""
+    names = {'__module__': kind.__module__, '__qualname__': kind.__qualname__}
+    return type(kind.__name__, (Exception,), names)
+
+
+def _text_of(shown: Any) -> str:
+    try:
+        return str(shown)
+    except BaseException:
+        # A driver's class may raise even SystemExit here.
+        return _FAILED

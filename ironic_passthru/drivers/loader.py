@@ -289,13 +289,33 @@ def _method(
 def _with_secrets(
     schema: dict[str, Any], names: Iterable[str]
 ) -> dict[str, Any]:
-    """Mark parameters as pydantic marks its secrets; tell no default."""
-    properties = dict(schema['properties'])
-    for name in properties.keys() & set(names):
-        declared = {'writeOnly': True} | properties[name]
-        declared.pop('default', None)
-        properties[name] = declared
-    return {**schema, 'properties': properties}
+    """Mark secret parameters as pydantic does; publish no secret default."""
+    masker = masking.Masker(schema, names=names)
+    schema = _without_defaults(schema, masker)
+    for name, declared in schema['properties'].items():
+        if masker.is_named(name):
+            declared['writeOnly'] = True
+    return schema
+
+
+def _without_defaults(schema: Any, masker: masking.Masker) -> Any:
+    """Return a copy of a schema without defaults that contain a secret."""
+    if isinstance(schema, list):
+        return [_without_defaults(one, masker) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    copied = {
+        key: _without_defaults(part, masker) for key, part in schema.items()
+    }
+    properties = copied.get('properties')
+    for name, declared in (
+        properties.items() if isinstance(properties, dict) else ()
+    ):
+        if isinstance(declared, dict) and 'default' in declared:
+            default = {name: declared['default']}
+            if masker.masked(default) != default:
+                del declared['default']
+    return copied
 
 
 def _check_secret(

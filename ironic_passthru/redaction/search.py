@@ -106,10 +106,8 @@ def _octets(match: re.Match[str]) -> str:
     )
 
 
-_ESCAPE = (
-    rf'(?:\\u{_HEX}{{4}})+|\\x{_HEX}{{2}}|\\U{_HEX}{{8}}|\\[0-7]{{1,3}}'
-    r'|\\\r?\n[ \t]*|\\.'
-)
+_NUMBER = rf'(?:\\u{_HEX}{{4}})+|\\x{_HEX}{{2}}|\\U{_HEX}{{8}}'
+_ESCAPE = rf'{_NUMBER}|\\[0-7]{{1,3}}|\\\r?\n[ \t]*|\\.'
 _CHARACTER = '|'.join(
     [
         '%[0-7]H',
@@ -124,7 +122,9 @@ _DECODINGS = (
     _Decoding('%', re.compile(_CHARACTER), _percent),
     _Decoding('+', re.compile(rf'\+|{_CHARACTER}'), _percent),
     _Decoding('\\', re.compile(_ESCAPE, re.DOTALL), _backslash),
-    # The same where each octet of UTF-8 is escaped.
+    # The same where a backslash itself is not escaped, as in error streams.
+    _Decoding('\\', re.compile(_NUMBER), _backslash),
+    # And where each octet of UTF-8 is escaped.
     _Decoding(
         '\\',
         re.compile(

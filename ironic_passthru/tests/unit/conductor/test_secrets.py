@@ -8,6 +8,7 @@ import dataclasses
 import datetime
 import json
 import logging
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -582,6 +583,22 @@ class ResultsTest(SecretsCase):
                 {'set': '***', 'list': ['<***>', 1, None], '***': 'ok'},
                 json.loads(kept),
             )
+            self.assert_hidden(kept)
+
+    def test_parameters_quoted_within_results(self) -> None:
+        for quote in (
+            json.dumps,
+            repr,
+            ascii,
+            lambda pin: json.dumps({'sent': json.dumps([pin])}),
+            lambda pin: str(subprocess.CalledProcessError(1, ['set', pin])),
+        ):
+            self.vendor.action = lambda pin, _, quote=quote: {
+                'log': [f'sent {quote(pin)}']
+            }
+            answer, kept = self.keyed('typed', pin=SECRET)
+            self.assertEqual({'log': [f'sent {quote(SECRET)}']}, answer)
+            self.assertIn('***', kept)
             self.assert_hidden(kept)
 
     def test_parameters_within_attachments(self) -> None:

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a caller may do something, by rules that files can change."""
+"""Authorization by rules that files can change."""
 
+import dataclasses
 import os
-import pathlib
-import threading
-import time
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -15,44 +13,63 @@ from oslo_policy import policy
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
+from ironic_passthru import watched_files
 from ironic_passthru.api import rules
 
 LOG = log.getLogger(__name__)
 
-# How long a change of a file may stay unseen: a look costs some calls of
-# the operating system.
-_LOOK_SECONDS = 1.0
-
-# oslo.policy's default; it need not be there.
-_USUAL_FILE = 'policy.yaml'
+_GROUP = 'oslo_policy'
+# Certificates and key for rules that a remote service decides.
+_REMOTE_FILES = (
+    'remote_ssl_ca_crt_file',
+    'remote_ssl_client_crt_file',
+    'remote_ssl_client_key_file',
+)
+_DEFAULT_LOCATIONS = (cfg.Locations.opt_default, cfg.Locations.set_default)
 
 _NOTHING: Mapping[str, Any] = {}
 
 Verdict = Callable[[Mapping[str, Any]], bool]
-# Of each file what changes when it is changed.
-_Stamp = tuple[tuple[str, int, int, int], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Loaded:
+    """Rules and their origin.
+
+    :param places: the policy file, and the directories that contain files.
+    :param files: all policy files.
+    """
+
+    rules: rules.Rules
+    places: tuple[str, ...]
+    files: tuple[str, ...]
 
 
 class Policy:
     """The rules in force; threads may share it.
 
     Rules are never changed in place: those of a request are the old ones or
-    the new ones. Files are looked at by one thread while the others go on.
+    the new ones.
 
-    :param look_seconds: how often, at most.
-    :raises: ConfigError if a file cannot be used.
+    :param look_seconds: shortest time between two looks at the files.
+    :raises: ConfigError if a file cannot be used, or a configured one is
+        missing.
     """
 
     def __init__(
-        self, conf: cfg.ConfigOpts, *, look_seconds: float = _LOOK_SECONDS
+        self,
+        conf: cfg.ConfigOpts,
+        *,
+        look_seconds: float = watched_files.LOOK_SECONDS,
     ) -> None:
         self._conf = conf
-        self._look_seconds = look_seconds
-        self._looking = threading.Lock()
-        # Taken before they are read: a change in between is seen later.
-        self._stamp = _stamp(conf)
-        self._rules = _load(conf, self._stamp)
-        self._looked_at = time.monotonic()
+        _check_remote_files(conf)
+        self._files = watched_files.WatchedFiles(
+            self._load,
+            what='policy rules',
+            describe=_describe,
+            look_seconds=look_seconds,
+        )
 
     def authorize(
         self,
@@ -86,86 +103,112 @@ class Policy:
         return lambda target: current.decide(rule, target, caller)
 
     def _current(self) -> rules.Rules:
-        if time.monotonic() - self._looked_at > self._look_seconds and (
-            self._looking.acquire(blocking=False)
-        ):
-            try:
-                self._look()
-            finally:
-                self._looked_at = time.monotonic()
-                self._looking.release()
-        return self._rules
+        return self._files.current().rules
 
-    def _look(self) -> None:
-        stamp = _stamp(self._conf)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            self._rules = _load(self._conf, stamp)
-        except errors.ConfigError as error:
-            LOG.error('%s; the rules in force stay', error)
-        else:
-            LOG.info('The rules of the policy were read anew')
+    def _load(
+        self, reader: watched_files.Reader, previous: _Loaded | None
+    ) -> _Loaded:
+        """Return the rules of the files and, for all others, the defaults.
+
+        :param previous: what is in force; a place of it that has no rules
+            any more is an error.
+        :raises: ConfigError.
+        """
+        places, files = _find(self._conf, reader)
+        for place in previous.places if previous else ():
+            if place not in places and not reader.probe(os.path.isfile, place):
+                raise _unusable(place, 'no rules are there any more')
+        texts: dict[str, str] = {}
+        origins: dict[str, str] = {}
+        for path in files:
+            found = _read(reader, path)
+            texts |= found
+            origins |= dict.fromkeys(found, path)
+        made = rules.Rules(self._conf, texts, origins)
+        for path in previous.files if previous else ():
+            if path not in files:
+                LOG.warning(
+                    'Policy file %s is not in use any more: its rules do not '
+                    'apply',
+                    path,
+                )
+        return _Loaded(made, tuple(places), tuple(files))
 
 
-def _stamp(conf: cfg.ConfigOpts) -> _Stamp:
-    """Return the files that there are, in the order that they count."""
+def _find(
+    conf: cfg.ConfigOpts, reader: watched_files.Reader
+) -> tuple[list[str], list[str]]:
+    """Return the places with rules, and the files in order of precedence.
+
+    :raises: ConfigError if a configured place is missing or unreadable.
+    """
     options = conf.oslo_policy
-    paths = [conf.find_file(options.policy_file)]
-    for directory in map(conf.find_file, options.policy_dirs):
-        paths += _listed(directory) if directory else []
-    return tuple(_status(path) for path in paths if path)
+    places: list[str] = []
+    files: list[str] = []
+    path = _resolve(conf, reader, 'policy_file', options.policy_file)
+    if path:
+        places.append(path)
+        files.append(path)
+    for name in options.policy_dirs:
+        directory = _resolve(conf, reader, 'policy_dirs', name)
+        if not directory:
+            continue
+        try:
+            names = reader.names(directory)
+        except watched_files.Unusable as error:
+            raise _unusable(directory, str(error)) from None
+        if names:
+            places.append(directory)
+            files += [os.path.join(directory, name) for name in names]
+    return places, files
 
 
-def _listed(directory: str) -> list[str]:
-    try:
-        names = sorted(os.listdir(directory))
-    except OSError:
-        # To read it as a file will fail, too, and say so.
-        return [directory]
-    paths = [os.path.join(directory, name) for name in names]
-    return [
-        path
-        for path, name in zip(paths, names, strict=True)
-        if not name.startswith('.') and not os.path.isdir(path)
-    ]
+def _resolve(
+    conf: cfg.ConfigOpts,
+    reader: watched_files.Reader,
+    option: str,
+    name: str,
+) -> str | None:
+    """Return the path of a policy file or directory, None if it is absent.
+
+    :raises: ConfigError if it is absent although the option is set.
+    """
+    path: str | None = reader.probe(conf.find_file, name)
+    if path is None:
+        found = conf.get_location(option, _GROUP)
+        if found is None or found.location not in _DEFAULT_LOCATIONS:
+            raise errors.ConfigError(
+                f'Option {option} in group [{_GROUP}]: {name} does not exist '
+                'or cannot be reached'
+            )
+    return path
 
 
-def _status(path: str) -> tuple[str, int, int, int]:
-    try:
-        status = os.stat(path)
-    except OSError:
-        # It went meanwhile, or may not be looked at.
-        return path, 0, 0, 0
-    return path, status.st_mtime_ns, status.st_size, status.st_ino
+def _describe(loaded: _Loaded) -> str:
+    found = ', '.join(loaded.files)
+    return f'policy rules are those of {found or "no file"}'
 
 
-def _load(conf: cfg.ConfigOpts, stamp: _Stamp) -> rules.Rules:
-    """Return the rules that files state and, for all else, the defaults.
+def _check_remote_files(conf: cfg.ConfigOpts) -> None:
+    """Verify that certificates for remote checks can be read.
 
     :raises: ConfigError.
     """
-    name = conf.oslo_policy.policy_file
-    if name != _USUAL_FILE and conf.find_file(name) is None:
-        # It was named on purpose.
-        LOG.warning('There is no policy file %s', name)
-    texts: dict[str, str] = {}
-    origins: dict[str, str] = {}
-    for path, *_ in stamp:
-        found = _read(path)
-        texts |= found
-        origins |= dict.fromkeys(found, path)
-    return rules.Rules(conf, texts, origins)
+    for name in _REMOTE_FILES:
+        path = conf.oslo_policy[name]
+        if path and not os.access(path, os.R_OK):
+            raise errors.ConfigError(
+                f'Option {name} in group [{_GROUP}]: {path} cannot be read'
+            )
 
 
-def _read(path: str) -> dict[str, str]:
+def _read(reader: watched_files.Reader, path: str) -> dict[str, str]:
     try:
-        text = pathlib.Path(path).read_text('utf-8')
-        found = policy.parse_file_contents(text)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise _unusable(path, reason) from None
+        found = policy.parse_file_contents(reader.read(path).decode('utf-8'))
+    except watched_files.Unusable as error:
+        raise _unusable(path, str(error)) from None
+    except RecursionError:
+        raise _unusable(path, 'it is nested too deeply') from None
     except ValueError as error:
         raise _unusable(path, ' '.join(str(error).split())) from None
     if not isinstance(found, dict):

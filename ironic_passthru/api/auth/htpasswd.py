@@ -1,18 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file of users of ``auth_strategy = http_basic``, as Apache has it."""
 
-import os
-import pathlib
 import re
-import threading
 from collections.abc import Mapping
 
-from oslo_log import log
-
 from ironic_passthru import errors
+from ironic_passthru import watched_files
 from ironic_passthru.redaction import credentials
-
-LOG = log.getLogger(__name__)
 
 OPTION = 'Option http_basic_auth_user_file in group [DEFAULT]'
 
@@ -32,7 +26,7 @@ _MAX_NAME_LENGTH = 255
 def parse(data: bytes) -> dict[str, str]:
     """Return the hashes of the users by their names.
 
-    :raises: ConfigError naming the line, but nothing that it holds.
+    :raises: Unusable naming the line, but nothing that it holds.
     """
     users: dict[str, str] = {}
     for number, line in enumerate(data.splitlines(), start=1):
@@ -62,68 +56,54 @@ def parse(data: bytes) -> dict[str, str]:
     return users
 
 
-def _wrong(number: int, reason: str) -> errors.ConfigError:
-    return errors.ConfigError(f'line {number} {reason}')
+def _wrong(number: int, reason: str) -> watched_files.Unusable:
+    return watched_files.Unusable(f'line {number} {reason}')
 
 
 class UserFile:
     """The users, read again when their file changes.
 
     A file that cannot be used any more leaves the users in force that it
-    held before: half a file must not lock everybody out.
+    contained before: half a file must not lock everybody out. A file that
+    contains only comments lets nobody in.
 
     :param path: of the file.
-    :raises: ConfigError if it cannot be used, or holds nobody.
+    :param look_seconds: shortest time between two looks at the file.
+    :raises: ConfigError if the file cannot be used, or contains no user.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = pathlib.Path(path)
-        self._lock = threading.Lock()
-        self._seen = self._look()
-        self._users = self._read()
-        if not self._users:
-            raise errors.ConfigError(f'{OPTION}: {path} holds no user')
+    def __init__(
+        self,
+        path: str,
+        *,
+        look_seconds: float = watched_files.LOOK_SECONDS,
+    ) -> None:
+        self._path = path
+        self._file = watched_files.WatchedFiles(
+            self._load,
+            what='users',
+            describe=lambda users: f'{path} has {len(users)} users',
+            look_seconds=look_seconds,
+        )
 
     def users(self) -> Mapping[str, str]:
         """Return the hashes by name; the same object until they change."""
-        seen = self._look()
-        if seen != self._seen:
-            with self._lock:
-                if seen != self._seen:
-                    self._read_again()
-                    # As it was before it was read: what was written since
-                    # is found the next time.
-                    self._seen = seen
-        return self._users
+        return self._file.current()
 
-    def _look(self) -> tuple[int, ...] | None:
-        """Return what changes whenever the file, or its mode, does."""
+    def _load(
+        self,
+        reader: watched_files.Reader,
+        previous: Mapping[str, str] | None,
+    ) -> Mapping[str, str]:
         try:
-            found = os.stat(self._path)
-        except OSError:
-            return None
-        return (
-            found.st_dev,
-            found.st_ino,
-            found.st_size,
-            found.st_mtime_ns,
-            found.st_ctime_ns,
-        )
+            data = reader.read(self._path)
+            credentials.check_private(self._path, OPTION)
+            users = parse(data)
+        except watched_files.Unusable as error:
+            raise self._error(str(error)) from None
+        if previous is None and not users:
+            raise self._error('it contains no user')
+        return users
 
-    def _read(self) -> Mapping[str, str]:
-        credentials.check_private(self._path, OPTION)
-        try:
-            return parse(self._path.read_bytes())
-        except OSError as error:
-            reason = error.strerror or 'it cannot be read'
-        except errors.ConfigError as error:
-            reason = error.message
-        raise errors.ConfigError(f'{OPTION}: {self._path}: {reason}')
-
-    def _read_again(self) -> None:
-        try:
-            self._users = self._read()
-        except errors.ConfigError as error:
-            LOG.error('The users stay as they were: %s', error.message)
-        else:
-            LOG.info('%s has %d users now', self._path, len(self._users))
+    def _error(self, reason: str) -> errors.ConfigError:
+        return errors.ConfigError(f'{OPTION}: {self._path}: {reason}')

@@ -3,9 +3,8 @@
 
 import dataclasses
 import logging
-import os
 import pathlib
-import threading
+import ssl
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Annotated
@@ -17,6 +16,7 @@ import pydantic
 import yaml
 
 from ironic_passthru import errors
+from ironic_passthru import watched_files
 from ironic_passthru.drivers.redfish import connector
 from ironic_passthru.redaction import credentials
 
@@ -25,10 +25,6 @@ LOG = logging.getLogger(__name__)
 NAME_PATTERN = r'^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$'
 
 Name = Annotated[str, pydantic.Field(pattern=NAME_PATTERN)]
-
-# State of a file as (modification time, inode, size, mode); None if it is
-# absent.
-_State = tuple[int, int, int, int] | None
 
 
 class Entry(pydantic.BaseModel):
@@ -172,41 +168,37 @@ class NoFile:
 
 
 class InventoryFile:
-    """An inventory that follows its file and the password files it names.
+    """An inventory that follows its file and the files that it names.
 
-    A new version with a fault in it is reported once in the log, and the
-    version before it stays in force.
-
+    :param look_seconds: shortest time between two looks at the files.
     :raises: ConfigError if the file has a fault to begin with, or if every
         user of the host can read a password.
     """
 
-    def __init__(self, path: pathlib.Path) -> None:
+    def __init__(
+        self,
+        path: pathlib.Path,
+        *,
+        look_seconds: float = watched_files.LOOK_SECONDS,
+    ) -> None:
         self._path = path
-        self._lock = threading.Lock()
-        self._seen: dict[pathlib.Path, _State] = {}
-        self._inventory = _load(path, self._seen)
-        _warn_of_exposed(self._inventory)
+        self._files = watched_files.WatchedFiles(
+            self._load,
+            what='targets',
+            describe=lambda found: f'{path} has {len(found)} targets',
+            look_seconds=look_seconds,
+        )
 
     def current(self) -> Inventory:
         """Return the targets of the last version without a fault."""
-        with self._lock:
-            if any(_state(path) != was for path, was in self._seen.items()):
-                self._reload()
-            return self._inventory
+        return self._files.current()
 
-    def _reload(self) -> None:
-        seen: dict[pathlib.Path, _State] = {}
-        try:
-            self._inventory = _load(self._path, seen)
-        except errors.ConfigError as exc:
-            LOG.error('%s; the targets stay as they were', exc.message)
-        else:
-            LOG.info('%s has %d targets', self._path, len(self._inventory))
-            _warn_of_exposed(self._inventory)
-        # The files that a faulty version names are watched too: the fault
-        # may be one of theirs, and go away without a change to this one.
-        self._seen = seen
+    def _load(
+        self, reader: watched_files.Reader, previous: Inventory | None
+    ) -> Inventory:
+        loaded = _load(self._path, reader)
+        _warn_of_exposed(loaded)
+        return loaded
 
 
 def _warn_of_exposed(inventory: Inventory) -> None:
@@ -244,32 +236,34 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _load(path: pathlib.Path, seen: dict[pathlib.Path, _State]) -> Inventory:
-    """Read an inventory; record in ``seen`` the files that it depends on.
+def _load(path: pathlib.Path, reader: watched_files.Reader) -> Inventory:
+    """Read an inventory and the files that it names.
 
     :raises: ConfigError with one line that names file, entry and fault, and
         quotes nothing that stands in the file but names of entries.
     """
     try:
-        document = _parse(_read(path, seen))
+        document = _parse(_read(path, reader))
         entries = _ENTRIES.validate_python(document or {})
     except pydantic.ValidationError as exc:
         raise _fault(path, _describe(exc)) from None
-    except _Unusable as exc:
+    except watched_files.Unusable as exc:
         raise _fault(path, str(exc)) from None
     if any(entry.password is not None for entry in entries.values()):
         credentials.check_private(path, '[redfish] inventory_file')
     targets = []
+    authorities: set[pathlib.Path] = set()
     for name, entry in entries.items():
         try:
-            targets.append(_target(name, entry, path.parent, seen=seen))
-        except _Unusable as exc:
+            target = _target(name, entry, path.parent, reader=reader)
+            ca = target.address.ca
+            if ca is not None and ca not in authorities:
+                _check_ca(ca, reader)
+                authorities.add(ca)
+            targets.append(target)
+        except watched_files.Unusable as exc:
             raise _fault(path, f'{name}: {exc}') from None
     return Inventory(targets)
-
-
-class _Unusable(Exception):
-    """A file cannot be used; the text says why, as a phrase."""
 
 
 def _target(
@@ -277,21 +271,19 @@ def _target(
     entry: Entry,
     base: pathlib.Path,
     *,
-    seen: dict[pathlib.Path, _State],
+    reader: watched_files.Reader,
 ) -> Target:
     if entry.password is not None:
         password = entry.password.get_secret_value()
     else:
         file = base / str(entry.password_file)
-        text = _read(file, seen)
+        text = _read(file, reader)
         try:
             credentials.check_private(file, 'password_file')
         except errors.ConfigError as exc:
-            raise _Unusable(exc.message) from None
+            raise watched_files.Unusable(exc.message) from None
         password = text.removesuffix('\n').removesuffix('\r')
     ca = base / entry.ca if entry.ca is not None else None
-    if ca is not None and not ca.is_file():
-        raise _Unusable(f'ca: {ca} is not a file')
     return Target(
         name=name,
         address=connector.Address(
@@ -306,25 +298,33 @@ def _target(
     )
 
 
-def _state(path: pathlib.Path) -> _State:
+def _read(path: pathlib.Path, reader: watched_files.Reader) -> str:
     try:
-        stat = path.stat()
-    except (OSError, ValueError):
-        return None
-    return stat.st_mtime_ns, stat.st_ino, stat.st_size, stat.st_mode
-
-
-def _read(path: pathlib.Path, seen: dict[pathlib.Path, _State]) -> str:
-    # The state comes first: a change during the reading is then noticed.
-    seen[path] = _state(path)
-    try:
-        return path.read_text(encoding='utf-8')
-    except OSError as exc:
-        reason = os.strerror(exc.errno) if exc.errno else 'unreadable'
-        raise _Unusable(f'{path} cannot be read: {reason}') from None
+        return reader.read(path).decode('utf-8')
+    except watched_files.Unusable as exc:
+        raise watched_files.Unusable(f'{path} cannot be read: {exc}') from None
     except ValueError:
-        # Its bytes are no text, or its name holds a NUL.
-        raise _Unusable(f'{path} is not a file of UTF-8 text') from None
+        raise watched_files.Unusable(
+            f'{path} is not a file of UTF-8 text'
+        ) from None
+
+
+def _check_ca(path: pathlib.Path, reader: watched_files.Reader) -> None:
+    """Verify that a file contains certificates, as each connection needs.
+
+    :raises: Unusable.
+    """
+    try:
+        reader.read(path)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except watched_files.Unusable as exc:
+        raise watched_files.Unusable(
+            f'ca: {path} cannot be read: {exc}'
+        ) from None
+    except OSError:
+        raise watched_files.Unusable(
+            f'ca: {path} contains no certificates in PEM'
+        ) from None
 
 
 def _parse(text: str) -> Any:
@@ -342,9 +342,9 @@ def _parse(text: str) -> Any:
             if isinstance(exc, _KeyTwice)
             else 'is not valid YAML'
         )
-        raise _Unusable(f'{what}{where}') from None
+        raise watched_files.Unusable(f'{what}{where}') from None
     except (ValueError, RecursionError):
-        raise _Unusable('is not valid YAML') from None
+        raise watched_files.Unusable('is not valid YAML') from None
     finally:
         if loader is not None:
             loader.dispose()

@@ -193,6 +193,17 @@ class TestBadValues(CommandTestCase):
                 database__connection=database.sqlite_url(self.home / 'r'),
             )  # fmt: skip
 
+    def test_a_policy_that_is_missing(self) -> None:
+        policy = self.home / 'rules.yaml'
+        for command in (ALL_IN_ONE, API):
+            self.assert_one_line(
+                command, str(policy), 'policy_file', 'does not exist',
+                auth_strategy='noauth',
+                oslo_policy__policy_file=policy,
+                transport_url='rabbit://127.0.0.1:1/',
+                database__connection=database.sqlite_url(self.home / 'r'),
+            )  # fmt: skip
+
     def test_a_host_name_that_is_none(self) -> None:
         self.assert_one_line(
             ALL_IN_ONE, 'host', '[DEFAULT]', 'a_b c', host='a_b c'

@@ -38,6 +38,7 @@ class PolicyTestCase(base.TestCase):
         super().setUp()
         self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         self.file = self.directory / 'policy.yaml'
+        self.file.write_text('# defaults\n')
 
     def start(self, **options: object) -> web.Client:
         """Start a service; return a client of it."""
@@ -261,7 +262,7 @@ class TestChange(CallersTestCase):
             # Somebody has to ask for a change to be noticed.
             lambda: (
                 self.call('project-reader', 'no_op') != 200
-                or 'the rules in force stay' in log.output
+                or 'policy rules remain in force' in log.output
             ),
             'a line is logged',
         )
@@ -269,6 +270,28 @@ class TestChange(CallersTestCase):
         self.assertIn(str(self.file), log.output)
         self.write(call='!')
         self.expect(403)
+
+    def test_one_that_vanishes_opens_nothing(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
+        self.write(call='!')
+        self.api = self.start()
+        self.assertEqual(403, self.call('system-admin', 'no_op'))
+        away = self.directory / 'away'
+        self.file.rename(away)
+        self.wait_for(
+            lambda: (
+                self.call('system-admin', 'no_op') != 403
+                or 'policy rules remain in force' in log.output
+            ),
+            'a line is logged',
+        )
+        self.assertEqual(403, self.call('system-admin', 'no_op'))
+        self.write(call='role:admin')
+        self.wait_for(
+            lambda: self.call('system-admin', 'no_op') == 200,
+            'the new rules apply',
+        )
+        self.assertIn('Watched files are valid again', log.output)
 
     def expect(self, status: int) -> None:
         self.wait_for(

@@ -4,7 +4,9 @@
 import logging
 import os
 import pathlib
+import shutil
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import fixtures
@@ -30,19 +32,33 @@ class PolicyCase(base.TestCase):
         self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         self.file = self.directory / 'policy.yaml'
         self.more = self.directory / 'policy.d'
+        self.file.write_text('# defaults\n')
+        self.more.mkdir()
         self.log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
 
-    def make(self, look_seconds: float = -1.0) -> policy.Policy:
+    def make(self, look_seconds: float = 0.0, **options: Any) -> policy.Policy:
+        """Return a policy whose configuration names file and directory."""
         conf = self.make_conf(
             oslo_policy__policy_file=str(self.file),
             oslo_policy__policy_dirs=[str(self.more)],
         )
+        for name, value in options.items():
+            conf.set_override(name, value, group='oslo_policy')
         return policy.Policy(conf, look_seconds=look_seconds)
+
+    def make_by_default(self) -> policy.Policy:
+        """Return a policy whose configuration names no file."""
+        conf = self.make_conf()
+        conf(
+            ['--config-dir', str(self.directory)],
+            project='ironic_passthru',
+            default_config_files=[],
+        )
+        return policy.Policy(conf, look_seconds=0.0)
 
     def write(self, text: str, path: pathlib.Path | None = None) -> None:
         """Replace a file, as editors do."""
         target = path or self.file
-        target.parent.mkdir(exist_ok=True)
         new = self.directory / 'new'
         new.write_text(text)
         os.replace(new, target)
@@ -90,12 +106,8 @@ class TestFiles(PolicyCase):
         self.assertFalse(self.readers(policy.Policy(self.make_conf())))
         self.assertEqual('', self.log.output)
 
-    def test_one_that_was_named_is_missed(self) -> None:
-        self.assertFalse(self.readers(self.make()))
-        self.assertIn(f'There is no policy file {self.file}', self.log.output)
-
-    def test_an_empty_one_says_nothing(self) -> None:
-        for text in ('', '# a comment\n', '---\n'):
+    def test_one_without_rules(self) -> None:
+        for text in ('# a comment\n', '---\n', '{}'):
             self.write(text)
             self.assertFalse(self.readers(self.make()))
 
@@ -110,8 +122,9 @@ class TestFiles(PolicyCase):
         self.assertFalse(self.readers(self.make()))
 
     def test_a_directory_without_a_file(self) -> None:
+        self.file.unlink()
         self.write(_EVERYBODY, self.more / '10.yaml')
-        self.assertTrue(self.readers(self.make()))
+        self.assertTrue(self.readers(self.make_by_default()))
 
 
 class TestBroken(PolicyCase):
@@ -145,8 +158,39 @@ class TestBroken(PolicyCase):
         self.assertIn('utf-8', self.reason())
 
     def test_what_cannot_be_read(self) -> None:
+        self.file.unlink()
         self.file.mkdir()
         self.assertIn('Is a directory', self.reason())
+
+    def test_an_empty_one(self) -> None:
+        for text in ('', ' \n'):
+            self.write(text)
+            self.assertIn('the file is empty', self.reason())
+
+    def test_what_is_nested_too_deeply(self) -> None:
+        self.write('[' * 5000)
+        self.assertIn('nested too deeply', self.reason())
+
+    def test_a_configured_one_that_is_missing(self) -> None:
+        nowhere = str(self.directory / 'nowhere')
+        for option, value in (
+            ('policy_file', nowhere),
+            ('policy_dirs', [str(self.more), nowhere]),
+            ('remote_ssl_ca_crt_file', nowhere),
+        ):
+            error = self.assertRaises(
+                errors.ConfigError, self.make, **{option: value}
+            )
+            self.assertIn(
+                f'Option {option} in group [oslo_policy]: {nowhere} ',
+                str(error),
+            )
+            self.assertNotIn('\n', str(error))
+
+    def test_a_directory_that_is_a_file(self) -> None:
+        self.more.rmdir()
+        self.write(_EVERYBODY, self.more)
+        self.assertIn('Not a directory', self.reason())
 
     def test_one_of_a_directory_is_named(self) -> None:
         self.write(_NOBODY)
@@ -160,34 +204,40 @@ class TestChange(PolicyCase):
     """Changes apply without a restart."""
 
     def test_a_file_comes_changes_and_goes(self) -> None:
-        made = self.make()
+        self.file.unlink()
+        self.more.rmdir()
+        made = self.make_by_default()
         self.assertFalse(self.readers(made))
         self.write(_EVERYBODY)
         self.assertTrue(self.readers(made))
         self.write(_NOBODY)
         self.assertFalse(self.readers(made))
+        self.more.mkdir()
         self.write(_EVERYBODY, self.more / 'a.yaml')
         self.assertTrue(self.readers(made))
+        self.write('# defaults\n', self.more / 'b.yaml')
         (self.more / 'a.yaml').unlink()
         self.assertFalse(self.readers(made))
-        self.write(_EVERYBODY)
-        self.file.unlink()
-        self.assertFalse(self.readers(made))
+        self.assertIn(
+            f'Policy file {self.more}/a.yaml is not in use any more',
+            self.log.output,
+        )
+        self.assertNotIn('remain', self.log.output)
 
     def test_files_are_not_looked_at_for_each_request(self) -> None:
         made = self.make(look_seconds=1000.0)
         self.write(_EVERYBODY)
         self.assertFalse(self.readers(made))
-        made._looked_at -= 1001.0
+        made._files._looked_at -= 1001.0
         self.assertTrue(self.readers(made))
 
     def test_they_are_read_only_if_they_have_changed(self) -> None:
         self.write(_EVERYBODY)
         made = self.make()
-        in_force = made._rules
+        in_force = made._current()
         for _ in range(3):
             self.assertTrue(self.readers(made))
-        self.assertIs(in_force, made._rules)
+        self.assertIs(in_force, made._current())
 
     def test_a_broken_change_leaves_the_rules_in_force(self) -> None:
         self.write(_EVERYBODY)
@@ -197,31 +247,13 @@ class TestChange(PolicyCase):
             for _ in range(3):
                 self.assertTrue(self.readers(made))
         # One line for each change, not for each request.
-        self.assertEqual(2, self.log.output.count('the rules in force stay'))
+        self.assertEqual(2, self.log.output.count('rules remain in force'))
         self.write(_NOBODY)
         self.assertFalse(self.readers(made))
-        self.assertIn('read anew', self.log.output)
-
-    def test_one_thread_looks_while_the_others_go_on(self) -> None:
-        made = self.make()
-        looking, go_on = threading.Event(), threading.Event()
-        look = made._look
-
-        def slow() -> None:
-            looking.set()
-            self.assertTrue(go_on.wait(10))
-            look()
-
-        made._look = slow  # type: ignore[method-assign]
-        self.write(_EVERYBODY)
-        thread = threading.Thread(target=self.readers, args=(made,))
-        thread.start()
-        self.assertTrue(looking.wait(10))
-        self.assertFalse(self.readers(made))
-        go_on.set()
-        thread.join(10)
-        made._look = look  # type: ignore[method-assign]
-        self.assertTrue(self.readers(made))
+        self.assertIn(
+            f'valid again: policy rules are those of {self.file}',
+            self.log.output,
+        )
 
     def test_requests_never_meet_half_of_a_change(self) -> None:
         # Each file admits the caller to exactly one of two things.
@@ -256,3 +288,170 @@ class TestChange(PolicyCase):
         for thread in threads:
             thread.join(10)
         self.assertEqual([], odd)
+
+
+class TestVanished(PolicyCase):
+    """A policy that vanishes does not open what it closed.
+
+    The rules deny by ``policy_file`` and by a file of ``policy_dirs`` what
+    readers may do by default.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write(f'"{drivers.GET}": "!"\n')
+        self.write(f'"{drivers.GET_PROPERTIES}": "!"\n', self.more / '10.yaml')
+
+    def denied(self, made: policy.Policy) -> bool:
+        """Return whether both rules deny."""
+        reader = self.caller('project-reader')
+        return not any(
+            made.allows(reader, rule)
+            for rule in (drivers.GET, drivers.GET_PROPERTIES)
+        )
+
+    def assert_closed(
+        self, made: policy.Policy, remove: Callable[[], Any], reason: str
+    ) -> None:
+        """Fail if a removal opens anything, or no ERROR has the reason."""
+        self.assertTrue(self.denied(made))
+        said = len(self.log.output)
+        remove()
+        for _ in range(3):
+            self.assertTrue(self.denied(made), reason)
+        lines = [
+            line
+            for line in self.log.output[said:].splitlines()
+            if 'valid again' not in line
+        ]
+        self.assertEqual(1, len(lines), lines)
+        self.assertIn(reason, lines[0])
+        self.assertIn('last valid policy rules remain in force', lines[0])
+
+    def as_nobody(self) -> None:
+        """Let permissions apply to tests that root runs."""
+        if os.geteuid() == 0:
+            self.directory.chmod(0o755)
+            os.seteuid(65534)
+            self.addCleanup(os.seteuid, 0)
+
+    def test_the_file(self) -> None:
+        away = self.directory / 'away'
+
+        def replace_by_directory() -> None:
+            away.rename(self.file)
+            self.assertTrue(self.denied(made))
+            self.file.rename(away)
+            self.file.mkdir()
+
+        def replace_by_loop() -> None:
+            self.file.rmdir()
+            self.file.symlink_to(self.file)
+
+        def replace_by_empty() -> None:
+            self.file.unlink()
+            self.file.write_text('')
+
+        for make in (self.make_by_default, self.make):
+            made = make()
+            missing = (
+                'does not exist'
+                if make == self.make
+                else 'no rules are there any more'
+            )
+            self.assert_closed(made, lambda: self.file.rename(away), missing)
+            self.assert_closed(made, replace_by_directory, 'Is a directory')
+            self.assert_closed(made, replace_by_loop, missing)
+            self.assert_closed(made, replace_by_empty, 'the file is empty')
+            self.assert_closed(made, self.file.unlink, missing)
+            away.rename(self.file)
+            self.assertTrue(self.denied(made))
+            self.assertIn('valid again', self.log.output.splitlines()[-1])
+
+    def test_the_directory(self) -> None:
+        away = self.directory / 'away'
+
+        def empty() -> None:
+            away.rename(self.more)
+            self.assertTrue(self.denied(made))
+            (self.more / '10.yaml').rename(self.directory / '10.yaml')
+
+        def replace_by_file() -> None:
+            self.more.rmdir()
+            self.more.write_text('{}')
+
+        for make in (self.make_by_default, self.make):
+            made = make()
+            missing = (
+                'does not exist'
+                if make == self.make
+                else 'no rules are there any more'
+            )
+            self.assert_closed(made, lambda: self.more.rename(away), missing)
+            self.assert_closed(made, empty, 'no rules are there any more')
+            self.assert_closed(made, replace_by_file, 'Not a directory')
+            self.assert_closed(made, self.more.unlink, missing)
+            self.more.mkdir()
+            (self.directory / '10.yaml').rename(self.more / '10.yaml')
+            self.assertTrue(self.denied(made))
+            self.assertIn('valid again', self.log.output.splitlines()[-1])
+
+    def test_a_removed_tree(self) -> None:
+        made = self.make_by_default()
+        self.assert_closed(
+            made, lambda: shutil.rmtree(self.more), 'no rules are there'
+        )
+
+    def test_permissions(self) -> None:
+        for path in (self.file, self.more / '10.yaml'):
+            path.chmod(0o644)
+        made = self.make()
+        for path in (self.file, self.more / '10.yaml', self.more):
+            mode = path.stat().st_mode
+
+            def close(path: pathlib.Path = path) -> None:
+                path.chmod(0)
+                self.as_nobody()
+
+            self.assert_closed(made, close, f'{path}: Permission denied')
+            os.seteuid(os.getuid())
+            path.chmod(mode)
+            self.assertTrue(self.denied(made))
+
+    def test_a_dangling_link_in_the_directory(self) -> None:
+        made = self.make()
+
+        def link() -> None:
+            (self.more / '20.yaml').symlink_to(self.directory / 'nowhere')
+
+        self.assert_closed(made, link, '20.yaml: No such file')
+
+    def test_a_config_map_of_kubernetes(self) -> None:
+        # The kubelet renames a link to a new directory over "..data".
+        def publish(number: int, text: str) -> None:
+            version = self.directory / f'..{number}'
+            version.mkdir()
+            (version / 'policy.yaml').write_text(text)
+            new = self.directory / '..new'
+            new.symlink_to(version)
+            new.rename(self.directory / '..data')
+
+        publish(1, f'"{drivers.GET}": "!"\n')
+        self.file.unlink()
+        self.file.symlink_to('..data/policy.yaml')
+        made = self.make()
+        publish(2, f'"{drivers.GET}": "role:reader"\n')
+        reader = self.caller('project-reader')
+        self.assertTrue(made.allows(reader, drivers.GET))
+        publish(3, f'"{drivers.GET}": "!"\n')
+        self.assert_closed(
+            made, (self.directory / '..data').unlink, 'does not exist'
+        )
+
+    def test_one_that_appears(self) -> None:
+        self.file.unlink()
+        made = self.make_by_default()
+        reader = self.caller('project-reader')
+        self.assertTrue(made.allows(reader, drivers.GET))
+        self.write(f'"{drivers.GET}": "!"\n')
+        self.assert_closed(made, self.file.unlink, 'no rules are there')

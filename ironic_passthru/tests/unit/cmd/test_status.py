@@ -87,6 +87,7 @@ class TestStatus(base.TestCase):
 
     def prepare(self) -> None:
         """Give the checks all that they need, but a broker."""
+        self.policy.write_text('# defaults\n')
         self.inventory.touch(mode=0o600)
         self.inventory.write_text(
             'rack1: {address: bmc.example, username: me, password: secret}\n'
@@ -158,6 +159,7 @@ class TestStatus(base.TestCase):
                 self.assertEqual(SUCCESS, code, details)
 
     def test_a_policy_that_cannot_be_used(self) -> None:
+        self.assert_failed('Policy', str(self.policy), 'does not exist')
         self.policy.write_text('"baremetal:driver:get": [')
         self.assert_failed('Policy', str(self.policy))
 

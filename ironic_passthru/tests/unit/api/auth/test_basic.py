@@ -14,6 +14,7 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api.auth import basic
+from ironic_passthru.api.auth import htpasswd
 from ironic_passthru.tests import base
 
 
@@ -49,7 +50,12 @@ class BasicCase(base.TestCase):
         conf = self.make_conf(
             http_basic_auth_user_file=str(self.path), **options
         )
-        return basic.make(conf)
+        return basic.Basic(
+            htpasswd.UserFile(
+                conf.http_basic_auth_user_file, look_seconds=0.0
+            ),
+            basic.read_roles(conf.http_basic_roles),
+        )
 
     def send(self, header: str | None) -> request_context.RequestContext:
         """Send a request with this Authorization header."""

@@ -8,6 +8,7 @@ import threading
 import fixtures
 
 from ironic_passthru import errors
+from ironic_passthru import watched_files
 from ironic_passthru.api.auth import htpasswd
 from ironic_passthru.tests import base
 
@@ -35,12 +36,12 @@ class TestParse(base.TestCase):
     def refuse(self, line: bytes, *words: str) -> None:
         """Fail unless the second line is refused without being told."""
         data = f'eve:{HASH}\n'.encode() + line
-        error = self.assertRaises(errors.ConfigError, htpasswd.parse, data)
+        error = self.assertRaises(watched_files.Unusable, htpasswd.parse, data)
         for word in ('line 2', *words):
-            self.assertIn(word, error.message)
+            self.assertIn(word, str(error))
         for part in line.split(b':')[1:]:
             if len(part) > 1:
-                self.assertNotIn(part.decode('latin-1'), error.message)
+                self.assertNotIn(part.decode('latin-1'), str(error))
 
     def test_hashes_that_are_quickly_tried_out(self) -> None:
         for digest in (
@@ -86,14 +87,15 @@ class TestUserFile(base.TestCase):
     def write(self, *users: str, digest: str = HASH) -> None:
         """Put a file with these users in the place of the file."""
         new = self.directory / 'new'
-        new.write_text(''.join(f'{user}:{digest}\n' for user in users))
+        lines = [f'{user}:{digest}\n' for user in users]
+        new.write_text(''.join(['# users\n', *lines]))
         new.chmod(0o640)
         new.replace(self.path)
 
     def make(self, *users: str) -> htpasswd.UserFile:
         """Return a file with these users."""
         self.write(*users)
-        return htpasswd.UserFile(str(self.path))
+        return htpasswd.UserFile(str(self.path), look_seconds=0.0)
 
     def refuse(self, *words: str) -> None:
         """Fail unless a start with the file ends with one sentence."""
@@ -113,8 +115,10 @@ class TestUserFile(base.TestCase):
         self.path.rmdir()
         self.write()
         self.refuse('no user')
+        self.path.write_text('\n')
+        self.refuse('empty')
         self.write('alice', 'bob', digest='$apr1$x$y')
-        self.refuse('line 1')
+        self.refuse('line 2')
         for mode in (0o604, 0o602, 0o644):
             self.write('alice')
             self.path.chmod(mode)
@@ -133,10 +137,10 @@ class TestUserFile(base.TestCase):
         self.write('alice')
         before = self.path.stat()
         self.assertEqual(['alice'], list(file.users()))
-        self.path.write_text(f'clara:{HASH}\n')
+        self.path.write_text(f'# users\nclara:{HASH}\n')
         os.utime(self.path, ns=(before.st_atime_ns, before.st_mtime_ns))
         self.assertEqual(['clara'], list(file.users()))
-        self.assertNotIn('stay', self.log.output)
+        self.assertNotIn('remain', self.log.output)
 
     def spoil(self, file: htpasswd.UserFile, *words: str) -> None:
         """Fail unless the users stay, and one error says why."""
@@ -145,21 +149,29 @@ class TestUserFile(base.TestCase):
             self.assertEqual(['alice'], list(file.users()))
         lines = self.log.output[said:].splitlines()
         self.assertEqual(1, len(lines), lines)
-        for word in ('stay as they were', str(self.path), *words):
+        for word in ('users remain in force', str(self.path), *words):
             self.assertIn(word, lines[0])
 
     def test_a_file_that_is_spoilt_leaves_the_users_in_force(self) -> None:
         file = self.make('alice')
         self.write('bob', 'alice', digest=HASH[:20])
-        self.spoil(file, 'line 1')
+        self.spoil(file, 'line 2')
         self.path.unlink()
         self.spoil(file, 'No such file')
+        # Another program truncates the file, and has not written it yet.
+        self.path.touch(mode=0o600)
+        self.spoil(file, 'empty')
+        self.path.unlink()
+        self.path.mkdir(mode=0o700)
+        self.spoil(file, 'directory')
+        self.path.rmdir()
         self.write('bob')
         self.path.chmod(0o644)
         self.spoil(file, 'every user')
         # A mode alone is a change, too.
         self.path.chmod(0o640)
         self.assertEqual(['bob'], list(file.users()))
+        self.assertIn('valid again', self.log.output)
 
     def test_threads_see_one_or_the_other(self) -> None:
         file = self.make('alice', 'bob')

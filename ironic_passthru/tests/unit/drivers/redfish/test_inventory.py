@@ -7,6 +7,7 @@ import pathlib
 import re
 
 import fixtures
+import trustme
 from testtools import matchers
 
 import ironic_passthru
@@ -63,7 +64,12 @@ class InventoryTestCase(base.TestCase):
 
     def load(self, text: str) -> inventory.InventoryFile:
         self.path.write_text(text)
-        return inventory.InventoryFile(self.path)
+        return inventory.InventoryFile(self.path, look_seconds=0.0)
+
+    def write_ca(self, name: str) -> pathlib.Path:
+        path = self.directory / name
+        trustme.CA().cert_pem.write_to_path(path)
+        return path
 
 
 class GoodFileTest(InventoryTestCase):
@@ -114,13 +120,13 @@ class GoodFileTest(InventoryTestCase):
             self.path.write_text(f'# again\n{GOOD}')
 
     def test_ca_is_relative_to_the_file(self) -> None:
-        (self.directory / 'ca.pem').write_text('')
+        ca = self.write_ca('ca.pem')
         source = self.load(ENTRY + '  password: x\n  ca: ca.pem\n')
         (target,) = source.current().everything()
-        self.assertEqual(self.directory / 'ca.pem', target.address.ca)
+        self.assertEqual(ca, target.address.ca)
 
     def test_nothing_in_the_file(self) -> None:
-        for text in ('', '# nothing yet\n', '{}'):
+        for text in ('# nothing yet\n', '{}'):
             self.assertEqual(0, len(self.load(text).current()))
 
     def test_the_sample(self) -> None:
@@ -128,7 +134,7 @@ class GoodFileTest(InventoryTestCase):
         self.assertEqual(0, len(self.load(sample).current()))
         for name in ('rack1-node2', 'enclosure', 'lab'):
             (self.directory / 'secrets' / name).write_text('x')
-        (self.directory / 'example-ca.pem').write_text('')
+        self.write_ca('example-ca.pem')
         # Lines of an example have no space behind their mark, or several.
         examples = re.sub(r'^#(?! \S)', '', sample, flags=re.MULTILINE)
         self.assertEqual(5, len(self.load(examples).current()))
@@ -177,7 +183,9 @@ class PrivacyTest(InventoryTestCase):
         for _ in range(3):
             self.assertEqual(1, len(source.current()))
         self.assertEqual(1, self.log.output.count('holds credentials'))
-        self.assertIn('the targets stay as they were', self.log.output)
+        self.assertIn(
+            'the last valid targets remain in force', self.log.output
+        )
         self.path.chmod(0o600)
         self.assertEqual(1, len(source.current()))
         self.assertIn('has 1 targets', self.log.output)
@@ -291,10 +299,28 @@ class FaultTest(InventoryTestCase):
             ),
             (
                 'password: hunter2\n  ca: none',
-                f'node-1: ca: {self.directory}/none is not a file',
+                f'node-1: ca: {self.directory}/none cannot be read: '
+                'No such file or directory',
+            ),
+            (
+                'password: hunter2\n  ca: secrets',
+                f'node-1: ca: {self.directory}/secrets cannot be read: '
+                'Is a directory',
+            ),
+            (
+                'password: hunter2\n  ca: secrets/node-2',
+                f'node-1: ca: {self.directory}/secrets/node-2 contains no '
+                'certificates in PEM',
             ),
         ):
             self.assertEqual(expected, self.fault(f'{ENTRY}  {more}'))
+
+    def test_empty(self) -> None:
+        for text in ('', '\n'):
+            self.assertEqual(
+                f'{self.path} cannot be read: the file is empty',
+                self.fault(text),
+            )
 
     def test_no_file(self) -> None:
         error = self.assertRaises(
@@ -338,7 +364,7 @@ class ChangeTest(InventoryTestCase):
             self.assertEqual(
                 ['node-1', 'node-2', 'node-3'], self.names(source)
             )
-        self.assertEqual(1, self.log.output.count('stay as they were'))
+        self.assertEqual(1, self.log.output.count('remain in force'))
         self.assertNotIn('hunter2', self.log.output)
         self.replace(ENTRY + '  password: x\n')
         self.assertEqual(['node-1'], self.names(source))
@@ -350,6 +376,23 @@ class ChangeTest(InventoryTestCase):
         self.assertIn('No such file', self.log.output)
         self.path.write_text(ENTRY + '  password: x\n')
         self.assertEqual(['node-1'], self.names(source))
+
+    def test_a_file_that_is_named_and_vanishes(self) -> None:
+        ca = self.write_ca('ca.pem')
+        text = f'{ENTRY}  password_file: secrets/node-2\n  ca: ca.pem\n'
+        source = self.load(text)
+        for number, path in enumerate((self.path, self.secret, ca), start=1):
+            data = path.read_bytes()
+            path.write_bytes(b'')
+            self.assertEqual(['node-1'], self.names(source))
+            self.assertIn(f'{path} cannot be read: the file', self.log.output)
+            path.unlink()
+            self.assertEqual(['node-1'], self.names(source))
+            self.assertIn(f'{path} cannot be read: No such', self.log.output)
+            path.write_bytes(data)
+            self.assertEqual(['node-1'], self.names(source))
+            found = self.log.output.count('valid again')
+            self.assertEqual(number, found, self.log.output)
 
     def test_password_file_is_followed(self) -> None:
         source = self.load(GOOD)

@@ -9,6 +9,7 @@ import functools
 import json
 import math
 import operator
+import re
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -16,7 +17,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import jsonschema
+import jsonschema_specifications
+import referencing
 from jsonschema import exceptions as schema_errors
+from referencing import exceptions as reference_errors
+from referencing import jsonschema as dialects
 
 from ironic_passthru import errors
 from ironic_passthru import formats
@@ -34,6 +39,16 @@ _FORGIVEN = 1e-9
 # No caller reads more of them, while a list of a million wrong items would
 # otherwise cost minutes and an answer larger than the request.
 _MAX_FAULTS = 100
+
+# Limits of a schema. Bodies nest less deeply by default, and a pattern of a
+# megabyte takes minutes to compile.
+_MAX_DEPTH = 100
+_MAX_PATTERN_LENGTH = 10_000
+_MAX_QUOTE_LENGTH = 200
+
+_DIALECT = 'https://json-schema.org/draft/2020-12/schema'
+_PATTERNS = 'patternProperties'
+_REFERENCES = frozenset({'$ref', '$dynamicRef', '$recursiveRef'})
 
 
 def _is_integer(_checker: object, value: object) -> bool:
@@ -104,7 +119,7 @@ def _identity(item: Any) -> Any:
     return item, isinstance(item, bool)
 
 
-Validator = jsonschema.validators.extend(
+_Validator = jsonschema.validators.extend(
     jsonschema.Draft202012Validator,
     {
         'minimum': _bound(operator.ge),
@@ -118,6 +133,147 @@ Validator = jsonschema.validators.extend(
         {'integer': _is_integer, 'number': _is_number}
     ),
 )
+
+
+def make_validator(schema: Mapping[str, Any]) -> Any:
+    """Return a validator that never resolves a reference to elsewhere.
+
+    jsonschema opens URLs by default. Identifiers are left out: ``$id`` would
+    change what references are relative to, ``$schema`` the class of the
+    validator.
+    """
+    return _Validator(
+        _anonymous(schema),
+        format_checker=formats.CHECKER,
+        registry=referencing.Registry(),
+    )
+
+
+def _anonymous(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in schema.items() if k not in ('$id', '$schema')}
+
+
+def _make_metaschema() -> Any:
+    """Return the validator of schemas; its vocabularies are in memory.
+
+    It is not jsonschema's own, whose check for the same item twice compares
+    each item of a long list with each other one.
+    """
+    registry: Any = referencing.Registry()
+    for uri, found in jsonschema_specifications.REGISTRY.items():
+        contents = found.contents
+        if isinstance(contents, Mapping) and _is_dialect(contents):
+            plain = {k: v for k, v in contents.items() if k != '$schema'}
+            registry = registry.with_resource(
+                uri, dialects.DRAFT202012.create_resource(plain)
+            )
+    return _Validator(registry.contents(_DIALECT), registry=registry)
+
+
+def _is_dialect(schema: Mapping[str, Any]) -> bool:
+    return str(schema.get('$schema', _DIALECT)).rstrip('#') == _DIALECT
+
+
+_METASCHEMA = _make_metaschema()
+
+
+class InvalidSchema(ValueError):
+    """A schema cannot be used; ``str()`` states the reason and remedy."""
+
+
+def check_schema(schema: Any) -> None:
+    """Check that a schema is valid and complete in itself.
+
+    :raises: InvalidSchema.
+    """
+    try:
+        if not isinstance(schema, Mapping):
+            raise InvalidSchema('it is not an object')
+        if strictjson.deeper_than(schema, _MAX_DEPTH):
+            raise InvalidSchema(f'it nests deeper than {_MAX_DEPTH} levels')
+        for error in _METASCHEMA.iter_errors(schema):
+            place = json_pointer.to(list(error.absolute_path))
+            raise InvalidSchema(f'at {place or "/"}: {_short(error.message)}')
+        _check_parts(schema)
+    except RecursionError:
+        raise InvalidSchema('it nests too deeply') from None
+
+
+def _check_parts(schema: Mapping[str, Any]) -> None:
+    """Check identifiers, patterns and references of a valid schema."""
+    parts = _parts(schema)
+    places = {id(part) for part in parts}
+    resolver: Any = referencing.Registry().resolver_with_root(
+        dialects.DRAFT202012.create_resource(_anonymous(schema))
+    )
+    for part in parts:
+        if part is not schema and '$id' in part:
+            raise InvalidSchema(
+                f'$id {_short(part["$id"])!r} is not at the root; remove it'
+            )
+        if not _is_dialect(part):
+            raise InvalidSchema(
+                f'$schema {_short(part["$schema"])!r} is not {_DIALECT}'
+            )
+        for pattern in (part.get('pattern'), *part.get(_PATTERNS, ())):
+            _check_pattern(pattern)
+        for keyword in _REFERENCES & part.keys():
+            found = _target(resolver, part[keyword])
+            # The root that the resolver has is a copy.
+            at_root = part[keyword] == '#'
+            is_schema = isinstance(found, bool) or id(found) in places
+            if not (at_root or is_schema):
+                raise InvalidSchema(
+                    f'{keyword} {_short(part[keyword])!r} does not refer to '
+                    'a definition within this schema; add the definition '
+                    "under $defs and refer to it as '#/$defs/NAME'"
+                )
+
+
+def _parts(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a schema and all schemas within it."""
+    found: list[Mapping[str, Any]] = []
+    waiting: list[Any] = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            found.append(part)
+            resource = dialects.DRAFT202012.create_resource(part)
+            waiting.extend(each.contents for each in resource.subresources())
+    return found
+
+
+def _target(resolver: Any, reference: Any) -> Any:
+    """Return what a reference leads to; None if that is not in the schema."""
+    if not isinstance(reference, str) or not reference.startswith('#'):
+        return None
+    try:
+        return resolver.lookup(reference).contents
+    except (reference_errors.Unresolvable, LookupError, TypeError, ValueError):
+        return None
+
+
+def _check_pattern(pattern: str | None) -> None:
+    if pattern is None:
+        return
+    if len(pattern) > _MAX_PATTERN_LENGTH:
+        raise InvalidSchema(
+            f'pattern {_short(pattern)!r} has {len(pattern)} characters; up '
+            f'to {_MAX_PATTERN_LENGTH} are allowed'
+        )
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise InvalidSchema(
+            f'pattern {_short(pattern)!r} is invalid: {error}'
+        ) from None
+
+
+def _short(text: Any) -> str:
+    quoted = str(text)
+    if len(quoted) <= _MAX_QUOTE_LENGTH:
+        return quoted
+    return f'{quoted[:_MAX_QUOTE_LENGTH]}...'
 
 
 class Parameters:
@@ -144,7 +300,7 @@ class Parameters:
         self._reserved = reserved
         self._properties: Mapping[str, Any] = schema.get('properties', {})
         self._required = bool(schema.get('required'))
-        self._validator = Validator(schema, format_checker=formats.CHECKER)
+        self._validator = make_validator(schema)
 
     @property
     def names(self) -> Iterable[str]:

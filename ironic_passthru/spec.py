@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,19 @@ from ironic_passthru.redaction import truncation
 
 # These names can never be parameters: they are how a method is called.
 RESERVED_NAMES = frozenset({'self', 'context', 'method', 'http_method'})
+
+# Members of a method's document that are not lists, and their types.
+_TYPES = {
+    'async_call': bool,
+    'attach': bool,
+    'description': str,
+    'dangerous': bool,
+    'allowed': bool,
+}
+
+
+class InvalidSpec(ValueError):
+    """A method or driver cannot be offered; ``str()`` states the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +49,7 @@ class MethodSpec:
         called; always true for what is not dangerous.
     :param secret: names of parameters and of fields of the result that are
         secret besides those that the schema marks.
+    :raises: InvalidSpec if a value is of another type.
     """
 
     name: str
@@ -48,6 +63,21 @@ class MethodSpec:
     dangerous: bool = False
     allowed: bool = True
     secret: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the types of values, which drivers and documents give."""
+        for name, kind in _TYPES.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise InvalidSpec(
+                    f"method '{self.name}': {name} must be of type "
+                    f'{kind.__name__}, not {type(value).__name__}'
+                )
+        if self.timeout is not None and not _is_duration(self.timeout):
+            raise InvalidSpec(
+                f"method '{self.name}': timeout must be a number of seconds "
+                'above 0'
+            )
 
     @functools.cached_property
     def parameters(self) -> parameter_schema.Parameters:
@@ -128,21 +158,36 @@ class MethodSpec:
     def from_document(
         cls, name: str, document: Mapping[str, Any]
     ) -> 'MethodSpec':
-        """Build the spec of method ``name`` from its JSON form."""
-        return cls(
-            name=name,
-            http_methods=tuple(document['http_methods']),
-            async_call=document['async'],
-            attach=document['attach'],
-            description=document['description'],
-            schema=document['schema'],
-            # Earlier conductors publish none of these.
-            timeout=document.get('timeout'),
-            target=tuple(document.get('target', ())),
-            dangerous=document.get('dangerous', False),
-            allowed=document.get('allowed', True),
-            secret=tuple(document.get('secret', ())),
-        )
+        """Build the spec of method ``name`` from its JSON form.
+
+        Members of other releases are ignored.
+
+        :raises: InvalidSpec if the document must not be used.
+        """
+        _require_object(document, f"method '{name}'")
+        try:
+            schema = document['schema']
+            parameter_schema.check_schema(schema)
+            return cls(
+                name=name,
+                http_methods=_texts(document['http_methods']),
+                async_call=document['async'],
+                attach=document['attach'],
+                description=document['description'],
+                schema=schema,
+                # Earlier conductors publish none of these.
+                timeout=document.get('timeout'),
+                target=_texts(document.get('target', [])),
+                dangerous=document.get('dangerous', False),
+                allowed=document.get('allowed', True),
+                secret=_texts(document.get('secret', [])),
+            )
+        except parameter_schema.InvalidSchema as error:
+            raise InvalidSpec(
+                f"method '{name}': its JSON Schema is wrong: {error}"
+            ) from None
+        except KeyError as error:
+            raise InvalidSpec(f"method '{name}': {error} is missing") from None
 
     def summary(self) -> dict[str, Any]:
         """Return what Ironic's list of methods shows: exactly four keys."""
@@ -181,12 +226,23 @@ class DriverSpec:
     def from_document(
         cls, name: str, document: Mapping[str, Any]
     ) -> 'DriverSpec':
-        """Build the spec of driver ``name`` from its JSON form."""
-        methods = document['methods'].items()
+        """Build the spec of driver ``name`` from its JSON form.
+
+        :raises: InvalidSpec if the document must not be used.
+        """
+        _require_object(document, 'the document')
+        methods, properties = (
+            _require_object(document.get(key), f"'{key}'")
+            for key in ('methods', 'properties')
+        )
         return cls(
             name=name,
-            properties=document['properties'],
-            methods={m: MethodSpec.from_document(m, d) for m, d in methods},
+            properties=dict(
+                zip(properties, _texts([*properties.values()]), strict=True)
+            ),
+            methods={
+                m: MethodSpec.from_document(m, d) for m, d in methods.items()
+            },
         )
 
     @functools.cached_property
@@ -197,6 +253,26 @@ class DriverSpec:
         """
         text = json.dumps([self.name, self.to_document()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_duration(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and value > 0 and math.isfinite(value)
+
+
+def _require_object(value: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidSpec(f'{place} must be an object')
+    return value
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    """Return a list of a document."""
+    if not isinstance(values, list) or not all(
+        isinstance(value, str) for value in values
+    ):
+        raise InvalidSpec('a list must consist of text')
+    return tuple(values)
 
 
 def _text(value: Any) -> str:

@@ -71,7 +71,7 @@ def loads(text: str, *, max_depth: int | None = None) -> Any:
         raise TooDeep('it nests too deeply') from None
     if ('\\u' in text or not text.isascii()) and _has_surrogate(value):
         raise InvalidJSON('a string holds a lone surrogate')
-    if max_depth is not None and _deeper_than(value, max_depth):
+    if max_depth is not None and deeper_than(value, max_depth):
         raise TooDeep('it nests too deeply')
     return value
 
@@ -86,7 +86,7 @@ def _has_surrogate(value: Any) -> bool:
     return False
 
 
-def _deeper_than(value: Any, limit: int) -> bool:
+def deeper_than(value: Any, limit: int) -> bool:
     """Tell whether containers nest deeper than ``limit``, level by level."""
     level = [value]
     for _ in range(limit + 1):

@@ -2,18 +2,19 @@
 """A recent snapshot of what the registry knows, in memory."""
 
 import dataclasses
+import json
 import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
-from typing import Any
 from typing import TypeVar
 
 from oslo_log import log
 
 from ironic_passthru import errors
 from ironic_passthru import spec as specs
+from ironic_passthru import strictjson
 from ironic_passthru.api import offers
 from ironic_passthru.db import conductors
 from ironic_passthru.rpc import protocol
@@ -25,9 +26,6 @@ LOG = log.getLogger(__name__)
 _MISS_SECONDS = 0.2
 
 _Found = TypeVar('_Found')
-
-# Name of a driver and digest of the document that says what it offers.
-_Version = tuple[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Catalogue:
         self._snapshot: Snapshot | None = None
         self._read_at = float('-inf')
         self._failed_at = float('-inf')
-        self._specs: dict[_Version, specs.DriverSpec | None] = {}
+        self._specs: dict[conductors.Version, specs.DriverSpec | None] = {}
         self._away = False
 
     def snapshot(self) -> Snapshot:
@@ -224,8 +222,8 @@ class Catalogue:
         )
 
     def _load_specs(
-        self, wanted: set[_Version]
-    ) -> dict[_Version, specs.DriverSpec | None]:
+        self, wanted: set[conductors.Version]
+    ) -> dict[conductors.Version, specs.DriverSpec | None]:
         """Return what documents say; only those not yet known are read.
 
         None stands for one that cannot be read.
@@ -237,12 +235,9 @@ class Catalogue:
         }
         missing = wanted - known.keys()
         if missing:
-            documents = self._store.documents(
-                [digest for _, digest in missing]
-            )
-            for driver, digest in missing:
-                if digest in documents:
-                    known[driver, digest] = _spec(driver, documents[digest])
+            documents = self._store.documents(missing)
+            for version, text in documents.items():
+                known[version] = _spec(version, text)
         self._specs = known
         return known
 
@@ -269,9 +264,9 @@ def _live_servers(
 def _serving(
     records: Iterable[conductors.ConductorRecord],
     servers: Mapping[str, protocol.Server],
-) -> dict[_Version, list[protocol.Server]]:
+) -> dict[conductors.Version, list[protocol.Server]]:
     """Return the servers of each version, what started last in front."""
-    serving: dict[_Version, list[protocol.Server]] = {}
+    serving: dict[conductors.Version, list[protocol.Server]] = {}
     for record in sorted(
         (record for record in records if record.alive),
         key=lambda record: record.started_at,
@@ -309,15 +304,30 @@ def _entry(
     return new
 
 
-def _spec(driver: str, document: dict[str, Any]) -> specs.DriverSpec | None:
-    """Return what a document says, or None if it cannot be read.
+def _spec(version: conductors.Version, text: str) -> specs.DriverSpec | None:
+    """Return the spec in a document, or None if it must not be used.
 
-    One that another release has written must not hide all the others.
+    Any fault of one document hides one driver and no other.
     """
+    driver, digest = version
     try:
+        if len(text) > conductors.MAX_DOCUMENT_SIZE:
+            raise ValueError(f'it has {len(text)} characters')
+        document = json.loads(
+            text,
+            parse_constant=strictjson.no_constant,
+            parse_float=strictjson.finite,
+        )
         return specs.DriverSpec.from_document(driver, document)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except Exception as error:
+        # Its writer may be another release, or anyone with access to the
+        # database.
         LOG.error(
-            "A catalogue of driver '%s' cannot be read: %r", driver, error
+            "Catalog document %s of driver '%s' is invalid, the driver is "
+            'hidden: %s: %s',
+            digest,
+            driver,
+            type(error).__name__,
+            error,
         )
         return None

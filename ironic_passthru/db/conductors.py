@@ -28,6 +28,9 @@ _Key = TypeVar('_Key')
 # Of each driver of a conductor the digest of its catalogue document.
 Drivers = collections.abc.Mapping[str, str]
 
+# Name of a driver and digest of one of its catalogue documents.
+Version = tuple[str, str]
+
 _conductors = models.conductors
 _catalogues = models.catalogues
 _offers = models.conductor_drivers
@@ -199,16 +202,24 @@ class ConductorStore:
         ]
 
     def documents(
-        self, digests: collections.abc.Iterable[str]
-    ) -> dict[str, dict[str, Any]]:
-        """Return the documents of those ``digests`` that are known."""
+        self, versions: collections.abc.Iterable[Version]
+    ) -> dict[Version, str]:
+        """Return the documents of those ``versions`` that are known.
+
+        They are returned as JSON text, so that one that cannot be decoded
+        does not affect the others.
+        """
         found = {}
-        columns = sa.select(_catalogues.c.digest, _catalogues.c.document)
+        wanted = set(versions)
+        columns = sa.select(
+            _catalogues.c.driver, _catalogues.c.digest, _catalogues.c.document
+        )
         with self._database.reader() as reader:
-            for batch in _batches(sorted(set(digests))):
+            for batch in _batches(sorted({digest for _, digest in wanted})):
                 query = columns.where(_catalogues.c.digest.in_(batch))
-                for digest, document in reader.execute(query):
-                    found[digest] = json.loads(document)
+                for driver, digest, document in reader.execute(query):
+                    if (driver, digest) in wanted:
+                        found[driver, digest] = document
         return found
 
     def newest_digests(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 
 import datetime
 import json
+import math
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -11,13 +12,17 @@ from typing import Any
 
 import sqlalchemy as sa
 from oslo_db import exception as db_exc
+from oslo_log import log
 from sqlalchemy import orm
 
 from ironic_passthru import errors
 from ironic_passthru import operation
+from ironic_passthru import strictjson
 from ironic_passthru.db import models
 from ironic_passthru.db import moves
 from ironic_passthru.db import session
+
+LOG = log.getLogger(__name__)
 
 _SETTLE_BATCH = 500
 
@@ -103,6 +108,28 @@ class OperationStore:
             row = reader.execute(query).one_or_none()
         return None if row is None else _whole(row)
 
+    def owner(self, operation_id: str) -> operation.Owner | None:
+        """Return the owner of an operation, if there is one of this id.
+
+        The database returns one row in either case, and nothing large, so
+        that the time of an answer does not show which case it is.
+        """
+        row_of = _operations.c.id == operation_id
+        query = sa.select(
+            *(
+                sa.select(column).where(row_of).scalar_subquery().label(name)
+                for name, column in (
+                    ('id', _operations.c.id),
+                    ('project_id', _operations.c.project_id),
+                    ('user_id', _operations.c.user_id),
+                )
+            )
+        )
+        with self._database.reader() as reader:
+            row = reader.execute(query).one()
+        owner = operation.Owner.of(row.project_id, row.user_id)
+        return None if row.id is None else owner
+
     def state(self, operation_id: str) -> operation.State | None:
         """Return the state of an operation, if there is one of this id."""
         query = sa.select(_operations.c.state)
@@ -110,7 +137,7 @@ class OperationStore:
             found = reader.scalar(
                 query.where(_operations.c.id == operation_id)
             )
-        return None if found is None else operation.State(found)
+        return None if found is None else _state(found)
 
     def find_key(self, digest: str) -> tuple[str, str] | None:
         """Return id of the operation and fingerprint that belong to a key."""
@@ -397,12 +424,12 @@ def _brief(row: Any, **more: Any) -> operation.Operation:
         incarnation=row.incarnation,
         accepted=row.accepted,
         attach=row.attach,
-        state=operation.State(row.state),
+        state=_state(row.state),
         created_at=_aware(row.created_at),
         started_at=_aware(row.started_at),
         finished_at=_aware(row.finished_at),
         progress=operation.Progress(
-            row.progress_percent, row.progress_message
+            _percent(row.progress_percent), row.progress_message
         ),
         cancel_requested=row.cancel_requested,
         result_parts=row.result_parts,
@@ -411,8 +438,66 @@ def _brief(row: Any, **more: Any) -> operation.Operation:
 
 
 def _whole(row: Any) -> operation.Operation:
-    error = operation.Error(**json.loads(row.error)) if row.error else None
-    return _brief(row, parameters=json.loads(row.parameters), error=error)
+    return _brief(
+        row,
+        parameters=_decoded(row, 'parameters', _object),
+        error=_decoded(row, 'error', _error) if row.error else None,
+    )
+
+
+# A record may come from another release or from anyone with access to the
+# database: what cannot be read is left out, so that the rest can be shown.
+
+
+def _state(name: str) -> operation.State:
+    """Return a state; ``unknown`` for one that this release does not have."""
+    try:
+        return operation.State(name)
+    except ValueError:
+        return operation.State.UNKNOWN
+
+
+def _percent(value: float | None) -> float | None:
+    # NaN and infinity have no form in JSON.
+    return None if value is None or not math.isfinite(value) else value
+
+
+def _decoded(row: Any, column: str, read: Callable[[Any], Any]) -> Any:
+    """Return what a column contains, or None if it cannot be read."""
+    try:
+        return read(
+            json.loads(
+                getattr(row, column),
+                parse_constant=strictjson.no_constant,
+                parse_float=strictjson.finite,
+            )
+        )
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
+        LOG.error(
+            'Operation %s: its %s in the registry cannot be read and is left '
+            'out: %s',
+            row.id,
+            column,
+            type(error).__name__,
+        )
+        return None
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(value)
+    return value
+
+
+def _error(value: Any) -> operation.Error:
+    error = operation.Error(
+        sentence=value['sentence'], status=value['status'], code=value['code']
+    )
+    texts = isinstance(error.sentence, str) and isinstance(error.code, str)
+    number = isinstance(error.status, int)
+    if not (texts and number and 400 <= error.status < 600):
+        raise ValueError(value)
+    return error
 
 
 def _aware(moment: Any) -> Any:

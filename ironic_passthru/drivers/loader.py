@@ -266,7 +266,22 @@ def _method(
     _check_target(driver, mark, schema)
     _check_secret(driver, mark, schema, returned=returned)
     return Method(
-        spec=spec.MethodSpec(
+        spec=_spec(driver, mark, schema, allowed=allowed),
+        function=function,
+        signature=call,
+        result=masking.Masker(returned, names=mark.secret, guess=False),
+    )
+
+
+def _spec(
+    driver: str,
+    mark: base.Passthru,
+    schema: dict[str, Any],
+    *,
+    allowed: Iterable[str],
+) -> spec.MethodSpec:
+    try:
+        return spec.MethodSpec(
             name=mark.method,
             http_methods=mark.http_methods,
             async_call=mark.async_call,
@@ -279,11 +294,11 @@ def _method(
             allowed=not mark.dangerous
             or any(_allows(one, driver, mark.method) for one in allowed),
             secret=mark.secret,
-        ),
-        function=function,
-        signature=call,
-        result=masking.Masker(returned, names=mark.secret, guess=False),
-    )
+        )
+    except spec.InvalidSpec as error:
+        raise errors.DriverLoadError(
+            driver=driver, reason=str(error)
+        ) from error
 
 
 def _with_secrets(

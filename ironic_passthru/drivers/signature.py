@@ -18,7 +18,6 @@ from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 
-import jsonschema
 import pydantic
 from oslo_log import log
 from pydantic import fields
@@ -141,10 +140,16 @@ class Signature:
                 schema_generator=schema_generator.ParameterGenerator
             )
             json.dumps(schema, allow_nan=False)
-            parameter_schema.Validator.check_schema(schema)
-        except jsonschema.SchemaError as error:
+            parameter_schema.check_schema(schema)
+        except parameter_schema.InvalidSchema as error:
             raise SignatureError(
-                f'its JSON Schema is wrong: {error.message}'
+                f'its JSON Schema is wrong: {error}'
+            ) from error
+        except KeyError as error:
+            # pydantic looks up references that are not HTTP URLs.
+            raise SignatureError(
+                f'its JSON Schema is wrong: $ref {error} does not refer to a '
+                'definition within this schema'
             ) from error
         except Exception as error:
             raise SignatureError(_first_line(error)) from error

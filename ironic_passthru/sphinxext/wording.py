@@ -152,7 +152,7 @@ def choice(schema: Mapping[str, Any]) -> str:
 def values(schema: Mapping[str, Any]) -> list[Any]:
     """Return the values that fit ``enum``, ``const`` and ``type``."""
     said = {key: schema[key] for key in _CHOOSES if key in schema}
-    fits = parameter_schema.Validator(said).is_valid
+    fits = parameter_schema.make_validator(said).is_valid
     listed = schema['enum'] if 'enum' in schema else [schema['const']]
     return [value for value in listed if fits(value)]
 

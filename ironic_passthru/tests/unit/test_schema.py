@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parameters against a schema: the verdict, the faults, query text."""
 
+import http.server
+import pathlib
+import threading
 import time
 from typing import Any
+
+import fixtures
+from referencing import exceptions as reference_errors
 
 from ironic_passthru import errors
 from ironic_passthru import schema
@@ -413,3 +419,126 @@ class ReadTextTest(Case):
             self.assertIsNotNone(
                 self.faults(parameters({'x': declared}), {'x': text})
             )
+
+
+class SchemaTest(base.TestCase):
+    """A schema is valid, of one dialect, and complete in itself."""
+
+    def refuse(self, document: Any, words: str) -> None:
+        error = self.assertRaises(
+            schema.InvalidSchema, schema.check_schema, document
+        )
+        self.assertIn(words, str(error))
+        self.assertLess(len(str(error)), 600)
+
+    def test_references_within(self) -> None:
+        for reference in ('#', '#/$defs/Tree', '#/$defs/Any', '#here'):
+            for keyword in ('$ref', '$dynamicRef', '$recursiveRef'):
+                schema.check_schema(
+                    {
+                        '$id': 'https://acme.example/schema',
+                        '$schema': 'https://json-schema.org/draft/2020-12/schema',
+                        '$defs': DEFS
+                        | {'Any': True, 'A': {'$anchor': 'here'}},
+                        'properties': {'p': {keyword: reference}},
+                    }
+                )
+
+    def test_references_elsewhere(self) -> None:
+        for reference in (
+            'http://127.0.0.1:9/acme.json',
+            'file:///etc/hostname',
+            '//127.0.0.1/acme.json',
+            'http://[',
+            *('acme.json', 'acme.json#/$defs/Tree', '', '/', '?', ' #'),
+            'https://json-schema.org/draft/2020-12/schema',
+            *('#/$defs/Nowhere', '#/', '#nowhere', '#/$defs', '#/title/0'),
+            *('#/$defs/Mode/enum/0', '#/$defs/Mode/enum/x', '#/x-part'),
+        ):
+            for keyword in ('$ref', '$dynamicRef', '$recursiveRef'):
+                for wrap in (
+                    lambda found: found,
+                    lambda found: {'items': {'not': found}},
+                    lambda found: {'allOf': [{'contentSchema': found}]},
+                ):
+                    document = {'$defs': DEFS, 'title': 'text', 'x-part': {}}
+                    document |= wrap({keyword: reference})
+                    self.refuse(document, f"{keyword} '{reference}'")
+
+    def test_a_base_elsewhere(self) -> None:
+        self.refuse(
+            {'properties': {'p': {'$id': 'http://acme.example/'}}}, '$id'
+        )
+        for dialect in (
+            'http://json-schema.org/draft-07/schema#',
+            'http://127.0.0.1:9/metaschema',
+        ):
+            self.refuse({'$schema': dialect}, '$schema')
+            self.refuse({'items': {'$schema': dialect}}, '$schema')
+
+    def test_what_only_looks_like_a_reference(self) -> None:
+        schema.check_schema(
+            {
+                'properties': {'$ref': {'type': 'string'}},
+                'default': {'$ref': 'http://acme.example/'},
+                'enum': [{'$ref': 'http://acme.example/'}],
+            }
+        )
+
+    def test_wrong_ones(self) -> None:
+        deep: dict[str, Any] = {}
+        for _ in range(5000):
+            deep = {'not': deep}
+        for document, words in (
+            (None, 'not an object'),
+            (True, 'not an object'),
+            (deep, 'nests deeper than 100'),
+            ({'type': 'strong'}, 'at /type'),
+            ({'pattern': '('}, 'pattern'),
+            ({'pattern': 'a{99999999999999999999}'}, 'pattern'),
+            ({'patternProperties': {'(' * 4000 + ')' * 4000: {}}}, 'pattern'),
+            ({'pattern': 'a' * 10_001}, '10001 characters'),
+            ({'minimum': float('nan')}, 'at /minimum'),
+            # jsonschema's own check of this would take minutes.
+            ({'required': [{'n': n} for n in range(50_000)]}, 'at /required'),
+        ):
+            self.refuse(document, words)
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"const": "content of the other document"}')
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class RetrievalTest(base.TestCase):
+    """Not even a schema that was not checked makes a validator open URLs."""
+
+    def test_nothing_is_opened(self) -> None:
+        server = http.server.HTTPServer(('127.0.0.1', 0), _Handler)
+        server.asked = []  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(thread.join, 10)
+        self.addCleanup(server.shutdown)
+        url = f'http://127.0.0.1:{server.server_port}'
+        path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 's.json')
+        path.write_text('{"const": "content of the other document"}')
+        for document in (
+            {'$ref': f'{url}/ref'},
+            {'$ref': path.as_uri()},
+            {'$id': f'{url}/id', 'not': {'$ref': 'relative'}},
+            {'properties': {'p': {'$id': f'{url}/', '$ref': 'nested'}}},
+            {'properties': {'p': {'$dynamicRef': f'{url}/dynamic'}}},
+        ):
+            checked = schema.Parameters('m', document, frozenset())
+            self.assertRaises(
+                reference_errors.Unresolvable, checked.check, {'p': 1}
+            )
+        self.assertEqual([], server.asked)  # type: ignore[attr-defined]

@@ -21,6 +21,9 @@ from ironic_passthru.api import policy
 from ironic_passthru.db import conductors
 from ironic_passthru.tests import base
 
+# A method of the store below has the name of the module.
+_Version = conductors.Version
+
 _EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 _ANY: dict[str, Any] = {'type': 'object', 'additionalProperties': True}
 
@@ -63,7 +66,7 @@ class FakeStore:
         self.offers_read: list[str] = []
         self.documents_read: list[str] = []
         self._records: dict[str, conductors.ConductorRecord] = {}
-        self._documents: dict[str, dict[str, Any]] = {}
+        self._documents: dict[str, str] = {}
         self._newest: dict[str, str] = {}
 
     def add(
@@ -80,7 +83,7 @@ class FakeStore:
         """
         moment = _EPOCH + datetime.timedelta(seconds=started)
         for one in drivers:
-            self._documents[one.digest] = one.to_document()
+            self._documents[one.digest] = json.dumps(one.to_document())
             self._newest[one.name] = one.digest
         self._records[hostname] = conductors.ConductorRecord(
             hostname=hostname,
@@ -115,12 +118,12 @@ class FakeStore:
         self._check()
         return dict(self._newest)
 
-    def documents(self, digests: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def documents(self, versions: Iterable[_Version]) -> dict[_Version, str]:
         self._check()
-        wanted = list(digests)
-        self.documents_read += wanted
+        wanted = list(versions)
+        self.documents_read += [digest for _, digest in wanted]
         known = self._documents
-        return {digest: known[digest] for digest in wanted if digest in known}
+        return {one: known[one[1]] for one in wanted if one[1] in known}
 
     def _check(self) -> None:
         if self.away:
@@ -190,6 +193,11 @@ class FakeOperations:
     def get(self, operation_id: str) -> operation.Operation | None:
         self._check()
         return self.found.get(operation_id)
+
+    def owner(self, operation_id: str) -> operation.Owner | None:
+        self._check()
+        one = self.found.get(operation_id)
+        return one and operation.Owner.of(one.project_id, one.user_id)
 
     def state(self, operation_id: str) -> operation.State | None:
         self.asks += 1

@@ -7,6 +7,7 @@ from typing import Any
 import webob
 
 from ironic_passthru import errors
+from ironic_passthru import operation
 from ironic_passthru.api import app
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.api import fakes
@@ -323,3 +324,62 @@ class TestOddEnvironments(fakes.ApplicationCase):
         self.assertEqual(
             404, request.get_response(self.application).status_int
         )
+
+
+class TestOddRecords(fakes.ApplicationCase):
+    """A record that is odd costs its own answers alone."""
+
+    def test_odd_names(self) -> None:
+        names = (
+            '',
+            ' ',
+            '..',
+            'a/b',
+            '%2F',
+            '\x01',
+            'a\nb',
+            '\u202e',
+            'x' * 255,
+        )
+        for name in names:
+            self.store.add(
+                name, fakes.driver(name, fakes.method(name)), group=name
+            )
+        self.store.add('c', fakes.driver('d', fakes.method('m')))
+        self.build()
+        for path in (
+            *('/v1/drivers?detail=True', '/v1/drivers/d', '/v1/conductors'),
+            *('/v1/conductors/c', '/v1/drivers/d/vendor_passthru/methods'),
+            '/v1/drivers/d/vendor_passthru/m',
+        ):
+            self.assertEqual(200, self.ask(path, **_LATEST).status_int, path)
+        listed = self.ask('/v1/drivers', **_LATEST).json['drivers']
+        self.assertEqual({*names, 'd'}, {one['name'] for one in listed})
+
+    def test_results(self) -> None:
+        for one, attach, text in (
+            *(('good', False, '1'), ('text', False, 'no JSON')),
+            *(('deep', False, '[' * 100_000), ('list', True, '[]')),
+            ('data', True, '{"data": 1}'),
+        ):
+            self.operations.add(one, attach=attach)
+            self.operations.succeed(one, 1)
+            self.operations.results[one] = text
+            response = self.ask(f'/v1/operations/{one}/result', **_LATEST)
+            wanted = 200 if one == 'good' else 500
+            self.assertEqual(wanted, response.status_int, one)
+        listed = self.ask('/v1/operations', **_LATEST)
+        self.assertEqual(5, len(listed.json['operations']))
+
+    def test_what_was_left_out(self) -> None:
+        self.operations.add(
+            'odd',
+            state=operation.State.FAILED,
+            parameters=None,
+            error=None,
+        )
+        shown = self.ask('/v1/operations/odd', **_LATEST)
+        self.assertEqual(200, shown.status_int)
+        self.assertIsNone(shown.json['parameters'])
+        result = self.ask('/v1/operations/odd/result', **_LATEST)
+        self.assertEqual(500, result.status_int)

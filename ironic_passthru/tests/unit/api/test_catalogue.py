@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the catalogue in memory."""
 
+import json
 import logging
 import threading
 from concurrent import futures
@@ -9,6 +10,7 @@ from typing import Any
 import fixtures
 
 from ironic_passthru import errors
+from ironic_passthru.api import catalogue
 from ironic_passthru.rpc import protocol
 from ironic_passthru.tests.unit.api import fakes
 
@@ -246,6 +248,64 @@ class TestRegistryAway(fakes.CatalogueCase):
         self.assertEqual([1], reads)
 
 
+def _document(name: str, **values: Any) -> dict[str, Any]:
+    """Return the document of a driver with one method."""
+    document = fakes.driver('odd', fakes.method(name)).to_document()
+    document['methods'][name] |= values
+    return document
+
+
+# Documents that no release publishes.
+_UNUSABLE = [
+    *('', 'no JSON', '[]', 'null', '"text"', '{}', '{"methods": {}}'),
+    '[' * 100_000,
+    '{"methods": ' * 100_000,
+    '{"methods": {}, "properties": {"p": NaN}}',
+    '{"methods": {}, "properties": {"p": 1e999}}',
+    f'{{"methods": {{}}, "properties": {{"p": {"9" * 5000}}}}}',
+    f'{{"methods": {{}}, "properties": {{"p": "{"x" * 3_000_000}"}}}}',
+    *(
+        json.dumps(document)
+        for document in (
+            {'methods': [], 'properties': {}},
+            {'methods': {}, 'properties': []},
+            {'methods': {}, 'properties': {'p': 1}},
+            {'methods': {'m': None}, 'properties': {}},
+            {'methods': {'m': {'schema': {}}}, 'properties': {}},
+            _document('m', http_methods='GET'),
+            _document('m', http_methods=[None]),
+            _document('m', description=None),
+            _document('m', dangerous='false'),
+            _document('m', allowed=None),
+            _document('m', **{'async': 1}),
+            _document('m', attach='no'),
+            _document('m', timeout='60'),
+            _document('m', timeout=-1),
+            _document('m', timeout=True),
+            _document('m', target='rack'),
+            _document('m', secret=[['pin']]),
+            *(
+                _document('m', schema=schema)
+                for schema in (
+                    None,
+                    True,
+                    [],
+                    {'type': 'strong'},
+                    {'properties': []},
+                    {'$ref': 'http://127.0.0.1:9/schema.json'},
+                    {'properties': {'p': {'$ref': 'file:///etc/hostname'}}},
+                    {'pattern': '('},
+                    {'pattern': 'a{99999999999999999999}'},
+                    {'pattern': '(' * 4000 + ')' * 4000},
+                    {'pattern': 'a' * 1_000_000},
+                    {'required': [{'n': n} for n in range(20_000)]},
+                )
+            ),
+        )
+    ),
+]
+
+
 class TestUnreadable(fakes.CatalogueCase):
     """A document that another release has written."""
 
@@ -257,7 +317,7 @@ class TestUnreadable(fakes.CatalogueCase):
             {'properties': {}, 'methods': {'m': {'schema': {}}}},
             {'properties': {}, 'methods': []},
         ):
-            self.store._documents[odd] = document
+            self.store._documents[odd] = json.dumps(document)
             made = self.make()
             self.assertEqual(['c1'], made.driver('d').hosts)
             self.assertRaises(errors.DriverNotFound, made.driver, 'odd')
@@ -269,12 +329,53 @@ class TestUnreadable(fakes.CatalogueCase):
         log = self.useFixture(fixtures.FakeLogger(level=logging.ERROR))
         self.store.add('c1', fakes.driver('odd'))
         odd = self.store._newest['odd']
-        self.store._documents[odd] = {}
+        self.store._documents[odd] = '{}'
         made = self.make(max_age_seconds=0.0)
         for _ in range(3):
             self.assertRaises(errors.DriverNotFound, made.driver, 'odd')
         self.assertEqual([odd], self.store.documents_read)
         self.assertEqual(1, log.output.count("driver 'odd'"), log.output)
+
+    def test_each_fault_costs_its_own_driver_alone(self) -> None:
+        self.store.add('c1', fakes.driver('d', _OLD), fakes.driver('odd'))
+        odd = self.store._newest['odd']
+        for text in _UNUSABLE:
+            self.store._documents[odd] = text
+            made = self.make(max_age_seconds=0.0)
+            with self.assertLogs(catalogue.__name__, 'ERROR') as logged:
+                for _ in range(3):
+                    self.assertEqual(
+                        ['d'], list(made.snapshot().drivers), text[:99]
+                    )
+            (line,) = logged.output
+            self.assertIn(f"{odd} of driver 'odd'", line)
+            self.assertLess(len(line), 600)
+            self.assertEqual(1, len(made.route('d', 'reset').servers))
+
+    def test_another_release_is_read(self) -> None:
+        old = _document('m')
+        method = old['methods']['m']
+        for name in ('timeout', 'target', 'dangerous', 'allowed', 'secret'):
+            del method[name]
+        new = _document('m', schema={'$id': 'acme', 'x-new': {}})
+        new |= {'version': 2, 'added': [None]}
+        new['methods']['m'] |= {'added': {'in': 'a later release'}}
+        self.store.add('c1', fakes.driver('d'))
+        for document in (old, new):
+            self.store._documents[self.store._newest['d']] = json.dumps(
+                document
+            )
+            self.assertEqual({'m'}, self.make().driver('d').methods.keys())
+
+    def test_the_document_of_another_driver_is_not_used(self) -> None:
+        self.store.add('c1', fakes.driver('d', _OLD))
+        digest = self.store._newest['other'] = self.store._newest['d']
+        read = self.store.documents
+        self.store.documents = lambda versions: {  # type: ignore[assignment]
+            **read(versions),
+            ('other', digest): 'odd',
+        }
+        self.assertEqual(['d'], list(self.make().snapshot().drivers))
 
     def test_one_that_is_missing_is_asked_for_again(self) -> None:
         self.store.add('c1', fakes.driver('late'))

@@ -423,6 +423,12 @@ class CatalogueCases(RegistryCase):
             stored = reader.execute(sa.select(models.catalogues.c.digest))
             self.assertEqual([(ONE.digest,)], stored.all())
 
+    def documents(
+        self, *versions: conductors.Version
+    ) -> dict[conductors.Version, Any]:
+        found = self.store.documents(versions)
+        return {version: json.loads(found[version]) for version in found}
+
     def test_two_drivers_may_offer_the_same(self) -> None:
         self.register(acme=ONE, zeta=ONE)
         self.assertEqual(
@@ -430,7 +436,11 @@ class CatalogueCases(RegistryCase):
             self.store.newest_digests(),
         )
         self.assertEqual(
-            {ONE.digest: ONE.document}, self.store.documents([ONE.digest])
+            {
+                (driver, ONE.digest): ONE.document
+                for driver in ('acme', 'zeta')
+            },
+            self.documents(('acme', ONE.digest), ('zeta', ONE.digest)),
         )
 
     def test_documents_come_back_as_they_were(self) -> None:
@@ -445,15 +455,16 @@ class CatalogueCases(RegistryCase):
             }
         )
         self.register(odd=odd)
-        found = self.store.documents([odd.digest, 'f' * 64])
-        self.assertEqual([odd.digest], list(found))
-        self.assertEqual(odd.document, found[odd.digest])
+        found = self.documents(
+            ('odd', odd.digest), ('odd', 'f' * 64), ('other', odd.digest)
+        )
+        self.assertEqual({('odd', odd.digest): odd.document}, found)
 
     def test_more_documents_than_fit_one_query(self) -> None:
         many = {f'driver{n}': entry({'number': n}) for n in range(1100)}
         self.register(**many)
-        digests = [each.digest for each in many.values()]
-        self.assertEqual(1100, len(self.store.documents(digests)))
+        versions = [(name, each.digest) for name, each in many.items()]
+        self.assertEqual(1100, len(self.store.documents(versions)))
         self.assertEqual({}, self.store.documents([]))
 
     def test_the_newest_document_of_a_driver_stays_known(self) -> None:
@@ -464,7 +475,8 @@ class CatalogueCases(RegistryCase):
         self.register(incarnation='run3', other=ONE)
         self.assertEqual(TWO.digest, self.store.newest_digests()['acme'])
         self.assertEqual(
-            TWO.document, self.store.documents([TWO.digest])[TWO.digest]
+            {('acme', TWO.digest): TWO.document},
+            self.documents(('acme', TWO.digest)),
         )
 
 
@@ -547,7 +559,7 @@ class ScaleCases(RegistryCase):
         start = time.thread_time()
         found = self.read()
         newest = self.store.newest_digests()
-        documents = self.store.documents(newest.values())
+        documents = self.store.documents(newest.items())
         # The time of this thread alone: other tests may keep the machine
         # busy.  The share of the database comes on top; it is small.
         self.assertLess(time.thread_time() - start, 1.0)

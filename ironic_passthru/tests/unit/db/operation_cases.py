@@ -140,6 +140,54 @@ class RecordCases(OperationCase):
         self.assertIsNone(self.operations.find_key('0' * 64))
         self.assertFalse(self.operations.cancel('nothing'))
 
+    def test_owners(self) -> None:
+        owners = {
+            self.record(): operation.Owner(project_id='ours'),
+            self.record(project_id=None): operation.Owner(user_id='me'),
+            self.record(project_id=None, user_id=None): operation.Owner(),
+        }
+        for one, owner in owners.items():
+            self.assertEqual(owner, self.operations.owner(one))
+        self.assertIsNone(self.operations.owner('nothing'))
+
+    def damage(self, one: str, **values: Any) -> None:
+        """Change the row of an operation as no release does."""
+        table = models.operations
+        self.execute(sa.update(table).where(table.c.id == one).values(values))
+
+    def test_what_cannot_be_read_costs_itself_alone(self) -> None:
+        damaged, other = self.record(), self.record()
+        for text in ('', 'no JSON', '[]', '{"n": NaN}', '[' * 100_000):
+            self.damage(damaged, parameters=text)
+            self.assertIsNone(self.get(damaged).parameters)
+        for text in (
+            *('no JSON', '[]', '{}', '{"a": 1}', '[' * 100_000),
+            '{"sentence": "s", "status": 200, "code": "c"}',
+            '{"sentence": "s", "status": "404", "code": "c"}',
+            '{"sentence": null, "status": 404, "code": "c"}',
+        ):
+            self.damage(damaged, error=text)
+            self.assertIsNone(self.get(damaged).error)
+        self.assertEqual('reset', self.get(damaged).method)
+        self.assertEqual({'rack': 1}, self.get(other).parameters)
+
+    def test_what_another_release_wrote(self) -> None:
+        one, other = self.record(), self.record()
+        self.damage(
+            one,
+            state='paused',
+            error='{"sentence": "s", "status": 404, "code": "c", "new": 1}',
+        )
+        found = self.get(one)
+        self.assertEqual(State.UNKNOWN, found.state)
+        self.assertEqual(operation.Error('s', 404, 'c'), found.error)
+        self.assertEqual(State.UNKNOWN, self.operations.state(one))
+        states = {
+            each.id: each.state for each in self.operations.page(limit=9)
+        }
+        self.assertEqual({one: State.UNKNOWN, other: State.QUEUED}, states)
+        self.assertFalse(self.operations.cancel(one))
+
     def test_identities_that_no_column_can_hold(self) -> None:
         """Other services may send any context over the bus."""
         one = self.record(user_id='a\x00\ud800' + 'b' * 300, request_id=None)

@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from typing import Annotated
 from typing import Any
 
 import fixtures
@@ -357,6 +358,24 @@ class MakeTest(base.TestCase):
         )
         self.assertIn("Driver 'acme' cannot be loaded", error.message)
         self.assertIn(words, error.message)
+
+    def test_what_the_api_would_not_accept(self) -> None:
+        elsewhere = pydantic.WithJsonSchema({'$ref': 'http://127.0.0.1:9/s'})
+        for flags, annotation, words in (
+            ({}, Annotated[Any, elsewhere], "$ref 'http://127.0.0.1:9/s'"),
+            ({}, Annotated[Any, elsewhere], "refer to it as '#/$defs/NAME'"),
+            ({'async_call': None}, int, 'async_call must be of type bool'),
+            ({'attach': 'no'}, int, 'attach must be of type bool'),
+            ({'description': b'x'}, int, 'description must be of type str'),
+        ):
+
+            class Odd(driver_base.VendorInterface):
+                @driver_base.driver_passthru(['GET'], **flags)
+                def tag(self, x: Any) -> None: ...
+
+            Odd.tag.__annotations__['x'] = annotation
+            self._refuse(Odd(), "method 'tag'")
+            self._refuse(Odd(), words)
 
     def test_inheritance(self) -> None:
         driver = loader.make('child', Child())

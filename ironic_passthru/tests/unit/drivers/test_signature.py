@@ -38,7 +38,7 @@ class Tree(pydantic.BaseModel):
 
 def _schema(function: Callable[..., Any]) -> dict[str, Any]:
     document = signature.Signature(function).schema()
-    schema.Validator.check_schema(document)
+    schema.check_schema(document)
     return document
 
 
@@ -294,6 +294,18 @@ class RefusalTest(base.TestCase):
 
         self._refuse(call, 'its JSON Schema is wrong')
         self._refuse(zero, 'its JSON Schema is wrong')
+
+    def test_references_to_other_documents(self) -> None:
+        for reference in ('https://acme.example/s', 'file:///s', 's.json'):
+
+            def call(
+                x: Annotated[
+                    Any, pydantic.WithJsonSchema({'$ref': reference})
+                ],
+            ): ...
+
+            with self.subTest(reference=reference):
+                self._refuse(call, f"$ref '{reference}' does not refer to")
 
     def test_field_as_default(self) -> None:
         def call(x: int = Field(ge=0)): ...

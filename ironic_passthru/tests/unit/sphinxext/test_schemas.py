@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import hypothesis
+import jsonschema
 from hypothesis import strategies as st
 
-from ironic_passthru import schema as parameter_schema
 from ironic_passthru.sphinxext import inline
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.sphinxext import kinds
@@ -160,11 +160,11 @@ def rows(schema: Any, others: Any = False) -> None:
 
 
 class TestValidSchemas(base.TestCase):
-    """Every schema that a conductor publishes."""
+    """Every valid schema, including those that a conductor refuses."""
 
     def test_the_odd_ones_are_valid(self) -> None:
         for schema in ODDITIES:
-            parameter_schema.Validator.check_schema(schema)
+            jsonschema.Draft202012Validator.check_schema(schema)
 
     def test_odd_ones(self) -> None:
         for schema in ODDITIES:
@@ -177,7 +177,7 @@ class TestValidSchemas(base.TestCase):
     @hypothesis.given(schema=SCHEMAS, others=SCHEMAS)
     @hypothesis.settings(max_examples=300, deadline=None)
     def test_any(self, schema: Any, others: Any) -> None:
-        parameter_schema.Validator.check_schema(
+        jsonschema.Draft202012Validator.check_schema(
             {'items': schema, 'not': others}
         )
         rows(schema, others)

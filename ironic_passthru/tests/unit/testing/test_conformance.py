@@ -3,6 +3,7 @@
 
 import threading
 import unittest
+from typing import Annotated
 from typing import Any
 
 import pydantic
@@ -69,6 +70,17 @@ class OddFlags(Good):
     @driver_base.driver_passthru(['GET'], async_call=None)
     def two(self) -> None:
         """Have a flag that is no boolean."""
+
+
+class RefersElsewhere(Good):
+    @driver_base.driver_passthru(['GET'])
+    def two(
+        self,
+        slot: Annotated[
+            Any, pydantic.WithJsonSchema({'$ref': 'https://acme.example/slot'})
+        ],
+    ) -> None:
+        """Have a schema in another document."""
 
 
 class OddProperties(Good):
@@ -155,16 +167,10 @@ BROKEN: dict[type, set[str]] = {
     BadName: {'test_method_names_are_usable'},
     Hidden: {'test_method_names_hide_nothing'},
     Undescribed: {'test_methods_are_described'},
-    OddFlags: {'test_flags_are_booleans'},
     OddProperties: {'test_properties_are_text'},
     OddDefault: {'test_defaults_fit_their_declarations'},
     SecretTarget: {'test_targets_are_no_secrets'},
     Unstable: {'test_specs_are_stable'},
-    OddDescription: {
-        'test_methods_are_described',
-        'test_specs_are_stable',
-        'test_specs_survive_the_registry',
-    },
     DemandingValidate: {
         'test_validate_takes_every_call',
         'test_validate_refuses_in_words',
@@ -201,7 +207,13 @@ class KitTest(base.TestCase):
             self.assertEqual(expected, failed, driver.__name__)
 
     def test_what_does_not_load_fails_everything(self) -> None:
-        for driver in (Unloadable, 'no-such-driver'):
+        for driver in (
+            Unloadable,
+            OddFlags,
+            OddDescription,
+            RefersElsewhere,
+            'no-such-driver',
+        ):
             names, failed = _run_kit(driver)
             self.assertEqual(names, failed)
             self.assertIn('test_loads', names)

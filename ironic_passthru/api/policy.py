@@ -92,15 +92,28 @@ class Policy:
         target: Mapping[str, Any] = _NOTHING,
     ) -> bool:
         """Tell whether the caller may do something; see authorize()."""
-        return self.verdict(context, rule)(target)
+        return self.verdict_on_named(context, rule)(target)
 
     def verdict(
         self, context: request_context.RequestContext, rule: str
     ) -> Verdict:
-        """Return what :meth:`allows` is for many targets of one request."""
+        """Return a function that decides on many existing targets."""
         current = self._current()
         caller = rules.caller_values(context)
         return lambda target: current.decide(rule, target, caller)
+
+    def verdict_on_named(
+        self, context: request_context.RequestContext, rule: str
+    ) -> Verdict:
+        """Return a function that decides on targets that a request names.
+
+        Its work does not depend on earlier requests, thus not on whether
+        the targets exist.
+        """
+        current = self._current()
+        caller = rules.caller_values(context)
+        own: rules.Decisions = {}
+        return lambda target: current.decide(rule, target, caller, own=own)
 
     def _current(self) -> rules.Rules:
         return self._files.current().rules

@@ -39,9 +39,13 @@ _OF_CALLERS = frozenset(
 )
 # Decisions are kept up to this number, then forgotten all at once.
 _MOST_DECISIONS = 10_000
+# Attributes that callers do not choose the values of.
+_NOT_CHOSEN = frozenset({'dangerous', 'conductor_group'})
 # That of something longer is not kept: callers choose the names that they
 # ask for.
 _LONGEST_KEY = 500
+
+Decisions = dict[tuple[Any, ...], bool]
 
 
 def caller_values(context: request_context.RequestContext) -> dict[str, Any]:
@@ -104,7 +108,7 @@ class Rules:
         self._checks = {
             name: rule.check for name, rule in (defaults | stated).items()
         }
-        self._decisions: dict[Any, bool] = {}
+        self._decisions: Decisions = {}
         self._enforcer = policy.Enforcer(conf, use_conf=False)
         self._enforcer.register_defaults(list(defaults.values()))
         # It reads no file then, neither now nor at a decision.
@@ -125,12 +129,21 @@ class Rules:
             )
 
     def decide(
-        self, name: str, target: Mapping[str, Any], caller: dict[str, Any]
+        self,
+        name: str,
+        target: Mapping[str, Any],
+        caller: dict[str, Any],
+        *,
+        own: Decisions | None = None,
     ) -> bool:
         """Tell whether a rule lets a caller do something.
 
         :param target: attributes of what is done; none of them is None.
         :param caller: what :func:`caller_values` returned.
+        :param own: decisions of one request, where the caller chose names
+            in ``target``. Those that depend on such names are neither read
+            from nor kept with the shared ones: the time of an answer would
+            show which names were decided on before, such as those in lists.
         :raises: PolicyUnavailable if somebody else has to decide, and fails.
         """
         mentions = self._mentions[name]
@@ -141,6 +154,10 @@ class Rules:
             *[target.get(attribute) for attribute in mentions.attributes],
             *[_hashable(caller.get(value)) for value in mentions.values],
         )
+        if own is not None and not _NOT_CHOSEN.issuperset(mentions.attributes):
+            if key not in own:
+                own[key] = self._ask(name, target, caller)
+            return own[key]
         decision = self._decisions.get(key)
         if decision is None:
             decision = self._ask(name, target, caller)

@@ -2,7 +2,8 @@
 """Listing and calling the vendor passthru methods of drivers."""
 
 import email.message
-import itertools
+import functools
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,14 +28,6 @@ from ironic_passthru.rpc import protocol
 # The verbs whose parameters may stand in the query: python-ironicclient
 # sends no body with them.
 _QUERY_VERBS = ('GET', 'DELETE')
-
-# Why there is no route, in words that say what exists.
-_NO_ROUTE = (
-    errors.DriverNotFound,
-    errors.NoLiveConductor,
-    errors.MissingMethod,
-    errors.MethodNotFound,
-)
 
 
 class PassthruController:
@@ -67,7 +60,14 @@ class PassthruController:
             name: method
             for name, method in every.items()
             if any(
-                _permitted(verdict, driver, entry.route(name), verb=verb)
+                _permitted(
+                    verdict,
+                    driver,
+                    name,
+                    entry.route(name).groups,
+                    verb=verb,
+                    dangerous=method.dangerous,
+                )
                 for verb in method.http_methods
             )
         }
@@ -154,38 +154,37 @@ class PassthruController:
     ) -> tuple[spec.MethodSpec, Sequence[protocol.Server]]:
         """Return the method and the conductors that the caller may use.
 
-        :raises: Forbidden, DangerousMethod, and as Catalogue.route().
+        :raises: Forbidden, DangerousMethod, and as Catalogue.route() where
+            the caller may learn what exists.
         """
-        context = request.environ[keys.CONTEXT]
-        verdict = self._policy.verdict(context, rules.CALL)
-        verb = request.method
-        try:
-            route = self._catalogue.route(driver, name)
-        except _NO_ROUTE:
-            # Only those are told who might call it, were it there.
-            if not self._permits_all(verdict, driver, name, verb=verb):
-                raise errors.Forbidden(rule=rules.CALL) from None
-            raise
-        groups = _permitted(verdict, driver, route, verb=verb)
+        verdict = self._policy.verdict_on_named(
+            request.environ[keys.CONTEXT], rules.CALL
+        )
+        permitted = functools.partial(
+            _permitted, verdict, driver, name, verb=request.method
+        )
+        # First whatever the method may be, so that neither the decisions
+        # nor reading the registry depend on whether it exists.
+        every = self._catalogue.snapshot().groups
+        possible = {
+            dangerous: permitted(every, dangerous=dangerous)
+            for dangerous in (True, False)
+        }
+        if not any(possible.values()):
+            raise errors.Forbidden(rule=rules.CALL)
+        if any(len(groups) < len(every) for groups in possible.values()):
+            known = self._catalogue.known_route(driver, name)
+            if known is None or known.groups.keys().isdisjoint(
+                possible[known.method.dangerous]
+            ):
+                raise errors.Forbidden(rule=rules.CALL)
+        route = self._catalogue.route(driver, name)
+        groups = permitted(route.groups, dangerous=route.method.dangerous)
         if not groups:
             raise errors.Forbidden(rule=rules.CALL)
         if not route.method.allowed:
             raise errors.DangerousMethod(driver=driver, method=name)
         return route.method, route.within(groups)
-
-    def _permits_all(
-        self, verdict: policy.Verdict, driver: str, name: str, *, verb: str
-    ) -> bool:
-        """Tell whether a call is permitted whatever its method may be."""
-        groups = self._catalogue.snapshot().groups()
-        return all(
-            verdict(
-                _target(
-                    driver, name, verb=verb, dangerous=dangerous, group=group
-                )
-            )
-            for dangerous, group in itertools.product((True, False), groups)
-        )
 
     def _body(self, environ: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters that the body holds.
@@ -216,15 +215,22 @@ class PassthruController:
 
 
 def _permitted(
-    verdict: policy.Verdict, driver: str, route: offers.Route, *, verb: str
+    verdict: policy.Verdict,
+    driver: str,
+    method: str,
+    groups: Iterable[str],
+    *,
+    verb: str,
+    dangerous: bool,
 ) -> list[str]:
-    """Return the groups of conductors that a caller may call a method of."""
-    name, dangerous = route.method.name, route.method.dangerous
+    """Return the groups of conductors in which a call is permitted."""
     return [
         group
-        for group in route.groups
+        for group in groups
         if verdict(
-            _target(driver, name, verb=verb, dangerous=dangerous, group=group)
+            _target(
+                driver, method, verb=verb, dangerous=dangerous, group=group
+            )
         )
     ]
 

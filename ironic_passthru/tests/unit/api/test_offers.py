@@ -91,7 +91,7 @@ class TestGroups(fakes.CatalogueCase):
             driver = fakes.driver('d', _OLD)
             self.store.add(host, driver, group=group, alive=False)
         self.assertEqual({'': [], 'a': [], 'b': []}, self.hosts())
-        self.assertEqual({'', 'a', 'b'}, self.make().snapshot().groups())
+        self.assertEqual({'', 'a', 'b'}, self.make().snapshot().groups)
         # One comes back with something else.
         self.store.add('a1', fakes.driver('e'), group='a', started=9)
         self.assertEqual({'': [], 'a': [], 'b': []}, self.hosts())

@@ -277,6 +277,147 @@ class TestExistence(PermissionCase):
             self.assertEqual(wanted, self.code(response), path)
 
 
+class TestWork(PermissionCase):
+    """The work of a refusal does not depend on what exists.
+
+    Counted work stands for time, which tests cannot judge.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.store.add('r', fakes.driver('r', _READ, _WIPE), group='rack')
+        self.operations.add('of-p2', project_id='p2', parameters={'a': 'b'})
+        self.asked: list[str] = []
+        patches = [
+            mock.patch.object(decisions.Rules, name, self.counted(name))
+            for name in ('decide', '_ask')
+        ]
+        for store in (self.store, self.operations):
+            for name in ('conductors', 'documents', 'owner', 'get', 'page'):
+                if hasattr(store, name):
+                    patches.append(
+                        mock.patch.object(
+                            type(store), name, self.counted(name, type(store))
+                        )
+                    )
+        for patch in patches:
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def counted(self, name: str, owner: type = decisions.Rules) -> Any:
+        function = getattr(owner, name)
+
+        def count(*positional: Any, **named: Any) -> Any:
+            self.asked.append(name)
+            return function(*positional, **named)
+
+        return count
+
+    def work(self, who: str, path: str, verb: str) -> list[str]:
+        """Return what one refusal takes, when a miss would be looked up."""
+        # Not stale yet, but old enough to be read again for a miss.
+        self.catalogue._max_age_seconds = 1000.0
+        self.catalogue._read_at -= 10.0
+        self.asked.clear()
+        response = self.send(who, path, verb)
+        refusals = (404,) if 'operations' in path else ()
+        self.assertIn(response.status_int, (403, *refusals), (who, path))
+        return list(self.asked)
+
+    def check(
+        self, who: str, path: str, existing: str, verb: str = 'GET'
+    ) -> None:
+        """Compare a refusal of what exists with one of what does not."""
+        # What does not depend on names is decided at the first request.
+        self.send(who, path.format('other'), verb)
+        # Twice: the first time could leave something behind.
+        for _ in range(2):
+            wanted = self.work(who, path.format(existing), verb)
+            found = self.work(who, path.format('missing'), verb)
+            self.assertEqual(wanted, found, (who, path, existing))
+            self.assertNotIn('conductors', wanted)
+
+    def calls(self, who: str) -> None:
+        call = _PASSTHRU.format('d')
+        for path in (f'{call}/{{}}', f'{call}?method={{}}'):
+            for existing in ('wipe', 'refused'):
+                self.check(who, path, existing, 'POST')
+        for driver in ('d', 'gone', 'r'):
+            self.check(who, f'{_PASSTHRU}/wipe', driver, 'POST')
+
+    def test_calls(self) -> None:
+        for who in ('no-role', 'system-reader', 'project-admin'):
+            self.calls(who)
+
+    def test_calls_under_rules_on_names(self) -> None:
+        for check in (
+            "role:admin and 'read':%(method)s",
+            "'GET':%(http_method)s and not 'gone':%(driver)s",
+            'False:%(dangerous)s',
+            "'rack':%(conductor_group)s and not 'POST':%(http_method)s",
+        ):
+            self.rule(call=check)
+            # Lists decide on what exists.
+            self.send('project-reader', f'{_PASSTHRU.format("d")}/methods')
+            self.calls('project-reader')
+
+    def test_drivers(self) -> None:
+        for check in ('!', "'odd':%(driver)s"):
+            self.rule(get=check, **{'baremetal:driver:get_properties': check})
+            self.send('project-reader', '/v1/drivers')
+            for rest in ('', '/properties', '/vendor_passthru/methods'):
+                for existing in ('d', 'gone'):
+                    self.check(
+                        'project-reader', f'/v1/drivers/{{}}{rest}', existing
+                    )
+
+    def test_conductors(self) -> None:
+        self.check('no-role', '/v1/conductors/{}', 'c')
+
+    def test_operations(self) -> None:
+        for who in ('no-role', 'project-admin', 'other-member'):
+            self.operations.add('of-p3', project_id='p3')
+            for verb, rest in (
+                ('GET', ''),
+                ('GET', '/result'),
+                ('DELETE', ''),
+            ):
+                self.check(who, f'/v1/operations/{{}}{rest}', 'of-p3', verb)
+
+    def test_markers(self) -> None:
+        found = []
+        self.send('project-reader', '/v1/operations')
+        for marker in ('of-p2', 'never'):
+            self.asked.clear()
+            path = f'/v1/operations?marker={marker}'
+            response = self.send('project-reader', path)
+            self.assertEqual(400, response.status_int)
+            found.append(list(self.asked))
+        self.assertEqual(*found)
+
+
+class TestRefresh(PermissionCase):
+    """Callers who may learn what exists see it at once."""
+
+    def test_calls(self) -> None:
+        self.rule(call="'d':%(driver)s")
+        self.send('no-role', '/v1/drivers')
+        self.catalogue._max_age_seconds = 1000.0
+        self.catalogue._read_at -= 10.0
+        new = fakes.method('new')
+        self.store.add('c', fakes.driver('d', _READ, new), started=1)
+        self.assertEqual(200, self.call('no-role', 'new').status_int)
+
+    def test_a_conductor_that_is_available_again(self) -> None:
+        self.rule(call="'read':%(method)s and False:%(dangerous)s")
+        path = f'{_PASSTHRU.format("gone")}/read'
+        self.assertEqual(503, self.send('no-role', path).status_int)
+        self.catalogue._max_age_seconds = 1000.0
+        self.catalogue._read_at -= 10.0
+        self.store.add('dead', fakes.driver('gone', _READ), started=1)
+        self.assertEqual(200, self.send('no-role', path).status_int)
+
+
 class TestDriverList(PermissionCase):
     """The list shows the drivers that the caller may see."""
 
@@ -647,10 +788,14 @@ class TestAll(PermissionCase):
         decide = decisions.Rules.decide
 
         def note(
-            self: decisions.Rules, name: str, target: Any, caller: Any
+            self: decisions.Rules,
+            name: str,
+            target: Any,
+            caller: Any,
+            **own: Any,
         ) -> bool:
             asked.setdefault(name, set()).update(target)
-            return decide(self, name, target, caller)
+            return decide(self, name, target, caller, **own)
 
         patch = mock.patch.object(decisions.Rules, 'decide', note)
         patch.start()

@@ -82,6 +82,7 @@ class NewOperation:
     :param parameters: JSON values by name, secret ones masked.
     :param accepted: whether its caller is answered before it runs.
     :param attach: whether its result is an attachment.
+    :param targets: that its parameters name, without secrets.
     :param conductor: host name of the conductor that has it.
     :param incarnation: the run of that conductor.
     """
@@ -98,19 +99,22 @@ class NewOperation:
     incarnation: str
     accepted: bool
     attach: bool
+    targets: tuple[str, ...] = ()
     key: Key | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a running operation says that it has come.
+    """Reports of a running operation; None where there is no report.
 
     :param percent: 0 to 100.
     :param message: one line for people.
+    :param targets: all targets of the call, those of its parameters included.
     """
 
     percent: float | None = None
     message: str | None = None
+    targets: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +167,7 @@ class Operation:
 
     :param parameters: None in lists.
     :param error: what a synchronous caller would have got; None in lists.
+    :param targets: named by parameters or reported; None in lists.
     :param result_parts: number of parts of the result; 0 for ``null``.
     """
 
@@ -185,6 +190,7 @@ class Operation:
     cancel_requested: bool
     parameters: dict[str, Any] | None = None
     error: Error | None = None
+    targets: list[str] | None = None
     result_parts: int | None = None
 
     @property

@@ -116,6 +116,8 @@ operations = sa.Table(
     sa.Column('cancel_requested', sa.Boolean, nullable=False),
     sa.Column('error', _DOCUMENT),
     sa.Column('result_parts', sa.Integer),
+    # A JSON array of texts; NULL if an older release wrote the row.
+    sa.Column('targets', _DOCUMENT),
     # Each list is read in the order of such an index, up to its limit; the
     # first also finds what is not finished, the second what can be purged.
     sa.Index(None, 'state', 'driver', 'created_at', 'id'),

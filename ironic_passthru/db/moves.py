@@ -131,6 +131,8 @@ def progress_values(progress: operation.Progress) -> dict[str, Any]:
         values['progress_message'] = _text(
             progress.message, models.MAX_MESSAGE_LENGTH
         )
+    if progress.targets is not None:
+        values['targets'] = json.dumps(progress.targets)
     return values
 
 
@@ -183,13 +185,14 @@ def _row(new: operation.NewOperation) -> dict[str, Any]:
     values = {
         field.name: getattr(new, field.name)
         for field in dataclasses.fields(new)
-        if field.name not in ('key', 'parameters')
+        if field.name not in ('key', 'parameters', 'targets')
     }
     for name in ('user_id', 'project_id', 'request_id'):
         # Whoever calls over the bus may put anything there.
         values[name] = _text(values[name], models.MAX_NAME_LENGTH)
     # Escapes all that is not ASCII, NUL and lone surrogates included.
     values['parameters'] = json.dumps(new.parameters)
+    values['targets'] = json.dumps(new.targets)
     values['state'] = operation.State.QUEUED
     values['cancel_requested'] = False
     return values

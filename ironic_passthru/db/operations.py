@@ -407,7 +407,7 @@ def _ago(reader: orm.Session, seconds: float) -> datetime.datetime:
 _BRIEF = [
     column
     for column in _operations.c
-    if column.name not in ('parameters', 'error')
+    if column.name not in ('parameters', 'error', 'targets')
 ]
 
 
@@ -442,6 +442,7 @@ def _whole(row: Any) -> operation.Operation:
         row,
         parameters=_decoded(row, 'parameters', _object),
         error=_decoded(row, 'error', _error) if row.error else None,
+        targets=_decoded(row, 'targets', _texts) if row.targets else [],
     )
 
 
@@ -485,6 +486,14 @@ def _decoded(row: Any, column: str, read: Callable[[Any], Any]) -> Any:
 
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
+        raise TypeError(value)
+    return value
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(
+        isinstance(one, str) for one in value
+    ):
         raise TypeError(value)
     return value
 

@@ -434,6 +434,43 @@ class CancelCases(OperationCase):
         for each in (other, ended, queued):
             self.assertEqual(operation.Progress(), self.get(each).progress)
 
+    def test_targets_are_recorded_and_replaced_by_reports(self) -> None:
+        one = self.running(targets=('b1',))
+        self.assertEqual(['b1'], self.get(one).targets)
+        self.operations.report_progress(
+            'run1', {one: operation.Progress(5, 'on it')}
+        )
+        self.assertEqual(['b1'], self.get(one).targets)
+        many = ('b1', 'Zoë', *(f'node-{number}' for number in range(998)))
+        self.operations.report_progress(
+            'run1', {one: operation.Progress(targets=many)}
+        )
+        self.assertEqual(list(many), self.get(one).targets)
+        self.assertEqual('on it', self.get(one).progress.message)
+        last = operation.Progress(targets=('b1', 'b2'))
+        self.step(one, State.RUNNING, State.FAILED, progress=last)
+        self.assertEqual(['b1', 'b2'], self.get(one).targets)
+
+    def test_targets_of_others_and_of_final_operations_stay(self) -> None:
+        foreign = self.record(incarnation='run2', targets=('b1',))
+        self.step(foreign, State.QUEUED, State.RUNNING, owner='run2')
+        ended, queued = self.finished(), self.record()
+        report = operation.Progress(targets=('b9',))
+        self.operations.report_progress(
+            'run1', {foreign: report, ended: report, queued: report}
+        )
+        self.assertFalse(
+            self.step(ended, State.RUNNING, State.FAILED, progress=report)
+        )
+        self.assertEqual(['b1'], self.get(foreign).targets)
+        for each in (ended, queued):
+            self.assertEqual([], self.get(each).targets)
+
+    def test_a_row_of_an_older_release_has_no_targets(self) -> None:
+        one = self.running(targets=('b1',))
+        self.execute(sa.update(models.operations).values(targets=None))
+        self.assertEqual([], self.get(one).targets)
+
 
 class SettleCases(OperationCase):
     """What a lost conductor leaves is ended, what a live one has is not."""
@@ -603,9 +640,13 @@ class PageCases(OperationCase):
         (brief,) = self.operations.page(limit=5)
         self.assertIsNone(brief.parameters)
         self.assertIsNone(brief.error)
+        self.assertIsNone(brief.targets)
         whole = self.get(one)
         self.assertEqual(
-            dataclasses.replace(whole, parameters=None, error=None), brief
+            dataclasses.replace(
+                whole, parameters=None, error=None, targets=None
+            ),
+            brief,
         )
 
 

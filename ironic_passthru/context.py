@@ -3,6 +3,7 @@
 
 import copy
 import time
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,6 +53,9 @@ class CallState:
 
     def report_progress(self, percent: float, message: str) -> None:
         """Note how far it has come."""
+
+    def report_targets(self, names: Iterable[str]) -> None:
+        """Note which hardware the call acts on."""
 
 
 _NOBODYS = CallState()
@@ -107,6 +111,31 @@ class RequestContext(oslo_context.RequestContext):
             raise ValueError('percent must be a number')
         bounded = max(0.0, min(100.0, value))
         self._call.report_progress(bounded, str(message))
+
+    def report_targets(self, names: Iterable[str]) -> None:
+        """Report which hardware the call acts on.
+
+        Audit lines, operation records and notifications list the reported
+        targets after those that the parameters name. Report the targets that
+        a tag, a default or an inventory selects, and report them before the
+        method acts on them: a call that fails then shows them, too.
+
+        Several reports add up; threads may report at once. The first 1,000
+        targets of a call are kept. A name that is longer than 255 characters
+        is truncated, and ``?`` replaces characters that cannot be printed.
+
+        :raises: TypeError if ``names`` is not an iterable of strings;
+            ValueError if a name is empty.
+        """
+        if isinstance(names, str):
+            raise TypeError('names must be several strings, not one')
+        reported = list(names)
+        for name in reported:
+            if not isinstance(name, str):
+                raise TypeError('a target must be a string')
+            if not name:
+                raise ValueError('a target must not be empty')
+        self._call.report_targets(reported)
 
     @property
     def cancel_requested(self) -> bool:

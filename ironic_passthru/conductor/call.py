@@ -4,6 +4,7 @@
 import dataclasses
 import functools
 import time
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from oslo_utils import uuidutils
 
 from ironic_passthru import context as request_context
 from ironic_passthru import operation
+from ironic_passthru.conductor import targets
 from ironic_passthru.drivers import loader
 from ironic_passthru.redaction import call_secrets
 
@@ -55,6 +57,7 @@ class Job:
     :param method: the method that it is for.
     :param arguments: the parameters, converted to the declared types.
     :param secrets: redacts everything that is published of the call.
+    :param reported: the targets that the method has reported.
     """
 
     context: request_context.RequestContext
@@ -62,6 +65,9 @@ class Job:
     method: loader.Method
     arguments: Mapping[str, Any]
     secrets: call_secrets.CallSecrets = call_secrets.NONE
+    reported: targets.Targets = dataclasses.field(
+        default_factory=targets.Targets
+    )
 
     @property
     def accepted(self) -> bool:
@@ -75,7 +81,29 @@ class Job:
         redacted = self.secrets.value(shown)
         return redacted if isinstance(redacted, dict) else {}, more
 
+    @functools.cached_property
+    def named(self) -> list[str]:
+        """The targets that the parameters name, without secrets."""
+        masked, _ = self.shown
+        # Of what is masked, because a target may be a secret, too.
+        return sorted(self.method.spec.targets(masked))
+
     @property
     def name(self) -> str:
         """Driver and method, for log lines."""
         return f'{self.call.driver}.{self.call.method}'
+
+
+class JobState(request_context.CallState):
+    """The state of a call that a conductor runs.
+
+    :param deadline: ``time.monotonic()`` by which it should have ended.
+    """
+
+    def __init__(self, job: Job, deadline: float | None = None) -> None:
+        super().__init__(deadline)
+        self.job = job
+
+    def report_targets(self, names: Iterable[str]) -> None:
+        """Note which hardware the call acts on."""
+        self.job.reported.add(map(self.job.secrets.text, names))

@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The operations that a conductor has in hand."""
 
+import dataclasses
 import json
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Iterable
 from concurrent import futures
 from typing import Any
 
 from oslo_log import log
 
-from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import journal
 from ironic_passthru.conductor import notices
+from ironic_passthru.conductor import targets
 from ironic_passthru.db import session
 
 LOG = log.getLogger(__name__)
@@ -27,16 +29,15 @@ _PATIENCE_SECONDS = 5.0
 _MAX_SENTENCE_LENGTH = 100_000
 
 
-class Followed(request_context.CallState):
+class Followed(calls.JobState):
     """An operation in hand, with what its driver says and learns of it.
 
     :param begin_by: ``time.monotonic()`` by which it must have begun.
     """
 
     def __init__(self, job: calls.Job, begin_by: float) -> None:
-        super().__init__()
+        super().__init__(job)
         self.id = job.call.call_id
-        self.job = job
         self.begin_by = begin_by
         self.begun = False
         #: Called once it is no longer in hand.
@@ -46,6 +47,9 @@ class Followed(request_context.CallState):
         self.progress = operation.Progress()
         #: What was last written, so that nothing is written twice.
         self.written = self.progress
+        #: The targets in the record that the parameters name.
+        self.named: tuple[str, ...] = ()
+        self._reporting = threading.Lock()
         self._cancel = threading.Event()
 
     @property
@@ -77,7 +81,22 @@ class Followed(request_context.CallState):
     def report_progress(self, percent: float, message: str) -> None:
         """Note how far it has come."""
         shown = self.job.secrets.text(message)
-        self.progress = operation.Progress(percent, shown)
+        with self._reporting:
+            self.progress = dataclasses.replace(
+                self.progress, percent=percent, message=shown
+            )
+
+    def report_targets(self, names: Iterable[str]) -> None:
+        """Note which hardware the call acts on."""
+        super().report_targets(names)
+        with self._reporting:
+            known = (*self.named, *self.job.reported.names)
+            # Several threads may report: the last one writes all.
+            found = tuple(dict.fromkeys(known))
+            if found != (self.progress.targets or self.named):
+                self.progress = dataclasses.replace(
+                    self.progress, targets=found
+                )
 
 
 class Ledger:
@@ -119,6 +138,7 @@ class Ledger:
                 raise errors.DuplicateCall()
             self._known[followed.id] = followed
         new = self._new(job)
+        followed.named = new.targets
         try:
             self._journal.record(new)
         except BaseException:
@@ -129,12 +149,15 @@ class Ledger:
 
     def _new(self, job: calls.Job) -> operation.NewOperation:
         call, spec, context = job.call, job.method.spec, job.context
+        parameters = job.secrets.masked
+        # Of what is masked, because a target may be a secret, too.
+        named = targets.Targets(sorted(spec.targets(parameters)))
         return operation.NewOperation(
             id=call.call_id,
             driver=call.driver,
             method=call.method,
             http_method=call.verb,
-            parameters=job.secrets.masked,
+            parameters=parameters,
             user_id=context.user_id,
             project_id=context.project_id,
             request_id=context.request_id,
@@ -142,6 +165,7 @@ class Ledger:
             incarnation=self._incarnation,
             accepted=job.accepted,
             attach=spec.attach,
+            targets=named.names,
             key=call.key,
         )
 

@@ -189,6 +189,7 @@ class Notices(NoNotices):
 
         def ended(error: operation.Error | None) -> None:
             end = {
+                'targets': _targets(job),
                 'finished_at': _now(),
                 'duration': round(time.monotonic() - began, 6),
                 'error': _error(error),
@@ -218,7 +219,7 @@ class Notices(NoNotices):
                 _of_operation(
                     new.id,
                     state,
-                    facts,
+                    facts | {'targets': _targets(job)},
                     duration=now - started[0] if started else None,
                     error=error,
                 )
@@ -271,7 +272,6 @@ class Notices(NoNotices):
     def _facts(self, job: calls.Job) -> dict[str, Any]:
         """Return what call and operation are told with alike."""
         call, context = job.call, job.context
-        parameters, targets = _told(job)
         return {
             'request_id': _text(context.request_id),
             'global_request_id': _text(context.global_request_id),
@@ -280,22 +280,20 @@ class Notices(NoNotices):
             'driver': call.driver,
             'method': call.method,
             'verb': call.verb,
-            'parameters': parameters,
-            'targets': targets,
+            'parameters': _parameters(job),
+            'targets': _targets(job),
             'accepted': job.accepted,
             'conductor': self._conductor,
         }
 
 
-def _told(job: calls.Job) -> tuple[dict[str, Any], list[str] | None]:
-    """Return parameters and targets of a call, cut and without secrets.
+def _parameters(job: calls.Job) -> dict[str, Any]:
+    """Return the parameters of a call, cut and without secrets.
 
     The method has not begun: it might change its parameters.
     """
     try:
         masked, more = job.shown
-        # Of what is masked, because a target may be a secret, too.
-        targets = sorted(job.method.spec.targets(masked))
     except Exception as error:
         # Its text might hold a parameter.
         LOG.error(
@@ -304,11 +302,28 @@ def _told(job: calls.Job) -> tuple[dict[str, Any], list[str] | None]:
             type(error).__name__,
         )
         names = dict.fromkeys(job.call.parameters, masking.MASK)
-        return _bounded(names), None
-    return (
-        _bounded(masked, more),
-        truncation.of_list(targets, _MAX_ITEMS, each=_MAX_ITEM),
-    )
+        return _bounded(names)
+    return _bounded(masked, more)
+
+
+def _targets(job: calls.Job) -> list[str] | None:
+    """Return the targets that parameters name or the method has reported.
+
+    :returns: None if parameters cannot be read and nothing is reported.
+    """
+    reported = job.reported.names
+    try:
+        named = job.named
+    except Exception:
+        # The log says so already: see _parameters().
+        if not reported:
+            return None
+        named = []
+    return _short(list(dict.fromkeys([*named, *reported])))
+
+
+def _short(targets: list[str]) -> list[str]:
+    return truncation.of_list(targets, _MAX_ITEMS, each=_MAX_ITEM)
 
 
 def _of_operation(
@@ -343,9 +358,9 @@ def _of_record(found: operation.Operation) -> Notice:
             duration = passed.total_seconds()
     facts = {
         'request_id': found.request_id,
-        # These two have no place in a record.
+        # It has no place in a record.
         'global_request_id': None,
-        'targets': None,
+        'targets': _short(found.targets or []),
         'user': found.user_id,
         'project': found.project_id,
         'driver': found.driver,

@@ -18,6 +18,7 @@ from ironic_passthru.conductor import limits
 from ironic_passthru.conductor import notices
 from ironic_passthru.conductor import results
 from ironic_passthru.drivers import loader
+from ironic_passthru.rpc import protocol
 
 LOG = log.getLogger(__name__)
 
@@ -71,9 +72,11 @@ class Runner:
     ) -> dict[str, Any]:
         """Run a call, or accept it if it is asynchronous.
 
-        :returns: ``return``, ``async`` and ``attach``, as in Ironic.
+        :returns: ``return``, ``async`` and ``attach``, as in Ironic, and
+            ``targets`` if the method has reported some.
         :raises: NotRun if it certainly did not run; RequestError for what
-            is wrong with it; what the driver raised, made fit for a client.
+            is wrong with it; what the driver raised, made fit for a client,
+            with reported targets in its facts.
         """
         self._admission.check(call)
         driver = self.driver(call.driver)
@@ -89,11 +92,16 @@ class Runner:
             if accepted:
                 self._accept(job, ticket)
                 return {'return': None, 'async': True, 'attach': False}
-            result = self._run_now(job)
+            try:
+                result = self._run_now(job)
+            except errors.PassthruError as error:
+                error.kwargs = error.kwargs | _reported(job)
+                raise
         return {
             'return': result.value,
             'async': False,
             'attach': method.spec.attach,
+            **_reported(job),
         }
 
     def close(self) -> None:
@@ -155,7 +163,7 @@ class Runner:
             if job.call.expired:
                 # Its driver took long to check it.
                 raise errors.CallExpired()
-            return self._execute(job, request_context.CallState(deadline))
+            return self._execute(job, calls.JobState(job, deadline))
         begin_by = float('inf') if deadline is None else deadline
         followed = self._record(job, begin_by)
         followed.deadline = deadline
@@ -196,6 +204,12 @@ class Runner:
             return execution.execute(
                 job, state, max_result_size=self._max_result_size
             )
+
+
+def _reported(job: calls.Job) -> dict[str, list[str]]:
+    """Return what a reply says of reported targets."""
+    names = job.reported.names
+    return {protocol.TARGETS: list(names)} if names else {}
 
 
 def find(driver: loader.Driver, call: calls.Call) -> loader.Method:

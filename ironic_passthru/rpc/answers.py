@@ -8,6 +8,7 @@ must not get further than to a wrong answer.
 from typing import Any
 
 from ironic_passthru import errors
+from ironic_passthru.rpc import protocol
 
 # Longest sentence of an error. One that names all that is wrong with the
 # parameters of a call can be long.
@@ -49,6 +50,7 @@ def is_error(error: errors.PassthruError) -> bool:
         and 400 <= error.status <= 599
         and _is_text(error.code, _MAX_CODE_LENGTH)
         and _is_text(error.message, _MAX_MESSAGE_LENGTH)
+        and _has_targets(error.kwargs)
         and all(
             isinstance(text, str)
             for fault in faults
@@ -67,6 +69,15 @@ def _is_outcome(value: Any) -> bool:
         and 'return' in value
         and isinstance(value.get('async'), bool)
         and isinstance(value.get('attach'), bool)
+        and _has_targets(value)
+    )
+
+
+def _has_targets(facts: dict[str, Any]) -> bool:
+    """Tell whether reported targets, if there are any, are texts."""
+    targets = facts.get(protocol.TARGETS, [])
+    return isinstance(targets, list) and all(
+        isinstance(one, str) for one in targets
     )
 
 

@@ -116,10 +116,11 @@ class ConductorAPI:
             offered to; the last one is the one that answered, or did not.
         :returns: ``return`` (a JSON value; for ``attach`` what
             :meth:`protocol.Attached.from_bus` reads), ``async`` and
-            ``attach``.
+            ``attach``; ``targets`` (a list of str) if the method of a
+            synchronous call has reported some.
         :raises: KeyInUse; NotRun if the call certainly did not run,
             OutcomeUnknown if it may have; whatever the conductor or the
-            driver raised.
+            driver raised, whose ``kwargs`` have reported ``targets``.
         """
         timeout = timeout_seconds or self._timeout_seconds
         deadline = time.monotonic() + timeout

@@ -17,6 +17,10 @@ TOPIC = 'ironic_passthru.conductor_manager'
 #       get_driver_properties, locate_driver, ping
 VERSION = '1.0'
 
+#: Member of the reply of driver_vendor_passthru, and fact of its errors, that
+#: lists reported targets. It is optional: not all releases send or read it.
+TARGETS = 'targets'
+
 # What becomes a header must not become two.
 _MEDIA_TYPE = re.compile(r'[\x20-\x7e]+')
 # Whoever makes a header of it leaves out what cannot stand there.

@@ -2,6 +2,7 @@
 """Who asks is known in the thread that works for it, and no longer."""
 
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from oslo_context import context as oslo_context
@@ -115,3 +116,41 @@ class TestContext(base.TestCase):
             rebuilt = context.RequestContext.from_bus(values)
             self.assertTrue(rebuilt.request_id.startswith('req-'), values)
             self.assertFalse(hasattr(rebuilt, 'colour'))
+
+
+class TestReportTargets(base.TestCase):
+    """What a driver may report as a target."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.reported: list[str] = []
+        case = self
+
+        class State(context.CallState):
+            def report_targets(self, names: Iterable[str]) -> None:
+                case.reported.extend(names)
+
+        made = context.RequestContext(overwrite=False)
+        self.context = made.for_call(State())
+
+    def test_any_iterable_of_strings(self) -> None:
+        for names in ([], ['a', 'b'], ('c',), {'d': 1}, iter(['e'])):
+            self.context.report_targets(names)
+        self.assertEqual(['a', 'b', 'c', 'd', 'e'], self.reported)
+
+    def test_nothing_else(self) -> None:
+        for kind, names in (
+            (TypeError, 'bmc-1'),
+            (TypeError, b'bmc-1'),
+            (TypeError, None),
+            (TypeError, 7),
+            (TypeError, ['bmc-1', None]),
+            (TypeError, [b'bmc-1']),
+            (TypeError, [['bmc-1']]),
+            (ValueError, ['bmc-1', '']),
+        ):
+            self.assertRaises(kind, self.context.report_targets, names)
+        self.assertEqual([], self.reported)
+
+    def test_a_call_that_is_not_tracked(self) -> None:
+        context.RequestContext(overwrite=False).report_targets(['bmc-1'])

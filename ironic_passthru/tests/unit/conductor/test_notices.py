@@ -252,6 +252,7 @@ class TestOperations(NoticesCase):
             'progress': operation.Progress(),
             'cancel_requested': False,
             'parameters': {'slot': 7},
+            'targets': ['7', 'bmc-1'],
         }
         self.found[operation_id] = operation.Operation(
             id=operation_id, **facts | values
@@ -391,7 +392,7 @@ class TestOperations(NoticesCase):
         self.assertTrue(unknown[2])
         self.assertEqual(90.0, unknown[1]['duration'])
         self.assertEqual({'slot': 7}, unknown[1]['parameters'])
-        self.assertEqual(None, unknown[1]['targets'])
+        self.assertEqual(['7', 'bmc-1'], unknown[1]['targets'])
         self.assertEqual('operation.expired', expired[0])
         self.assertEqual(None, expired[1]['duration'])
 

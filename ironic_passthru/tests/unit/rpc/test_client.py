@@ -453,7 +453,12 @@ class TestOverLocal(base.TestCase):
 
 # What may come as the answer to each method, with what is no answer to any.
 ANSWERS: dict[str, list[Any]] = {
-    'driver_vendor_passthru': [ANSWER, {**ANSWER, 'return': [1], 'more': 2}],
+    'driver_vendor_passthru': [
+        ANSWER,
+        {**ANSWER, 'return': [1], 'more': 2},
+        {**ANSWER, 'targets': []},
+        {**ANSWER, 'targets': ['b1', 'Zoë']},
+    ],
     'get_driver_vendor_passthru_methods': [{}, {'m': {}}],
     'get_driver_properties': [{}, {'p': 'text'}],
     'ping': ['run'],
@@ -466,6 +471,10 @@ NO_ANSWERS: list[Any] = [
     True,
     {**ANSWER, 'async': 'yes'},
     {**ANSWER, 'attach': None},
+    {**ANSWER, 'targets': None},
+    {**ANSWER, 'targets': 'b1'},
+    {**ANSWER, 'targets': {'b1': 1}},
+    {**ANSWER, 'targets': ['b1', 7]},
     {'return': 1},
     {'async': True, 'attach': False},
 ]
@@ -554,6 +563,7 @@ class TestForgedAnswers(ClientCase):
                 },
             ),
             ('DriverFailed', {'request_id': 'r'}),
+            ('DriverFailed', {'request_id': 'r', 'targets': ['b1']}),
             ('PassthruError', {}),
         ):
             self.forge(name, **kwargs)
@@ -585,6 +595,9 @@ class TestForgedAnswers(ClientCase):
                 'InvalidParameters',
                 {**parameters, 'errors': [{'detail': 'd', 'pointer': 7}]},
             ),
+            ('DriverFailed', {'targets': 'b1'}),
+            ('DriverFailed', {'targets': [['b1']]}),
+            ('VendorError', {**vendor, 'targets': {'b1': 1}}),
             ('Unauthorized', {'challenge': 'Basic\r\nSet-Cookie: a'}),
             ('VerbNotAllowed', {'verb': 'GET', 'allow': ['x\r\ny']}),
             ('ConfigError', {'reason': 'r'}),

@@ -116,6 +116,10 @@ class Calls:
                 raise
             noted.operation_id = call_id
             return self._answers.error(request, error, location=location)
+        except errors.PassthruError as error:
+            noted.reported = error.kwargs.get(protocol.TARGETS, ())
+            raise
+        noted.reported = answer.get(protocol.TARGETS, ())
         if accepted or key:
             noted.operation_id = call_id
         if not answer['async']:
@@ -158,6 +162,7 @@ class Calls:
             found = self._operations.get(call_id)
             if found is None or not found.final:
                 return None
+            facts.of(request.environ).reported = found.targets or ()
             return self._answers.outcome(request, found)
         except errors.RegistryUnavailable:
             # The call was accepted: nothing else may be said of it.
@@ -192,6 +197,7 @@ class Calls:
             return None
         noted = facts.of(request.environ)
         noted.operation_id, noted.repeated = call_id, True
+        noted.reported = found.targets or ()
         location = self._answers.location(request, call_id)
         if not found.final:
             response = self._answers.error(

@@ -3,6 +3,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from ironic_passthru import errors
@@ -19,6 +20,7 @@ class Facts:
     :ivar parameters: JSON values by name, secrets included.
     :ivar method: of the call, once its parameters fit its schema.
     :ivar tried: conductors that it was offered to, in order.
+    :ivar reported: targets that its method has reported.
     :ivar operation_id: id of its record, where there certainly is one.
     :ivar repeated: whether it is answered from the record of an earlier
         call with its Idempotency-Key.
@@ -32,6 +34,7 @@ class Facts:
     parameters: Mapping[str, Any] | None = None
     method: spec.MethodSpec | None = None
     tried: list[protocol.Server] = dataclasses.field(default_factory=list)
+    reported: Sequence[str] = ()
     operation_id: str | None = None
     repeated: bool = False
     cancelled: operation.Operation | None = None

@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from oslo_log import log
 
 from ironic_passthru import errors
 from ironic_passthru import operation
+from ironic_passthru import spec
 from ironic_passthru.api import environ as keys
 from ironic_passthru.api import facts
 from ironic_passthru.api import query
@@ -228,9 +230,31 @@ def _masked(noted: facts.Facts) -> dict[str, Any]:
     masked, more = method.shown(values)
     return {
         'parameters': _fitting(masked, more),
-        # Of what is masked, because a target may be a secret, too.
-        'targets': sorted(method.targets(masked)),
+        'targets': _targets(method, masked, noted.reported),
     }
+
+
+def targets_of(noted: facts.Facts) -> list[str]:
+    """Return the targets of a call as its line lists them, cut."""
+    if noted.parameters is None or noted.method is None:
+        return []
+    masked, _ = noted.method.shown(noted.parameters)
+    return _cut(_targets(noted.method, masked, noted.reported))
+
+
+def _targets(
+    method: spec.MethodSpec,
+    masked: Mapping[str, Any],
+    reported: Sequence[str],
+) -> list[str]:
+    """Return the targets that parameters name, and those reported."""
+    # Of what is masked, because a target may be a secret, too.
+    named = sorted(method.targets(masked))
+    return list(dict.fromkeys([*named, *reported]))
+
+
+def _cut(targets: Sequence[str]) -> list[str]:
+    return truncation.of_list(targets, _MAX_TARGETS, each=_MAX_ITEM)
 
 
 def _fitting(masked: dict[str, Any], more: int) -> dict[str, Any]:
@@ -278,7 +302,7 @@ def _bounded(record: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict):
             cut[name] = truncation.of_object(value, _MAX_ITEMS, each=_MAX_ITEM)
         elif isinstance(value, list):
-            cut[name] = truncation.of_list(value, _MAX_TARGETS, each=_MAX_ITEM)
+            cut[name] = _cut(value)
         else:
             cut[name] = truncation.of_value(value, _MAX_FIELD)
     return cut

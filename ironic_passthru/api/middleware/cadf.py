@@ -22,6 +22,7 @@ from oslo_log import log
 from ironic_passthru import errors
 from ironic_passthru import notifier
 from ironic_passthru.api import environ as keys
+from ironic_passthru.api import facts
 from ironic_passthru.api.auth import login
 from ironic_passthru.api.middleware import audit
 from ironic_passthru.api.middleware import peer
@@ -180,6 +181,11 @@ class _Inner:
         self._environ = environ
         self.entered = False
 
+    @property
+    def noted(self) -> facts.Facts:
+        """The facts that the application has noted."""
+        return facts.of(self._environ)
+
     def __call__(self, start_response: Any) -> Iterable[bytes]:
         self.entered = True
         return self._application(self._environ, start_response)
@@ -190,7 +196,29 @@ def _nothing() -> None:
 
 
 def _continue(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    return environ[_INNER](start_response)
+    inner: _Inner = environ[_INNER]
+    answer = inner(start_response)
+    try:
+        _attach_targets(environ.get('cadf_event'), inner.noted)
+    except Exception as error:
+        # Its text might hold a parameter.
+        LOG.error('A CADF event has no targets: %s', type(error).__name__)
+    return answer
+
+
+def _attach_targets(event: Any, noted: facts.Facts) -> None:
+    """Let an event, if there is one, list the targets of a call."""
+    targets = audit.targets_of(noted)
+    if event is None or not targets:
+        return
+    # Not at the top: keystonemiddleware brings it, which is optional.
+    from pycadf import attachment
+
+    event.add_attachment(
+        attachment.Attachment(
+            typeURI='mime:application/json', content=targets, name='targets'
+        )
+    )
 
 
 def _identity(context: Any) -> dict[str, Any]:

@@ -29,7 +29,7 @@ MAX_LIMIT = 1000
 
 _ALWAYS = frozenset({'links'})
 # They may be large, so lists go without them.
-_NOT_IN_LISTS = ('parameters', 'error')
+_NOT_IN_LISTS = ('parameters', 'targets', 'error')
 _STATES = ', '.join(operation.State)
 # Databases do not agree on what other text is equal to what.
 _ID = re.compile(r'[!-~]{1,64}')
@@ -280,6 +280,7 @@ class OperationsController:
     ) -> types.Operation:
         resource = self._resource(request, found)
         resource.parameters = found.parameters
+        resource.targets = found.targets
         resource.error = found.error and types.OperationError(
             status=found.error.status,
             code=found.error.code,

@@ -170,6 +170,7 @@ class Operation(wtypes.Base):
     cancel_requested = bool
     links = [Link]
     parameters = json_object
+    targets = [str]
     error = OperationError
 
 

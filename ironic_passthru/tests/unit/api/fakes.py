@@ -170,6 +170,7 @@ class FakeOperations:
             'progress': operation.Progress(),
             'cancel_requested': False,
             'parameters': {},
+            'targets': [],
         }
         one = operation.Operation(id=operation_id, **defaults | values)
         self.found[operation_id] = one
@@ -228,7 +229,7 @@ class FakeOperations:
             self.found.values(), key=lambda one: one.created_at, reverse=True
         )
         return [
-            dataclasses.replace(one, parameters=None, error=None)
+            dataclasses.replace(one, parameters=None, error=None, targets=None)
             for one in newest
             if (marker is None or one.created_at < marker.created_at)
             and (not states or one.state in states)

@@ -155,8 +155,56 @@ class TestCalls(AuditCase):
         self.assertEqual(None, again['conductor'])
         self.assertEqual(first['operation'], again['operation'])
 
+    def reported(self, **answer: Any) -> list[str]:
+        """Return the targets in the line of a call that reports some."""
+        self.bus.answer = {
+            'return': 1,
+            'async': False,
+            'attach': False,
+            'targets': ['r1', '7', 'r0'],
+        } | answer
+        self.ask(f'{_PATH}/m?slot=7')
+        return self.line()['targets']
+
+    def test_reported_targets_follow_those_of_parameters(self) -> None:
+        self.assertEqual(['7', 'r1', 'r0'], self.reported())
+
+    def test_reported_targets_of_a_call_that_fails(self) -> None:
+        self.bus.answer = errors.DriverFailed(
+            request_id='r', targets=['r1', '7']
+        )
+        self.ask(f'{_PATH}/m?slot=7')
+        line = self.line()
+        self.assertEqual('failed', line['outcome'])
+        self.assertEqual(['7', 'r1'], line['targets'])
+
+    def test_many_reported_targets_are_cut(self) -> None:
+        many = [f'node-{number}' * 10 for number in range(5000)]
+        found = self.reported(targets=many)
+        self.assertEqual(['7', many[0]], found[:2])
+        self.assertRegex(found[-1], r'^\.\.\. \d+ more$')
+
+    def test_targets_of_a_call_that_is_waited_for(self) -> None:
+        self.bus.answer = {'return': None, 'async': True, 'attach': False}
+        self.bus.on_call = lambda call: (
+            self.operations.add(call['call_id'], targets=['r1']),
+            self.operations.succeed(call['call_id']),
+        )
+        self.ask(f'{_PATH}/a', 'POST', Prefer='wait=5')
+        self.assertEqual(['r1'], self.line()['targets'])
+
+    def test_targets_of_an_earlier_call(self) -> None:
+        self.bus.on_call = self.remember
+        for _ in range(2):
+            self.ask(
+                f'{_PATH}/m', 'POST', b'{"slot": 1}', Idempotency_Key='"k"'
+            )
+        first, again = map(json.loads, self.lines.output.splitlines())
+        self.assertEqual(['1'], first['targets'])
+        self.assertEqual(['1', 'r1'], again['targets'])
+
     def remember(self, call: dict[str, Any]) -> None:
-        self.operations.add(call['call_id'])
+        self.operations.add(call['call_id'], targets=['1', 'r1'])
         self.operations.succeed(call['call_id'])
         key = call['key']
         self.operations.keys[key.digest] = call['call_id'], key.fingerprint

@@ -15,6 +15,7 @@ from ironic_passthru import errors
 from ironic_passthru import notifier
 from ironic_passthru.api import app
 from ironic_passthru.api import environ as keys
+from ironic_passthru.api import facts
 from ironic_passthru.api import policy
 from ironic_passthru.api.middleware import cadf
 from ironic_passthru.tests import base
@@ -83,6 +84,58 @@ class TestEvents(CadfCase):
         self.assertEqual('success', after['payload']['outcome'])
         self.assertEqual('202', after['payload']['reason']['reasonCode'])
         self.assertEqual(before['payload']['id'], after['payload']['id'])
+
+    def note(self, **noted: Any) -> None:
+        """Let the application note facts of the call."""
+
+        def answer(environ: dict[str, Any], start_response: Any) -> Any:
+            found = facts.of(environ)
+            for name, value in noted.items():
+                setattr(found, name, value)
+            return webob.Response()(environ, start_response)
+
+        self.answer = answer
+
+    def test_the_answer_has_the_targets_of_the_call(self) -> None:
+        method = fakes.method('m', target=('bmc',))
+        self.note(
+            parameters={'bmc': 'b1'}, method=method, reported=['b2', 'b1']
+        )
+        self.ask('/v1/drivers/d/vendor_passthru/m')
+        before, after = self.events()
+        self.assertNotIn('attachments', before['payload'])
+        self.assertEqual(
+            [
+                {
+                    'typeURI': 'mime:application/json',
+                    'name': 'targets',
+                    'content': ['b1', 'b2'],
+                }
+            ],
+            after['payload']['attachments'],
+        )
+        json.dumps(after['payload'])
+
+    def test_many_targets_are_cut(self) -> None:
+        many = [f'node-{number}' for number in range(5000)]
+        self.note(parameters={}, method=fakes.method('m'), reported=many)
+        self.ask('/v1/drivers/d/vendor_passthru/m')
+        (one,) = self.events()[1]['payload']['attachments']
+        self.assertLess(len(json.dumps(one)), 2048)
+        self.assertRegex(one['content'][-1], r'^\.\.\. \d+ more$')
+
+    def test_without_targets_there_is_no_attachment(self) -> None:
+        self.note(parameters={}, method=fakes.method('m'))
+        self.ask('/v1/drivers/d/vendor_passthru/m')
+        self.assertNotIn('attachments', self.events()[1]['payload'])
+
+    def test_targets_that_cannot_be_read_cost_no_call(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger())
+        self.note(parameters=7, method=fakes.method('m'))
+        answer = self.ask('/v1/drivers/d/vendor_passthru/m')
+        self.assertEqual(200, answer.status_int)
+        self.assertIn('A CADF event has no targets', log.output)
+        self.assertEqual(2, len(self.events()))
 
     def test_it_tells_who_and_what(self) -> None:
         self.ask('/v1/drivers/d/vendor_passthru/m', 'PUT')

@@ -164,6 +164,7 @@ class TestShow(OperationsCase):
             progress=operation.Progress(50.5, 'half'),
             parameters={'a': [1, {'password': '***'}], 'b': None},
             error=operation.Error('It broke.', 418, 'teapot'),
+            targets=['b1', 'b2'],
         )
         response = self.show('/o')
         self.assertEqual(200, response.status_int)
@@ -186,6 +187,7 @@ class TestShow(OperationsCase):
                 'progress': {'percent': 50.5, 'message': 'half'},
                 'cancel_requested': False,
                 'parameters': {'a': [1, {'password': '***'}], 'b': None},
+                'targets': ['b1', 'b2'],
                 'error': {
                     'status': 418,
                     'code': 'teapot',

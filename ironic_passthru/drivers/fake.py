@@ -36,6 +36,10 @@ Address = Annotated[
 ]
 
 
+# The rack that is meant unless a caller names another one.
+_RACK = 'r1'
+
+
 class FanCurve(pydantic.BaseModel):
     """Speed of a fan over temperature."""
 
@@ -103,6 +107,9 @@ class FakeVendor(base.VendorInterface):
         seconds_per_slot: Annotated[float, pydantic.Field(ge=0, le=60)] = 0.5,
     ) -> dict[str, Any]:
         """Inspect slot after slot of a rack, until told to stop."""
+        # No parameter names the hardware, so the method does: audit, record
+        # and notifications show it then.
+        context.report_targets([_RACK])
         empty = []
         for slot in range(1, slots + 1):
             if context.cancel_requested:
@@ -169,11 +176,14 @@ class FakeVendor(base.VendorInterface):
     @base.driver_passthru(['GET', 'PUT', 'DELETE'], async_call=False)
     def asset_tag(
         self,
+        context: request_context.RequestContext,
         http_method: str,
-        rack: str = 'r1',
+        rack: str = _RACK,
         tag: Annotated[str, pydantic.Field(max_length=32)] | None = None,
     ) -> dict[str, str | None]:
         """Read, write or clear the asset tag of a rack controller."""
+        # A default may have selected the rack.
+        context.report_targets([rack])
         if http_method == 'PUT' and tag is None:
             raise errors.MissingParameterValue('PUT needs the parameter tag')
         action = {'GET': 'read', 'PUT': 'written', 'DELETE': 'cleared'}

@@ -10,6 +10,7 @@ from typing import Literal
 import pydantic
 from oslo_config import cfg
 
+from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
@@ -110,7 +111,7 @@ class RedfishVendor(base.VendorInterface):
     @base.driver_passthru(['GET'], async_call=False, target=_NAMES)
     def inventory(
         self,
-        context: Any,
+        context: request_context.RequestContext,
         *,
         target: Target = None,
         targets: Targets = None,
@@ -121,12 +122,12 @@ class RedfishVendor(base.VendorInterface):
         What the BMC does not tell is ``null``.
         """
         chosen = self._choose(target=target, targets=targets, tag=tag)
-        return self._each(chosen, lambda one: one.facts())
+        return self._each(context, chosen, lambda one: one.facts())
 
     @base.driver_passthru(['PUT'], async_call=False, target=_NAMES)
     def indicator_led(
         self,
-        context: Any,
+        context: request_context.RequestContext,
         *,
         state: Annotated[
             Literal['Lit', 'Blinking', 'Off'],
@@ -139,6 +140,7 @@ class RedfishVendor(base.VendorInterface):
         """Set the indicator LED of targets."""
         chosen = self._choose(target=target, targets=targets, tag=tag)
         return self._each(
+            context,
             chosen,
             lambda one: one.set_indicator_led(state),
             late=failures.OUTCOME_UNKNOWN,
@@ -147,7 +149,7 @@ class RedfishVendor(base.VendorInterface):
     @base.driver_passthru(['POST'], async_call=False, target=_NAMES)
     def eject_vmedia(
         self,
-        context: Any,
+        context: request_context.RequestContext,
         *,
         device: Annotated[
             Literal['CD', 'DVD', 'Floppy', 'USBStick'] | None,
@@ -167,6 +169,7 @@ class RedfishVendor(base.VendorInterface):
         """
         chosen = self._choose(target=target, targets=targets, tag=tag)
         return self._each(
+            context,
             chosen,
             lambda one: one.eject_vmedia(device),
             late=failures.OUTCOME_UNKNOWN,
@@ -174,16 +177,22 @@ class RedfishVendor(base.VendorInterface):
 
     def _each(
         self,
+        context: request_context.RequestContext,
         targets: list[bmc_inventory.Target],
         act: Callable[[bmc.Bmc], failures.Item],
         *,
         late: failures.Failure = failures.TIMEOUT,
     ) -> dict[str, failures.Item]:
-        """Do ``act`` with each of ``targets``; return their items by name."""
+        """Do ``act`` with each of ``targets``; return their items by name.
+
+        Each target is reported when its turn comes, so that those that were
+        not attempted are not.
+        """
 
         def work(
             target: bmc_inventory.Target, deadline: call_deadline.Deadline
         ) -> failures.Item:
+            context.report_targets([target.name])
             connection = connector.Connector(
                 target.address,
                 deadline,

@@ -24,8 +24,13 @@ import fixtures
 import trustme
 import yaml
 
+from ironic_passthru import context as request_context
+
 USERNAME = 'admin'
 PASSWORD = 'emulated-secret'
+
+#: Of a call that is not tracked.
+CONTEXT = request_context.RequestContext(overwrite=False)
 
 _LISTENING = re.compile(rb'Running on (https?://127\.0\.0\.1:\d+)')
 

@@ -6,11 +6,13 @@ import logging
 import pathlib
 import socket
 import time
+from collections.abc import Iterable
 from concurrent import futures
 
 import fixtures
 import yaml
 
+from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import redfish
 from ironic_passthru.drivers.redfish import connector
@@ -58,6 +60,17 @@ class RedfishTestCase(base.TestCase):
             self.assertNotIn(secret, told)
 
 
+def _tracked() -> tuple[request_context.RequestContext, list[str]]:
+    """Return a context, and the list that gets the reported targets."""
+    reported: list[str] = []
+
+    class State(request_context.CallState):
+        def report_targets(self, names: Iterable[str]) -> None:
+            reported.extend(names)
+
+    return bmc.CONTEXT.for_call(State()), reported
+
+
 class EmulatorTest(RedfishTestCase):
     """Each method does to sushy's emulator what it says."""
 
@@ -70,7 +83,7 @@ class EmulatorTest(RedfishTestCase):
         self.driver = self.start()
 
     def test_inventory_of_all(self) -> None:
-        answer = self.driver.inventory(None)
+        answer = self.driver.inventory(bmc.CONTEXT)
         self.assertEqual(['alpha', 'beta', 'gamma'], list(answer))
         self.assertEqual(
             {
@@ -92,12 +105,22 @@ class EmulatorTest(RedfishTestCase):
             ({'tag': 'rack1'}, ['alpha', 'beta']),
         ):
             self.assertEqual(
-                names, list(self.driver.inventory(None, **selector))
+                names, list(self.driver.inventory(bmc.CONTEXT, **selector))
             )
+
+    def test_targets_are_reported_whatever_selects_them(self) -> None:
+        for selector, names in (
+            ({}, ['alpha', 'beta', 'gamma']),
+            ({'tag': 'rack1'}, ['alpha', 'beta']),
+            ({'targets': ['gamma', 'alpha']}, ['alpha', 'gamma']),
+        ):
+            context, reported = _tracked()
+            self.driver.inventory(context, **selector)
+            self.assertEqual(names, sorted(reported), selector)
 
     def test_indicator_led_changes_the_chosen_system_alone(self) -> None:
         answer = self.driver.indicator_led(
-            None, state='Blinking', target='beta'
+            bmc.CONTEXT, state='Blinking', target='beta'
         )
         self.assertEqual(
             {'beta': {'reachable': True, 'state': 'Blinking'}}, answer
@@ -110,11 +133,11 @@ class EmulatorTest(RedfishTestCase):
         self.assertTrue(self._system('alpha', '/VirtualMedia/Cd')['Inserted'])
         self.assertEqual(
             {'alpha': {'reachable': True, 'ejected': []}},
-            eject(None, target='alpha', device='Floppy'),
+            eject(bmc.CONTEXT, target='alpha', device='Floppy'),
         )
         self.assertEqual(
             {'alpha': {'reachable': True, 'ejected': ['Cd']}},
-            eject(None, target='alpha', device='DVD'),
+            eject(bmc.CONTEXT, target='alpha', device='DVD'),
         )
         self.assertFalse(self._system('alpha', '/VirtualMedia/Cd')['Inserted'])
         self.assertEqual(
@@ -122,12 +145,12 @@ class EmulatorTest(RedfishTestCase):
                 'alpha': {'reachable': True, 'ejected': []},
                 'beta': {'reachable': True, 'ejected': ['Cd']},
             },
-            eject(None, tag='rack1'),
+            eject(bmc.CONTEXT, tag='rack1'),
         )
 
     def test_wrong_password(self) -> None:
         entry = self.emulator.entry('alpha') | {'password': 'wrong'}
-        answer = self.start_with({'alpha': entry}).inventory(None)
+        answer = self.start_with({'alpha': entry}).inventory(bmc.CONTEXT)
         self.assertTrue(answer['alpha']['reachable'])
         self.assertEqual('access_denied', answer['alpha']['error']['code'])
         self.assert_discreet(answer)
@@ -141,7 +164,7 @@ class EmulatorTest(RedfishTestCase):
                 'by-none': entry,
                 'by-wrong': entry | {'system_id': 'x'},
             }
-        ).inventory(None)
+        ).inventory(bmc.CONTEXT)
         self.assertEqual('Off', answer['by-path']['power_state'])
         for name in ('by-none', 'by-wrong'):
             self.assertEqual('system_not_found', answer[name]['error']['code'])
@@ -173,7 +196,7 @@ class TlsTest(RedfishTestCase):
                 'unknown-ca': unknown_ca,
                 'unchecked': unknown_ca | {'verify': False},
             }
-        ).inventory(None)
+        ).inventory(bmc.CONTEXT)
         self.assertEqual('Off', answer['trusted']['power_state'])
         self.assertEqual('Off', answer['unchecked']['power_state'])
         self.assertFalse(answer['unknown-ca']['reachable'])
@@ -190,9 +213,11 @@ class SentOnceTest(RedfishTestCase):
         faulty = self.useFixture(bmc.FaultyBmc({verb: fault}, **bmc_options))
         driver = self.start_with({'node': faulty.entry()}, read_timeout=0.5)
         if verb == 'POST':
-            answer = driver.eject_vmedia(None, target='node')
+            answer = driver.eject_vmedia(bmc.CONTEXT, target='node')
         else:
-            answer = driver.indicator_led(None, target='node', state='Lit')
+            answer = driver.indicator_led(
+                bmc.CONTEXT, target='node', state='Lit'
+            )
         self.assert_discreet(answer)
         self.assertEqual(1, faulty.count()[verb], fault)
         self.assertEqual({'GET', verb}, set(faulty.count()), faulty.received)
@@ -248,7 +273,7 @@ class SentOnceTest(RedfishTestCase):
             bmc.FaultyBmc(documents={**bmc.DOCUMENTS, path: drive})
         )
         driver = self.start_with({'node': faulty.entry()})
-        answer = driver.eject_vmedia(None, target='node')
+        answer = driver.eject_vmedia(bmc.CONTEXT, target='node')
         self.assertEqual(['Cd'], answer['node']['ejected'])
         self.assertEqual(1, faulty.count()['PATCH'])
         self.assertEqual(
@@ -279,7 +304,7 @@ class ReadingTest(RedfishTestCase):
             driver = self.start_with(
                 {'node': faulty.entry()}, read_timeout=0.5, call_timeout=3.0
             )
-            answer = driver.inventory(None)
+            answer = driver.inventory(bmc.CONTEXT)
             self.assertEqual(code, answer['node']['error']['code'], fault)
             self.assertEqual(1, len(faulty.received), fault)
             self.assert_discreet(answer)
@@ -296,8 +321,8 @@ class ReadingTest(RedfishTestCase):
             }
             driver = self.start_with({'node': entry})
             for answer in (
-                driver.inventory(None),
-                driver.eject_vmedia(None, target='node'),
+                driver.inventory(bmc.CONTEXT),
+                driver.eject_vmedia(bmc.CONTEXT, target='node'),
             ):
                 self.assertEqual(
                     'unreachable', answer['node']['error']['code']
@@ -313,7 +338,7 @@ class ReadingTest(RedfishTestCase):
             {'dead': dead.entry(), **entries}, read_timeout=0.5
         )
         began = time.monotonic()
-        answer = driver.inventory(None)
+        answer = driver.inventory(bmc.CONTEXT)
         self.assertLess(time.monotonic() - began, 3)
         self.assertEqual('timeout', answer.pop('dead')['error']['code'])
         self.assertEqual(
@@ -326,7 +351,9 @@ class ReadingTest(RedfishTestCase):
             {f'node{n}': slow.entry() for n in range(4)}, concurrency=2
         )
         with futures.ThreadPoolExecutor(2) as callers:
-            calls = [callers.submit(driver.inventory, None) for _ in range(2)]
+            calls = [
+                callers.submit(driver.inventory, bmc.CONTEXT) for _ in range(2)
+            ]
         for call in calls:
             self.assertEqual(
                 ['A1'] * 4, [item['model'] for item in call.result().values()]
@@ -342,10 +369,14 @@ class ReadingTest(RedfishTestCase):
             concurrency=1,
         )
         began = time.monotonic()
-        answer = driver.eject_vmedia(None, targets=['node0', 'node1', 'node2'])
+        context, reported = _tracked()
+        answer = driver.eject_vmedia(
+            context, targets=['node0', 'node1', 'node2']
+        )
         self.assertLess(time.monotonic() - began, 3)
         codes = [item['error']['code'] for item in answer.values()]
         self.assertEqual(['timeout', *['not_attempted'] * 2], codes)
+        self.assertEqual(['node0'], reported)
         self.assertEqual(1, len(slow.received))
 
 
@@ -357,7 +388,7 @@ class InventoryFileTest(RedfishTestCase):
         driver = self.start_with({'one': good.entry()})
         self.path.write_text(yaml.safe_dump({'two': good.entry()}))
         self.wait_for(
-            lambda: list(driver.inventory(None)) == ['two'],
+            lambda: list(driver.inventory(bmc.CONTEXT)) == ['two'],
             'the new targets are those of the driver',
         )
         error = self.assertRaises(

@@ -44,7 +44,7 @@ class BodyTest(test_redfish.RedfishTestCase):
             **{'read_timeout': 1.0, 'call_timeout': 3.0, **options},
         )
         began = time.monotonic()
-        answer = driver.inventory(None)
+        answer = driver.inventory(bmc.CONTEXT)
         self.assertLess(time.monotonic() - began, 6)
         self.assert_discreet(answer)
         return answer['node']
@@ -83,7 +83,7 @@ class BodyTest(test_redfish.RedfishTestCase):
             }
         wicked = self.useFixture(hostile.HostileBmc(documents=served))
         driver = self.start_with({'node': wicked.entry()})
-        answer = driver.eject_vmedia(None, target='node')
+        answer = driver.eject_vmedia(bmc.CONTEXT, target='node')
         self.assertEqual('bad_answer', answer['node']['error']['code'])
         most = connector.MAX_CALL_BYTES // (hostile.MIB * 9 // 10) + 1
         media = [r for r in wicked.received if r.path.startswith(f'{MEDIA}/')]
@@ -101,12 +101,14 @@ class BodyTest(test_redfish.RedfishTestCase):
         served[f'{MEDIA}/Cd']['Id'] = 'Cd\x07' + 'd' * 1000
         wicked = self.useFixture(hostile.HostileBmc(documents=served))
         driver = self.start_with({'node': wicked.entry()})
-        item = driver.inventory(None)['node']
+        item = driver.inventory(bmc.CONTEXT)['node']
         self.assertEqual('Ac[2Jme', item['manufacturer'])
         self.assertEqual('A' * 255, item['model'])
         self.assertIsNone(item['serial_number'])
         self.assertLessEqual(len(item['power_state'] or ''), 255)
-        (name,) = driver.eject_vmedia(None, target='node')['node']['ejected']
+        (name,) = driver.eject_vmedia(bmc.CONTEXT, target='node')['node'][
+            'ejected'
+        ]
         self.assertEqual('Cd' + 'd' * 252, name)
 
 
@@ -123,9 +125,9 @@ class TimeTest(test_redfish.RedfishTestCase):
                 call_timeout=1.0,
                 read_timeout=0.9,
             )
-            answer = driver.inventory(None, target='wicked')
+            answer = driver.inventory(bmc.CONTEXT, target='wicked')
             self.assertEqual('timeout', answer['wicked']['error']['code'])
-            answer = driver.inventory(None, target='good')
+            answer = driver.inventory(bmc.CONTEXT, target='good')
             self.assertEqual('A1', answer['good'].get('model'), fault)
             self.assertTrue(wicked.cut.wait(10), fault)
 
@@ -158,7 +160,7 @@ class TimeTest(test_redfish.RedfishTestCase):
                 call_timeout=20.0,
             )
             began = time.monotonic()
-            answer = driver.inventory(None)
+            answer = driver.inventory(bmc.CONTEXT)
             self.assertLess(time.monotonic() - began, 5)
             self.assertFalse(answer['node']['reachable'])
 
@@ -182,10 +184,10 @@ class PlaceTest(test_redfish.RedfishTestCase):
                 self.useFixture(wicked)
                 driver = self.start_with({'node': wicked.entry()})
                 if verb == 'POST':
-                    answer = driver.eject_vmedia(None, target='node')
+                    answer = driver.eject_vmedia(bmc.CONTEXT, target='node')
                 else:
                     answer = driver.indicator_led(
-                        None, target='node', state='Lit'
+                        bmc.CONTEXT, target='node', state='Lit'
                     )
                 self.assertEqual('redirected', answer['node']['error']['code'])
                 self.assertEqual(1, wicked.count()[verb])
@@ -216,7 +218,7 @@ class PlaceTest(test_redfish.RedfishTestCase):
             ):
                 wicked = self.useFixture(hostile.HostileBmc(documents=served))
                 driver = self.start_with({'node': wicked.entry()})
-                item = driver.eject_vmedia(None, target='node')['node']
+                item = driver.eject_vmedia(bmc.CONTEXT, target='node')['node']
                 self.assertNotIn('outcome_unknown', str(item))
                 self.assertEqual([], self.trap.visits, (number, place))
 
@@ -248,7 +250,9 @@ class PlaceTest(test_redfish.RedfishTestCase):
                 **{name: {key: link if name == 'root' else [link]}}
             )
             driver = self.start_with({'node': wicked.entry()})
-            self.assertEqual('A1', driver.inventory(None)['node']['model'])
+            self.assertEqual(
+                'A1', driver.inventory(bmc.CONTEXT)['node']['model']
+            )
 
     def test_callers_cannot_name_a_place(self) -> None:
         good = self.useFixture(bmc.FaultyBmc())
@@ -286,7 +290,7 @@ class PlaceTest(test_redfish.RedfishTestCase):
                 )
         good = self.useFixture(bmc.FaultyBmc())
         driver = self.start_with({'node': good.entry()})
-        self.assertEqual('A1', driver.inventory(None)['node']['model'])
+        self.assertEqual('A1', driver.inventory(bmc.CONTEXT)['node']['model'])
         self.assertEqual([], self.trap.visits)
 
 
@@ -309,7 +313,7 @@ class CertificateTest(test_redfish.RedfishTestCase):
                 }
                 | {'address': f'http://{here}'},
             }
-        ).inventory(None)
+        ).inventory(bmc.CONTEXT)
         self.assertEqual('Off', answer['without-scheme']['power_state'])
         for name in ('other-name', 'other-ca'):
             self.assertEqual('untrusted', answer[name]['error']['code'])
@@ -324,7 +328,7 @@ class CertificateTest(test_redfish.RedfishTestCase):
             driver = self.start_with(
                 {'node': {'address': trap.address, **login, **more}}
             )
-            self.assertIn('error', driver.inventory(None)['node'])
+            self.assertIn('error', driver.inventory(bmc.CONTEXT)['node'])
         self.assertEqual(2, len(trap.visits))
         for first in trap.visits:
             # A ClientHello, and nothing that can be read.
@@ -345,7 +349,9 @@ class LogTest(test_redfish.RedfishTestCase):
                 lambda driver=driver: driver.indicator_led(
                     None, target='node', state='Lit'
                 ),
-                lambda driver=driver: driver.eject_vmedia(None, tag=None),
+                lambda driver=driver: driver.eject_vmedia(
+                    bmc.CONTEXT, tag=None
+                ),
             ):
                 self.assertNotIn(bmc.PASSWORD, str(act()))
         self.assertIn('Authorization: Basic ***', log.output)
@@ -358,7 +364,7 @@ class LogTest(test_redfish.RedfishTestCase):
         for fault in ('close', 'garbage', 'moved', '401', '500', 'deep'):
             wicked = self.useFixture(hostile.HostileBmc({'GET': fault}))
             driver = self.start_with({'node': wicked.entry()})
-            driver.inventory(None)
+            driver.inventory(bmc.CONTEXT)
         self.assertIn('Traceback', log.output)
         self.assertNotIn(pair.decode(), log.output)
         self.assertNotIn(bmc.PASSWORD, log.output)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Redfish BMCs behind a whole site."""
 
+import json
 import pathlib
 
 import fixtures
@@ -27,6 +28,7 @@ class TestSite(base.TestCase):
                 self.useFixture(servers.PostgreSQL()).new_database(),
                 conductor__enabled_drivers='redfish',
                 redfish__inventory_file=inventory,
+                audit__format='json',
                 # Below the time-out of a call on such a site.
                 redfish__call_timeout=15,
             )
@@ -38,6 +40,21 @@ class TestSite(base.TestCase):
         return self.api.request(
             verb, f'/v1/drivers/redfish/vendor_passthru{path}', body or None
         )
+
+    def audited(self, answer: web.Answer) -> list[str]:
+        """Return the targets in the audit line of a call."""
+        found: list[list[str]] = []
+
+        def look() -> bool:
+            for line in self.site.logs()['api'].decode().splitlines():
+                _, _, text = line.partition('{"time": ')
+                if text and answer.request_id in text:
+                    record = json.loads('{"time": ' + text)
+                    found.append(record['targets'])
+            return bool(found)
+
+        self.wait_for(look, 'the audit line', seconds=30.0)
+        return found[0]
 
     def test_calls_reach_the_systems_through_the_bus(self) -> None:
         answer = self.call('?method=inventory')
@@ -59,6 +76,14 @@ class TestSite(base.TestCase):
         unknown = self.call('?method=inventory&target=delta')
         self.assertEqual(400, unknown.status)
         self.assertIn('delta', unknown.fault)
+        for answered, names in (
+            (answer, ['alpha', 'beta', 'gamma']),
+            (tagged, ['alpha']),
+            (lit, ['beta']),
+            (ejected, ['gamma']),
+            (unknown, ['delta']),
+        ):
+            self.assertEqual(names, sorted(self.audited(answered)))
         for answered in (answer, tagged, lit, ejected, unknown):
             self.assertNotIn(self.emulator.url.encode(), answered.body)
             self.assertNotIn(bmc.PASSWORD.encode(), answered.body)

@@ -89,6 +89,20 @@ class TestConductorAPI(ServiceTestCase):
                 self.call('echo', slot=slot),
             )
 
+    def test_reported_targets_are_in_answers_and_errors(self) -> None:
+        def put(**info: Any) -> Any:
+            return self.api.driver_vendor_passthru(
+                self.context,
+                *('fake-hardware', 'asset_tag'),
+                http_method='PUT',
+                info=info,
+            )
+
+        self.assertEqual(['r1'], put(tag='t')['targets'])
+        error = self.assertRaises(errors.MissingParameterValue, put, rack='r2')
+        self.assertEqual('PUT needs the parameter tag', error.message)
+        self.assertEqual(['r2'], error.kwargs['targets'])
+
     def test_every_conductor_of_a_driver_is_used(self) -> None:
         hosts = {
             self.call('mark', 'marks', key=self.key)['return']

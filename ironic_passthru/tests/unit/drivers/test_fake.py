@@ -3,6 +3,7 @@
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from ironic_passthru import errors
@@ -22,6 +23,7 @@ class Watched:
 
     def __init__(self, cancel_after: float = math.inf) -> None:
         self.reports: list[tuple[float, str]] = []
+        self.targets: list[str] = []
         self._cancel_after = cancel_after
 
     @property
@@ -30,6 +32,9 @@ class Watched:
 
     def report_progress(self, percent: float, message: str = '') -> None:
         self.reports.append((percent, message))
+
+    def report_targets(self, names: Iterable[str]) -> None:
+        self.targets.extend(names)
 
 
 class FakeTest(base.TestCase):
@@ -160,6 +165,7 @@ class FakeTest(base.TestCase):
             {'bmc': '10.0.0.1', 'power': 'on'},
             self.call('power_cycle', bmc='10.0.0.1'),
         )
+        self.assertEqual([], self.context.targets)
         for name in ('power_cycle', 'set_login'):
             self.assertEqual(
                 {'10.0.0.1'},
@@ -168,6 +174,11 @@ class FakeTest(base.TestCase):
         self.assertRaises(
             errors.InvalidParameters, self.call, 'power_cycle', bmc=''
         )
+
+    def test_a_rack_that_no_parameter_names_is_reported(self) -> None:
+        self.call('inspect_rack', slots=1, seconds_per_slot=0)
+        self.call('asset_tag', 'GET', rack='r2')
+        self.assertEqual(['r1', 'r2'], self.context.targets)
 
     def test_secrets(self) -> None:
         given = {'bmc': 'b', 'user': 'u', 'password': 'hunter2!', 'pin': '1'}

@@ -48,7 +48,6 @@
     │   ├── CallNotDelivered             503 call_not_delivered
     │   ├── KeyInUse                     503 idempotency_key_in_use
     │   ├── OperationExpired             503 operation_expired
-    │   ├── MessageRefused               503 message_refused
     │   ├── BusUnavailable               503 bus_unavailable
     │   ├── IdentityUnavailable          503 identity_unavailable
     │   ├── PolicyUnavailable            503 policy_unavailable
@@ -528,19 +527,6 @@ class OperationExpired(NotRun):
     _msg_fmt = (
         'The operation waited too long, or its conductor ended before it '
         'began; it was not run.'
-    )
-
-
-class MessageRefused(NotRun):
-    """The conductor does not trust the message: it is not signed as agreed.
-
-    See ``[rpc] signing_keys``.
-    """
-
-    code = 'message_refused'
-    _msg_fmt = (
-        'The conductor refused the message, since it is not signed with a '
-        'key that it knows; the call was not run.'
     )
 
 

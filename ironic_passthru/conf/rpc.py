@@ -5,6 +5,9 @@ from oslo_config import cfg
 
 from ironic_passthru.conf import groups
 
+# 2 * [conductor] max_result_size, or 7 * [api] max_body_size, and 1 MiB.
+_MAX_MESSAGE_SIZE = 33 * 1024**2
+
 GROUP = cfg.OptGroup('rpc', title='Messages between API and conductors')
 
 OPTS: list[cfg.Opt] = [
@@ -16,8 +19,18 @@ OPTS: list[cfg.Opt] = [
         'characters and the same on all hosts. The first one signs; all are '
         'accepted, so that a new one can be introduced: first as the second '
         'everywhere, then as the first, then alone. Once it is set, '
-        'conductors refuse what is not signed. Without it everybody who can '
+        'conductors drop what is not signed. Without it everybody who can '
         'log in to the message bus can call every method.',
+    ),
+    cfg.IntOpt(
+        'max_message_size',
+        default=_MAX_MESSAGE_SIZE,
+        min=1024**2,
+        help='Maximum size of a message from RabbitMQ, in bytes, also after '
+        'decompression. Larger ones are dropped with a line in the log, and '
+        'their senders get no answer. It must be at least 2 * [conductor] '
+        'max_result_size and 7 * [api] max_body_size, and 1 MiB more, by the '
+        'values of all hosts, and should be max_message_size of RabbitMQ.',
     ),
 ]
 

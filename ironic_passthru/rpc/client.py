@@ -31,8 +31,6 @@ _REFUSALS = (
     errors.ConductorStopping,
     errors.StaleCall,
     errors.CallExpired,
-    # We have no keys, but other conductors may have none either.
-    errors.MessageRefused,
 )
 
 # A fleet may have hundreds of conductors; when this many in a row refuse,
@@ -218,7 +216,6 @@ class ConductorAPI:
         The one that takes the message may not answer, or not trust it;
         asking once more does no harm, and nothing has run yet.
         """
-        refusal: errors.NotRun = errors.CallNotDelivered()
         for _ in range(_LOCATE_ATTEMPTS):
             try:
                 found = self._send(
@@ -229,11 +226,9 @@ class ConductorAPI:
                     driver_name=driver_name,
                 )
                 return [protocol.Server(*address) for address in found]
-            except errors.MessageRefused as error:
-                refusal = error
             except errors.OutcomeUnknown:
                 LOG.debug('No conductor told where %s is', driver_name)
-        raise refusal
+        raise errors.CallNotDelivered()
 
     def _call_one(
         self,

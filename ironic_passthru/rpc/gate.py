@@ -64,10 +64,9 @@ class Gate(monitor.Dispatcher):
     def dispatch(self, incoming: Any) -> Any:
         """Run the method that a message names and return its result."""
         try:
-            self._check(incoming.ctxt, incoming.message)
+            self._check(incoming.message)
         except (
             errors.RequestError,
-            errors.MessageRefused,
             rpc.NoSuchMethod,
             rpc.UnsupportedVersion,
         ):
@@ -92,18 +91,49 @@ class Gate(monitor.Dispatcher):
         if proof is not None:
             error.kwargs = {**error.kwargs, signing.PROOF: proof}
 
-    def _check(self, context: Any, message: Mapping[str, Any]) -> None:
+    def is_authentic(self, incoming: Any) -> bool:
+        """Return whether a message is signed as agreed; log why it is not.
+
+        To be called before :meth:`dispatch`, and before the message takes
+        anything that calls need.
+        """
+        if not self._signatures.required:
+            return True
+        method = incoming.message.get('method')
+        arguments = incoming.message.get('args', {})
+        if not isinstance(method, str) or not isinstance(arguments, dict):
+            LOG.warning('Refused a message that calls no method')
+            return False
+        name = self._address.name
+        try:
+            self._signatures.check(
+                incoming.ctxt,
+                # Whoever takes it may answer a question, but what changes
+                # things is addressed to one conductor.
+                servers=[name] if method == _CALL else [name, None],
+                method=method,
+                arguments=arguments,
+            )
+            return True
+        except signing.NotSigned as error:
+            reason = str(error)
+        # Not while the exception is handled: oslo.log adds its text.
+        LOG.warning(
+            'Refused a message for the method %s: %s', _shown(method), reason
+        )
+        return False
+
+    def _check(self, message: Mapping[str, Any]) -> None:
         """Refuse a message that is not in order, and log why.
 
-        :raises: RequestError, MessageRefused; NoSuchMethod and
-            UnsupportedVersion, as clients of oslo.messaging know them.
+        :raises: RequestError; NoSuchMethod and UnsupportedVersion, as
+            clients of oslo.messaging know them.
         """
         method = message.get('method')
         arguments = message.get('args', {})
         if not isinstance(method, str) or not isinstance(arguments, dict):
             LOG.warning('Refused a message that calls no method')
             raise errors.RequestError(reason='the message calls no method')
-        self._check_signature(context, method, arguments)
         version = message.get('version', '1.0')
         if message.get('namespace') is not None or not _is_served(version):
             LOG.warning('Refused a message of another version')
@@ -111,28 +141,6 @@ class Gate(monitor.Dispatcher):
         if method not in self._methods:
             LOG.warning('Refused a message for the method %s', _shown(method))
             raise rpc.NoSuchMethod(_shown(method))
-
-    def _check_signature(
-        self, context: Any, method: str, arguments: dict[str, Any]
-    ) -> None:
-        name = self._address.name
-        try:
-            self._signatures.check(
-                context,
-                # Whoever takes it may answer a question, but what changes
-                # things is addressed to one conductor.
-                servers=[name] if method == _CALL else [name, None],
-                method=method,
-                arguments=arguments,
-            )
-            return
-        except signing.NotSigned as error:
-            reason = str(error)
-        # Not while the exception is handled: oslo.log adds its text.
-        LOG.warning(
-            'Refused a message for the method %s: %s', _shown(method), reason
-        )
-        raise errors.MessageRefused()
 
 
 def _is_served(version: Any) -> bool:

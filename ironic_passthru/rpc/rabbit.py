@@ -12,27 +12,33 @@ all the same. So what fails before a call is published is an error of its own.
 This is the one place that touches private parts of oslo.messaging's driver.
 """
 
+import bz2
 import contextlib
 import functools
 import json
 import logging
+import time
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import amqp.exceptions
+import kombu.serialization
 import oslo_messaging
 from oslo_log import log
+from oslo_messaging._drivers import amqp as rpc_amqp
 from oslo_messaging._drivers import amqpdriver
 from oslo_messaging._drivers import common
 from oslo_messaging._drivers import impl_rabbit
 
 from ironic_passthru import strictjson
+from ironic_passthru.rpc import log_limit
+from ironic_passthru.rpc import reply_retry
 
 LOG = log.getLogger(__name__)
 
 # How long a conductor tries to reach a caller whose queue is not there. A
-# caller without signs of life gives up sooner, and each attempt keeps a
-# thread; oslo's default is a minute.
+# caller without signs of life gives up sooner; oslo's default is a minute.
 _REPLY_SECONDS = 10
 
 # Begin of lines that are followed by another one: that the queue for a reply
@@ -44,9 +50,25 @@ _SAID_TWICE = (
 
 _ENVELOPE = {'oslo.version', 'oslo.message'}
 
+# The driver remembers and logs these; its own have 32 characters.
+_IDS = ('_msg_id', '_unique_id')
+_MAX_ID_LENGTH = 255
+
+_JSON = 'application/json'
+
+# For the values of [oslo_messaging_rabbit] kombu_compression.
+_DECOMPRESSORS: dict[Any, Any] = {
+    'application/x-gzip': zlib.decompressobj,
+    'application/x-bz2': bz2.BZ2Decompressor,
+}
+
 
 class NotOurs(ValueError):
     """A message is none of oslo.messaging's."""
+
+
+class TooLarge(NotOurs):
+    """A message exceeds ``[rpc] max_message_size``."""
 
 
 class NothingSent(oslo_messaging.MessageDeliveryFailure):
@@ -56,9 +78,51 @@ class NothingSent(oslo_messaging.MessageDeliveryFailure):
 class _Message(impl_rabbit.RabbitMessage):
     """What a message says; it is acknowledged through this."""
 
-    def __init__(self, raw: Any) -> None:
-        dict.__init__(self, _unpack(raw.payload))
+    def __init__(self, raw: Any, content: dict[str, Any]) -> None:
+        dict.__init__(self, content)
         self._raw_message = raw
+
+
+class _Request(amqpdriver.AMQPIncomingMessage):
+    """A request; no thread waits for the queue of its reply.
+
+    :param retrier: retries the reply while the queue is missing.
+    """
+
+    def __init__(self, retrier: reply_retry.ReplyRetrier, *args: Any) -> None:
+        super().__init__(*args)
+        self._retrier = retrier
+
+    def reply(self, reply: Any = None, failure: Any = None) -> None:
+        """Send the reply, or pass it on to the retrier."""
+        send = functools.partial(self._try_to_send, reply, failure)
+        if not send():
+            seconds = self.listener.driver.missing_destination_retry_timeout
+            self._retrier.add(
+                reply_retry.Reply(
+                    queue=self.reply_q,
+                    send=send,
+                    abandon=self._abandon,
+                    deadline=time.monotonic() + seconds,
+                )
+            )
+
+    def _try_to_send(self, reply: Any, failure: Any) -> bool:
+        """Return whether nothing is left to do, as the queue exists."""
+        driver = self.listener.driver
+        try:
+            with driver._get_connection(common.PURPOSE_SEND) as connection:
+                self._send_reply(connection, reply, failure)
+        except (
+            oslo_messaging.MessageUndeliverable,
+            rpc_amqp.AMQPDestinationNotFound,
+        ):
+            return False
+        return True
+
+    def _abandon(self) -> None:
+        # Nothing is sent to this queue for a minute. Logs it.
+        self._obsolete_reply_queues.add(self.reply_q, self.msg_id)
 
 
 class _Connection(impl_rabbit.Connection):
@@ -75,6 +139,7 @@ class _Connection(impl_rabbit.Connection):
         # takes, and whether any of it may have left.
         self._patient = False
         self._publishing = False
+        self._all_options = conf
         try:
             super().__init__(conf, url, purpose, retry=retry)
         except Exception as error:
@@ -140,7 +205,9 @@ class _Connection(impl_rabbit.Connection):
         raise amqp.exceptions.RecoverableConnectionError(reason)
 
     def declare_consumer(self, consumer: Any) -> Any:
-        consumer._callback = functools.partial(_deliver, consumer)
+        consumer._callback = functools.partial(
+            _deliver, consumer, max_size=self._all_options.rpc.max_message_size
+        )
         return super().declare_consumer(consumer)
 
     def consume(self, timeout: float | None = None) -> None:
@@ -183,6 +250,28 @@ def adapt(transport: oslo_messaging.Transport) -> None:
     for module in (amqpdriver, common):
         # A filter that is there already is not added again.
         logging.getLogger(module.__name__).addFilter(_ONE_LINE)
+    log_limit.apply(__name__, amqpdriver.__name__, common.__name__)
+
+
+def defer_replies(listener: Any, retrier: reply_retry.ReplyRetrier) -> None:
+    """Let no thread wait for missing queues, if a listener is RabbitMQ's.
+
+    :param listener: as a transport returned it; not started yet.
+    """
+    poller = listener._poll_style_listener
+    if isinstance(poller, amqpdriver.RpcAMQPListener):
+        poller.message_cls = functools.partial(_Request, retrier)
+
+
+def send_heartbeat(incoming: Any) -> None:
+    """Keep the connection that a message came by, while nothing is read."""
+    if not isinstance(incoming, amqpdriver.AMQPIncomingMessage):
+        return
+    try:
+        incoming.listener.conn.connection.connection.send_heartbeat()
+    except Exception as error:
+        # Reading finds out, and connects anew.
+        LOG.debug('A heartbeat could not be sent: %s', error)
 
 
 def options(transport: oslo_messaging.Transport) -> Any | None:
@@ -195,14 +284,22 @@ def options(transport: oslo_messaging.Transport) -> Any | None:
     return None
 
 
-def _deliver(consumer: Any, delivered: Any) -> None:
+def _deliver(consumer: Any, delivered: Any, *, max_size: int) -> None:
     """Hand a message to the callback of a consumer, or drop it.
 
     Nothing may be raised on account of what is in it.
+
+    :param max_size: bytes of the body, before and after decompression.
     """
+    headers = delivered.properties.get('application_headers') or {}
+    # kombu decompresses what has this header, to any size.
+    compression = headers.pop('compression', None)
     raw = consumer.queue.channel.message_to_python(delivered)
     try:
-        consumer.callback(_Message(raw))
+        content = _unpack(_payload(raw, compression, max_size=max_size))
+        # Not needed any more; the message may wait for a thread.
+        raw.body = None
+        consumer.callback(_Message(raw, content))
         return
     except Exception as error:
         fault = type(error).__name__
@@ -215,6 +312,28 @@ def _deliver(consumer: Any, delivered: Any) -> None:
     # A second answer to the broker would end the channel.
     if not raw.acknowledged:
         raw.reject()
+
+
+def _payload(raw: Any, compression: Any, *, max_size: int) -> Any:
+    """Return what the body of a message holds.
+
+    :raises: NotOurs and other errors.
+    """
+    body = raw.body
+    if len(body) > max_size:
+        raise TooLarge('too large')
+    if compression is not None:
+        if isinstance(body, str):
+            body = body.encode()
+        decompressor = _DECOMPRESSORS[compression]()
+        body = decompressor.decompress(body, max_size + 1)
+        if len(body) > max_size:
+            raise TooLarge('too large')
+        if not decompressor.eof:
+            raise NotOurs('incomplete')
+    return kombu.serialization.loads(
+        body, raw.content_type, raw.content_encoding, accept={_JSON}
+    )
 
 
 def _unpack(envelope: Any) -> dict[str, Any]:
@@ -233,4 +352,12 @@ def _unpack(envelope: Any) -> dict[str, Any]:
     )
     if not isinstance(content, dict):
         raise NotOurs('no object')
+    for name in _IDS:
+        value = content.get(name)
+        if value is not None and not (
+            isinstance(value, str)
+            and len(value) <= _MAX_ID_LENGTH
+            and value.isprintable()
+        ):
+            raise NotOurs('not an identifier')
     return content

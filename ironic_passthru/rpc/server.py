@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import inspect
 import re
+import threading
 import time
 from collections.abc import Callable
 from collections.abc import Set
@@ -26,8 +27,11 @@ from ironic_passthru.conductor import runner
 from ironic_passthru.db import models
 from ironic_passthru.drivers import base
 from ironic_passthru.rpc import gate
+from ironic_passthru.rpc import log_limit
 from ironic_passthru.rpc import monitor
 from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import rabbit
+from ironic_passthru.rpc import reply_retry
 from ironic_passthru.rpc import signing
 from ironic_passthru.rpc import transport as rpc_transport
 
@@ -62,6 +66,9 @@ _MAX_SECONDS = base.MAX_TIMEOUT_SECONDS + 3600
 
 # Queue names of AMQP are no longer.
 _MAX_ROUTE_LENGTH = 255
+
+# Between heartbeats to the broker while no thread is free.
+_HEARTBEAT_SECONDS = 2.0
 
 # How oslo.messaging begins the names of queues for answers.
 _REPLIES = 'reply_'
@@ -240,13 +247,57 @@ def _reason(error: amqp.exceptions.AMQPError) -> str:
 
 
 class _RPCServer(rpc_server.RPCServer):
-    """Takes only what can be answered."""
+    """Accepts only authentic messages that can be answered.
+
+    All others are dropped in the thread that reads messages: they take no
+    thread of the pool and get no reply.
+
+    :param threads: size of the pool. While all threads are occupied no
+        further message is read, and those that wait stay in the broker.
+    :param retrier: sends replies whose queues are missing.
+    """
+
+    dispatcher: gate.Gate
+
+    def __init__(
+        self,
+        transport: oslo_messaging.Transport,
+        target: oslo_messaging.Target,
+        *,
+        dispatcher: gate.Gate,
+        threads: int,
+        retrier: reply_retry.ReplyRetrier,
+    ) -> None:
+        super().__init__(transport, target, dispatcher)
+        self._free_threads = threading.Semaphore(threads)
+        self._retrier = retrier
+
+    def _create_listener(self) -> Any:
+        listener = super()._create_listener()
+        rabbit.defer_replies(listener, self._retrier)
+        return listener
 
     def _on_incoming(self, incoming: list[Any]) -> None:
-        if all(map(_can_be_answered, incoming)):
-            super()._on_incoming(incoming)
-        else:
-            LOG.warning('A message was dropped, for it cannot be answered')
+        # This server reads messages one by one.
+        (message,) = incoming
+        if not self._is_accepted(message):
+            message.acknowledge()
+            return
+        while not self._free_threads.acquire(timeout=_HEARTBEAT_SECONDS):
+            rabbit.send_heartbeat(message)
+        super()._on_incoming(incoming)
+
+    def _is_accepted(self, message: Any) -> bool:
+        if _can_be_answered(message):
+            return self.dispatcher.is_authentic(message)
+        LOG.warning('A message was dropped, for it cannot be answered')
+        return False
+
+    def _process_incoming(self, incoming: list[Any]) -> None:
+        try:
+            super()._process_incoming(incoming)
+        finally:
+            self._free_threads.release()
 
 
 def _can_be_answered(incoming: Any) -> bool:
@@ -283,8 +334,9 @@ class Server:
         workers: int,
         signatures: signing.Signatures | None = None,
     ) -> None:
-        self._workers = workers
+        self._threads = workers + _SPARE_THREADS
         self._monitor = monitor.CallMonitor()
+        self._retrier = reply_retry.ReplyRetrier(self._threads)
         dispatcher = gate.Gate(
             self._monitor,
             endpoint,
@@ -292,8 +344,13 @@ class Server:
             signatures=signatures or signing.NoSignatures(),
         )
         self._server = _RPCServer(
-            transport, rpc_transport.target(address), dispatcher
+            transport,
+            rpc_transport.target(address),
+            dispatcher=dispatcher,
+            threads=self._threads,
+            retrier=self._retrier,
         )
+        log_limit.apply(__name__, gate.__name__)
 
     def start(self) -> None:
         """Begin to listen; returns when the queues exist.
@@ -302,9 +359,8 @@ class Server:
 
         :raises: ConfigError if the broker refuses it.
         """
-        threads = self._workers + _SPARE_THREADS
         try:
-            self._server.start(override_pool_size=threads)
+            self._server.start(override_pool_size=self._threads)
         except amqp.exceptions.AMQPError as error:
             raise errors.ConfigError(
                 'Option transport_url in group [DEFAULT]: the broker says '
@@ -324,4 +380,5 @@ class Server:
         """Stop listening and wait for the answers that are under way."""
         self._server.stop()
         self._server.wait()
+        self._retrier.stop()
         self._monitor.stop()

@@ -12,6 +12,7 @@ from oslo_config import cfg
 from oslo_messaging import conffixture
 
 from ironic_passthru import conf as project_conf
+from ironic_passthru.rpc import log_limit
 
 _Fixture = typing.TypeVar('_Fixture', bound=fixtures.Fixture)
 
@@ -22,6 +23,8 @@ class TestCase(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(fixtures.FakeLogger(level=0, nuke_handlers=True))
+        # All tests of a worker share the loggers.
+        log_limit.LIMIT.reset()
         limit = int(os.environ.get('OS_TEST_TIMEOUT', '0'))
         if limit:
             self.useFixture(fixtures.Timeout(limit, gentle=True))

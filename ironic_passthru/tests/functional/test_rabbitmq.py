@@ -148,6 +148,7 @@ class TestSamples(base.TestCase):
             2 * conf.conductor.max_result_size, 7 * conf.api.max_body_size
         )
         self.assertEqual(largest + _MIB, int(of_broker()['max_message_size']))
+        self.assertEqual(largest + _MIB, conf.rpc.max_message_size)
 
 
 class RabbitMQTestCase(deployment.SiteTestCase):

@@ -130,7 +130,6 @@ FATES: list[tuple[Callable[..., Any], type[errors.PassthruError], bool]] = [
     (_raise(errors.ConductorStopping()), errors.ConductorStopping, True),
     (_raise(errors.StaleCall()), errors.StaleCall, True),
     (_raise(errors.CallExpired()), errors.CallExpired, True),
-    (_raise(errors.MessageRefused()), errors.MessageRefused, True),
     (not_delivered(NO_EXCHANGE), errors.CallNotDelivered, True),
     (not_delivered(NO_PERMISSION), errors.BusUnavailable, False),
     (_raise(rabbit.NothingSent(SECRET)), errors.BusUnavailable, False),
@@ -752,16 +751,16 @@ class TestSigning(ClientCase):
 
     def test_what_is_said_of_one_that_is_not_proven(self) -> None:
         log = self.useFixture(fixtures.FakeLogger(level=0, nuke_handlers=True))
-        self.driver.fate = _raise(errors.MessageRefused(proof=SECRET))
+        self.driver.fate = _raise(errors.ConductorBusy(proof=SECRET))
         self.assertRaises(errors.OutcomeUnknown, self.call)
         (line,) = log.output.splitlines()
-        self.assertIn('answered request req-1 with MessageRefused', line)
+        self.assertIn('answered request req-1 with ConductorBusy', line)
         self.assertIn('signing_keys', line)
         self.assertNotIn(SECRET, line)
 
     def test_a_question_to_any_is_signed_for_any(self) -> None:
-        self.driver.fate = _raise(errors.MessageRefused())
-        self.assertRaises(errors.MessageRefused, self.call, servers=None)
+        self.driver.fate = _raise(oslo_messaging.MessagingTimeout())
+        self.assertRaises(errors.CallNotDelivered, self.call, servers=None)
         for message in self.driver.sent:
             self.check(message, None)
         self.assertEqual(2, len(self.driver.sent))

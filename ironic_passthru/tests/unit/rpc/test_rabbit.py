@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a consumer does with a message that is none of ours."""
 
+import bz2
+import gzip
 import json
 import logging
+import lzma
+import tracemalloc
+import zlib
 from typing import Any
 from unittest import mock
 
+import amqp
 import fixtures
-import kombu.message
 import oslo_messaging
+from kombu.transport import pyamqp
 from oslo_messaging._drivers import amqpdriver
 from oslo_messaging._drivers import common
 
@@ -17,6 +23,7 @@ from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
 
 JSON = 'application/json'
+MAX_SIZE = 1_000_000
 
 
 def envelope(text: Any) -> str:
@@ -55,6 +62,12 @@ FOREIGN: list[tuple[Any, Any, Any]] = [
     (b'{"oslo.version": "9.0", "oslo.message": "{}"}', JSON, 'utf-8'),
     (b'{"oslo.version": [], "oslo.message": "{}"}', JSON, 'utf-8'),
     (b'{"oslo.version": "2.0"}', JSON, 'utf-8'),
+    (envelope('{}').encode(), 'text/plain', 'utf-8'),
+    (envelope('{"_msg_id": 7}').encode(), JSON, 'utf-8'),
+    (envelope(json.dumps({'_msg_id': 'x' * 256})).encode(), JSON, 'utf-8'),
+    (envelope(json.dumps({'_msg_id': 'a\nb'})).encode(), JSON, 'utf-8'),
+    (envelope('{"_unique_id": ["x"]}').encode(), JSON, 'utf-8'),
+    (envelope(json.dumps({'_unique_id': 'x' * 256})).encode(), JSON, 'utf-8'),
 ]
 
 
@@ -65,7 +78,10 @@ class DeliveryCase(base.TestCase):
             fixtures.FakeLogger(level=logging.INFO, nuke_handlers=True)
         )
         self.channel = mock.Mock(no_ack_consumers=None)
-        self.channel.message_to_python = lambda message: message
+        # So that this is not one of its calls.
+        self.channel.message_to_python = lambda message: pyamqp.Message(
+            message, channel=self.channel
+        )
         self.consumer = mock.Mock(queue_name='q')
         self.consumer.queue.channel = self.channel
         self.got: list[dict[str, Any]] = []
@@ -78,17 +94,14 @@ class DeliveryCase(base.TestCase):
         encoding: Any = 'utf-8',
         **headers: Any,
     ) -> None:
-        rabbit._deliver(
-            self.consumer,
-            kombu.message.Message(
-                body,
-                delivery_tag=5,
-                content_type=content_type,
-                content_encoding=encoding,
-                headers=headers,
-                channel=self.channel,
-            ),
+        delivered = amqp.Message(
+            body,
+            content_type=content_type,
+            content_encoding=encoding,
+            application_headers=headers,
         )
+        delivered.delivery_info = {'delivery_tag': 5}
+        rabbit._deliver(self.consumer, delivered, max_size=MAX_SIZE)
 
 
 class TestDelivery(DeliveryCase):
@@ -126,6 +139,75 @@ class TestDelivery(DeliveryCase):
         self.assertEqual(3, self.channel.basic_ack.call_count)
         self.assertEqual(3, len(self.log.output.splitlines()))
 
+    def test_compressed(self) -> None:
+        body = envelope('{"method": "ping"}').encode()
+        for name, compressed in (
+            ('application/x-gzip', zlib.compress(body)),
+            ('application/x-bz2', bz2.compress(body)),
+        ):
+            self.deliver(compressed, compression=name)
+            self.assertEqual({'method': 'ping'}, self.got.pop(), name)
+        self.assertEqual('', self.log.output)
+
+    def test_compressed_otherwise(self) -> None:
+        body = envelope('{}').encode()
+        for name, compressed in (
+            ('application/x-gzip', b'x'),
+            ('application/x-gzip', zlib.compress(body)[:-5]),
+            ('application/x-gzip', gzip.compress(body)),
+            ('application/x-lzma', lzma.compress(body)),
+            ('x', body),
+            ([1], body),
+        ):
+            self.deliver(compressed, compression=name)
+        self.assertEqual([], self.got)
+        self.assertEqual(6, len(self.log.output.splitlines()))
+        self.assertEqual(6, self.channel.basic_reject.call_count)
+
+    def test_too_large(self) -> None:
+        def of_size(size: int) -> bytes:
+            empty = len(envelope(json.dumps({'a': ''})))
+            return envelope(json.dumps({'a': 'x' * (size - empty)})).encode()
+
+        names = {
+            'application/x-gzip': zlib.compress,
+            'application/x-bz2': bz2.compress,
+        }
+        for size, taken in ((MAX_SIZE, True), (MAX_SIZE + 1, False)):
+            body = of_size(size)
+            self.assertEqual(size, len(body))
+            self.deliver(body)
+            self.assertEqual(taken, len(self.got) == 1)
+            for name, compress in names.items():
+                self.deliver(compress(body), compression=name)
+            self.assertEqual(3 if taken else 0, len(self.got))
+            self.got.clear()
+        lines = self.log.output.splitlines()
+        self.assertEqual(3, len(lines))
+        for line in lines:
+            self.assertIn('TooLarge', line)
+
+    def test_what_is_too_large_is_neither_decompressed_nor_decoded(
+        self,
+    ) -> None:
+        bomb = zlib.compress(b' ' * 300 * MAX_SIZE)
+        self.assertLess(len(bomb), MAX_SIZE)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        self.deliver(bomb, compression='application/x-gzip')
+        _, peak = tracemalloc.get_traced_memory()
+        self.assertLess(peak, 10 * MAX_SIZE)
+        with mock.patch('kombu.serialization.loads') as loads:
+            self.deliver(b'[' * (MAX_SIZE + 1))
+        loads.assert_not_called()
+
+    def test_the_body_is_not_kept(self) -> None:
+        self.deliver(envelope('{"method": "ping"}'))
+        (message,) = self.got
+        raw = message._raw_message  # type: ignore[attr-defined]
+        self.assertIsNone(raw.body)
+        self.assertIsNone(raw._decoded_cache)
+
     def test_a_connection_that_breaks_is_not_hidden(self) -> None:
         self.channel.basic_reject.side_effect = ConnectionResetError
         self.assertRaises(ConnectionResetError, self.deliver, b'no JSON')
@@ -155,7 +237,8 @@ class TestTheDriversOwnCallbacks(DeliveryCase):
         self.deliver(envelope('{"_msg_id": "mine", "result": 1}'))
         self.assertEqual({'result': 1}, waiter.waiters.get('mine', timeout=0))
         self.assertEqual(2, len(self.log.output.splitlines()))
-        self.channel.basic_reject.assert_not_called()
+        self.assertEqual(2, self.channel.basic_reject.call_count)
+        self.channel.basic_ack.assert_called_once()
 
 
 class TestAdapt(base.TestCase):

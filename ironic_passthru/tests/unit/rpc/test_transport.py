@@ -5,6 +5,7 @@ import oslo_messaging
 
 from ironic_passthru import errors
 from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import rabbit
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
 
@@ -48,6 +49,17 @@ class TestMake(base.TestCase):
         made = transport.make(conf, 'rabbit://user:secret@127.0.0.1:1/')
         self.addCleanup(made.cleanup)
         self.assertTrue(conf.oslo_messaging_rabbit.amqp_auto_delete)
+
+    def test_the_broker_sends_a_few_messages_ahead(self) -> None:
+        conf = self.make_conf()
+        made = transport.make(conf, 'rabbit://user:secret@127.0.0.1:1/')
+        self.addCleanup(made.cleanup)
+        options = rabbit.options(made)
+        self.assertEqual(64, options.rabbit_qos_prefetch_count)
+        conf.set_override(
+            'rabbit_qos_prefetch_count', 5, group='oslo_messaging_rabbit'
+        )
+        self.assertEqual(5, options.rabbit_qos_prefetch_count)
 
     def test_but_not_quorum_queues(self) -> None:
         conf = self.make_conf(

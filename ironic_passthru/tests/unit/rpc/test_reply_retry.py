@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Replies whose queues are missing."""
+
+import logging
+import threading
+import time
+
+import fixtures
+
+from ironic_passthru.rpc import reply_retry
+from ironic_passthru.tests import base
+
+
+class TestRetrier(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.useFixture(
+            fixtures.FakeLogger(level=logging.INFO, nuke_handlers=True)
+        )
+        self.retrier = reply_retry.ReplyRetrier(capacity=3)
+        self.addCleanup(self.retrier.stop)
+        self.lock = threading.Lock()
+        self.existing: set[str] = set()
+        self.sent: list[str] = []
+        self.abandoned: list[str] = []
+        self.tries = 0
+
+    def add(self, queue: str, text: str, seconds: float = 60.0) -> None:
+        def send() -> bool:
+            self.tries += 1
+            if queue in self.existing:
+                self.sent.append(text)
+            return queue in self.existing
+
+        self.retrier.add(
+            reply_retry.Reply(
+                queue=queue,
+                send=send,
+                abandon=lambda: self.abandoned.append(text),
+                deadline=time.monotonic() + seconds,
+            )
+        )
+
+    def test_sent_in_order_once_the_queue_exists(self) -> None:
+        self.add('q', 'first')
+        self.add('q', 'second')
+        self.add('other', 'third')
+        self.wait_for(lambda: self.tries >= 4, 'attempts')
+        self.assertEqual([], self.sent)
+        self.existing.add('q')
+        self.wait_for(lambda: len(self.sent) == 2, 'both')
+        self.assertEqual(['first', 'second'], self.sent)
+        self.existing.add('other')
+        self.retrier.stop()
+        self.assertEqual('third', self.sent[-1])
+        self.assertEqual([], self.abandoned)
+
+    def test_abandoned_at_the_deadline(self) -> None:
+        self.add('q', 'late', seconds=-1.0)
+        self.add('q', 'later', seconds=-1.0)
+        self.wait_for(lambda: len(self.abandoned) == 2, 'both are abandoned')
+        self.assertEqual(0, self.tries)
+        # There is room again.
+        self.existing.add('q')
+        for text in 'abc':
+            self.add('q', text)
+        self.wait_for(lambda: len(self.sent) == 3, 'three')
+
+    def test_more_than_there_is_room_for(self) -> None:
+        for number in range(5):
+            self.add(f'q{number}', str(number))
+        lines = self.log.output.splitlines()
+        self.assertEqual(2, len(lines), lines)
+        self.assertIn('and 3 others wait', lines[0])
+        self.existing.update(f'q{number}' for number in range(5))
+        self.retrier.stop()
+        self.assertEqual(['0', '1', '2'], sorted(self.sent))
+
+    def test_one_that_fails_does_not_end_the_thread(self) -> None:
+        def fail() -> bool:
+            raise ValueError('no')
+
+        self.retrier.add(
+            reply_retry.Reply(
+                queue='q',
+                send=fail,
+                abandon=self.fail,
+                deadline=time.monotonic() + 60.0,
+            )
+        )
+        self.existing.add('q')
+        self.add('q', 'next')
+        self.wait_for(lambda: self.sent == ['next'], 'the next one')
+        self.assertIn('Cannot send a reply to queue q', self.log.output)

@@ -26,6 +26,7 @@ OPTS: list[cfg.Opt] = [
         'max_message_size',
         default=_MAX_MESSAGE_SIZE,
         min=1024**2,
+        max=2**30,
         help='Maximum size of a message from RabbitMQ, in bytes, also after '
         'decompression. Larger ones are dropped with a line in the log, and '
         'their senders get no answer. It must be at least 2 * [conductor] '

@@ -11,6 +11,7 @@ from urllib import parse
 from oslo_config import cfg
 
 from ironic_passthru import errors
+from ironic_passthru.redaction import control_characters
 
 # What the options of this service and its libraries are called whose value
 # is a credential by itself; and words that are none.
@@ -27,6 +28,16 @@ _MARK = re.compile(r'[\[\]:]')
 _DEPTH = {'[': 1, ']': -1, ':': 0}
 # What oslo.config quotes of a line that it cannot parse.
 _QUOTED = re.compile(r""": ['"].*""")
+# What oslo.config raises for a $ within the value of an option.
+_SUBSTITUTION_ERRORS = (
+    cfg.NoSuchOptError,
+    cfg.NoSuchGroupError,
+    cfg.TemplateSubstitutionError,
+)
+DOLLAR = (
+    'a value refers by $ to an option that does not exist; a $ that belongs '
+    'to a value must be written $$'
+)
 _IN_QUERY = re.compile(r'^(?:ssl)?passw(?:or)?d$', re.IGNORECASE)
 
 
@@ -48,11 +59,14 @@ def files(conf: cfg.ConfigOpts) -> list[str]:
 
 
 def describe(error: Exception) -> str:
-    """Return in one line what is wrong with a configuration.
+    """Return in one line, fit for a terminal, what is wrong.
 
     A line that cannot be parsed is not quoted: it may be part of a password.
     """
-    text = ' '.join(str(error).split())
+    if isinstance(error, _SUBSTITUTION_ERRORS):
+        # Their text names what follows the $, which may be a password.
+        return DOLLAR
+    text = control_characters.escape(' '.join(str(error).split()))
     if isinstance(error, cfg.ConfigFileParseError):
         return _QUOTED.sub('', text)
     return text

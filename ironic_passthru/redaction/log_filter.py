@@ -5,6 +5,18 @@ Each handler gets a filter, which masks message and error before anything is
 formatted, and a formatter around its own, which masks what a formatter adds:
 lines of source code, a summary of the error at hand, fields of JSON. Lines of
 this service get no such summary.
+
+Control characters of callers, drivers, BMCs, brokers and libraries are
+escaped, so no text can start a record of its own or control a terminal:
+
+- The filter escapes the message, and the texts and notes of the exception,
+  of which it logs a copy: the line breaks of a traceback are then those
+  between its frames and exceptions.
+- A traceback that another process has formatted is indented.
+- The formatter escapes what the format string inserts: names of threads,
+  fields of the request context, summaries of exceptions.
+
+Format strings themselves, and the colors of oslo.log, stay as they are.
 """
 
 import json
@@ -17,6 +29,7 @@ from urllib import parse
 from oslo_utils import strutils
 
 from ironic_passthru.redaction import call_secrets
+from ironic_passthru.redaction import control_characters
 from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import exceptions
 from ironic_passthru.redaction import masking
@@ -50,6 +63,9 @@ WHOLE = {'ironic_passthru_whole': True}
 
 # What the names of the loggers of this service begin with.
 _OURS = __name__.partition('.')[0]
+
+# An attribute of records by which oslo.log colors its lines.
+_COLOR = 'color'
 
 _DONE = '_ironic_passthru_masked'
 _LOST = 'A line of the log is left out: its secrets could not be masked'
@@ -141,17 +157,30 @@ def _mask(record: logging.LogRecord) -> None:
         # logging would print the arguments, and they may be secret.
         message = f'{record.msg} (its arguments do not fit)'
         record.msg, record.args = message, ()
-    clean = masked(message)
+    # The module warnings ends its messages with a line break.
+    clean = _line(message.rstrip('\n'))
     if clean != message:
         record.msg, record.args = clean, ()
     if record.exc_info and record.exc_info[1] is not None:
-        error = exceptions.cleaned(record.exc_info[1], masked)
-        if error is not record.exc_info[1]:
-            record.exc_info = (type(error), error, error.__traceback__)
-    if record.exc_text:
-        record.exc_text = masked(record.exc_text)
+        error = exceptions.cleaned(record.exc_info[1], _line)
+        record.exc_info = (type(error), error, error.__traceback__)
+        # A formatter without this filter may have set it.
+        record.exc_text = None
+    elif record.exc_text:
+        # From another process, so its structure is unknown.
+        record.exc_text = _indented(record.exc_text)
     if record.stack_info:
         record.stack_info = masked(record.stack_info)
+
+
+def _line(text: str) -> str:
+    # Passwords are searched in the text as it was written.
+    return control_characters.escape(masked(text))
+
+
+def _indented(text: str) -> str:
+    lines = masked(text).split('\n')
+    return '\n'.join(f'  {control_characters.escape(one)}' for one in lines)
 
 
 class _Formatter(logging.Formatter):
@@ -163,6 +192,7 @@ class _Formatter(logging.Formatter):
     def __init__(self, inner: logging.Formatter | None) -> None:
         super().__init__()
         self._inner = inner or logging.Formatter()
+        _escape_fields(self._inner)
 
     def format(self, record: logging.LogRecord) -> Any:
         formatted = _formatted(self._inner, record)
@@ -178,6 +208,24 @@ class _Formatter(logging.Formatter):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+
+def _escape_fields(inner: logging.Formatter) -> None:
+    """Escape what a formatter inserts into its format string."""
+    original = inner.formatMessage
+
+    # Formatters of oslo.log add fields to a record while they format it, so
+    # no earlier moment has all of them.
+    def format_message(record: logging.LogRecord) -> str:
+        fields = {
+            name: control_characters.escape(value)
+            if isinstance(value, str) and name != _COLOR
+            else value
+            for name, value in vars(record).items()
+        }
+        return original(logging.makeLogRecord(fields))
+
+    inner.formatMessage = format_message  # type: ignore[method-assign]
 
 
 def _formatted(inner: logging.Formatter, record: logging.LogRecord) -> Any:

@@ -25,6 +25,7 @@ from ironic_passthru.api import environ as keys
 from ironic_passthru.api import facts
 from ironic_passthru.api import query
 from ironic_passthru.api.middleware import peer
+from ironic_passthru.redaction import control_characters
 from ironic_passthru.redaction import log_filter
 from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import truncation
@@ -52,7 +53,12 @@ Form = Callable[[Mapping[str, Any]], str]
 
 
 # json.dumps() would look for its encoder each time.
-_encoded = json.JSONEncoder().encode
+_encode = json.JSONEncoder().encode
+
+
+def _encoded(value: Any) -> str:
+    # JSON escapes all control characters but DEL.
+    return control_characters.escape(_encode(value))
 
 
 def _text(record: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@
 import io
 import json
 import logging
+import threading
 from typing import Any
 
 import fixtures
@@ -12,6 +13,7 @@ from oslo_log import formatters
 from oslo_log import handlers
 from oslo_log import log
 
+from ironic_passthru import context
 from ironic_passthru.redaction import call_secrets
 from ironic_passthru.redaction import log_filter
 from ironic_passthru.redaction import masking
@@ -324,6 +326,160 @@ class HandlersTest(LogsCase):
         self.log_all()
         self.assertTrue(sent)
         self.assertNotIn(SECRET, repr(sent))
+
+
+# Each of these ends a line, controls a terminal, reorders text, or cannot be
+# encoded; with its visible form.
+CONTROLS = (
+    ('\n', r'\n'),
+    ('\r', r'\r'),
+    ('\t', r'\t'),
+    ('\x0b', r'\x0b'),
+    ('\x1b', r'\x1b'),
+    ('\x7f', r'\u007f'),
+    ('\x85', r'\x85'),
+    ('\x9b', r'\x9b'),
+    ('\u2028', r'\u2028'),
+    ('\u2029', r'\u2029'),
+    ('\u202e', r'\u202e'),
+    ('\u2066', r'\u2066'),
+    ('\udc80', r'\udc80'),
+)
+FORGED = '2026-01-01 00:00:00.000 1 INFO forged'
+
+
+class ForgingTest(LogsCase):
+    """No text can start a record of its own or control a terminal."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.streams = [self.handle(one) for one in self.formatters()]
+        log_filter.install()
+
+    def assert_not_forged(self, character: str) -> list[str]:
+        """Check what was written; return it, one text a formatter."""
+        found = [stream.getvalue() for stream in self.streams]
+        for stream, text in zip(self.streams, found, strict=True):
+            self.assertIn('forged', text)
+            for line in text.split('\n'):
+                self.assertFalse(line.startswith(FORGED), text)
+            if character != '\n':
+                self.assertNotIn(character, text)
+            text.encode()
+            stream.seek(0)
+            stream.truncate()
+        for line in found[3].splitlines():
+            json.loads(line)
+        return found
+
+    def test_messages(self) -> None:
+        for character, visible in CONTROLS:
+            text = f'BMC: x{character}{FORGED}'
+            for write in (
+                lambda text=text: self.logger.info(text),
+                lambda text=text: self.logger.error('a %s', text),
+                lambda text=text: self.logger.error('a %(b)s', {'b': text}),
+                lambda text=text: self.logger.error(ValueError(text)),
+            ):
+                write()
+                for written in self.assert_not_forged(character)[:3]:
+                    self.assertIn(f'x{visible}{FORGED}', written)
+                    self.assertEqual(1, written.count('\n'), written)
+
+    def test_exceptions(self) -> None:
+        for character, visible in CONTROLS:
+            text = f'x{character}{FORGED}'
+            try:
+                try:
+                    raise KeyError(text)
+                except KeyError as cause:
+                    raise ExceptionGroup(
+                        text, [OSError(text), ValueError(text)]
+                    ) from cause
+            except ExceptionGroup as error:
+                error.add_note(text)
+                self.logger.exception('failed')
+            for written in self.assert_not_forged(character)[:3]:
+                self.assertIn(f'OSError: x{visible}{FORGED}', written)
+                # Frames have lines of their own.
+                self.assertRegex(written, r'\n.*File ".*test_log_filter.py"')
+
+    def test_an_error_at_hand(self) -> None:
+        for character, _ in CONTROLS:
+            try:
+                raise RuntimeError(f'x{character}{FORGED}')
+            except RuntimeError:
+                # A record of a library, which does not name the error.
+                self.logger.error('forged')
+            self.assert_not_forged(character)
+
+    def test_fields_of_a_format(self) -> None:
+        for character, visible in CONTROLS:
+            text = f'x{character}{FORGED}'
+            stream = self.handle(
+                logging.Formatter(
+                    '\x1b[1m%(threadName)s %(name)s\n%(detail)s %(message)s'
+                )
+            )
+            log_filter.install()
+            thread = threading.Thread(
+                name=text,
+                target=self.logger.info,
+                args=('forged',),
+                kwargs={'extra': {'detail': text}},
+            )
+            thread.start()
+            thread.join()
+            self.assertEqual(
+                f'\x1b[1mx{visible}{FORGED} acme.secrets\n'
+                f'x{visible}{FORGED} forged\n',
+                stream.getvalue(),
+            )
+
+    def test_fields_of_a_request_context(self) -> None:
+        for character, visible in CONTROLS:
+            context.RequestContext(
+                user_id=f'x{character}{FORGED}', global_request_id='req-1'
+            )
+            self.addCleanup(context.clear_current)
+            self.logger.info('forged')
+            written = self.assert_not_forged(character)
+            self.assertIn(f'x{visible}{FORGED}', written[2])
+
+    def test_a_traceback_of_another_process(self) -> None:
+        for character, _ in CONTROLS:
+            record = self.logger.makeRecord(
+                'acme', logging.ERROR, __file__, 1, 'failed', (), None
+            )
+            record.exc_text = f'Traceback:{character}{FORGED}'
+            self.logger.handle(record)
+            # The formatters of JSON do not show it.
+            text = self.streams[0].getvalue()
+            self.assertNotIn(f'\n{FORGED}', text)
+            if character != '\n':
+                self.assertNotIn(character, text)
+
+    def test_warnings_end_in_one_line_break(self) -> None:
+        self.logger.warning('deprecated\n  source\n')
+        self.assertEqual('deprecated\\n  source\n', self.streams[0].getvalue())
+
+    def test_colors_of_oslo_log_stay(self) -> None:
+        conf = cfg.ConfigOpts()
+        log.register_options(conf)
+        conf([], default_config_files=[])
+        for name in ('default', 'context'):
+            conf.set_override(
+                f'logging_{name}_format_string', '%(color)s%(message)s'
+            )
+        stream = io.StringIO()
+        handler = handlers.ColorHandler(stream)
+        handler.setFormatter(formatters.ContextFormatter(config=conf))
+        self.handlers.append(handler)
+        self.logger.addHandler(handler)
+        self.addCleanup(self.logger.removeHandler, handler)
+        log_filter.install()
+        self.logger.info('a\x1b[0m')
+        self.assertEqual('\x1b[00;36ma\\x1b[0m\x1b[00m\n', stream.getvalue())
 
 
 class InstallTest(base.TestCase):

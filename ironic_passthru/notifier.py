@@ -25,6 +25,8 @@ from oslo_messaging import opts
 from oslo_messaging import transport as transports
 
 from ironic_passthru import errors
+from ironic_passthru.conf import urls
+from ironic_passthru.rpc import rabbit
 from ironic_passthru.rpc import tls
 from ironic_passthru.rpc import transport as rpc_transport
 
@@ -164,6 +166,7 @@ class Notifier:
     :param driver: instead of those that are configured.
     :param topics: the same.
     :param url: the same, of the bus.
+    :param group: where ``url`` is configured.
     :raises: ConfigError if there is no way to send anything.
     """
 
@@ -175,13 +178,17 @@ class Notifier:
         driver: str | None = None,
         topics: list[str] | None = None,
         url: str | None = None,
+        group: str = GROUP,
     ) -> None:
         _register_options(conf)
         drivers = [driver] if driver else conf[GROUP].driver
         _check(drivers)
-        address = url or conf[GROUP].transport_url
+        address = url or urls.read(conf, option='transport_url', group=GROUP)
         transport = _transport(
-            conf, address, needed=not _ON_A_BUS.isdisjoint(drivers)
+            conf,
+            address,
+            group=group if url else GROUP,
+            needed=not _ON_A_BUS.isdisjoint(drivers),
         )
         self._transport = _Transport(transport._driver)
         self._notifier = oslo_messaging.Notifier(
@@ -231,24 +238,30 @@ def _check(drivers: list[str]) -> None:
 
 
 def _transport(
-    conf: cfg.ConfigOpts, address: str | None, *, needed: bool
+    conf: cfg.ConfigOpts,
+    address: str | None,
+    *,
+    needed: bool,
+    group: str = GROUP,
 ) -> oslo_messaging.Transport:
     """Return a transport; it connects when it is first used.
 
+    :param group: where the address is configured.
     :param needed: whether anything will be sent over it.
     :raises: ConfigError, also for options by which TLS verifies nobody.
     """
-    with rpc_transport.valid_url(GROUP):
-        url = oslo_messaging.TransportURL.parse(conf, address)
+    with rpc_transport.valid_url(group):
+        url = rpc_transport.parse(conf, address, group)
         unset = not address and _is_default(conf, 'transport_url')
         if needed and (unset or url.transport == 'local'):
             # Nobody else could ever listen there.
             raise errors.ConfigError(
-                f'Option transport_url in group [{GROUP}] must name a '
+                f'Option transport_url in group [{group}] must name a '
                 'message bus that others reach, to send notifications'
             )
         _share_exchange(conf, url)
         transport = oslo_messaging.get_notification_transport(conf, url)
+        rabbit.encode_logins(transport)
     if needed:
         tls.check(transport)
     return transport

@@ -13,8 +13,10 @@ from pbr import version as pbr_version
 from ironic_passthru import errors
 from ironic_passthru.conf import database as database_conf
 from ironic_passthru.conf import default as default_conf
+from ironic_passthru.conf import urls
 from ironic_passthru.db import schema
 from ironic_passthru.db import session
+from ironic_passthru.redaction import control_characters
 from ironic_passthru.redaction import credentials
 
 PROG = 'ironic-passthru-dbsync'
@@ -93,7 +95,7 @@ def main(
         reason = f'the database cannot be used: {found}'
     except OSError as exc:
         reason = str(exc)
-    print(f'{PROG}: {reason}', file=sys.stderr)
+    print(f'{PROG}: {control_characters.escape(reason)}', file=sys.stderr)
     return EXIT_ERROR
 
 
@@ -112,7 +114,7 @@ def _run(conf: cfg.ConfigOpts, argv: list[str] | None) -> int:
         epilog=_EPILOG,
     )
     credentials.check_configuration(conf)
-    if not conf.database.connection:
+    if not urls.read(conf, option='connection', group='database'):
         conf.set_default(
             'connection',
             database_conf.default_connection(conf),

@@ -21,6 +21,7 @@ from ironic_passthru import errors
 from ironic_passthru import service
 from ironic_passthru.conf import database
 from ironic_passthru.conf import default
+from ironic_passthru.conf import urls
 from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import log_filter
 
@@ -105,6 +106,7 @@ def _check_values(conf: cfg.ConfigOpts) -> None:
     """Read every option once: oslo.config checks values when read."""
     for module in project_conf.MODULES:
         group = getattr(module, 'GROUP', None)
+        where = group.name if group else 'DEFAULT'
         for option in module.OPTS:
             section = conf[group.name] if group else conf
             try:
@@ -113,11 +115,15 @@ def _check_values(conf: cfg.ConfigOpts) -> None:
                     # It is neither below a minimum nor above a maximum.
                     raise cfg.ConfigSourceValueError('Should be a number')
             except cfg.ConfigSourceValueError as error:
-                where = group.name if group else 'DEFAULT'
                 raise errors.ConfigError(
                     f'Option {option.name} in group [{where}]'
                     f'{_written(conf, where, option)} is not valid: '
                     f'{_reason(option, error)}{_allowed(option)}'
+                ) from None
+            except cfg.Error as error:
+                raise errors.ConfigError(
+                    f'Option {option.name} in group [{where}] is not valid: '
+                    f'{credentials.describe(error)}'
                 ) from None
 
 
@@ -177,7 +183,7 @@ def require_registry(conf: cfg.ConfigOpts) -> None:
 
     :raises: ConfigError.
     """
-    if not conf.database.connection:
+    if not urls.read(conf, option='connection', group='database'):
         raise errors.ConfigError(
             'Option connection in group [database] is not set: API and '
             'conductors need one registry that all of them reach'
@@ -188,11 +194,8 @@ def run(main: Callable[[], int]) -> int:
     """Run a command; an error becomes one line and an exit code."""
     try:
         return main()
-    except errors.PassthruError as error:
-        print(f'{_program()}: {error.message}', file=sys.stderr)
-        return EXIT_FAILED
-    except cfg.Error as error:
-        # An option of a library, which nobody reads before it is used.
+    except (errors.PassthruError, cfg.Error) as error:
+        # Options of libraries are not read before they are used.
         print(f'{_program()}: {credentials.describe(error)}', file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
@@ -279,9 +282,10 @@ def wsgi_application() -> Any:
         )
         require_registry(conf)
         return service.build_api(conf).application
-    except errors.PassthruError as error:
-        logging.getLogger(__name__).error('%s', error.message)
-        raise SystemExit(f'ironic-passthru-api: {error.message}') from None
+    except (errors.PassthruError, cfg.Error) as error:
+        reason = credentials.describe(error)
+        logging.getLogger(__name__).error('%s', reason)
+        raise SystemExit(f'ironic-passthru-api: {reason}') from None
 
 
 def _split(files: str | None) -> list[str] | None:

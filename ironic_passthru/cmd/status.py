@@ -21,6 +21,7 @@ from ironic_passthru import errors  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
 from ironic_passthru.db import schema  # noqa: E402
 from ironic_passthru.db import session  # noqa: E402
+from ironic_passthru.redaction import control_characters  # noqa: E402
 from ironic_passthru.redaction import credentials  # noqa: E402
 from ironic_passthru.rpc import client  # noqa: E402
 from ironic_passthru.rpc import transport as rpc_transport  # noqa: E402
@@ -152,8 +153,10 @@ def _run(
     except errors.PassthruError as error:
         text, code = _reason(error), upgradecheck.Code.FAILURE
     except cfg.Error as error:
-        text, code = str(error), upgradecheck.Code.FAILURE
-    return upgradecheck.Result(code, ' '.join(text.split()))
+        text = credentials.describe(error)
+        code = upgradecheck.Code.FAILURE
+    line = control_characters.escape(' '.join(text.split()))
+    return upgradecheck.Result(code, line)
 
 
 def _reason(error: errors.PassthruError) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each new connection to the database gets: time-outs and modes."""
+"""Time-outs, modes and the login of each new database connection."""
 
 from typing import Any
 
@@ -37,12 +37,16 @@ def prepare(
         return
     if engine.dialect.name == 'mysql' and waits_for_nodes:
         _wait_for_nodes(engine)
-    defaults = _network_defaults(engine.dialect.driver, answer_timeout_seconds)
+    driver = engine.dialect.driver
+    defaults = _network_defaults(driver, answer_timeout_seconds)
 
     @sa.event.listens_for(engine, 'do_connect')
     def set_timeouts(_dialect: Any, _rec: Any, _args: Any, kw: Any) -> None:
         for name, value in defaults.items():
             kw.setdefault(name, value)
+        if isinstance(kw.get('password'), str) and driver == 'pymysql':
+            # PyMySQL itself would encode a text as Latin-1.
+            kw['password'] = kw['password'].encode()
 
 
 def _network_defaults(

@@ -19,6 +19,7 @@ from sqlalchemy import exc as sa_exc
 from sqlalchemy import orm
 
 from ironic_passthru import errors
+from ironic_passthru.conf import urls
 from ironic_passthru.db import engine
 
 LOG = logging.getLogger(__name__)
@@ -100,7 +101,10 @@ class Database:
         *,
         answer_timeout_seconds: int | None = engine.ANSWER_TIMEOUT_SECONDS,
     ) -> None:
-        self.url = _checked_url(conf.database.connection)
+        self.url = _checked_url(
+            urls.read(conf, option='connection', group='database')
+        )
+        second = urls.read(conf, option='slave_connection', group='database')
         self._driver_error = self.url.get_dialect().import_dbapi().Error
         self._retries = max(conf.database.db_max_retries, 0)
         self._repeat_seconds = (
@@ -114,6 +118,10 @@ class Database:
         settings = dict(conf.database)
         settings.update(
             connection=self.url.render_as_string(hide_password=False),
+            slave_connection=second
+            and _checked_url(second, 'slave_connection').render_as_string(
+                hide_password=False
+            ),
             sqlite_fk=True,
             # It is there for eventlet: other threads need no such help.
             thread_checkin=False,
@@ -345,27 +353,30 @@ def _pause(attempt: int) -> None:
     time.sleep(factor * min(longest, _MAX_PAUSE_SECONDS))
 
 
-def _checked_url(connection: str | None) -> sa.URL:
+def _checked_url(connection: str | None, option: str = 'connection') -> sa.URL:
     """Return ``connection`` parsed, with the defaults of this project.
 
     No error that leaves this function holds any part of the URL: what was
     taken for a host or port may be a piece of an unquoted password.
     """
     if not connection:
-        raise errors.ConfigError('[database] connection is not set')
+        raise errors.ConfigError(f'[database] {option} is not set')
+    if not connection.startswith('sqlite'):
+        # Where SQLite's files are may have any character.
+        urls.check(connection, option=option, group='database')
     try:
         url = sa.make_url(connection)
     except (sa_exc.ArgumentError, ValueError):
         url = None
     if url is None or '@' in (url.host or ''):
         raise errors.ConfigError(
-            '[database] connection is not a database URL; mind that special '
+            f'[database] {option} is not a database URL; mind that special '
             'characters in a password must be percent-encoded'
         )
     url = url.set(drivername=_DRIVERNAMES.get(url.drivername, url.drivername))
     if url.get_backend_name() not in _DIALECTS:
         raise errors.ConfigError(
-            '[database] connection must begin with sqlite://, '
+            f'[database] {option} must begin with sqlite://, '
             'postgresql:// or mysql://'
         )
     _check_driver(url)

@@ -21,6 +21,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from typing import Any
+from urllib import parse
 
 import amqp.exceptions
 import kombu.serialization
@@ -30,6 +31,7 @@ from oslo_messaging._drivers import amqp as rpc_amqp
 from oslo_messaging._drivers import amqpdriver
 from oslo_messaging._drivers import common
 from oslo_messaging._drivers import impl_rabbit
+from oslo_utils import netutils
 
 from ironic_passthru import strictjson
 from ironic_passthru.rpc import log_limit
@@ -125,7 +127,37 @@ class _Request(amqpdriver.AMQPIncomingMessage):
         self._obsolete_reply_queues.add(self.reply_q, self.msg_id)
 
 
-class _Connection(impl_rabbit.Connection):
+class _EncodedConnection(impl_rabbit.Connection):
+    """A connection with the login and virtual host of its transport URL.
+
+    oslo.messaging decodes all of them, but leaves ``/`` and the virtual host
+    unencoded in the URL that it makes for kombu, which then reads another
+    user, password, host or virtual host.
+    """
+
+    def _transform_transport_url(
+        self,
+        url: oslo_messaging.TransportURL,
+        host: oslo_messaging.TransportHost,
+        default_username: str = '',
+        default_password: str = '',
+        default_hostname: str = '',
+    ) -> str:
+        scheme = url.transport.replace('kombu+', '').replace('rabbit', 'amqp')
+        user = _encoded(host.username or default_username)
+        password = _encoded(host.password or default_password)
+        name = netutils.escape_ipv6(host.hostname) or default_hostname
+        path = _encoded(url.virtual_host or '')
+        return (
+            f'{scheme}://{user}:{password}@{name}:{host.port or 5672}/{path}'
+        )
+
+
+def _encoded(text: str) -> str:
+    return parse.quote(text, safe='')
+
+
+class _Connection(_EncodedConnection):
     """A connection whose consumers survive every message.
 
     No call waits at it for a broker that is out of memory or disk, and one
@@ -272,6 +304,13 @@ def send_heartbeat(incoming: Any) -> None:
     except Exception as error:
         # Reading finds out, and connects anew.
         LOG.debug('A heartbeat could not be sent: %s', error)
+
+
+def encode_logins(transport: oslo_messaging.Transport) -> None:
+    """Let a transport for notifications log in as its URL says."""
+    driver = transport._driver
+    if isinstance(driver, impl_rabbit.RabbitDriver):
+        driver._connection_pool.connection_cls = _EncodedConnection
 
 
 def options(transport: oslo_messaging.Transport) -> Any | None:

@@ -8,6 +8,7 @@ import oslo_messaging
 from oslo_config import cfg
 
 from ironic_passthru import errors
+from ironic_passthru.conf import urls
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import rabbit
 from ironic_passthru.rpc import tls
@@ -34,13 +35,37 @@ def make(
     """
     with valid_url('DEFAULT'):
         transport = oslo_messaging.get_rpc_transport(
-            conf, url, allowed_remote_exmods=ERROR_MODULES
+            conf,
+            parse(conf, url, 'DEFAULT'),
+            allowed_remote_exmods=ERROR_MODULES,
         )
     tls.check(transport)
     if tls.GROUP in conf:
         _set_rabbit_defaults(conf)
     rabbit.adapt(transport)
     return transport
+
+
+def parse(
+    conf: cfg.ConfigOpts, url: str | None, group: str
+) -> oslo_messaging.TransportURL:
+    """Return a transport URL that all libraries read in the same way.
+
+    :param url: by default ``[DEFAULT] transport_url``.
+    :param group: where the URL is configured, as ``transport_url``.
+    :raises: ConfigError, or an error for :func:`valid_url`.
+    """
+    # This registers the options.
+    oslo_messaging.TransportURL(conf)
+    if not url:
+        group = 'DEFAULT'
+    text = url or urls.read(conf, option='transport_url', group=group) or ''
+    # Before it is parsed: oslo.messaging logs parts that it misreads.
+    urls.check(text, option='transport_url', group=group, several=True)
+    parsed = oslo_messaging.TransportURL.parse(conf, text)
+    if any(not host.hostname for host in parsed.hosts):
+        raise ValueError('a login without a host')
+    return parsed
 
 
 @contextlib.contextmanager
@@ -60,7 +85,8 @@ def valid_url(group: str) -> Iterator[None]:
         # The text of these holds the URL, and so a password.
         raise errors.ConfigError(
             f'Option transport_url in group [{group}] is not a valid '
-            'transport URL such as rabbit://user:password@host:5672/'
+            'transport URL such as rabbit://user:password@host:5672/; special '
+            'characters must be percent-encoded, such as %2F for /'
         ) from None
 
 

@@ -98,6 +98,7 @@ class Events:
                 driver=options.driver,
                 topics=options.topics,
                 url=options.transport_url,
+                group=_OPTIONS,
             )
             queue = _Queue(sender)
             self._filter._notifier = queue

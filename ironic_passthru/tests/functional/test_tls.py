@@ -246,6 +246,21 @@ class DatabaseCases:
         for process in (conductor, api):
             self.assert_no_traceback(process.log())
 
+    def test_a_login_of_special_characters(self) -> None:
+        base = self.server.new_remote_database()
+        dialect, _, rest = base.partition('://')
+        _, _, place = rest.rpartition('@')
+        name = place.partition('/')[2]
+        user, password = 'u/@:?#%[;,é+', 'p/@:?#%[];,éł+ &=$!*"<>'
+        self.server.create_login(user, password, name)
+        options = query(self.example)
+        for given, status in ((password, 0), (f'{password}x', 1)):
+            login = f'{parse.quote(user, "")}:{parse.quote(given, "")}'
+            url = f'{dialect}://{login}@{place}?{options}'
+            done, said = self.dbsync(url)
+            self.assertEqual(status, done, said)
+            self.assertNotIn(password[-6:], said)
+
     def refused(self, url: str, why: str) -> None:
         """See that there is no registry, and one line that says why."""
         status, said = self.dbsync(url)

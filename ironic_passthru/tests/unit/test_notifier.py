@@ -169,7 +169,7 @@ class TestNotifier(base.TestCase):
         )
         for url in ('no://u:hunter2@h/', 'rabbit://u:hunter2@h:x/'):
             self.assert_refused(
-                'is not a valid transport URL',
+                'transport_url in group [oslo_messaging_notifications] is not',
                 driver=['messaging'],
                 transport_url=url,
             )

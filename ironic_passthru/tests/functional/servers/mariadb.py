@@ -27,6 +27,8 @@ class MariaDB(sql.Server):
 
     dialect = 'mysql'
     gift = 'GRANT ALL ON {}.* TO {}'
+    new_login = 'CREATE USER {} IDENTIFIED BY {} REQUIRE X509'
+    quote = '`'
 
     def __init__(self, tls: certificates.Certificates | None = None) -> None:
         super().__init__()

@@ -35,6 +35,8 @@ class PostgreSQL(sql.Server):
 
     dialect = 'postgresql'
     gift = 'ALTER DATABASE {} OWNER TO {}'
+    new_login = 'CREATE ROLE {} LOGIN PASSWORD {}'
+    quote = '"'
 
     def __init__(
         self,

@@ -18,11 +18,15 @@ class Server(fixtures.Fixture, metaclass=abc.ABCMeta):
 
     :cvar dialect: how URLs for a TCP connection begin.
     :cvar gift: the statement that gives a database to ``LOGIN``.
+    :cvar new_login: the statement that creates a user with a password.
+    :cvar quote: the mark around names.
     :ivar address: host and port for such connections.
     """
 
     dialect: str
     gift: str
+    new_login: str
+    quote: str
     address: str
 
     def __init__(self) -> None:
@@ -48,10 +52,23 @@ class Server(fixtures.Fixture, metaclass=abc.ABCMeta):
         login = f'{LOGIN}:{SECRET}@{host or own}:{port}'
         return f'{self.dialect}://{login}/{name}'
 
+    def create_login(self, user: str, password: str, database: str) -> None:
+        """Create a user with all rights to a database."""
+        name = _quoted(user, self.quote)
+        for statement in (
+            self.new_login.format(name, _quoted(password, "'")),
+            self.gift.format(database, name),
+        ):
+            execute(self.url(), statement)
+
     def _create(self) -> str:
         name = next(self._names)
         execute(self.url(), f'CREATE DATABASE {name}')
         return name
+
+
+def _quoted(text: str, mark: str) -> str:
+    return f'{mark}{text.replace(mark, mark * 2)}{mark}'
 
 
 def execute(url: str, statement: str) -> list[Any]:
@@ -59,5 +76,9 @@ def execute(url: str, statement: str) -> list[Any]:
         url, isolation_level='AUTOCOMMIT', poolclass=sa.pool.NullPool
     )
     with engine.connect() as connection:
-        result = connection.exec_driver_sql(statement)
+        result = connection.exec_driver_sql(
+            statement,
+            # A percent sign stands for itself.
+            execution_options={'no_parameters': True},
+        )
         return list(result) if result.returns_rows else []

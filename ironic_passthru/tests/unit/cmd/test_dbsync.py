@@ -104,7 +104,7 @@ class TestDbsync(base.TestCase):
     def test_a_url_that_is_none(self) -> None:
         self.configure(connection='postgresql://user:hunter2/registry')
         err = self.refused('check')
-        self.assertIn('[database] connection', err)
+        self.assertIn('Option connection in group [database]', err)
         self.assertNotIn('hunter2', err)
 
     def test_an_option_with_a_bad_value(self) -> None:

@@ -256,13 +256,13 @@ class TestConfiguration(LaunchCase):
 class TestRun(LaunchCase):
     def test_exit_codes(self) -> None:
         def fail() -> int:
-            raise errors.ConfigError('a sentence')
+            raise errors.ConfigError('a sentence\n\x1b[2Jof two lines')
 
         def interrupt() -> int:
             raise KeyboardInterrupt
 
         def misread() -> int:
-            raise cfg.NoSuchOptError('colour')
+            raise cfg.ConfigFileValueError('colour')
 
         told = io.StringIO()
         with contextlib.redirect_stderr(told):
@@ -273,8 +273,26 @@ class TestRun(LaunchCase):
             self.assertEqual(1, launch.run(fail))
             self.assertEqual(1, launch.run(misread))
         first, second = told.getvalue().splitlines()
-        self.assertTrue(first.endswith(': a sentence'), first)
+        self.assertTrue(
+            first.endswith(r': a sentence \x1b[2Jof two lines'), first
+        )
         self.assertIn('colour', second)
+
+    def test_a_dollar_in_a_password(self) -> None:
+        for error in (
+            cfg.NoSuchOptError('hunter2'),
+            cfg.NoSuchGroupError('hunter2'),
+            cfg.TemplateSubstitutionError('hunter2'),
+        ):
+
+            def misread(error: Exception = error) -> int:
+                raise error
+
+            told = io.StringIO()
+            with contextlib.redirect_stderr(told):
+                self.assertEqual(1, launch.run(misread))
+            self.assertIn('must be written $$', told.getvalue())
+            self.assertNotIn('hunter2', told.getvalue())
 
     def test_a_bug_is_not_hidden(self) -> None:
         def fail() -> int:

@@ -49,6 +49,30 @@ class TestUrl(base.TestCase):
                     drivername, self.database(given).url.drivername
                 )
 
+    def test_a_url_that_would_be_misread(self) -> None:
+        for url in (
+            'postgresql://u/v:hunter2@h/x',
+            'postgresql://u:p@q/hunter2@h/x',
+            'postgresql://u:p@h?hunter2@g/x',
+            'mysql://u:hunter%cd@h/x',
+            'mysql://u:p@h:hunter2/x',
+        ):
+            self.assertIn('Option connection in group', self.refusal(url))
+            conf = self.make_conf(
+                database__connection='sqlite:///x',
+                database__slave_connection=url,
+            )
+            error = self.assertRaises(
+                errors.ConfigError, session.Database, conf
+            )
+            self.assertIn('Option slave_connection in', error.message)
+            self.assertNotIn('hunter', error.message)
+
+    def test_the_file_of_sqlite_may_have_any_name(self) -> None:
+        for name in ('a@b', '100%', 'a#b:c'):
+            database = self.database(f'sqlite:////tmp/{name}')
+            self.assertEqual(f'/tmp/{name}', database.url.database)
+
     def test_mariadb_gets_all_of_unicode(self) -> None:
         url = self.database('mysql://h/d').url
         self.assertEqual('utf8mb4', url.query['charset'])

@@ -36,11 +36,17 @@ class TestMake(base.TestCase):
             f'rabbit://user:{SECRET}@host:5672x/',
             f'{SECRET}',
             f'//{SECRET}',
+            f'rabbit://user:1/{SECRET}@host/',
+            f'rabbit://user:1,{SECRET}@host/',
+            f'rabbit://user:{SECRET}[@host/',
+            f'rabbit://user:{SECRET}@/',
+            f'rabbit://user:{SECRET}@:5672/',
         ):
             error = self.assertRaises(
                 errors.ConfigError, transport.make, self.make_conf(), url
             )
-            self.assertIn('transport_url', error.message)
+            self.assertIn('transport_url in group [DEFAULT]', error.message)
+            self.assertIn('percent-encoded', error.message)
             self.assertNotIn(SECRET, error.message)
             self.assertNotIn('\n', error.message)
 

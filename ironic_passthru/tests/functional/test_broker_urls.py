@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logins and virtual hosts of special characters, at a real broker."""
+
+from urllib import parse
+
+from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import test_commands
+
+_SITE = deployment.Site(conductor__enabled_drivers='fake-hardware')
+
+_USER = 'u/@:?#%[;,é+'
+_PASSWORD = 'p/@:?#%[];,é+ &=$!*"<>hunter2'
+_VIRTUAL_HOST = 'v/#?%;@2F'
+
+# Beginnings of a URL whose rest is read as something else, or not at all.
+_MISREAD = (
+    'rabbit://u:ab/hunter2',
+    'rabbit://u/v:hunter2',
+    'rabbit://u:1?hunter2',
+    'rabbit://u:1#hunter2',
+    'rabbit://u:1,hunter2',
+    'rabbit://u:ab[hunter2',
+    'rabbit://u:hunter2%zz',
+    'rabbit://u:hunter2%cd',
+)
+
+
+def setUpModule() -> None:
+    _SITE.setUp()
+    control = _SITE.broker.rabbitmqctl
+    control('add_vhost', _VIRTUAL_HOST)
+    control('add_user', _USER, _PASSWORD)
+    control('set_permissions', '-p', _VIRTUAL_HOST, _USER, '.*', '.*', '.*')
+
+
+def tearDownModule() -> None:
+    _SITE.cleanUp()
+
+
+def url(password: str = _PASSWORD) -> str:
+    """Return the URL of the account."""
+    user, password, path = (
+        parse.quote(part, '') for part in (_USER, password, _VIRTUAL_HOST)
+    )
+    return f'rabbit://{user}:{password}@127.0.0.1:{_SITE.broker.port}/{path}'
+
+
+class TestSpecialCharacters(deployment.SiteTestCase):
+    """Encoded, they reach the broker as they are."""
+
+    site = _SITE
+
+    def test_a_call_and_its_notifications(self) -> None:
+        options = {
+            'transport_url': url(),
+            'notifications__enabled': True,
+            'oslo_messaging_notifications__driver': 'messagingv2',
+            'oslo_messaging_notifications__transport_url': url(),
+        }
+        conductor = self.site.start_conductor('urls', **options)
+        self.addCleanup(conductor.kill)
+        api = self.site.start_api('urls-api', **options)
+        self.addCleanup(self.site.process('urls-api', []).kill)
+        answer = api.call('hello', name='Ada')
+        self.assertEqual(200, answer.status, answer.body)
+        accepted = api.call('no_op_async', 'POST')
+        self.assertEqual(202, accepted.status, accepted.body)
+        self.wait_for(
+            lambda: 'notifications.info' in self.queues(), 'notifications'
+        )
+        for name in ('urls', 'urls-api'):
+            log = self.site.process(name, []).log()
+            self.assertNotIn('Traceback', log)
+            self.assertNotIn('hunter2', log)
+
+    def queues(self) -> str:
+        return self.site.broker.rabbitmqctl(
+            'list_queues', '-p', _VIRTUAL_HOST, 'name'
+        )
+
+
+class TestCommands(test_commands.CommandTestCase):
+    """What would be misread is one line, without any part of it."""
+
+    def test_the_status_command(self) -> None:
+        for address, word in (
+            (url(), 'reachable'),
+            (url('hunter2'), 'cannot be reached'),
+            (f'{_MISREAD[0]}@127.0.0.1/', 'percent-encoded'),
+        ):
+            done = self.run_command(
+                test_commands.STATUS,
+                *self.config(
+                    transport_url=address,
+                    database__connection=_SITE.registry,
+                    api__bus_connect_timeout=5.0,
+                ),
+                'upgrade',
+                'check',
+            )
+            # Lines of a table.
+            shown = ''.join(done.stdout.replace('|', '').split())
+            self.assertIn(word.replace(' ', ''), shown, done.stdout)
+            for text in (shown, done.stderr):
+                self.assertNotIn('hunter2', text)
+                self.assertNotIn('Traceback', text)
+
+    def test_what_would_be_misread(self) -> None:
+        for number, begin in enumerate(_MISREAD):
+            command = (test_commands.API, test_commands.CONDUCTOR)[number % 2]
+            line = self.assert_one_line(
+                command,
+                'Option transport_url in group [DEFAULT]',
+                'percent-encoded',
+                transport_url=f'{begin}@127.0.0.1:1/',
+                database__connection=_SITE.registry,
+                auth_strategy='noauth',
+            )
+            self.assertNotIn('hunter', line)
+
+    def test_a_dollar_that_names_no_option(self) -> None:
+        options = {
+            'transport_url': 'rabbit://u:a$hunter2@127.0.0.1:1/',
+            'database__connection': 'mysql://u:a$hunter2@127.0.0.1:1/x',
+            'rpc__signing_keys': f'{"a" * 32}$hunter2',
+        }
+        site = {
+            'transport_url': _SITE.broker.url,
+            'database__connection': _SITE.registry,
+            'auth_strategy': 'noauth',
+        }
+        for name, value in options.items():
+            for command in (test_commands.API, test_commands.CONDUCTOR):
+                line = self.assert_one_line(
+                    command,
+                    f'Option {name.rpartition("__")[2]} in group',
+                    'written $$',
+                    **site | {name: value},
+                )
+                self.assertNotIn('hunter', line)
+        for command in (test_commands.DBSYNC, test_commands.STATUS):
+            done = self.run_command(
+                command,
+                *self.config(**options),
+                *(['check'] if command == test_commands.DBSYNC else []),
+                *(['upgrade', 'check'] if 'status' in command else []),
+            )
+            said = done.stdout + done.stderr
+            self.assertNotEqual(0, done.returncode, said)
+            self.assertIn('Option connection in', said.replace('|', ''))
+            self.assertNotIn('hunter', said)
+
+    def test_databases(self) -> None:
+        for begin in ('mysql://u:p@q/hunter2', 'postgresql://u/v:hunter2'):
+            line = self.assert_one_line(
+                test_commands.CONDUCTOR,
+                'Option connection in group [database]',
+                database__connection=f'{begin}@127.0.0.1:1/x',
+                transport_url=_SITE.broker.url,
+            )
+            self.assertNotIn('hunter', line)

@@ -5,6 +5,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from ironic_passthru.redaction import control_characters
+
 # Longer chains of exceptions and larger groups are truncated.
 _MAX_ERRORS = 50
 
@@ -68,8 +70,12 @@ def _notes_of(error: BaseException) -> list[Any]:
 
 def _named(kind: type[BaseException]) -> type[BaseException]:
     """Return a class with the name of ``kind`` and none of its code."""
-    names = {'__module__': kind.__module__, '__qualname__': kind.__qualname__}
-    return type(kind.__name__, (Exception,), names)
+    # A driver may have made the class, with any text as its name.
+    names = {
+        '__module__': control_characters.escape(str(kind.__module__)),
+        '__qualname__': control_characters.escape(kind.__qualname__),
+    }
+    return type(control_characters.escape(kind.__name__), (Exception,), names)
 
 
 def _text_of(shown: Any) -> str:

@@ -386,6 +386,19 @@ class ForgingTest(LogsCase):
                     self.assertIn(f'x{visible}{FORGED}', written)
                     self.assertEqual(1, written.count('\n'), written)
 
+    def test_names_of_exception_classes(self) -> None:
+        for character, visible in CONTROLS[:4]:
+            name = f'x{character}{FORGED}'
+            kind = type(
+                name, (Exception,), {'__module__': name, '__qualname__': name}
+            )
+            try:
+                raise kind('text')
+            except kind:
+                self.logger.exception('failed')
+            for written in self.assert_not_forged(character)[:3]:
+                self.assertIn(f'x{visible}{FORGED}', written)
+
     def test_exceptions(self) -> None:
         for character, visible in CONTROLS:
             text = f'x{character}{FORGED}'

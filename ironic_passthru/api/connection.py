@@ -13,6 +13,7 @@ import select
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cheroot import server
@@ -45,6 +46,8 @@ class Reader:
     """What comes from a client.
 
     :param max_head_bytes: how much to take before a head is whole.
+    :ivar before_waiting: called once before :meth:`read` or
+        :meth:`readline` waits for the client.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Reader:
         # How much of the buffer holds no end of a head.
         self._examined = 0
         self._ended = False
+        self.before_waiting: Callable[[], None] | None = None
         self.bytes_read = 0
         self.closed = False
 
@@ -112,7 +116,15 @@ class Reader:
         end = self._buffer.find(b'\n', 0, size)
         return self._take(size if end < 0 else end + 1)
 
+    @property
+    def empty(self) -> bool:
+        """Whether all data that were received have been read."""
+        return not self._buffer
+
     def _wait(self) -> None:
+        if self.before_waiting is not None:
+            notify, self.before_waiting = self.before_waiting, None
+            notify()
         self._socket.settimeout(self._limits.to_receive())
         try:
             self._add(self._socket.recv(_PART))
@@ -181,6 +193,7 @@ class Connection(server.HTTPConnection):
     RequestHandlerClass = heads.Request
     unread = False
     leaving = False
+    _served = False
     _unwanted = 0
 
     def __init__(self, server: Any, sock: Any, makefile: Any = None) -> None:
@@ -212,9 +225,14 @@ class Connection(server.HTTPConnection):
             # Whoever has gone, or speaks something else than TLS.
             LOG.debug('%s: %s', self.remote_addr, error)
             return self.unread and self._leave()
-        keep = super().communicate()
+        keep = self._served = super().communicate()
         self._limits.end()
         return self._leave() if self.unread else keep
+
+    @property
+    def between_requests(self) -> bool:
+        """Whether the client has its answers and no request has begun."""
+        return self.leaving or (self._served and self.rfile.empty)
 
     def _behind(self) -> bool:
         """Tell whether the client asks for more while it takes nothing.

@@ -22,6 +22,11 @@ _ONCE = (b'Content-Length', b'Host')
 # Who believes one of these finds the next request elsewhere than who believes
 # the other (RFC 9112, section 6.3).
 _FRAMING = {b'Content-Length', b'Transfer-Encoding'}
+# Host and port of a URL (RFC 3986, section 3.2).
+_HOST = re.compile(
+    rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]+)(:[0-9]*)?"
+)
+_CONTINUE = b'100-continue'
 _TOO_LARGE = '431 Request Header Fields Too Large'
 
 
@@ -81,12 +86,32 @@ class HeaderReader(server.HeaderReader):
 class Request(server.HTTPRequest):
     """A request whose head has come already."""
 
-    header_reader = HeaderReader()
+    _read_headers = HeaderReader()
 
     def __init__(self, server: Any, connection: Any) -> None:
         # A server must accept URLs in absolute form (RFC 9112, section
         # 3.2.2), which cheroot thinks is for proxies alone.
         super().__init__(server, connection, proxy_mode=True)
+        self._expectations: set[bytes] = set()
+
+    def header_reader(
+        self, rfile: Any, headers: dict[bytes, bytes]
+    ) -> dict[bytes, bytes]:
+        """Read the headers of this request into ``headers``.
+
+        :raises: as :class:`HeaderReader`.
+        """
+        self._read_headers(rfile, headers)
+        _check_host(headers, required=self.response_protocol == 'HTTP/1.1')
+        # cheroot's own 100 ignores protocol, framing and refusals.
+        self._expectations = _members(headers.pop(b'Expect', b''))
+        options = _members(headers.get(b'Connection', b''))
+        # cheroot compares the whole value, case included.
+        if b'close' in options:
+            headers[b'Connection'] = b'close'
+        elif b'keep-alive' in options:
+            headers[b'Connection'] = b'Keep-Alive'
+        return headers
 
     def parse_request(self) -> None:
         """Read the head; answer by itself if it cannot be served."""
@@ -114,6 +139,29 @@ class Request(server.HTTPRequest):
             self.simple_response('400 Bad Request', 'Malformed Request-URI')
             return False
 
+    def read_request_headers(self) -> bool:
+        """Read the headers; tell whether the request can be served.
+
+        100 is sent when the application begins to wait for the body, so
+        not for a request that it refuses before.
+        """
+        if not super().read_request_headers():
+            return False
+        if self._expectations - {_CONTINUE}:
+            self.simple_response(
+                '417 Expectation Failed',
+                'The only expectation that is supported is 100-continue.',
+            )
+            return False
+        if self._expectations and self.response_protocol == 'HTTP/1.1':
+            self.conn.rfile.before_waiting = self._send_continue
+        return True
+
+    def _send_continue(self) -> None:
+        self.conn.wfile.write(
+            f'{self.server.protocol} 100 Continue\r\n\r\n'.encode('ascii')
+        )
+
     def simple_response(self, status: str, msg: str = '') -> None:
         """Answer what is refused before the application sees it."""
         self.conn.unread = True
@@ -130,3 +178,21 @@ class Request(server.HTTPRequest):
         # Whoever cannot be told has gone.
         with contextlib.suppress(OSError):
             self.conn.wfile.write('\r\n'.join(lines).encode('latin-1'))
+
+
+def _check_host(headers: dict[bytes, bytes], *, required: bool) -> None:
+    """Make sure that the Host header is valid (RFC 9112, section 3.2).
+
+    :raises: ValueError.
+    """
+    host = headers.get(b'Host', b'')
+    if not host and required:
+        raise ValueError('A request needs a Host header')
+    if host and not _HOST.fullmatch(host):
+        raise ValueError('The Host header is not valid')
+
+
+def _members(value: bytes) -> set[bytes]:
+    """Return the members of a header that is a list, in lower case."""
+    members = (member.strip(b' \t').lower() for member in value.split(b','))
+    return {member for member in members if member}

@@ -12,6 +12,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
+from ironic_passthru.api import acceptor
 from ironic_passthru.api import bind
 from ironic_passthru.api import chunks
 from ironic_passthru.api import connection
@@ -53,6 +54,8 @@ class Gateway(wsgi.Gateway_10):
     def start_response(
         self, status: str, headers: list[tuple[str, str]], *args: Any
     ) -> Any:
+        # An interim response must not follow the final one.
+        self.req.conn.rfile.before_waiting = None
         if self._unread():
             self.req.close_connection = True
             self.req.conn.unread = True
@@ -107,28 +110,20 @@ class _Cheroot(wsgi.Server):
         if context is not None:
             self.ssl_adapter = tls.Adapter(context)
 
+    def prepare(self) -> None:
+        """Begin to listen."""
+        super().prepare()
+        # In the place of cheroot's own, which serve() has not used yet.
+        self._connections._selector.close()
+        self._connections = acceptor.Acceptor(self, self._max_connections)
+
     def process_conn(self, conn: Any) -> None:
         """Hand a connection to a worker as soon as it has sent anything."""
-        if conn.last_used is not None:
-            super().process_conn(conn)
-            return
-        # It is new. Of too many, that goes which has waited the longest.
-        waiting = self._connections._num_connections + self.requests.qsize
-        if waiting < self._max_connections or self._end_oldest():
+        if conn.last_used is None:
+            # It is new.
             self.put_conn(conn)
         else:
-            conn.close()
-
-    def _end_oldest(self) -> bool:
-        """End the connection that is idle for longest; tell if one is."""
-        selector = self._connections._selector
-        idle = [pair for pair in selector.connections if pair[1] is not self]
-        if not idle:
-            return False
-        descriptor, oldest = min(idle, key=lambda pair: pair[1].last_used)
-        selector.unregister(descriptor)
-        oldest.close()
-        return True
+            super().process_conn(conn)
 
     def put_conn(self, conn: Any) -> None:
         """Have a connection wait until it sends more."""

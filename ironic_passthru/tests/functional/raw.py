@@ -3,6 +3,7 @@
 
 import contextlib
 import http.client
+import select
 import socket
 import ssl
 import time
@@ -16,6 +17,7 @@ class Connection:
 
     :param seconds: how long to wait for any part of an answer.
     :param tls: how to speak TLS, if so.
+    :ivar interim: number of 100 responses that :meth:`answer` has read.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Connection:
         if tls is not None:
             self._socket = tls.wrap_socket(self._socket, server_hostname=host)
         self._stream = self._socket.makefile('rb')
+        self.interim = 0
 
     def __enter__(self) -> 'Connection':
         return self
@@ -59,12 +62,17 @@ class Connection:
         """Wait until something comes, and leave it unread."""
         self._stream.peek()
 
+    def is_silent(self, seconds: float) -> bool:
+        """Return whether the server sends nothing for some time."""
+        return not select.select([self._socket], [], [], seconds)[0]
+
     def answer(self, verb: str = 'GET') -> web.Answer | None:
         """Read one answer, or None if the server ended the connection."""
         started = time.monotonic()
         try:
             line = self._stream.readline()
             while line.startswith(b'HTTP/1.1 100'):
+                self.interim += 1
                 self._stream.readline()
                 line = self._stream.readline()
             if not line:
@@ -104,11 +112,12 @@ def request(
     *headers: str | bytes,
     body: bytes = b'',
     protocol: str = 'HTTP/1.1',
-    host: str | bytes = 'localhost',
+    host: str | bytes | None = 'localhost',
 ) -> bytes:
     """Return a request as bytes; nothing is added but the Host header."""
     lines = [b' '.join([_raw(verb), _raw(target), _raw(protocol)])]
-    lines.append(b'Host: ' + _raw(host))
+    if host is not None:
+        lines.append(b'Host: ' + _raw(host))
     lines.extend(_raw(header) for header in headers)
     return b'\r\n'.join(lines) + b'\r\n\r\n' + body
 

@@ -3,6 +3,10 @@
 
 import concurrent.futures
 import contextlib
+import errno
+import logging
+import os
+import resource
 import socket
 import time
 from collections.abc import Callable
@@ -15,11 +19,13 @@ import fixtures
 
 from ironic_passthru.api import server
 from ironic_passthru.tests import embedded
+from ironic_passthru.tests.functional import certificates
 from ironic_passthru.tests.functional import envelope
 from ironic_passthru.tests.functional import marks
 from ironic_passthru.tests.functional import raw
 
 _HELLO = raw.request('GET', '/v1/drivers/fake-hardware/vendor_passthru/hello')
+_ROOT = raw.request('GET', '/')
 _MARK = '/v1/drivers/marks/vendor_passthru/mark'
 
 # Whoever is served while others dawdle is served within this time, in
@@ -210,7 +216,7 @@ class TestSlowReaders(envelope.EnvelopeCase):
                 ends.append(time.monotonic())
 
         client = self.connect(self.serve(much))
-        client.sendall(b'GET / HTTP/1.1\r\n\r\n')
+        client.sendall(_ROOT)
         return client, ends
 
     def connect(self, to: server.Server) -> socket.socket:
@@ -232,7 +238,7 @@ class TestSlowReaders(envelope.EnvelopeCase):
 
         started = self.serve(small, api__socket_timeout=20)
         greedy = self.connect(started)
-        greedy.sendall(b'GET / HTTP/1.1\r\n\r\n' * 1000)
+        greedy.sendall(_ROOT * 1000)
         # Until nothing fits any more.
         self.wait_for(
             lambda: served and time.monotonic() > served[-1] + 0.5,
@@ -242,7 +248,7 @@ class TestSlowReaders(envelope.EnvelopeCase):
         began = time.monotonic()
         other = self.connect(started)
         other.settimeout(10.0)
-        other.sendall(b'GET / HTTP/1.1\r\n\r\n')
+        other.sendall(_ROOT)
         self.assertTrue(other.recv(1))
         self.assertLess(time.monotonic() - began, 5.0)
 
@@ -276,23 +282,180 @@ class TestSlowReaders(envelope.EnvelopeCase):
 
 
 class TestManyConnections(envelope.EnvelopeCase):
-    """A server that takes ten at a time."""
+    """A server that takes a few connections at a time."""
+
+    def limit(self, connections: int) -> None:
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                f'{server.__name__}._MAX_CONNECTIONS', connections
+            )
+        )
+        self.log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
+
+    def bind(
+        self, application: Callable[..., Any], **options: object
+    ) -> server.Server:
+        conf = self.make_conf(
+            **{'api__port': 0, 'api__threads': 1, 'api__max_waiting': 1}
+            | options
+        )
+        started = server.Server(conf, application)
+        started.bind()
+        self.addCleanup(started.stop)
+        self.port = parse.urlsplit(started.url).port or 0
+        return started
+
+    def connect(self) -> raw.Connection:
+        connection = raw.Connection('127.0.0.1', self.port)
+        self.addCleanup(connection.close)
+        return connection
 
     def test_of_too_many_the_oldest_idle_one_goes(self) -> None:
-        self.useFixture(
-            fixtures.MonkeyPatch(f'{server.__name__}._MAX_CONNECTIONS', 10)
-        )
+        self.limit(10)
         service = self.useFixture(embedded.Embedded())
-        port = parse.urlsplit(service.url).port or 0
-
-        def connect() -> raw.Connection:
-            connection = raw.Connection('127.0.0.1', port)
-            self.addCleanup(connection.close)
-            return connection
-
-        first = connect()
-        others = [connect() for _ in range(30)]
+        self.port = parse.urlsplit(service.url).port or 0
+        first = self.connect()
+        others = [self.connect() for _ in range(30)]
         self.assertIsNone(first.answer())
         for connection in others[-9:]:
             connection.send(_HELLO)
             self.assert_answer(connection.answer(), 200)
+
+    def test_a_request_that_has_arrived_is_answered(self) -> None:
+        """Whether its connection waits for the selector or a thread."""
+        for connections in (1, 3):
+            self.limit(connections)
+            started = self.bind(_small)
+            clients = [self.connect() for _ in range(6)]
+            for client in clients:
+                client.send(_ROOT)
+                client.finish_sending()
+            started.start()
+            for client in clients:
+                answer = client.answer()
+                assert answer is not None
+                self.assertEqual(200, answer.status)
+            self.assertEqual('', self.log.output)
+
+    def test_connections_between_requests_are_closed_first(self) -> None:
+        self.limit(3)
+        self.bind(_small).start()
+        part, served, silent = (self.connect() for _ in range(3))
+        part.send(_ROOT[:9])
+        served.send(_ROOT)
+        self.assertIsNotNone(served.answer())
+        newcomer = self.connect()
+        newcomer.send(_ROOT)
+        self.assertIsNotNone(newcomer.answer())
+        self.assertIsNone(served.answer())
+        part.send(_ROOT[9:])
+        silent.send(_ROOT)
+        for client in (part, silent):
+            answer = client.answer()
+            assert answer is not None
+            self.assertEqual(200, answer.status)
+
+    def test_handshakes_make_room_after_idle_connections(self) -> None:
+        made = self.useFixture(certificates.Certificates())
+        self.limit(2)
+        self.bind(
+            _small,
+            api__tls_cert_file=str(made.server_cert),
+            api__tls_key_file=str(made.server_key),
+        ).start()
+        begun = socket.create_connection(('127.0.0.1', self.port))
+        self.addCleanup(begun.close)
+        context = made.client_context()
+        for _ in range(3):
+            # Each takes the place of the one before, which is idle.
+            client = raw.Connection('localhost', self.port, tls=context)
+            self.addCleanup(client.close)
+            client.send(_ROOT)
+            answer = client.answer()
+            assert answer is not None
+            self.assertEqual(200, answer.status)
+        tls = context.wrap_socket(begun, server_hostname='localhost')
+        self.addCleanup(tls.close)
+        tls.sendall(_ROOT)
+        self.assertIn(b' 200 ', tls.recv(65536))
+
+    def test_without_descriptors_clients_wait(self) -> None:
+        self.limit(1000)
+        started = self.bind(_small)
+        started.start()
+        served = self.connect()
+        served.send(_ROOT)
+        self.assertIsNotNone(served.answer())
+        waiting = socket.socket()
+        self.addCleanup(waiting.close)
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with socket.socket() as lowest:
+            number = lowest.fileno()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (number, limits[1]))
+        try:
+            waiting.connect(('127.0.0.1', self.port))
+            waiting.sendall(_ROOT)
+            self.wait_for(lambda: self.log.output, 'the error is logged')
+            # An idle connection gave its descriptor.
+            waiting.settimeout(10.0)
+            self.assertIn(b' 200 ', waiting.recv(65536))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        self.assertEqual(1, self.log.output.count('\n'), self.log.output)
+        self.assertIn('Too many open files', self.log.output)
+        self.assertIsNone(served.answer())
+
+    def test_an_error_of_accept_is_logged_once(self) -> None:
+        """Those that a test cannot provoke; the server then recovers."""
+        for number in (errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+            self.limit(1000)
+            started = self.bind(_small)
+            listening = started._server.socket
+            failing = _Failing(listening, number, times=3)
+            started._server.socket = failing
+            started.start()
+            client = self.connect()
+            client.send(_ROOT)
+            answer = client.answer()
+            assert answer is not None
+            self.assertEqual(200, answer.status)
+            self.assertEqual(0, failing.left)
+            self.assertEqual(1, self.log.output.count('\n'), self.log.output)
+            self.assertIn(os.strerror(number), self.log.output)
+
+    def test_a_client_that_went_before_accept_is_ignored(self) -> None:
+        self.limit(1000)
+        started = self.bind(_small)
+        started._server.socket = _Failing(
+            started._server.socket, errno.ECONNABORTED, times=1
+        )
+        started.start()
+        client = self.connect()
+        client.send(_ROOT)
+        self.assertIsNotNone(client.answer())
+        self.assertEqual('', self.log.output)
+
+
+def _small(environ: Any, start_response: Any) -> list[bytes]:
+    start_response('200 OK', [('Content-Length', '2')])
+    return [b'ok']
+
+
+class _Failing:
+    """A listening socket whose accept() fails a few times."""
+
+    def __init__(
+        self, listening: socket.socket, number: int, *, times: int
+    ) -> None:
+        self._listening = listening
+        self._number = number
+        self.left = times
+
+    def accept(self) -> Any:
+        if self.left:
+            self.left -= 1
+            raise OSError(self._number, os.strerror(self._number))
+        return self._listening.accept()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._listening, name)

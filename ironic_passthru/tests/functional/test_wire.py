@@ -189,3 +189,120 @@ class TestBuiltInServer(wire_cases.WireCases):
     def test_which_software_answers_is_not_told(self) -> None:
         answer = web.Client(self.service.url).get('/')
         self.assertEqual('ironic-passthru', answer.headers['Server'])
+
+    def expecting(self, *headers: str, protocol: str = 'HTTP/1.1') -> bytes:
+        """Return the head of a call whose body follows."""
+        length = f'Content-Length: {len(self.body)}'
+        return self.mark(length, *headers, protocol=protocol)
+
+    def test_an_expectation_is_met_before_the_body(self) -> None:
+        chunked = self.mark(
+            'Transfer-Encoding: chunked', 'Expect: 100-Continue'
+        )
+        for head, body in (
+            (self.expecting('Expect: 100-continue'), self.body),
+            (self.expecting('Expect: 100-Continue'), self.body),
+            (self.expecting('expect: 100-CONTINUE'), self.body),
+            (self.expecting(*['Expect: 100-continue'] * 2), self.body),
+            (chunked, raw.chunked(self.body)),
+        ):
+            with self.connect() as connection:
+                # Twice: the second request is another one.
+                for number in (1, 2):
+                    connection.send(head)
+                    connection.wait()
+                    connection.send(body)
+                    self.assert_answer(connection.answer(), 200)
+                    self.assertEqual(number, connection.interim)
+                connection.send(raw.request('GET', '/'))
+                self.assert_answer(connection.answer(), 200)
+                self.assertEqual(2, connection.interim)
+
+    def test_100_is_sent_only_if_a_body_is_awaited(self) -> None:
+        expect = 'Expect: 100-continue'
+        for request, status in (
+            (self.expecting(expect, protocol='HTTP/1.0') + self.body, 200),
+            (self.expecting(expect) + self.body, 200),
+            (raw.request('GET', '/v1/drivers', expect), 200),
+            (raw.request('GET', '/', expect, 'Content-Length: 0'), 200),
+            (self.mark(f'Content-Length: {10**9}', expect), 413),
+            (self.expecting(expect, 'Origin: http://evil.example'), 403),
+            (
+                self.expecting(expect, 'X-OpenStack-Ironic-API-Version: 9.9'),
+                406,
+            ),
+        ):
+            with self.connect() as connection:
+                connection.send(request)
+                self.assert_answer(connection.answer(), status)
+                self.assertEqual(b'', self.end_of(connection))
+                self.assertEqual(0, connection.interim)
+
+    def end_of(self, connection: raw.Connection) -> bytes:
+        connection.finish_sending()
+        return connection.rest()
+
+    def test_an_http_1_0_client_gets_no_100_before_its_body(self) -> None:
+        with self.connect() as connection:
+            connection.send(
+                self.expecting('Expect: 100-continue', protocol='HTTP/1.0')
+            )
+            self.assertTrue(connection.is_silent(0.3))
+            connection.send(self.body)
+            self.assert_answer(connection.answer(), 200)
+            self.assertEqual(0, connection.interim)
+
+    def test_other_expectations_are_417(self) -> None:
+        for headers in (
+            ['Expect: 200-ok'],
+            ['Expect: 100-continue, 200-ok'],
+            ['Expect: 100-continue', 'Expect: 200-ok'],
+            ['Expect: 100-continue;x=y'],
+        ):
+            for protocol in ('HTTP/1.1', 'HTTP/1.0'):
+                request = self.expecting(*headers, protocol=protocol)
+                answer = self.ask(request + self.body)
+                assert answer is not None
+                self.assertEqual(417, answer.status)
+        self.assertEqual([], self.marked(self.key))
+
+    def test_a_host_is_needed_from_http_1_1_on(self) -> None:
+        for protocol, host, status in (
+            ('HTTP/1.1', None, 400),
+            ('HTTP/1.1', '', 400),
+            ('HTTP/1.1', ' ', 400),
+            ('HTTP/1.1', 'a b', 400),
+            ('HTTP/1.0', 'a b', 400),
+            ('HTTP/1.1', 'a, b', 400),
+            ('HTTP/1.1', 'a\r\nHost: a', 400),
+            ('HTTP/1.0', 'a\r\nHost: a', 400),
+            ('HTTP/1.1', 'localhost:80:80', 400),
+            ('HTTP/1.0', None, 200),
+            ('HTTP/1.0', '', 200),
+            ('HTTP/1.1', 'LOCALHOST:6385', 200),
+            ('HTTP/1.1', '[::1]', 200),
+        ):
+            answer = self.ask(
+                raw.request('GET', '/v1/drivers', protocol=protocol, host=host)
+            )
+            assert answer is not None
+            self.assertEqual(status, answer.status, (protocol, host))
+
+    def test_connection_options_are_read_in_any_case(self) -> None:
+        for protocol, value, kept in (
+            ('HTTP/1.1', 'Close', False),
+            ('HTTP/1.1', 'TE, close', False),
+            ('HTTP/1.1', 'keep-alive', True),
+            ('HTTP/1.0', 'keep-alive', True),
+            ('HTTP/1.0', 'Keep-Alive, TE', True),
+            ('HTTP/1.0', 'TE', False),
+        ):
+            request = raw.request(
+                'GET', '/', f'Connection: {value}', protocol=protocol
+            )
+            with self.connect() as connection:
+                connection.send(request)
+                self.assert_answer(connection.answer(), 200)
+                connection.send(request)
+                again = connection.answer()
+                self.assertEqual(kept, again is not None, (protocol, value))

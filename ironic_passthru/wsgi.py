@@ -36,8 +36,10 @@ def _told_to_log(application: Any) -> Any:
         return application
 
     def serve(environ: dict[str, Any], start_response: Any) -> Any:
+        # Before layers of the application change the path.
+        line = _first_line(environ)
         answer = application(environ, start_response)
-        uwsgi.set_logvar('request', _first_line(environ))
+        uwsgi.set_logvar('request', line)
         if request_id := environ.get(keys.REQUEST_ID):
             uwsgi.set_logvar('request_id', request_id)
         return answer
@@ -57,4 +59,4 @@ def _first_line(environ: dict[str, Any]) -> str:
     return line if len(line) <= _MAX_LINE else line[: _MAX_LINE - 3] + '...'
 
 
-application = _told_to_log(path.AsWritten(launch.wsgi_application()))
+application = path.AsWritten(_told_to_log(launch.wsgi_application()))

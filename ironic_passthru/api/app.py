@@ -29,6 +29,7 @@ from ironic_passthru.api.middleware import body
 from ironic_passthru.api.middleware import cadf
 from ironic_passthru.api.middleware import cors
 from ironic_passthru.api.middleware import cross_site
+from ironic_passthru.api.middleware import default_version
 from ironic_passthru.api.middleware import errors as error_wrapper
 from ironic_passthru.api.middleware import headers
 from ironic_passthru.api.middleware import health as short_health
@@ -49,7 +50,7 @@ DELETE = ('DELETE',)
 ANY: tuple[str, ...] = ()
 
 # The first line that fits path and verb answers. A path with one slash more
-# at its end is the same path.
+# at its end is the same path, and so is one without the leading /v1.
 ROUTES = (
     (READ, '/', 'root.discover'),
     (READ, '/v1', 'root.v1'),
@@ -71,6 +72,10 @@ ROUTES = (
     (READ, '/v1/operations/{operation}/result', 'operations.result'),
     (READ, '/healthcheck/detailed', 'health.detailed'),
 )
+
+RESOURCES = {
+    path.split('/')[2] for _, path, _ in ROUTES if path.startswith('/v1/')
+}
 
 
 class Router:
@@ -230,6 +235,8 @@ def make(
         # What is refused has its line, too.
         form = audit.FORMS[conf.audit.format]
         application = audit.Audit(application, form)
+    # Outside all layers that parse paths.
+    application = default_version.DefaultVersion(application, RESOURCES)
     application = cors.make(conf, application)
     application = headers.CommonHeaders(application)
     application = request_id.RequestId(application, conf)

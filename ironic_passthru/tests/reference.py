@@ -135,6 +135,8 @@ def _pattern(path: str) -> re.Pattern[str]:
 def find(verb: str, path: str) -> tuple[str, str] | None:
     """Return which chapter is about a request, if one is."""
     verb = 'GET' if verb == 'HEAD' else verb
+    if path.split('/')[1] in app.RESOURCES:
+        path = f'/v1{path}'
     fits = [route for route in ROUTES if _pattern(route[1]).fullmatch(path)]
     for route in fits:
         if route[0] in (verb, 'METHOD'):

@@ -11,12 +11,15 @@ PUBLIC = frozenset({'/', '/v1'})
 def requests(**names: str) -> list[tuple[str, str]]:
     """Return verb and path of a request for each route that needs a login.
 
+    Paths without the version, which stand for the same routes, are included.
+
     :param names: what stands in the paths for ``driver``, ``method``,
         ``hostname`` and ``operation``.
     """
     return [
-        (verb, path.format(**names))
+        (verb, form.format(**names))
         for verbs, path, _ in app.ROUTES
         if path not in PUBLIC
+        for form in dict.fromkeys((path, path.removeprefix('/v1')))
         for verb in verbs or VERBS
     ]

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of routes, layers and states that no single module shows."""
 
+import itertools
 import json
+import re
 from typing import Any
 
+import fixtures
 import webob
 
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.api import app
 from ironic_passthru.tests import base
+from ironic_passthru.tests import routes
 from ironic_passthru.tests.unit.api import fakes
 
 _LATEST = {'X_OpenStack_Ironic_API_Version': '1.115'}
@@ -79,6 +83,74 @@ class TestRouter(base.TestCase):
             errors.VerbNotAllowed, self.find, 'POST', '/a/1/fixed'
         )
         self.assertEqual(['GET', 'PUT', 'OPTIONS'], error.kwargs['allow'])
+
+
+class TestPathsWithoutVersion(fakes.ApplicationCase):
+    """``/drivers`` and others are the same as with ``/v1``."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        method = fakes.method('m', http_methods=routes.VERBS)
+        self.store.add('c', fakes.driver('d', method, colour='Any.'))
+
+    def seen(self, verb: str, path: str) -> tuple[Any, ...]:
+        """Return what a client and other services see of a request."""
+        lines = self.useFixture(
+            fixtures.FakeLogger('ironic_passthru.audit', format='%(message)s')
+        )
+        response = self.ask(path, verb, **_LATEST)
+        headers = {
+            name: value
+            for name, value in response.headers.items()
+            if 'request-id' not in name.lower()
+        }
+        line = re.sub('(time|request_id|duration)=[^ ]+', '', lines.output)
+        return response.status, response.body, headers, line
+
+    def test_every_route_has_both_forms(self) -> None:
+        known = {'driver': 'd', 'method': 'm', 'hostname': 'c'}
+        asked = routes.requests(**known, operation='o')
+        paths = {path for _, path in asked if path.startswith('/v1/')}
+        self.assertLess(5, len(paths))
+        for verb, path in itertools.product(
+            (*routes.VERBS, 'HEAD', 'OPTIONS'), sorted(paths)
+        ):
+            for end in ('', '/', '?bogus=1', '//', '/x/y'):
+                short = path.removeprefix('/v1')
+                self.assertEqual(
+                    self.seen(verb, path + end),
+                    self.seen(verb, short + end),
+                    (verb, path + end),
+                )
+
+    def test_calls_are_audited(self) -> None:
+        *_, line = self.seen('POST', '/drivers/d/vendor_passthru/m')
+        self.assertIn('outcome="succeeded"', line)
+        *_, line = self.seen('DELETE', '/operations/o')
+        self.assertIn('event="cancel"', line)
+
+    def test_links_have_their_usual_form(self) -> None:
+        shown = self.ask('/drivers/d', **_LATEST).json
+        self.assertEqual(
+            [
+                'http://localhost/v1/drivers/d',
+                'http://localhost/drivers/d',
+            ],
+            [link['href'] for link in shown['links']],
+        )
+
+    def test_other_paths_stay_as_they_are(self) -> None:
+        for path in (
+            '/v1/v1/drivers',
+            '//drivers',
+            '/driversx',
+            '/Drivers',
+            '/v2/drivers',
+            '/x/drivers',
+            '/vendor_passthru',
+            '/v1/healthcheck',
+        ):
+            self.assertEqual(404, self.ask(path).status_int, path)
 
 
 class TestDeadDriver(fakes.ApplicationCase):

@@ -11,6 +11,7 @@ from oslo_config import cfg
 from pbr import version as pbr_version
 
 from ironic_passthru import errors
+from ironic_passthru.cmd import parsing
 from ironic_passthru.conf import database as database_conf
 from ironic_passthru.conf import default as default_conf
 from ironic_passthru.conf import urls
@@ -105,14 +106,17 @@ def _run(conf: cfg.ConfigOpts, argv: list[str] | None) -> int:
     conf.register_cli_opt(
         cfg.SubCommandOpt('command', title='commands', handler=_add_commands)
     )
-    conf(
-        sys.argv[1:] if argv is None else argv,
-        project='ironic_passthru',
-        prog=PROG,
-        version=pbr_version.VersionInfo('ironic-passthru').version_string(),
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-    )
+    with parsing.strict():
+        conf(
+            sys.argv[1:] if argv is None else argv,
+            project='ironic_passthru',
+            prog=PROG,
+            version=pbr_version.VersionInfo(
+                'ironic-passthru'
+            ).version_string(),
+            description=_DESCRIPTION,
+            epilog=_EPILOG,
+        )
     credentials.check_configuration(conf)
     if not urls.read(conf, option='connection', group='database'):
         conf.set_default(

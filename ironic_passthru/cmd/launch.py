@@ -19,6 +19,7 @@ from pbr import version
 from ironic_passthru import conf as project_conf
 from ironic_passthru import errors
 from ironic_passthru import service
+from ironic_passthru.cmd import parsing
 from ironic_passthru.conf import database
 from ironic_passthru.conf import default
 from ironic_passthru.conf import urls
@@ -78,14 +79,17 @@ def read_configuration(
     )
     conf.set_default('use_stderr', True)
     try:
-        conf(
-            arguments,
-            project=PROJECT,
-            prog=prog,
-            description=description,
-            version=version.VersionInfo('ironic-passthru').version_string(),
-            default_config_files=config_files,
-        )
+        with parsing.strict():
+            conf(
+                arguments,
+                project=PROJECT,
+                prog=prog,
+                description=description,
+                version=version.VersionInfo(
+                    'ironic-passthru'
+                ).version_string(),
+                default_config_files=config_files,
+            )
         _check_values(conf)
     except cfg.Error as error:
         raise errors.ConfigError(credentials.describe(error)) from None

@@ -6,6 +6,7 @@ import logging
 import pathlib
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from ironic_passthru import threads
 
@@ -19,6 +20,7 @@ from pbr import version  # noqa: E402
 from ironic_passthru import conf as project_conf  # noqa: E402
 from ironic_passthru import errors  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
+from ironic_passthru.cmd import parsing  # noqa: E402
 from ironic_passthru.db import schema  # noqa: E402
 from ironic_passthru.db import session  # noqa: E402
 from ironic_passthru.redaction import control_characters  # noqa: E402
@@ -29,8 +31,13 @@ from ironic_passthru.rpc import transport as rpc_transport  # noqa: E402
 PROG = 'ironic-passthru-status'
 
 # Beside those that tell the worst result: 0, 1 and 2.
-EXIT_OK = 0
 EXIT_ERROR = 255
+
+_DESCRIPTION = (
+    'Check configuration, database, drivers, inventory, policy and message '
+    'bus of this host. The exit status is that of the worst result: 0 '
+    'success, 1 warning, 2 failure.'
+)
 
 OPTS = [
     cfg.BoolOpt(
@@ -141,6 +148,20 @@ class Checks(upgradecheck.UpgradeCommands):
             for name, check in CHECKS.items()
         )
 
+    def add_command(self, subparsers: Any) -> None:
+        """Add the command ``upgrade check`` to a parser."""
+        text = 'Check whether this release can run here.'
+        upgrade = subparsers.add_parser('upgrade', help=text, description=text)
+        upgrade.add_argument(
+            'check', choices=['check'], help='Run all checks.'
+        )
+        upgrade.add_argument(
+            '--json',
+            action='store_true',
+            help='Print the results as JSON instead of a table.',
+        )
+        upgrade.set_defaults(action_fn=self.check)
+
 
 def _run(
     checks: Checks,
@@ -176,20 +197,34 @@ def main(
     logging.getLogger().addHandler(logging.NullHandler())
     conf = cfg.CONF if conf is None else conf
     arguments = sys.argv[1:] if argv is None else argv
-    if '--version' in arguments:
-        # The library does not let a command have one.
-        print(version.VersionInfo('ironic-passthru').version_string())
-        return EXIT_OK
+    try:
+        _read_configuration(conf, arguments)
+    except (errors.ConfigError, cfg.Error) as error:
+        print(f'{PROG}: {credentials.describe(error)}', file=sys.stderr)
+        return EXIT_ERROR
+    # upgradecheck.main() would set it; --json is read from there.
+    upgradecheck.CONF = conf
+    return upgradecheck.run(conf)
+
+
+def _read_configuration(conf: cfg.ConfigOpts, arguments: list[str]) -> None:
+    """Read configuration and command line.
+
+    ``upgradecheck.main()`` offers no descriptions and no ``--version``.
+    """
     project_conf.register_opts(conf)
     log.register_options(conf)
     conf.register_cli_opts(OPTS)
-    try:
-        return upgradecheck.main(
-            conf,
-            project=launch.PROJECT,
-            upgrade_command=Checks(conf),
-            argv=arguments,
+    conf.register_cli_opt(
+        cfg.SubCommandOpt(
+            'command', title='commands', handler=Checks(conf).add_command
         )
-    except cfg.Error as error:
-        print(f'{PROG}: {credentials.describe(error)}', file=sys.stderr)
-        return EXIT_ERROR
+    )
+    with parsing.strict():
+        conf(
+            arguments,
+            project=launch.PROJECT,
+            prog=PROG,
+            version=version.VersionInfo('ironic-passthru').version_string(),
+            description=_DESCRIPTION,
+        )

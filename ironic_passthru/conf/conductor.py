@@ -30,7 +30,9 @@ OPTS: list[cfg.Opt] = [
         default='',
         max_length=255,
         regex=r'^[a-zA-Z0-9_\-\.]*$',
-        help='Group that this conductor belongs to, as shown to clients.',
+        help='Group that this conductor belongs to; empty for none. Clients '
+        'can read it, and policy rules can restrict calls to the conductors '
+        'of some groups by the target attribute conductor_group.',
     ),
     cfg.IntOpt(
         'sync_workers',

@@ -119,6 +119,19 @@ class TestArguments(CommandTestCase):
             self.assertIn(f'usage: {command}', done.stdout)
             self.assertIn('--config-file', done.stdout)
 
+    def test_help_lists_commands_under_a_title(self) -> None:
+        for command, done in self.run_all('--help').items():
+            self.assertNotRegex(done.stdout, r'(?m)^:', command)
+
+    def test_shell_completion(self) -> None:
+        """Some releases of oslo.config lack what it needs."""
+        for done in self.run_all('--shell_completion', 'bash').values():
+            if done.returncode == 0:
+                self.assertIn('complete', done.stdout)
+            else:
+                self.assertEqual(1, done.stderr.count('\n'), done.stderr)
+                self.assertIn('Option --shell_completion', done.stderr)
+
     def test_version(self) -> None:
         for command, done in self.run_all('--version').items():
             self.assertEqual(0, done.returncode, command)

@@ -225,6 +225,33 @@ class TestConfiguration(LaunchCase):
         self.assertEqual((launch.EXIT_OK, ''), third)
         self.assertEqual((launch.EXIT_OK, ''), fourth)
 
+    def test_sources_that_cannot_be_read(self) -> None:
+        sources = (
+            ('', 'driver'),
+            ('driver = unheard-of', 'unheard-of'),
+            ('driver = remote_file', 'remote_file'),
+            (
+                'driver = remote_file\nuri = http://me:hunter2@127.0.0.1:9/x',
+                '127.0.0.1',
+            ),
+        )
+        files = [
+            self.write(
+                f'source{number}.conf',
+                f'[DEFAULT]\nconfig_source = outside\n[outside]\n{source}\n',
+            )
+            for number, (source, _) in enumerate(sources)
+        ]
+        for file in files:
+            os.chmod(file, 0o600)
+        told = self.read(*(f'--config-file {file}' for file in files))
+        for (code, line), (_, word) in zip(told, sources, strict=True):
+            self.assertEqual(launch.EXIT_FAILED, code, line)
+            self.assertEqual(1, line.count('\n'), line)
+            for part in ('Option config_source', "'outside'", word):
+                self.assertIn(part, line)
+            self.assertNotIn('hunter2', line)
+
     def test_a_registry_must_be_named_for_a_split_service(self) -> None:
         error = self.assertRaises(
             errors.ConfigError, launch.require_registry, self.make_conf()

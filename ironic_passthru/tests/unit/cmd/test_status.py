@@ -113,10 +113,12 @@ class TestStatus(base.TestCase):
         self.mode = 0o644
         self.assert_failed('Configuration files', 'test.conf', 'chmod o=')
 
-    def test_its_version(self) -> None:
-        code, out, _ = self.run_command('--version')
-        self.assertEqual(0, code)
-        self.assertRegex(out, r'^\d+\.\d+')
+    def test_a_source_that_cannot_be_read(self) -> None:
+        self.options['DEFAULT']['config_source'] = 'remote'
+        code, out, err = self.run_command('upgrade', 'check')
+        self.assertEqual((status.EXIT_ERROR, ''), (code, out))
+        self.assertIn('Option config_source', err)
+        self.assertEqual(1, err.count('\n'), err)
 
     def test_a_database_without_tables(self) -> None:
         self.assert_failed('Database', 'ironic-passthru-dbsync upgrade')

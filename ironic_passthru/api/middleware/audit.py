@@ -144,11 +144,15 @@ class Audit:
                     record['request_id'],
                     type(error).__name__,
                 )
-            line = self._form(record | end)
+            record |= end
+            line = self._form(record)
             if len(line) > MAX_LENGTH:
-                line = self._form(_bounded(record | end))
+                record = _bounded(record)
+                line = self._form(record)
             # It is masked, and a search for passwords would tear JSON apart.
-            AUDIT.info('%s', line, extra=log_filter.WHOLE)
+            # Formatters of oslo.log that write objects add "extra" as one.
+            extra = log_filter.WHOLE | {'extra': {'audit': record}}
+            AUDIT.info('%s', line, extra=extra)
         except Exception as error:
             LOG.error(
                 'An audit line is lost: %s: %s; %s',

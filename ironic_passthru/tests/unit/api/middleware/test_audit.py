@@ -13,6 +13,7 @@ from typing import Any
 import bcrypt
 import fixtures
 import webob
+from oslo_log import formatters
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
@@ -39,6 +40,17 @@ _SCHEMA: dict[str, Any] = {
 }
 _PATH = '/v1/drivers/d/vendor_passthru'
 _BUSY = errors.ConductorBusy()
+
+
+class _Records(logging.Handler):
+    """Keeps log records as they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[Any] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
 
 
 def lines(case: base.TestCase) -> fixtures.FakeLogger:
@@ -624,6 +636,31 @@ class TestForms(AuditCase):
         self.assertEqual(self.lines.output, written.getvalue())
         self.assertEqual('***', self.line()['parameters']['password'])
         self.assertEqual(200, self.line()['status'])
+
+    def test_logs_in_json_contain_an_object(self) -> None:
+        for form in audit.FORMS:
+            self.rebuild(format=form)
+            written = io.StringIO()
+            handler = logging.StreamHandler(written)
+            handler.setFormatter(formatters.JSONFormatter())
+            audit.AUDIT.addHandler(handler)
+            self.addCleanup(audit.AUDIT.removeHandler, handler)
+            log_filter.install()
+            self.ask(f'{_PATH}/m', 'POST', b'{"slot": 7, "key": "hunter2"}')
+            (line,) = written.getvalue().splitlines()
+            record = json.loads(line)['extra']['audit']
+            self.assertEqual('succeeded', record['outcome'])
+            self.assertEqual({'slot': 7, 'key': '***'}, record['parameters'])
+            self.assertNotIn('hunter2', line)
+
+    def test_the_object_of_a_long_line_is_cut_like_the_line(self) -> None:
+        handler = _Records()
+        audit.AUDIT.addHandler(handler)
+        self.addCleanup(audit.AUDIT.removeHandler, handler)
+        body = json.dumps({'bmc': 'b' * 50_000}).encode()
+        self.ask(f'{_PATH}/any', 'POST', body)
+        (found,) = handler.records
+        self.assertEqual(self.line(), found.extra['audit'])
 
     def test_what_a_client_sends_stays_inside_its_quotes(self) -> None:
         evil = 'x"\r\noutcome="succeeded" \u2028\x85'

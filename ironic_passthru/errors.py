@@ -77,6 +77,7 @@ plain sentence or the facts that fill ``_msg_fmt``.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 #: Statuses upon which python-ironicclient and openstacksdk send a request
@@ -130,6 +131,12 @@ class PassthruError(Exception):
     def faults(self) -> list[Fault]:
         """Return the single faults that make up this error, if any."""
         return []
+
+
+def _with_hint(text: str, kwargs: Mapping[str, Any]) -> str:
+    """Return a message with the sentence ``hint``, if there is one."""
+    hint = kwargs.get('hint')
+    return f'{text}. {hint}' if hint else text
 
 
 class ConfigError(PassthruError):
@@ -214,17 +221,15 @@ class DangerousMethod(Forbidden):
 
 
 class CrossSite(RequestError):
-    """A browser sent the request for a page of another site.
+    """A browser sent the request for a page of another site, or may have.
 
     :param header: name of the header that shows it.
+    :param reason: why the request is refused.
     """
 
     code = 'cross_site'
     status = 403
-    _msg_fmt = (
-        'A browser may not send this request for a page of another site '
-        '(header %(header)s).'
-    )
+    _msg_fmt = '%(reason)s (header %(header)s).'
 
 
 class RequestTimeout(RequestError):
@@ -270,10 +275,16 @@ class InvalidArgument(RequestError):
 
 
 class UnexpectedArguments(RequestError):
-    """The query holds parameters that the route does not know."""
+    """The query holds parameters that the route does not know.
+
+    :param hint: a sentence about what to do instead; optional.
+    """
 
     code = 'unexpected_arguments'
     _msg_fmt = 'Unexpected arguments: %(names)s'
+
+    def _format(self) -> str:
+        return _with_hint(super()._format(), self.kwargs)
 
 
 class InvalidParameters(RequestError):
@@ -311,10 +322,16 @@ class MethodNotFound(RequestError):
 
 
 class VerbNotSupported(RequestError):
-    """The vendor method does not take this HTTP verb."""
+    """The vendor method does not take this HTTP verb.
+
+    :param allowed: the verbs that it takes, as text.
+    """
 
     code = 'verb_not_supported'
-    _msg_fmt = 'The method %(method)s does not support HTTP %(verb)s'
+    _msg_fmt = (
+        'The method %(method)s does not support HTTP %(verb)s. Supported: '
+        '%(allowed)s.'
+    )
 
 
 class RouteNotFound(RequestError):
@@ -565,7 +582,10 @@ class RegistryUnavailable(NotRun):
 
 
 class OutcomeUnknown(PassthruError):
-    """The call was sent, but no answer came: it may or may not have run."""
+    """The call was sent, but no answer came: it may or may not have run.
+
+    :param hint: a sentence about what to do instead; optional.
+    """
 
     code = 'outcome_unknown'
     status = 504
@@ -573,6 +593,9 @@ class OutcomeUnknown(PassthruError):
         'No answer came for the call; whether it ran is not known. '
         'Request id: %(request_id)s'
     )
+
+    def _format(self) -> str:
+        return _with_hint(super()._format(), self.kwargs)
 
 
 class DuplicateCall(OutcomeUnknown):

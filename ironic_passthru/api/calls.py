@@ -23,6 +23,11 @@ from ironic_passthru.db import operations
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 
+_ADVICE = (
+    'Send calls that take long with the header "Prefer: respond-async": they '
+    'are answered at once, and their results are kept.'
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Call:
@@ -111,9 +116,10 @@ class Calls:
                 key=key,
                 tried=noted.tried,
             )
-        except errors.OutcomeUnknown as error:
+        except errors.OutcomeUnknown as unknown:
+            error = unknown if accepted else _advised(unknown)
             if not (accepted or key) or not self._is_recorded(call_id):
-                raise
+                raise error from unknown.__cause__
             noted.operation_id = call_id
             return self._answers.error(request, error, location=location)
         except errors.PassthruError as error:
@@ -212,6 +218,13 @@ class Calls:
         if held is not None:
             response.headers.update(prefer.applied([f'wait={held}']))
         return response
+
+
+def _advised(error: errors.OutcomeUnknown) -> errors.OutcomeUnknown:
+    """Return the error of a call that was answered late or not at all."""
+    if isinstance(error, errors.DuplicateCall):
+        return error
+    return errors.OutcomeUnknown(**error.kwargs | {'hint': _ADVICE})
 
 
 def _key(request: Any, call: Call) -> operation.Key | None:

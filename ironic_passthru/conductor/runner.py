@@ -223,5 +223,9 @@ def find(driver: loader.Driver, call: calls.Call) -> loader.Method:
     if not method.spec.allowed:
         raise errors.DangerousMethod(driver=call.driver, method=call.method)
     if call.verb not in method.spec.http_methods:
-        raise errors.VerbNotSupported(method=call.method, verb=call.verb)
+        raise errors.VerbNotSupported(
+            method=call.method,
+            verb=call.verb,
+            allowed=', '.join(method.spec.http_methods),
+        )
     return method

@@ -24,6 +24,12 @@ from ironic_passthru.api.middleware import cors
 
 # Same-site is a page of another host or port of this domain.
 _OTHER_SITES = ('cross-site', 'same-site')
+_OTHER_SITE = 'A browser may not send this request for a page of another site'
+_FOREIGN_HOST = (
+    'The host in the URL of this request is neither localhost, an address of '
+    'loopback nor the host of [api] public_endpoint; behind a proxy, set that '
+    'option to the URL that clients use'
+)
 _PORT = re.compile(r':[0-9]*\Z')
 
 
@@ -71,18 +77,18 @@ class CrossSiteGuard:
             self._host = parse.urlsplit(public_endpoint).hostname
         # The first that is of another site is named.
         self._refused = (
-            ('Host', self._has_foreign_host),
-            ('Origin', self._has_foreign_origin),
-            ('Sec-Fetch-Site', self._is_from_elsewhere),
+            ('Host', self._has_foreign_host, _FOREIGN_HOST),
+            ('Origin', self._has_foreign_origin, _OTHER_SITE),
+            ('Sec-Fetch-Site', self._is_from_elsewhere, _OTHER_SITE),
         )
 
     def __call__(
         self, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
         if not login.is_public(environ):
-            for header, is_foreign in self._refused:
+            for header, is_foreign, reason in self._refused:
                 if is_foreign(environ):
-                    raise errors.CrossSite(header=header)
+                    raise errors.CrossSite(header=header, reason=reason)
         return self._application(environ, start_response)
 
     def _has_foreign_host(self, environ: dict[str, Any]) -> bool:

@@ -121,7 +121,9 @@ class PassthruController:
         verb = request.method
         method, servers = self._route(request, driver, name)
         if verb not in method.http_methods:
-            raise errors.VerbNotSupported(method=name, verb=verb)
+            raise errors.VerbNotSupported(
+                method=name, verb=verb, allowed=', '.join(method.http_methods)
+            )
         if not method.attach:
             faults.check_accept(environ)
         texts = query.parameters(environ)
@@ -267,7 +269,13 @@ def _query_values(
     allowed = method.parameters.names if verb in _QUERY_VERBS else ()
     unexpected = [name for name in texts if name not in allowed]
     if unexpected:
-        raise errors.UnexpectedArguments(names=', '.join(unexpected))
+        hint = ''
+        # No body may name the method.
+        if verb not in _QUERY_VERBS and 'method' not in unexpected:
+            hint = f'{verb} takes parameters from a JSON object in the body.'
+        raise errors.UnexpectedArguments(
+            names=', '.join(unexpected), hint=hint
+        )
     return {
         name: method.parameters.read_text(name, text)
         for name, text in texts.items()

@@ -430,6 +430,19 @@ class TestOutcomeUnknown(CallsCase):
             response = self.lose(method, **headers)
             self.assertEqual(self.location(), response.headers['Location'])
 
+    def test_only_slow_calls_are_advised_to_be_accepted(self) -> None:
+        for method, headers, advised in (
+            ('now', {}, True),
+            ('now', {'Idempotency_Key': 'k'}, True),
+            ('now', {'Prefer': 'respond-async'}, False),
+            ('later', {}, False),
+        ):
+            text = self.lose(method, **headers).json['error_message']
+            self.assertIn('Request id: r', text)
+            self.assertEqual(advised, 'Prefer: respond-async' in text, method)
+        self.bus.answer = errors.DuplicateCall()
+        self.assertNotIn('respond-async', self.call('now').text)
+
     def test_without(self) -> None:
         self.assertNotIn('Location', self.lose().headers)
         self.operations.asks = 0

@@ -221,7 +221,11 @@ class TestHosts(CrossSiteCase):
             ':',
             '\xff',
         ):
-            self.assert_refused(self.ask_as(host), 'Host')
+            refused = self.ask_as(host)
+            self.assert_refused(refused, 'Host')
+            # Behind a proxy it is the configuration that is wrong.
+            self.assertIn('[api] public_endpoint', refused.json['detail'])
+            self.assertNotIn('browser', refused.json['detail'])
             own = self.ask_as(host, Origin=f'http://{host}')
             self.assert_refused(own, 'Host')
         self.assertEqual([], self.bus.calls)

@@ -10,6 +10,7 @@ import tempfile
 from oslo_policy import generator
 
 from ironic_passthru import policies
+from ironic_passthru.api import app
 from ironic_passthru.policies import base as rules
 from ironic_passthru.tests import base
 from ironic_passthru.tests import routes
@@ -82,6 +83,8 @@ class TestRules(base.TestCase):
         wanted = {
             (verb, path)
             for verb, path in routes.requests(**names)
+            # Rules name the form with the version.
+            if not path.lstrip('/').startswith(tuple(app.RESOURCES))
             if verb != 'HEAD'
         }
         self.assertEqual(wanted, stated)

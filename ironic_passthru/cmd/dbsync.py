@@ -62,6 +62,7 @@ def version(database: session.Database) -> int:
 
 def check(database: session.Database) -> int:
     """Tell by the exit status whether the schema is current."""
+    schema.require_unicode(database)
     current = _revision(database)
     schema.refuse_unknown(current)
     if schema.state(current) is schema.State.CURRENT:

@@ -66,6 +66,7 @@ def check_database(conf: cfg.ConfigOpts) -> str:
         # To ask SQLite would create the file.
         missing = path is not None and not path.exists()
         current = None if missing else schema.revision(database)
+        schema.require_unicode(database)
     schema.refuse_unknown(current)
     if schema.state(current) is not schema.State.CURRENT:
         raise errors.ConfigError(

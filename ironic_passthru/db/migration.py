@@ -45,11 +45,13 @@ def upgrade(database: session.Database, revision: str = 'head') -> None:
     """Bring the schema to that of this release; harmless if it is there.
 
     :param revision: where to stop; by default at the newest.
-    :raises ConfigError: the database belongs to a newer release, another
-        process does not finish its upgrade, or the file cannot be created.
+    :raises ConfigError: the database belongs to a newer release or cannot
+        store all characters, another process does not finish its upgrade, or
+        the file cannot be created.
     :raises RegistryUnavailable: the database cannot be used.
     """
     schema.create_file(database)
+    schema.require_unicode(database)
     schema.refuse_unknown(schema.revision(database))
     with _file_lock(database), database.connection() as connection:
         _prepare(connection)

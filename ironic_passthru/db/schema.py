@@ -60,6 +60,47 @@ def refuse_unknown(current: str | None) -> None:
         )
 
 
+# Of each dialect a query for the encodings in use, and the one required of
+# each.  The tables of MariaDB name their character set themselves, but not
+# the one that Alembic keeps its revision in.
+_ENCODINGS = {
+    'postgresql': (
+        "SELECT current_setting('server_encoding'), "
+        "current_setting('client_encoding')",
+        'UTF8',
+        "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0",
+    ),
+    'mysql': (
+        'SELECT @@character_set_database, @@character_set_connection',
+        'utf8mb4',
+        'CREATE DATABASE ... CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
+    ),
+}
+
+
+def require_unicode(database: session.Database) -> None:
+    """Refuse a database that cannot store all characters.
+
+    :raises ConfigError: the message names the encoding and a remedy.
+    :raises RegistryUnavailable: the database cannot be used.
+    """
+    if database.dialect not in _ENCODINGS:
+        return
+    query, required, remedy = _ENCODINGS[database.dialect]
+    with database.reader() as reader:
+        stored, sent = reader.execute(sa.text(query)).one()
+    if stored != required:
+        raise errors.ConfigError(
+            f'the database has the encoding {stored}, and {required} is '
+            f'required; create another one with "{remedy}"'
+        )
+    if sent != required:
+        raise errors.ConfigError(
+            f'[database] connection uses the encoding {sent}, and {required} '
+            'is required; remove it from the URL'
+        )
+
+
 def ensure(database: session.Database) -> None:
     """Make sure that the database has the schema of this release.
 
@@ -70,6 +111,7 @@ def ensure(database: session.Database) -> None:
     :raises RegistryUnavailable: the database cannot be used.
     """
     create_file(database)
+    require_unicode(database)
     current = revision(database)
     refuse_unknown(current)
     if state(current) is State.CURRENT:

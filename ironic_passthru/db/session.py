@@ -20,6 +20,7 @@ from sqlalchemy import orm
 
 from ironic_passthru import errors
 from ironic_passthru.conf import urls
+from ironic_passthru.db import driver_errors
 from ironic_passthru.db import engine
 
 LOG = logging.getLogger(__name__)
@@ -31,22 +32,9 @@ _Transaction = collections.abc.Callable[
     [], contextlib.AbstractContextManager[Any]
 ]
 
-# Errors of these classes are mistakes of ours in one statement: they go on
-# to become an internal error.
-_OUR_MISTAKES = (
-    db_exc.DBConstraintError,
-    db_exc.DBDataError,
-    db_exc.DBDuplicateEntry,
-    db_exc.DBReferenceError,
-)
-# Everything else that the libraries raise means that the database is away,
+# Unless the database refuses a value, these mean that it is unreachable,
 # locked, full, read-only or without our schema.
-_UNAVAILABLE = (db_exc.DBError, sa_exc.DBAPIError, sa_exc.TimeoutError)
-
-# A second attempt succeeds after these: two writers met.  A duplicate is
-# the loser's view of two inserts of one key; next time it finds the row.
-_DEADLOCKS = (db_exc.DBDeadlock,)
-_COLLISIONS = (*_DEADLOCKS, db_exc.DBDuplicateEntry)
+_FAILURES = (db_exc.DBError, sa_exc.DBAPIError, sa_exc.TimeoutError)
 
 # Where PostgreSQL begins to quote.
 _QUOTED = re.compile(r'\n(?=DETAIL:|CONTEXT:|LINE \d+:)')
@@ -65,7 +53,8 @@ _DRIVERNAMES = {
 _DIALECTS = ('sqlite', 'postgresql', 'mysql')
 
 # A reader sees one moment of the database, however many queries it makes:
-# SQLite and MariaDB do so by themselves.
+# SQLite and MariaDB do so by themselves.  The levels do not depend on
+# default_transaction_isolation.
 _READER_OPTIONS = {'postgresql': {'isolation_level': 'REPEATABLE READ'}}
 # A writer takes no more locks than the rows that it changes.  MariaDB's
 # default also locks the gaps between them, so that conductors that start
@@ -74,6 +63,7 @@ _READER_OPTIONS = {'postgresql': {'isolation_level': 'REPEATABLE READ'}}
 # cannot wait, it is refused.
 _WRITER_OPTIONS: dict[str, dict[str, Any]] = {
     'mysql': {'isolation_level': 'READ COMMITTED'},
+    'postgresql': {'isolation_level': 'READ COMMITTED'},
     'sqlite': {'begin_immediate': True},
 }
 
@@ -243,7 +233,11 @@ class Database:
         *,
         repeat_duplicates: bool,
     ) -> Result:
-        expected = _COLLISIONS if repeat_duplicates else _DEADLOCKS
+        expected = {driver_errors.Failure.CONFLICT}
+        if repeat_duplicates:
+            # The loser's view of two inserts of one key: the next attempt
+            # finds the row.
+            expected.add(driver_errors.Failure.DUPLICATE)
         with _translated():
             return self._repeat(work, transaction, expected)
 
@@ -251,7 +245,7 @@ class Database:
         self,
         work: collections.abc.Callable[[Any], Result],
         transaction: _Transaction,
-        expected: tuple[type[Exception], ...],
+        expected: collections.abc.Set[driver_errors.Failure],
     ) -> Result:
         collisions = disconnects = 0
         # To wait for a lock may have taken long: whoever asks does not wait
@@ -261,15 +255,6 @@ class Database:
             try:
                 with transaction() as writer:
                     return work(writer)
-            except expected as collision:
-                collisions += 1
-                # A key that is taken is found by the next attempt for sure.
-                late = time.monotonic() > latest and isinstance(
-                    collision, _DEADLOCKS
-                )
-                if late or collisions > self._retries:
-                    raise
-                _pause(collisions)
             except db_exc.DBConnectionError:
                 # Once: enough for a connection that died in the pool or a
                 # server that has just failed over.  A client that waits
@@ -277,6 +262,18 @@ class Database:
                 disconnects += 1
                 if disconnects > 1 or time.monotonic() > latest:
                     raise
+            except _FAILURES as exc:
+                found = driver_errors.classify(exc)
+                if found not in expected:
+                    raise
+                collisions += 1
+                # A key that is taken is found by the next attempt for sure.
+                late = time.monotonic() > latest and (
+                    found is driver_errors.Failure.CONFLICT
+                )
+                if late or collisions > self._retries:
+                    raise
+                _pause(collisions)
 
 
 class KeptConnection:
@@ -339,9 +336,16 @@ def cause(exc: BaseException) -> str:
 def _translated() -> collections.abc.Iterator[None]:
     try:
         yield
-    except _OUR_MISTAKES:
-        raise
-    except _UNAVAILABLE as exc:
+    except _FAILURES as exc:
+        found = driver_errors.classify(exc)
+        if found is driver_errors.Failure.DUPLICATE:
+            if isinstance(exc, db_exc.DBDuplicateEntry):
+                raise
+            # oslo.db recognizes English messages alone.
+            raise db_exc.DBDuplicateEntry(inner_exception=exc) from exc
+        if found is driver_errors.Failure.REFUSED:
+            # One row is wrong, not the database.
+            raise
         LOG.error('The registry database cannot be used: %s', cause(exc))
         raise errors.RegistryUnavailable() from exc
 

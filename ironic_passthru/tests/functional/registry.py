@@ -12,11 +12,13 @@ from typing import Any
 import fixtures
 import sqlalchemy as sa
 from oslo_config import cfg
+from oslo_db import exception as db_exc
 from sqlalchemy import orm
 
 from ironic_passthru import errors
 from ironic_passthru.cmd import dbsync
 from ironic_passthru.db import conductors
+from ironic_passthru.db import migration
 from ironic_passthru.db import models
 from ironic_passthru.db import schema
 from ironic_passthru.db import session
@@ -188,6 +190,83 @@ class ServerCases(ServerCase):
             writer.execute(change.where(table.c.hostname == other))
 
         return work
+
+    #: Of encodings that cannot store all characters: how ``CREATE DATABASE``
+    #: gets them.
+    narrow: collections.abc.Mapping[str, str]
+    #: Makes a server refuse a snapshot that is old.
+    strict: str | None = None
+
+    def test_a_snapshot_that_another_writer_made_old_is_repeated(
+        self,
+    ) -> None:
+        """As with ``default_transaction_isolation = serializable``."""
+        self.register()
+        options = {self.database.dialect: {'isolation_level': 'SERIALIZABLE'}}
+        if self.strict:
+            options = {
+                self.database.dialect: {'isolation_level': 'REPEATABLE READ'}
+            }
+        other = self.open(self.url)
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.db.session._WRITER_OPTIONS', options
+            )
+        )
+        kept = self.database.kept()
+        self.addCleanup(kept.close)
+        change = sa.update(models.conductors)
+        for write in (self.database.write, kept.write):
+            attempts: list[str] = []
+
+            def work(writer: Any, attempts: list[str] = attempts) -> None:
+                if self.strict:
+                    writer.execute(sa.text(self.strict))
+                writer.execute(sa.select(models.conductors)).all()
+                if not attempts:
+                    with other.writer() as first:
+                        first.execute(change.values(conductor_group='first'))
+                attempts.append('one')
+                writer.execute(change.values(conductor_group='second'))
+
+            write(work)
+            self.assertEqual(2, len(attempts))
+            self.assertEqual('second', self.read()['host1'].group)
+
+    def test_a_value_that_is_refused_is_no_outage(self) -> None:
+        self.register()
+        table = models.conductors
+        refusals = (db_exc.DBError, db_exc.DBInvalidUnicodeParameter)
+        for values in (
+            {'conductor_group': '\ud800'},
+            {'conductor_group': 'x' * 300},
+            {'conductor_group': None},
+            {'id': 2**70},
+        ):
+            with self.subTest(values):
+                statement = sa.update(table).values(values)
+                self.assertRaises(
+                    refusals,
+                    self.database.write,
+                    lambda writer, s=statement: writer.execute(s),
+                )
+        self.assertEqual('', self.read()['host1'].group)
+
+    def test_a_database_that_cannot_store_all_texts_is_refused(self) -> None:
+        for encoding, options in self.narrow.items():
+            database = self.open(self.server.new_database(options))
+            for refuses in (
+                schema.ensure,
+                migration.upgrade,
+                dbsync.check,
+                dbsync.upgrade,
+            ):
+                with self.subTest(f'{encoding} {refuses}'):
+                    error = self.assertRaises(
+                        errors.ConfigError, refuses, database
+                    )
+                    self.assertIn(f'encoding {encoding}', str(error))
+                    self.assertIn('CREATE DATABASE', str(error))
 
     def test_no_password_reaches_log_or_error(self) -> None:
         log = self.useFixture(fixtures.FakeLogger(level=0))

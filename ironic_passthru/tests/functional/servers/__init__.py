@@ -11,6 +11,7 @@ from ironic_passthru.tests.functional.servers.postgresql import PostgreSQL
 from ironic_passthru.tests.functional.servers.programs import MissingProgram
 from ironic_passthru.tests.functional.servers.programs import require
 from ironic_passthru.tests.functional.servers.rabbitmq import RabbitMQ
+from ironic_passthru.tests.functional.servers.sql import execute
 from ironic_passthru.tests.functional.servers.sql import LOGIN
 from ironic_passthru.tests.functional.servers.sql import SECRET
 from ironic_passthru.tests.functional.servers.standby import PostgreSQLPair
@@ -26,6 +27,7 @@ __all__ = [
     'PostgreSQLPair',
     'RabbitMQ',
     'ReservedPort',
+    'execute',
     'require',
 ]
 

@@ -37,9 +37,12 @@ class Server(fixtures.Fixture, metaclass=abc.ABCMeta):
     def url(self, database: str = '') -> str:
         """Return the SQLAlchemy URL of one database."""
 
-    def new_database(self) -> str:
-        """Create an empty database and return its URL."""
-        return self.url(self._create())
+    def new_database(self, options: str = '') -> str:
+        """Create an empty database and return its URL.
+
+        :param options: what follows the name in ``CREATE DATABASE``.
+        """
+        return self.url(self._create(options))
 
     def new_remote_database(self, host: str = '') -> str:
         """Create an empty database; return its URL for a TCP connection.
@@ -61,9 +64,9 @@ class Server(fixtures.Fixture, metaclass=abc.ABCMeta):
         ):
             execute(self.url(), statement)
 
-    def _create(self) -> str:
+    def _create(self, options: str = '') -> str:
         name = next(self._names)
-        execute(self.url(), f'CREATE DATABASE {name}')
+        execute(self.url(), f'CREATE DATABASE {name} {options}')
         return name
 
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the door to the database."""
 
+import collections.abc
 import concurrent.futures
+import contextlib
 import os
+import pathlib
 import sqlite3
 import subprocess
 import sys
@@ -183,7 +186,7 @@ class TestDatabase(sqlite.SQLiteCase):
 
     def test_it_gives_up_after_the_configured_retries(self) -> None:
         conf = self.make_conf(
-            database__connection=self.new_url(), database__db_max_retries=2
+            database__connection=self.url, database__db_max_retries=2
         )
         database = session.Database(conf)
         attempts = []
@@ -302,6 +305,54 @@ class TestDatabase(sqlite.SQLiteCase):
             list(pool.map(count, range(4)))
         self.assertEqual(['20'], self.groups())
 
+    def test_a_value_that_is_refused_is_no_outage(self) -> None:
+        """The service goes on, and the caller gets the driver's error."""
+        self.register()
+        table = models.conductors
+        refusals = (db_exc.DBError, db_exc.DBInvalidUnicodeParameter)
+        for values in (
+            {'conductor_group': '\ud800'},
+            {'id': 2**70},
+            {'conductor_group': None},
+        ):
+            with self.subTest(values):
+                statement = sa.update(table).values(values)
+                attempts: list[str] = []
+
+                def work(writer: orm.Session, s=statement, a=attempts) -> None:
+                    a.append('one')
+                    writer.execute(s)
+
+                self.assertRaises(refusals, self.database.write, work)
+                self.assertEqual(1, len(attempts))
+        self.assertEqual([''], self.groups())
+
+    def test_a_snapshot_that_another_writer_made_old_is_repeated(
+        self,
+    ) -> None:
+        """SQLite refuses it at once (SQLITE_BUSY_SNAPSHOT)."""
+        self.register()
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.db.session._WRITER_OPTIONS', {'sqlite': {}}
+            )
+        )
+        other = sqlite3.connect(self.database.url.database or '')
+        self.addCleanup(other.close)
+        attempts: list[str] = []
+
+        def work(writer: orm.Session) -> None:
+            writer.execute(sa.select(models.conductors)).all()
+            if not attempts:
+                other.execute("UPDATE conductors SET conductor_group = 'x'")
+                other.commit()
+            attempts.append('one')
+            self.set_group(writer)
+
+        self.database.write(work)
+        self.assertEqual(2, len(attempts))
+        self.assertEqual(['new'], self.groups())
+
     def test_it_works_again_after_close(self) -> None:
         self.database.close()
         self.register()
@@ -355,3 +406,92 @@ class TestImport(base.TestCase):
         for path in ('/tmp/a b/c', '/tmp/50%/x', '/tmp/ü', 'relative.db'):
             url = sa.make_url(database_conf.sqlite_url(path))
             self.assertEqual(path, url.database)
+
+
+class TestLostFile(sqlite.SQLiteCase):
+    """An SQLite file that is removed or replaced while it is open."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.register()
+        self.kept = self.database.kept()
+        self.addCleanup(self.kept.close)
+        self.path = pathlib.Path(self.database.url.database or '')
+        self.kept.write(self.change)
+        self.read()
+
+    def change(self, writer: Any) -> None:
+        statement = sa.update(models.conductors)
+        writer.execute(statement.values(conductor_group='new'))
+
+    def uses(self) -> dict[str, collections.abc.Callable[[], object]]:
+        return {
+            'kept': lambda: self.kept.write(self.change),
+            'pool': lambda: self.database.write(self.change),
+            'reader': self.read,
+        }
+
+    def refuse_all(self, cause: str) -> None:
+        for name, use in self.uses().items():
+            with self.subTest(name):
+                error = self.assertRaises(errors.RegistryUnavailable, use)
+                assert error.__cause__ is not None
+                self.assertIn(cause, session.cause(error.__cause__))
+
+    def test_nothing_is_committed_to_a_file_that_is_gone(self) -> None:
+        self.path.rename(self.path.with_suffix('.old'))
+        self.refuse_all('is missing')
+        # Nor is an empty one left in its place.
+        self.assertFalse(self.path.exists())
+
+    def test_it_goes_on_when_the_file_is_back(self) -> None:
+        old = self.path.with_suffix('.old')
+        self.path.rename(old)
+        self.refuse_all('is missing')
+        old.rename(self.path)
+        for name, use in self.uses().items():
+            with self.subTest(name):
+                use()
+        self.assertEqual('new', self.read()['host1'].group)
+
+    def test_a_file_without_our_tables_is_unavailable(self) -> None:
+        self.path.unlink()
+        self.path.touch()
+        self.refuse_all('no such table')
+
+    def test_a_file_that_takes_its_place_is_used(self) -> None:
+        copy = self.path.with_suffix('.copy')
+        with (
+            contextlib.closing(sqlite3.connect(self.path)) as source,
+            contextlib.closing(sqlite3.connect(copy)) as target,
+        ):
+            source.backup(target)
+        copy.rename(self.path)
+        self.kept.write(self.change)
+        with contextlib.closing(sqlite3.connect(self.path)) as found:
+            rows = found.execute('SELECT conductor_group FROM conductors')
+            self.assertEqual([('new',)], rows.fetchall())
+
+    def test_a_commit_under_way_notices(self) -> None:
+        """The file goes between the last statement and the commit."""
+
+        def work(writer: Any) -> None:
+            self.change(writer)
+            self.path.unlink(missing_ok=True)
+
+        for write in (self.database.write, self.kept.write):
+            self.assertRaises(errors.RegistryUnavailable, write, work)
+
+    def test_the_log_of_writes_counts_too(self) -> None:
+        """A commit is in that file until it is moved to the other one."""
+        lost: list[str] = []
+
+        def work(writer: Any) -> None:
+            self.change(writer)
+            wal = self.path.with_name(f'{self.path.name}-wal')
+            if not lost:
+                wal.unlink()
+            lost.append('once')
+
+        self.kept.write(work)
+        self.assertEqual(2, len(lost), 'the transaction was repeated')

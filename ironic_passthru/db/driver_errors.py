@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Classification of the errors of database drivers."""
+
+import enum
+import sqlite3
+from collections.abc import Iterator
+
+from oslo_db import exception as db_exc
+
+
+class Failure(enum.Enum):
+    """The consequence of an error for the transaction that failed.
+
+    ``CONFLICT``: another transaction was in the way; this one has changed
+    nothing and can be repeated.
+    ``DUPLICATE``: the key of a row is taken; a repeated transaction finds
+    that row.
+    ``REFUSED``: the database or its driver does not accept a value; to
+    repeat the transaction is useless.
+    ``UNAVAILABLE``: everything else.
+    """
+
+    CONFLICT = enum.auto()
+    DUPLICATE = enum.auto()
+    REFUSED = enum.auto()
+    UNAVAILABLE = enum.auto()
+
+
+_MAX_DEPTH = 5
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html; the first
+# are serialization_failure, deadlock_detected and lock_not_available.
+_POSTGRESQL = {
+    **dict.fromkeys(('40001', '40P01', '55P03'), Failure.CONFLICT),
+    '23505': Failure.DUPLICATE,
+    # Classes: data exceptions, constraints, limits (of an index row).
+    **dict.fromkeys(('22', '23', '54'), Failure.REFUSED),
+}
+
+# https://mariadb.com/kb/en/mariadb-error-codes/ and MySQL's own list.
+_MYSQL = {
+    # Record has changed since last read, lock wait timeout, deadlock (also a
+    # certification that failed on Galera), rollback by group replication,
+    # lock not available.
+    **dict.fromkeys((1020, 1205, 1213, 3101, 3572), Failure.CONFLICT),
+    1062: Failure.DUPLICATE,
+    # Constraints, values, character sets, size of a row or packet.
+    **dict.fromkeys((1048, 1364, 1451, 1452, 3819, 4025), Failure.REFUSED),
+    **dict.fromkeys((1264, 1265, 1292, 1366, 1367, 1406), Failure.REFUSED),
+    **dict.fromkeys((1267, 1300, 1301, 3854, 3988), Failure.REFUSED),
+    **dict.fromkeys((1118, 1153), Failure.REFUSED),
+}
+
+# https://www.sqlite.org/rescode.html; the lowest byte of an extended code is
+# its primary code, so BUSY_SNAPSHOT is a BUSY.
+_SQLITE = {
+    sqlite3.SQLITE_BUSY: Failure.CONFLICT,
+    sqlite3.SQLITE_LOCKED: Failure.CONFLICT,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: Failure.DUPLICATE,
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE: Failure.DUPLICATE,
+    sqlite3.SQLITE_CONSTRAINT: Failure.REFUSED,
+    sqlite3.SQLITE_MISMATCH: Failure.REFUSED,
+    sqlite3.SQLITE_TOOBIG: Failure.REFUSED,
+}
+
+_EXCEPTIONS = {
+    db_exc.DBDeadlock: Failure.CONFLICT,
+    db_exc.DBDuplicateEntry: Failure.DUPLICATE,
+    db_exc.DBConstraintError: Failure.REFUSED,
+    db_exc.DBDataError: Failure.REFUSED,
+    db_exc.DBReferenceError: Failure.REFUSED,
+    # Raised by drivers that convert a value: UnicodeEncodeError (a
+    # ValueError) for lone surrogates, ValueError for NUL (psycopg2),
+    # OverflowError for large integers (sqlite3).
+    OverflowError: Failure.REFUSED,
+    ValueError: Failure.REFUSED,
+}
+
+
+def classify(error: BaseException) -> Failure:
+    """Return the consequence of an error of oslo.db or SQLAlchemy.
+
+    The codes of the server count: its messages may be in any language.
+    """
+    for one in _chain(error):
+        found = _classify_one(one)
+        if found is not None:
+            return found
+    return Failure.UNAVAILABLE
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Return an error and those that it was made from."""
+    depth = 0
+    while isinstance(error, BaseException) and depth < _MAX_DEPTH:
+        yield error
+        error = (
+            getattr(error, 'inner_exception', None)
+            or getattr(error, 'orig', None)
+            or error.__cause__
+        )
+        depth += 1
+
+
+def _classify_one(error: BaseException) -> Failure | None:
+    for kind, found in _EXCEPTIONS.items():
+        if isinstance(error, kind):
+            return found
+    state: str | None = getattr(error, 'pgcode', None)
+    if state is not None:
+        return _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
+    if isinstance(error, sqlite3.Error):
+        code: int = getattr(error, 'sqlite_errorcode', 0)
+        return _SQLITE.get(code) or _SQLITE.get(code & 0xFF)
+    if type(error).__module__.startswith('pymysql.') and error.args:
+        return _MYSQL.get(error.args[0])
+    return None

@@ -131,6 +131,9 @@ class Error:
     code: str
 
 
+_NOT_STORED = 'The call failed, and its error message cannot be stored.'
+
+
 @dataclasses.dataclass(frozen=True)
 class Move:
     """One step of one operation.
@@ -146,6 +149,8 @@ class Move:
     :param progress: the last that was reported.
     :param frees_key: whether its Idempotency-Key may be used anew, because
         the call has certainly not run.
+    :param keeps_result: whether the result is stored; if not, it counts as
+        purged.
     """
 
     id: str
@@ -156,6 +161,23 @@ class Move:
     result: str | None = None
     progress: Progress = Progress()
     frees_key: bool = False
+    keeps_result: bool = True
+
+    def reduced(self) -> 'Move':
+        """Return the same step with less of what a database may refuse.
+
+        First without a message of progress, then without result and text of
+        the error; itself if there is nothing to leave out.
+        """
+        if self.progress.message is not None:
+            progress = Progress(percent=self.progress.percent)
+            return dataclasses.replace(self, progress=progress)
+        if self.error is not None:
+            error = dataclasses.replace(self.error, sentence=_NOT_STORED)
+            return dataclasses.replace(self, error=error)
+        if self.result is not None:
+            return dataclasses.replace(self, keeps_result=False)
+        return self
 
 
 Change = NewOperation | Move

@@ -5,6 +5,8 @@ import collections
 import dataclasses
 import threading
 import time
+from collections.abc import Callable
+from collections.abc import Sequence
 from concurrent import futures
 from typing import Any
 
@@ -19,58 +21,92 @@ LOG = log.getLogger(__name__)
 
 _MAX_BATCH = 100
 _RETRY_SECONDS = 0.5
-# How long a busy journal lets changes gather; one that is not busy does not.
+# How long a busy writer lets changes gather; one that is not busy does not.
 _GATHER_SECONDS = 0.002
 
+# Results of more characters have threads of their own: one takes as long to
+# write as thousands of states.
+_LARGE_RESULT = 64 * 1024
+_LARGE_THREADS = 2
 
-@dataclasses.dataclass(frozen=True)
+# How often a change that fails is written together with others, and how
+# often it may fail alone, while others are written, until it is reduced.
+_MAX_SHARED_FAILURES = 3
+_MAX_LONE_FAILURES = 10
+
+
+@dataclasses.dataclass
 class _Entry:
-    """A change, and who waits for it."""
+    """A change and the future of its caller.
+
+    :param shared_failures: how often a transaction with others failed.
+    :param lone_failures: how often it failed alone, though another change
+        was written since the time before.
+    :param failed_at: number of the last change that was written before it
+        failed.
+    """
 
     change: operation.Change
     done: futures.Future[Any] = dataclasses.field(
         default_factory=futures.Future
     )
+    shared_failures: int = 0
+    lone_failures: int = 0
+    failed_at: int = 0
 
     @property
     def patient(self) -> bool:
-        """Whether it is tried until the database is back.
+        """Whether it is tried until the database is available.
 
-        What has happened must be noted; a new call can be refused instead.
+        What has happened must be recorded; a new call can be refused.
         """
         return isinstance(self.change, operation.Move)
+
+    def reduce(self) -> bool:
+        """Leave out what the database may refuse; return if there was any."""
+        if not isinstance(self.change, operation.Move):
+            return False
+        reduced = self.change.reduced()
+        changed = reduced != self.change
+        self.change = reduced
+        self.lone_failures = 0
+        return changed
 
 
 class Journal:
     """Commits changes of operations, those that come together at once.
 
     A transaction costs a database several times what a row in it does, so
-    while one is committed the next ones gather.
+    while one is committed the next ones gather.  Large results are written
+    by other threads, so that no state waits for them.
 
-    :param recorder: writes them; it is this thread's alone.
-    :param retry_seconds: pause while the database is away.
+    :param new_recorder: returns what one thread writes with.
+    :param retry_seconds: pause while the database is unavailable.
     """
 
     def __init__(
         self,
-        recorder: operations.Recorder,
+        new_recorder: Callable[[], operations.Recorder],
         *,
         retry_seconds: float = _RETRY_SECONDS,
     ) -> None:
-        self._recorder = recorder
-        self._retry_seconds = retry_seconds
-        self._changed = threading.Condition()
-        self._waiting: collections.deque[_Entry] = collections.deque()
-        self._open = True
-        self._closes_at = float('inf')
-        self._away = False
-        self._thread = threading.Thread(
-            target=self._run, name='journal', daemon=True
+        self._small = _Writer(
+            [new_recorder()],
+            name='journal',
+            max_batch=_MAX_BATCH,
+            retry_seconds=retry_seconds,
+        )
+        self._large = _Writer(
+            [new_recorder() for _ in range(_LARGE_THREADS)],
+            name='journal-large',
+            max_batch=1,
+            retry_seconds=retry_seconds,
         )
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread.start()
+        self._small.start()
+        self._large.start()
 
     def record(self, new: operation.NewOperation) -> None:
         """Return when an operation is committed, queued.
@@ -78,7 +114,7 @@ class Journal:
         :raises: RegistryUnavailable, DuplicateCall, KeyInUse; on the first
             it may have been committed all the same.
         """
-        self._add(new).result()
+        self._small.add(new).result()
 
     def claim(self, operation_id: str, incarnation: str) -> bool:
         """Return whether a queued operation may now be run.
@@ -91,7 +127,7 @@ class Journal:
             operation.State.RUNNING,
             owner=incarnation,
         )
-        return self._add(claim).result()
+        return self._small.add(claim).result()
 
     def move(self, move: operation.Move) -> futures.Future[bool]:
         """Move an operation; the future tells whether it was moved.
@@ -99,106 +135,231 @@ class Journal:
         :raises: ConductorStopping, as the future does, if there is or was
             no time for it.
         """
-        return self._add(move)
+        large = len(move.result or '') > _LARGE_RESULT
+        return (self._large if large else self._small).add(move)
 
     def close(self, seconds: float) -> None:
         """Write what there is, but no longer than so; then end."""
-        with self._changed:
-            self._open = False
-            self._closes_at = time.monotonic() + seconds
-            self._changed.notify()
-        if self._thread.is_alive():
-            self._thread.join()
+        closes_at = time.monotonic() + seconds
+        for writer in (self._small, self._large):
+            writer.close(closes_at)
+        for writer in (self._small, self._large):
+            writer.join()
 
-    def _add(self, change: operation.Change) -> futures.Future[Any]:
+
+class _Writer:
+    """Threads that write the changes of one queue.
+
+    A change that fails neither stops nor delays those behind it: it waits
+    apart, and is written again after a pause.
+
+    :param recorders: one for each thread.
+    :param max_batch: how many changes one transaction has at most.
+    """
+
+    def __init__(
+        self,
+        recorders: Sequence[operations.Recorder],
+        *,
+        name: str,
+        max_batch: int,
+        retry_seconds: float,
+    ) -> None:
+        self._max_batch = max_batch
+        self._retry_seconds = retry_seconds
+        self._changed = threading.Condition()
+        self._waiting: collections.deque[_Entry] = collections.deque()
+        self._failed: collections.deque[_Entry] = collections.deque()
+        # Before these nothing new, and nothing that has failed, is written.
+        self._pause_until = float('-inf')
+        self._retry_at = float('-inf')
+        self._retry_alone = False
+        self._written = 0
+        self._closes_at: float | None = None
+        self._away = False
+        self._threads = [
+            threading.Thread(
+                target=self._run, args=[recorder], name=name, daemon=True
+            )
+            for recorder in recorders
+        ]
+
+    def start(self) -> None:
+        """Begin to write."""
+        for thread in self._threads:
+            thread.start()
+
+    def add(self, change: operation.Change) -> futures.Future[Any]:
+        """Queue a change; the future gets its outcome.
+
+        :raises: ConductorStopping.
+        """
         entry = _Entry(change)
         with self._changed:
-            if not self._open:
+            if self._closes_at is not None:
                 raise errors.ConductorStopping()
             self._waiting.append(entry)
             self._changed.notify()
         return entry.done
 
-    def _run(self) -> None:
-        batch: list[_Entry] = []
-        while batch := self._take(gather=len(batch) > 1):
-            late = self._write(batch)
-            if late and not self._pause():
-                for entry in late:
-                    entry.done.set_exception(errors.ConductorStopping())
-            elif late:
-                with self._changed:
-                    # They are written in the order in which they came.
-                    self._waiting.extendleft(reversed(late))
-        self._recorder.close()
-
-    def _take(self, *, gather: bool) -> list[_Entry]:
-        """Wait for entries; none means that there will be no more.
-
-        :param gather: whether others are likely to follow the first.
-        """
+    def close(self, closes_at: float) -> None:
+        """Take no more changes, and give up those that fail by then."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or not self._open)
-        if gather and self._open:
-            time.sleep(_GATHER_SECONDS)
+            self._closes_at = closes_at
+            self._changed.notify_all()
+
+    def join(self) -> None:
+        """Return when the threads have ended."""
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+
+    def _run(self, recorder: operations.Recorder) -> None:
+        while batch := self._take():
+            self._write(recorder, batch)
+            if len(batch) > 1 and self._closes_at is None:
+                # Others are likely to follow soon.
+                time.sleep(_GATHER_SECONDS)
+        recorder.close()
+
+    def _take(self) -> list[_Entry]:
+        """Wait for changes; none means that there will be no more."""
         with self._changed:
-            count = min(len(self._waiting), _MAX_BATCH)
+            while not (self._due() or self._retry_due()):
+                if self._closes_at is not None and self._finished():
+                    return []
+                self._changed.wait(self._wait_seconds())
+            if self._retry_due():
+                return self._take_failed()
+            count = min(len(self._waiting), self._max_batch)
             return [self._waiting.popleft() for _ in range(count)]
 
-    def _pause(self) -> bool:
-        """Wait before another attempt; tell whether there is time for it."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: not self._open, timeout=self._retry_seconds
-            )
-        if self._open:
-            return True
-        time.sleep(max(0.0, min(self._retry_seconds, self._closes_in())))
-        return self._closes_in() > 0
+    def _due(self) -> bool:
+        late = self._closes_at is not None
+        return bool(self._waiting) and (
+            late or time.monotonic() >= self._pause_until
+        )
 
-    def _closes_in(self) -> float:
-        return self._closes_at - time.monotonic()
+    def _retry_due(self) -> bool:
+        return bool(self._failed) and time.monotonic() >= self._retry_at
 
-    def _write(self, batch: list[_Entry]) -> list[_Entry]:
-        """Write a batch; return those that must be tried again."""
+    def _wait_seconds(self) -> float | None:
+        """Return when to look again, whatever is added until then."""
+        moments = []
+        if self._waiting:
+            moments.append(self._pause_until)
+        if self._failed:
+            moments.append(self._retry_at)
+            if self._closes_at is not None:
+                moments.append(self._closes_at)
+        if not moments:
+            return None
+        return max(0.0, min(moments) - time.monotonic())
+
+    def _finished(self) -> bool:
+        """Return whether a queue that is closed needs no more attempts."""
+        if self._failed and time.monotonic() >= (self._closes_at or 0.0):
+            for entry in self._failed:
+                entry.done.set_exception(errors.ConductorStopping())
+            self._failed.clear()
+        return not self._failed and not self._waiting
+
+    def _take_failed(self) -> list[_Entry]:
+        """Return changes to be tried again; after a failure one alone.
+
+        So one that fails again and again fails by itself in the end.
+        """
+        first = self._failed.popleft()
+        batch = [first]
+        while (
+            not self._retry_alone
+            and self._failed
+            and len(batch) < self._max_batch
+            and first.shared_failures < _MAX_SHARED_FAILURES
+            and self._failed[0].shared_failures < _MAX_SHARED_FAILURES
+        ):
+            batch.append(self._failed.popleft())
+        # Until its outcome is known.
+        self._retry_at = time.monotonic() + self._retry_seconds
+        return batch
+
+    def _write(
+        self, recorder: operations.Recorder, batch: list[_Entry]
+    ) -> None:
+        """Write a batch, or put it aside to be tried again."""
         try:
-            outcomes = self._recorder.apply([entry.change for entry in batch])
+            outcomes = recorder.apply([entry.change for entry in batch])
         except errors.RegistryUnavailable as error:
-            self._note(away=True)
-            for entry in self._impatient(batch):
-                entry.done.set_exception(error)
-            return [entry for entry in batch if entry.patient]
+            self._put_aside(batch, error)
+            return
         except Exception as error:
             if len(batch) > 1:
                 # One that cannot be stored must not stand for all.
-                return [e for one in batch for e in self._write([one])]
-            # Its text and its traceback may hold what a driver returned.
-            LOG.error(
-                'An operation cannot be stored: %s', session.cause(error)
-            )
-            batch[0].done.set_exception(errors.PassthruError())
-            return []
-        self._note(away=False)
+                for one in batch:
+                    self._write(recorder, [one])
+            else:
+                self._write_reduced(recorder, batch[0], error)
+            return
+        with self._changed:
+            self._written += 1
+            self._away = False
+            self._pause_until = float('-inf')
+            if batch[0].shared_failures:
+                self._retry_alone = False
+                self._retry_at = float('-inf')
+            self._changed.notify_all()
         for entry, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, errors.PassthruError):
                 entry.done.set_exception(outcome)
             else:
                 entry.done.set_result(outcome)
-        return []
 
-    def _impatient(self, batch: list[_Entry]) -> list[_Entry]:
-        """Return all that can be refused now, in the batch or waiting."""
+    def _write_reduced(
+        self, recorder: operations.Recorder, entry: _Entry, error: Exception
+    ) -> None:
+        """Write what the database accepts of a change that it refused."""
+        # Its text and its traceback may hold what a driver returned.
+        LOG.error('An operation cannot be stored: %s', session.cause(error))
+        if entry.reduce():
+            self._write(recorder, [entry])
+        else:
+            entry.done.set_exception(errors.PassthruError())
+
+    def _put_aside(
+        self, batch: list[_Entry], error: errors.RegistryUnavailable
+    ) -> None:
+        again = batch[0].shared_failures > 0
         with self._changed:
-            refused = [one for one in self._waiting if not one.patient]
-            self._waiting = collections.deque(
-                one for one in self._waiting if one.patient
-            )
-        return refused + [entry for entry in batch if not entry.patient]
+            for entry in batch:
+                self._count_failure(entry, alone=again and len(batch) == 1)
+            refused = [one for one in batch if not one.patient]
+            self._failed += [one for one in batch if one.patient]
+            self._retry_alone = True
+            self._retry_at = time.monotonic() + self._retry_seconds
+            if not again:
+                # The database seems to be unavailable for all that waits.
+                self._pause_until = self._retry_at
+                refused += [one for one in self._waiting if not one.patient]
+                self._waiting = collections.deque(
+                    one for one in self._waiting if one.patient
+                )
+                self._note_away()
+            self._changed.notify_all()
+        for entry in refused:
+            entry.done.set_exception(error)
 
-    def _note(self, *, away: bool) -> None:
-        if away and not self._away:
+    def _count_failure(self, entry: _Entry, *, alone: bool) -> None:
+        entry.shared_failures += 1
+        if alone and self._written > entry.failed_at:
+            entry.lone_failures += 1
+        entry.failed_at = self._written
+        if entry.lone_failures > _MAX_LONE_FAILURES and entry.reduce():
+            LOG.error('An operation cannot be stored; a part is left out')
+
+    def _note_away(self) -> None:
+        if not self._away:
             LOG.warning(
                 'The registry is away; what becomes of operations is noted '
                 'when it is back'
             )
-        self._away = away
+        self._away = True

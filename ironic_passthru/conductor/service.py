@@ -170,7 +170,7 @@ class ConductorService:
             incarnation=incarnation,
             drivers=len(self.drivers),
         )
-        self._journal = journal.Journal(self._records.recorder())
+        self._journal = journal.Journal(self._records.recorder)
         own = ledger.Ledger(
             self._journal,
             hostname=hostname,

@@ -44,7 +44,7 @@ def move(writer: Writer, moves: Sequence[operation.Move]) -> set[str]:
     for kind, ids in alike.items():
         # In one order everywhere, so that two writers queue up.
         done = _move_alike(writer, kind, sorted(ids))
-        if done and kind.result is not None:
+        if done and kind.result is not None and kind.keeps_result:
             _add_results(writer, kind.result, sorted(done))
         if done and kind.frees_key:
             writer.execute(

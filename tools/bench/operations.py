@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures lists out of a million operations, on PostgreSQL.
 
+It also measures how long small calls take to record while large results are
+written.
+
 It needs PostgreSQL's server (Debian package postgresql).
 """
 
@@ -11,6 +14,7 @@ import statistics
 import time
 import uuid
 from collections.abc import Callable
+from concurrent import futures
 from typing import Any
 
 from ironic_passthru import threads
@@ -21,6 +25,7 @@ import fleet  # noqa: E402
 import sqlalchemy as sa  # noqa: E402
 
 from ironic_passthru import operation  # noqa: E402
+from ironic_passthru.conductor import journal  # noqa: E402
 from ironic_passthru.db import conductors  # noqa: E402
 from ironic_passthru.db import migration  # noqa: E402
 from ironic_passthru.db import models  # noqa: E402
@@ -33,6 +38,9 @@ _LIMIT = 50
 _CONDUCTORS = 50
 _BATCH = 8
 _RUN = 'run-of-the-bench'
+_LARGE = 15 * 1024 * 1024
+_LARGE_RESULTS = 50
+_BESIDE = 'record, beside large results'
 
 _State = operation.State
 
@@ -187,6 +195,7 @@ def measure(database: session.Database) -> dict[str, float]:
     result[f'record, claim and finish {_BATCH}'] = _median_ms(
         lambda: _run(store)
     )
+    result |= _beside_large_results(store)
     # The machine's speed drifts.
     again = _median_ms(lambda: store.get(random.choice(ids)))
     result['one'] = (result['one'] + again) / 2
@@ -196,9 +205,7 @@ def measure(database: session.Database) -> dict[str, float]:
 def _keeping(store: operations.OperationStore) -> dict[str, float]:
     """Measure what every conductor does at each of its heartbeats."""
     return {
-        'settle, nobody is gone': _median_ms(
-            lambda: store.settle(timeout_seconds=3600)
-        ),
+        'settle, nobody is gone': _median_ms(store.holders),
         'cancel requests': _median_ms(lambda: store.cancel_requests(_RUN)),
         'purge, nothing is old': _median_ms(
             lambda: store.purge(older_than_seconds=8 * 86400, limit=500)
@@ -206,6 +213,42 @@ def _keeping(store: operations.OperationStore) -> dict[str, float]:
         'purge of 500': _median_ms(
             lambda: store.purge(older_than_seconds=3 * 86400, limit=500), 10
         ),
+    }
+
+
+def _beside_large_results(
+    store: operations.OperationStore,
+) -> dict[str, float]:
+    """Measure recording small calls without and with large results."""
+    writer = journal.Journal(store.recorder)
+    writer.start()
+
+    def record() -> str:
+        one = str(uuid.uuid4())
+        writer.record(_new(one))
+        return one
+
+    def succeed(one: str, result: str) -> futures.Future[bool]:
+        writer.claim(one, _RUN)
+        return writer.move(
+            operation.Move(
+                one, _State.RUNNING, _State.SUCCEEDED, _RUN, result=result
+            )
+        )
+
+    alone = _median_ms(record)
+    text = json.dumps('x' * _LARGE)
+    large = [succeed(record(), text) for _ in range(_LARGE_RESULTS)]
+    times = []
+    while not all(one.done() for one in large):
+        start = time.perf_counter()
+        record()
+        times.append(1000 * (time.perf_counter() - start))
+    writer.close(60.0)
+    return {
+        'record': alone,
+        _BESIDE: statistics.median(times),
+        f'{_BESIDE}, longest': max(times),
     }
 
 
@@ -307,6 +350,9 @@ def main() -> None:
         result = measure(database)
         database.close()
     print(json.dumps({'filling, s': filled, 'ms': result}, indent=2))
+    without = result['record']
+    for what in (_BESIDE, f'{_BESIDE}, longest'):
+        print(f'{what} / record: {result[what] / without:.1f}')
     for what, figure in ratios(result).items():
         print(f'{what} / one: {figure}')
 

@@ -102,7 +102,7 @@ def conductor(
     values |= bounds
     store = FakeRecords()
     writer = journal.Journal(
-        store,  # type: ignore[arg-type]
+        lambda: store,  # type: ignore[arg-type, return-value]
         retry_seconds=0.01,
     )
     taken = admission.Admission(

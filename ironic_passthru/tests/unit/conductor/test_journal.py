@@ -2,8 +2,10 @@
 """What becomes of operations is committed, late rather than never."""
 
 import concurrent.futures
+import itertools
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import fixtures
@@ -42,7 +44,7 @@ class JournalCase(base.TestCase):
         super().setUp()
         self.store = records.FakeRecords()
         self.journal = journal.Journal(
-            self.store,  # type: ignore[arg-type]
+            lambda: self.store,  # type: ignore[arg-type, return-value]
             retry_seconds=0.01,
         )
         self.journal.start()
@@ -61,7 +63,7 @@ class JournalCase(base.TestCase):
             for number in range(1, count)
         ]
         self.wait_for(
-            lambda: len(self.journal._waiting) == count - 1, 'they wait'
+            lambda: len(self.journal._small._waiting) == count - 1, 'they wait'
         )
 
     def move(self, number: int, source: State, target: State) -> Any:
@@ -132,8 +134,8 @@ class TestAway(JournalCase):
         self.store.away = False
         for each in moves:
             self.assertTrue(each.result(PATIENCE_SECONDS))
-        ids = [move.id for move in self.store.moves]
-        self.assertEqual(['call-0', 'call-1', 'call-2'], ids, 'in order')
+        ids = {move.id for move in self.store.moves}
+        self.assertEqual({'call-0', 'call-1', 'call-2'}, ids)
 
     def test_a_new_call_is_refused_however_much_has_happened(self) -> None:
         self.store.away = True
@@ -198,3 +200,180 @@ class TestMistakes(JournalCase):
                 self.assertIsNone(each.result(PATIENCE_SECONDS))
         self.assertIn('too long', log.output)
         self.assertNotIn('hunter2', log.output)
+
+
+class PickyRecords(records.FakeRecords):
+    """A registry that refuses some changes.
+
+    :ivar refuses: says of a change whether the database refuses it.
+    :ivar breaks: says of one whether it breaks the connection, as one that
+        is too large for a server may.
+    :ivar holds: says of one whether it waits for a lock, until ``go_on``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refuses: Callable[[Any], bool] = lambda change: False
+        self.breaks = self.holds = self.refuses
+        self.broken = 0
+
+    def apply(self, changes: Any) -> Any:
+        if any(map(self.holds, changes)):
+            self.entered.release()
+            self.go_on.wait(20)
+        elif any(map(self.breaks, changes)):
+            self.broken += 1
+            raise errors.RegistryUnavailable()
+        elif any(map(self.refuses, changes)):
+            raise sa_exc.DataError('UPDATE', {}, ValueError('bad text'))
+        return [self._apply(change) for change in changes]
+
+
+class TestRefusedMoves(base.TestCase):
+    """A step whose texts the database refuses, among others."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.useFixture(
+            fixtures.FakeLogger(level=0, nuke_handlers=True)
+        )
+        self.store = PickyRecords()
+        self.journal = journal.Journal(
+            lambda: self.store,  # type: ignore[arg-type, return-value]
+            retry_seconds=0.005,
+        )
+        self.journal.start()
+        self.addCleanup(self.journal.close, 0.0)
+        self.addCleanup(self.store.go_on.set)
+
+    def running(self, number: int) -> str:
+        self.journal.record(new(number))
+        self.assertTrue(self.journal.claim(f'call-{number}', 'one'))
+        return f'call-{number}'
+
+    def end(self, one: str, target: State, **facts: Any) -> Any:
+        return self.journal.move(
+            operation.Move(one, State.RUNNING, target, owner='one', **facts)
+        )
+
+    def last_move(self, one: str) -> operation.Move:
+        return [move for move in self.store.moves if move.id == one][-1]
+
+    def check_others(self) -> None:
+        """Others are recorded, run and end meanwhile."""
+        for number in range(100, 103):
+            one = self.running(number)
+            ended = self.end(one, State.SUCCEEDED)
+            self.assertTrue(ended.result(PATIENCE_SECONDS))
+
+    def test_progress_that_is_refused_is_left_out(self) -> None:
+        one = self.running(1)
+        self.store.refuses = lambda change: (
+            getattr(change, 'progress', operation.Progress()).message == 'bad'
+        )
+        ended = self.end(
+            one,
+            State.SUCCEEDED,
+            result='[1]',
+            progress=operation.Progress(70.0, 'bad'),
+        )
+        self.assertTrue(ended.result(PATIENCE_SECONDS))
+        move = self.last_move(one)
+        self.assertEqual(operation.Progress(70.0), move.progress)
+        self.assertEqual('[1]', move.result)
+        self.check_others()
+
+    def test_a_result_that_is_refused_is_left_out(self) -> None:
+        one = self.running(1)
+        self.store.refuses = lambda change: bool(
+            getattr(change, 'result', None) and change.keeps_result
+        )
+        ended = self.end(one, State.SUCCEEDED, result='[1]')
+        self.assertTrue(ended.result(PATIENCE_SECONDS))
+        self.assertFalse(self.last_move(one).keeps_result)
+        self.assertEqual(State.SUCCEEDED, self.store.states[one])
+        self.check_others()
+
+    def test_an_error_that_is_refused_is_replaced(self) -> None:
+        one = self.running(1)
+        self.store.refuses = lambda change: (
+            getattr(change, 'error', None) is not None
+            and change.error.sentence == 'bad'
+        )
+        ended = self.end(
+            one, State.FAILED, error=operation.Error('bad', 409, 'conflict')
+        )
+        self.assertTrue(ended.result(PATIENCE_SECONDS))
+        error = self.last_move(one).error
+        assert error is not None
+        self.assertEqual((409, 'conflict'), (error.status, error.code))
+        self.check_others()
+
+    def test_one_that_is_refused_whatever_is_left_out(self) -> None:
+        one = self.running(1)
+        self.store.refuses = lambda change: change.id == one
+        ended = self.end(
+            one,
+            State.SUCCEEDED,
+            result='[1]',
+            progress=operation.Progress(70.0, 'bad'),
+        )
+        self.assertRaises(errors.PassthruError, ended.result, PATIENCE_SECONDS)
+        self.check_others()
+
+    def test_one_that_breaks_its_connection_stops_no_other(self) -> None:
+        """The error looks like that of a database that is unavailable."""
+        one = self.running(1)
+        self.store.breaks = lambda change: change.id == one
+        ended = self.end(one, State.SUCCEEDED, result='[1]')
+        self.wait_for(lambda: self.store.broken > 3, 'some attempts')
+        self.check_others()
+        self.assertFalse(ended.done())
+        self.store.breaks = lambda change: False
+        self.assertTrue(ended.result(PATIENCE_SECONDS))
+        self.assertTrue(self.last_move(one).keeps_result)
+
+    def test_one_that_goes_on_breaking_it_ends_without_its_result(
+        self,
+    ) -> None:
+        one = self.running(1)
+        self.store.breaks = lambda change: bool(
+            change.id == one and change.keeps_result
+        )
+        ended = self.end(one, State.SUCCEEDED, result='[1]')
+        self.wait_for(lambda: self.store.broken > 2, 'it is tried alone')
+        number = itertools.count(100)
+
+        def go_on() -> bool:
+            self.running(next(number))
+            return ended.done()
+
+        self.wait_for(go_on, 'the others go on, and it ends')
+        self.assertTrue(ended.result(0))
+        self.assertFalse(self.last_move(one).keeps_result)
+        self.assertIn('a part is left out', self.log.output)
+
+    def test_in_an_outage_nothing_is_left_out(self) -> None:
+        one = self.running(1)
+        self.store.breaks = lambda change: True
+        ended = self.end(one, State.SUCCEEDED, result='[1]')
+        self.wait_for(lambda: self.store.broken > 30, 'many attempts')
+        self.store.breaks = lambda change: False
+        self.assertTrue(ended.result(PATIENCE_SECONDS))
+        self.assertTrue(self.last_move(one).keeps_result)
+
+    def test_what_waits_for_a_large_result(self) -> None:
+        """One is held up by the database, and no other waits for it."""
+        one, other = self.running(1), self.running(2)
+        self.store.holds = lambda change: change.id == one
+        self.store.go_on.clear()
+        large = '"' + 'x' * (1 << 20) + '"'
+        ended = self.end(one, State.SUCCEEDED, result=large)
+        self.assertTrue(self.store.entered.acquire(timeout=10))
+        self.check_others()
+        # Nor does another large one.
+        other_ended = self.end(other, State.SUCCEEDED, result=large)
+        self.assertTrue(other_ended.result(PATIENCE_SECONDS))
+        self.assertFalse(ended.done())
+        self.store.go_on.set()
+        self.assertTrue(ended.result(PATIENCE_SECONDS))

@@ -24,6 +24,7 @@ class Heartbeat:
     :param lost: called once when that has happened.
     :param alive: called after each round, whatever came of it: a broker or a
         database that is away is no reason to end a conductor.
+    :param name: of the thread.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Heartbeat:
         beat: Callable[[], bool],
         lost: Callable[[], None],
         alive: Callable[[], None] = lambda: None,
+        name: str = 'heartbeat',
     ) -> None:
         self._interval_seconds = interval_seconds
         self._listens = listens
@@ -42,7 +44,7 @@ class Heartbeat:
         self._alive = alive
         self._stopped = threading.Event()
         self._thread = threading.Thread(
-            target=self._run, name='heartbeat', daemon=True
+            target=self._run, name=name, daemon=True
         )
 
     def start(self) -> None:

@@ -4,12 +4,12 @@
 import dataclasses
 import threading
 import time
-from collections.abc import Callable
 
 from oslo_log import log
 
 from ironic_passthru import errors
 from ironic_passthru import operation
+from ironic_passthru.conductor import absence
 from ironic_passthru.conductor import ledger
 from ironic_passthru.conductor import notices
 from ironic_passthru.db import operations
@@ -24,9 +24,9 @@ class Times:
 
     :param progress: between two looks at progress and cancellations.
     :param upkeep: between two looks at all else; more often if need be, so
-        that a conductor that lives is seen several times in ``gone_after``.
-    :param gone_after: how long a conductor may not be seen until its
-        operations are settled.
+        that there are several in ``gone_after``.
+    :param gone_after: how long the sign of life of a conductor must be
+        unchanged until its operations are settled.
     :param keep: how long finished operations are kept.
     :param keep_results: how long results are kept.
     """
@@ -37,13 +37,19 @@ class Times:
     keep: float
     keep_results: float
 
+    @property
+    def between_signs(self) -> float:
+        """Between two signs of life, or two looks at those of others."""
+        return min(self.upkeep, self.gone_after / 4)
+
 
 class Keeper:
     """Keeps the records of operations true, from a thread of its own.
 
     Often: writes what drivers have reported, and tells them of requests to
-    end early.  Less often: says that this conductor lives, settles what
-    belongs to one that does not, and deletes what is old.
+    end early.  Less often: settles what belongs to conductors that are gone,
+    and deletes what is old.  The sign of life of this conductor has a thread
+    of its own, for it must not wait for any of that.
 
     It does not depend on the bus: a broker that is away makes no conductor
     lose what it works on.
@@ -51,7 +57,6 @@ class Keeper:
     :param own: the operations of this conductor.
     :param hostname: of this conductor.
     :param incarnation: identifier of this run of it.
-    :param seen: notes that this conductor lives.
     :param purge_batch: how many rows are deleted in one transaction.
     :param told: tells other services of what is settled.
     """
@@ -63,7 +68,6 @@ class Keeper:
         *,
         hostname: str,
         incarnation: str,
-        seen: Callable[[], object],
         times: Times,
         purge_batch: int,
         told: notices.NoNotices = notices.NO_NOTICES,
@@ -72,15 +76,13 @@ class Keeper:
         self._own = own
         self._hostname = hostname
         self._incarnation = incarnation
-        self._seen = seen
         self._times = times
         self._purge_batch = purge_batch
         self._notices = notices.harmless(told)
-        self._upkeep_seconds = min(times.upkeep, times.gone_after / 4)
+        self._upkeep_seconds = times.between_signs
+        self._absence = absence.AbsenceDetector(times.gone_after)
         self._next_progress = float('-inf')
         self._next_upkeep = float('-inf')
-        self._last_upkeep = float('-inf')
-        self._well_since = float('inf')
         self._away = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(
@@ -92,11 +94,12 @@ class Keeper:
 
         :raises: RegistryUnavailable.
         """
-        settled = self._store.settle(
-            timeout_seconds=self._times.gone_after,
-            conductor=self._hostname,
-            ended=self._notices.settled,
-        )
+        earlier = [
+            one
+            for one in self._store.holders()
+            if one.conductor == self._hostname and one.seen_at is None
+        ]
+        settled = self._store.settle(earlier, ended=self._notices.settled)
         if settled:
             LOG.warning(
                 '%d operations of an earlier run were settled', settled
@@ -135,7 +138,7 @@ class Keeper:
                     self._attend()
                 self._away = False
             except errors.RegistryUnavailable:
-                self._last_upkeep = float('-inf')
+                self._absence.reset()
                 if not self._away:
                     LOG.warning('The registry is away; operations must wait')
                 self._away = True
@@ -155,40 +158,50 @@ class Keeper:
             for key, one in running.items()
             if one.progress is not one.written
         }
-        if news:
-            self._store.report_progress(
-                self._incarnation,
-                {key: progress for key, (_, progress) in news.items()},
-            )
+        self._write_progress(
+            {key: progress for key, (_, progress) in news.items()}
+        )
         for one, progress in news.values():
             one.written = progress
         self._own.ask_to_end(self._store.cancel_requests(self._incarnation))
 
-    def _upkeep(self) -> None:
-        self._seen()
-        self._note_time()
-        self._settle_own()
-        if time.monotonic() - self._well_since >= self._times.gone_after:
-            settled = self._store.settle(
-                timeout_seconds=self._times.gone_after,
-                ended=self._notices.settled,
+    def _write_progress(self, news: dict[str, operation.Progress]) -> None:
+        """Write progress; what the database refuses is left out."""
+        if not news:
+            return
+        try:
+            self._store.report_progress(self._incarnation, news)
+        except errors.RegistryUnavailable:
+            raise
+        except Exception as error:
+            if len(news) > 1:
+                for key, progress in news.items():
+                    self._write_progress({key: progress})
+                return
+            LOG.warning(
+                'The progress of operation %s cannot be stored: %s',
+                *news,
+                session.cause(error),
             )
-            if settled:
-                LOG.warning(
-                    '%d operations of lost conductors were settled', settled
-                )
+
+    def _upkeep(self) -> None:
+        self._settle_own()
+        self._settle_others()
         self._purge()
 
-    def _note_time(self) -> None:
-        """Note since when the registry has been there without a gap.
-
-        After an outage, or after this process has slept, no conductor may
-        have been seen for long, though all of them live.
-        """
+    def _settle_others(self) -> None:
         now = time.monotonic()
-        if now - self._last_upkeep > self._times.gone_after / 2:
-            self._well_since = now
-        self._last_upkeep = now
+        others = [
+            one
+            for one in self._store.holders()
+            if one.incarnation != self._incarnation
+        ]
+        gone = self._absence.look(others, now)
+        settled = self._store.settle(gone, ended=self._notices.settled)
+        if settled:
+            LOG.warning(
+                '%d operations of lost conductors were settled', settled
+            )
 
     def _settle_own(self) -> None:
         """End what nobody here will, and what takes far too long."""
@@ -218,7 +231,7 @@ class Keeper:
             (self._store.purge_results, self._times.keep_results),
             (self._store.purge, self._times.keep),
         ):
-            # The rest must wait: whoever is not seen for long is given up.
+            # The rest must wait: others may need to be settled.
             until = time.monotonic() + self._upkeep_seconds / 4
             while not self._stopped.is_set():
                 deleted = purge(

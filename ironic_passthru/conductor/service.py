@@ -110,6 +110,7 @@ class ConductorService:
         self._journal.close(_JOURNAL_SECONDS)
         self._keeper.stop()
         self._keeper.settle_own()
+        self._end_signs()
         self._notices.close()
         loader.stop(self.drivers.values())
         return finished
@@ -145,6 +146,8 @@ class ConductorService:
         undo.callback(self._server.stop)
         self._publish()
         undo.callback(self._withdraw)
+        self._signs.start()
+        undo.callback(self._end_signs)
         self._keeper.start()
         undo.callback(self._keeper.stop)
         self._heartbeat = heartbeat.Heartbeat(
@@ -191,11 +194,25 @@ class ConductorService:
             own,
             hostname=hostname,
             incarnation=incarnation,
-            seen=lambda: self._store.seen(hostname, incarnation),
             times=self._times(),
             purge_batch=self._conf.operations.purge_batch,
             told=self._notices,
         )
+
+        self._sign_of_life = self._store.sign_of_life(hostname, incarnation)
+        self._signs = heartbeat.Heartbeat(
+            self._times().between_signs,
+            # It does not depend on the bus: a broker that is unavailable
+            # makes no conductor lose what it works on.
+            listens=lambda: True,
+            beat=self._sign_of_life.write,
+            lost=self.lost.set,
+            name='sign-of-life',
+        )
+
+    def _end_signs(self) -> None:
+        self._signs.stop()
+        self._sign_of_life.close()
 
     def _times(self) -> keeper.Times:
         options = self._conf.operations

@@ -7,6 +7,7 @@ import datetime
 import itertools
 import json
 import sys
+import time
 import types
 from typing import Any
 from typing import TypeVar
@@ -56,6 +57,8 @@ class ConductorRecord:
     :param created_at: when a conductor of this hostname first registered.
     :param started_at: when this incarnation registered.
     :param drivers: digest of the catalogue document of each driver.
+    :param beat_at: ``time.monotonic()`` of this process at that heartbeat.
+    :param read_at: ``time.monotonic()`` when the record was read.
     """
 
     hostname: str
@@ -66,6 +69,8 @@ class ConductorRecord:
     started_at: datetime.datetime
     heartbeat_at: datetime.datetime
     drivers: Drivers
+    beat_at: float = float('-inf')
+    read_at: float = float('-inf')
 
 
 class ConductorStore:
@@ -121,12 +126,9 @@ class ConductorStore:
             hostname, incarnation, heartbeat_at=models.utc_now(), online=True
         )
 
-    def seen(self, hostname: str, incarnation: str) -> bool:
-        """Say that the process of a conductor lives, whatever it hears.
-
-        :return: whether the host still belongs to this incarnation.
-        """
-        return self._update(hostname, incarnation, seen_at=models.utc_now())
+    def sign_of_life(self, hostname: str, incarnation: str) -> 'SignOfLife':
+        """Return the sign of life of a conductor, for one thread."""
+        return SignOfLife(self._database.kept(), hostname, incarnation)
 
     def withdraw(self, hostname: str, incarnation: str) -> bool:
         """Take a conductor offline; it and its drivers stay known.
@@ -145,31 +147,40 @@ class ConductorStore:
 
         :param known: what an earlier look found, by hostname. A conductor
             says what it offers when it registers and never again, so this
-            is read only where it has registered since.
+            is read only where it has registered since. With it the age of a
+            heartbeat is measured by the clock of this process, and a jump
+            of the database's clock makes no conductor dead or alive.
         """
+        known = known or {}
         rows = sa.select(_conductors, models.utc_now().label('now')).order_by(
             _conductors.c.hostname
         )
         with self._database.reader() as reader:
             found = reader.execute(rows).all()
-            drivers = _known_drivers(found, known or {})
+            read_at = time.monotonic()
+            drivers = _known_drivers(found, known)
             drivers |= _read_drivers(
                 reader, [row.id for row in found if row.id not in drivers]
             )
-        timeout = datetime.timedelta(seconds=heartbeat_timeout_seconds)
-        return [
-            ConductorRecord(
-                hostname=row.hostname,
-                incarnation=row.incarnation,
-                group=row.conductor_group,
-                alive=_is_alive(row, timeout),
-                created_at=_aware(row.created_at),
-                started_at=_aware(row.started_at),
-                heartbeat_at=_aware(row.heartbeat_at),
-                drivers=drivers[row.id],
+        records = []
+        for row in found:
+            beat_at = _beat_at(row, known.get(row.hostname), read_at)
+            age = read_at - beat_at
+            records.append(
+                ConductorRecord(
+                    hostname=row.hostname,
+                    incarnation=row.incarnation,
+                    group=row.conductor_group,
+                    alive=row.online and age < heartbeat_timeout_seconds,
+                    created_at=_aware(row.created_at),
+                    started_at=_aware(row.started_at),
+                    heartbeat_at=_aware(row.heartbeat_at),
+                    drivers=drivers[row.id],
+                    beat_at=beat_at,
+                    read_at=read_at,
+                )
             )
-            for row in found
-        ]
+        return records
 
     def offering(
         self, driver: str, *, heartbeat_timeout_seconds: float
@@ -239,19 +250,57 @@ class ConductorStore:
             reader.execute(sa.select(_conductors.c.id).limit(1)).all()
 
     def _update(self, hostname: str, incarnation: str, **values: Any) -> bool:
-        statement = (
-            sa.update(_conductors)
-            .where(
-                _conductors.c.hostname == hostname,
-                _conductors.c.incarnation == incarnation,
-            )
-            .values(values)
+        return _update(self._database, hostname, incarnation, **values)
+
+
+class SignOfLife:
+    """The sign that the process of a conductor lives, whatever it receives.
+
+    It has a connection of its own, so that it waits for no other work.
+
+    :param writes: the connection, of the thread that uses this object.
+    """
+
+    def __init__(
+        self, writes: session.KeptConnection, hostname: str, incarnation: str
+    ) -> None:
+        self._writes = writes
+        self._hostname = hostname
+        self._incarnation = incarnation
+
+    def write(self) -> bool:
+        """Write the sign.
+
+        :return: whether the host still belongs to this incarnation.
+        :raises RegistryUnavailable: the database cannot be used.
+        """
+        return _update(
+            self._writes,
+            self._hostname,
+            self._incarnation,
+            seen_at=models.utc_now(),
         )
 
-        def work(writer: orm.Session) -> bool:
-            return _rows_matched(writer, statement) == 1
+    def close(self) -> None:
+        """Give the connection back."""
+        self._writes.close()
 
-        return self._database.write(work)
+
+def _update(
+    writes: session.Database | session.KeptConnection,
+    hostname: str,
+    incarnation: str,
+    **values: Any,
+) -> bool:
+    statement = (
+        sa.update(_conductors)
+        .where(
+            _conductors.c.hostname == hostname,
+            _conductors.c.incarnation == incarnation,
+        )
+        .values(values)
+    )
+    return writes.write(lambda writer: _rows_matched(writer, statement) == 1)
 
 
 def _save_conductor(
@@ -338,6 +387,22 @@ def _is_alive(row: Any, timeout: datetime.timedelta) -> bool:
     return row.online and row.now - row.heartbeat_at < timeout
 
 
+def _beat_at(row: Any, known: ConductorRecord | None, read_at: float) -> float:
+    """Return ``time.monotonic()`` at the last heartbeat of a conductor.
+
+    The clock of the database is asked once for each heartbeat, and not
+    believed if it calls one older than the last look or newer than this one.
+    """
+    if known is not None and (
+        known.incarnation == row.incarnation
+        and known.heartbeat_at == _aware(row.heartbeat_at)
+    ):
+        return known.beat_at
+    age = (row.now - row.heartbeat_at).total_seconds()
+    beat_at = read_at - max(0.0, age)
+    return beat_at if known is None else max(beat_at, known.read_at)
+
+
 def _known_drivers(
     found: collections.abc.Iterable[Any],
     known: collections.abc.Mapping[str, ConductorRecord],
@@ -374,7 +439,9 @@ def _read_drivers(
     return {each: types.MappingProxyType(found[each]) for each in found}
 
 
-def _rows_matched(writer: orm.Session, statement: sa.Update) -> int:
+def _rows_matched(
+    writer: orm.Session | sa.Connection, statement: sa.Update
+) -> int:
     result = writer.execute(statement)
     return result.rowcount  # type: ignore[attr-defined]
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The store of operations."""
 
+import dataclasses
 import datetime
 import json
 import math
@@ -33,6 +34,22 @@ _keys = models.operation_keys
 
 def _ignore(operation_ids: Collection[str]) -> None:
     """Do nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Holder:
+    """A run of a conductor that has active operations, and its sign of life.
+
+    Two of one run are equal as long as the sign has not changed.
+
+    :param conductor: its host name.
+    :param seen_at: when the sign was written; None if another run has taken
+        the name of the conductor.
+    """
+
+    conductor: str
+    incarnation: str
+    seen_at: datetime.datetime | None
 
 
 class Recorder:
@@ -256,28 +273,46 @@ class OperationStore:
 
         self._database.write(work)
 
+    def holders(self) -> set[Holder]:
+        """Return the runs of conductors that have active operations."""
+        table, owners = _operations.c, models.conductors.c
+        query = (
+            sa.select(table.conductor, table.incarnation, owners.seen_at)
+            .outerjoin(
+                models.conductors,
+                sa.and_(
+                    owners.hostname == table.conductor,
+                    owners.incarnation == table.incarnation,
+                ),
+            )
+            .where(table.state.in_(operation.ACTIVE))
+            .distinct()
+        )
+        with self._database.reader() as reader:
+            return {Holder(*row) for row in reader.execute(query)}
+
     def settle(
         self,
+        gone: Collection[Holder],
         *,
-        timeout_seconds: float,
-        conductor: str | None = None,
         ended: Callable[[Collection[str]], object] = _ignore,
     ) -> int:
         """End what belongs to conductors that are gone.
 
         What had begun becomes ``unknown``, what had not ``expired``.
 
-        :param timeout_seconds: how long one may not have been seen.
-        :param conductor: host name of the only one to look at.
+        :param gone: runs that still have the sign of life that is named are
+            settled; others have been seen again, and are left alone.
         :param ended: called with the ids of those that were ended.
         :returns: how many operations were ended.
         """
         settled = 0
-        while True:
-            orphans = self._orphans(timeout_seconds, conductor)
-            settled += self._end(orphans, ended)
-            if len(orphans) < _SETTLE_BATCH:
-                return settled
+        for holder in gone:
+            while orphans := self._orphans(holder):
+                settled += self._end(orphans, ended)
+                if len(orphans) < _SETTLE_BATCH:
+                    break
+        return settled
 
     def active(self, incarnation: str) -> dict[str, operation.State]:
         """Return states of what a conductor has not finished, by id."""
@@ -318,22 +353,22 @@ class OperationStore:
         ended(moved)
         return len(moved)
 
-    def _orphans(
-        self, timeout_seconds: float, conductor: str | None
-    ) -> list[tuple[str, operation.State]]:
-        owners = models.conductors
+    def _orphans(self, holder: Holder) -> list[tuple[str, operation.State]]:
+        """Return active operations of a conductor with this sign of life."""
+        table, owners = _operations.c, models.conductors.c
+        owner = sa.exists().where(
+            owners.hostname == holder.conductor,
+            owners.incarnation == holder.incarnation,
+        )
+        query = sa.select(table.id, table.state).where(
+            table.state.in_(operation.ACTIVE),
+            table.conductor == holder.conductor,
+            table.incarnation == holder.incarnation,
+            ~owner
+            if holder.seen_at is None
+            else owner.where(owners.seen_at == holder.seen_at),
+        )
         with self._database.reader() as reader:
-            oldest = _ago(reader, timeout_seconds)
-            owner = sa.exists().where(
-                owners.c.hostname == _operations.c.conductor,
-                owners.c.incarnation == _operations.c.incarnation,
-                owners.c.seen_at >= oldest,
-            )
-            query = sa.select(_operations.c.id, _operations.c.state).where(
-                _operations.c.state.in_(operation.ACTIVE), ~owner
-            )
-            if conductor is not None:
-                query = query.where(_operations.c.conductor == conductor)
             rows = reader.execute(query.limit(_SETTLE_BATCH)).all()
         return [(row.id, operation.State(row.state)) for row in rows]
 

@@ -332,7 +332,7 @@ class Machine(stateful.RuleBasedStateMachine):
             for key, (_, holder) in self.keys.items()
             if holder.state == 'queued'
         ]
-        self.store.settle(timeout_seconds=0.0)
+        self.store.settle(self.store.holders())
         for record in self.records:
             if record.state == 'queued':
                 record.state = 'expired'

@@ -60,7 +60,7 @@ _OPTIONS: dict[str, object] = {
     'api__call_monitor_timeout': 3,
 }
 
-Database = type[servers.PostgreSQL] | type[servers.MariaDB]
+Database = collections.abc.Callable[[], servers.PostgreSQL | servers.MariaDB]
 
 
 def crowded(address: str) -> list[str]:
@@ -73,7 +73,8 @@ def crowded(address: str) -> list[str]:
 class FaultSite(deployment.Site):
     """A site with the driver of the fault tests.
 
-    :param database: server of the registry; by default an SQLite file.
+    :param database: makes the server of the registry; by default it is an
+        SQLite file.
     :ivar database: that server, if there is one.
     :ivar history: what all tests on this site have asked for.
     """

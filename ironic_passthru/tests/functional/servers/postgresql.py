@@ -31,6 +31,8 @@ class PostgreSQL(sql.Server):
         with TLS, a certificate of the client and a password.
     :param durable: whether commits reach the disk, as the sample has it;
         the other tests are faster without.
+    :param tcp: whether it listens on a port of this host, without TLS.
+    :ivar port: that port.
     """
 
     dialect = 'postgresql'
@@ -43,16 +45,24 @@ class PostgreSQL(sql.Server):
         tls: certificates.Certificates | None = None,
         *,
         durable: bool = False,
+        tcp: bool = False,
     ) -> None:
         super().__init__()
         self._tls = tls
         self._durable = durable
+        self._tcp = tcp
 
     def _setUp(self) -> None:
         programs.require('pg_config', 'libpq-dev')
         programs.require('postgres', 'postgresql', _postgresql_paths())
         if os.geteuid() == 0:
             programs.require('runuser', 'util-linux')
+        if self._tcp:
+            self.port = self.useFixture(ports.ReservedPort()).port
+            self._server = self.useFixture(
+                _PostgreSQLDriver(host='127.0.0.1', port=self.port)
+            )
+            return
         if self._tls is None:
             self._server = self.useFixture(
                 _PostgreSQLDriver(sync=self._durable)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is done for operations from time to time."""
 
-import itertools
+import datetime
 import threading
 import time
 from typing import Any
+
+import fixtures
+from oslo_db import exception as db_exc
 
 from ironic_passthru import errors
 from ironic_passthru import operation
@@ -12,6 +15,7 @@ from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import keeper
 from ironic_passthru.conductor import ledger
 from ironic_passthru.conductor import notices
+from ironic_passthru.db import operations
 from ironic_passthru.tests import base
 
 State = operation.State
@@ -28,6 +32,16 @@ def followed() -> ledger.Followed:
     return ledger.Followed(job, begin_by=float('inf'))
 
 
+def holder(
+    conductor: str,
+    *,
+    incarnation: str = 'other',
+    seen_at: datetime.datetime | None = datetime.datetime(2026, 1, 1),
+) -> operations.Holder:
+    """Return a run of a conductor that has active operations."""
+    return operations.Holder(conductor, incarnation, seen_at)
+
+
 class FakeStore:
     """Notes what it is asked to do."""
 
@@ -38,9 +52,11 @@ class FakeStore:
         self.cancelled: set[str] = set()
         self.states: dict[str, State] = {}
         self.applied: list[operation.Change] = []
-        self.settled: list[str | None] = []
-        self.settled_at: list[float] = []
+        self.held: set[operations.Holder] = set()
+        self.looks: list[float] = []
+        self.settled: list[tuple[float, operations.Holder]] = []
         self.lost: set[str] = set()
+        self.refused: set[str] = set()
         self.too_late: set[str] = set()
         self.purged: list[str] = []
         self.left = {'purge': 0, 'purge_results': 0}
@@ -51,6 +67,8 @@ class FakeStore:
 
     def report_progress(self, incarnation: str, progress: Any) -> None:
         self.check()
+        if self.refused & progress.keys():
+            raise db_exc.DBDataError()
         self.reports.append(progress)
 
     def cancel_requests(self, incarnation: str) -> set[str]:
@@ -67,17 +85,18 @@ class FakeStore:
             self.states.pop(change.id, None)
         return [change.id not in self.too_late for change in changes]
 
-    def settle(
-        self,
-        *,
-        timeout_seconds: float,
-        conductor: str | None = None,
-        ended: Any,
-    ) -> int:
+    def holders(self) -> set[operations.Holder]:
         self.check()
-        self.settled.append(conductor)
-        self.settled_at.append(time.monotonic())
-        ended(self.lost)
+        self.looks.append(time.monotonic())
+        return set(self.held)
+
+    def settle(self, gone: Any, *, ended: Any) -> int:
+        self.check()
+        now = time.monotonic()
+        self.settled += [(now, holder) for holder in gone]
+        self.held -= set(gone)
+        if gone:
+            ended(self.lost)
         return 0
 
     def settle_own(self, incarnation: str, ended: Any) -> int:
@@ -131,7 +150,6 @@ class KeeperCase(base.TestCase):
         super().setUp()
         self.store = FakeStore()
         self.ledger = FakeLedger()
-        self.seen: list[float] = []
 
     def make(
         self,
@@ -151,17 +169,12 @@ class KeeperCase(base.TestCase):
             self.ledger,  # type: ignore[arg-type]
             hostname='host',
             incarnation='one',
-            seen=self.note_seen,
             times=keeper.Times(**values | times),
             purge_batch=5,
             told=told,
         )
         self.addCleanup(made.stop)
         return made
-
-    def note_seen(self) -> None:
-        self.store.check()
-        self.seen.append(time.monotonic())
 
 
 class TestProgress(KeeperCase):
@@ -173,7 +186,7 @@ class TestProgress(KeeperCase):
         self.make().start()
         self.wait_for(lambda: self.store.reports, 'a report')
         last = {'a': operation.Progress(49, 'on it')}
-        self.wait_for(lambda: len(self.seen) > 3, 'some rounds')
+        self.wait_for(lambda: len(self.store.looks) > 3, 'some rounds')
         self.assertEqual([last], self.store.reports)
         running.report_progress(50, 'half')
         self.wait_for(lambda: len(self.store.reports) > 1, 'another one')
@@ -193,6 +206,21 @@ class TestProgress(KeeperCase):
         self.store.away = False
         self.wait_for(lambda: self.store.reports, 'a report')
 
+    def test_one_that_is_refused_does_not_stop_the_others(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=0, nuke_handlers=True))
+        jobs = {name: followed() for name in 'abc'}
+        for one in jobs.values():
+            one.report_progress(5, 'begun')
+        self.ledger.jobs = jobs
+        self.store.refused = {'b'}
+        self.store.cancelled = {'b'}
+        self.make().start()
+        self.wait_for(lambda: jobs['b'].cancel_requested, 'a round has ended')
+        written = {key for report in self.store.reports for key in report}
+        self.assertEqual({'a', 'c'}, written)
+        self.wait_for(lambda: len(self.store.looks) > 3, 'some rounds')
+        self.assertEqual(1, log.output.count('progress of operation b'))
+
     def test_a_request_to_end_reaches_the_driver(self) -> None:
         one, other = followed(), followed()
         self.ledger.jobs = {'a': one, 'b': other}
@@ -205,32 +233,42 @@ class TestProgress(KeeperCase):
 
 class TestUpkeep(KeeperCase):
     def test_an_earlier_run_is_settled_before_all_else(self) -> None:
+        earlier = holder('host', seen_at=None)
+        self.store.held = {
+            earlier,
+            holder('host', incarnation='one'),
+            holder('other', seen_at=None),
+        }
         self.make(upkeep=100.0).start()
-        self.assertEqual(['host'], self.store.settled)
+        self.assertEqual([earlier], [h for _, h in self.store.settled])
 
     def test_a_start_without_the_registry_fails(self) -> None:
         self.store.away = True
         self.assertRaises(errors.RegistryUnavailable, self.make().start)
 
-    def test_it_says_that_it_lives(self) -> None:
+    def test_one_whose_sign_does_not_change_is_settled(self) -> None:
+        lost = holder('lost')
+        self.store.held = {lost, holder('host', incarnation='one')}
         self.make().start()
-        self.wait_for(lambda: len(self.seen) > 5, 'signs of life')
+        self.wait_for(lambda: self.store.settled, 'it is settled')
+        at, gone = self.store.settled[0]
+        self.assertEqual(lost, gone)
+        # Those looks that it made when it started do not count.
+        self.assertGreaterEqual(at - self.store.looks[1], 0.29)
 
-    def test_others_are_settled_only_after_a_time_without_gaps(self) -> None:
-        """Just after an outage all conductors look as if they were gone."""
-        started = time.monotonic()
+    def test_an_outage_is_no_absence(self) -> None:
+        """After it all signs are old, and all conductors may live."""
+        self.store.held = {holder('lives')}
         self.make().start()
-        self.wait_for(lambda: None in self.store.settled, 'a look at others')
-        first = self.store.settled_at[self.store.settled.index(None)]
-        self.assertGreaterEqual(first - started, 0.29)
+        looks = len(self.store.looks)
+        self.wait_for(lambda: len(self.store.looks) > looks + 2, 'looks')
         self.store.away = True
-        time.sleep(0.3)
-        self.store.settled.clear()
-        self.store.settled_at.clear()
-        back = time.monotonic()
+        ended = time.monotonic() + 0.4
+        self.wait_for(lambda: time.monotonic() > ended, 'an outage')
+        recovered = time.monotonic()
         self.store.away = False
-        self.wait_for(lambda: self.store.settled, 'another look')
-        self.assertGreaterEqual(self.store.settled_at[0] - back, 0.29)
+        self.wait_for(lambda: self.store.settled, 'it is settled')
+        self.assertGreaterEqual(self.store.settled[0][0] - recovered, 0.29)
 
     def test_strangers_are_ended(self) -> None:
         """A row may have been committed though its caller was refused."""
@@ -261,6 +299,7 @@ class TestUpkeep(KeeperCase):
 
         self.store.states = {'a': State.QUEUED, 'b': State.RUNNING}
         self.store.too_late = {'b'}
+        self.store.held = {holder('host', seen_at=None)}
         self.store.lost = {'c'}
         made = self.make(told=Told(), upkeep=100.0)
         made.start()
@@ -290,19 +329,15 @@ class TestUpkeep(KeeperCase):
         )
 
     def test_a_slow_pace_still_settles(self) -> None:
-        """Whatever the intervals, they are no gap."""
+        """Whatever the intervals, there are several looks in a timeout."""
+        self.store.held = {holder('lost')}
         self.make(upkeep=0.3, progress=5.0).start()
-        self.wait_for(lambda: None in self.store.settled, 'a look at others')
-        seen = len(self.seen)
-        self.wait_for(lambda: len(self.seen) > seen + 4, 'signs of life')
-        self.assertLess(self.seen[-1] - self.seen[-4], 3 * 0.3)
+        self.wait_for(lambda: self.store.settled, 'it is settled')
 
-    def test_a_long_purge_does_not_keep_it_from_being_seen(self) -> None:
+    def test_a_long_purge_does_not_stop_the_rest(self) -> None:
         self.store.left = {'purge': 10**9, 'purge_results': 10**9}
         self.make().start()
-        self.wait_for(lambda: len(self.seen) > 5, 'signs of life')
-        gaps = [b - a for a, b in itertools.pairwise(self.seen)]
-        self.assertLess(max(gaps), 0.3)
+        self.wait_for(lambda: len(self.store.looks) > 5, 'further looks')
         self.assertTrue('purge' in self.store.purged, 'both are purged')
 
     def test_old_records_go_in_batches(self) -> None:
@@ -314,17 +349,21 @@ class TestUpkeep(KeeperCase):
         )
 
     def test_a_mistake_does_not_end_it(self) -> None:
+        made = self.make()
+        made.start()
+        holders = self.store.holders
         fails = [True]
 
-        def seen() -> None:
-            if fails.pop() if fails else False:
+        def fail_once() -> Any:
+            if fails:
+                fails.pop()
                 raise RuntimeError('no')
-            self.seen.append(0)
+            return holders()
 
-        made = self.make()
-        made._seen = seen
-        made.start()
-        self.wait_for(lambda: len(self.seen) > 1, 'it goes on')
+        self.store.holders = fail_once  # type: ignore[method-assign]
+        self.wait_for(lambda: not fails, 'the mistake')
+        looks = len(self.store.looks)
+        self.wait_for(lambda: len(self.store.looks) > looks, 'it goes on')
 
     def test_settling_its_own_without_the_registry(self) -> None:
         made = self.make()

@@ -405,6 +405,40 @@ class TestOperations(ServiceCase):
         self.vendors['one'].go_on.set()
         self.conductor.stop()
 
+    def test_it_is_seen_though_its_upkeep_hangs(self) -> None:
+        """A long purge, or a slow database, is no absence."""
+        hangs, go_on = threading.Event(), threading.Event()
+
+        def purge(*_: Any, **__: Any) -> int:
+            hangs.set()
+            go_on.wait(20)
+            return 0
+
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.db.operations.OperationStore.purge', purge
+            )
+        )
+        self.start()
+        self.addCleanup(go_on.set)
+        self.assertTrue(hangs.wait(20))
+        for _ in range(2):
+            last = self.seen_at()
+            self.wait_for(lambda last=last: self.seen_at() > last, 'a sign')
+        self.assertFalse(go_on.is_set())
+
+    def test_a_record_in_a_file_that_is_gone_is_refused(self) -> None:
+        """What is answered 202 can be found."""
+        self.start()
+        self.accept()
+        path = pathlib.Path(self.database.url.database or '')
+        path.rename(path.with_suffix('.old'))
+        self.assertRaises(errors.RegistryUnavailable, self.accept)
+        self.assertFalse(path.exists())
+        path.with_suffix('.old').rename(path)
+        self.accept()
+        self.assertEqual(2, len(self.states()))
+
     def seen_at(self) -> Any:
         table = models.conductors
         with self.database.reader() as reader:

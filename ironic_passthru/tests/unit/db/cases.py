@@ -4,13 +4,16 @@
 import collections.abc
 import concurrent.futures
 import contextlib
+import dataclasses
 import datetime
 import hashlib
 import json
 import threading
 import time
+import types
 from typing import Any
 
+import fixtures
 import sqlalchemy as sa
 from alembic import autogenerate
 from alembic.runtime import migration as alembic_migration
@@ -284,6 +287,65 @@ class ConductorCases(RegistryCase):
         self.register()
         self.age(TIMEOUT / 2)
         self.assertTrue(self.read()['host1'].alive)
+
+    def test_a_clock_that_jumps_ahead_makes_no_conductor_dead(self) -> None:
+        self.register('host1')
+        self.register('host2')
+        known = self.aged(self.read(), TIMEOUT / 2)
+        self.assertTrue(self.store.heartbeat('host2', 'run1'))
+        self.set_clock(TIMEOUT + 120)
+        for name, record in self.read(known).items():
+            self.assertTrue(record.alive, name)
+
+    def test_a_clock_that_jumps_back_makes_none_live_for_longer(self) -> None:
+        self.register()
+        self.set_clock(-TIMEOUT - 120)
+        # It is not believed that a heartbeat comes from the future.
+        known = self.read()
+        self.assertTrue(known['host1'].alive)
+        found = self.read(self.aged(known, TIMEOUT + 1))
+        self.assertFalse(found['host1'].alive)
+
+    def test_no_jump_of_the_clock_brings_a_dead_one_back(self) -> None:
+        self.register()
+        self.age(TIMEOUT + 1)
+        known = self.read()
+        self.assertFalse(known['host1'].alive)
+        self.set_clock(-TIMEOUT - 120)
+        found = self.read(known)
+        self.assertFalse(found['host1'].alive)
+        self.assertTrue(self.store.heartbeat('host1', 'run1'))
+        self.assertTrue(self.read(found)['host1'].alive)
+
+    def set_clock(self, seconds: float) -> None:
+        """Let readers find the clock of the database ahead by so much."""
+        read = conductors._beat_at
+
+        def shifted(row: Any, *rest: Any) -> float:
+            ahead = datetime.timedelta(seconds=seconds)
+            values = row._asdict() | {'now': row.now + ahead}
+            return read(types.SimpleNamespace(**values), *rest)
+
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.db.conductors._beat_at', shifted
+            )
+        )
+
+    def aged(
+        self,
+        known: collections.abc.Mapping[str, conductors.ConductorRecord],
+        seconds: float,
+    ) -> dict[str, conductors.ConductorRecord]:
+        """Return records as if they were read so much earlier."""
+        return {
+            name: dataclasses.replace(
+                record,
+                beat_at=record.beat_at - seconds,
+                read_at=record.read_at - seconds,
+            )
+            for name, record in known.items()
+        }
 
     def test_one_that_withdrew_is_dead_at_once_but_known(self) -> None:
         self.register()

@@ -71,11 +71,23 @@ class OperationCase(cases.RegistryCase):
         self.assertTrue(self.step(one, State.QUEUED, State.RUNNING))
         return one
 
-    def finished(self, result: str | None = None, **facts: Any) -> str:
+    def finished(
+        self,
+        result: str | None = None,
+        *,
+        keeps_result: bool = True,
+        **facts: Any,
+    ) -> str:
         """Return the id of an operation that has succeeded."""
         one = self.running(**facts)
         self.assertTrue(
-            self.step(one, State.RUNNING, State.SUCCEEDED, result=result)
+            self.step(
+                one,
+                State.RUNNING,
+                State.SUCCEEDED,
+                result=result,
+                keeps_result=keeps_result,
+            )
         )
         return one
 
@@ -287,6 +299,12 @@ class MoveCases(OperationCase):
         self.assertEqual(FAILURE, self.get(one).error)
         self.assertIsNone(self.get(one).result_parts)
 
+    def test_a_result_that_is_left_out_counts_as_purged(self) -> None:
+        one = self.finished('"x"', keeps_result=False)
+        self.assertEqual(State.SUCCEEDED, self.state(one))
+        self.assertEqual(1, self.get(one).result_parts)
+        self.assertIsNone(self.operations.result(one))
+
     def test_null_needs_no_part(self) -> None:
         one = self.finished()
         self.assertEqual(0, self.get(one).result_parts)
@@ -475,26 +493,45 @@ class CancelCases(OperationCase):
 class SettleCases(OperationCase):
     """What a lost conductor leaves is ended, what a live one has is not."""
 
-    def test_a_live_conductor_keeps_its_own(self) -> None:
+    def beat(self, incarnation: str = 'run1') -> None:
+        """Give a sign of life that differs from the last one."""
+        sign = self.store.sign_of_life('host1', incarnation)
+        self.addCleanup(sign.close)
+        before = self.operations.holders()
+
+        def changed() -> bool:
+            return sign.write() and self.operations.holders() != before
+
+        self.wait_for(changed, 'a new sign')
+
+    def test_who_holds_operations(self) -> None:
         self.register()
-        one, queued = self.running(), self.record()
-        self.assertEqual(0, self.operations.settle(timeout_seconds=30))
+        self.finished()
+        self.assertEqual(set(), self.operations.holders())
+        for _ in range(3):
+            self.running()
+            self.record()
+        (one,) = self.operations.holders()
+        self.assertEqual(('host1', 'run1'), (one.conductor, one.incarnation))
         self.store.withdraw('host1', 'run1')
-        self.assertEqual(0, self.operations.settle(timeout_seconds=30))
-        self.assertEqual(State.RUNNING, self.state(one))
-        self.assertEqual(State.QUEUED, self.state(queued))
+        self.store.heartbeat('host1', 'run1')
+        self.assertEqual({one}, self.operations.holders())
+        self.beat()
+        (again,) = self.operations.holders()
+        self.assertNotEqual(one, again)
+        self.register(incarnation='run2')
+        (left,) = self.operations.holders()
+        self.assertIsNone(left.seen_at)
 
     def test_one_that_is_no_longer_seen(self) -> None:
         self.register()
         one, queued, ended = self.running(), self.record(), self.finished()
-        self.make_older(models.conductors, 'seen_at', 20)
-        self.assertEqual(0, self.operations.settle(timeout_seconds=30))
-        self.make_older(models.conductors, 'seen_at', 20)
+        gone = self.operations.holders()
         # Its heartbeat is another matter: it may be there and deaf.
         self.assertTrue(self.store.heartbeat('host1', 'run1'))
         told: list[str] = []
         settled = self.operations.settle(
-            timeout_seconds=30, ended=lambda ids: told.extend(ids)
+            gone, ended=lambda ids: told.extend(ids)
         )
         self.assertEqual(2, settled)
         self.assertEqual({one, queued}, set(told))
@@ -507,9 +544,9 @@ class SettleCases(OperationCase):
     def test_one_that_was_seen_again_in_time(self) -> None:
         self.register()
         one = self.running()
-        self.make_older(models.conductors, 'seen_at', 40)
-        self.assertTrue(self.store.seen('host1', 'run1'))
-        self.assertEqual(0, self.operations.settle(timeout_seconds=30))
+        gone = self.operations.holders()
+        self.beat()
+        self.assertEqual(0, self.operations.settle(gone))
         self.assertEqual(State.RUNNING, self.state(one))
 
     def test_what_an_earlier_run_left(self) -> None:
@@ -518,23 +555,23 @@ class SettleCases(OperationCase):
         other = self.record(conductor='host2', incarnation='run9')
         self.register(incarnation='run2')
         mine = self.record(incarnation='run2')
-        settled = self.operations.settle(timeout_seconds=30, conductor='host1')
-        self.assertEqual(1, settled)
+        holders = self.operations.holders()
+        gone = {each for each in holders if each.seen_at is None}
+        self.assertEqual({'run1', 'run9'}, {each.incarnation for each in gone})
+        self.assertEqual(2, self.operations.settle(gone))
         self.assertEqual(State.UNKNOWN, self.state(one))
         self.assertEqual(State.QUEUED, self.state(mine))
-        self.assertEqual(State.QUEUED, self.state(other))
-        self.assertEqual(1, self.operations.settle(timeout_seconds=30))
         self.assertEqual(State.EXPIRED, self.state(other))
 
     def test_two_who_settle_do_no_harm(self) -> None:
         self.register()
         ids = [self.record() for _ in range(20)]
-        self.make_older(models.conductors, 'seen_at', 60)
+        gone = self.operations.holders()
         start = threading.Barrier(2)
 
         def settle(_: int) -> int:
             start.wait(cases.TIMEOUT)
-            return self.operations.settle(timeout_seconds=30)
+            return self.operations.settle(gone)
 
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             counts = list(pool.map(settle, range(2)))
@@ -544,8 +581,8 @@ class SettleCases(OperationCase):
     def test_more_than_one_batch(self) -> None:
         self.register()
         self.recorder.apply([self.new() for _ in range(1100)])
-        self.make_older(models.conductors, 'seen_at', 60)
-        self.assertEqual(1100, self.operations.settle(timeout_seconds=30))
+        gone = self.operations.holders()
+        self.assertEqual(1100, self.operations.settle(gone))
         self.assertEqual({}, self.operations.active('run1'))
 
     def test_a_conductor_that_leaves_settles_its_own(self) -> None:

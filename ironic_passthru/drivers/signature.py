@@ -362,7 +362,7 @@ def _copied(value: Any) -> Any:
 
     Types such as ``Any`` hand a value to the driver as it is.
     """
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {name: _copied(part) for name, part in value.items()}
     if isinstance(value, list):
         return [_copied(item) for item in value]

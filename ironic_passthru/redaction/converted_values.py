@@ -55,12 +55,9 @@ def secrets(
     ]
     while waiting:
         value, schemas, secret = waiting.pop()
-        applying = masker.walker.applying(schemas)
-        if (
-            secret
-            or isinstance(value, SECRETS)
-            or any(masker.walker.hides(one, value) for one in applying)
-        ):
+        secret = secret or isinstance(value, SECRETS)
+        applying = [] if secret else masker.walker.applying(schemas)
+        if secret or any(masker.walker.hides(one, value) for one in applying):
             found |= of_value(value, public=masker.declared)
             continue
         value = unwrapped(value)

@@ -19,6 +19,7 @@ class Heartbeat:
 
     :param interval_seconds: time between two beats.
     :param listens: returns whether the conductor hears the bus.
+    :param able: returns whether the conductor can run what it accepts.
     :param beat: notes the beat; returns False when another process has
         taken the conductor's name.
     :param lost: called once when that has happened.
@@ -32,6 +33,7 @@ class Heartbeat:
         interval_seconds: float,
         *,
         listens: Callable[[], bool],
+        able: Callable[[], bool] = lambda: True,
         beat: Callable[[], bool],
         lost: Callable[[], None],
         alive: Callable[[], None] = lambda: None,
@@ -39,6 +41,7 @@ class Heartbeat:
     ) -> None:
         self._interval_seconds = interval_seconds
         self._listens = listens
+        self._able = able
         self._beat = beat
         self._lost = lost
         self._alive = alive
@@ -70,9 +73,20 @@ class Heartbeat:
                 # Without this thread the conductor would fall silent for
                 # good, on account of something that may pass.
                 LOG.exception('A heartbeat failed')
-            self._alive()
 
     def _tick(self) -> bool:
+        try:
+            return self._beat_once()
+        finally:
+            self._alive()
+
+    def _beat_once(self) -> bool:
+        if not self._able():
+            LOG.warning(
+                'Accepted calls wait for threads that cannot be started; '
+                'heartbeat skipped'
+            )
+            return True
         if not self._listens():
             LOG.warning('The conductor does not hear the bus; not beating')
             return True

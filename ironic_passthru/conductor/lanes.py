@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import futurist
+from ironic_passthru import threads
 
 
 class Lanes:
@@ -17,6 +17,7 @@ class Lanes:
 
     :param workers: number of threads.
     :param share: how many of them one driver may occupy.
+    :raises: RuntimeError if no thread can be started.
     """
 
     def __init__(self, workers: int, share: int) -> None:
@@ -24,7 +25,7 @@ class Lanes:
         self._lock = threading.Lock()
         self._running: collections.Counter[str] = collections.Counter()
         self._aside: dict[str, collections.deque[Callable[[], None]]] = {}
-        self._pool = futurist.ThreadPoolExecutor(max_workers=workers)
+        self._pool = threads.ThreadPool(workers, 'call')
 
     def submit(
         self, driver: str, function: Callable[..., None], *args: Any
@@ -45,8 +46,19 @@ class Lanes:
                 aside = self._aside.setdefault(driver, collections.deque())
                 aside.append(work)
                 return
-            self._pool.submit(work)
             self._running[driver] += 1
+            try:
+                self._pool.submit(work)
+            except BaseException:
+                self._leave(driver)
+                raise
+
+    def recover(self) -> bool:
+        """Start threads for waiting work that lacks them.
+
+        :returns: False if work waits for a thread that cannot be started.
+        """
+        return self._pool.recover()
 
     def close(self) -> None:
         """Begin nothing further; what runs is left alone."""
@@ -62,6 +74,9 @@ class Lanes:
                 self._pool.submit(aside.popleft())
                 return
             self._aside.pop(driver, None)
-            self._running[driver] -= 1
-            if not self._running[driver]:
-                del self._running[driver]
+            self._leave(driver)
+
+    def _leave(self, driver: str) -> None:
+        self._running[driver] -= 1
+        if not self._running[driver]:
+            del self._running[driver]

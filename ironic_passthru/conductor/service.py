@@ -153,6 +153,7 @@ class ConductorService:
         self._heartbeat = heartbeat.Heartbeat(
             options.heartbeat_interval,
             listens=self._listens,
+            able=self._runner.recover,
             beat=self._beat,
             lost=self.lost.set,
             alive=self._alive,

@@ -332,9 +332,15 @@ class ConductorAPI:
         if self._connected.is_set():
             return
         if self._connecting.acquire(blocking=False):
-            threading.Thread(
-                target=self._connect, name='bus-connect', daemon=True
-            ).start()
+            try:
+                threading.Thread(
+                    target=self._connect, name='bus-connect', daemon=True
+                ).start()
+            except BaseException as error:
+                # Without the thread the next call must be able to try again.
+                self._connecting.release()
+                LOG.warning('Cannot connect to the message bus: %s', error)
+                raise errors.BusUnavailable() from None
         if not self._connected.wait(self._connect_seconds):
             raise errors.BusUnavailable()
 

@@ -14,6 +14,9 @@ LOG = log.getLogger(__name__)
 # seldom, and a wait of years would end the thread that sends them.
 _MAX_SECONDS = 3600
 
+# Pause after an unexpected error.
+_RETRY_SECONDS = 1.0
+
 
 class CallMonitor:
     """Sends the signs of life of all running calls from one thread.
@@ -26,21 +29,25 @@ class CallMonitor:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._due: dict[Any, tuple[float, float]] = {}
-        self._thread: threading.Thread | None = None
+        self._longest_wait: float = _MAX_SECONDS
         self._stopped = False
+        self._thread = threading.Thread(
+            target=self._run, name='call-monitor', daemon=True
+        )
+
+    def start(self) -> None:
+        """Start the thread.
+
+        :raises: RuntimeError if no thread can be started.
+        """
+        self._thread.start()
 
     def add(self, incoming: Any, timeout_seconds: float) -> None:
         """Begin to send signs for a message, every half of its time-out."""
         interval = timeout_seconds / 2
         with self._changed:
             self._due[incoming] = (time.monotonic() + interval, interval)
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name='call-monitor', daemon=True
-                )
-                self._thread.start()
-                self._longest_wait = interval
-            elif interval < self._longest_wait:
+            if interval < self._longest_wait:
                 # A call with a shorter interval than the thread sleeps for.
                 self._longest_wait = interval
                 self._changed.notify()
@@ -57,20 +64,27 @@ class CallMonitor:
             self._changed.notify()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                if self._stopped:
-                    return
-                now = time.monotonic()
-                late = [i for i, (due, _) in self._due.items() if due <= now]
-                for incoming in late:
-                    interval = self._due[incoming][1]
-                    self._due[incoming] = (now + interval, interval)
+        while not self._stopped:
+            try:
+                self._send_due()
+                with self._changed:
+                    if not self._stopped:
+                        self._changed.wait(self._seconds_to_next())
+            except Exception:
+                # Without this thread callers would give up calls that run.
+                LOG.exception('Heartbeats of running calls failed')
+                with self._changed:
+                    self._changed.wait(_RETRY_SECONDS)
+
+    def _send_due(self) -> None:
+        with self._changed:
+            now = time.monotonic()
+            late = [i for i, (due, _) in self._due.items() if due <= now]
             for incoming in late:
-                self._send(incoming)
-            with self._changed:
-                if not self._stopped:
-                    self._changed.wait(self._seconds_to_next())
+                interval = self._due[incoming][1]
+                self._due[incoming] = (now + interval, interval)
+        for incoming in late:
+            self._send(incoming)
 
     def _seconds_to_next(self) -> float:
         """Return how long nothing will be due, whatever call comes next."""

@@ -59,10 +59,12 @@ class ReplyRetrier:
                 ).append(reply)
                 self._changed.notify()
             if self._thread is None:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._run, name='reply-retrier', daemon=True
                 )
-                self._thread.start()
+                # If it cannot be started, the next reply tries again.
+                thread.start()
+                self._thread = thread
         if not kept:
             LOG.warning(
                 'A reply was dropped: its queue is missing, and %d others '

@@ -21,6 +21,7 @@ from oslo_utils import uuidutils
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
+from ironic_passthru import threads as passthru_threads
 from ironic_passthru.conductor import admission
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import runner
@@ -269,6 +270,8 @@ class _RPCServer(rpc_server.RPCServer):
         retrier: reply_retry.ReplyRetrier,
     ) -> None:
         super().__init__(transport, target, dispatcher)
+        # A pool of futurist never recovers from threads that were refused.
+        self._executor_cls = passthru_threads.ThreadPool
         self._free_threads = threading.Semaphore(threads)
         self._retrier = retrier
 
@@ -276,6 +279,11 @@ class _RPCServer(rpc_server.RPCServer):
         listener = super()._create_listener()
         rabbit.defer_replies(listener, self._retrier)
         return listener
+
+    def discard(self) -> None:
+        """End the pool of a server whose start failed."""
+        if self._work_executor is not None:
+            self._work_executor.shutdown(wait=False)
 
     def _on_incoming(self, incoming: list[Any]) -> None:
         # This server reads messages one by one.
@@ -359,6 +367,15 @@ class Server:
 
         :raises: ConfigError if the broker refuses it.
         """
+        self._monitor.start()
+        try:
+            self._listen()
+        except BaseException:
+            self._server.discard()
+            self._monitor.stop()
+            raise
+
+    def _listen(self) -> None:
         try:
             self._server.start(override_pool_size=self._threads)
         except amqp.exceptions.AMQPError as error:

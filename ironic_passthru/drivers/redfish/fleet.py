@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from concurrent import futures
 
+from ironic_passthru import threads
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import inventory
@@ -34,7 +35,7 @@ class Fleet:
         self._concurrency = concurrency
         self._call_timeout_seconds = call_timeout_seconds
         self._lock = threading.Lock()
-        self._executor: futures.ThreadPoolExecutor | None = None
+        self._executor: threads.ThreadPool | None = None
 
     def run(
         self,
@@ -76,11 +77,11 @@ class Fleet:
         if executor is not None:
             executor.shutdown(wait=False, cancel_futures=True)
 
-    def _started(self) -> futures.ThreadPoolExecutor:
+    def _started(self) -> threads.ThreadPool:
         with self._lock:
             if self._executor is None:
-                self._executor = futures.ThreadPoolExecutor(
-                    self._concurrency, thread_name_prefix=THREAD_NAME_PREFIX
+                self._executor = threads.ThreadPool(
+                    self._concurrency, THREAD_NAME_PREFIX
                 )
             return self._executor
 

@@ -173,6 +173,38 @@ class TestHeartbeat(base.TestCase):
         self.assertFalse(stopping.is_alive())
         self.assertEqual(0, self.beats)
 
+    def test_none_while_accepted_calls_lack_threads(self) -> None:
+        able = threading.Event()
+        tries: list[bool] = []
+        beating = heartbeat.Heartbeat(
+            0.005,
+            listens=self.listens,
+            able=lambda: tries.append(True) or able.is_set(),
+            beat=self.beat,
+            lost=self.when_lost,
+        )
+        self.addCleanup(beating.stop)
+        beating.start()
+        self.wait_for(lambda: len(tries) > 3, 'it tries')
+        self.assertEqual(0, self.beats)
+        able.set()
+        self.wait_for(lambda: self.beats > 2, 'it beats again')
+
+    def test_an_error_of_the_watchdog_does_not_end_it(self) -> None:
+        def alive() -> None:
+            raise MemoryError
+
+        beating = heartbeat.Heartbeat(
+            0.005,
+            listens=self.listens,
+            beat=self.beat,
+            lost=self.when_lost,
+            alive=alive,
+        )
+        self.addCleanup(beating.stop)
+        beating.start()
+        self.wait_for(lambda: self.beats > 2, 'it goes on')
+
     def test_one_that_never_began_can_be_stopped(self) -> None:
         heartbeat.Heartbeat(
             1, listens=self.listens, beat=self.beat, lost=self.when_lost

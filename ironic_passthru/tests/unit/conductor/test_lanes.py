@@ -5,6 +5,7 @@ import threading
 
 from ironic_passthru.conductor import lanes
 from ironic_passthru.tests import base
+from ironic_passthru.tests import shortage
 
 
 class TestLanes(base.TestCase):
@@ -71,3 +72,23 @@ class TestLanes(base.TestCase):
         self.go_on.set()
         self.wait_for(lambda: len(self.done) == 3, 'they have ended')
         self.assertEqual(3, self.busiest)
+
+    def test_none_is_lost_while_threads_are_refused(self) -> None:
+        with shortage.ThreadShortage():
+            self.submit('a', 8)
+            self.submit('b', 8)
+            self.wait_for(lambda: self.busy == 1, 'one runs')
+            self.assertFalse(self.lanes.recover())
+        self.assertTrue(self.lanes.recover())
+        self.wait_for(lambda: self.busy == 4, 'all workers are busy')
+        self.go_on.set()
+        self.wait_for(lambda: len(self.done) == 16, 'all have run')
+        self.assertEqual({}, dict(self.lanes._running))
+
+    def test_what_is_refused_takes_no_place(self) -> None:
+        self.lanes._pool.shutdown(wait=False)
+        for _ in range(4):
+            self.assertRaises(
+                RuntimeError, self.lanes.submit, 'a', self.go_on.set
+            )
+        self.assertEqual({}, dict(self.lanes._running))

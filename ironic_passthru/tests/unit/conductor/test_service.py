@@ -27,6 +27,7 @@ from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
+from ironic_passthru.tests import shortage
 
 
 class Vendor(drivers.VendorInterface):
@@ -170,6 +171,84 @@ class ServiceCase(base.TestCase):
     def record(self) -> conductors.ConductorRecord:
         (record,) = self.store.conductors(heartbeat_timeout_seconds=5)
         return record
+
+
+class TestUnexpected(ServiceCase):
+    """What can go wrong inside ends no operation in between."""
+
+    def state(self, one: str) -> operation.State | None:
+        found = self.records.get(one)
+        return found and found.state
+
+    def accept(self, one: str) -> None:
+        self.client.driver_vendor_passthru(
+            {},
+            'one',
+            'later',
+            http_method='POST',
+            info={},
+            servers=[self.conductor.address],
+            call_id=one,
+        )
+
+    def test_an_end_that_cannot_be_written_is_left_to_the_keeper(self) -> None:
+        apply = operations.Recorder.apply
+
+        def refuse(recorder: Any, changes: Any) -> Any:
+            if any(
+                getattr(change, 'target', None) is operation.State.SUCCEEDED
+                for change in changes
+            ):
+                raise MemoryError
+            return apply(recorder, changes)
+
+        self.start()
+        self.vendors['one'].go_on.set()
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.db.operations.Recorder.apply', refuse
+            )
+        )
+        self.accept('a')
+        self.wait_for(
+            lambda: self.state('a') is operation.State.UNKNOWN, 'its end'
+        )
+        self.assertTrue(self.conductor._admission.wait(5))
+        self.assertTrue(self.conductor.stop())
+
+    def test_refused_threads_are_started_by_a_heartbeat(self) -> None:
+        self.start()
+        beaten = self.record().heartbeat_at
+        self.wait_for(
+            lambda: self.record().heartbeat_at > beaten, 'a heartbeat'
+        )
+        ids = [f'a{number}' for number in range(8)]
+        with shortage.ThreadShortage():
+            for one in ids:
+                self.accept(one)
+            self.wait_for(
+                lambda: self.vendors['one'].entered.acquire(blocking=False),
+                'one runs',
+            )
+        for _ in ids[1:]:
+            self.assertTrue(self.vendors['one'].entered.acquire(timeout=10))
+        self.vendors['one'].go_on.set()
+        for one in ids:
+            self.wait_for(
+                lambda one=one: self.state(one) is operation.State.SUCCEEDED,
+                f'{one} succeeds',
+            )
+        self.assertTrue(self.conductor.stop())
+
+    def test_a_start_without_threads_leaves_nothing(self) -> None:
+        # This connects the client, which needs a thread as well.
+        self.assertFalse(self.hears())
+        with shortage.ThreadShortage():
+            self.assertRaises(RuntimeError, self.conductor.start)
+        self.assertFalse(self.hears())
+        self.start()
+        self.assertEqual('ok', self.call())
+        self.assertTrue(self.conductor.stop())
 
 
 class TestLife(ServiceCase):
@@ -420,6 +499,7 @@ class TestOperations(ServiceCase):
             )
         )
         self.start()
+        self.addCleanup(self.conductor.stop)
         self.addCleanup(go_on.set)
         self.assertTrue(hangs.wait(20))
         for _ in range(2):
@@ -430,6 +510,8 @@ class TestOperations(ServiceCase):
     def test_a_record_in_a_file_that_is_gone_is_refused(self) -> None:
         """What is answered 202 can be found."""
         self.start()
+        self.addCleanup(self.conductor.stop)
+        self.addCleanup(self.vendors['one'].go_on.set)
         self.accept()
         path = pathlib.Path(self.database.url.database or '')
         path.rename(path.with_suffix('.old'))

@@ -23,6 +23,7 @@ from ironic_passthru.rpc import rabbit
 from ironic_passthru.rpc import signing
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
+from ironic_passthru.tests import shortage
 
 SECRET = 'hunter' + '2'
 SERVERS = [protocol.Server(f'host{n}', f'run{n}') for n in range(5)]
@@ -846,3 +847,11 @@ class TestConnection(ClientCase):
         self.assertEqual('reachable', self.client.check())
         self.driver.connect = not_delivered(ConnectionRefusedError())
         self.assertRaises(errors.BusUnavailable, self.client.check)
+
+    def test_a_thread_that_cannot_be_started_is_tried_again(self) -> None:
+        with shortage.ThreadShortage():
+            for _ in range(3):
+                self.assertRaises(errors.BusUnavailable, self.call)
+            self.assertFalse(self.client.connecting)
+        self.assertEqual([], self.driver.sent)
+        self.wait_for(self._works, 'it recovers')

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any
 
+import fixtures
 import oslo_messaging
 
 from ironic_passthru.rpc import monitor
@@ -34,6 +35,7 @@ class MonitorCase(base.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.monitor = monitor.CallMonitor()
+        self.monitor.start()
         self.addCleanup(self.monitor.stop)
 
     def signs(self, incoming: Incoming, count: int) -> None:
@@ -111,11 +113,30 @@ class TestCallMonitor(MonitorCase):
         self.signs(whole, 5)
         self.assertEqual(1, len(broken.signs), 'given up')
 
+    def test_nor_does_an_error_of_its_own(self) -> None:
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.rpc.monitor._RETRY_SECONDS', 0.01
+            )
+        )
+        failures = [MemoryError(), KeyError()]
+        send_due = self.monitor._send_due
+
+        def fail_first() -> None:
+            if failures:
+                raise failures.pop()
+            send_due()
+
+        self.monitor._send_due = fail_first  # type: ignore[method-assign]
+        whole = Incoming()
+        self.monitor.add(whole, 0.02)
+        self.signs(whole, 3)
+        self.assertEqual([], failures)
+
     def test_stop_ends_the_thread(self) -> None:
         incoming = Incoming()
         self.monitor.add(incoming, 120)
         thread = self.monitor._thread
-        assert thread is not None
         self.monitor.stop()
         thread.join(10)
         self.assertFalse(thread.is_alive())
@@ -198,5 +219,5 @@ class TestDispatcher(MonitorCase):
         for timeout in (None, 0, -1, 0.5, 'soon', '6', [6]):
             incoming = Incoming(client_timeout=timeout)
             self.assertEqual('done', self.dispatcher.dispatch(incoming))
-        self.assertIsNone(self.monitor._thread)
+        self.assertEqual({}, self.monitor._due)
         self.assertEqual(before, threading.active_count())

@@ -9,6 +9,7 @@ import fixtures
 
 from ironic_passthru.rpc import reply_retry
 from ironic_passthru.tests import base
+from ironic_passthru.tests import shortage
 
 
 class TestRetrier(base.TestCase):
@@ -40,6 +41,15 @@ class TestRetrier(base.TestCase):
                 deadline=time.monotonic() + seconds,
             )
         )
+
+    def test_a_refused_thread_is_started_with_the_next_reply(self) -> None:
+        self.existing.add('a')
+        with shortage.ThreadShortage():
+            self.assertRaises(RuntimeError, self.add, 'a', 'first')
+            self.retrier.stop()
+        self.add('a', 'second')
+        self.retrier.stop()
+        self.assertEqual(['first', 'second'], self.sent)
 
     def test_sent_in_order_once_the_queue_exists(self) -> None:
         self.add('q', 'first')

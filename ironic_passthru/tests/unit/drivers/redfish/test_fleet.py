@@ -8,6 +8,7 @@ from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import fleet
 from ironic_passthru.drivers.redfish import inventory
 from ironic_passthru.tests import base
+from ironic_passthru.tests import shortage
 
 ADDRESS = connector.Address('https://bmc.example.com', 'user', 'password')
 
@@ -87,3 +88,25 @@ class FleetTest(base.TestCase):
         before = threading.active_count()
         self.fleet().close()
         self.assertEqual(before, threading.active_count())
+
+    def test_the_threads_that_there_are_do_all_work(self) -> None:
+        made = self.fleet(concurrency=4)
+        made.run(lambda target, deadline: {}, _targets(1))
+        with shortage.ThreadShortage():
+            items = made.run(lambda target, deadline: {}, _targets(8))
+        self.assertEqual([{}] * 8, list(items.values()))
+
+    def test_a_call_without_any_thread_is_not_in_the_way_of_others(
+        self,
+    ) -> None:
+        made = self.fleet(concurrency=4)
+        begun: list[str] = []
+
+        def work(target, deadline):
+            begun.append(target.name)
+            return {}
+
+        with shortage.ThreadShortage():
+            self.assertRaises(RuntimeError, made.run, work, _targets(2))
+        self.assertEqual([], begun)
+        self.assertEqual(2, len(made.run(work, _targets(2))))

@@ -141,8 +141,9 @@ class RequestContext(oslo_context.RequestContext):
     def cancel_requested(self) -> bool:
         """Whether the caller wants the operation to end early.
 
-        A method may look at it where it can stop safely, and raise an error
-        to do so; nothing stops it by force.
+        A method may look at it where it can stop safely, and raise
+        :class:`~ironic_passthru.errors.Cancelled` to do so; nothing stops it
+        by force. It is true as well once the call has exceeded its timeout.
         """
         return self._call.cancel_requested
 

@@ -69,6 +69,7 @@
         ├── NotAuthorized                403 not_authorized
         ├── NotFound                     404 not_found_by_driver
         ├── Conflict                     409 conflict
+        ├── Cancelled                    500 cancelled_without_request
         └── TemporaryFailure             503 temporary_failure
 
 ``DriverError`` and what is below it are meant to be raised by drivers.
@@ -449,11 +450,11 @@ class OperationFinal(RequestError):
 
 
 class OperationCancelled(RequestError):
-    """The operation was cancelled before it began, so it has no result."""
+    """The operation was cancelled, so it has no result."""
 
     code = 'operation_cancelled'
     status = 409
-    _msg_fmt = "The operation '%(operation)s' was cancelled and did not run."
+    _msg_fmt = "The operation '%(operation)s' was cancelled."
 
 
 class ResultGone(RequestError):
@@ -756,6 +757,22 @@ class Conflict(DriverError):
     code = 'conflict'
     status = 409
     _msg_fmt = 'The operation conflicts with the state of the hardware.'
+
+
+class Cancelled(DriverError):
+    """The method stopped because the cancellation of its call was requested.
+
+    A method raises it where ``context.cancel_requested`` is true and it can
+    stop safely; its operation ends as ``cancelled``. Status and code are for
+    a method that raises it without such a request, which is a mistake of
+    the driver.
+    """
+
+    code = 'cancelled_without_request'
+    _msg_fmt = (
+        'The driver method stopped as if the call had been cancelled, but '
+        'its cancellation was not requested.'
+    )
 
 
 class TemporaryFailure(DriverError):

@@ -5,6 +5,7 @@
 
     queued ──> running ──> succeeded
        │          ├──────> failed
+       │          ├──────> cancelled   its method stopped on request
        │          └──────> unknown     started, outcome not known
        ├──> cancelled                  certainly not run
        └──> expired                    certainly not run

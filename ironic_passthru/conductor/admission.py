@@ -96,6 +96,7 @@ class Ticket:
         self._targets = targets
         self._accepted = accepted
         self._kept = False
+        self._released = False
 
     def __enter__(self) -> 'Ticket':
         return self
@@ -111,7 +112,10 @@ class Ticket:
         self._kept = True
 
     def release(self) -> None:
-        """Give the place back."""
+        """Give the place back, once."""
+        if self._released:
+            return
+        self._released = True
         self._pool.release(self._driver, self._targets)
         self._admission.forget_one()
 

@@ -164,6 +164,8 @@ def _portable(
     sentence = secrets.text(str(error.message))
     if type(error).__module__ == errors.__name__:
         return type(error)(sentence)
+    if isinstance(error, errors.Cancelled):
+        return errors.Cancelled(sentence)
     code = error.code if isinstance(error.code, str) else 'vendor_error'
     return errors.VendorError(
         sentence=sentence, status=_status(error), code=secrets.text(code)

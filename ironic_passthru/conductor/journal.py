@@ -3,6 +3,7 @@
 
 import collections
 import dataclasses
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -216,7 +217,14 @@ class _Writer:
 
     def _run(self, recorder: operations.Recorder) -> None:
         while batch := self._take():
-            self._write(recorder, batch)
+            try:
+                self._write(recorder, batch)
+            except Exception as error:
+                # Without this thread no call could be accepted or finished.
+                LOG.error(
+                    'Operations cannot be written: %s', session.cause(error)
+                )
+                _give_up(batch)
             if len(batch) > 1 and self._closes_at is None:
                 # Others are likely to follow soon.
                 time.sleep(_GATHER_SECONDS)
@@ -231,8 +239,10 @@ class _Writer:
                 self._changed.wait(self._wait_seconds())
             if self._retry_due():
                 return self._take_failed()
-            count = min(len(self._waiting), self._max_batch)
-            return [self._waiting.popleft() for _ in range(count)]
+            batch = list(itertools.islice(self._waiting, self._max_batch))
+            for _ in batch:
+                self._waiting.popleft()
+            return batch
 
     def _due(self) -> bool:
         late = self._closes_at is not None
@@ -363,3 +373,10 @@ class _Writer:
                 'when it is back'
             )
         self._away = True
+
+
+def _give_up(batch: list[_Entry]) -> None:
+    """Fail the changes of a batch of which the outcome is not known."""
+    for entry in batch:
+        if not entry.done.done():
+            entry.done.set_exception(errors.PassthruError())

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The operations that a conductor has in hand."""
 
+import contextlib
 import dataclasses
 import json
 import threading
@@ -40,6 +41,8 @@ class Followed(calls.JobState):
         self.id = job.call.call_id
         self.begin_by = begin_by
         self.begun = False
+        #: Whether the journal has the move that ends it.
+        self.ending = False
         #: Called once it is no longer in hand.
         self.released: Callable[[], None] = _nothing
         #: Called with each state that it gets.
@@ -103,7 +106,8 @@ class Ledger:
     """Follows each operation of this conductor from its record to its end.
 
     Every active record of this incarnation is in here, or it belongs to a
-    call that was refused after all: see :meth:`strangers`.
+    call that was refused after all, or whose end could not be recorded: see
+    :meth:`strangers`.
 
     :param hostname: of the conductor.
     :param incarnation: identifier of this run of it.
@@ -125,27 +129,24 @@ class Ledger:
         self._lock = threading.Lock()
         self._known: dict[str, Followed] = {}
 
-    def record(self, job: calls.Job, begin_by: float) -> Followed:
+    def record(self, followed: Followed) -> None:
         """Return when a call is recorded.
 
-        :param begin_by: ``time.monotonic()`` by which it must have begun.
         :raises: RegistryUnavailable, DuplicateCall, KeyInUse,
             ConductorStopping.
         """
-        followed = Followed(job, begin_by)
-        with self._lock:
-            if followed.id in self._known:
-                raise errors.DuplicateCall()
-            self._known[followed.id] = followed
-        new = self._new(job)
-        followed.named = new.targets
         try:
+            with self._lock:
+                if followed.id in self._known:
+                    raise errors.DuplicateCall()
+                self._known[followed.id] = followed
+            new = self._new(followed.job)
+            followed.named = new.targets
             self._journal.record(new)
+            followed.tell = self._notices.recorded(followed.job, new)
         except BaseException:
             self._forget(followed)
             raise
-        followed.tell = self._notices.recorded(job, new)
-        return followed
 
     def _new(self, job: calls.Job) -> operation.NewOperation:
         call, spec, context = job.call, job.method.spec, job.context
@@ -196,16 +197,13 @@ class Ledger:
         text = None if result is None else json.dumps(result)
         self._end(followed, operation.State.SUCCEEDED, result=text)
 
+    def cancel(self, followed: Followed) -> None:
+        """Note that a method stopped on request."""
+        self._end(followed, operation.State.CANCELLED)
+        LOG.info('Operation %s stopped on request', followed.id)
+
     def fail(self, followed: Followed, error: errors.PassthruError) -> None:
         """Note why a method failed, or why it was not run after all."""
-        job = followed.job
-        LOG.error(
-            'Operation %s (%s) of request %s failed: %s',
-            followed.id,
-            job.name,
-            job.context.request_id,
-            error.message,
-        )
         noted = operation.Error(
             sentence=error.message[:_MAX_SENTENCE_LENGTH],
             status=error.status,
@@ -217,6 +215,25 @@ class Ledger:
             error=noted,
             frees_key=isinstance(error, errors.NotRun),
         )
+        job = followed.job
+        LOG.error(
+            'Operation %s (%s) of request %s failed: %s',
+            followed.id,
+            job.name,
+            job.context.request_id,
+            error.message,
+        )
+
+    def abandon(self, followed: Followed) -> None:
+        """Let go of an operation whose end the journal does not have.
+
+        Something unexpected came between its method and its record. It is
+        one of the :meth:`strangers` from now on, which the keeper ends.
+        """
+        if not followed.ending and self._forget(followed):
+            LOG.error(
+                'The outcome of operation %s cannot be recorded', followed.id
+            )
 
     def expire(self, followed: Followed) -> None:
         """Note that an operation will not be begun.
@@ -237,7 +254,7 @@ class Ledger:
         """Return those of our active records that nobody works on.
 
         They were committed while the acknowledgement was lost, so their
-        callers were refused.
+        callers were refused; or they were abandoned.
         """
         with self._lock:
             return active - self._known.keys()
@@ -280,6 +297,8 @@ class Ledger:
         raised; and a caller who waits for the outcome does not wait long for
         a registry that is away.
         """
+        if followed.ending:
+            return
         end = operation.Move(
             followed.id,
             operation.State.RUNNING,
@@ -298,8 +317,10 @@ class Ledger:
                 followed, end, done.exception() or done.result()
             )
         )
+        followed.ending = True
         if not followed.job.accepted:
-            futures.wait([noted], followed.patience)
+            with contextlib.suppress(Exception):
+                futures.wait([noted], followed.patience)
 
     def _ended(
         self,
@@ -325,10 +346,14 @@ class Ledger:
                 end.target,
             )
 
-    def _forget(self, followed: Followed) -> None:
+    def _forget(self, followed: Followed) -> bool:
+        """Let go of an operation once; return whether it was in hand."""
         with self._lock:
-            self._known.pop(followed.id, None)
+            if self._known.get(followed.id) is not followed:
+                return False
+            del self._known[followed.id]
         followed.released()
+        return True
 
 
 def _nothing() -> None:

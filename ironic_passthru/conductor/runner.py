@@ -104,6 +104,13 @@ class Runner:
             **_reported(job),
         }
 
+    def recover(self) -> bool:
+        """Start threads for accepted calls that lack them.
+
+        :returns: False if calls wait for a thread that cannot be started.
+        """
+        return self._lanes.recover()
+
     def close(self) -> None:
         """Begin no further call; those that still run are left alone."""
         self._closed = True
@@ -111,17 +118,24 @@ class Runner:
 
     def _accept(self, job: calls.Job, ticket: admission.Ticket) -> None:
         begin_by = time.monotonic() + self._queue_seconds
-        followed = self._record(job, begin_by)
-        followed.released = ticket.release
-        ticket.keep()
+        followed = ledger.Followed(job, begin_by)
         try:
+            self._record(followed)
+            followed.released = ticket.release
+            ticket.keep()
             self._lanes.submit(job.call.driver, self._work, followed)
-        except RuntimeError:
-            # It was checked for longer than the conductor took to stop.
+        except errors.PassthruError:
+            raise
+        except Exception:
+            # It was checked for longer than the conductor took to stop, or
+            # there is no memory left. No worker has it.
             self._ledger.expire(followed)
             raise errors.OperationExpired() from None
+        except BaseException:
+            self._ledger.abandon(followed)
+            raise
 
-    def _record(self, job: calls.Job, begin_by: float) -> ledger.Followed:
+    def _record(self, followed: ledger.Followed) -> None:
         """Record a call unless it is too late for that.
 
         :raises: CallExpired, OperationExpired, and what
@@ -129,20 +143,20 @@ class Runner:
         """
         # Its driver may have taken long to check it, or the registry to
         # commit it; and what nobody waits for any more must not start.
-        if job.call.expired:
+        call = followed.job.call
+        if call.expired:
             raise errors.CallExpired()
-        followed = self._ledger.record(job, begin_by)
-        if job.call.expired:
+        self._ledger.record(followed)
+        if call.expired:
             self._ledger.expire(followed)
             raise errors.OperationExpired()
-        return followed
 
     def _work(self, followed: ledger.Followed) -> None:
         """Run an accepted call in a worker."""
-        followed.job.context.update_store()
         try:
             if self._closed:
                 return
+            followed.job.context.update_store()
             if followed.overdue:
                 self._ledger.expire(followed)
                 return
@@ -150,9 +164,11 @@ class Runner:
         except errors.PassthruError as error:
             # The record says so already, unless there was no time for it.
             LOG.debug('Operation %s ended with %s', followed.id, error.code)
-        except Exception:
+        except BaseException:
             LOG.exception('Operation %s was lost', followed.id)
         finally:
+            if not self._closed:
+                self._ledger.abandon(followed)
             request_context.clear_current()
 
     def _run_now(self, job: calls.Job) -> results.Result:
@@ -165,9 +181,13 @@ class Runner:
                 raise errors.CallExpired()
             return self._execute(job, calls.JobState(job, deadline))
         begin_by = float('inf') if deadline is None else deadline
-        followed = self._record(job, begin_by)
-        followed.deadline = deadline
-        return self._run_recorded(followed)
+        followed = ledger.Followed(job, begin_by)
+        try:
+            self._record(followed)
+            followed.deadline = deadline
+            return self._run_recorded(followed)
+        finally:
+            self._ledger.abandon(followed)
 
     def _run_recorded(self, followed: ledger.Followed) -> results.Result:
         """Run a call that has a record, and note what becomes of it.
@@ -178,32 +198,73 @@ class Runner:
         if not self._ledger.begin(followed):
             raise errors.OperationExpired()
         job = followed.job
-        timeout = job.method.spec.timeout
-        if job.accepted and timeout is not None:
-            followed.deadline = time.monotonic() + timeout
+        result = None
         try:
+            timeout = job.method.spec.timeout
+            if job.accepted and timeout is not None:
+                followed.deadline = time.monotonic() + timeout
             if followed.overdue:
                 # The registry was away for long.
                 raise errors.OperationExpired()
             result = self._execute(job, followed)
+            self._ledger.succeed(followed, results.recorded(job, result))
+        except errors.OperationCancelled:
+            self._ledger.cancel(followed)
+            raise
         except errors.PassthruError as error:
             self._ledger.fail(followed, error)
             raise
-        except BaseException:
+        except BaseException as error:
             # A mistake of ours, or no memory: it must end all the same.
-            failure = errors.DriverFailed(request_id=job.context.request_id)
+            failure = _unexpected(job, ran=result is not None)
             self._ledger.fail(followed, failure)
-            raise
-        self._ledger.succeed(followed, results.recorded(job, result))
+            _log_unexpected(job, error)
+            raise failure from None
         return result
 
     def _execute(
         self, job: calls.Job, state: request_context.CallState
     ) -> results.Result:
         with self._notices.running(job):
-            return execution.execute(
-                job, state, max_result_size=self._max_result_size
-            )
+            try:
+                return execution.execute(
+                    job, state, max_result_size=self._max_result_size
+                )
+            except errors.Cancelled:
+                if state.cancel_requested:
+                    raise errors.OperationCancelled(
+                        operation=job.call.call_id
+                    ) from None
+                LOG.error(
+                    'Driver method %s raised Cancelled in request %s, but no '
+                    'cancellation was requested; the call failed',
+                    job.name,
+                    job.context.request_id,
+                )
+                # Without the text of the driver, which would mislead.
+                raise errors.Cancelled() from None
+
+
+def _unexpected(job: calls.Job, *, ran: bool) -> errors.PassthruError:
+    """Return the outcome of a call that an unexpected error has ended.
+
+    :param ran: whether its method returned.
+    """
+    request_id = job.context.request_id
+    if ran:
+        return errors.ResultNotSerializable(
+            method=job.call.method, request_id=request_id
+        )
+    return errors.DriverFailed(request_id=request_id)
+
+
+def _log_unexpected(job: calls.Job, error: BaseException) -> None:
+    LOG.error(
+        'Driver method %s could not be run to its end in request %s',
+        job.name,
+        job.context.request_id,
+        exc_info=job.secrets.error(error),
+    )
 
 
 def _reported(job: calls.Job) -> dict[str, list[str]]:

@@ -55,14 +55,6 @@ class OutOfPaper(errors.DriverError):
     _msg_fmt = 'The printer of rack %(rack)s is out of paper.'
 
 
-class Stopped(errors.DriverError):
-    """A method ended early, as its caller wished."""
-
-    code = 'fake_stopped'
-    status = 500
-    _msg_fmt = 'Stopped on request after %(done)s of %(slots)s slots.'
-
-
 class FakeVendor(base.VendorInterface):
     """Pretended rack controllers."""
 
@@ -98,7 +90,8 @@ class FakeVendor(base.VendorInterface):
         time.sleep(seconds)
 
     # It tells how far it has come, and looks whether it is still wanted
-    # where it can stop without harm. What it returns is kept for a while.
+    # where it can stop without harm: by errors.Cancelled its operation ends
+    # as cancelled. What it returns is kept for a while.
     @base.driver_passthru(['POST'])
     def inspect_rack(
         self,
@@ -113,7 +106,7 @@ class FakeVendor(base.VendorInterface):
         empty = []
         for slot in range(1, slots + 1):
             if context.cancel_requested:
-                raise Stopped(done=slot - 1, slots=slots)
+                raise errors.Cancelled()
             context.report_progress(
                 100 * (slot - 1) / slots, f'slot {slot} of {slots}'
             )

@@ -32,9 +32,7 @@ class LampParade(base.VendorInterface):
         """Switch the lamp of one rack through its states."""
         for done in range(rounds):
             if context.cancel_requested:
-                raise errors.VendorPassthruException(
-                    f'stopped after {done} rounds'
-                )
+                raise errors.Cancelled()
             context.report_progress(100 * done / rounds, f'round {done + 1}')
             # Here the hardware would be talked to.
         return f'{rack} did {rounds} rounds'

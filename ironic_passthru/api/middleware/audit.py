@@ -293,6 +293,9 @@ def _outcome(noted: facts.Facts, status: int | None) -> str:
     if isinstance(error, errors.ResultGone):
         # The method has returned; it is the record that is not there.
         return 'succeeded'
+    if isinstance(error, errors.OperationCancelled):
+        # Its method may have started and stopped on request.
+        return 'cancelled'
     if isinstance(error, errors.NotRun | errors.RequestError):
         return 'refused'
     if isinstance(error, errors.OutcomeUnknown):

@@ -201,6 +201,24 @@ class TestMistakes(JournalCase):
         self.assertIn('too long', log.output)
         self.assertNotIn('hunter2', log.output)
 
+    def test_an_error_of_its_own_does_not_end_it(self) -> None:
+        failures = [MemoryError(), RecursionError(), KeyError()]
+        write = self.journal._small._write
+
+        def fail_first(*args: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return write(*args)
+
+        self.journal._small._write = fail_first  # type: ignore[method-assign]
+        for _ in range(len(failures)):
+            lost = self.pool.submit(self.journal.record, new(1))
+            self.assertRaises(
+                errors.PassthruError, lost.result, PATIENCE_SECONDS
+            )
+        self.journal.record(new(2))
+        self.assertEqual({'call-2': State.QUEUED}, self.store.states)
+
 
 class PickyRecords(records.FakeRecords):
     """A registry that refuses some changes.

@@ -306,6 +306,23 @@ class TestOperations(NoticesCase):
         self.assertTrue(failure)
         self.assertEqual('in use', payload['error']['sentence'])
 
+    def test_one_that_stops_on_request_is_cancelled(self) -> None:
+        def stop() -> None:
+            ledger = self.conductor.ledger
+            ledger.ask_to_end(set(ledger.running()))
+            raise errors.Cancelled()
+
+        self.vendor.action = stop
+        self.call('later')
+        *_, call, (name, payload, failure) = self.told()
+        self.assertEqual('driver.vendor_passthru.error', call[0])
+        self.assertEqual('operation_cancelled', call[1]['error']['code'])
+        self.assertEqual('operation.cancelled', name)
+        self.assertFalse(failure)
+        self.assertEqual('cancelled', payload['state'])
+        self.assertIsNone(payload['error'])
+        self.assertTrue(payload['duration'])
+
     def test_a_call_with_a_key_is_one_too(self) -> None:
         call = calls.Call(
             *('acme', 'now', 'POST', {}),

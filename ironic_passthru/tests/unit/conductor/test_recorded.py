@@ -17,6 +17,7 @@ from ironic_passthru.conductor import call as calls
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
 from ironic_passthru.tests import base
+from ironic_passthru.tests import shortage
 from ironic_passthru.tests.unit.conductor import records
 
 State = operation.State
@@ -634,3 +635,108 @@ class TestLimits(RecordedCase):
             self.vendor.go_on.set()
             self.ended()
         self.assertEqual(9, len(self.vendor.calls))
+
+
+class TestCancelled(RecordedCase):
+    """A method that stops because it was asked to is cancelled."""
+
+    def stop_when_asked(self, context: Any) -> None:
+        """Report progress and stop as a driver does."""
+        context.report_progress(40, 'slot 2 of 5')
+        self.conductor.ledger.ask_to_end({'a'})
+        if context.cancel_requested:
+            raise errors.Cancelled()
+
+    def test_its_operation_is_cancelled_with_its_progress(self) -> None:
+        self.vendor.action = self.stop_when_asked
+        self.call(call_id='a')
+        self.ended()
+        self.assertEqual(State.CANCELLED, self.store.states['a'])
+        move = self.last_move()
+        self.assertEqual(
+            (State.RUNNING, None, None, False),
+            (move.source, move.error, move.result, move.frees_key),
+        )
+        self.assertEqual(
+            operation.Progress(40.0, 'slot 2 of 5'), move.progress
+        )
+        self.assertEqual({}, self.conductor.ledger.running())
+
+    def test_by_an_error_of_a_class_of_the_vendor(self) -> None:
+        class Stopped(errors.Cancelled):
+            code = 'acme_stopped'
+            _msg_fmt = 'Stopped after %(done)s slots.'
+
+        def stop(context: Any) -> None:
+            self.conductor.ledger.ask_to_end({'a'})
+            raise Stopped(done=2)
+
+        self.vendor.action = stop
+        self.call(call_id='a')
+        self.ended()
+        self.assertEqual(State.CANCELLED, self.store.states['a'])
+
+    def test_the_caller_of_a_synchronous_call_with_a_key(self) -> None:
+        self.vendor.action = self.stop_when_asked
+        error = self.assertRaises(
+            errors.OperationCancelled, self.call, 'now', call_id='a', key=KEY
+        )
+        self.assertEqual({'operation': 'a'}, error.kwargs)
+        self.assertEqual(State.CANCELLED, self.store.states['a'])
+
+    def test_without_a_request_it_is_a_mistake_of_the_driver(self) -> None:
+        self.vendor.action = _raise(errors.Cancelled('hunter2'))
+        for method, facts in (
+            ('later', {}),
+            ('now', {}),
+            ('now', {'key': KEY}),
+        ):
+            try:
+                self.call(method, **facts)
+            except errors.Cancelled as error:
+                self.assertEqual(500, error.status)
+                self.assertIn('not requested', error.message)
+            self.ended()
+        self.assertEqual({State.FAILED}, set(self.store.states.values()))
+        noted = self.last_move().error
+        assert noted is not None
+        self.assertEqual('cancelled_without_request', noted.code)
+        self.assertNotIn('hunter2', noted.sentence)
+        self.assertIn('acme.later raised Cancelled', self.log.output)
+
+    def test_another_error_after_a_request_is_a_failure(self) -> None:
+        def fail(context: Any) -> None:
+            self.conductor.ledger.ask_to_end({'a'})
+            raise errors.DriverOperationError('the fan is stuck')
+
+        self.vendor.action = fail
+        self.call(call_id='a')
+        self.ended()
+        self.assertEqual(State.FAILED, self.store.states['a'])
+
+    def test_a_result_after_a_request_is_a_success(self) -> None:
+        self.vendor.action = lambda _: self.conductor.ledger.ask_to_end({'a'})
+        self.call(call_id='a')
+        self.ended()
+        self.assertEqual(State.SUCCEEDED, self.store.states['a'])
+
+
+class TestShortage(RecordedCase):
+    """No accepted call is lost while threads are refused."""
+
+    def test_what_is_accepted_runs(self) -> None:
+        self.build(async_workers=8, async_backlog=8)
+        self.vendor.action = self.block
+        ids = [f'a{number}' for number in range(8)]
+        with shortage.ThreadShortage():
+            for one in ids:
+                self.assertTrue(self.call(call_id=one)['async'])
+            self.wait_for(lambda: self.vendor.calls, 'one runs')
+            self.assertFalse(self.conductor.runner.recover())
+        self.assertTrue(self.conductor.runner.recover())
+        self.wait_for(lambda: len(self.vendor.calls) > 5, 'others run')
+        self.vendor.go_on.set()
+        self.ended()
+        self.assertEqual(
+            dict.fromkeys(ids, State.SUCCEEDED), self.store.states
+        )

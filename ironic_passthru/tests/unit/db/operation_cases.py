@@ -432,6 +432,31 @@ class CancelCases(OperationCase):
         self.step(one, State.RUNNING, State.FAILED, error=FAILURE)
         self.assertEqual(set(), self.operations.cancel_requests('run1'))
 
+    def test_running_and_stopped_on_request(self) -> None:
+        key = operation.Key('d' * 64, 'f' * 64)
+        one = self.record(key=key)
+        self.step(one, State.QUEUED, State.RUNNING)
+        self.assertTrue(self.operations.cancel(one))
+        for _ in range(2):
+            # The second one, as after a lost acknowledgement.
+            self.assertTrue(
+                self.step(
+                    one,
+                    State.RUNNING,
+                    State.CANCELLED,
+                    progress=operation.Progress(40.0, 'half'),
+                )
+            )
+        found = self.get(one)
+        self.assertEqual(State.CANCELLED, found.state)
+        self.assertEqual(operation.Progress(40.0, 'half'), found.progress)
+        self.assertIsNotNone(found.started_at)
+        self.assertIsNotNone(found.finished_at)
+        self.assertIsNone(found.error)
+        self.assertIsNotNone(self.operations.find_key('d' * 64))
+        self.assertFalse(self.operations.cancel(one))
+        self.assertFalse(self.step(one, State.RUNNING, State.SUCCEEDED))
+
     def test_final(self) -> None:
         one = self.finished('1')
         self.assertFalse(self.operations.cancel(one))

@@ -499,6 +499,12 @@ class TestOutcomes(AuditCase):
             self.outcome_of(errors.MethodNotFound(method='m')),
         )
 
+    def test_its_method_stopped_on_request(self) -> None:
+        self.assertEqual(
+            ('cancelled', 'operation_cancelled', 409),
+            self.outcome_of(errors.OperationCancelled(operation='a')),
+        )
+
     def test_the_outcome_is_not_known(self) -> None:
         self.assertEqual(
             ('unknown', 'outcome_unknown', 504),

@@ -166,7 +166,7 @@ class Calls:
         """Return the answer of an operation, if it is final and known."""
         try:
             found = self._operations.get(call_id)
-            if found is None or not found.final:
+            if found is None or not found.final or _was_stopped(found):
                 return None
             facts.of(request.environ).reported = found.targets or ()
             return self._answers.outcome(request, found)
@@ -225,6 +225,18 @@ def _advised(error: errors.OutcomeUnknown) -> errors.OutcomeUnknown:
     if isinstance(error, errors.DuplicateCall):
         return error
     return errors.OutcomeUnknown(**error.kwargs | {'hint': _ADVICE})
+
+
+def _was_stopped(found: operation.Operation) -> bool:
+    """Return whether a method had started when its operation was cancelled.
+
+    The 409 of such an operation must not answer the call itself: clients send
+    a call again on 409, and the method would run twice.
+    """
+    return (
+        found.state is operation.State.CANCELLED
+        and found.started_at is not None
+    )
 
 
 def _key(request: Any, call: Call) -> operation.Key | None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of calls that become operations."""
 
+import datetime
 import json
 import re
 from collections.abc import Callable
@@ -175,6 +176,14 @@ class TestWait(CallsCase):
         self.finish(state=_State.UNKNOWN)
         response = self.call(Prefer='wait=9')
         self.assertEqual(504, response.status_int)
+        self.assertEqual(self.location(), response.headers['Location'])
+
+    def test_a_method_that_stopped_on_request(self) -> None:
+        # Clients send a call again on 409.
+        moment = datetime.datetime.now(datetime.UTC)
+        self.finish(state=_State.CANCELLED, started_at=moment)
+        response = self.call(Prefer='wait=9')
+        self.assertEqual(202, response.status_int)
         self.assertEqual(self.location(), response.headers['Location'])
 
     def test_not_in_time(self) -> None:

@@ -135,7 +135,7 @@ class _EncodedConnection(impl_rabbit.Connection):
     user, password, host or virtual host.
     """
 
-    def _transform_transport_url(
+    def _transform_transport_url(  # nosec B107: as in the library
         self,
         url: oslo_messaging.TransportURL,
         host: oslo_messaging.TransportHost,

@@ -44,6 +44,7 @@ def _main() -> int:
         raise
     http.start()
     drivers = everything.conductor.service.drivers
+    stop.start_completed()
     print(f'Listening on {http.url}')
     print(f'Drivers: {", ".join(drivers)}')
     print('Try:')

@@ -35,6 +35,7 @@ def _main() -> int:
     http = server.Server(conf, api.application)
     http.bind()
     http.start()
+    stop.start_completed()
     print(f'Listening on {http.url}', flush=True)
     stop.wait()
     http.stop()

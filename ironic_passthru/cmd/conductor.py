@@ -47,6 +47,7 @@ def _main() -> int:
     stop = launch.Stop(conf)
     watcher = supervisor.from_environment(os.environ)
     conductor = _started(conf, watcher)
+    stop.start_completed()
     watcher.ready()
     stop.wait(conductor.lost)
     options = conf.conductor

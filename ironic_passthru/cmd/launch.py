@@ -224,7 +224,7 @@ def _program() -> str:
 class Stop:
     """Waits for the signal to stop; a second one ends the process at once.
 
-    So does one that comes before anybody waits: a start may itself wait,
+    So does one that comes before the start is complete: it may itself wait,
     for a broker that is away, and has nothing yet to bring to an end.
     SIGHUP makes the options that can change while running be read again.
     """
@@ -239,9 +239,16 @@ class Stop:
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_hangup)
 
+    def start_completed(self) -> None:
+        """Let the first signal end the process in order from now on.
+
+        Call it before the process announces that it serves.
+        """
+        self._started = True
+
     def wait(self, also: threading.Event | None = None) -> None:
         """Return when a signal says so, or when ``also`` is set."""
-        self._started = True
+        self.start_completed()
         while not self._event.is_set() and not (also and also.is_set()):
             # A signal's handler runs between two rounds at the latest.
             self._wakeup.wait(0.5)

@@ -62,8 +62,8 @@ from ironic_passthru.cmd import launch
 def main():
     conf = launch.read_configuration(sys.argv[1:], prog='p')
     stop = launch.Stop(conf)
-    timer = __import__('threading').Timer(0.1, print, ['ready'], {'flush': 1})
-    timer.start()
+    stop.start_completed()
+    print('ready', flush=True)
     stop.wait()
     print('stopped', flush=True)
     if conf.api.retry_after == 7:

@@ -98,7 +98,7 @@ class MethodSpec:
 
         :param parameters: JSON values that fit the schema.
         """
-        return self.masker.masked(parameters)
+        return self.secrets(parameters).masked
 
     def shown(self, parameters: Mapping[str, Any]) -> tuple[dict, int]:
         """Return of ``parameters`` what fits into an excerpt, masked.

@@ -5,6 +5,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
@@ -304,33 +305,60 @@ def _spec(
 def _with_secrets(
     schema: dict[str, Any], names: Iterable[str]
 ) -> dict[str, Any]:
-    """Mark secret parameters as pydantic does; publish no secret default."""
-    masker = masking.Masker(schema, names=names)
-    schema = _without_defaults(schema, masker)
-    for name, declared in schema['properties'].items():
+    """Mark secret members as pydantic does; publish no secret default."""
+    marked: dict[str, Any] = _with_names(
+        schema, masking.Masker(schema, names=names)
+    )
+    return _without_defaults(marked, masking.Masker(marked, names=names))
+
+
+def _with_names(schema: Any, masker: masking.Masker) -> Any:
+    """Return a copy of a schema that marks members whose name is secret.
+
+    The mark applies to a member under each of its aliases.
+    """
+    copied = _copied(schema, _with_names, masker)
+    for name, declared in _declared(copied, 'properties'):
         if masker.is_named(name):
             declared['writeOnly'] = True
-    return schema
+    return copied
 
 
 def _without_defaults(schema: Any, masker: masking.Masker) -> Any:
     """Return a copy of a schema without defaults that contain a secret."""
-    if isinstance(schema, list):
-        return [_without_defaults(one, masker) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    copied = {
-        key: _without_defaults(part, masker) for key, part in schema.items()
-    }
-    properties = copied.get('properties')
-    for name, declared in (
-        properties.items() if isinstance(properties, dict) else ()
+    copied = _copied(schema, _without_defaults, masker)
+    for _, declared in (
+        *_declared(copied, 'properties'),
+        *_declared(copied, '$defs'),
     ):
-        if isinstance(declared, dict) and 'default' in declared:
-            default = {name: declared['default']}
-            if masker.masked(default) != default:
-                del declared['default']
+        if 'default' in declared and masker.masks(
+            declared['default'], declared
+        ):
+            del declared['default']
     return copied
+
+
+def _copied(
+    schema: Any,
+    copy: Callable[[Any, masking.Masker], Any],
+    masker: masking.Masker,
+) -> Any:
+    if isinstance(schema, list):
+        return [copy(one, masker) for one in schema]
+    if isinstance(schema, dict):
+        return {key: copy(part, masker) for key, part in schema.items()}
+    return schema
+
+
+def _declared(
+    schema: Any, keyword: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield names and schemas of a keyword that contains schemas."""
+    found = schema.get(keyword) if isinstance(schema, dict) else None
+    for name, declared in found.items() if isinstance(found, dict) else ():
+        # True and False are schemas, too.
+        if isinstance(declared, dict):
+            yield name, declared
 
 
 def _check_secret(

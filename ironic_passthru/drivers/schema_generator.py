@@ -11,19 +11,17 @@ import pydantic
 import pydantic_core
 from pydantic import json_schema
 
+from ironic_passthru.redaction import converted_values
 from ironic_passthru.redaction import schema_walker
 
 _INTEGER_KEY = {'pattern': '^-?[0-9]{1,4000}$'}
 _HASHABLE = {'type': ['string', 'number', 'integer', 'boolean', 'null']}
 
-# Serializers that only pydantic's secret types have.
-_SECRET_SERIALIZERS = (
-    pydantic.TypeAdapter(pydantic.Secret[int]).core_schema['serialization'][
-        'function'
-    ],
-    pydantic.TypeAdapter(pydantic.SecretStr).core_schema['lax_schema'][
-        'serialization'
-    ]['function'],
+# The code that makes a Secret[...]; serializers can be replaced.
+_SECRET_CODE = (
+    pydantic.TypeAdapter(pydantic.Secret[int])
+    .core_schema['json_schema']['function']['function']
+    .__code__
 )
 
 _REARRANGING = ('function-before', 'function-wrap', 'function-plain')
@@ -70,40 +68,42 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
         return result
 
     def generate(self, schema: Any, mode: Any = 'validation') -> Any:
-        """Generate a JSON Schema; a secret that it hides marks its parameter.
-
-        A class may replace its JSON Schema by one without its secrets.
-        """
+        """Generate a JSON Schema."""
         self._known = {
             one['ref']: one for one in schema.get('definitions', ())
         }
-        document = super().generate(schema, mode)
-        properties = document.get('properties', {})
-        walker = schema_walker.SchemaWalker(document)
-        model = schema['schema'] if schema['type'] == 'definitions' else schema
-        for name, field in _fields(model.get('schema', {}).get('fields', {})):
-            public = _public_name(_paths(field, name), properties)
-            if public is None or walker.holds_secret(properties[public]):
-                continue
-            if _holds_secret(field, self._known):
-                properties[public]['writeOnly'] = True
-                properties[public].pop('default', None)
-        return document
+        return super().generate(schema, mode)
 
     def generate_inner(self, schema: Any) -> dict[str, Any]:
         """Generate the JSON Schema of a part, with what masking needs."""
         result = super().generate_inner(schema)
-        if _is_secret(schema):
-            # pydantic marks SecretStr and SecretBytes, but not Secret[...];
-            # and an annotation may replace the JSON Schema.
-            return {**result, 'writeOnly': True}
-        if (
-            self.mode == 'validation'
-            and schema.get('type') in _REARRANGING
-            and _holds_secret(schema, self._known)
-        ):
-            return {**result, schema_walker.PREPROCESSED: True}
+        if not _holds_secret(schema, self._known):
+            return result
+        if _is_secret(schema) or self._is_hidden(schema, result):
+            # pydantic marks SecretStr and SecretBytes, but not Secret[...].
+            return self._marked(result, 'writeOnly')
+        if self.mode == 'validation' and schema.get('type') in _REARRANGING:
+            return self._marked(result, schema_walker.PREPROCESSED)
         return result
+
+    def _is_hidden(self, schema: Any, result: dict[str, Any]) -> bool:
+        """Return whether the secrets of a part are not in its JSON Schema.
+
+        A class or an annotation may replace the JSON Schema, and a
+        serializer what a result consists of.
+        """
+        if self.mode == 'serialization':
+            return 'serialization' in schema
+        walker = schema_walker.SchemaWalker({'$defs': self.definitions})
+        return not walker.holds_secret(result)
+
+    def _marked(self, result: dict[str, Any], keyword: str) -> dict[str, Any]:
+        """Return a schema with a keyword, in its definition if it has one."""
+        name = self.json_to_defs_refs.get(result.get('$ref', ''))
+        if name in self.definitions:
+            self.definitions[name] = {**self.definitions[name], keyword: True}
+            return result
+        return {**result, keyword: True}
 
     def model_fields_schema(self, schema: Any) -> dict[str, Any]:
         return self._with_aliases(super().model_fields_schema(schema), schema)
@@ -186,9 +186,14 @@ def _public_name(
 
 
 def _is_secret(schema: Any) -> bool:
-    schema = schema.get('lax_schema', schema)
-    serialization = schema.get('serialization') or {}
-    return serialization.get('function') in _SECRET_SERIALIZERS
+    for kind in ('lax_schema', 'json_schema'):
+        schema = schema.get(kind, schema)
+    validator = schema.get('function')
+    # The same member of a serialization is the function itself.
+    make = validator.get('function') if isinstance(validator, dict) else None
+    if isinstance(make, type):
+        return issubclass(make, converted_values.SECRETS)
+    return getattr(make, '__code__', None) is _SECRET_CODE
 
 
 def _holds_secret(schema: Any, known: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ faults are found by :meth:`Signature.convert` only, before the method runs
 and before an asynchronous call is accepted; the caller gets the same 400.
 """
 
+import copy
 import dataclasses
 import inspect
 import json
@@ -72,9 +73,9 @@ class Signature:
         self._defaults_in_annotation = frozenset(
             p.name for p in parameters.values() if p.default is p.empty
         )
-        #: Defaults of the parameters that have one.
+        #: Copies of defaults, since a driver may change its own.
         self.defaults = {
-            p.name: p.default
+            p.name: _deep_copied(p.default)
             for p in parameters.values()
             if p.default is not p.empty and p.name not in _INJECTED
         }
@@ -185,6 +186,9 @@ class Signature:
                     _fault(entry, secrets) for entry in error.errors()
                 ),
             ) from None
+        except errors.InvalidParameters as error:
+            # Raised by a type of the driver, so its text may be secret.
+            raise TypeError('a type raised InvalidParameters') from error
         except RecursionError:
             raise errors.InvalidParameters(
                 method=method,
@@ -343,6 +347,9 @@ def _phrase(entry: Any, secrets: set[str] | None) -> str:
     if kind in _OF_CLASSES:
         # It would be called by the name of its class.
         return 'Input should be an object'
+    if kind == 'union_tag_invalid':
+        # pydantic quotes the value.
+        return _UNFIT
     raised = entry.get('ctx', {}).get('error')
     if isinstance(raised, Exception) and type(raised) not in _MEANT_TO_BE_SEEN:
         # Raised by something that the driver's own check has called.
@@ -367,6 +374,14 @@ def _copied(value: Any) -> Any:
     if isinstance(value, list):
         return [_copied(item) for item in value]
     return value
+
+
+def _deep_copied(default: Any) -> Any:
+    try:
+        return copy.deepcopy(default)
+    except Exception:
+        # The class of a driver may fail in any way.
+        return default
 
 
 def _first_line(error: Exception) -> str:

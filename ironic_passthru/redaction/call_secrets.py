@@ -57,7 +57,9 @@ class CallSecrets:
     def masked(self) -> dict[str, Any]:
         """The parameters with ``***`` in place of secrets."""
         masked: dict[str, Any] = self.value(self._split[0])
-        return masked if isinstance(masked, dict) else self._split[0]
+        if isinstance(masked, dict):
+            return masked
+        return dict.fromkeys(self._parameters, masking.MASK)
 
     @property
     def finds_nothing(self) -> bool:
@@ -79,10 +81,12 @@ class CallSecrets:
         if self.finds_nothing:
             return value
         try:
-            if self._search.is_absent(json.dumps(value, ensure_ascii=False)):
+            budget = search.Budget()
+            text = json.dumps(value, ensure_ascii=False)
+            if self._search.is_absent(text, budget):
                 return value
-            return self._redacted(value, search.Budget())
-        except RecursionError:
+            return self._redacted(value, budget)
+        except (RecursionError, search.TooMuch):
             return masking.MASK
 
     def _redacted(self, value: Any, budget: search.Budget) -> Any:
@@ -96,7 +100,8 @@ class CallSecrets:
         if isinstance(value, list):
             return [self._redacted(item, budget) for item in value]
         if isinstance(value, int | float) and not isinstance(value, bool):
-            hidden = self._search.is_secret(str(value))
+            texts = masking.texts_of_number(value)
+            hidden = any(map(self._search.is_secret, texts))
             return masking.MASK if hidden else value
         return value
 

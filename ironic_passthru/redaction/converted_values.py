@@ -5,6 +5,7 @@ import collections
 import dataclasses
 import datetime
 import enum
+import json
 import uuid
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -15,7 +16,6 @@ from urllib import parse
 
 import pydantic
 import pydantic_core
-from pydantic import fields
 
 from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import masking
@@ -24,9 +24,8 @@ from ironic_passthru.redaction import masking
 SECRETS = (pydantic.SecretStr, pydantic.SecretBytes, pydantic.Secret)
 
 _SEQUENCES = (list, tuple, set, frozenset, collections.deque)
-# Names of a member, the one in the published schema first; none for an item
-# of a sequence.
-_Part = tuple[tuple[str, ...], Any]
+# A member and its name; None for an item of a sequence.
+_Part = tuple[str | None, Any]
 
 
 def secrets(
@@ -76,16 +75,15 @@ def _members(
     applying: list[Mapping[str, Any]],
 ) -> Iterator[tuple[Any, list[Any], bool]]:
     """Yield each member with its schemas, and if its name is secret."""
-    for index, (names, part) in enumerate(members):
-        if not names:
-            found = masker.walker.of_item(applying, index)
-        else:
-            # A model's member has several names, one of them in the schema.
-            published = [one for one in names if one in masker.declared]
-            found = masker.walker.of_property(
-                applying, (published or names)[0]
-            )
-        yield part, list(found), any(map(masker.is_named, names))
+    aliases = list(masker.walker.of_aliases(applying))
+    for index, (name, part) in enumerate(members):
+        if name is None:
+            yield part, list(masker.walker.of_item(applying, index)), False
+            continue
+        found = list(masker.walker.of_property(applying, name))
+        # The schema of a field lists its own name among its aliases.
+        found += (schema for path, schema in aliases if path == (name,))
+        yield part, found, masker.is_named(name)
 
 
 def _logins(value: Any) -> set[str]:
@@ -134,9 +132,9 @@ def parts(value: Any) -> Iterator[_Part] | None:
     No code of the value's class runs.
     """
     if isinstance(value, Mapping):
-        return (((str(name),), part) for name, part in value.items())
+        return ((str(name), part) for name, part in value.items())
     if isinstance(value, _SEQUENCES):
-        return (((), part) for part in value)
+        return ((None, part) for part in value)
     if isinstance(value, pydantic.BaseModel):
         return _of_model(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -145,30 +143,13 @@ def parts(value: Any) -> Iterator[_Part] | None:
 
 
 def _of_model(model: pydantic.BaseModel) -> Iterator[_Part]:
-    declared = type(model).model_fields
-    for name, part in vars(model).items():
-        aliases = _aliases(declared[name]) if name in declared else []
-        yield (*aliases, name), part
-    for name, part in (model.__pydantic_extra__ or {}).items():
-        yield (name,), part
-
-
-def _aliases(field: fields.FieldInfo) -> list[str]:
-    """Return the names that a field of a model is read from."""
-    alias = field.validation_alias
-    choices = (
-        alias.choices if isinstance(alias, pydantic.AliasChoices) else [alias]
-    )
-    paths = [
-        one.path if isinstance(one, pydantic.AliasPath) else [one]
-        for one in choices
-    ]
-    return [path[-1] for path in paths if isinstance(path[-1], str)]
+    yield from vars(model).items()
+    yield from (model.__pydantic_extra__ or {}).items()
 
 
 def _of_dataclass(value: Any) -> Iterator[_Part]:
     for field in dataclasses.fields(value):
-        yield (field.name,), getattr(value, field.name, None)
+        yield field.name, getattr(value, field.name, None)
 
 
 def _is_url(value: Any) -> bool:
@@ -182,12 +163,17 @@ def _of_leaf(value: Any) -> set[str]:
     if type(value) is str:
         return {value}
     if type(value) in (int, float):
-        return {str(value)}
+        return masking.texts_of_number(value)
     if isinstance(value, enum.Enum):
         return {value.name, *of_value(value.value)}
     if isinstance(value, bytes | bytearray):
         data = bytes(value)
-        return {data.decode('utf-8', 'surrogateescape'), data.hex()}
+        return {
+            data.decode('utf-8', 'surrogateescape'),
+            # So repr() shows octets that are not UTF-8.
+            data.decode('latin-1'),
+            data.hex(),
+        }
     found = {_text(value)}
     if isinstance(value, uuid.UUID):
         found |= {value.hex, value.urn}
@@ -225,10 +211,9 @@ def _text(value: Any) -> str:
 
 def _is_same(given: Any, converted: Any) -> bool:
     """Return whether conversion left a JSON value as it was."""
-    if type(given) is not type(converted):
-        return False
     try:
-        return bool(given == converted)
+        # 7 and 7.0 are equal, but have different texts.
+        return json.dumps(given) == json.dumps(converted)
     except BaseException:
-        # A list may contain objects of the driver's classes.
+        # It may contain objects of the driver's classes.
         return False

@@ -99,6 +99,14 @@ class Masker:
         except RecursionError:
             return MASK
 
+    def masks(self, value: Any, schema: Mapping[str, Any]) -> bool:
+        """Return whether a value contains a secret.
+
+        :param value: a JSON value.
+        :param schema: its schema, a part of the schema of all values.
+        """
+        return bool(self._masked(value, [schema], (), set()) != value)
+
     @functools.cached_property
     def declared(self) -> frozenset[str]:
         """All property names that the schema contains, at any depth."""
@@ -137,11 +145,13 @@ class Masker:
             return [
                 self._masked(
                     item,
-                    [*self.walker.of_item(applying, i), *_at(aliases, i)],
-                    _below(aliases, i),
+                    [*self.walker.of_item(applying, i), *_at(aliases, *keys)],
+                    _below(aliases, *keys),
                     secrets,
                 )
                 for i, item in enumerate(value)
+                # An alias may count from the end.
+                for keys in [(i, i - len(value))]
             ]
         if self.guess and isinstance(value, str):
             masked = strutils.mask_password(value, MASK)
@@ -183,18 +193,23 @@ class Masker:
         return name in self._names or (self.guess and is_telling(name))
 
 
-def _at(aliases: Iterable[_Alias], key: str | int) -> Iterator[Any]:
-    """Yield the schemas of fields that are read from one member."""
-    return (schema for path, schema in aliases if path == (key,))
+def _at(aliases: Iterable[_Alias], *keys: str | int) -> Iterator[Any]:
+    """Yield the schemas of fields that are read from one member.
+
+    :param keys: of the member.
+    """
+    return (schema for path, schema in _into(aliases, keys) if not path)
 
 
-def _below(aliases: Iterable[_Alias], key: str | int) -> list[_Alias]:
+def _below(aliases: Iterable[_Alias], *keys: str | int) -> list[_Alias]:
     """Return the aliases that lead into one member."""
-    return [
-        (path[1:], schema)
-        for path, schema in aliases
-        if len(path) > 1 and path[0] == key
-    ]
+    return [alias for alias in _into(aliases, keys) if alias[0]]
+
+
+def _into(
+    aliases: Iterable[_Alias], keys: tuple[str | int, ...]
+) -> Iterator[_Alias]:
+    return ((path[1:], schema) for path, schema in aliases if path[0] in keys)
 
 
 def texts_of(value: Any, *, public: Set[str] = frozenset()) -> set[str]:
@@ -211,11 +226,18 @@ def texts_of(value: Any, *, public: Set[str] = frozenset()) -> set[str]:
             waiting.extend(part.values())
         elif isinstance(part, list | tuple):
             waiting.extend(part)
-        elif isinstance(part, str | int | float) and not isinstance(
-            part, bool
-        ):
-            found.add(str(part))
+        elif isinstance(part, str):
+            found.add(part)
+        elif isinstance(part, int | float) and not isinstance(part, bool):
+            found |= texts_of_number(part)
     return found
+
+
+def texts_of_number(number: int | float) -> set[str]:
+    """Return the texts of a number: 7.0 is 7, too."""
+    if isinstance(number, float) and number.is_integer():
+        return {str(number), str(int(number))}
+    return {str(number)}
 
 
 def hidden_parts(text: str, masked: str) -> set[str]:

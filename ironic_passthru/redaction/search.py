@@ -26,8 +26,9 @@ _MAX_SECRETS = 1000
 _MAX_STEPS = 2_000_000_000
 
 _MAX_DEPTH = 3
-# Characters of all decoded forms of one text.
+# Characters of all decoded forms of one text or value, and of all secrets.
 _MAX_DECODED = 4 * 1024 * 1024
+_MAX_DECODED_SECRETS = 1024 * 1024
 # A longer text is searched only if the longest run of ASCII letters and digits
 # of a secret occurs in it: encoders leave these unchanged.
 _THOROUGH_LENGTH = 64 * 1024
@@ -138,14 +139,21 @@ _DECODINGS = (
         re.compile(r'&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z]\w{1,31});'),
         lambda match: html.unescape(match[0]),
     ),
-    # Quotes within quotes: the shell, YAML, SQL, CSV.
+    # Quotes within quotes: the shell, YAML, SQL, CSV; and what is doubled in
+    # printf formats and in configuration files.
     _Decoding(
-        '\'"',
-        re.compile(r"""'(?:"'"|\\')'|''|"\"""", re.DOTALL),
-        lambda match: '"' if match[0] == '""' else "'",
+        '\'"%$',
+        re.compile(r"""'(?:"'"|\\')'|''|""|%%|\$\$"""),
+        lambda match: match[0][0],
     ),
     # Folded lines of YAML and of headers.
     _Decoding('\n', re.compile(r'[ \t]*\r?\n[ \t]*'), lambda match: ' '),
+    # Words and string literals in pieces: textwrap and pprint.
+    _Decoding(
+        '\n',
+        re.compile(r"""(["'])[ \t]*\r?\n[ \t]*b?\1|[ \t]*\r?\n[ \t]*"""),
+        lambda match: '',
+    ),
 )
 
 _Chain = tuple[_Decoding, ...]
@@ -164,13 +172,15 @@ class Search:
     def __init__(self, secrets: Iterable[str]) -> None:
         whole = {one for one in secrets if len(one) >= MIN_LENGTH}
         self._too_many = len(whole) > _MAX_SECRETS
+        budget = Budget(_MAX_DECODED_SECRETS)
         self._secrets = (
             set()
             if self._too_many
             else {
                 form
-                for one in whole
-                for form in _needles(one)
+                # Decoding a long secret must not leave out short ones.
+                for one in sorted(whole, key=len)
+                for form in _needles(one, budget)
                 if len(form) >= MIN_LENGTH
             }
         )
@@ -183,13 +193,14 @@ class Search:
         """Return whether a text as a whole is a secret."""
         return text in self._secrets
 
-    def is_absent(self, text: str) -> bool:
+    def is_absent(self, text: str, budget: 'Budget') -> bool:
         """Return whether a long text certainly contains no secret.
 
         :param text: possibly JSON, which leaves letters and digits as they
             are.
+        :raises: TooMuch.
         """
-        return len(text) > _THOROUGH_LENGTH and not self._likely(text)
+        return len(text) > _THOROUGH_LENGTH and not self._likely(text, budget)
 
     def contains(self, text: str) -> bool:
         """Return whether a text contains a secret.
@@ -211,10 +222,11 @@ class Search:
             spans.extend(_spans(text, chain, secrets))
         return _replaced(text, spans, mask) if spans else text
 
-    def _likely(self, text: str) -> bool:
-        return self._too_many or any(
-            run in text for run in self._runs.values()
-        )
+    def _likely(self, text: str, budget: 'Budget') -> bool:
+        if self._too_many:
+            return True
+        budget.take_checks(len(self._runs) * len(text))
+        return any(run in text for run in self._runs.values())
 
     def _found(
         self, text: str, budget: 'Budget'
@@ -222,7 +234,7 @@ class Search:
         """Yield chains of decodings and the secrets that they reveal."""
         if self._too_many:
             raise TooMuch()
-        if not self._secrets or self.is_absent(text):
+        if not self._secrets or self.is_absent(text, budget):
             return
         try:
             for chain, form in _forms(text, budget):
@@ -231,16 +243,20 @@ class Search:
                 if found:
                     yield chain, found
         except TooMuch:
-            if self._likely(text):
+            if self._likely(text, budget):
                 raise
 
 
 class Budget:
-    """Bounds the work for one text or for all texts of one value."""
+    """Bounds the work for one text or for all texts of one value.
 
-    def __init__(self) -> None:
+    :param characters: number of characters that may be decoded.
+    """
+
+    def __init__(self, characters: int = _MAX_DECODED) -> None:
         self._steps = _MAX_STEPS
-        self._characters = _MAX_DECODED
+        self._checks = _MAX_STEPS
+        self._characters = characters
 
     def take_steps(self, number: int) -> None:
         """Count comparisons of characters.
@@ -249,6 +265,15 @@ class Budget:
         """
         self._steps -= number
         if self._steps < 0:
+            raise TooMuch()
+
+    def take_checks(self, number: int) -> None:
+        """Count comparisons of characters before any decoding.
+
+        :raises: TooMuch.
+        """
+        self._checks -= number
+        if self._checks < 0:
             raise TooMuch()
 
     def take_characters(self, number: int) -> None:
@@ -261,7 +286,7 @@ class Budget:
             raise TooMuch()
 
 
-def _needles(secret: str) -> Iterator[str]:
+def _needles(secret: str, budget: Budget) -> Iterator[str]:
     """Yield what to search for: a secret, its lines, and decoded forms.
 
     Some encoders leave alone what looks encoded already.
@@ -272,7 +297,7 @@ def _needles(secret: str) -> Iterator[str]:
             if len(line) >= _MIN_LINE_LENGTH:
                 yield line
     try:
-        for _, form in _forms(secret, Budget()):
+        for _, form in _forms(secret, budget):
             yield form
     except TooMuch:
         # The secret itself was the first form.

@@ -108,6 +108,23 @@ class MethodSpecTest(base.TestCase):
             (dict.fromkeys(secrets, '***'), 0), METHOD.shown(secrets)
         )
 
+    def test_shown_quotes_no_secret(self) -> None:
+        for note in ('pw hunter2', 'pw%20hunter2', 'hunter2'):
+            self.assertEqual(
+                (
+                    {
+                        'password': '***',
+                        'note': note.replace('hunter2', '***'),
+                    },
+                    0,
+                ),
+                METHOD.shown({'password': 'hunter2', 'note': note}),
+            )
+        self.assertEqual(
+            {'password': '***', 'deep': [{'***': 1}]},
+            METHOD.shown({'password': 'hunter2', 'deep': [{'hunter2': 1}]})[0],
+        )
+
     def test_targets(self) -> None:
         method = dataclasses.replace(METHOD, target=('bmc', 'bmcs'))
         for parameters, targets in (

@@ -12,7 +12,9 @@ from typing import Any
 
 import fixtures
 import pydantic
+import typing_extensions
 from pydantic import alias_generators
+from pydantic import dataclasses as pydantic_dataclasses
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
@@ -90,6 +92,31 @@ class Hiding(pydantic.BaseModel):
         return {'type': 'object'}
 
 
+class ByAlias(typing_extensions.TypedDict, total=False):
+    """Converted, it has other names than its schema."""
+
+    __pydantic_config__ = pydantic.ConfigDict(extra='allow')  # type: ignore[misc]
+    pin: Annotated[
+        int,
+        pydantic.Field(alias='code', json_schema_extra={'writeOnly': True}),
+    ]
+
+
+@pydantic_dataclasses.dataclass(
+    config=pydantic.ConfigDict(extra='allow', populate_by_name=True)
+)
+class Aliased:
+    pin: int = pydantic.Field(
+        default=0, alias='code', json_schema_extra={'writeOnly': True}
+    )
+
+
+def _refuse(value: Any) -> Any:
+    raise errors.InvalidParameters(
+        method='converted', errors=[{'pointer': '', 'detail': str(value)}]
+    )
+
+
 @dataclasses.dataclass
 class Login:
     user: str
@@ -139,7 +166,10 @@ class Vendor(drivers.VendorInterface):
     @drivers.driver_passthru(
         ['POST'],
         async_call=False,
-        secret=['number', 'key', 'since', 'url', 'text', 'octets'],
+        secret=[
+            *('number', 'numbers', 'key', 'since', 'url', 'text', 'octets'),
+            'refused',
+        ],
     )
     def converted(
         self,
@@ -155,10 +185,15 @@ class Vendor(drivers.VendorInterface):
         within: pydantic.Json[ByName] | None = None,
         login: Login | None = None,
         logins: dict[str, list[Login]] | None = None,
+        numbers: list[int] | dict[str, int] | None = None,
+        by_alias: ByAlias | None = None,
+        aliased: Aliased | None = None,
+        refused: Annotated[str, pydantic.AfterValidator(_refuse)] = '',
     ) -> Any:
         given = (
             *(stripped, octets, text, url, address, number, key, since),
             *(within and within.pin.get_secret_value(), login, logins),
+            *(numbers, by_alias, aliased),
         )
         return self.action(context, [one for one in given if one])
 
@@ -170,6 +205,19 @@ class Vendor(drivers.VendorInterface):
         token: pydantic.SecretStr = pydantic.SecretStr(DEFAULT),  # noqa: B008
         account: Account = Account(),  # noqa: B008
     ) -> Any:
+        return self.action(context, None)
+
+    @drivers.driver_passthru(['POST'], async_call=False)
+    def shared(
+        self,
+        context: Any,
+        info: dict[str, Any] = {'password': DEFAULT},  # noqa: B006
+        steps: list[dict[str, Any]] = [{'token': DEFAULT}],  # noqa: B006
+        account: Account = Account(),  # noqa: B008
+    ) -> Any:
+        info.clear()
+        steps.clear()
+        account.pin = pydantic.SecretStr('')
         return self.action(context, None)
 
 
@@ -370,11 +418,33 @@ class ConvertedTest(Case):
                 {'a': [{'user': 'u', 'pin': 12345.0}]},
                 lambda one: one['a'][0].pin,
             ),
+            ('numbers', [12345.0], lambda one: one[0]),
+            ('numbers', {'a': 12345.0}, lambda one: one['a']),
+            ('by_alias', {'code': 12345.0}, lambda one: one['pin']),
+            ('aliased', {'code': 12345.0}, lambda one: one.pin),
+            ('octets', '//79/A==', lambda one: repr(one)[2:-1]),
+            ('octets', 'MTIzNP/+/fw=', lambda one: repr(one)[2:-1]),
         ):
             self.shown = (  # type: ignore[method-assign]
                 lambda secret, part=part: str(part(secret[0]))
             )
             self.leave_every_way('converted', **{name: value})
+
+    def test_numbers_of_results(self) -> None:
+        for sent, returned in ((12345.0, 12345), (12345, 12345.0)):
+            self.vendor.action = lambda *_, value=returned: [value]
+            self.call('converted', {'number': sent})
+            self.assertEqual('["***"]', self.records.moves[-1].result)
+
+    def test_a_type_raises_an_error_of_this_service(self) -> None:
+        self.assertRaises(
+            errors.DriverFailed, self.call, 'converted', {'refused': SECRET}
+        )
+        self.assertNotIn(SECRET, self.log.output)
+
+    def test_defaults_that_the_driver_changes(self) -> None:
+        self.shown = lambda _: DEFAULT  # type: ignore[method-assign]
+        self.leave_every_way('shared')
 
     def test_defaults(self) -> None:
         self.shown = lambda _: DEFAULT  # type: ignore[method-assign]

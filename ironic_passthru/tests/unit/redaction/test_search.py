@@ -6,7 +6,9 @@ import html
 import io
 import itertools
 import json
+import pprint
 import shlex
+import textwrap
 import traceback
 from collections.abc import Callable
 from urllib import parse
@@ -166,6 +168,34 @@ class SearchTest(base.TestCase):
         self.assertEqual('*** ab', found.redact('MIIEvQIBADANBgkq ab', '***'))
         self.assertEqual('<***>', found.redact(f'<{key.strip()}>', '***'))
 
+    def test_secrets_in_pieces(self) -> None:
+        words = 'correct horse battery staple'
+        binary = bytes(range(0x7C, 0x90)) + b'0123456789'
+        long = 'hunter2-hunter2-' * 6
+        for secret, text in (
+            (words, pprint.pformat({'k': f'some words {words}'}, width=24)),
+            (words, pprint.pformat([words], width=12)),
+            (binary.decode('latin-1'), pprint.pformat([binary], width=40)),
+            (long, pprint.pformat(long.encode(), width=30)),
+            (long, textwrap.fill(f'a password {long}', 30)),
+            ('x' * 90, textwrap.fill(f'a password {"x" * 90}', 30)),
+        ):
+            redacted = search.Search([secret]).redact(text, '***')
+            self.assertIn('***', redacted)
+            for piece in ('battery', 'hunter2', 'xxxx', '0123', '\\x80'):
+                self.assertNotIn(piece, redacted)
+
+    def test_doubled_characters(self) -> None:
+        for secret, text in (
+            ('100%sure', '100%%sure'),
+            ('pa$$wo$rd', 'pa$$$$wo$$rd'),
+            ('a%$b%$', 'a%%$$b%%$$'),
+            ("it's", "it''s"),
+        ):
+            self.assertEqual(
+                '<***>', search.Search([secret]).redact(f'<{text}>', '***')
+            )
+
     def test_secrets_that_overlap(self) -> None:
         found = search.Search(['abcdef', 'defghi', 'cdef'])
         self.assertEqual('x***x', found.redact('xabcdefghix', '***'))
@@ -186,6 +216,13 @@ class SearchTest(base.TestCase):
         self.assertEqual(escapes, found.redact(escapes, '***'))
         self.assertRaises(
             search.TooMuch, found.redact, f'{escapes}ter2', '***'
+        )
+        long = "\\\"%41&amp;''\n" * 100_000
+        both = search.Search([long, 'a%2Fb-c'])
+        self.assertEqual('***', both.redact('a/b-c', '***'))
+        several = search.Search([f'secret-{number}' for number in range(600)])
+        self.assertRaises(
+            search.TooMuch, several.redact, 'x' * (1 << 22), '***'
         )
         plain = 'x' * (1 << 22)
         self.assertEqual(

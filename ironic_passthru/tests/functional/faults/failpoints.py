@@ -23,7 +23,7 @@ METHOD = 'method'
 _RUNNER = 'ironic_passthru.conductor.runner', 'Runner', 'run'
 _RECORD = 'ironic_passthru.conductor.journal', 'Journal', 'record'
 _CLAIM = 'ironic_passthru.conductor.journal', 'Journal', 'claim'
-_REPLY = 'oslo_messaging._drivers.amqpdriver', 'AMQPIncomingMessage', 'reply'
+_REPLY = 'ironic_passthru.rpc.rabbit', '_Request', 'reply'
 
 _BEFORE, _AFTER = 'before', 'after'
 

@@ -54,8 +54,9 @@ def _fits(name: str, value: object) -> bool:
         return True
     try:
         _validate(name)(value)
-    except ValueError:
-        # Among them pydantic.ValidationError.
+    except (ValueError, OverflowError, RecursionError):
+        # Among them pydantic.ValidationError. The others are errors of
+        # re.compile() that pydantic does not convert.
         return False
     return True
 

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
 import jsonschema
-import jsonschema_specifications
 import referencing
 from jsonschema import exceptions as schema_errors
 from referencing import exceptions as reference_errors
@@ -135,12 +135,16 @@ _Validator = jsonschema.validators.extend(
 )
 
 
+# Every part of a schema is checked by this class. jsonschema's own method
+# would choose another one, without the checks above, for parts with $schema.
+_Validator.evolve = attrs.evolve
+
+
 def make_validator(schema: Mapping[str, Any]) -> Any:
     """Return a validator that never resolves a reference to elsewhere.
 
-    jsonschema opens URLs by default. Identifiers are left out: ``$id`` would
-    change what references are relative to, ``$schema`` the class of the
-    validator.
+    jsonschema opens URLs by default. The identifier is left out: ``$id``
+    would change what references are relative to.
     """
     return _Validator(
         _anonymous(schema),
@@ -150,31 +154,18 @@ def make_validator(schema: Mapping[str, Any]) -> Any:
 
 
 def _anonymous(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in schema.items() if k not in ('$id', '$schema')}
-
-
-def _make_metaschema() -> Any:
-    """Return the validator of schemas; its vocabularies are in memory.
-
-    It is not jsonschema's own, whose check for the same item twice compares
-    each item of a long list with each other one.
-    """
-    registry: Any = referencing.Registry()
-    for uri, found in jsonschema_specifications.REGISTRY.items():
-        contents = found.contents
-        if isinstance(contents, Mapping) and _is_dialect(contents):
-            plain = {k: v for k, v in contents.items() if k != '$schema'}
-            registry = registry.with_resource(
-                uri, dialects.DRAFT202012.create_resource(plain)
-            )
-    return _Validator(registry.contents(_DIALECT), registry=registry)
+    return {name: part for name, part in schema.items() if name != '$id'}
 
 
 def _is_dialect(schema: Mapping[str, Any]) -> bool:
     return str(schema.get('$schema', _DIALECT)).rstrip('#') == _DIALECT
 
 
-_METASCHEMA = _make_metaschema()
+# The validator of schemas. jsonschema's own compares each item of a long list
+# with each other one; the vocabularies are in memory.
+_METASCHEMA = _Validator(
+    _Validator.META_SCHEMA, registry=referencing.Registry()
+)
 
 
 class InvalidSchema(ValueError):

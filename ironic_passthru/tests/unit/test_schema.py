@@ -476,6 +476,38 @@ class SchemaTest(base.TestCase):
             self.refuse({'$schema': dialect}, '$schema')
             self.refuse({'items': {'$schema': dialect}}, '$schema')
 
+    def test_every_part_is_checked_alike(self) -> None:
+        for part, words in (
+            ({'minimum': float('nan')}, '/minimum'),
+            ({'multipleOf': 10**400}, '/multipleOf'),
+            ({'minLength': 1e300}, '/minLength'),
+        ):
+            for within in (
+                {'properties': {'p': part}},
+                {'items': {'not': part}},
+                {'$defs': {'d': {'allOf': [part]}}},
+            ):
+                self.refuse(within, words)
+
+    def test_the_dialect_of_a_part_changes_nothing(self) -> None:
+        dialect = 'https://json-schema.org/draft/2020-12/schema'
+        for part, value in (
+            ({'type': 'integer'}, 1e300),
+            ({'type': 'number'}, 10**400),
+            ({'multipleOf': 0.1}, 0.25),
+        ):
+            for name in (dialect, f'{dialect}#'):
+                document = {'properties': {'p': {'$schema': name, **part}}}
+                schema.check_schema(document)
+                checked = schema.Parameters('m', document, frozenset())
+                self.assertRaises(
+                    errors.InvalidParameters, checked.check, {'p': value}
+                )
+            self.assertIs(
+                type(checked._validator),
+                type(checked._validator.evolve(schema=part)),
+            )
+
     def test_what_only_looks_like_a_reference(self) -> None:
         schema.check_schema(
             {

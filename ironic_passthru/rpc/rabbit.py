@@ -236,6 +236,13 @@ class _Connection(_EncodedConnection):
         self.connection.connection.collect()
         raise amqp.exceptions.RecoverableConnectionError(reason)
 
+    def _set_current_channel(self, new_channel: Any) -> None:
+        # Called for each new channel. The AMQP library would decode a body by
+        # whichever codec its message names, and some codecs take hours.
+        if new_channel is not None:
+            new_channel.auto_decode = False
+        super()._set_current_channel(new_channel)
+
     def declare_consumer(self, consumer: Any) -> Any:
         consumer._callback = functools.partial(
             _deliver, consumer, max_size=self._all_options.rpc.max_message_size
@@ -362,16 +369,15 @@ def _payload(raw: Any, compression: Any, *, max_size: int) -> Any:
     if len(body) > max_size:
         raise TooLarge('too large')
     if compression is not None:
-        if isinstance(body, str):
-            body = body.encode()
         decompressor = _DECOMPRESSORS[compression]()
         body = decompressor.decompress(body, max_size + 1)
         if len(body) > max_size:
             raise TooLarge('too large')
         if not decompressor.eof:
             raise NotOurs('incomplete')
+    # Never by the codec that the message names: some of them decompress.
     return kombu.serialization.loads(
-        body, raw.content_type, raw.content_encoding, accept={_JSON}
+        body, raw.content_type, 'utf-8', accept={_JSON}
     )
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What somebody with nothing but a login to the broker can do."""
 
+import bz2
 import json
 import pathlib
 import re
@@ -340,6 +341,24 @@ class TestRequests(BusCase):
         self.assert_lines(self.conductor, self.before, 16)
         for line in self.lines(self.conductor, self.before):
             self.assertIn('TooLarge', line)
+        self.assertLess(memory(self.conductor), before + _MEMORY)
+        self.assert_serves()
+
+    def test_contents_that_name_a_codec(self) -> None:
+        """Contents are UTF-8, whatever codec of Python a message names."""
+        before = memory(self.conductor)
+        # This codec needs a time that grows with the square of the length.
+        self.publish(b'a' * 2_000_000, self.target, encoding='punycode')
+        self.publish(request(), self.target, encoding='punycode')
+        bomb = bz2.compress(b' ' * 2 * _MEMORY)
+        for _ in range(4):
+            self.publish(
+                bomb,
+                self.target,
+                content_type='application/data',
+                encoding='bz2',
+            )
+        self.assert_lines(self.conductor, self.before, 5)
         self.assertLess(memory(self.conductor), before + _MEMORY)
         self.assert_serves()
 

@@ -201,6 +201,28 @@ class TestDelivery(DeliveryCase):
             self.deliver(b'[' * (MAX_SIZE + 1))
         loads.assert_not_called()
 
+    def test_codecs_that_a_message_names(self) -> None:
+        body = envelope('{"method": "ping"}')
+        for encoding, encoded in (
+            ('bz2', bz2.compress(body.encode())),
+            ('zlib', zlib.compress(body.encode())),
+            ('utf-16', body.encode('utf-16')),
+            ('punycode', body.encode('punycode')),
+        ):
+            for content_type in (JSON, 'application/data'):
+                self.deliver(encoded, content_type, encoding)
+                self.assertEqual([], self.got, encoding)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        bomb = bz2.compress(b' ' * 300 * MAX_SIZE)
+        tracemalloc.reset_peak()
+        self.deliver(bomb, 'application/data', 'bz2')
+        _, peak = tracemalloc.get_traced_memory()
+        self.assertLess(peak, 10 * MAX_SIZE)
+        # UTF-8 whatever it is called, as kombu reads JSON.
+        self.deliver(body.encode(), JSON, 'latin-1')
+        self.assertEqual([{'method': 'ping'}], self.got)
+
     def test_the_body_is_not_kept(self) -> None:
         self.deliver(envelope('{"method": "ping"}'))
         (message,) = self.got

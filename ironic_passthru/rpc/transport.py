@@ -8,6 +8,7 @@ import oslo_messaging
 from oslo_config import cfg
 
 from ironic_passthru import errors
+from ironic_passthru.conf import rpc as rpc_conf
 from ironic_passthru.conf import urls
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import rabbit
@@ -33,6 +34,8 @@ def make(
     :param url: transport URL; by default ``[DEFAULT] transport_url``.
     :raises: ConfigError for a URL or options for TLS that are not valid.
     """
+    # Other services have a configuration of their own.
+    rpc_conf.register_opts(conf)
     with valid_url('DEFAULT'):
         transport = oslo_messaging.get_rpc_transport(
             conf,

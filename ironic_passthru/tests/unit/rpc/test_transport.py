@@ -2,6 +2,8 @@
 """The connection to the bus, and where its messages go."""
 
 import oslo_messaging
+from oslo_config import cfg
+from oslo_messaging import conffixture
 
 from ironic_passthru import errors
 from ironic_passthru.rpc import protocol
@@ -21,6 +23,14 @@ class TestMake(base.TestCase):
         ):
             self.addCleanup(made.cleanup)
             self.assertEqual('LocalDriver', type(made._driver).__name__)
+
+    def test_a_configuration_of_another_service(self) -> None:
+        conf = cfg.ConfigOpts()
+        self.useFixture(conffixture.ConfFixture(conf))
+        conf([], default_config_files=[])
+        for url in ('local://', 'rabbit://user@host/'):
+            self.addCleanup(transport.make(conf, url).cleanup)
+        self.assertGreater(conf.rpc.max_message_size, 0)
 
     def test_only_our_errors_are_rebuilt(self) -> None:
         made = transport.make(self.make_conf(), 'local://')

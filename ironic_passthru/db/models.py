@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of the registry and the clock that they are written with."""
 
+import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,9 +31,43 @@ _TABLE_OPTIONS: Any = {
     'mysql_collate': 'utf8mb4_bin',
 }
 
-# MariaDB drops the fraction of a second, and ends a TEXT at 64 KiB.
-_TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql')
 _LONG_AGO = '1970-01-01 00:00:00.000000'
+_EPOCH = datetime.datetime.fromisoformat(_LONG_AGO)
+
+
+class _Time(sa.types.TypeDecorator[datetime.datetime]):
+    """A moment in UTC, without a time zone.
+
+    SQLite stores any text as a moment, and MariaDB zeros. A moment that
+    cannot be read is long ago, so that the other rows can be read.
+    """
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        if dialect.name == 'mysql':
+            # MariaDB drops the fraction of a second otherwise.
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return super().load_dialect_impl(dialect)
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
+        convert = super().result_processor(dialect, coltype)
+
+        def read(value: Any) -> datetime.datetime | None:
+            if value is None:
+                return None
+            try:
+                moment = convert(value) if convert else value
+            except (TypeError, ValueError):
+                return _EPOCH
+            return moment if isinstance(moment, datetime.datetime) else _EPOCH
+
+        return read
+
+
+_TIME = _Time()
+# MariaDB ends a TEXT at 64 KiB.
 _DOCUMENT = sa.Text().with_variant(mysql.LONGTEXT(), 'mysql')
 
 conductors = sa.Table(

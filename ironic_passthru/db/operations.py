@@ -493,9 +493,10 @@ def _state(name: str) -> operation.State:
         return operation.State.UNKNOWN
 
 
-def _percent(value: float | None) -> float | None:
-    # NaN and infinity have no form in JSON.
-    return None if value is None or not math.isfinite(value) else value
+def _percent(value: Any) -> float | None:
+    # NaN and infinity have no form in JSON, and SQLite stores any text.
+    is_number = isinstance(value, int | float)
+    return value if is_number and math.isfinite(value) else None
 
 
 def _decoded(row: Any, column: str, read: Callable[[Any], Any]) -> Any:

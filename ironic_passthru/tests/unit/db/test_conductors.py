@@ -3,6 +3,8 @@
 
 import json
 
+import sqlalchemy as sa
+
 from ironic_passthru import errors
 from ironic_passthru.db import conductors
 from ironic_passthru.db import models
@@ -18,6 +20,23 @@ class TestSQLite(
     cases.ScaleCases,
 ):
     """All that holds on every database."""
+
+    def test_moments_that_cannot_be_read(self) -> None:
+        """SQLite stores any value; one row must not hide the others."""
+        self.register('host1')
+        for column in ('heartbeat_at', 'started_at', 'created_at'):
+            for value in ('nonsense', '', '0000-00-00 00:00:00', 7, b'\xff'):
+                self.register('host2')
+                self.execute(
+                    sa.text(
+                        f'UPDATE conductors SET {column} = :value '
+                        "WHERE hostname = 'host2'"
+                    ).bindparams(value=value)
+                )
+                found = self.read()
+                self.assertTrue(found['host1'].alive)
+                is_alive = column != 'heartbeat_at'
+                self.assertEqual(is_alive, found['host2'].alive, value)
 
 
 class TestRefusals(sqlite.SQLiteCase):

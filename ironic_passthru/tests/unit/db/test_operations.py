@@ -9,6 +9,8 @@ from ironic_passthru import operation
 from ironic_passthru.tests.unit.db import operation_cases
 from ironic_passthru.tests.unit.db import sqlite
 
+State = operation.State
+
 
 class TestSQLite(sqlite.SQLiteCase, *operation_cases.ALL_CASES):
     """All that holds on every database."""
@@ -43,3 +45,18 @@ class TestSQLite(sqlite.SQLiteCase, *operation_cases.ALL_CASES):
                 plan = self.plan(owner=owner, **filters)
                 self.assertIn(f'INDEX ix_operations_{index} ', plan)
                 self.assertNotIn('TEMP', plan)
+
+    def test_values_of_other_types(self) -> None:
+        """SQLite stores any value; one row must not hide the others."""
+        good = self.record()
+        for column in ('created_at', 'started_at', 'progress_percent'):
+            for value in ('nonsense', '', '0000-00-00 00:00:00', 7, b'\xff'):
+                one = self.record()
+                self.execute(
+                    sa.text(
+                        f'UPDATE operations SET {column} = :v WHERE id = :id'
+                    ).bindparams(v=value, id=one)
+                )
+                self.assertEqual(State.QUEUED, self.get(one).state)
+                found = self.operations.page(limit=500)
+                self.assertIn(good, [each.id for each in found])

@@ -135,7 +135,8 @@ class _EncodedConnection(impl_rabbit.Connection):
     user, password, host or virtual host.
     """
 
-    def _transform_transport_url(  # nosec B107: as in the library
+    # The defaults are those of the library.
+    def _transform_transport_url(  # nosec B107
         self,
         url: oslo_messaging.TransportURL,
         host: oslo_messaging.TransportHost,

@@ -12,7 +12,9 @@ import textwrap
 import traceback
 from collections.abc import Callable
 from urllib import parse
-from xml.sax import saxutils  # nosec B406: nothing is parsed
+
+# Nothing is parsed.
+from xml.sax import saxutils  # nosec B406
 
 import hypothesis
 import requests

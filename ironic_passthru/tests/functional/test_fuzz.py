@@ -38,7 +38,7 @@ _REQUESTS = int(os.environ.get('PASSTHRU_FUZZ_REQUESTS', '6000'))
 _FIGURES = os.environ.get('PASSTHRU_FUZZ_FIGURES')
 
 # What the HTTP server answers by itself.
-_OF_SERVER = {400, 405, 408, 413, 414, 431, 501, 505}
+_OF_SERVER = {400, 405, 408, 413, 414, 417, 431, 501, 505}
 
 # How much more memory the service may have at the end than after the first
 # half of the requests. What it remembers on purpose (logins, keys, rows of

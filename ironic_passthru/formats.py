@@ -40,6 +40,11 @@ _TYPES = {
 }
 
 
+#: Most characters of a regular expression: compiling a long one takes
+#: seconds.
+MAX_PATTERN_LENGTH = 1000
+
+
 @functools.cache
 def _validate(name: str) -> Callable[[str], object]:
     # The import waits for the first value that has a format; see above.
@@ -52,11 +57,13 @@ def _validate(name: str) -> Callable[[str], object]:
 def _fits(name: str, value: object) -> bool:
     if not isinstance(value, str):
         return True
+    if name == 'regex' and len(value) > MAX_PATTERN_LENGTH:
+        return False
     try:
         _validate(name)(value)
-    except (ValueError, OverflowError, RecursionError):
-        # Among them pydantic.ValidationError. The others are errors of
-        # re.compile() that pydantic does not convert.
+    except Exception:
+        # pydantic raises more than ValidationError: OverflowError for a
+        # repetition that is too large, for example.
         return False
     return True
 

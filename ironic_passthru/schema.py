@@ -116,6 +116,12 @@ def _unique_items(
 def _identity(item: Any) -> Any:
     if isinstance(item, list | dict):
         return json.dumps(item, sort_keys=True), 'container'
+    if isinstance(item, float) and item.is_integer():
+        item = int(item)
+    if isinstance(item, int) and not isinstance(item, bool):
+        # Integers can be chosen so that their hashes collide; hashes of text
+        # are randomized.
+        return hex(item), 'integer'
     return item, isinstance(item, bool)
 
 

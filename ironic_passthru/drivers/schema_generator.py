@@ -11,6 +11,7 @@ import pydantic
 import pydantic_core
 from pydantic import json_schema
 
+from ironic_passthru import formats
 from ironic_passthru.redaction import converted_values
 from ironic_passthru.redaction import schema_walker
 
@@ -23,6 +24,12 @@ _SECRET_CODE = (
     .core_schema['json_schema']['function']['function']
     .__code__
 )
+
+# Hashes of numbers, UUIDs and others can be chosen so that they collide, and
+# adding an item then takes time in proportion to the items before it. Hashes
+# of text are randomized.
+_MAX_HASHED = 1000
+_RANDOMLY_HASHED = frozenset({'str', 'any', None})
 
 _REARRANGING = ('function-before', 'function-wrap', 'function-plain')
 
@@ -58,14 +65,17 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
         return result
 
     def dict_schema(self, schema: Any) -> dict[str, Any]:
-        result = super().dict_schema(schema)
-        for pattern, values in result.pop('patternProperties', {}).items():
-            # It would let every other name pass.
-            names = {**result.get('propertyNames', {}), 'pattern': pattern}
-            result |= {'additionalProperties': values, 'propertyNames': names}
-        if schema.get('keys_schema', {}).get('type') == 'int':
-            result['propertyNames'] = _INTEGER_KEY
-        return result
+        return _of_keys(super().dict_schema(schema), schema)
+
+    # Older releases of pydantic generate the following three as they do dict.
+    def frozendict_schema(self, schema: Any) -> dict[str, Any]:
+        return _of_keys(super().frozendict_schema(schema), schema)
+
+    def ordered_dict_schema(self, schema: Any) -> dict[str, Any]:
+        return _of_keys(super().ordered_dict_schema(schema), schema)
+
+    def counter_schema(self, schema: Any) -> dict[str, Any]:
+        return _of_keys(super().counter_schema(schema), schema)
 
     def generate(self, schema: Any, mode: Any = 'validation') -> Any:
         """Generate a JSON Schema."""
@@ -77,6 +87,9 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
     def generate_inner(self, schema: Any) -> dict[str, Any]:
         """Generate the JSON Schema of a part, with what masking needs."""
         result = super().generate_inner(schema)
+        if result.get('format') == 'regex':
+            longest = {'maxLength': formats.MAX_PATTERN_LENGTH}
+            result = {**longest, **result}
         if not _holds_secret(schema, self._known):
             return result
         if _is_secret(schema) or self._is_hidden(schema, result):
@@ -132,10 +145,10 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
         )
 
     def set_schema(self, schema: Any) -> dict[str, Any]:
-        return _of_hashable(super().set_schema(schema))
+        return _of_hashable(super().set_schema(schema), schema)
 
     def frozenset_schema(self, schema: Any) -> dict[str, Any]:
-        return _of_hashable(super().frozenset_schema(schema))
+        return _of_hashable(super().frozenset_schema(schema), schema)
 
     def json_schema(self, schema: Any) -> dict[str, Any]:
         return {**super().json_schema(schema), 'format': 'json-string'}
@@ -151,8 +164,27 @@ class ResultGenerator(ParameterGenerator):
         return {}
 
 
-def _of_hashable(array: dict[str, Any]) -> dict[str, Any]:
-    return array if array.get('items') else {**array, 'items': _HASHABLE}
+def _of_keys(result: dict[str, Any], schema: Any) -> dict[str, Any]:
+    """Return the JSON Schema of an object with bounds of its keys."""
+    for pattern, values in result.pop('patternProperties', {}).items():
+        # It would let every other name pass.
+        names = {**result.get('propertyNames', {}), 'pattern': pattern}
+        result |= {'additionalProperties': values, 'propertyNames': names}
+    if schema.get('keys_schema', {}).get('type') == 'int':
+        result['propertyNames'] = _INTEGER_KEY
+    # Names of an object in JSON are text.
+    if schema.get('keys_schema', {}).get('type') not in _RANDOMLY_HASHED:
+        result.setdefault('maxProperties', _MAX_HASHED)
+    return result
+
+
+def _of_hashable(array: dict[str, Any], schema: Any) -> dict[str, Any]:
+    """Return the JSON Schema of a set with bounds of its items."""
+    if not array.get('items'):
+        array = {**array, 'items': _HASHABLE}
+    if schema.get('items_schema', {}).get('type') == 'str':
+        return array
+    return {'maxItems': _MAX_HASHED, **array}
 
 
 def _fields(fields: Any) -> Iterator[tuple[str, Any]]:

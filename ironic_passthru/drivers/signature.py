@@ -12,6 +12,8 @@ import copy
 import dataclasses
 import inspect
 import json
+import sys
+import traceback
 import types
 import typing
 from collections.abc import Callable
@@ -45,6 +47,26 @@ _OF_CLASSES = frozenset(
         'is_subclass_of',
         'model_attributes_type',
         'model_type',
+    }
+)
+
+# Top-level modules whose exceptions report a value that cannot be converted.
+_CONVERTING = sys.stdlib_module_names | {
+    'email_validator',
+    'pydantic',
+    'pydantic_core',
+    'pydantic_extra_types',
+}
+
+# pydantic's errors of paths. A path that cannot be examined gets the same
+# message, which must not reveal that one of its directories exists.
+_OF_PATHS = frozenset(
+    {
+        'parent_does_not_exist',
+        'path_exists',
+        'path_not_directory',
+        'path_not_file',
+        'path_not_socket',
     }
 )
 
@@ -174,30 +196,18 @@ class Signature:
         :param values: JSON values; the driver receives copies of them.
         :param secrets: redacts validation errors; by default nothing is
             secret.
-        :raises: InvalidParameters.
+        :raises: InvalidParameters; whatever code of the driver raises
+            besides ValueError and AssertionError.
         """
         secrets = secrets or call_secrets.without_secrets(values)
         try:
             model = self._model.model_validate(_copied(values))
-        except pydantic.ValidationError as error:
+        except Exception as error:
+            faults = self._faults(values, error, secrets=secrets)
+            if not faults:
+                raise
             raise errors.InvalidParameters(
-                method=method,
-                errors=secrets.validation_errors(
-                    _fault(entry, secrets) for entry in error.errors()
-                ),
-            ) from None
-        except errors.InvalidParameters as error:
-            # Raised by a type of the driver, so its text may be secret.
-            raise TypeError('a type raised InvalidParameters') from error
-        except RecursionError:
-            raise errors.InvalidParameters(
-                method=method,
-                errors=[
-                    {
-                        'pointer': '',
-                        'detail': 'the parameters are nested too deeply',
-                    }
-                ],
+                method=method, errors=secrets.validation_errors(faults)
             ) from None
         converted = {
             name: getattr(model, field)
@@ -205,6 +215,41 @@ class Signature:
             if name in values or name in self._defaults_in_annotation
         }
         return converted | (model.model_extra or {})
+
+    def _faults(
+        self,
+        values: Mapping[str, Any],
+        error: Exception,
+        *,
+        secrets: call_secrets.CallSecrets,
+    ) -> list[dict[str, str]]:
+        """Return the validation errors for what a conversion raised.
+
+        An exception other than ValidationError ends the conversion, so each
+        parameter is converted by itself to find those that raise it.
+
+        :returns: an empty list if no parameter explains it.
+        :raises: whatever code of the driver raised.
+        """
+        if isinstance(error, pydantic.ValidationError):
+            return [_fault(entry, secrets) for entry in error.errors()]
+        if _is_of_driver(error):
+            raise _unlike_ours(error)
+        found: list[dict[str, str]] = []
+        for name, value in values.items():
+            try:
+                self._model.model_validate(_copied({name: value}))
+            except pydantic.ValidationError as own:
+                found += [
+                    _fault(entry, secrets)
+                    for entry in own.errors()
+                    if entry['loc'][:1] == (name,)
+                ]
+            except Exception as own:
+                if _is_of_driver(own):
+                    raise _unlike_ours(own)
+                found.append(_entry([name], _reason(own)))
+        return found
 
     def inject(
         self, values: dict[str, Any], *, context: Any, http_method: str
@@ -336,14 +381,60 @@ def _fault(entry: Any, secrets: call_secrets.CallSecrets) -> dict[str, str]:
         last = part is entry['loc'][-1] and entry['type'] == 'missing'
         if last or secrets.has(path, part):
             path.append(str(part))
+    return _entry(path, _phrase(entry, secrets.secrets_at(path)))
+
+
+def _entry(path: list[str], phrase: str) -> dict[str, str]:
     name = f"parameter '{'.'.join(path)}'" if path else 'the parameters'
-    phrase = _phrase(entry, secrets.secrets_at(path))
     return {'pointer': pointer.to(path), 'detail': f'{name}: {phrase}'}
+
+
+def _reason(error: Exception) -> str:
+    """Return why a value cannot be converted, without text of an error.
+
+    That may contain the value, or reveal which files exist.
+    """
+    LOG.debug('A parameter was refused for %s', type(error).__name__)
+    if isinstance(error, RecursionError):
+        return 'Input is nested too deeply'
+    return _UNFIT
+
+
+def _unlike_ours(error: Exception) -> Exception:
+    """Return what a driver's code raised, but for InvalidParameters.
+
+    Its text may be secret, and would be sent to the caller.
+    """
+    if not isinstance(error, errors.InvalidParameters):
+        return error
+    other = TypeError('a type raised InvalidParameters')
+    other.__cause__ = error
+    return other
+
+
+def _is_of_driver(error: Exception) -> bool:
+    """Return whether code of a driver raised an error or called what did.
+
+    pydantic and Python's library raise more than ValueError for values that
+    they cannot convert: OverflowError, OSError, TypeError and others.
+    """
+    if isinstance(error, pydantic.PydanticUserError):
+        return True
+    modules = {
+        frame.f_globals.get('__name__', '')
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    }
+    return any(
+        name.partition('.')[0] not in _CONVERTING
+        for name in modules - {__name__}
+    )
 
 
 def _phrase(entry: Any, secrets: set[str] | None) -> str:
     """Return what is wrong, in words that were meant for a client."""
     kind, text = entry['type'], str(entry['msg'])
+    if kind in _OF_PATHS:
+        return _UNFIT
     if kind in _OF_CLASSES:
         # It would be called by the name of its class.
         return 'Input should be an object'

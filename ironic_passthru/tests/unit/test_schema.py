@@ -329,6 +329,12 @@ class UniqueTest(Case):
         ):
             self.assertIsNone(self.detail(self.UNIQUE, items), items)
 
+    def test_hashes_of_integers_cannot_be_made_to_collide(self) -> None:
+        colliding = [n * (2**61 - 1) for n in range(1, 50)]
+        self.assertEqual(1, len({hash(one) for one in colliding}))
+        hashes = {hash(schema._identity(one)) for one in colliding}
+        self.assertEqual(len(colliding), len(hashes))
+
     def test_long_and_mixed(self) -> None:
         items = [i if i % 2 else str(i) for i in range(50_000)]
         start = time.monotonic()

@@ -4,8 +4,12 @@
 import datetime
 import enum
 import functools
+import ipaddress
 import math
+import re
 import typing
+import uuid
+from collections import Counter
 from collections.abc import Callable
 from typing import Annotated
 from typing import Any
@@ -212,6 +216,58 @@ class SchemaTest(base.TestCase):
             declared['tags'],
         )
 
+    def test_patterns_have_a_maximum_length(self) -> None:
+        def call(
+            one: re.Pattern[str],
+            more: list[typing.Pattern | None],
+            short: Annotated[
+                str,
+                pydantic.WithJsonSchema(
+                    {'type': 'string', 'format': 'regex', 'maxLength': 9}
+                ),
+            ],
+        ): ...
+
+        text = {'type': 'string', 'format': 'regex'}
+        declared = _properties(call)
+        self.assertEqual({**text, 'maxLength': 1000}, declared['one'])
+        self.assertEqual(
+            {**text, 'maxLength': 1000}, declared['more']['items']['anyOf'][0]
+        )
+        self.assertEqual({**text, 'maxLength': 9}, declared['short'])
+
+    def test_items_that_can_collide_are_limited(self) -> None:
+        limited = {
+            'maxItems': [
+                set[int],
+                frozenset[uuid.UUID],
+                set,
+                typing.AbstractSet[float],
+            ],
+            'maxProperties': [
+                dict[int, str],
+                dict[uuid.UUID, str],
+                Counter[int],
+                typing.Mapping[ipaddress.IPv4Address, int],
+            ],
+        }
+        own: dict[str, Any] = {
+            'maxItems': Annotated[set[int], Field(max_length=5000)],
+            'maxProperties': Annotated[dict[int, int], Field(max_length=5000)],
+        }
+        for bound, kinds in limited.items():
+            for kind in kinds:
+                self.assertEqual(1000, self._bound(kind, bound), kind)
+            self.assertEqual(5000, self._bound(own[bound], bound))
+        for kind in (set[str], dict[str, int], Counter[str], list[int]):
+            for bound in limited:
+                self.assertIsNone(self._bound(kind, bound), kind)
+
+    def _bound(self, kind: Any, name: str) -> Any:
+        def call(value: kind): ...  # type: ignore[valid-type]
+
+        return _properties(call)['value'].get(name)
+
 
 class RefusalTest(base.TestCase):
     """What cannot be offered is refused when it is loaded."""
@@ -406,10 +462,114 @@ class ConvertTest(base.TestCase):
         def call(tree: Tree): ...
 
         tree: dict[str, Any] = {}
-        for _ in range(5000):
+        for _ in range(400):
             tree = {'children': [tree]}
-        self.assertRaises(
+        error = self.assertRaises(
             errors.InvalidParameters, self._convert, call, tree=tree
+        )
+        (only,) = error.faults()
+        self.assertIn('nested too deeply', only.detail)
+
+    def test_values_for_which_types_raise_other_exceptions(self) -> None:
+        long = '/x' + 'y' * 5000
+
+        def call(
+            image: pydantic.FilePath,
+            folder: pydantic.DirectoryPath,
+            fresh: pydantic.NewPath,
+            rule: re.Pattern[str],
+            module: pydantic.ImportString,
+            size: Annotated[int, pydantic.BeforeValidator(int)],
+            slot: int,
+            rest: int = 0,
+        ): ...
+
+        error = self.assertRaises(
+            errors.InvalidParameters,
+            self._convert,
+            call,
+            image=long,
+            folder=long,
+            fresh=long,
+            rule='a{1,99999999999}',
+            module='....',
+            size=float('inf'),
+            slot='x',
+            rest=7,
+        )
+        details = {f.pointer: f.detail for f in error.faults()}
+        self.assertEqual(7, len(error.faults()))
+        self.assertIn('integer', details.pop('/slot'))
+        self.assertEqual(
+            {
+                f'/{name}': f"parameter '{name}': Input is not valid"
+                for name in (
+                    'image',
+                    'folder',
+                    'fresh',
+                    'rule',
+                    'module',
+                    'size',
+                )
+            },
+            details,
+        )
+
+    def test_refused_paths_are_told_apart_by_nothing(self) -> None:
+        for kind in (pydantic.FilePath, pydantic.DirectoryPath):
+
+            def call(path: kind): ...  # type: ignore[valid-type]
+
+            messages = {
+                self.assertRaises(
+                    errors.InvalidParameters, self._convert, call, path=path
+                ).message
+                # The last one cannot be examined.
+                for path in ('/missing', '/dev/null', '/x' + 'y' * 5000)
+            }
+            self.assertEqual(1, len(messages), messages)
+
+    def test_exceptions_of_code_of_the_driver(self) -> None:
+        def nested(value: Any) -> Any:
+            return nested(value)
+
+        for error, check in (
+            (KeyError, lambda value: {}[value]),
+            (OverflowError, lambda value: 10.0**value),
+            (OSError, lambda value: open('/x' + 'y' * 5000)),  # noqa: SIM115
+            (re.error, lambda value: re.compile('(')),
+            (RecursionError, nested),
+        ):
+            for validator in (
+                pydantic.AfterValidator(check),
+                pydantic.BeforeValidator(check),
+            ):
+
+                def call(
+                    path: pydantic.FilePath,
+                    number: Annotated[int, validator],  # type: ignore
+                ): ...
+
+                self.assertRaises(
+                    error, self._convert, call, path='/missing', number=999
+                )
+                # Another parameter is refused before the driver's is read.
+                self.assertRaises(
+                    error,
+                    self._convert,
+                    call,
+                    path='/x' + 'y' * 5000,
+                    number=999,
+                )
+
+    def test_mistakes_that_pydantic_reports_are_not_the_callers(self) -> None:
+        def unusable(value: Any, handler: Any, info: Any) -> Any:
+            raise pydantic.PydanticUserError('wrong', code=None)
+
+        def call(number: Annotated[int, pydantic.WrapValidator(unusable)]): ...
+
+        self.assertRaises(
+            pydantic.PydanticUserError, self._convert, call, number=1
         )
 
 

@@ -12,6 +12,7 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import results
+from ironic_passthru.drivers import child_processes
 from ironic_passthru.drivers import loader
 from ironic_passthru.redaction import call_secrets
 from ironic_passthru.redaction import converted_values
@@ -123,12 +124,14 @@ class _Guard:
     ) -> Any:
         """Return what a driver's code returns; raise the project's errors.
 
-        Even SystemExit is caught: a driver must not end the conductor.
+        Even SystemExit is caught: a driver must not end the conductor. A
+        child process that the driver's code forks ends here.
 
         :param passes: what is raised as it is.
         """
         try:
-            return function()
+            with child_processes.contained():
+                return function()
         except passes:
             raise
         except BaseException as error:
@@ -138,7 +141,8 @@ class _Guard:
         """Return what a client may know of an error that a driver raised."""
         if isinstance(error, errors.DriverError):
             try:
-                return _portable(error, self.secrets)
+                with child_processes.contained():
+                    return _portable(error, self.secrets)
             except BaseException as mistake:
                 # A vendor's class can be wrong in any way, and end in
                 # SystemExit, too.

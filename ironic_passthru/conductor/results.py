@@ -15,6 +15,7 @@ from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers import child_processes
 from ironic_passthru.redaction import call_secrets
 from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import serialization
@@ -98,15 +99,18 @@ def _json_value(
     value: Any, facts: dict[str, Any], *, secrets: call_secrets.CallSecrets
 ) -> tuple[Result, int]:
     try:
-        if isinstance(value, types.GeneratorType):
-            # It can be read once only.
-            value = list(value)
-        plain = shown = serialization.to_json(value)
-        text = json.dumps(plain, allow_nan=False)
-        if serialization.HIDDEN in text or serialization.holds_secret(value):
-            plain, shown = serialization.reveal(value, shown)
+        with child_processes.contained():
+            if isinstance(value, types.GeneratorType):
+                # It can be read once only.
+                value = list(value)
+            plain = shown = serialization.to_json(value)
             text = json.dumps(plain, allow_nan=False)
-        return Result(plain, shown), len(text)
+            if serialization.HIDDEN in text or (
+                serialization.holds_secret(value)
+            ):
+                plain, shown = serialization.reveal(value, shown)
+                text = json.dumps(plain, allow_nan=False)
+            return Result(plain, shown), len(text)
     except (
         pydantic_core.PydanticSerializationError,
         RecursionError,

@@ -17,6 +17,7 @@ from oslo_log import log
 from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers import child_processes
 from ironic_passthru.drivers import signature
 from ironic_passthru.redaction import log_filter
 from ironic_passthru.redaction import masking
@@ -75,7 +76,8 @@ def load(names: Iterable[str], conf: cfg.ConfigOpts) -> dict[str, Driver]:
     loaded: dict[str, Driver] = {}
     try:
         for name in dict.fromkeys(names):
-            loaded[name] = _load_one(name, conf)
+            with child_processes.contained():
+                loaded[name] = _load_one(name, conf)
     except BaseException:
         stop(loaded.values())
         raise
@@ -125,7 +127,8 @@ def stop(drivers: Iterable[Driver]) -> None:
     """Stop drivers, the last one first; one that fails is logged."""
     for driver in reversed(list(drivers)):
         try:
-            driver.interface.stop()
+            with child_processes.contained():
+                driver.interface.stop()
         except FAILURES:
             LOG.exception('Driver %s failed to stop', driver.name)
 

@@ -76,6 +76,43 @@ def loads(text: str, *, max_depth: int | None = None) -> Any:
     return value
 
 
+def dumps(value: Any, *, max_depth: int | None = None) -> str:
+    """Serialize ``value`` as text that :func:`loads` accepts.
+
+    Tuples become arrays; names of objects must be text.
+
+    :param max_depth: how many arrays and objects may be nested.
+    :raises: InvalidJSON, TooDeep.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode('utf-8')
+    except UnicodeEncodeError:
+        raise InvalidJSON('a string holds a lone surrogate') from None
+    except (TypeError, ValueError):
+        raise InvalidJSON('a value has no JSON form') from None
+    except RecursionError:
+        raise TooDeep('it nests too deeply') from None
+    if max_depth is not None and deeper_than(value, max_depth):
+        raise TooDeep('it nests too deeply')
+    if not _names_are_text(value):
+        raise InvalidJSON('a name in an object is not a string')
+    return text
+
+
+def _names_are_text(value: Any) -> bool:
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if not all(isinstance(name, str) for name in one):
+                return False
+            waiting.extend(one.values())
+        elif isinstance(one, list | tuple):
+            waiting.extend(one)
+    return True
+
+
 def _has_surrogate(value: Any) -> bool:
     try:
         json.dumps(value, ensure_ascii=False).encode('utf-8')
@@ -90,7 +127,9 @@ def deeper_than(value: Any, limit: int) -> bool:
     """Tell whether containers nest deeper than ``limit``, level by level."""
     level = [value]
     for _ in range(limit + 1):
-        containers = [item for item in level if isinstance(item, dict | list)]
+        containers = [
+            item for item in level if isinstance(item, dict | list | tuple)
+        ]
         if not containers:
             return False
         level = [

@@ -2,6 +2,8 @@
 """The client of the conductors, for the API and for other services."""
 
 import dataclasses
+import json
+import math
 import random
 import threading
 import time
@@ -17,6 +19,7 @@ from oslo_utils import uuidutils
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
+from ironic_passthru import strictjson
 from ironic_passthru.rpc import answers
 from ironic_passthru.rpc import failures
 from ironic_passthru.rpc import protocol
@@ -37,6 +40,14 @@ _REFUSALS = (
 # asking further ones would only delay the answer.
 _MAX_ATTEMPTS = 8
 _LOCATE_ATTEMPTS = 2
+
+# Nesting of arguments; [api] max_body_depth allows no more for parameters.
+_MAX_DEPTH = 502
+
+# Bytes that the bus, signatures and the address add to a message at most.
+_OVERHEAD_BYTES = 4096
+# The most bytes of a message for a byte of its UTF-8 text.
+_MAX_GROWTH = 7
 
 # What must not happen twice; all other methods only ask.
 _CALL = 'driver_vendor_passthru'
@@ -68,6 +79,7 @@ class ConductorAPI:
         self._timeout_seconds = timeout_seconds
         self._monitor_seconds = monitor_seconds
         self._connect_seconds = connect_seconds
+        self._max_message_size: int = transport.conf.rpc.max_message_size
         self._signatures = signing.make(signing_keys)
         self._client = oslo_messaging.get_rpc_client(
             transport,
@@ -116,14 +128,16 @@ class ConductorAPI:
             :meth:`protocol.Attached.from_bus` reads), ``async`` and
             ``attach``; ``targets`` (a list of str) if the method of a
             synchronous call has reported some.
-        :raises: KeyInUse; NotRun if the call certainly did not run,
+        :raises: RequestError if an argument has no JSON form or the message
+            is larger than ``[rpc] max_message_size``, before anything is
+            sent; KeyInUse; NotRun if the call certainly did not run,
             OutcomeUnknown if it may have; whatever the conductor or the
             driver raised, whose ``kwargs`` have reported ``targets``.
         """
         timeout = timeout_seconds or self._timeout_seconds
+        if not math.isfinite(timeout):
+            raise errors.RequestError(reason='timeout_seconds is not finite')
         deadline = time.monotonic() + timeout
-        if servers is None:
-            servers = self._locate(context, driver_name, timeout)
         arguments: dict[str, Any] = {
             'driver_name': driver_name,
             'driver_method': driver_method,
@@ -135,6 +149,9 @@ class ConductorAPI:
             arguments['respond_async'] = True
         if key is not None:
             arguments['key'] = dataclasses.asdict(key)
+        self._check(context, arguments)
+        if servers is None:
+            servers = self._locate(context, driver_name, timeout)
         return self._call_one(
             context,
             _CALL,
@@ -149,7 +166,7 @@ class ConductorAPI:
     ) -> dict[str, dict[str, Any]]:
         """Return the methods of a driver as Ironic describes them.
 
-        :raises: DriverNotFound, NotRun, OutcomeUnknown.
+        :raises: RequestError, DriverNotFound, NotRun, OutcomeUnknown.
         """
         return self._ask(
             context, 'get_driver_vendor_passthru_methods', driver_name
@@ -160,7 +177,7 @@ class ConductorAPI:
     ) -> dict[str, str]:
         """Return the properties of a driver with their descriptions.
 
-        :raises: DriverNotFound, NotRun, OutcomeUnknown.
+        :raises: RequestError, DriverNotFound, NotRun, OutcomeUnknown.
         """
         return self._ask(context, 'get_driver_properties', driver_name)
 
@@ -196,7 +213,33 @@ class ConductorAPI:
             raise errors.BusUnavailable() from None
         return 'reachable'
 
+    def _check(self, context: Any, arguments: Mapping[str, Any]) -> None:
+        """Refuse what conductors would drop without a reply.
+
+        :raises: RequestError.
+        """
+        content = {
+            'args': arguments,
+            'context': request_context.to_bus(context),
+        }
+        try:
+            text = strictjson.dumps(content, max_depth=_MAX_DEPTH)
+        except strictjson.InvalidJSON as error:
+            raise errors.RequestError(
+                reason=f'the arguments are not JSON: {error}'
+            ) from None
+        largest = self._max_message_size - _OVERHEAD_BYTES
+        if len(text.encode('utf-8')) * _MAX_GROWTH <= largest:
+            return
+        # oslo.messaging sends text within text, both in ASCII.
+        if len(json.dumps(json.dumps(content))) > largest:
+            raise errors.RequestError(
+                reason='the message is larger than [rpc] max_message_size, '
+                f'{self._max_message_size} bytes'
+            )
+
     def _ask(self, context: Any, name: str, driver_name: str) -> Any:
+        self._check(context, {'driver_name': driver_name})
         timeout = self._timeout_seconds
         deadline = time.monotonic() + timeout
         servers = self._locate(context, driver_name, timeout)

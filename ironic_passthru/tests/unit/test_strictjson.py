@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is JSON and what only looks like it."""
 
+import json
 import sys
+from typing import Any
+
+import hypothesis
+from hypothesis import strategies as st
 
 from ironic_passthru import strictjson
+from ironic_passthru.rpc import rabbit
 from ironic_passthru.tests import base
 
 
@@ -148,3 +154,59 @@ class DepthTest(base.TestCase):
         self.assertRaises(
             strictjson.InvalidJSON, strictjson.loads, text, max_depth=25
         )
+
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(codec=None, categories=None))
+    | st.sampled_from(['\ud800', b'x', '\x00', 1e308, 5e-324]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner)
+        | st.dictionaries(
+            st.text(max_size=2) | st.integers() | st.none(), inner, max_size=3
+        )
+    ),
+    max_leaves=6,
+)
+
+
+class DumpsTest(base.TestCase):
+    """What is sent can be read by whoever receives it."""
+
+    @hypothesis.settings(max_examples=300, deadline=None, derandomize=True)
+    @hypothesis.given(_JSON)
+    def test_text_can_be_read(self, value: Any) -> None:
+        try:
+            text = strictjson.dumps(value)
+        except strictjson.InvalidJSON:
+            return
+        self.assertEqual(json.dumps(value), json.dumps(strictjson.loads(text)))
+        # As the bus encodes and reads it.
+        envelope = {
+            'oslo.version': '2.0',
+            'oslo.message': json.dumps({'a': value}),
+        }
+        self.assertEqual(json.loads(text), rabbit._unpack(envelope)['a'])
+
+    @hypothesis.settings(max_examples=300, deadline=None, derandomize=True)
+    @hypothesis.given(_JSON)
+    def test_what_is_read_can_be_sent(self, value: Any) -> None:
+        try:
+            read = strictjson.loads(json.dumps(value))
+        except (TypeError, ValueError):
+            return
+        self.assertEqual(read, json.loads(strictjson.dumps(read)))
+
+    def test_long_integers(self) -> None:
+        self.assertRaises(strictjson.InvalidJSON, strictjson.dumps, [10**5000])
+
+    def test_depth(self) -> None:
+        for value in ([[1]], {'a': (1,)}):
+            strictjson.dumps(value, max_depth=2)
+            self.assertRaises(
+                strictjson.TooDeep, strictjson.dumps, value, max_depth=1
+            )

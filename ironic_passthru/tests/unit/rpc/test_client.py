@@ -17,6 +17,7 @@ from oslo_messaging._drivers import common
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
+from ironic_passthru import operation
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import rabbit
@@ -267,6 +268,85 @@ class TestFates(ClientCase):
             self.assertRaises(errors.PassthruError, self.call)
         self.assertEqual(2, log.output.count('KeyError in request req-1'))
         self.assertNotIn(SECRET, log.output)
+
+
+class TestStrictness(ClientCase):
+    """What conductors would drop without a reply is not sent."""
+
+    def check_refused(self, reason: str, **options: Any) -> None:
+        given: dict[str, Any] = {
+            'http_method': 'POST',
+            'info': {},
+            'servers': None,
+            **options,
+        }
+        error = self.assertRaises(
+            errors.RequestError,
+            self.client.driver_vendor_passthru,
+            self.context,
+            'acme',
+            'method',
+            **given,
+        )
+        self.assertIn(reason, error.message)
+        self.assertEqual([], self.driver.sent)
+
+    def test_arguments_that_are_not_strict_json(self) -> None:
+        deep: Any = []
+        for _ in range(600):
+            deep = [deep]
+        circular: dict[str, Any] = {}
+        circular['a'] = circular
+        for value in (
+            float('nan'),
+            [float('-inf')],
+            '\ud800',
+            {'\udfff': 1},
+            10**5000,
+            {1: 'a', '1': 'b'},
+            {'a': ({None: 1},)},
+            object(),
+            {1, 2},
+            b'x',
+            deep,
+            circular,
+        ):
+            self.check_refused('are not JSON', info={'a': value})
+        self.check_refused('are not JSON', call_id='\ud800')
+        self.check_refused(
+            'are not JSON', key=operation.Key('\ud800', float('nan'))
+        )
+        for seconds in (float('nan'), float('inf')):
+            self.check_refused('timeout_seconds', timeout_seconds=seconds)
+
+    def test_names_of_drivers(self) -> None:
+        for ask in (
+            self.client.get_driver_vendor_passthru_methods,
+            self.client.get_driver_properties,
+        ):
+            for name in ('\ud800', object(), float('nan')):
+                self.assertRaises(errors.RequestError, ask, self.context, name)
+        self.assertEqual([], self.driver.sent)
+
+    def test_messages_that_are_too_large(self) -> None:
+        limit = 1024**2
+        self.driver.conf.set_override('max_message_size', limit, group='rpc')
+        self.client = self.make_client()
+        for text in ('x' * limit, 'é' * (limit // 7), '"' * (limit // 4)):
+            self.check_refused('max_message_size', info={'a': text})
+        for text in ('x' * (limit - 8192), 'é' * (limit // 7 - 1024)):
+            self.client.driver_vendor_passthru(
+                self.context,
+                'acme',
+                'method',
+                http_method='POST',
+                info={'a': text},
+                servers=SERVERS[:1],
+            )
+            sent = self.driver.sent.pop()
+            message = {'args': sent['args'], 'context': sent['context']}
+            size = len(json.dumps(json.dumps(message)))
+            self.assertLess(size, limit)
 
 
 class TestMessages(ClientCase):

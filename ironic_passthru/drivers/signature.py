@@ -247,7 +247,7 @@ class Signature:
                 ]
             except Exception as own:
                 if _is_of_driver(own):
-                    raise _unlike_ours(own)
+                    raise _unlike_ours(own)  # noqa: B904
                 found.append(_entry([name], _reason(own)))
         return found
 

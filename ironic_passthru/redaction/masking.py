@@ -82,7 +82,7 @@ class Masker:
             masked = self._object(parameters, self.schemas, (), secrets)
         except RecursionError:
             masked = dict.fromkeys(parameters, MASK)
-            secrets = texts_of(parameters)
+            secrets = texts_of([*parameters.values()], public=self.declared)
         return masked, secrets
 
     def masked_result(self, value: Any) -> Any:

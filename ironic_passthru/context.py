@@ -51,6 +51,11 @@ class CallState:
         """Whether it should end early."""
         return False
 
+    @property
+    def timed_out(self) -> bool:
+        """Whether it should end early for its timeout alone."""
+        return False
+
     def report_progress(self, percent: float, message: str) -> None:
         """Note how far it has come."""
 

@@ -55,6 +55,7 @@
     ├── OutcomeUnknown                   504 outcome_unknown
     │   └── DuplicateCall                504 duplicate_call
     ├── DriverFailed                     500 driver_failed
+    ├── MethodTimedOut                   500 method_timed_out
     ├── ResultNotSerializable            500 result_not_serializable
     ├── ResultTooLarge                   500 result_too_large
     ├── BadAttachment                    500 bad_attachment
@@ -640,6 +641,16 @@ class ResultTooLarge(PassthruError):
     )
 
 
+class MethodTimedOut(PassthruError):
+    """A method stopped because its timeout had passed."""
+
+    code = 'method_timed_out'
+    _msg_fmt = (
+        'The method %(method)s stopped because its timeout had passed. It may '
+        'have done part of its work.'
+    )
+
+
 class BadAttachment(PassthruError):
     """A method declared with ``attach`` returned neither text nor bytes."""
 
@@ -763,7 +774,9 @@ class Cancelled(DriverError):
     """The method stopped because the cancellation of its call was requested.
 
     A method raises it where ``context.cancel_requested`` is true and it can
-    stop safely; its operation ends as ``cancelled``. Status and code are for
+    stop safely; its operation ends as ``cancelled``, or as ``failed`` if the
+    timeout of the method has passed and nobody requested its cancellation.
+    The text is not recorded: report progress before. Status and code are for
     a method that raises it without such a request, which is a mistake of
     the driver.
     """

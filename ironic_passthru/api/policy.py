@@ -130,7 +130,7 @@ class Policy:
         places, files = _find(self._conf, reader)
         for place in previous.places if previous else ():
             if place not in places and not reader.probe(os.path.isfile, place):
-                raise _unusable(place, 'no rules are there any more')
+                raise _unusable(place, 'it contains no policy rules any more')
         texts: dict[str, str] = {}
         origins: dict[str, str] = {}
         for path in files:

@@ -54,6 +54,7 @@ class Followed(calls.JobState):
         self.named: tuple[str, ...] = ()
         self._reporting = threading.Lock()
         self._cancel = threading.Event()
+        self._timeout = threading.Event()
 
     @property
     def overdue(self) -> bool:
@@ -63,7 +64,12 @@ class Followed(calls.JobState):
     @property
     def cancel_requested(self) -> bool:
         """Whether it should end early."""
-        return self._cancel.is_set()
+        return self._cancel.is_set() or self._timeout.is_set()
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether it should end early for its timeout alone."""
+        return not self._cancel.is_set() and self._timeout.is_set()
 
     @property
     def late_by(self) -> float:
@@ -80,6 +86,10 @@ class Followed(calls.JobState):
     def ask_to_end(self) -> None:
         """Tell the driver that nobody wants it to go on."""
         self._cancel.set()
+
+    def stop_late(self) -> None:
+        """Tell the driver that its timeout has passed."""
+        self._timeout.set()
 
     def report_progress(self, percent: float, message: str) -> None:
         """Note how far it has come."""
@@ -272,7 +282,7 @@ class Ledger:
         """
         late = [one for one in self.running().values() if one.late_by > 0]
         for one in late:
-            one.ask_to_end()
+            one.stop_late()
         return {one.id for one in late if one.late_by > grace_seconds}
 
     def ask_to_end(self, operation_ids: set[str]) -> None:
@@ -333,11 +343,16 @@ class Ledger:
         if noted is True:
             followed.tell(end.target, end.error)
         elif isinstance(noted, BaseException):
+            reason = (
+                'the conductor stops before the registry is available'
+                if isinstance(noted, errors.ConductorStopping)
+                else session.cause(noted)
+            )
             LOG.error(
                 'Operation %s has ended as %s, which cannot be noted: %s',
                 followed.id,
                 end.target,
-                session.cause(noted),
+                reason,
             )
         else:
             LOG.warning(

@@ -231,6 +231,10 @@ class Runner:
                     job, state, max_result_size=self._max_result_size
                 )
             except errors.Cancelled:
+                if state.timed_out:
+                    raise errors.MethodTimedOut(
+                        method=job.call.method
+                    ) from None
                 if state.cancel_requested:
                     raise errors.OperationCancelled(
                         operation=job.call.call_id

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ironic_passthru import pointer as json_pointer
+from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import exceptions
 from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import search
@@ -67,8 +68,13 @@ class CallSecrets:
         return not self._search
 
     def text(self, text: str) -> str:
-        """Return a text with ``***`` in place of secrets."""
-        return self._text(text, search.Budget())
+        """Return a text with ``***`` in place of secrets.
+
+        Passwords in URLs are replaced, too: a driver may know them from
+        elsewhere, such as its inventory.
+        """
+        redacted = self._text(text, search.Budget())
+        return credentials.without_logins(redacted, masking.MASK)
 
     def _text(self, text: str, budget: search.Budget) -> str:
         try:

@@ -334,7 +334,7 @@ def _states(names: list[str]) -> list[operation.State]:
         return [operation.State(name) for name in names]
     except ValueError:
         raise errors.InvalidArgument(
-            name='state', reason=f'it must be out of {_STATES}'
+            name='state', reason=f'it must be one of {_STATES}'
         ) from None
 
 

@@ -684,6 +684,30 @@ class TestCancelled(RecordedCase):
         self.assertEqual({'operation': 'a'}, error.kwargs)
         self.assertEqual(State.CANCELLED, self.store.states['a'])
 
+    def test_after_its_timeout_it_has_failed(self) -> None:
+        def stop(context: Any) -> None:
+            context.report_progress(40, 'slot 2 of 5')
+            self.conductor.ledger.running()['a'].stop_late()
+            if context.cancel_requested:
+                raise errors.Cancelled()
+
+        self.vendor.action = stop
+        self.call(call_id='a')
+        self.ended()
+        self.assertEqual(State.FAILED, self.store.states['a'])
+        move = self.last_move()
+        self.assertEqual('method_timed_out', move.error.code)
+        self.assertEqual(40.0, move.progress.percent)
+        # A request to cancel it outweighs the timeout.
+        self.vendor.action = lambda context: (
+            self.conductor.ledger.running()['b'].stop_late(),
+            self.conductor.ledger.ask_to_end({'b'}),
+            _raise(errors.Cancelled())(context),
+        )
+        self.call(call_id='b')
+        self.ended()
+        self.assertEqual(State.CANCELLED, self.store.states['b'])
+
     def test_without_a_request_it_is_a_mistake_of_the_driver(self) -> None:
         self.vendor.action = _raise(errors.Cancelled('hunter2'))
         for method, facts in (

@@ -479,6 +479,24 @@ class ProgressTest(SecretsCase):
             end = self.recorded('typed', pin=pin)
             self.assertEqual('sent ***', end.progress.message)
 
+    def test_passwords_in_urls_that_are_no_parameters(self) -> None:
+        url = f'https://admin:{PLAIN}@bmc/x'
+
+        def report(_: str, context: Any) -> None:
+            context.report_targets([url])
+            context.report_progress(50, f'asking {url}')
+            raise errors.DriverOperationError(f'no answer from {url}')
+
+        self.vendor.action = report
+        end = self.recorded('later', pin='other')
+        self.assertEqual(
+            'asking https://admin:***@bmc/x', end.progress.message
+        )
+        self.assertEqual(('https://admin:***@bmc/x',), end.progress.targets)
+        self.assertEqual(
+            'no answer from https://admin:***@bmc/x', end.error.sentence
+        )
+
 
 class ResultsTest(SecretsCase):
     def test_what_the_caller_gets_and_what_is_kept(self) -> None:

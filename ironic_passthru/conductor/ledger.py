@@ -278,9 +278,15 @@ class Ledger:
     def given_up(self, grace_seconds: float) -> set[str]:
         """Return operations that run for much longer than they should.
 
-        The drivers of those that do so at all are asked to end them.
+        The drivers of those that do so at all are asked to end them. An
+        operation whose method has finished is not late, however long the
+        journal takes to write its outcome.
         """
-        late = [one for one in self.running().values() if one.late_by > 0]
+        late = [
+            one
+            for one in self.running().values()
+            if one.late_by > 0 and not one.ending
+        ]
         for one in late:
             one.stop_late()
         return {one.id for one in late if one.late_by > grace_seconds}

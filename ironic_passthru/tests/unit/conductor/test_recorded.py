@@ -354,6 +354,41 @@ class TestClaims(RecordedCase):
         self.ended()
         self.assertEqual([False, True], sorted(seen))
 
+    def end_while_away(self, action: Any) -> operation.State:
+        """Return the state of a call that ended without the database.
+
+        Its deadline has long passed when the database is available again.
+        """
+        self.vendor.action = action
+        self.call('bounded', call_id='a')
+        self.wait_for(lambda: self.vendor.calls, 'it runs')
+        book = self.conductor.ledger
+        one = book.running()['a']
+        self.store.away = True
+        self.vendor.go_on.set()
+        self.wait_for(lambda: one.ending, 'its method has ended')
+        one.deadline = time.monotonic() - 5.0
+        self.assertEqual(set(), book.given_up(1.0))
+        self.store.away = False
+        self.ended()
+        return self.store.states['a']
+
+    def test_a_result_that_waits_to_be_written_is_not_late(self) -> None:
+        self.assertEqual(State.SUCCEEDED, self.end_while_away(self.block))
+
+    def test_a_large_result_that_waits_to_be_written_is_not_late(self) -> None:
+        def much(context: Any) -> str:
+            return self.block(context) * 50_000
+
+        self.assertEqual(State.SUCCEEDED, self.end_while_away(much))
+
+    def test_an_error_that_waits_to_be_written_is_not_late(self) -> None:
+        def fail(context: Any) -> None:
+            self.block(context)
+            raise errors.TemporaryFailure()
+
+        self.assertEqual(State.FAILED, self.end_while_away(fail))
+
     def test_a_method_does_not_start_after_its_deadline(self) -> None:
         """Its driver may take long to check the parameters."""
         self.useFixture(

@@ -21,7 +21,9 @@ class Acceptor(connections.ConnectionManager):
     At the limit an idle connection is closed for each new one. Without one,
     and after an error of ``accept()``, new connections wait in the queue of
     the kernel until the next round of expiration. cheroot's own loop repeats
-    a failed ``accept()`` at once and logs a traceback each time.
+    a failed ``accept()`` at once and logs a traceback each time. It also
+    measures time by the wall clock: after a step back it would expire
+    nothing, and accept nothing, until the clock has caught up.
 
     :param max_connections: number of connections that are open at once.
     """
@@ -29,12 +31,44 @@ class Acceptor(connections.ConnectionManager):
     # The stubs of cheroot lack its private names.
     _selector: Any
     _num_connections: int
+    _remove_invalid_sockets: Any
+    _stop_requested: bool
 
     def __init__(self, server: Any, max_connections: int) -> None:
         super().__init__(server)
         self._max_connections = max_connections
         self._paused = False
         self._next_log = 0.0
+
+    def put(self, conn: Any) -> None:
+        """Have an idle connection wait for its client."""
+        conn.last_used = time.monotonic()
+        if conn.rfile.has_data():
+            self.server.process_conn(conn)
+        else:
+            self._selector.register(
+                conn.socket.fileno(), selectors.EVENT_READ, data=conn
+            )
+
+    def _run(self, expiration_interval: float) -> None:
+        expire_at = time.monotonic() + expiration_interval
+        while not self._stop_requested:
+            try:
+                ready = self._selector.select(timeout=expiration_interval)
+            except OSError:
+                self._remove_invalid_sockets()
+                continue
+            for descriptor, connection in ready:
+                if connection is self.server:
+                    connection = self._from_server_socket(self.server.socket)
+                else:
+                    self._selector.unregister(descriptor)
+                if connection is not None:
+                    self.server.process_conn(connection)
+            now = time.monotonic()
+            if now >= expire_at:
+                self._expire(threshold=now - self.server.timeout)
+                expire_at = now + expiration_interval
 
     def _from_server_socket(self, server_socket: Any) -> Any:
         if not (self._has_room() or self._close_idle()):

@@ -2,6 +2,7 @@
 """The built-in HTTP server, for one process without any other server."""
 
 import ipaddress
+import logging
 import resource
 import threading
 from typing import Any
@@ -116,6 +117,21 @@ class _Cheroot(wsgi.Server):
         # In the place of cheroot's own, which serve() has not used yet.
         self._connections._selector.close()
         self._connections = acceptor.Acceptor(self, self._max_connections)
+
+    def serve(self) -> None:
+        """Serve until :meth:`stop`.
+
+        cheroot's own starts another thread, for connections that do not fit
+        in the queue of workers; this queue has no limit. A host that refuses
+        the thread would end this one, while the socket still listens.
+        """
+        while self.ready:
+            try:
+                self._connections.run(self.expiration_interval)
+            except Exception:
+                self.error_log(
+                    'Cannot serve connections', logging.ERROR, traceback=True
+                )
 
     def process_conn(self, conn: Any) -> None:
         """Hand a connection to a worker as soon as it has sent anything."""

@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import socket
+import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -425,6 +426,75 @@ class TestManyConnections(envelope.EnvelopeCase):
             self.assertEqual(0, failing.left)
             self.assertEqual(1, self.log.output.count('\n'), self.log.output)
             self.assertIn(os.strerror(number), self.log.output)
+
+    def set_clock(self, seconds: float) -> None:
+        """Make the wall clock jump."""
+        real = time.time
+        self.useFixture(
+            fixtures.MonkeyPatch('time.time', lambda: real() + seconds)
+        )
+
+    def test_accepting_goes_on_after_the_clock_was_set_back(self) -> None:
+        self.limit(1000)
+        started = self.bind(_small)
+        started.start()
+        served = self.connect()
+        served.send(_ROOT)
+        self.assertIsNotNone(served.answer())
+        self.set_clock(-3600)
+        started._server.socket = _Failing(
+            started._server.socket, errno.EMFILE, times=1
+        )
+        client = self.connect()
+        client.send(_ROOT)
+        self.assertIsNotNone(client.answer())
+
+    def test_idle_clients_expire_after_the_clock_was_set_back(self) -> None:
+        self.limit(1000)
+        started = self.bind(_small, api__socket_timeout=1)
+        started.start()
+        served = self.connect()
+        served.send(_ROOT)
+        self.assertIsNotNone(served.answer())
+        self.set_clock(-3600)
+        self.assertIsNone(served.answer())
+
+    def test_idle_clients_stay_after_the_clock_was_set_forward(self) -> None:
+        self.limit(1000)
+        started = self.bind(_small)
+        expired = threading.Semaphore(0)
+        expire = started._server._connections._expire
+
+        def count(**kwargs: float) -> None:
+            expire(**kwargs)
+            expired.release()
+
+        started._server._connections._expire = count
+        started.start()
+        served = self.connect()
+        served.send(_ROOT)
+        self.assertIsNotNone(served.answer())
+        self.set_clock(3600)
+        for _ in range(2):
+            self.assertTrue(expired.acquire(timeout=10))
+        served.send(_ROOT)
+        self.assertIsNotNone(served.answer())
+
+    def test_it_serves_without_further_threads(self) -> None:
+        self.limit(1000)
+        started = self.bind(_small)
+        start = threading.Thread.start
+
+        def refuse(thread: threading.Thread) -> None:
+            if threading.current_thread() is not threading.main_thread():
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        self.useFixture(fixtures.MonkeyPatch('threading.Thread.start', refuse))
+        started.start()
+        client = self.connect()
+        client.send(_ROOT)
+        self.assertIsNotNone(client.answer())
 
     def test_a_client_that_went_before_accept_is_ignored(self) -> None:
         self.limit(1000)

@@ -388,7 +388,7 @@ class TestVanished(PolicyCase):
                 else 'it contains no policy rules any more'
             )
             self.assert_closed(made, lambda: self.more.rename(away), missing)
-            self.assert_closed(made, empty, 'it contains no policy rules any more')
+            self.assert_closed(made, empty, 'no policy rules')
             self.assert_closed(made, replace_by_file, 'Not a directory')
             self.assert_closed(made, self.more.unlink, missing)
             self.more.mkdir()
@@ -399,7 +399,7 @@ class TestVanished(PolicyCase):
     def test_a_removed_tree(self) -> None:
         made = self.make_by_default()
         self.assert_closed(
-            made, lambda: shutil.rmtree(self.more), 'it contains no policy rules'
+            made, lambda: shutil.rmtree(self.more), 'no policy rules'
         )
 
     def test_permissions(self) -> None:
@@ -454,4 +454,4 @@ class TestVanished(PolicyCase):
         reader = self.caller('project-reader')
         self.assertTrue(made.allows(reader, drivers.GET))
         self.write(f'"{drivers.GET}": "!"\n')
-        self.assert_closed(made, self.file.unlink, 'it contains no policy rules')
+        self.assert_closed(made, self.file.unlink, 'no policy rules')

@@ -539,9 +539,8 @@ class TestSigned(SignedCase):
         self.assert_unanswered(answers)
         self.assertLess(memory(self.conductor), before + _MEMORY)
         lines = self.lines(self.conductor, self.before)
-        self.assertLessEqual(len(lines), 2 * log_limit.MAX_RECORDS)
-        for line in lines:
-            self.assertIn('Refused a message', line)
+        # Of two formats, in the few minutes that this takes at most.
+        self.assertLess(len(lines), len(bodies) * _MANY / 3)
         self.assertEqual(self.marks, self.site.marked(self.key))
 
     def test_many_signed_ones_whose_caller_is_gone(self) -> None:

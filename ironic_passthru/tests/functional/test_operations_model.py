@@ -467,7 +467,7 @@ class Machine(stateful.RuleBasedStateMachine):
             self.wait_for(settled, 'states')
         except AssertionError:
             found = {key: states.get(key) for key in expected}
-            assert found == expected
+            assert found == expected, (found, expected)
         for record in (*self.records, *self.purged):
             began = record.state not in ('queued', 'cancelled', 'expired')
             self.wait_for(

@@ -343,11 +343,21 @@ class TestManyConnections(envelope.EnvelopeCase):
 
     def test_connections_between_requests_are_closed_first(self) -> None:
         self.limit(3)
-        self.bind(_small).start()
+        started = self.bind(_small)
+        started.start()
         part, served, silent = (self.connect() for _ in range(3))
         part.send(_ROOT[:9])
         served.send(_ROOT)
         self.assertIsNotNone(served.answer())
+        # It is idle once its worker has given the connection back.
+        manager = started._server._connections
+        self.wait_for(
+            lambda: any(
+                getattr(connection, 'between_requests', False)
+                for _, connection in manager._selector.connections
+            ),
+            'the connection is idle',
+        )
         newcomer = self.connect()
         newcomer.send(_ROOT)
         self.assertIsNotNone(newcomer.answer())

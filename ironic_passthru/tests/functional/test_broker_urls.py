@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logins and virtual hosts of special characters, at a real broker."""
 
+import itertools
 from urllib import parse
 
 from ironic_passthru.tests.functional import deployment
@@ -106,8 +107,9 @@ class TestCommands(test_commands.CommandTestCase):
                 self.assertNotIn('Traceback', text)
 
     def test_what_would_be_misread(self) -> None:
-        for number, begin in enumerate(_MISREAD):
-            command = (test_commands.API, test_commands.CONDUCTOR)[number % 2]
+        commands = (test_commands.API, test_commands.CONDUCTOR)
+        # The others are tried without processes.
+        for command, begin in zip(commands, _MISREAD, strict=False):
             line = self.assert_one_line(
                 command,
                 'Option transport_url in group [DEFAULT]',
@@ -129,15 +131,19 @@ class TestCommands(test_commands.CommandTestCase):
             'database__connection': _SITE.registry,
             'auth_strategy': 'noauth',
         }
-        for name, value in options.items():
-            for command in (test_commands.API, test_commands.CONDUCTOR):
-                line = self.assert_one_line(
-                    command,
-                    f'Option {name.rpartition("__")[2]} in group',
-                    'written $$',
-                    **site | {name: value},
-                )
-                self.assertNotIn('hunter', line)
+        commands = itertools.cycle(
+            [test_commands.API, test_commands.CONDUCTOR]
+        )
+        for command, (name, value) in zip(
+            commands, options.items(), strict=False
+        ):
+            line = self.assert_one_line(
+                command,
+                f'Option {name.rpartition("__")[2]} in group',
+                'written $$',
+                **site | {name: value},
+            )
+            self.assertNotIn('hunter', line)
         for command in (test_commands.DBSYNC, test_commands.STATUS):
             done = self.run_command(
                 command,

@@ -775,7 +775,7 @@ class Cancelled(DriverError):
 
     A method raises it where ``context.cancel_requested`` is true and it can
     stop safely; its operation ends as ``cancelled``, or as ``failed`` if the
-    timeout of the method has passed and nobody requested its cancellation.
+    timeout of the method has passed without a request to cancel it.
     The text is not recorded: report progress before. Status and code are for
     a method that raises it without such a request, which is a mistake of
     the driver.

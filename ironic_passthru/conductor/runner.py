@@ -272,7 +272,7 @@ def _log_unexpected(job: calls.Job, error: BaseException) -> None:
 
 
 def _reported(job: calls.Job) -> dict[str, list[str]]:
-    """Return what a reply says of reported targets."""
+    """Return the reported targets of a reply."""
     names = job.reported.names
     return {protocol.TARGETS: list(names)} if names else {}
 

@@ -315,7 +315,7 @@ def send_heartbeat(incoming: Any) -> None:
 
 
 def encode_logins(transport: oslo_messaging.Transport) -> None:
-    """Let a transport for notifications log in as its URL says."""
+    """Let a transport for notifications use the login of its URL."""
     driver = transport._driver
     if isinstance(driver, impl_rabbit.RabbitDriver):
         driver._connection_pool.connection_cls = _EncodedConnection

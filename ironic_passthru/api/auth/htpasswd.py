@@ -65,7 +65,7 @@ class UserFile:
 
     A file that cannot be used any more leaves the users in force that it
     contained before: half a file must not lock everybody out. A file that
-    contains only comments lets nobody in.
+    contains only comments refuses every login.
 
     :param path: of the file.
     :param look_seconds: shortest time between two looks at the file.

@@ -217,13 +217,16 @@ def _escape_fields(inner: logging.Formatter) -> None:
     # Formatters of oslo.log add fields to a record while they format it, so
     # no earlier moment has all of them.
     def format_message(record: logging.LogRecord) -> str:
-        fields = {
-            name: control_characters.escape(value)
-            if isinstance(value, str) and name != _COLOR
-            else value
+        unsafe = {
+            name: escaped
             for name, value in vars(record).items()
+            if isinstance(value, str)
+            and name != _COLOR
+            and (escaped := control_characters.escape(value)) != value
         }
-        return original(logging.makeLogRecord(fields))
+        if unsafe:
+            record = logging.makeLogRecord(vars(record) | unsafe)
+        return original(record)
 
     inner.formatMessage = format_message  # type: ignore[method-assign]
 

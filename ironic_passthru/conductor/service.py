@@ -67,6 +67,7 @@ class ConductorService:
         self._alive = alive
         self.address = protocol.Server(conf.host, uuidutils.generate_uuid())
         self.drivers: Mapping[str, loader.Driver] = {}
+        self._located: dict[str, conductors.ConductorRecord] = {}
         #: Set when the conductor must end for a reason of its own.
         self.lost = threading.Event()
 
@@ -267,12 +268,17 @@ class ConductorService:
         return answer == self.address.incarnation
 
     def _locate(self, driver_name: str) -> list[tuple[str, str]]:
-        found = self._store.offering(
-            driver_name,
+        # A heartbeat's age is measured from one lookup to the next by the
+        # clock of this process: the database's clock may jump.
+        found = self._store.conductors(
             heartbeat_timeout_seconds=self._conf.conductor.heartbeat_timeout,
+            known=self._located,
+            driver=driver_name,
         )
-        if found is None:
+        if not found:
             raise errors.DriverNotFound(driver=driver_name)
-        # Some of hundreds are enough, whoever asks gets others.
-        count = min(len(found), _MAX_LOCATED)
-        return random.sample(found, count)  # nosec B311
+        self._located |= {record.hostname: record for record in found}
+        alive = [(r.hostname, r.incarnation) for r in found if r.alive]
+        # Some of hundreds are enough: each lookup returns others.
+        count = min(len(alive), _MAX_LOCATED)
+        return random.sample(alive, count)  # nosec B311

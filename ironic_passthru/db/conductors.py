@@ -142,9 +142,11 @@ class ConductorStore:
         *,
         heartbeat_timeout_seconds: float,
         known: collections.abc.Mapping[str, ConductorRecord] | None = None,
+        driver: str | None = None,
     ) -> list[ConductorRecord]:
         """Return all conductors that ever registered, by hostname.
 
+        :param driver: return only those that offer this driver.
         :param known: what an earlier look found, by hostname. A conductor
             says what it offers when it registers and never again, so this
             is read only where it has registered since. With it the age of a
@@ -155,6 +157,10 @@ class ConductorStore:
         rows = sa.select(_conductors, models.utc_now().label('now')).order_by(
             _conductors.c.hostname
         )
+        if driver is not None:
+            rows = rows.join(
+                _offers, _offers.c.conductor_id == _conductors.c.id
+            ).where(_offers.c.driver == driver)
         with self._database.reader() as reader:
             found = reader.execute(rows).all()
             read_at = time.monotonic()
@@ -181,36 +187,6 @@ class ConductorStore:
                 )
             )
         return records
-
-    def offering(
-        self, driver: str, *, heartbeat_timeout_seconds: float
-    ) -> list[tuple[str, str]] | None:
-        """Return (hostname, incarnation) of live conductors with a driver.
-
-        :returns: None if no conductor offers it, alive or not.
-        """
-        table = _conductors.c
-        rows = (
-            sa.select(
-                table.hostname,
-                table.incarnation,
-                table.online,
-                table.heartbeat_at,
-                models.utc_now().label('now'),
-            )
-            .join(_offers, _offers.c.conductor_id == table.id)
-            .where(_offers.c.driver == driver)
-        )
-        with self._database.reader() as reader:
-            found = reader.execute(rows).all()
-        timeout = datetime.timedelta(seconds=heartbeat_timeout_seconds)
-        if not found:
-            return None
-        return [
-            (row.hostname, row.incarnation)
-            for row in found
-            if _is_alive(row, timeout)
-        ]
 
     def documents(
         self, versions: collections.abc.Iterable[Version]
@@ -381,10 +357,6 @@ def _save_offers(
     ]
     if added:
         writer.execute(sa.insert(_offers), added)
-
-
-def _is_alive(row: Any, timeout: datetime.timedelta) -> bool:
-    return row.online and row.now - row.heartbeat_at < timeout
 
 
 def _beat_at(row: Any, known: ConductorRecord | None, read_at: float) -> float:

@@ -2,6 +2,7 @@
 """A conductor comes and goes without anybody being sent to a deaf one."""
 
 import concurrent.futures
+import datetime
 import pathlib
 import threading
 import time
@@ -316,6 +317,19 @@ class TestLife(ServiceCase):
         self.assertRaises(
             errors.DriverNotFound, self.client._locate, {}, 'three', 10
         )
+
+    def test_lookups_do_not_trust_a_clock_that_jumps(self) -> None:
+        self.start()
+        entry = conductors.CatalogueEntry(digest='0' * 64, document={})
+        self.store.register('other', 'run', group='', drivers={'far': entry})
+        expected = [protocol.Server('other', 'run')]
+        self.assertEqual(expected, self.client._locate({}, 'far', 10))
+        yesterday = datetime.datetime.now() - datetime.timedelta(hours=24)
+        with self.database.writer() as writer:
+            writer.execute(
+                sa.update(models.conductors).values(heartbeat_at=yesterday)
+            )
+        self.assertEqual(expected, self.client._locate({}, 'far', 10))
         self.store.away = False
         self.conductor.stop()
 

@@ -136,7 +136,7 @@ _NOT_STORED = 'The call failed, and its error message cannot be stored.'
 
 
 @dataclasses.dataclass(frozen=True)
-class Move:
+class Transition:
     """One step of one operation.
 
     :param id: of the operation.
@@ -164,7 +164,7 @@ class Move:
     frees_key: bool = False
     keeps_result: bool = True
 
-    def reduced(self) -> 'Move':
+    def reduced(self) -> 'Transition':
         """Return the same step with less of what a database may refuse.
 
         First without a message of progress, then without result and text of
@@ -181,7 +181,7 @@ class Move:
         return self
 
 
-Change = NewOperation | Move
+Change = NewOperation | Transition
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,8 +222,8 @@ class Operation:
         return self.state in FINAL
 
 
-def end(operation_id: str, state: State) -> Move:
+def end(operation_id: str, state: State) -> Transition:
     """Return the move that ends an operation which nobody will finish."""
     if state is State.QUEUED:
-        return Move(operation_id, state, State.EXPIRED, frees_key=True)
-    return Move(operation_id, state, State.UNKNOWN)
+        return Transition(operation_id, state, State.EXPIRED, frees_key=True)
+    return Transition(operation_id, state, State.UNKNOWN)

@@ -10,7 +10,7 @@ import oslo_messaging
 from oslo_config import cfg
 
 from ironic_passthru import errors
-from ironic_passthru import supervisor
+from ironic_passthru.cmd import service_manager
 from ironic_passthru.db import conductors
 from ironic_passthru.db import operations
 from ironic_passthru.db import schema
@@ -18,7 +18,7 @@ from ironic_passthru.db import session
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import transport as rpc_transport
 
-_NOBODY = supervisor.Nobody()
+_NOBODY = service_manager.NoServiceManager()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,9 +47,9 @@ def build_api(
     """
     # Not at the top: a conductor needs none of this.
     from ironic_passthru.api import app
-    from ironic_passthru.api import catalogue
-    from ironic_passthru.api import policy
+    from ironic_passthru.api.auth import policy
     from ironic_passthru.api.middleware import cadf
+    from ironic_passthru.api.registry import catalog
 
     # Before anything is opened: its files may be broken.
     rules = policy.Policy(conf)
@@ -64,9 +64,9 @@ def build_api(
         connect_seconds=conf.api.bus_connect_timeout,
         signing_keys=conf.rpc.signing_keys,
     )
-    drivers = catalogue.Catalogue(
+    drivers = catalog.Catalog(
         store,
-        max_age_seconds=conf.api.catalogue_max_age,
+        max_age_seconds=conf.api.catalog_max_age,
         heartbeat_timeout_seconds=conf.conductor.heartbeat_timeout,
     )
 
@@ -162,7 +162,7 @@ class Conductor:
 
 
 def build_conductor(
-    conf: cfg.ConfigOpts, watcher: supervisor.Supervisor = _NOBODY
+    conf: cfg.ConfigOpts, watcher: service_manager.ServiceManager = _NOBODY
 ) -> Conductor:
     """Build a conductor.
 

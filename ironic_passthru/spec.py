@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ironic_passthru import schema as parameter_schema
 from ironic_passthru.redaction import call_secrets
 from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import truncation
+from ironic_passthru.validation import schema as parameter_schema
 
 # These names can never be parameters: they are how a method is called.
 RESERVED_NAMES = frozenset({'self', 'context', 'method', 'http_method'})
@@ -80,9 +80,9 @@ class MethodSpec:
             )
 
     @functools.cached_property
-    def parameters(self) -> parameter_schema.Parameters:
+    def parameters(self) -> parameter_schema.ParameterValidator:
         """The schema made ready to check parameters with."""
-        return parameter_schema.Parameters(
+        return parameter_schema.ParameterValidator(
             self.name, self.schema, RESERVED_NAMES, secrets=self.secrets
         )
 

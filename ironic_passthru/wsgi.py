@@ -13,8 +13,8 @@ from ironic_passthru import threads
 
 threads.init()
 
-from ironic_passthru.api import environ as keys  # noqa: E402
-from ironic_passthru.api.middleware import path  # noqa: E402
+from ironic_passthru.api.http import environ_keys as keys  # noqa: E402
+from ironic_passthru.api.middleware import raw_path  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
 
 # What stands in a path beside letters, digits and what is escaped.
@@ -59,4 +59,4 @@ def _first_line(environ: dict[str, Any]) -> str:
     return line if len(line) <= _MAX_LINE else line[: _MAX_LINE - 3] + '...'
 
 
-application = path.AsWritten(_told_to_log(launch.wsgi_application()))
+application = raw_path.RawPath(_told_to_log(launch.wsgi_application()))

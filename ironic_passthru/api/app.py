@@ -14,28 +14,28 @@ from pecan import core
 from pecan import hooks
 
 from ironic_passthru import errors
-from ironic_passthru.api import answers
-from ironic_passthru.api import calls
-from ironic_passthru.api import catalogue
-from ironic_passthru.api import expose
-from ironic_passthru.api import faults
 from ironic_passthru.api import health
-from ironic_passthru.api import links
-from ironic_passthru.api import policy
-from ironic_passthru.api import waits
+from ironic_passthru.api.auth import policy
 from ironic_passthru.api.auth import strategies
+from ironic_passthru.api.calls import dispatch
+from ironic_passthru.api.calls import long_poll
+from ironic_passthru.api.calls import responses as calls_responses
+from ironic_passthru.api.http import error_responses
+from ironic_passthru.api.http import expose
+from ironic_passthru.api.http import links
 from ironic_passthru.api.middleware import audit
 from ironic_passthru.api.middleware import body
 from ironic_passthru.api.middleware import cadf
+from ironic_passthru.api.middleware import client_address
 from ironic_passthru.api.middleware import cors
 from ironic_passthru.api.middleware import cross_site
 from ironic_passthru.api.middleware import default_version
 from ironic_passthru.api.middleware import errors as error_wrapper
 from ironic_passthru.api.middleware import headers
 from ironic_passthru.api.middleware import health as short_health
-from ironic_passthru.api.middleware import peer
 from ironic_passthru.api.middleware import request_id
 from ironic_passthru.api.middleware import version
+from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.v1 import conductors
 from ironic_passthru.api.v1 import drivers
 from ironic_passthru.api.v1 import operations
@@ -135,7 +135,7 @@ class RenderErrors(hooks.PecanHook):
 
     def on_error(self, state: Any, error: Exception) -> webob.Response:
         """Return the answer for ``error``."""
-        return faults.render(
+        return error_responses.render(
             error,
             state.request.environ,
             retry_after_seconds=self._retry_after_seconds,
@@ -186,7 +186,7 @@ class Application(core.ExplicitPecan):
 
 def make(
     conf: cfg.ConfigOpts,
-    catalogue: catalogue.Catalogue,
+    catalog: catalog.Catalog,
     conductor_api: client.ConductorAPI,
     *,
     operations: operation_store.OperationStore,
@@ -203,7 +203,7 @@ def make(
     """
     options = conf.api
     controllers = _controllers(
-        conf, catalogue, conductor_api, store=operations, policy=policy
+        conf, catalog, conductor_api, store=operations, policy=policy
     )
     controllers['health'] = health.HealthController(
         checks, policy=policy, retry_after_seconds=options.retry_after
@@ -223,7 +223,7 @@ def make(
     application = strategies.make(conf, application)
     application = cross_site.make(conf, application)
     application = version.VersionCheck(application)
-    application = short_health.Health(
+    application = short_health.HealthCheck(
         application, conf, retry_after_seconds=options.retry_after
     )
     application = error_wrapper.ErrorWrapper(
@@ -243,12 +243,12 @@ def make(
     proxied = http_proxy_to_wsgi.HTTPProxyToWSGI(application, conf)
     # It would look at every request only to find that it is switched off.
     enabled = conf.oslo_middleware.enable_proxy_headers_parsing
-    return peer.Peer(proxied) if enabled else application
+    return client_address.ClientAddress(proxied) if enabled else application
 
 
 def _controllers(
     conf: cfg.ConfigOpts,
-    catalogue: catalogue.Catalogue,
+    catalog: catalog.Catalog,
     conductor_api: client.ConductorAPI,
     *,
     store: operation_store.OperationStore,
@@ -256,15 +256,15 @@ def _controllers(
 ) -> dict[str, Any]:
     options = conf.api
     links_to = links.Links(options.public_endpoint)
-    answering = answers.Answers(
+    answering = calls_responses.CallResponses(
         store, links_to, retry_after_seconds=options.retry_after
     )
-    waiting = waits.Waits(
+    waiting = long_poll.LongPoll(
         store,
         max_seconds=options.max_wait,
         max_waiting=options.max_waiting,
     )
-    calling = calls.Calls(
+    calling = dispatch.CallDispatcher(
         conductor_api,
         store,
         answers=answering,
@@ -273,14 +273,12 @@ def _controllers(
     )
     return {
         'root': root.RootController(links_to),
-        'drivers': drivers.DriversController(
-            catalogue, links_to, policy=policy
-        ),
+        'drivers': drivers.DriversController(catalog, links_to, policy=policy),
         'conductors': conductors.ConductorsController(
-            catalogue, links_to, policy=policy
+            catalog, links_to, policy=policy
         ),
         'passthru': passthru.PassthruController(
-            catalogue,
+            catalog,
             calling,
             policy=policy,
             max_depth=options.max_body_depth,

@@ -8,9 +8,9 @@ from typing import Any
 import webob
 
 from ironic_passthru import errors
-from ironic_passthru.api import environ as keys
-from ironic_passthru.api import expose
-from ironic_passthru.api import policy
+from ironic_passthru.api.auth import policy
+from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import expose
 from ironic_passthru.policies import health as rules
 
 

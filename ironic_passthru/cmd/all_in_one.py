@@ -8,9 +8,9 @@ from ironic_passthru import threads
 threads.init()
 
 from ironic_passthru import service  # noqa: E402
-from ironic_passthru.api import bind  # noqa: E402
-from ironic_passthru.api import server  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
+from ironic_passthru.httpd import loopback  # noqa: E402
+from ironic_passthru.httpd import server  # noqa: E402
 
 _DESCRIPTION = (
     'Serve the vendor passthru methods of drivers from one process, without '
@@ -30,10 +30,10 @@ def _main() -> int:
     launch.use_embedded_registry(conf)
     # Whoever tries it on a laptop has no logins; it listens there alone.
     conf.set_default('auth_strategy', 'noauth')
-    bind.check(conf)
+    loopback.check(conf)
     stop = launch.Stop(conf)
     everything = service.build_all_in_one(conf)
-    http = server.Server(conf, everything.api.application)
+    http = server.HTTPServer(conf, everything.api.application)
     # First of all: were another one running here, the conductor would take
     # its name from it only to find that the port is taken.
     http.bind()

@@ -8,9 +8,9 @@ from ironic_passthru import threads
 threads.init()
 
 from ironic_passthru import service  # noqa: E402
-from ironic_passthru.api import bind  # noqa: E402
-from ironic_passthru.api import server  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
+from ironic_passthru.httpd import loopback  # noqa: E402
+from ironic_passthru.httpd import server  # noqa: E402
 
 _DESCRIPTION = (
     'Serve the REST API and forward calls to conductors over the bus. For '
@@ -29,10 +29,10 @@ def _main() -> int:
         sys.argv[1:], prog='ironic-passthru-api', description=_DESCRIPTION
     )
     launch.require_registry(conf)
-    bind.check(conf)
+    loopback.check(conf)
     stop = launch.Stop(conf)
     api = service.build_api(conf)
-    http = server.Server(conf, api.application)
+    http = server.HTTPServer(conf, api.application)
     http.bind()
     http.start()
     stop.start_completed()

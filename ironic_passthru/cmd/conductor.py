@@ -14,8 +14,8 @@ from oslo_log import log  # noqa: E402
 
 from ironic_passthru import errors  # noqa: E402
 from ironic_passthru import service  # noqa: E402
-from ironic_passthru import supervisor  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
+from ironic_passthru.cmd import service_manager  # noqa: E402
 
 LOG = log.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def _main() -> int:
     )
     launch.require_registry(conf)
     stop = launch.Stop(conf)
-    watcher = supervisor.from_environment(os.environ)
+    watcher = service_manager.from_environment(os.environ)
     conductor = _started(conf, watcher)
     stop.start_completed()
     watcher.ready()
@@ -59,7 +59,7 @@ def _main() -> int:
 
 
 def _started(
-    conf: cfg.ConfigOpts, watcher: supervisor.Supervisor
+    conf: cfg.ConfigOpts, watcher: service_manager.ServiceManager
 ) -> service.Conductor:
     """Return a conductor that serves.
 

@@ -108,7 +108,7 @@ def check_inventory(conf: cfg.ConfigOpts) -> str:
 
 def check_policy(conf: cfg.ConfigOpts) -> str:
     """Make sure that the files of the policy can be used."""
-    from ironic_passthru.api import policy
+    from ironic_passthru.api.auth import policy
 
     policy.Policy(conf)
     return 'the rules can be used'

@@ -9,8 +9,8 @@ from typing import Any
 from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.conductor import call as calls
+from ironic_passthru.conductor import deduplication
 from ironic_passthru.conductor import limits
-from ironic_passthru.conductor import memory
 
 #: How many calls that are accepted before they run are converted, validated
 #: and recorded at once. That runs code of drivers on the threads of the bus,
@@ -131,7 +131,7 @@ class Admission:
         self, bounds: Bounds, *, incarnation: str, drivers: int
     ) -> None:
         self._incarnation = incarnation
-        self._memory = memory.CallMemory()
+        self._memory = deduplication.CallDeduplication()
         self._stopping = False
 
         def pool(size: int) -> _Pool:

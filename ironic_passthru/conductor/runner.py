@@ -11,11 +11,11 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.conductor import admission
 from ironic_passthru.conductor import call as calls
+from ironic_passthru.conductor import events
 from ironic_passthru.conductor import execution
-from ironic_passthru.conductor import lanes
-from ironic_passthru.conductor import ledger
+from ironic_passthru.conductor import fair_executor
 from ironic_passthru.conductor import limits
-from ironic_passthru.conductor import notices
+from ironic_passthru.conductor import operation_tracker
 from ironic_passthru.conductor import results
 from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import protocol
@@ -41,20 +41,20 @@ class Runner:
         drivers: Mapping[str, loader.Driver],
         *,
         admission: admission.Admission,
-        ledger: ledger.Ledger,
+        ledger: operation_tracker.OperationTracker,
         workers: int,
         max_result_size: int,
         queue_seconds: float,
-        told: notices.NoNotices = notices.NO_NOTICES,
+        told: events.NoEvents = events.NO_NOTICES,
     ) -> None:
         self._drivers = drivers
         self._admission = admission
         self._ledger = ledger
         self._max_result_size = max_result_size
         self._queue_seconds = queue_seconds
-        self._notices = notices.harmless(told)
+        self._notices = events.harmless(told)
         share = limits.default_driver_limit(workers, len(drivers))
-        self._lanes = lanes.Lanes(workers, share)
+        self._lanes = fair_executor.FairExecutor(workers, share)
         self._closed = False
 
     def driver(self, name: str) -> loader.Driver:
@@ -118,7 +118,7 @@ class Runner:
 
     def _accept(self, job: calls.Job, ticket: admission.Ticket) -> None:
         begin_by = time.monotonic() + self._queue_seconds
-        followed = ledger.Followed(job, begin_by)
+        followed = operation_tracker.TrackedOperation(job, begin_by)
         try:
             self._record(followed)
             followed.released = ticket.release
@@ -135,7 +135,7 @@ class Runner:
             self._ledger.abandon(followed)
             raise
 
-    def _record(self, followed: ledger.Followed) -> None:
+    def _record(self, followed: operation_tracker.TrackedOperation) -> None:
         """Record a call unless it is too late for that.
 
         :raises: CallExpired, OperationExpired, and what
@@ -151,7 +151,7 @@ class Runner:
             self._ledger.expire(followed)
             raise errors.OperationExpired()
 
-    def _work(self, followed: ledger.Followed) -> None:
+    def _work(self, followed: operation_tracker.TrackedOperation) -> None:
         """Run an accepted call in a worker."""
         try:
             if self._closed:
@@ -181,7 +181,7 @@ class Runner:
                 raise errors.CallExpired()
             return self._execute(job, calls.JobState(job, deadline))
         begin_by = float('inf') if deadline is None else deadline
-        followed = ledger.Followed(job, begin_by)
+        followed = operation_tracker.TrackedOperation(job, begin_by)
         try:
             self._record(followed)
             followed.deadline = deadline
@@ -189,7 +189,9 @@ class Runner:
         finally:
             self._ledger.abandon(followed)
 
-    def _run_recorded(self, followed: ledger.Followed) -> results.Result:
+    def _run_recorded(
+        self, followed: operation_tracker.TrackedOperation
+    ) -> results.Result:
         """Run a call that has a record, and note what becomes of it.
 
         :raises: OperationExpired if it was ended by somebody else before it

@@ -15,11 +15,11 @@ from oslo_utils import uuidutils
 
 from ironic_passthru import errors
 from ironic_passthru.conductor import admission
+from ironic_passthru.conductor import events
 from ironic_passthru.conductor import heartbeat
-from ironic_passthru.conductor import journal
-from ironic_passthru.conductor import keeper
-from ironic_passthru.conductor import ledger
-from ironic_passthru.conductor import notices
+from ironic_passthru.conductor import housekeeping
+from ironic_passthru.conductor import operation_tracker
+from ironic_passthru.conductor import operation_writer
 from ironic_passthru.conductor import runner
 from ironic_passthru.db import conductors
 from ironic_passthru.db import operations
@@ -65,7 +65,9 @@ class ConductorService:
         self._records = records
         self._drain_seconds = drain_seconds
         self._alive = alive
-        self.address = protocol.Server(conf.host, uuidutils.generate_uuid())
+        self.address = protocol.ConductorAddress(
+            conf.host, uuidutils.generate_uuid()
+        )
         self.drivers: Mapping[str, loader.Driver] = {}
         self._located: dict[str, conductors.ConductorRecord] = {}
         #: Set when the conductor must end for a reason of its own.
@@ -123,14 +125,14 @@ class ConductorService:
         signatures = signing.make(keys)
         self.drivers = loader.load(options.enabled_drivers, self._conf)
         undo.callback(loader.stop, self.drivers.values())
-        self._notices = notices.make(self._conf, self._records.get)
+        self._notices = events.make(self._conf, self._records.get)
         undo.callback(self._notices.close)
         self._make_runner()
         undo.callback(self._runner.close)
         self._journal.start()
         undo.callback(self._journal.close, 0.0)
         self._client = client.ConductorAPI(self._transport, signing_keys=keys)
-        self._server = server.Server(
+        self._server = server.RPCServer(
             self._transport,
             self.address,
             endpoint=server.Endpoint(
@@ -175,8 +177,10 @@ class ConductorService:
             incarnation=incarnation,
             drivers=len(self.drivers),
         )
-        self._journal = journal.Journal(self._records.recorder)
-        own = ledger.Ledger(
+        self._journal = operation_writer.OperationWriter(
+            self._records.recorder
+        )
+        own = operation_tracker.OperationTracker(
             self._journal,
             hostname=hostname,
             incarnation=incarnation,
@@ -191,7 +195,7 @@ class ConductorService:
             queue_seconds=self._conf.operations.queue_timeout,
             told=self._notices,
         )
-        self._keeper = keeper.Keeper(
+        self._keeper = housekeeping.Housekeeping(
             self._records,
             own,
             hostname=hostname,
@@ -216,9 +220,9 @@ class ConductorService:
         self._signs.stop()
         self._sign_of_life.close()
 
-    def _times(self) -> keeper.Times:
+    def _times(self) -> housekeeping.Times:
         options = self._conf.operations
-        return keeper.Times(
+        return housekeeping.Times(
             progress=options.progress_interval,
             upkeep=self._conf.conductor.heartbeat_interval,
             gone_after=self._conf.conductor.heartbeat_timeout,
@@ -232,7 +236,7 @@ class ConductorService:
             self.address.incarnation,
             group=self._conf.conductor.conductor_group,
             drivers={
-                name: conductors.CatalogueEntry(
+                name: conductors.CatalogEntry(
                     digest=driver.spec.digest,
                     document=driver.spec.to_document(),
                 )

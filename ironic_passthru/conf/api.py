@@ -107,11 +107,11 @@ OPTS: list[cfg.Opt] = [
         'the service, so it is for development alone.',
     ),
     cfg.FloatOpt(
-        'catalogue_max_age',
+        'catalog_max_age',
         default=2.0,
         min=0.05,
         max=60.0,
-        help='Seconds for which the catalogue of conductors, drivers and '
+        help='Seconds for which the catalog of conductors, drivers and '
         'methods is served from memory before it is read again from the '
         'registry.',
     ),

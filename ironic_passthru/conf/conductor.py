@@ -114,7 +114,7 @@ OPTS: list[cfg.Opt] = [
         help='Seconds that a stopping conductor goes on answering (with a '
         'refusal that makes the API try another one) so that every API '
         'process can learn that it is leaving. At least [api] '
-        'catalogue_max_age.',
+        'catalog_max_age.',
     ),
     cfg.FloatOpt(
         'graceful_shutdown_timeout',

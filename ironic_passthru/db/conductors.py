@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conductors and the catalogues of what their drivers offer."""
+"""Conductors and the catalogs of what their drivers offer."""
 
 import collections.abc
 import dataclasses
@@ -26,19 +26,19 @@ _KEYS_PER_QUERY = 500
 
 _Key = TypeVar('_Key')
 
-# Of each driver of a conductor the digest of its catalogue document.
+# Of each driver of a conductor the digest of its catalog document.
 Drivers = collections.abc.Mapping[str, str]
 
-# Name of a driver and digest of one of its catalogue documents.
+# Name of a driver and digest of one of its catalog documents.
 Version = tuple[str, str]
 
 _conductors = models.conductors
-_catalogues = models.catalogues
+_catalogs = models.catalogs
 _offers = models.conductor_drivers
 
 
 @dataclasses.dataclass(frozen=True)
-class CatalogueEntry:
+class CatalogEntry:
     """What one driver offers.
 
     :param digest: 64 characters that change when the document does.
@@ -56,7 +56,7 @@ class ConductorRecord:
     :param alive: it has not withdrawn and its last heartbeat is recent.
     :param created_at: when a conductor of this hostname first registered.
     :param started_at: when this incarnation registered.
-    :param drivers: digest of the catalogue document of each driver.
+    :param drivers: digest of the catalog document of each driver.
     :param beat_at: ``time.monotonic()`` of this process at that heartbeat.
     :param read_at: ``time.monotonic()`` when the record was read.
     """
@@ -88,7 +88,7 @@ class ConductorStore:
         incarnation: str,
         *,
         group: str,
-        drivers: collections.abc.Mapping[str, CatalogueEntry],
+        drivers: collections.abc.Mapping[str, CatalogEntry],
     ) -> None:
         """Publish a conductor, online, in place of an earlier incarnation.
 
@@ -199,11 +199,11 @@ class ConductorStore:
         found = {}
         wanted = set(versions)
         columns = sa.select(
-            _catalogues.c.driver, _catalogues.c.digest, _catalogues.c.document
+            _catalogs.c.driver, _catalogs.c.digest, _catalogs.c.document
         )
         with self._database.reader() as reader:
             for batch in _batches(sorted({digest for _, digest in wanted})):
-                query = columns.where(_catalogues.c.digest.in_(batch))
+                query = columns.where(_catalogs.c.digest.in_(batch))
                 for driver, digest, document in reader.execute(query):
                     if (driver, digest) in wanted:
                         found[driver, digest] = document
@@ -211,10 +211,10 @@ class ConductorStore:
 
     def newest_digests(self) -> dict[str, str]:
         """Return the newest digest of each driver that was ever offered."""
-        query = sa.select(_catalogues.c.driver, _catalogues.c.digest).order_by(
-            _catalogues.c.driver,
-            _catalogues.c.created_at,
-            _catalogues.c.digest,
+        query = sa.select(_catalogs.c.driver, _catalogs.c.digest).order_by(
+            _catalogs.c.driver,
+            _catalogs.c.created_at,
+            _catalogs.c.digest,
         )
         with self._database.reader() as reader:
             # Of several the last, which is the newest, stays.
@@ -314,16 +314,16 @@ def _add_documents(
     writer: orm.Session, documents: dict[tuple[str, str], str]
 ) -> None:
     """Insert those documents, in the order of their keys, that are new."""
-    key = (_catalogues.c.driver, _catalogues.c.digest)
+    key = (_catalogs.c.driver, _catalogs.c.digest)
     digests = sorted({digest for _, digest in documents})
     known: set[tuple[str, ...]] = set()
     for batch in _batches(digests):
-        query = sa.select(*key).where(_catalogues.c.digest.in_(batch))
+        query = sa.select(*key).where(_catalogs.c.digest.in_(batch))
         known.update(tuple(row) for row in writer.execute(query))
     for driver, digest in documents:
         if (driver, digest) not in known:
             writer.execute(
-                sa.insert(_catalogues).values(
+                sa.insert(_catalogs).values(
                     driver=driver,
                     digest=digest,
                     document=documents[driver, digest],
@@ -450,7 +450,7 @@ def _check_name(
         )
 
 
-def _encoded(driver: str, entry: CatalogueEntry) -> str:
+def _encoded(driver: str, entry: CatalogEntry) -> str:
     _check_name('driver name', driver)
     if len(entry.digest) != models.DIGEST_LENGTH:
         raise errors.ConfigError(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from oslo_db import exception as db_exc
 
 
-class Failure(enum.Enum):
+class DatabaseFailure(enum.Enum):
     """The consequence of an error for the transaction that failed.
 
     ``CONFLICT``: another transaction was in the way; this one has changed
@@ -31,10 +31,10 @@ _MAX_DEPTH = 5
 # https://www.postgresql.org/docs/current/errcodes-appendix.html; the first
 # are serialization_failure, deadlock_detected and lock_not_available.
 _POSTGRESQL = {
-    **dict.fromkeys(('40001', '40P01', '55P03'), Failure.CONFLICT),
-    '23505': Failure.DUPLICATE,
+    **dict.fromkeys(('40001', '40P01', '55P03'), DatabaseFailure.CONFLICT),
+    '23505': DatabaseFailure.DUPLICATE,
     # Classes: data exceptions, constraints, limits (of an index row).
-    **dict.fromkeys(('22', '23', '54'), Failure.REFUSED),
+    **dict.fromkeys(('22', '23', '54'), DatabaseFailure.REFUSED),
 }
 
 # https://mariadb.com/kb/en/mariadb-error-codes/ and MySQL's own list.
@@ -42,42 +42,46 @@ _MYSQL = {
     # Record has changed since last read, lock wait timeout, deadlock (also a
     # certification that failed on Galera), rollback by group replication,
     # lock not available.
-    **dict.fromkeys((1020, 1205, 1213, 3101, 3572), Failure.CONFLICT),
-    1062: Failure.DUPLICATE,
+    **dict.fromkeys((1020, 1205, 1213, 3101, 3572), DatabaseFailure.CONFLICT),
+    1062: DatabaseFailure.DUPLICATE,
     # Constraints, values, character sets, size of a row or packet.
-    **dict.fromkeys((1048, 1364, 1451, 1452, 3819, 4025), Failure.REFUSED),
-    **dict.fromkeys((1264, 1265, 1292, 1366, 1367, 1406), Failure.REFUSED),
-    **dict.fromkeys((1267, 1300, 1301, 3854, 3988), Failure.REFUSED),
-    **dict.fromkeys((1118, 1153), Failure.REFUSED),
+    **dict.fromkeys(
+        (1048, 1364, 1451, 1452, 3819, 4025), DatabaseFailure.REFUSED
+    ),
+    **dict.fromkeys(
+        (1264, 1265, 1292, 1366, 1367, 1406), DatabaseFailure.REFUSED
+    ),
+    **dict.fromkeys((1267, 1300, 1301, 3854, 3988), DatabaseFailure.REFUSED),
+    **dict.fromkeys((1118, 1153), DatabaseFailure.REFUSED),
 }
 
 # https://www.sqlite.org/rescode.html; the lowest byte of an extended code is
 # its primary code, so BUSY_SNAPSHOT is a BUSY.
 _SQLITE = {
-    sqlite3.SQLITE_BUSY: Failure.CONFLICT,
-    sqlite3.SQLITE_LOCKED: Failure.CONFLICT,
-    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: Failure.DUPLICATE,
-    sqlite3.SQLITE_CONSTRAINT_UNIQUE: Failure.DUPLICATE,
-    sqlite3.SQLITE_CONSTRAINT: Failure.REFUSED,
-    sqlite3.SQLITE_MISMATCH: Failure.REFUSED,
-    sqlite3.SQLITE_TOOBIG: Failure.REFUSED,
+    sqlite3.SQLITE_BUSY: DatabaseFailure.CONFLICT,
+    sqlite3.SQLITE_LOCKED: DatabaseFailure.CONFLICT,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: DatabaseFailure.DUPLICATE,
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE: DatabaseFailure.DUPLICATE,
+    sqlite3.SQLITE_CONSTRAINT: DatabaseFailure.REFUSED,
+    sqlite3.SQLITE_MISMATCH: DatabaseFailure.REFUSED,
+    sqlite3.SQLITE_TOOBIG: DatabaseFailure.REFUSED,
 }
 
 _EXCEPTIONS = {
-    db_exc.DBDeadlock: Failure.CONFLICT,
-    db_exc.DBDuplicateEntry: Failure.DUPLICATE,
-    db_exc.DBConstraintError: Failure.REFUSED,
-    db_exc.DBDataError: Failure.REFUSED,
-    db_exc.DBReferenceError: Failure.REFUSED,
+    db_exc.DBDeadlock: DatabaseFailure.CONFLICT,
+    db_exc.DBDuplicateEntry: DatabaseFailure.DUPLICATE,
+    db_exc.DBConstraintError: DatabaseFailure.REFUSED,
+    db_exc.DBDataError: DatabaseFailure.REFUSED,
+    db_exc.DBReferenceError: DatabaseFailure.REFUSED,
     # Raised by drivers that convert a value: UnicodeEncodeError (a
     # ValueError) for lone surrogates, ValueError for NUL (psycopg2),
     # OverflowError for large integers (sqlite3).
-    OverflowError: Failure.REFUSED,
-    ValueError: Failure.REFUSED,
+    OverflowError: DatabaseFailure.REFUSED,
+    ValueError: DatabaseFailure.REFUSED,
 }
 
 
-def classify(error: BaseException) -> Failure:
+def classify(error: BaseException) -> DatabaseFailure:
     """Return the consequence of an error of oslo.db or SQLAlchemy.
 
     The codes of the server count: its messages may be in any language.
@@ -86,7 +90,7 @@ def classify(error: BaseException) -> Failure:
         found = _classify_one(one)
         if found is not None:
             return found
-    return Failure.UNAVAILABLE
+    return DatabaseFailure.UNAVAILABLE
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -102,7 +106,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         depth += 1
 
 
-def _classify_one(error: BaseException) -> Failure | None:
+def _classify_one(error: BaseException) -> DatabaseFailure | None:
     for kind, found in _EXCEPTIONS.items():
         if isinstance(error, kind):
             return found

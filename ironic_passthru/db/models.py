@@ -93,8 +93,8 @@ conductors = sa.Table(
 
 # The driver is part of the key because two drivers may well offer the same
 # methods, which gives their documents the same digest.
-catalogues = sa.Table(
-    'catalogues',
+catalogs = sa.Table(
+    'catalogs',
     metadata,
     sa.Column('driver', sa.String(MAX_NAME_LENGTH), primary_key=True),
     sa.Column('digest', sa.String(DIGEST_LENGTH), primary_key=True),
@@ -119,7 +119,7 @@ conductor_drivers = sa.Table(
     sa.Column('driver', sa.String(MAX_NAME_LENGTH), primary_key=True),
     sa.Column('digest', sa.String(DIGEST_LENGTH), nullable=False),
     sa.ForeignKeyConstraint(
-        ['driver', 'digest'], ['catalogues.driver', 'catalogues.digest']
+        ['driver', 'digest'], ['catalogs.driver', 'catalogs.digest']
     ),
     sa.Index(None, 'driver', 'digest'),
     **_TABLE_OPTIONS,

@@ -18,10 +18,10 @@ from sqlalchemy import orm
 
 from ironic_passthru import errors
 from ironic_passthru import operation
-from ironic_passthru import strictjson
 from ironic_passthru.db import models
-from ironic_passthru.db import moves
 from ironic_passthru.db import session
+from ironic_passthru.db import transitions
+from ironic_passthru.validation import strict_json
 
 LOG = log.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Recorder:
         """
         try:
             return self._writes.write(
-                lambda writer: moves.apply(writer, changes),
+                lambda writer: transitions.apply(writer, changes),
                 repeat_duplicates=False,
             )
         except db_exc.DBDuplicateEntry:
@@ -85,12 +85,12 @@ class Recorder:
     def _apply_alone(
         self, change: operation.Change
     ) -> bool | errors.PassthruError:
-        def work(writer: moves.Writer) -> bool | errors.PassthruError:
+        def work(writer: transitions.Writer) -> bool | errors.PassthruError:
             if isinstance(change, operation.NewOperation):
-                taken = moves.taken(writer, change)
+                taken = transitions.taken(writer, change)
                 if taken is not None:
                     return taken
-            return moves.apply(writer, [change])[0]
+            return transitions.apply(writer, [change])[0]
 
         return self._writes.write(work)
 
@@ -221,7 +221,7 @@ class OperationStore:
 
         :returns: whether it was active.
         """
-        cancelled = operation.Move(
+        cancelled = operation.Transition(
             operation_id, operation.State.QUEUED, operation.State.CANCELLED
         )
         asked = (
@@ -234,9 +234,9 @@ class OperationStore:
         )
 
         def work(writer: orm.Session) -> bool:
-            if moves.move(writer, [cancelled]):
+            if transitions.move(writer, [cancelled]):
                 return True
-            return moves.rows_matched(writer, asked) == 1
+            return transitions.rows_matched(writer, asked) == 1
 
         return self._database.write(work)
 
@@ -263,7 +263,7 @@ class OperationStore:
                 _operations.c.incarnation == incarnation,
                 _operations.c.state == operation.State.RUNNING,
             )
-            .values(moves.progress_values(one))
+            .values(transitions.progress_values(one))
             for operation_id, one in sorted(progress.items())
         ]
 
@@ -349,7 +349,9 @@ class OperationStore:
         if not orphans:
             return 0
         ends = [operation.end(one, state) for one, state in orphans]
-        moved = self._database.write(lambda writer: moves.move(writer, ends))
+        moved = self._database.write(
+            lambda writer: transitions.move(writer, ends)
+        )
         ended(moved)
         return len(moved)
 
@@ -428,7 +430,7 @@ def _delete(
 ) -> int:
     if not ids:
         return 0
-    return moves.rows_matched(
+    return transitions.rows_matched(
         writer, statement.where(column.in_(sorted(set(ids))))
     )
 
@@ -505,8 +507,8 @@ def _decoded(row: Any, column: str, read: Callable[[Any], Any]) -> Any:
         return read(
             json.loads(
                 getattr(row, column),
-                parse_constant=strictjson.no_constant,
-                parse_float=strictjson.finite,
+                parse_constant=strict_json.no_constant,
+                parse_float=strict_json.finite,
             )
         )
     except (KeyError, RecursionError, TypeError, ValueError) as error:

@@ -233,11 +233,11 @@ class Database:
         *,
         repeat_duplicates: bool,
     ) -> Result:
-        expected = {driver_errors.Failure.CONFLICT}
+        expected = {driver_errors.DatabaseFailure.CONFLICT}
         if repeat_duplicates:
             # The loser's view of two inserts of one key: the next attempt
             # finds the row.
-            expected.add(driver_errors.Failure.DUPLICATE)
+            expected.add(driver_errors.DatabaseFailure.DUPLICATE)
         with _translated():
             return self._repeat(work, transaction, expected)
 
@@ -245,7 +245,7 @@ class Database:
         self,
         work: collections.abc.Callable[[Any], Result],
         transaction: _Transaction,
-        expected: collections.abc.Set[driver_errors.Failure],
+        expected: collections.abc.Set[driver_errors.DatabaseFailure],
     ) -> Result:
         collisions = disconnects = 0
         # To wait for a lock may have taken long: whoever asks does not wait
@@ -269,7 +269,7 @@ class Database:
                 collisions += 1
                 # A key that is taken is found by the next attempt for sure.
                 late = time.monotonic() > latest and (
-                    found is driver_errors.Failure.CONFLICT
+                    found is driver_errors.DatabaseFailure.CONFLICT
                 )
                 if late or collisions > self._retries:
                     raise
@@ -338,12 +338,12 @@ def _translated() -> collections.abc.Iterator[None]:
         yield
     except _FAILURES as exc:
         found = driver_errors.classify(exc)
-        if found is driver_errors.Failure.DUPLICATE:
+        if found is driver_errors.DatabaseFailure.DUPLICATE:
             if isinstance(exc, db_exc.DBDuplicateEntry):
                 raise
             # oslo.db recognizes English messages alone.
             raise db_exc.DBDuplicateEntry(inner_exception=exc) from exc
-        if found is driver_errors.Failure.REFUSED:
+        if found is driver_errors.DatabaseFailure.REFUSED:
             # One row is wrong, not the database.
             raise
         LOG.error('The registry database cannot be used: %s', cause(exc))

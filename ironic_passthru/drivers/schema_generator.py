@@ -11,9 +11,9 @@ import pydantic
 import pydantic_core
 from pydantic import json_schema
 
-from ironic_passthru import formats
 from ironic_passthru.redaction import converted_values
 from ironic_passthru.redaction import schema_walker
+from ironic_passthru.validation import formats
 
 _INTEGER_KEY = {'pattern': '^-?[0-9]{1,4000}$'}
 _HASHABLE = {'type': ['string', 'number', 'integer', 'boolean', 'null']}

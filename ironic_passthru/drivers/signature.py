@@ -26,12 +26,12 @@ from oslo_log import log
 from pydantic import fields
 
 from ironic_passthru import errors
-from ironic_passthru import pointer
-from ironic_passthru import schema as parameter_schema
 from ironic_passthru import spec
 from ironic_passthru.drivers import schema_generator
 from ironic_passthru.redaction import call_secrets
 from ironic_passthru.redaction import schema_walker
+from ironic_passthru.validation import json_pointer
+from ironic_passthru.validation import schema as parameter_schema
 
 LOG = log.getLogger(__name__)
 
@@ -386,7 +386,7 @@ def _fault(entry: Any, secrets: call_secrets.CallSecrets) -> dict[str, str]:
 
 def _entry(path: list[str], phrase: str) -> dict[str, str]:
     name = f"parameter '{'.'.join(path)}'" if path else 'the parameters'
-    return {'pointer': pointer.to(path), 'detail': f'{name}: {phrase}'}
+    return {'pointer': json_pointer.to(path), 'detail': f'{name}: {phrase}'}
 
 
 def _reason(error: Exception) -> str:

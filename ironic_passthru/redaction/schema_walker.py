@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
-from ironic_passthru import pointer
+from ironic_passthru.validation import json_pointer
 
 #: Keyword of a published schema: further places from which a model reads a
 #: property, as lists of names and indexes, by the name of the property.
@@ -169,7 +169,7 @@ class SchemaWalker:
         here = reference.partition('/')[0] == '#'
         found: Any = self._root if here else None
         try:
-            for part in pointer.parts(reference):
+            for part in json_pointer.parts(reference):
                 found = found[part]
         except (KeyError, TypeError):
             found = None

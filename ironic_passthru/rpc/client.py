@@ -19,12 +19,12 @@ from oslo_utils import uuidutils
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
-from ironic_passthru import strictjson
-from ironic_passthru.rpc import answers
-from ironic_passthru.rpc import failures
+from ironic_passthru.rpc import error_mapping
 from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import reply_validation
 from ironic_passthru.rpc import signing
 from ironic_passthru.rpc import transport as rpc_transport
+from ironic_passthru.validation import strict_json
 
 LOG = log.getLogger(__name__)
 
@@ -102,12 +102,12 @@ class ConductorAPI:
         *,
         http_method: str,
         info: Mapping[str, Any],
-        servers: Sequence[protocol.Server] | None = None,
+        servers: Sequence[protocol.ConductorAddress] | None = None,
         call_id: str | None = None,
         timeout_seconds: float | None = None,
         respond_async: bool = False,
         key: operation.Key | None = None,
-        tried: list[protocol.Server] | None = None,
+        tried: list[protocol.ConductorAddress] | None = None,
     ) -> dict[str, Any]:
         """Call a vendor passthru method of a driver, at most once.
 
@@ -182,7 +182,11 @@ class ConductorAPI:
         return self._ask(context, 'get_driver_properties', driver_name)
 
     def ping(
-        self, context: Any, server: protocol.Server, *, timeout_seconds: float
+        self,
+        context: Any,
+        server: protocol.ConductorAddress,
+        *,
+        timeout_seconds: float,
     ) -> str:
         """Return the incarnation of a conductor, if it hears the bus.
 
@@ -204,7 +208,7 @@ class ConductorAPI:
         :raises: BusUnavailable.
         """
         self._ensure_connected()
-        nobody = protocol.Server('nobody', uuidutils.generate_uuid())
+        nobody = protocol.ConductorAddress('nobody', uuidutils.generate_uuid())
         try:
             self.ping({}, nobody, timeout_seconds=self._connect_seconds)
         except errors.CallNotDelivered:
@@ -223,8 +227,8 @@ class ConductorAPI:
             'context': request_context.to_bus(context),
         }
         try:
-            text = strictjson.dumps(content, max_depth=_MAX_DEPTH)
-        except strictjson.InvalidJSON as error:
+            text = strict_json.dumps(content, max_depth=_MAX_DEPTH)
+        except strict_json.InvalidJSON as error:
             raise errors.RequestError(
                 reason=f'the arguments are not JSON: {error}'
             ) from None
@@ -253,7 +257,7 @@ class ConductorAPI:
 
     def _locate(
         self, context: Any, driver_name: str, timeout: float
-    ) -> list[protocol.Server]:
+    ) -> list[protocol.ConductorAddress]:
         """Ask any conductor which ones offer the driver.
 
         The one that takes the message may not answer, or not trust it;
@@ -268,7 +272,9 @@ class ConductorAPI:
                     timeout=timeout / _LOCATE_ATTEMPTS,
                     driver_name=driver_name,
                 )
-                return [protocol.Server(*address) for address in found]
+                return [
+                    protocol.ConductorAddress(*address) for address in found
+                ]
             except errors.OutcomeUnknown:
                 LOG.debug('No conductor told where %s is', driver_name)
         raise errors.CallNotDelivered()
@@ -278,10 +284,10 @@ class ConductorAPI:
         context: Any,
         name: str,
         *,
-        servers: Sequence[protocol.Server],
+        servers: Sequence[protocol.ConductorAddress],
         deadline: float,
         arguments: dict[str, Any],
-        tried: list[protocol.Server] | None = None,
+        tried: list[protocol.ConductorAddress] | None = None,
     ) -> Any:
         """Offer the call to one server after another until one takes it."""
         refusal: errors.NotRun = errors.CallNotDelivered()
@@ -308,7 +314,7 @@ class ConductorAPI:
         context: Any,
         name: str,
         *,
-        server: protocol.Server | None,
+        server: protocol.ConductorAddress | None,
         timeout: float,
         **arguments: Any,
     ) -> Any:
@@ -326,11 +332,11 @@ class ConductorAPI:
             arguments=arguments,
         )
         try:
-            return answers.check(
+            return reply_validation.check(
                 name, prepared.call(signed, name, **arguments)
             )
-        except failures.OF_THE_BUS as error:
-            raise failures.of_the_bus(error, context) from None
+        except error_mapping.OF_THE_BUS as error:
+            raise error_mapping.of_the_bus(error, context) from None
         except errors.PassthruError as error:
             if self._is_believed(error, name, signed=signed):
                 raise
@@ -341,8 +347,8 @@ class ConductorAPI:
             failure = str(getattr(error, 'exc_type', type(error).__name__))
         # Not while the exception is handled: oslo.log adds its text.
         if self._needs_proof(name):
-            raise failures.unproven(failure, context)
-        raise failures.of_a_conductor(failure, context)
+            raise error_mapping.unproven(failure, context)
+        raise error_mapping.of_a_conductor(failure, context)
 
     def _needs_proof(self, name: str) -> bool:
         """Tell whether only those who have a key may say "not run".
@@ -355,7 +361,7 @@ class ConductorAPI:
         self, error: errors.PassthruError, name: str, *, signed: dict[str, Any]
     ) -> bool:
         """Tell whether an error may be acted upon; take its proof off."""
-        if not answers.is_error(error):
+        if not reply_validation.is_error(error):
             return False
         if not self._needs_proof(name):
             return True
@@ -389,7 +395,7 @@ class ConductorAPI:
 
     def _connect(self) -> None:
         # Nobody will receive it, so it needs no signature.
-        nobody = protocol.Server('nobody', uuidutils.generate_uuid())
+        nobody = protocol.ConductorAddress('nobody', uuidutils.generate_uuid())
         try:
             self._client.prepare(server=nobody.name, timeout=1).call(
                 {}, 'ping'
@@ -397,7 +403,7 @@ class ConductorAPI:
         except oslo_messaging.MessageUndeliverable:
             self._connected.set()
         except Exception as error:
-            if failures.no_exchange(error):
+            if error_mapping.no_exchange(error):
                 self._connected.set()
             else:
                 LOG.warning('The message bus cannot be reached: %s', error)
@@ -406,8 +412,8 @@ class ConductorAPI:
 
 
 def _in_random_order(
-    servers: Sequence[protocol.Server],
-) -> Iterator[protocol.Server]:
+    servers: Sequence[protocol.ConductorAddress],
+) -> Iterator[protocol.ConductorAddress]:
     """Yield some of ``servers``, so that they share the load evenly."""
     count = min(len(servers), _MAX_ATTEMPTS)
     # Spreading load needs no secrecy.

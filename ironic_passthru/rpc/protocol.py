@@ -28,7 +28,7 @@ _FILE_NAME = re.compile(r'.*', re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)
-class Server:
+class ConductorAddress:
     """The address of one run of a conductor.
 
     :param hostname: name of the conductor.

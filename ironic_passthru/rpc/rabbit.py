@@ -33,9 +33,9 @@ from oslo_messaging._drivers import common
 from oslo_messaging._drivers import impl_rabbit
 from oslo_utils import netutils
 
-from ironic_passthru import strictjson
 from ironic_passthru.rpc import log_limit
 from ironic_passthru.rpc import reply_retry
+from ironic_passthru.validation import strict_json
 
 LOG = log.getLogger(__name__)
 
@@ -393,8 +393,8 @@ def _unpack(envelope: Any) -> dict[str, Any]:
         raise NotOurs('another version of the envelope')
     content = json.loads(
         envelope['oslo.message'],
-        parse_constant=strictjson.no_constant,
-        parse_float=strictjson.finite,
+        parse_constant=strict_json.no_constant,
+        parse_float=strict_json.finite,
     )
     if not isinstance(content, dict):
         raise NotOurs('no object')

@@ -27,8 +27,8 @@ from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import runner
 from ironic_passthru.db import models
 from ironic_passthru.drivers import base
-from ironic_passthru.rpc import gate
 from ironic_passthru.rpc import log_limit
+from ironic_passthru.rpc import message_filter
 from ironic_passthru.rpc import monitor
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import rabbit
@@ -258,14 +258,14 @@ class _RPCServer(rpc_server.RPCServer):
     :param retrier: sends replies whose queues are missing.
     """
 
-    dispatcher: gate.Gate
+    dispatcher: message_filter.MessageFilter
 
     def __init__(
         self,
         transport: oslo_messaging.Transport,
         target: oslo_messaging.Target,
         *,
-        dispatcher: gate.Gate,
+        dispatcher: message_filter.MessageFilter,
         threads: int,
         retrier: reply_retry.ReplyRetrier,
     ) -> None:
@@ -327,7 +327,7 @@ def _can_be_answered(incoming: Any) -> bool:
     ) and incoming.reply_q.startswith(_REPLIES)
 
 
-class Server:
+class RPCServer:
     """Listens for calls under the address of one run of a conductor.
 
     :param signatures: checks who messages are from; by default nobody asks.
@@ -336,7 +336,7 @@ class Server:
     def __init__(
         self,
         transport: oslo_messaging.Transport,
-        address: protocol.Server,
+        address: protocol.ConductorAddress,
         *,
         endpoint: Endpoint,
         workers: int,
@@ -345,7 +345,7 @@ class Server:
         self._threads = workers + _SPARE_THREADS
         self._monitor = monitor.CallMonitor()
         self._retrier = reply_retry.ReplyRetrier(self._threads)
-        dispatcher = gate.Gate(
+        dispatcher = message_filter.MessageFilter(
             self._monitor,
             endpoint,
             address=address,
@@ -358,7 +358,7 @@ class Server:
             threads=self._threads,
             retrier=self._retrier,
         )
-        log_limit.apply(__name__, gate.__name__)
+        log_limit.apply(__name__, message_filter.__name__)
 
     def start(self) -> None:
         """Begin to listen; returns when the queues exist.

@@ -113,7 +113,9 @@ def _set_rabbit_defaults(conf: cfg.ConfigOpts) -> None:
     conf.set_default('rabbit_qos_prefetch_count', _PREFETCH_COUNT, group=group)
 
 
-def target(server: protocol.Server | None = None) -> oslo_messaging.Target:
+def target(
+    server: protocol.ConductorAddress | None = None,
+) -> oslo_messaging.Target:
     """Return the address of the conductors, or of one of them."""
     return oslo_messaging.Target(
         exchange=protocol.EXCHANGE,

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ironic_passthru import pointer
+from ironic_passthru.validation import json_pointer
 
 
 class References:
@@ -25,7 +25,7 @@ class References:
             return None
         found: Any = self._root
         try:
-            for part in pointer.parts(reference):
+            for part in json_pointer.parts(reference):
                 found = found[int(part) if isinstance(found, list) else part]
         except (LookupError, TypeError, ValueError):
             return None

@@ -7,8 +7,8 @@ The texts have the marks of :mod:`ironic_passthru.sphinxext.inline`.
 from collections.abc import Mapping
 from typing import Any
 
-from ironic_passthru import schema as parameter_schema
 from ironic_passthru.sphinxext import inline
+from ironic_passthru.validation import schema as parameter_schema
 
 ANYTHING = 'any JSON value'
 NOTHING = 'nothing'

@@ -32,15 +32,15 @@ from oslo_config import cfg
 from ironic_passthru import conf as project_conf
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
-from ironic_passthru import pointer
-from ironic_passthru import schema as parameter_schema
 from ironic_passthru import spec
-from ironic_passthru import strictjson
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import execution
 from ironic_passthru.conductor import runner
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import loader
+from ironic_passthru.validation import json_pointer
+from ironic_passthru.validation import schema as parameter_schema
+from ironic_passthru.validation import strict_json
 
 if typing.TYPE_CHECKING:
     _Mixin = unittest.TestCase
@@ -185,7 +185,9 @@ class DriverConformance(_Mixin):
         text = json.dumps(driver.spec.to_document(), allow_nan=False)
         self.assertEqual(
             driver.spec,
-            spec.DriverSpec.from_document(driver.name, strictjson.loads(text)),
+            spec.DriverSpec.from_document(
+                driver.name, strict_json.loads(text)
+            ),
         )
 
     def test_specs_are_stable(self) -> None:
@@ -260,7 +262,7 @@ def _faults_of(method: loader.Method, parameter: str, value: Any) -> list[str]:
         return [
             fault.detail
             for fault in error.faults()
-            if pointer.parts(fault.pointer)[:1] == [parameter]
+            if json_pointer.parts(fault.pointer)[:1] == [parameter]
         ]
     return []
 

@@ -11,10 +11,10 @@ from oslo_messaging import conffixture
 
 from ironic_passthru import conf as project_conf
 from ironic_passthru import service
-from ironic_passthru.api import server
 from ironic_passthru.conf import database
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import loader
+from ironic_passthru.httpd import server
 from ironic_passthru.tests import reference
 
 
@@ -45,7 +45,7 @@ class Embedded(fixtures.Fixture):
         self._options: dict[str, object] = {
             'auth_strategy': 'noauth',
             'api__port': 0,
-            'api__catalogue_max_age': 0.05,
+            'api__catalog_max_age': 0.05,
             'conductor__enabled_drivers': ['fake-hardware', *self._drivers],
             'conductor__graceful_shutdown_timeout': 5.0,
             'host': 'embedded',
@@ -74,7 +74,7 @@ class Embedded(fixtures.Fixture):
         ):
             self.service.conductor.start()
         self.addCleanup(self.service.close)
-        http = server.Server(self.conf, self.application)
+        http = server.HTTPServer(self.conf, self.application)
         http.bind()
         http.start()
         self.addCleanup(http.stop)

@@ -17,7 +17,7 @@ import yaml
 
 from ironic_passthru import errors
 from ironic_passthru.api import app
-from ironic_passthru.api import facts
+from ironic_passthru.api.calls import audit_data
 
 PAGES = pathlib.Path(__file__).parents[2] / 'api-ref/source'
 
@@ -167,7 +167,7 @@ class Watch:
         ) -> Any:
             names = {name.lower() for name, _ in answered}
             if route and verb != 'OPTIONS':
-                raised = isinstance(facts.of(environ).error, _DRIVERS)
+                raised = isinstance(audit_data.of(environ).error, _DRIVERS)
                 self._look(route, int(status[:3]), names=names, raised=raised)
             return start_response(status, answered, *more)
 

@@ -33,9 +33,9 @@ from oslo_utils import uuidutils  # noqa: E402
 from ironic_passthru import conf as project_conf  # noqa: E402
 from ironic_passthru import operation  # noqa: E402
 from ironic_passthru.api import app  # noqa: E402
-from ironic_passthru.api import catalogue  # noqa: E402
-from ironic_passthru.api import policy  # noqa: E402
+from ironic_passthru.api.auth import policy  # noqa: E402
 from ironic_passthru.api.auth import strategies  # noqa: E402
+from ironic_passthru.api.registry import catalog  # noqa: E402
 from ironic_passthru.conf import database as database_conf  # noqa: E402
 from ironic_passthru.db import conductors  # noqa: E402
 from ironic_passthru.db import migration  # noqa: E402
@@ -82,7 +82,7 @@ class Site:
             'run',
             group='',
             drivers={
-                _DRIVER: conductors.CatalogueEntry(
+                _DRIVER: conductors.CatalogEntry(
                     driver.digest, driver.to_document()
                 )
             },
@@ -92,7 +92,7 @@ class Site:
         records.apply([_record(self.operation_id)])
         self._application = app.make(
             conf,
-            catalogue.Catalogue(
+            catalog.Catalog(
                 store,
                 max_age_seconds=2.0,
                 heartbeat_timeout_seconds=3600.0,
@@ -192,7 +192,7 @@ def _guessed(
 
 def main() -> None:
     # As if the requests were further apart: each miss could be looked up.
-    catalogue._MISS_SECONDS = 0.0
+    catalog._MISS_SECONDS = 0.0
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--samples', type=int, default=5000)
     samples = parser.parse_args().samples

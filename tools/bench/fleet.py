@@ -53,7 +53,7 @@ def register(
     ]
     with database.writer() as writer:
         writer.execute(
-            sa.insert(models.catalogues).values(created_at=now),
+            sa.insert(models.catalogs).values(created_at=now),
             [_document(one) for drivers in offered for one in drivers],
         )
         writer.execute(

@@ -25,7 +25,7 @@ import fleet  # noqa: E402
 import sqlalchemy as sa  # noqa: E402
 
 from ironic_passthru import operation  # noqa: E402
-from ironic_passthru.conductor import journal  # noqa: E402
+from ironic_passthru.conductor import operation_writer  # noqa: E402
 from ironic_passthru.db import conductors  # noqa: E402
 from ironic_passthru.db import migration  # noqa: E402
 from ironic_passthru.db import models  # noqa: E402
@@ -220,7 +220,7 @@ def _beside_large_results(
     store: operations.OperationStore,
 ) -> dict[str, float]:
     """Measure recording small calls without and with large results."""
-    writer = journal.Journal(store.recorder)
+    writer = operation_writer.OperationWriter(store.recorder)
     writer.start()
 
     def record() -> str:
@@ -231,7 +231,7 @@ def _beside_large_results(
     def succeed(one: str, result: str) -> futures.Future[bool]:
         writer.claim(one, _RUN)
         return writer.move(
-            operation.Move(
+            operation.Transition(
                 one, _State.RUNNING, _State.SUCCEEDED, _RUN, result=result
             )
         )
@@ -284,8 +284,8 @@ def _run(store: operations.OperationStore) -> None:
 
 def _move(
     operation_id: str, source: operation.State, target: operation.State
-) -> operation.Move:
-    return operation.Move(operation_id, source, target, owner=_RUN)
+) -> operation.Transition:
+    return operation.Transition(operation_id, source, target, owner=_RUN)
 
 
 def _new(operation_id: str) -> operation.NewOperation:

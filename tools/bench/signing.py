@@ -91,7 +91,7 @@ class Side:
         self.part.wait_for(f'Conductor {name} (')
         log = self.part.log.read_text()
         incarnation = log.partition(f'Conductor {name} (')[2].partition(')')[0]
-        self._address = protocol.Server(name, incarnation)
+        self._address = protocol.ConductorAddress(name, incarnation)
         self._client = client.ConductorAPI(
             transport.make(cfg.CONF, bus),
             signing_keys=[_KEY] if name == 'signed' else [],

@@ -6,7 +6,7 @@ from typing import Any
 from typing import Protocol
 
 from ironic_passthru import context as request_context
-from ironic_passthru.api import environ as keys
+from ironic_passthru.api.http import environ_keys as keys
 
 # What anybody may read: clients look there for how to go on.
 PUBLIC_PATHS = ('', '/', '/v1', '/v1/')

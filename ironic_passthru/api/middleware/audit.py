@@ -21,10 +21,10 @@ from oslo_log import log
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru import spec
-from ironic_passthru.api import environ as keys
-from ironic_passthru.api import facts
-from ironic_passthru.api import query
-from ironic_passthru.api.middleware import peer
+from ironic_passthru.api.calls import audit_data
+from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import query
+from ironic_passthru.api.middleware import client_address
 from ironic_passthru.redaction import control_characters
 from ironic_passthru.redaction import log_filter
 from ironic_passthru.redaction import masking
@@ -97,7 +97,7 @@ class Audit:
             statuses.append(status)
             return start_response(status, headers, *args)
 
-        noted = environ[keys.FACTS] = facts.Facts()
+        noted = environ[keys.FACTS] = audit_data.AuditData()
         moment = datetime.datetime.now(datetime.UTC)
         began = time.monotonic()
         try:
@@ -119,7 +119,7 @@ class Audit:
     def _write(
         self,
         record: dict[str, Any],
-        noted: facts.Facts,
+        noted: audit_data.AuditData,
         *,
         status: int | None,
         seconds: float,
@@ -206,12 +206,12 @@ def _caller(environ: Mapping[str, Any]) -> dict[str, Any]:
         'global_request_id': environ.get(keys.GLOBAL_REQUEST_ID),
         'user': context and context.user_id,
         'project': context and context.project_id,
-        'address': peer.client_of(environ),
-        'proxy': peer.proxy_of(environ),
+        'address': client_address.client_of(environ),
+        'proxy': client_address.proxy_of(environ),
     }
 
 
-def _details(noted: facts.Facts, event: str) -> dict[str, Any]:
+def _details(noted: audit_data.AuditData, event: str) -> dict[str, Any]:
     """Return what layers and controllers have found out."""
     if event == 'cancel':
         found = noted.cancelled
@@ -227,7 +227,7 @@ def _details(noted: facts.Facts, event: str) -> dict[str, Any]:
     }
 
 
-def _masked(noted: facts.Facts) -> dict[str, Any]:
+def _masked(noted: audit_data.AuditData) -> dict[str, Any]:
     values, method = noted.parameters, noted.method
     if values is None:
         return {'parameters': None, 'targets': None}
@@ -244,7 +244,7 @@ def _masked(noted: facts.Facts) -> dict[str, Any]:
     }
 
 
-def targets_of(noted: facts.Facts) -> list[str]:
+def targets_of(noted: audit_data.AuditData) -> list[str]:
     """Return the targets of a call as its line lists them, cut."""
     if noted.parameters is None or noted.method is None:
         return []
@@ -279,7 +279,7 @@ def _fitting(masked: dict[str, Any], more: int) -> dict[str, Any]:
     return truncation.of_object(masked, limit, each=_MAX_ITEM, more=more)
 
 
-def _outcome(noted: facts.Facts, status: int | None) -> str:
+def _outcome(noted: audit_data.AuditData, status: int | None) -> str:
     """Return in one word what has become of a request."""
     error = noted.error
     if noted.repeated:

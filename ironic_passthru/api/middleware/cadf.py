@@ -20,12 +20,12 @@ from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
-from ironic_passthru import notifier
-from ironic_passthru.api import environ as keys
-from ironic_passthru.api import facts
 from ironic_passthru.api.auth import login
+from ironic_passthru.api.calls import audit_data
+from ironic_passthru.api.http import environ_keys as keys
 from ironic_passthru.api.middleware import audit
-from ironic_passthru.api.middleware import peer
+from ironic_passthru.api.middleware import client_address
+from ironic_passthru.rpc import notifications
 
 LOG = log.getLogger(__name__)
 
@@ -55,7 +55,7 @@ _FIXED = {
 }
 
 
-class NoEvents:
+class NoCADFEvents:
     """Sends nothing."""
 
     def wrap(self, application: Any) -> Any:
@@ -66,10 +66,10 @@ class NoEvents:
         """End."""
 
 
-NO_EVENTS = NoEvents()
+NO_EVENTS = NoCADFEvents()
 
 
-class Events:
+class CADFEvents:
     """Sends events, by a thread of its own.
 
     :raises: ConfigError.
@@ -92,7 +92,7 @@ class Events:
         options = conf[_OPTIONS]
         self._close: Callable[[], None] = _nothing
         if options.use_oslo_messaging:
-            sender = notifier.Notifier(
+            sender = notifications.Notifier(
                 conf,
                 f'ironic_passthru.api.{conf.host}',
                 driver=options.driver,
@@ -137,7 +137,7 @@ class Events:
             'wsgi.input': io.BytesIO(),
             'HTTP_X_SERVICE_CATALOG': self._service,
         }
-        address = peer.client_of(environ)
+        address = client_address.client_of(environ)
         if address is not None:
             shown['REMOTE_ADDR'] = address
         subject = audit.subject_of(environ)
@@ -155,9 +155,9 @@ class Events:
 class _Queue:
     """Stands where the filter has a notifier; nobody waits for this one."""
 
-    def __init__(self, sender: notifier.Notifier) -> None:
+    def __init__(self, sender: notifications.Notifier) -> None:
         self._sender = sender
-        self._outbox = notifier.Outbox(self._send, _BACKLOG)
+        self._outbox = notifications.Outbox(self._send, _BACKLOG)
 
     def notify(
         self, context: Any, event_type: str, payload: dict[str, Any]
@@ -183,9 +183,9 @@ class _Inner:
         self.entered = False
 
     @property
-    def noted(self) -> facts.Facts:
+    def noted(self) -> audit_data.AuditData:
         """The facts that the application has noted."""
-        return facts.of(self._environ)
+        return audit_data.of(self._environ)
 
     def __call__(self, start_response: Any) -> Iterable[bytes]:
         self.entered = True
@@ -207,7 +207,7 @@ def _continue(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return answer
 
 
-def _attach_targets(event: Any, noted: facts.Facts) -> None:
+def _attach_targets(event: Any, noted: audit_data.AuditData) -> None:
     """Let an event, if there is one, list the targets of a call."""
     targets = audit.targets_of(noted)
     if event is None or not targets:
@@ -237,7 +237,7 @@ def _identity(context: Any) -> dict[str, Any]:
 
 
 def _service(conf: cfg.ConfigOpts) -> str:
-    """Return a catalogue that names this service.
+    """Return a catalog that names this service.
 
     The one of a token need not hold it, and other logins have none.
     """
@@ -270,7 +270,7 @@ def _check_map(path: str) -> None:
     )
 
 
-Layer = NoEvents | Events
+Layer = NoCADFEvents | CADFEvents
 
 
 def make(conf: cfg.ConfigOpts) -> Layer:
@@ -278,4 +278,4 @@ def make(conf: cfg.ConfigOpts) -> Layer:
 
     :raises: ConfigError if it cannot work as it is configured.
     """
-    return Events(conf) if conf.audit.cadf_map_file else NO_EVENTS
+    return CADFEvents(conf) if conf.audit.cadf_map_file else NO_EVENTS

@@ -17,10 +17,10 @@ import webob
 from oslo_config import cfg
 
 from ironic_passthru import errors
-from ironic_passthru.api import bind
-from ironic_passthru.api import environ as keys
 from ironic_passthru.api.auth import login
+from ironic_passthru.api.http import environ_keys as keys
 from ironic_passthru.api.middleware import cors
+from ironic_passthru.httpd import loopback as httpd_loopback
 
 # Same-site is a page of another host or port of this domain.
 _OTHER_SITES = ('cross-site', 'same-site')
@@ -97,7 +97,9 @@ class CrossSiteGuard:
         if not (host and self._hosts_matter):
             return False
         name = _PORT.sub('', host.lower())
-        return name != self._host and not bind.is_loopback(name.strip('[]'))
+        return name != self._host and not httpd_loopback.is_loopback(
+            name.strip('[]')
+        )
 
     def _has_foreign_origin(self, environ: dict[str, Any]) -> bool:
         origin = environ.get('HTTP_ORIGIN')

@@ -7,8 +7,8 @@ from typing import Any
 from oslo_log import log
 
 from ironic_passthru import errors
-from ironic_passthru.api import environ as keys
-from ironic_passthru.api import faults
+from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import error_responses
 
 LOG = log.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class ErrorWrapper:
                 raise errors.RequestError(reason='it names no method')
             return self._application(environ, start_response)
         except Exception as error:
-            response = faults.render(
+            response = error_responses.render(
                 error,
                 environ,
                 retry_after_seconds=self._retry_after_seconds,

@@ -4,8 +4,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ironic_passthru.api import environ as keys
-from ironic_passthru.api import versions
+from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import versions
 
 _VARY = f'Accept, OpenStack-API-Version, {versions.HEADER}'
 _FIXED = [

@@ -13,7 +13,7 @@ _PATH = '/healthcheck'
 _VERBS = ('GET', 'HEAD', 'OPTIONS')
 
 
-class Health:
+class HealthCheck:
     """Answers the health check before anything of a request is examined.
 
     It is oslo.middleware's, for load balancers, which have no login: it is

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ironic_passthru import errors
-from ironic_passthru.api import catalogue
-from ironic_passthru.api import environ as keys
-from ironic_passthru.api import expose
-from ironic_passthru.api import links
-from ironic_passthru.api import policy
-from ironic_passthru.api import versions
+from ironic_passthru.api.auth import policy
+from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import expose
+from ironic_passthru.api.http import links
+from ironic_passthru.api.http import versions
+from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.v1 import types
 from ironic_passthru.db import conductors
 from ironic_passthru.policies import conductors as rules
@@ -24,12 +24,12 @@ class ConductorsController:
 
     def __init__(
         self,
-        catalogue: catalogue.Catalogue,
+        catalog: catalog.Catalog,
         links: links.Links,
         *,
         policy: policy.Policy,
     ) -> None:
-        self._catalogue = catalogue
+        self._catalog = catalog
         self._links = links
         self._policy = policy
 
@@ -40,11 +40,11 @@ class ConductorsController:
 
     def _all(self, request: Any) -> Mapping[str, conductors.ConductorRecord]:
         self._authorize(request)
-        return self._catalogue.snapshot().conductors
+        return self._catalog.snapshot().conductors
 
     def _one(self, request: Any, hostname: str) -> conductors.ConductorRecord:
         self._authorize(request)
-        return self._catalogue.conductor(hostname)
+        return self._catalog.conductor(hostname)
 
     @expose.expose(
         types.ConductorCollection,
@@ -74,13 +74,13 @@ class ConductorsController:
             ]
         )
 
-    @expose.expose(types.Conductor, subject=_one, fields=_FIELDS)
+    @expose.expose(types.ConductorResource, subject=_one, fields=_FIELDS)
     def get_one(
         self,
         request: Any,
         record: conductors.ConductorRecord,
         fields: list[str] | None = None,
-    ) -> types.Conductor:
+    ) -> types.ConductorResource:
         """Return one conductor in detail."""
         _check_fields(fields)
         return self._resource(request, record, detail=True, fields=fields)
@@ -92,8 +92,8 @@ class ConductorsController:
         *,
         detail: bool,
         fields: list[str] | None,
-    ) -> types.Conductor:
-        resource = types.Conductor(
+    ) -> types.ConductorResource:
+        resource = types.ConductorResource(
             hostname=record.hostname,
             conductor_group=record.group,
             alive=record.alive,
@@ -114,7 +114,7 @@ def _require_version(request: Any) -> None:
 
 
 def _check_fields(fields: list[str] | None) -> None:
-    unknown = types.unknown_fields(types.Conductor, fields or [])
+    unknown = types.unknown_fields(types.ConductorResource, fields or [])
     if unknown:
         raise errors.InvalidArgument(
             name='fields', reason=f'a conductor has no {", ".join(unknown)}'

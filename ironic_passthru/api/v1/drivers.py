@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ironic_passthru import errors
-from ironic_passthru.api import catalogue
-from ironic_passthru.api import environ as keys
-from ironic_passthru.api import expose
-from ironic_passthru.api import links
-from ironic_passthru.api import offers
-from ironic_passthru.api import policy
-from ironic_passthru.api import versions
+from ironic_passthru.api.auth import policy
+from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import expose
+from ironic_passthru.api.http import links
+from ironic_passthru.api.http import versions
+from ironic_passthru.api.registry import catalog
+from ironic_passthru.api.registry import driver_versions
 from ironic_passthru.api.v1 import types
 from ironic_passthru.policies import drivers as rules
 
@@ -28,23 +28,23 @@ class DriversController:
 
     def __init__(
         self,
-        catalogue: catalogue.Catalogue,
+        catalog: catalog.Catalog,
         links: links.Links,
         *,
         policy: policy.Policy,
     ) -> None:
-        self._catalogue = catalogue
+        self._catalog = catalog
         self._links = links
         self._policy = policy
 
-    def _all(self, request: Any) -> Mapping[str, offers.DriverEntry]:
+    def _all(self, request: Any) -> Mapping[str, driver_versions.DriverEntry]:
         """Return the drivers that the caller may see.
 
         :raises: Forbidden if that is none, though there may be some.
         """
         context = request.environ[keys.CONTEXT]
         verdict = self._policy.verdict(context, rules.GET)
-        every = self._catalogue.snapshot().drivers
+        every = self._catalog.snapshot().drivers
         seen = {
             name: entry
             for name, entry in every.items()
@@ -56,18 +56,20 @@ class DriversController:
             raise errors.Forbidden(rule=rules.GET)
         return seen
 
-    def _one(self, request: Any, name: str) -> offers.DriverEntry:
+    def _one(self, request: Any, name: str) -> driver_versions.DriverEntry:
         return self._driver(request, name, rules.GET)
 
-    def _with_properties(self, request: Any, name: str) -> offers.DriverEntry:
+    def _with_properties(
+        self, request: Any, name: str
+    ) -> driver_versions.DriverEntry:
         return self._driver(request, name, rules.GET_PROPERTIES)
 
     def _driver(
         self, request: Any, name: str, rule: str
-    ) -> offers.DriverEntry:
+    ) -> driver_versions.DriverEntry:
         context = request.environ[keys.CONTEXT]
         self._policy.authorize(context, rule, {'driver': name})
-        return self._catalogue.driver(name)
+        return self._catalog.driver(name)
 
     @expose.expose(
         types.DriverCollection,
@@ -79,7 +81,7 @@ class DriversController:
     def get_all(
         self,
         request: Any,
-        entries: Mapping[str, offers.DriverEntry],
+        entries: Mapping[str, driver_versions.DriverEntry],
         type: str | None = None,
         detail: bool | None = None,
         fields: list[str] | None = None,
@@ -106,20 +108,20 @@ class DriversController:
             ]
         )
 
-    @expose.expose(types.Driver, subject=_one, fields=_FIELDS)
+    @expose.expose(types.DriverResource, subject=_one, fields=_FIELDS)
     def get_one(
         self,
         request: Any,
-        entry: offers.DriverEntry,
+        entry: driver_versions.DriverEntry,
         fields: list[str] | None = None,
-    ) -> types.Driver:
+    ) -> types.DriverResource:
         """Return one driver in detail."""
         _check_fields(fields)
         return self._resource(request, entry, detail=True, fields=fields)
 
     @expose.expose({str: str}, subject=_with_properties)
     def properties(
-        self, request: Any, entry: offers.DriverEntry
+        self, request: Any, entry: driver_versions.DriverEntry
     ) -> dict[str, str]:
         """Return the properties of a driver with their descriptions."""
         return dict(entry.spec.properties)
@@ -127,13 +129,13 @@ class DriversController:
     def _resource(
         self,
         request: Any,
-        entry: offers.DriverEntry,
+        entry: driver_versions.DriverEntry,
         *,
         detail: bool,
         fields: list[str] | None,
-    ) -> types.Driver:
+    ) -> types.DriverResource:
         version = request.environ[keys.VERSION]
-        resource = types.Driver(
+        resource = types.DriverResource(
             name=entry.name,
             hosts=entry.hosts,
             links=self._links.resource(request, 'drivers', entry.name),
@@ -153,7 +155,7 @@ class DriversController:
 
 
 def _check_fields(fields: list[str] | None) -> None:
-    unknown = types.unknown_fields(types.Driver, fields or [])
+    unknown = types.unknown_fields(types.DriverResource, fields or [])
     if unknown:
         raise errors.InvalidArgument(
             name='fields', reason=f'a driver has no {", ".join(unknown)}'

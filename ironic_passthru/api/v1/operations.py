@@ -10,16 +10,16 @@ import webob
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
-from ironic_passthru.api import answers
-from ironic_passthru.api import environ as keys
-from ironic_passthru.api import expose
-from ironic_passthru.api import facts
-from ironic_passthru.api import faults
-from ironic_passthru.api import links
-from ironic_passthru.api import policy
-from ironic_passthru.api import prefer
-from ironic_passthru.api import query
-from ironic_passthru.api import waits
+from ironic_passthru.api.auth import policy
+from ironic_passthru.api.calls import audit_data
+from ironic_passthru.api.calls import long_poll
+from ironic_passthru.api.calls import responses
+from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import error_responses
+from ironic_passthru.api.http import expose
+from ironic_passthru.api.http import links
+from ironic_passthru.api.http import prefer
+from ironic_passthru.api.http import query
 from ironic_passthru.api.v1 import types
 from ironic_passthru.db import operations
 from ironic_passthru.policies import operations as rules
@@ -46,8 +46,8 @@ class OperationsController:
         links: links.Links,
         *,
         policy: policy.Policy,
-        answers: answers.Answers,
-        waits: waits.Waits,
+        answers: responses.CallResponses,
+        waits: long_poll.LongPoll,
     ) -> None:
         self._operations = operations
         self._links = links
@@ -151,7 +151,7 @@ class OperationsController:
         return collection
 
     @expose.expose(
-        types.Operation,
+        types.OperationResource,
         subject=_one,
         fields=expose.Argument(types.name_list),
     )
@@ -160,11 +160,11 @@ class OperationsController:
         request: Any,
         found: operation.Operation,
         fields: list[str] | None = None,
-    ) -> expose.Answer:
+    ) -> expose.ExposedResponse:
         """Return one operation in detail, once it is final if so wished."""
         _check_fields(fields)
         found, headers = self._hold(request, found)
-        return expose.Answer(
+        return expose.ExposedResponse(
             self._detail(request, found, fields=fields),
             headers=headers | self._retry_after(found),
         )
@@ -176,7 +176,7 @@ class OperationsController:
         """Return what a synchronous call would have been answered."""
         found = self._one(request, operation_id)
         if not found.attach:
-            faults.check_accept(request.environ)
+            error_responses.check_accept(request.environ)
         unexpected = query.parameters(request.environ)
         if unexpected:
             raise errors.UnexpectedArguments(names=', '.join(unexpected))
@@ -189,12 +189,12 @@ class OperationsController:
         answer.headers.update(headers)
         return answer
 
-    @expose.expose(types.Operation, subject=_one_to_cancel)
+    @expose.expose(types.OperationResource, subject=_one_to_cancel)
     def delete(
         self, request: Any, found: operation.Operation
-    ) -> expose.Answer:
+    ) -> expose.ExposedResponse:
         """Cancel a queued operation, ask a running one to end."""
-        noted = facts.of(request.environ)
+        noted = audit_data.of(request.environ)
         noted.cancelled = found
         # Whatever the links need is looked at before anything is done.
         self._links.base(request)
@@ -204,7 +204,7 @@ class OperationsController:
             raise errors.OperationFinal(
                 operation=found.id, state=found.state.value
             )
-        return expose.Answer(
+        return expose.ExposedResponse(
             self._detail(request, found),
             status=200 if found.final else 202,
             headers=self._retry_after(found),
@@ -259,9 +259,9 @@ class OperationsController:
         found: operation.Operation,
         *,
         fields: list[str] | None = None,
-    ) -> types.Operation:
-        resource = types.Operation(
-            progress=types.Progress(
+    ) -> types.OperationResource:
+        resource = types.OperationResource(
+            progress=types.ProgressResource(
                 percent=found.progress.percent, message=found.progress.message
             ),
             links=self._links.resource(request, 'operations', found.id),
@@ -277,7 +277,7 @@ class OperationsController:
         found: operation.Operation,
         *,
         fields: list[str] | None = None,
-    ) -> types.Operation:
+    ) -> types.OperationResource:
         resource = self._resource(request, found)
         resource.parameters = found.parameters
         resource.targets = found.targets
@@ -341,7 +341,7 @@ def _states(names: list[str]) -> list[operation.State]:
 def _check_fields(
     fields: list[str] | None, without: tuple[str, ...] = ()
 ) -> None:
-    unknown = types.unknown_fields(types.Operation, fields or [])
+    unknown = types.unknown_fields(types.OperationResource, fields or [])
     unknown += [name for name in fields or [] if name in without]
     if unknown:
         raise errors.InvalidArgument(

@@ -11,19 +11,19 @@ import webob
 
 from ironic_passthru import errors
 from ironic_passthru import spec
-from ironic_passthru import strictjson
-from ironic_passthru.api import calls
-from ironic_passthru.api import catalogue
-from ironic_passthru.api import environ as keys
-from ironic_passthru.api import expose
-from ironic_passthru.api import facts
-from ironic_passthru.api import faults
-from ironic_passthru.api import offers
-from ironic_passthru.api import policy
-from ironic_passthru.api import query
+from ironic_passthru.api.auth import policy
+from ironic_passthru.api.calls import audit_data
+from ironic_passthru.api.calls import dispatch
+from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import error_responses
+from ironic_passthru.api.http import expose
+from ironic_passthru.api.http import query
+from ironic_passthru.api.registry import catalog
+from ironic_passthru.api.registry import driver_versions
 from ironic_passthru.api.v1 import types
 from ironic_passthru.policies import drivers as rules
 from ironic_passthru.rpc import protocol
+from ironic_passthru.validation import strict_json
 
 # The verbs whose parameters may stand in the query: python-ironicclient
 # sends no body with them.
@@ -38,22 +38,24 @@ class PassthruController:
 
     def __init__(
         self,
-        catalogue: catalogue.Catalogue,
-        calls: calls.Calls,
+        catalog: catalog.Catalog,
+        calls: dispatch.CallDispatcher,
         *,
         policy: policy.Policy,
         max_depth: int,
     ) -> None:
-        self._catalogue = catalogue
+        self._catalog = catalog
         self._calls = calls
         self._policy = policy
         self._max_depth = max_depth
 
-    def _methods(self, request: Any, driver: str) -> offers.MethodList:
+    def _methods(
+        self, request: Any, driver: str
+    ) -> driver_versions.MethodList:
         """Return those methods of a driver that the caller may call."""
         context = request.environ[keys.CONTEXT]
         self._policy.authorize(context, rules.GET, {'driver': driver})
-        entry = self._catalogue.driver(driver)
+        entry = self._catalog.driver(driver)
         verdict = self._policy.verdict(context, rules.CALL)
         every = entry.allowed.methods
         permitted = {
@@ -73,11 +75,11 @@ class PassthruController:
         }
         if len(permitted) == len(every):
             return entry.allowed
-        return offers.MethodList(permitted)
+        return driver_versions.MethodList(permitted)
 
     @expose.expose({str: types.MethodSummary}, subject=_methods, constant=True)
     def methods(
-        self, request: Any, found: offers.MethodList
+        self, request: Any, found: driver_versions.MethodList
     ) -> dict[str, types.MethodSummary]:
         """Return the methods of a driver."""
         return {
@@ -125,7 +127,7 @@ class PassthruController:
                 method=name, verb=verb, allowed=', '.join(method.http_methods)
             )
         if not method.attach:
-            faults.check_accept(environ)
+            error_responses.check_accept(environ)
         texts = query.parameters(environ)
         for argument in own_arguments:
             del texts[argument]
@@ -136,13 +138,13 @@ class PassthruController:
                     name=key, reason='it stands in query and body'
                 )
             values[key] = value
-        noted = facts.of(environ)
+        noted = audit_data.of(environ)
         noted.parameters = values
         method.parameters.check(values)
         noted.method = method
         return self._calls.send(
             request,
-            calls.Call(
+            dispatch.CheckedCall(
                 driver=driver,
                 method=method,
                 verb=verb,
@@ -153,10 +155,10 @@ class PassthruController:
 
     def _route(
         self, request: Any, driver: str, name: str
-    ) -> tuple[spec.MethodSpec, Sequence[protocol.Server]]:
+    ) -> tuple[spec.MethodSpec, Sequence[protocol.ConductorAddress]]:
         """Return the method and the conductors that the caller may use.
 
-        :raises: Forbidden, DangerousMethod, and as Catalogue.route() where
+        :raises: Forbidden, DangerousMethod, and as Catalog.route() where
             the caller may learn what exists.
         """
         verdict = self._policy.verdict_on_named(
@@ -167,7 +169,7 @@ class PassthruController:
         )
         # First whatever the method may be, so that neither the decisions
         # nor reading the registry depend on whether it exists.
-        every = self._catalogue.snapshot().groups
+        every = self._catalog.snapshot().groups
         possible = {
             dangerous: permitted(every, dangerous=dangerous)
             for dangerous in (True, False)
@@ -175,12 +177,12 @@ class PassthruController:
         if not any(possible.values()):
             raise errors.Forbidden(rule=rules.CALL)
         if any(len(groups) < len(every) for groups in possible.values()):
-            known = self._catalogue.known_route(driver, name)
+            known = self._catalog.known_route(driver, name)
             if known is None or known.groups.keys().isdisjoint(
                 possible[known.method.dangerous]
             ):
                 raise errors.Forbidden(rule=rules.CALL)
-        route = self._catalogue.route(driver, name)
+        route = self._catalog.route(driver, name)
         groups = permitted(route.groups, dangerous=route.method.dangerous)
         if not groups:
             raise errors.Forbidden(rule=rules.CALL)
@@ -204,10 +206,10 @@ class PassthruController:
         if not text:
             return {}
         try:
-            value = strictjson.loads(text, max_depth=self._max_depth)
-        except strictjson.TooDeep:
+            value = strict_json.loads(text, max_depth=self._max_depth)
+        except strict_json.TooDeep:
             raise errors.BodyTooDeep(limit=self._max_depth) from None
-        except strictjson.InvalidJSON as error:
+        except strict_json.InvalidJSON as error:
             raise errors.InvalidBody(reason=str(error)) from None
         if value is None:
             return {}

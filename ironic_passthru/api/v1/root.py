@@ -3,10 +3,10 @@
 
 from typing import Any
 
-from ironic_passthru.api import environ as keys
-from ironic_passthru.api import expose
-from ironic_passthru.api import links
-from ironic_passthru.api import versions
+from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import expose
+from ironic_passthru.api.http import links
+from ironic_passthru.api.http import versions
 from ironic_passthru.api.v1 import types
 
 _DESCRIPTION = (
@@ -20,21 +20,21 @@ class RootController:
     def __init__(self, links: links.Links) -> None:
         self._links = links
 
-    @expose.expose(types.Root)
-    def discover(self, request: Any) -> types.Root:
+    @expose.expose(types.RootResource)
+    def discover(self, request: Any) -> types.RootResource:
         """Return which versions of the API there are."""
         version = self._version(request)
-        return types.Root(
+        return types.RootResource(
             name='ironic_passthru',
             description=_DESCRIPTION,
             default_version=version,
             versions=[version],
         )
 
-    @expose.expose(types.V1)
-    def v1(self, request: Any) -> types.V1:
+    @expose.expose(types.V1Resource)
+    def v1(self, request: Any) -> types.V1Resource:
         """Return what version 1 of the API holds."""
-        document = types.V1(
+        document = types.V1Resource(
             id='v1',
             links=self._links.version(request),
             version=self._version(request),
@@ -45,8 +45,8 @@ class RootController:
             document.conductors = self._links.resource(request, 'conductors')
         return document
 
-    def _version(self, request: Any) -> types.Version:
-        return types.Version(
+    def _version(self, request: Any) -> types.VersionResource:
+        return types.VersionResource(
             id='v1',
             status='CURRENT',
             min_version=str(versions.MINIMUM),

@@ -62,51 +62,51 @@ text = Text()
 json_object = JSONObject()
 
 
-class Link(wtypes.Base):
+class LinkResource(wtypes.Base):
     """Where a resource is found."""
 
     href = str
     rel = str
 
 
-class Version(wtypes.Base):
+class VersionResource(wtypes.Base):
     """A major version of the API."""
 
     id = str
-    links = [Link]
+    links = [LinkResource]
     status = str
     min_version = str
     version = str
 
 
-class Root(wtypes.Base):
+class RootResource(wtypes.Base):
     """The document that clients discover versions by."""
 
     name = str
     description = str
-    default_version = Version
-    versions = [Version]
+    default_version = VersionResource
+    versions = [VersionResource]
 
 
-class V1(wtypes.Base):
+class V1Resource(wtypes.Base):
     """The document of version 1."""
 
     id = str
-    links = [Link]
-    version = Version
-    drivers = [Link]
-    conductors = [Link]
-    operations = [Link]
+    links = [LinkResource]
+    version = VersionResource
+    drivers = [LinkResource]
+    conductors = [LinkResource]
+    operations = [LinkResource]
 
 
-class Driver(wtypes.Base):
+class DriverResource(wtypes.Base):
     """A driver."""
 
     name = str
     hosts = [str]
     type = str
-    links = [Link]
-    properties = [Link]
+    links = [LinkResource]
+    properties = [LinkResource]
     default_vendor_interface = str
     enabled_vendor_interfaces = [str]
 
@@ -114,16 +114,16 @@ class Driver(wtypes.Base):
 class DriverCollection(wtypes.Base):
     """Several drivers."""
 
-    drivers = [Driver]
+    drivers = [DriverResource]
 
 
-class Conductor(wtypes.Base):
+class ConductorResource(wtypes.Base):
     """A conductor."""
 
     hostname = str
     conductor_group = str
     alive = bool
-    links = [Link]
+    links = [LinkResource]
     drivers = [str]
     created_at = datetime.datetime
     updated_at = datetime.datetime
@@ -132,10 +132,10 @@ class Conductor(wtypes.Base):
 class ConductorCollection(wtypes.Base):
     """Several conductors."""
 
-    conductors = [Conductor]
+    conductors = [ConductorResource]
 
 
-class Progress(wtypes.Base):
+class ProgressResource(wtypes.Base):
     """How far an operation has come."""
 
     percent = float
@@ -150,7 +150,7 @@ class OperationError(wtypes.Base):
     message = str
 
 
-class Operation(wtypes.Base):
+class OperationResource(wtypes.Base):
     """An operation."""
 
     id = str
@@ -166,9 +166,9 @@ class Operation(wtypes.Base):
     created_at = datetime.datetime
     started_at = datetime.datetime
     finished_at = datetime.datetime
-    progress = Progress
+    progress = ProgressResource
     cancel_requested = bool
-    links = [Link]
+    links = [LinkResource]
     parameters = json_object
     targets = [str]
     error = OperationError
@@ -177,7 +177,7 @@ class Operation(wtypes.Base):
 class OperationCollection(wtypes.Base):
     """Several operations, and where more of them are found."""
 
-    operations = [Operation]
+    operations = [OperationResource]
     next = str
 
 

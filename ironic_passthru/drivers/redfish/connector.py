@@ -22,9 +22,9 @@ from sushy import exceptions as sushy_exceptions
 from urllib3 import exceptions as link_exceptions
 
 from ironic_passthru.drivers.redfish import body
+from ironic_passthru.drivers.redfish import connection_pool
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import link
 
 LOG = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class Address:
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
+class BmcResponse:
     """What a BMC answered; the part of a requests response sushy reads."""
 
     status_code: int
@@ -129,7 +129,7 @@ class Connector:
             _login(address.username, address.password).encode(),
             address.password.encode(),
         )
-        self._pool = link.pool(
+        self._pool = connection_pool.pool(
             address.url,
             deadline,
             ca=str(address.ca) if address.ca else None,
@@ -154,7 +154,7 @@ class Connector:
         login = _login(username, password)
         self._headers['Authorization'] = f'Basic {login}'
 
-    def get(self, path: str = '', **options: Any) -> Answer:
+    def get(self, path: str = '', **options: Any) -> BmcResponse:
         """Read a resource, which must be a JSON object."""
         answer = self._send('GET', path, **options)
         try:
@@ -165,11 +165,15 @@ class Connector:
             raise failures.BadAnswer()
         return answer
 
-    def post(self, path: str = '', data: Any = None, **options: Any) -> Answer:
+    def post(
+        self, path: str = '', data: Any = None, **options: Any
+    ) -> BmcResponse:
         """Run an action or create a resource."""
         return self._send('POST', path, data=data, **options)
 
-    def put(self, path: str = '', data: Any = None, **options: Any) -> Answer:
+    def put(
+        self, path: str = '', data: Any = None, **options: Any
+    ) -> BmcResponse:
         """Replace a resource."""
         return self._send('PUT', path, data=data, **options)
 
@@ -180,14 +184,14 @@ class Connector:
         *,
         etag: str | None = None,
         **options: Any,
-    ) -> Answer:
+    ) -> BmcResponse:
         """Change a resource, if ``etag`` is given only in that version."""
         headers = dict(options.pop('headers', None) or {})
         if etag:
             headers['If-Match'] = etag
         return self._send('PATCH', path, data=data, headers=headers, **options)
 
-    def delete(self, path: str = '', **options: Any) -> Answer:
+    def delete(self, path: str = '', **options: Any) -> BmcResponse:
         """Delete a resource."""
         return self._send('DELETE', path, **options)
 
@@ -199,7 +203,7 @@ class Connector:
         data: Any = None,
         headers: Mapping[str, str] | None = None,
         **_: Any,
-    ) -> Answer:
+    ) -> BmcResponse:
         """Send one request; further options are sushy's and mean nothing."""
         target = self._target_of(path)
         connect, read = self._timeouts()
@@ -221,7 +225,7 @@ class Connector:
 
     def _check(
         self, verb: str, path: str, response: urllib3.BaseHTTPResponse
-    ) -> Answer:
+    ) -> BmcResponse:
         try:
             content = self._read(response)
         except (*_LINK_ERRORS, failures.LinkFailure) as exc:
@@ -240,7 +244,7 @@ class Connector:
             # sushy puts the body of a refusal into its exception's text and
             # stumbles over one that is not an object; nobody reads it here.
             content = b'{}'
-        answer = Answer(response.status, response.headers, content)
+        answer = BmcResponse(response.status, response.headers, content)
         sushy_exceptions.raise_for_response(verb, path, answer)
         return answer
 

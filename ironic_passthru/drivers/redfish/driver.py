@@ -16,10 +16,10 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import connector
 from ironic_passthru.drivers.redfish import deadline as call_deadline
+from ironic_passthru.drivers.redfish import executor
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import fleet
 from ironic_passthru.drivers.redfish import inventory as bmc_inventory
-from ironic_passthru.drivers.redfish import quiet
+from ironic_passthru.drivers.redfish import log_filter
 
 _Chosen = Annotated[str, pydantic.Field(min_length=1, max_length=255)]
 
@@ -53,10 +53,12 @@ class RedfishVendor(base.VendorInterface):
     def __init__(self) -> None:
         super().__init__()
         self._inventory: bmc_inventory.Source = bmc_inventory.NoFile()
-        self._fleet = fleet.Fleet(concurrency=1, call_timeout_seconds=1.0)
+        self._fleet = executor.FleetExecutor(
+            concurrency=1, call_timeout_seconds=1.0
+        )
         self._connect_timeout_seconds = 1.0
         self._read_timeout_seconds = 1.0
-        self._quiet: quiet.DebugOnly | None = None
+        self._quiet: log_filter.DebugOnly | None = None
 
     def start(self, conf: cfg.ConfigOpts) -> None:
         """Read options and inventory.
@@ -69,17 +71,17 @@ class RedfishVendor(base.VendorInterface):
             self._inventory = bmc_inventory.InventoryFile(path)
         self._connect_timeout_seconds = section.connect_timeout
         self._read_timeout_seconds = section.read_timeout
-        self._fleet = fleet.Fleet(
+        self._fleet = executor.FleetExecutor(
             concurrency=section.concurrency,
             call_timeout_seconds=section.call_timeout,
         )
-        self._quiet = quiet.install()
+        self._quiet = log_filter.install()
 
     def stop(self) -> None:
         """Begin no further work on any BMC."""
         self._fleet.close()
         if self._quiet is not None:
-            quiet.remove(self._quiet)
+            log_filter.remove(self._quiet)
             self._quiet = None
 
     def get_properties(self) -> dict[str, str]:
@@ -181,7 +183,7 @@ class RedfishVendor(base.VendorInterface):
         targets: list[bmc_inventory.Target],
         act: Callable[[bmc.Bmc], failures.Item],
         *,
-        late: failures.Failure = failures.TIMEOUT,
+        late: failures.BmcFailure = failures.TIMEOUT,
     ) -> dict[str, failures.Item]:
         """Do ``act`` with each of ``targets``; return their items by name.
 

@@ -56,7 +56,7 @@ class NoSuchDevice(LinkFailure):
 
 
 @dataclasses.dataclass(frozen=True)
-class Failure:
+class BmcFailure:
     """What an item says of a failure.
 
     :param code: stable identifier.
@@ -76,36 +76,36 @@ class Failure:
         }
 
 
-NOT_ATTEMPTED = Failure(
+NOT_ATTEMPTED = BmcFailure(
     'not_attempted',
     None,
     "The call's time was over before this target's turn; nothing was sent.",
 )
-TIMEOUT = Failure(
+TIMEOUT = BmcFailure(
     'timeout', False, 'The BMC did not answer in time; nothing was changed.'
 )
-OUTCOME_UNKNOWN = Failure(
+OUTCOME_UNKNOWN = BmcFailure(
     'outcome_unknown',
     False,
     'The change was sent to the BMC, but no answer came; whether it was '
     'made is not known.',
 )
-BAD_ANSWER = Failure(
+BAD_ANSWER = BmcFailure(
     'bad_answer', True, 'The answer of the BMC is not valid Redfish.'
 )
-NOT_SUPPORTED = Failure(
+NOT_SUPPORTED = BmcFailure(
     'not_supported', True, 'The BMC does not offer this for the system.'
 )
 
 # The first row whose class fits counts, so a subclass comes before its base.
-_TABLE: tuple[tuple[type[Exception], Failure], ...] = (
+_TABLE: tuple[tuple[type[Exception], BmcFailure], ...] = (
     (
         NotConnected,
-        Failure('unreachable', False, 'The BMC cannot be reached.'),
+        BmcFailure('unreachable', False, 'The BMC cannot be reached.'),
     ),
     (
         Untrusted,
-        Failure(
+        BmcFailure(
             'untrusted',
             False,
             'The TLS connection to the BMC failed; its certificate may not '
@@ -115,7 +115,7 @@ _TABLE: tuple[tuple[type[Exception], Failure], ...] = (
     (NoAnswer, TIMEOUT),
     (
         Cut,
-        Failure(
+        BmcFailure(
             'connection_lost',
             False,
             'The BMC ended the connection before it answered.',
@@ -124,7 +124,7 @@ _TABLE: tuple[tuple[type[Exception], Failure], ...] = (
     (OutcomeUnknown, OUTCOME_UNKNOWN),
     (
         Redirected,
-        Failure(
+        BmcFailure(
             'redirected',
             True,
             'The BMC answered with a redirect, which is not followed.',
@@ -132,7 +132,7 @@ _TABLE: tuple[tuple[type[Exception], Failure], ...] = (
     ),
     (
         NoSuchSystem,
-        Failure(
+        BmcFailure(
             'system_not_found',
             True,
             'The BMC does not have the system that the inventory names, or '
@@ -141,7 +141,7 @@ _TABLE: tuple[tuple[type[Exception], Failure], ...] = (
     ),
     (
         NoSuchDevice,
-        Failure(
+        BmcFailure(
             'device_not_found',
             True,
             'The system has no virtual media device of this kind.',
@@ -150,7 +150,7 @@ _TABLE: tuple[tuple[type[Exception], Failure], ...] = (
     (BadAnswer, BAD_ANSWER),
     (
         sushy_exceptions.AccessError,
-        Failure(
+        BmcFailure(
             'access_denied',
             True,
             'The BMC does not accept the credentials of the inventory for '
@@ -159,26 +159,26 @@ _TABLE: tuple[tuple[type[Exception], Failure], ...] = (
     ),
     (
         sushy_exceptions.ResourceNotFoundError,
-        Failure(
+        BmcFailure(
             'not_found', True, 'The BMC does not have what it was asked for.'
         ),
     ),
     (
         sushy_exceptions.ServerSideError,
-        Failure(
+        BmcFailure(
             'bmc_error', True, 'The BMC reported an internal error of its own.'
         ),
     ),
     (
         sushy_exceptions.HTTPError,
-        Failure('refused', True, 'The BMC refused the request.'),
+        BmcFailure('refused', True, 'The BMC refused the request.'),
     ),
     (sushy_exceptions.MissingAttributeError, NOT_SUPPORTED),
     (sushy_exceptions.MissingActionError, NOT_SUPPORTED),
 )
 
 
-def classify(exc: Exception) -> Failure:
+def classify(exc: Exception) -> BmcFailure:
     """Return what is said of ``exc``.
 
     Whatever the table does not know was raised while an answer was being

@@ -28,7 +28,7 @@ CONFIG_FILES = 'OS_IRONIC_PASSTHRU_CONFIG_FILES'
 
 # Seconds, shorter than anybody would run it, so that tests need not wait.
 TIMINGS: dict[str, object] = {
-    'api__catalogue_max_age': 0.3,
+    'api__catalog_max_age': 0.3,
     'api__call_timeout': 20,
     'api__call_monitor_timeout': 2,
     'api__bus_connect_timeout': 2.0,
@@ -272,12 +272,12 @@ class Site(fixtures.Fixture):
         test.addCleanup(transport.cleanup)
         return transport
 
-    def address(self, host: str, name: str = '') -> protocol.Server:
+    def address(self, host: str, name: str = '') -> protocol.ConductorAddress:
         """Return the address of the present run of a conductor."""
         log = self.conductor(host, name=name).log()
         found = re.search(rf'Conductor {host} \(([-0-9a-f]+)\)', log)
         assert found, log
-        return protocol.Server(host, found[1])
+        return protocol.ConductorAddress(host, found[1])
 
     def marked(self, key: str) -> list[str]:
         """Return what methods of ``marks`` that ran with ``key`` noted."""

@@ -210,7 +210,7 @@ class Keystone(fixtures.Fixture):
         return str(auth_session.Session(login).get_token())
 
     def add_endpoint(self, url: str) -> None:
-        """List our service in the catalogue."""
+        """List our service in the catalog."""
         api = self.api('system-admin')
         service = api.post(
             '/services', json={'service': {'type': 'baremetal'}}

@@ -72,7 +72,7 @@ class ServedByApache(wsgi_cases.ServedSite):
         return self.apache.command(address)
 
     def over_tls(self) -> web.Client:
-        """Return a client of the endpoint in the service catalogue."""
+        """Return a client of the endpoint in the service catalog."""
         return web.Client(self.apache.tls_url, tls=self.apache.tls)
 
 

@@ -249,7 +249,7 @@ class TestPassword(GophercloudCase):
 
 
 class TestIdentity(GophercloudCase):
-    """A token, and the endpoint in the service catalogue."""
+    """A token, and the endpoint in the service catalog."""
 
     def test_calls(self) -> None:
         identity = self.useFixture(keystone.Keystone())

@@ -100,7 +100,7 @@ def connect(url: str = '') -> kombu.Connection:
     )
 
 
-def queue_of(server: protocol.Server) -> str:
+def queue_of(server: protocol.ConductorAddress) -> str:
     """Return the queue of one run of a conductor."""
     return f'{protocol.TOPIC}.{server.name}'
 

@@ -18,7 +18,7 @@ from urllib import parse
 
 import fixtures
 
-from ironic_passthru.api import server
+from ironic_passthru.httpd import server
 from ironic_passthru.tests import embedded
 from ironic_passthru.tests.functional import certificates
 from ironic_passthru.tests.functional import envelope
@@ -190,7 +190,7 @@ class TestSlowReaders(envelope.EnvelopeCase):
 
     def serve(
         self, application: Callable[..., Any], **options: int
-    ) -> server.Server:
+    ) -> server.HTTPServer:
         conf = self.make_conf(
             api__port=0,
             api__threads=1,
@@ -198,7 +198,7 @@ class TestSlowReaders(envelope.EnvelopeCase):
             api__request_timeout=2,
             **{'api__socket_timeout': 1} | options,
         )
-        started = server.Server(conf, application)
+        started = server.HTTPServer(conf, application)
         started.bind()
         started.start()
         self.addCleanup(started.stop)
@@ -220,7 +220,7 @@ class TestSlowReaders(envelope.EnvelopeCase):
         client.sendall(_ROOT)
         return client, ends
 
-    def connect(self, to: server.Server) -> socket.socket:
+    def connect(self, to: server.HTTPServer) -> socket.socket:
         client = socket.socket()
         self.addCleanup(client.close)
         # Small, so that it is this client that sets the pace.
@@ -298,12 +298,12 @@ class TestManyConnections(envelope.EnvelopeCase):
 
     def bind(
         self, application: Callable[..., Any], **options: object
-    ) -> server.Server:
+    ) -> server.HTTPServer:
         conf = self.make_conf(
             **{'api__port': 0, 'api__threads': 1, 'api__max_waiting': 1}
             | options
         )
-        started = server.Server(conf, application)
+        started = server.HTTPServer(conf, application)
         started.bind()
         self.addCleanup(started.stop)
         self.port = parse.urlsplit(started.url).port or 0

@@ -54,7 +54,7 @@ class TestFence(TransportTestCase):
             serializer=protocol.ContextSerializer(),
         )
 
-    def send(self, server: protocol.Server, **facts: Any) -> Any:
+    def send(self, server: protocol.ConductorAddress, **facts: Any) -> Any:
         """Send a call that is in order apart from ``facts``."""
         arguments = {
             'driver_name': 'marks',
@@ -122,7 +122,7 @@ class TestFence(TransportTestCase):
         self.assertTrue(self.undeliverable(before))
         self.assertEqual([], self.site.marked(self.key))
 
-    def undeliverable(self, server: protocol.Server) -> bool:
+    def undeliverable(self, server: protocol.ConductorAddress) -> bool:
         """Tell whether a message that would be refused comes back."""
         try:
             self.send(server, deadline=1.0)

@@ -7,9 +7,9 @@ from typing import Any
 
 from ironic_passthru import errors
 from ironic_passthru.api import app
-from ironic_passthru.api import expose
 from ironic_passthru.api import health
-from ironic_passthru.api import versions
+from ironic_passthru.api.http import expose
+from ironic_passthru.api.http import versions
 from ironic_passthru.api.v1 import conductors
 from ironic_passthru.api.v1 import drivers
 from ironic_passthru.api.v1 import operations
@@ -111,7 +111,7 @@ class TestChapters(base.TestCase):
                 for name, argument in arguments(target).items()
             }
             told = {
-                name: versions.Version(*map(int, since.split('.')))
+                name: versions.APIVersion(*map(int, since.split('.')))
                 if (since := found.get('min_version'))
                 else versions.MINIMUM
                 for name, found in chapter.parameters('Request').items()

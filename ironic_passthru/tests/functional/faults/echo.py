@@ -28,7 +28,7 @@ class Echo(fixtures.Fixture):
     def __init__(
         self,
         url: str,
-        servers: collections.abc.Iterable[protocol.Server],
+        servers: collections.abc.Iterable[protocol.ConductorAddress],
         *,
         seconds: float = 1.0,
     ) -> None:

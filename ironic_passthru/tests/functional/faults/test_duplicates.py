@@ -75,7 +75,7 @@ class TestOneCallId(scenario.FaultTestCase):
         key: str,
         call_id: str,
         *,
-        server: protocol.Server,
+        server: protocol.ConductorAddress,
         method: str = 'act',
         driver_name: str = driver.NAME,
         seconds: float = 0.1,
@@ -91,7 +91,12 @@ class TestOneCallId(scenario.FaultTestCase):
         )
 
     def send_word_for_word(
-        self, key: str, call_id: str, *, server: protocol.Server, method: str
+        self,
+        key: str,
+        call_id: str,
+        *,
+        server: protocol.ConductorAddress,
+        method: str,
     ) -> object:
         """Send what is meant for the first conductor to any of them."""
         prepared = self.raw.prepare(server=server.name, timeout=20)
@@ -110,7 +115,7 @@ class TestOneCallId(scenario.FaultTestCase):
     def failures(
         self,
         send: object,
-        servers: list[protocol.Server],
+        servers: list[protocol.ConductorAddress],
         *,
         kind: history.Kind,
     ) -> list[BaseException]:

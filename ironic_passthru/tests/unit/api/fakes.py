@@ -16,8 +16,8 @@ from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru import spec
 from ironic_passthru.api import app
-from ironic_passthru.api import catalogue
-from ironic_passthru.api import policy
+from ironic_passthru.api.auth import policy
+from ironic_passthru.api.registry import catalog
 from ironic_passthru.db import conductors
 from ironic_passthru.tests import base
 
@@ -277,15 +277,15 @@ class FakeConductorAPI:
         return self.answer
 
 
-class CatalogueCase(base.TestCase):
-    """A catalogue over a store in memory."""
+class CatalogCase(base.TestCase):
+    """A catalog over a store in memory."""
 
     def setUp(self) -> None:
         super().setUp()
         self.store = FakeStore()
 
-    def make(self, max_age_seconds: float = 1000.0) -> catalogue.Catalogue:
-        return catalogue.Catalogue(
+    def make(self, max_age_seconds: float = 1000.0) -> catalog.Catalog:
+        return catalog.Catalog(
             self.store,  # type: ignore[arg-type]
             max_age_seconds=max_age_seconds,
             heartbeat_timeout_seconds=30.0,
@@ -308,14 +308,14 @@ class ApplicationCase(base.TestCase):
         """Build the application anew, with some options of ``[api]``."""
         for name, value in options.items():
             self.conf.set_override(name, value, group='api')
-        self.catalogue = catalogue.Catalogue(
+        self.catalog = catalog.Catalog(
             self.store,  # type: ignore[arg-type]
             max_age_seconds=0.0,
             heartbeat_timeout_seconds=30.0,
         )
         self.application = app.make(
             self.conf,
-            self.catalogue,
+            self.catalog,
             self.bus,  # type: ignore[arg-type]
             operations=self.operations,  # type: ignore[arg-type]
             policy=policy.Policy(self.conf),

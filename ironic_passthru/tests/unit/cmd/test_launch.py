@@ -41,7 +41,7 @@ BAD = [
     ('api', 'port', '99999', '0 to 65535'),
     ('api', 'threads', '0', '1 to 1024'),
     ('api', 'retry_after', '1.5', '1 to 3600'),
-    ('api', 'catalogue_max_age', 'abc', '0.05 to 60.0'),
+    ('api', 'catalog_max_age', 'abc', '0.05 to 60.0'),
     ('api', 'host_ip', 'a_b!c', 'host address'),
     ('api', 'public_endpoint', 'ftp://x', 'https'),
     ('conductor', 'conductor_group', 'b@d', 'a-zA-Z0-9'),

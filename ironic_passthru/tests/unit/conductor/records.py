@@ -10,9 +10,9 @@ from typing import Any
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.conductor import admission
-from ironic_passthru.conductor import journal
-from ironic_passthru.conductor import ledger
-from ironic_passthru.conductor import notices
+from ironic_passthru.conductor import events
+from ironic_passthru.conductor import operation_tracker
+from ironic_passthru.conductor import operation_writer
 from ironic_passthru.conductor import runner
 from ironic_passthru.drivers import loader
 from ironic_passthru.tests import base
@@ -35,7 +35,7 @@ class FakeRecords:
         self.closed = False
         self.states: dict[str, operation.State] = {}
         self.new: dict[str, operation.NewOperation] = {}
-        self.moves: list[operation.Move] = []
+        self.moves: list[operation.Transition] = []
         self.batches: list[int] = []
         self.entered = threading.Semaphore(0)
         self.go_on = threading.Event()
@@ -78,8 +78,8 @@ class Conductor:
 
     runner: runner.Runner
     admission: admission.Admission
-    journal: journal.Journal
-    ledger: ledger.Ledger
+    journal: operation_writer.OperationWriter
+    ledger: operation_tracker.OperationTracker
     records: FakeRecords
 
 
@@ -90,7 +90,7 @@ def conductor(
     incarnation: str = 'one',
     queue_seconds: float = 60.0,
     max_result_size: int = 1 << 20,
-    told: notices.NoNotices = notices.NO_NOTICES,
+    told: events.NoEvents = events.NO_NOTICES,
     **bounds: Any,
 ) -> Conductor:
     """Return a conductor that ends with the test.
@@ -101,7 +101,7 @@ def conductor(
     values = {'sync_workers': 2, 'async_workers': 2, 'async_backlog': 0}
     values |= bounds
     store = FakeRecords()
-    writer = journal.Journal(
+    writer = operation_writer.OperationWriter(
         lambda: store,  # type: ignore[arg-type, return-value]
         retry_seconds=0.01,
     )
@@ -110,7 +110,7 @@ def conductor(
         incarnation=incarnation,
         drivers=len(drivers),
     )
-    own = ledger.Ledger(
+    own = operation_tracker.OperationTracker(
         writer, hostname='host', incarnation=incarnation, told=told
     )
     made = runner.Runner(

@@ -111,7 +111,7 @@ class RecordedCase(base.TestCase):
         self.vendor.go_on.wait(20)
         return 'done'
 
-    def last_move(self) -> operation.Move:
+    def last_move(self) -> operation.Transition:
         return self.store.moves[-1]
 
 
@@ -481,7 +481,8 @@ class TestKeys(RecordedCase):
     ) -> None:
         self.useFixture(
             fixtures.MonkeyPatch(
-                'ironic_passthru.conductor.ledger._PATIENCE_SECONDS', 0.05
+                'ironic_passthru.conductor.operation_tracker._PATIENCE_SECONDS',
+                0.05,
             )
         )
 

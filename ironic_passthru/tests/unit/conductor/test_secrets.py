@@ -290,14 +290,14 @@ class SecretsCase(base.TestCase):
         answer = self._run(method, parameters, key=key)['return']
         return answer, self._end().result
 
-    def recorded(self, method: str, **parameters: Any) -> operation.Move:
+    def recorded(self, method: str, **parameters: Any) -> operation.Transition:
         """Let a call be accepted, and return how it ended."""
         before = len(self.records.moves)
         self._run(method, parameters, respond_async=True)
         self.wait_for(lambda: len(self.records.moves) == before + 2, 'end')
         return self._end()
 
-    def _end(self) -> operation.Move:
+    def _end(self) -> operation.Transition:
         end = self.records.moves[-1]
         self.assertIn(end.target, operation.FINAL)
         return end

@@ -320,9 +320,9 @@ class TestLife(ServiceCase):
 
     def test_lookups_do_not_trust_a_clock_that_jumps(self) -> None:
         self.start()
-        entry = conductors.CatalogueEntry(digest='0' * 64, document={})
+        entry = conductors.CatalogEntry(digest='0' * 64, document={})
         self.store.register('other', 'run', group='', drivers={'far': entry})
-        expected = [protocol.Server('other', 'run')]
+        expected = [protocol.ConductorAddress('other', 'run')]
         self.assertEqual(expected, self.client._locate({}, 'far', 10))
         yesterday = datetime.datetime.now() - datetime.timedelta(hours=24)
         with self.database.writer() as writer:
@@ -570,7 +570,7 @@ class TestFailedStart(ServiceCase):
         self.assertIn('stop two (deaf)', self.events)
 
     def test_a_name_that_cannot_be_published(self) -> None:
-        self.conductor.address = protocol.Server('x' * 300, 'run')
+        self.conductor.address = protocol.ConductorAddress('x' * 300, 'run')
         self.assertRaises(errors.ConfigError, self.conductor.start)
         self.nothing_is_left()
 

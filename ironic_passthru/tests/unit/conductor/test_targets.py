@@ -13,13 +13,13 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.conductor import call as calls
-from ironic_passthru.conductor import notices
+from ironic_passthru.conductor import events
 from ironic_passthru.conductor import targets
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.conductor import records
-from ironic_passthru.tests.unit.conductor import test_notices
+from ironic_passthru.tests.unit.conductor import test_events
 
 _KEY = operation.Key(digest='d' * 64, fingerprint='f' * 64)
 _SECRET = 'hunter2'
@@ -101,8 +101,8 @@ class ReportedCase(base.TestCase):
         self.log = self.useFixture(
             fixtures.FakeLogger(level=0, nuke_handlers=True)
         )
-        self.notifier = test_notices.FakeNotifier()
-        self.notices = notices.Notices(
+        self.notifier = test_events.FakeNotifier()
+        self.notices = events.EventSender(
             self.notifier,  # type: ignore[arg-type]
             lambda _: None,
             conductor='host',

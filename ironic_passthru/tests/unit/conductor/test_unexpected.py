@@ -12,19 +12,19 @@ from typing import Any
 
 from ironic_passthru import errors
 from ironic_passthru import operation
-from ironic_passthru.conductor import ledger
+from ironic_passthru.conductor import operation_tracker
 from ironic_passthru.conductor import results
 from ironic_passthru.conductor import runner
 from ironic_passthru.tests.unit.conductor import test_recorded
 
 State = test_recorded.State
 
-_FILES = {module.__file__ for module in (runner, ledger, results)}
+_FILES = {module.__file__ for module in (runner, operation_tracker, results)}
 
 # Steps that let go of an operation: there is nothing left to fall back on.
 _LAST_STEPS: set[CodeType] = {
-    ledger.Ledger._forget.__code__,
-    ledger.Ledger.abandon.__code__,
+    operation_tracker.OperationTracker._forget.__code__,
+    operation_tracker.OperationTracker.abandon.__code__,
 }
 
 # Lines that do nothing which could fail. Python passes those of blocks again
@@ -126,7 +126,7 @@ class TestAccepted(UnexpectedCase):
         work = self.conductor.runner._work
 
         def run(call_id: str, injector: Injector) -> None:
-            def watched(followed: ledger.Followed) -> None:
+            def watched(followed: operation_tracker.TrackedOperation) -> None:
                 with injector.active(), contextlib.suppress(BaseException):
                     work(followed)
 
@@ -166,7 +166,7 @@ class TestWithKey(UnexpectedCase):
 
         for name, error in (
             ('results.recorded', errors.ResultNotSerializable),
-            ('ledger.json.dumps', errors.ResultNotSerializable),
+            ('operation_tracker.json.dumps', errors.ResultNotSerializable),
             ('execution.execute', errors.DriverFailed),
         ):
             self.build()

@@ -103,7 +103,7 @@ class TestOptions(base.TestCase):
             2 * conf.conductor.heartbeat_interval,
         )
         self.assertGreater(
-            conf.conductor.drain_seconds, conf.api.catalogue_max_age
+            conf.conductor.drain_seconds, conf.api.catalog_max_age
         )
         self.assertLess(conf.redfish.call_timeout, conf.api.call_timeout)
         self.assertEqual('127.0.0.1', conf.api.host_ip)

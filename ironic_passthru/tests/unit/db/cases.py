@@ -29,10 +29,10 @@ from ironic_passthru.tests import base
 TIMEOUT = 30
 
 
-def entry(document: dict[str, Any]) -> conductors.CatalogueEntry:
+def entry(document: dict[str, Any]) -> conductors.CatalogEntry:
     text = json.dumps(document, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return conductors.CatalogueEntry(digest=digest, document=document)
+    return conductors.CatalogEntry(digest=digest, document=document)
 
 
 ONE = entry({'methods': ['one']})
@@ -63,7 +63,7 @@ class RegistryCase(base.TestCase):
         self,
         hostname: str = 'host1',
         incarnation: str = 'run1',
-        **drivers: conductors.CatalogueEntry,
+        **drivers: conductors.CatalogEntry,
     ) -> None:
         self.store.register(
             hostname, incarnation, group='', drivers=drivers or {'acme': ONE}
@@ -126,7 +126,7 @@ class SchemaCases(RegistryCase):
                 },
             ),
             (
-                models.catalogues,
+                models.catalogs,
                 {
                     'driver': 'acme',
                     'digest': ONE.digest,
@@ -474,14 +474,14 @@ class ConductorCases(RegistryCase):
         self.assertIsNone(self.store.ping())
 
 
-class CatalogueCases(RegistryCase):
+class CatalogCases(RegistryCase):
     """The documents that conductors publish."""
 
     def test_a_document_is_stored_once(self) -> None:
         for number in range(3):
             self.register(f'host{number}', acme=ONE)
         with self.database.reader() as reader:
-            stored = reader.execute(sa.select(models.catalogues.c.digest))
+            stored = reader.execute(sa.select(models.catalogs.c.digest))
             self.assertEqual([(ONE.digest,)], stored.all())
 
     def documents(
@@ -531,7 +531,7 @@ class CatalogueCases(RegistryCase):
     def test_the_newest_document_of_a_driver_stays_known(self) -> None:
         self.register(acme=ONE)
         moment = datetime.datetime(2026, 1, 1)
-        self.execute(sa.update(models.catalogues).values(created_at=moment))
+        self.execute(sa.update(models.catalogs).values(created_at=moment))
         self.register(incarnation='run2', acme=TWO)
         self.register(incarnation='run3', other=ONE)
         self.assertEqual(TWO.digest, self.store.newest_digests()['acme'])
@@ -560,7 +560,7 @@ class ConcurrencyCases(RegistryCase):
         drivers = {f'driver{n}': entry({'number': n}) for n in range(20)}
         for round_ in range(3):
             self.execute(sa.delete(models.conductors))
-            self.execute(sa.delete(models.catalogues))
+            self.execute(sa.delete(models.catalogs))
             self.at_once(
                 lambda number, r=round_: self.register(
                     f'host{number}', f'run{r}', **drivers
@@ -656,7 +656,7 @@ class ScaleCases(RegistryCase):
 ALL_CASES = (
     SchemaCases,
     ConductorCases,
-    CatalogueCases,
+    CatalogCases,
     ConcurrencyCases,
     ScaleCases,
 )

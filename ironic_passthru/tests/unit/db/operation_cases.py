@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.db import models
-from ironic_passthru.db import moves
 from ironic_passthru.db import operations
+from ironic_passthru.db import transitions
 from ironic_passthru.tests.unit.db import cases
 
 State = operation.State
@@ -60,7 +60,7 @@ class OperationCase(cases.RegistryCase):
     ) -> bool:
         """Move an operation the way its conductor does."""
         facts.setdefault('owner', 'run1')
-        move = operation.Move(one, source, target, **facts)
+        move = operation.Transition(one, source, target, **facts)
         (moved,) = self.recorder.apply([move])
         assert isinstance(moved, bool)
         return moved
@@ -228,7 +228,7 @@ class RecordCases(OperationCase):
         self.recorder.apply([taken])
         again = dataclasses.replace(taken, incarnation='run2')
         waiting = self.record()
-        claim = operation.Move(
+        claim = operation.Transition(
             waiting, State.QUEUED, State.RUNNING, owner='run1'
         )
         good = [self.new(), self.new()]
@@ -311,12 +311,16 @@ class MoveCases(OperationCase):
         self.assertIsNone(self.operations.result(one))
 
     def test_a_result_of_any_size(self) -> None:
-        for size in (moves.PART_SIZE - 2, moves.PART_SIZE, 16 << 20):
+        for size in (
+            transitions.PART_SIZE - 2,
+            transitions.PART_SIZE,
+            16 << 20,
+        ):
             text = '"' + 'x' * size + '"'
             one = self.finished(text)
             self.assertEqual(text, self.operations.result(one))
             parts = self.get(one).result_parts
-            self.assertEqual(-(-len(text) // moves.PART_SIZE), parts)
+            self.assertEqual(-(-len(text) // transitions.PART_SIZE), parts)
 
     def test_only_from_the_state_that_is_expected(self) -> None:
         for target in operation.FINAL:
@@ -329,7 +333,7 @@ class MoveCases(OperationCase):
                 )
             for source in operation.ACTIVE:
                 for other in State:
-                    move = operation.Move(one, source, other)
+                    move = operation.Transition(one, source, other)
                     self.assertEqual([False], self.recorder.apply([move]))
                     if other is not target:
                         self.assertFalse(self.step(one, source, other))
@@ -359,7 +363,9 @@ class MoveCases(OperationCase):
         ids = [self.record() for _ in range(30)]
         self.assertTrue(self.operations.cancel(ids[3]))
         claims = [
-            operation.Move(one, State.QUEUED, State.RUNNING, owner='run1')
+            operation.Transition(
+                one, State.QUEUED, State.RUNNING, owner='run1'
+            )
             for one in ids
         ]
         outcomes = self.recorder.apply(claims)
@@ -367,7 +373,7 @@ class MoveCases(OperationCase):
 
     def move_alone(self, one: str, target: State, owner: str | None) -> bool:
         """Move a queued operation over a connection of its own."""
-        move = operation.Move(one, State.QUEUED, target, owner=owner)
+        move = operation.Transition(one, State.QUEUED, target, owner=owner)
         return self.operations.apply([move]) == [True]
 
     def test_of_many_who_claim_one_wins(self) -> None:

@@ -15,7 +15,7 @@ from ironic_passthru.tests.unit.db import sqlite
 class TestSQLite(
     sqlite.SQLiteCase,
     cases.ConductorCases,
-    cases.CatalogueCases,
+    cases.CatalogCases,
     cases.ConcurrencyCases,
     cases.ScaleCases,
 ):
@@ -74,7 +74,7 @@ class TestRefusals(sqlite.SQLiteCase):
                 self.assertIn(f'1 to {longest}', text)
 
     def test_digests_of_another_length(self) -> None:
-        entry = conductors.CatalogueEntry(digest='abc', document={})
+        entry = conductors.CatalogEntry(digest='abc', document={})
         text = self.refused(drivers={'acme': entry})
         self.assertIn("driver 'acme'", text)
 

@@ -12,7 +12,7 @@ from sqlalchemy import exc as sa_exc
 from ironic_passthru.db import driver_errors
 from ironic_passthru.tests import base
 
-Failure = driver_errors.Failure
+Failure = driver_errors.DatabaseFailure
 
 
 class FakePostgreSQLError(Exception):

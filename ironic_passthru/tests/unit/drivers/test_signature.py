@@ -19,9 +19,9 @@ import pydantic
 from pydantic import Field
 
 from ironic_passthru import errors
-from ironic_passthru import schema
 from ironic_passthru.drivers import signature
 from ironic_passthru.tests import base
+from ironic_passthru.validation import schema
 
 
 class Colour(enum.Enum):

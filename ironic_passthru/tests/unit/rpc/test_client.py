@@ -27,7 +27,7 @@ from ironic_passthru.tests import base
 from ironic_passthru.tests import shortage
 
 SECRET = 'hunter' + '2'
-SERVERS = [protocol.Server(f'host{n}', f'run{n}') for n in range(5)]
+SERVERS = [protocol.ConductorAddress(f'host{n}', f'run{n}') for n in range(5)]
 ANSWER = {'return': 'answer', 'async': False, 'attach': False}
 UNDELIVERABLE = oslo_messaging.MessageUndeliverable('NO_ROUTE', 'x', 'y', {})
 
@@ -248,7 +248,7 @@ class TestFates(ClientCase):
         self.assertEqual([], self.driver.sent)
 
     def test_a_fleet_that_is_busy_is_not_asked_to_the_last(self) -> None:
-        fleet = [protocol.Server('h', str(n)) for n in range(300)]
+        fleet = [protocol.ConductorAddress('h', str(n)) for n in range(300)]
         self.driver.fate = _raise(errors.ConductorBusy())
         self.assertRaises(errors.ConductorBusy, self.call, servers=fleet)
         self.assertEqual(8, len(set(self.sent_to())))

@@ -12,11 +12,11 @@ from ironic_passthru.tests import base
 
 class TestServer(base.TestCase):
     def test_each_run_has_a_queue_of_its_own(self) -> None:
-        first = protocol.Server('host', 'one')
-        second = protocol.Server('host', 'two')
+        first = protocol.ConductorAddress('host', 'one')
+        second = protocol.ConductorAddress('host', 'two')
         self.assertEqual('host.one', first.name)
         self.assertNotEqual(first.name, second.name)
-        self.assertEqual(first, protocol.Server(*['host', 'one']))
+        self.assertEqual(first, protocol.ConductorAddress(*['host', 'one']))
 
 
 class TestAttached(base.TestCase):

@@ -24,7 +24,7 @@ from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.conductor import records
 
-ADDRESS = protocol.Server('host', 'run')
+ADDRESS = protocol.ConductorAddress('host', 'run')
 EXPOSED = {
     'driver_vendor_passthru',
     'get_driver_vendor_passthru_methods',
@@ -78,7 +78,7 @@ class ServerCase(base.TestCase):
         self.bus = transport.make(self.make_conf(), 'local://')
         self.addCleanup(self.bus.cleanup)
         signatures = signing.make(self.keys)
-        self.server = server.Server(
+        self.server = server.RPCServer(
             self.bus,
             ADDRESS,
             endpoint=server.Endpoint(
@@ -563,11 +563,11 @@ class TestSigned(ServerCase):
             self.assertEqual('UnsupportedVersion', error.exc_type)
 
     def test_what_one_refuses_is_offered_to_the_next(self) -> None:
-        gone = protocol.Server('host', 'gone')
+        gone = protocol.ConductorAddress('host', 'gone')
         error = errors.ConductorStopping()
         with mock.patch.object(self.runner, 'run', side_effect=error):
             for servers in ([ADDRESS], [ADDRESS, gone]):
-                tried: list[protocol.Server] = []
+                tried: list[protocol.ConductorAddress] = []
                 self.assertRaises(
                     errors.NotRun,
                     self.client.driver_vendor_passthru,
@@ -636,7 +636,7 @@ class TestSigned(ServerCase):
             other = client.ConductorAPI(
                 self.bus, monitor_seconds=1, signing_keys=keys
             )
-            tried: list[protocol.Server] = []
+            tried: list[protocol.ConductorAddress] = []
             self.assertRaises(
                 errors.OutcomeUnknown,
                 other.driver_vendor_passthru,

@@ -7,7 +7,7 @@ import fixtures
 import trustme
 
 from ironic_passthru import errors
-from ironic_passthru import notifier
+from ironic_passthru.rpc import notifications
 from ironic_passthru.rpc import tls
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
@@ -113,10 +113,10 @@ class CheckTest(base.TestCase):
                 },
             )
             if not fails:
-                self.addCleanup(notifier.Notifier(conf, 'me').close)
+                self.addCleanup(notifications.Notifier(conf, 'me').close)
                 continue
             error = self.assertRaises(
-                errors.ConfigError, notifier.Notifier, conf, 'me'
+                errors.ConfigError, notifications.Notifier, conf, 'me'
             )
             self.assertIn('Option ssl_ca_file in group', error.message)
 

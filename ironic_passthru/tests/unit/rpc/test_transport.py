@@ -105,6 +105,6 @@ class TestTarget(base.TestCase):
         )
 
     def test_one_run_of_one(self) -> None:
-        target = transport.target(protocol.Server('host', 'run'))
+        target = transport.target(protocol.ConductorAddress('host', 'run'))
         self.assertEqual('host.run', target.server)
         self.assertEqual('ironic_passthru.conductor_manager', target.topic)

@@ -5,11 +5,11 @@ from typing import Any
 
 from docutils import nodes
 
-from ironic_passthru import formats
 from ironic_passthru.sphinxext import inline
 from ironic_passthru.sphinxext import wording
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.sphinxext import kinds
+from ironic_passthru.validation import formats
 
 
 class TestTypes(base.TestCase):

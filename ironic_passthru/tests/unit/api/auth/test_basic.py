@@ -12,9 +12,9 @@ import fixtures
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
-from ironic_passthru.api import environ as keys
 from ironic_passthru.api.auth import basic
 from ironic_passthru.api.auth import htpasswd
+from ironic_passthru.api.http import environ_keys as keys
 from ironic_passthru.tests import base
 
 

@@ -15,8 +15,8 @@ from oslo_config import cfg
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
-from ironic_passthru.api import environ as keys
 from ironic_passthru.api.auth import keystone
+from ironic_passthru.api.http import environ_keys as keys
 from ironic_passthru.tests import base
 
 VALUES = {

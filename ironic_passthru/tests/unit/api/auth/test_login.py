@@ -9,8 +9,8 @@ from oslo_context import context as oslo_context
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
-from ironic_passthru.api import environ as keys
 from ironic_passthru.api.auth import login
+from ironic_passthru.api.http import environ_keys as keys
 from ironic_passthru.tests import base
 
 

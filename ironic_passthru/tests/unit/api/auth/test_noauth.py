@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of requests that need no login."""
 
-from ironic_passthru.api import environ as keys
 from ironic_passthru.api.auth import noauth
+from ironic_passthru.api.http import environ_keys as keys
 from ironic_passthru.tests import base
 
 

@@ -20,8 +20,8 @@ from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru import spec
 from ironic_passthru.api import app
-from ironic_passthru.api import environ as keys
-from ironic_passthru.api import facts
+from ironic_passthru.api.calls import audit_data
+from ironic_passthru.api.http import environ_keys as keys
 from ironic_passthru.api.middleware import audit
 from ironic_passthru.redaction import log_filter
 from ironic_passthru.rpc import protocol
@@ -82,7 +82,7 @@ class AuditCase(fakes.ApplicationCase):
         )
         self.store.add('c2', fakes.driver('gone'), alive=False)
         self.bus.on_call = lambda call: call['tried'].append(
-            protocol.Server('c1', 'one')
+            protocol.ConductorAddress('c1', 'one')
         )
         self.rebuild(format='json')
 
@@ -676,7 +676,7 @@ class TestForms(AuditCase):
             environ['REMOTE_ADDR'] = evil
 
             def refuse(environ: Any, start_response: Any) -> list[bytes]:
-                noted = facts.of(environ)
+                noted = audit_data.of(environ)
                 noted.parameters = {evil: evil}
                 noted.method = fakes.method('m')
                 start_response('404 Not Found', [])
@@ -703,10 +703,10 @@ class TestForms(AuditCase):
         racks = [f'rack-{n}' for n in range(1000)]
 
         def answer(environ: Any, start_response: Any) -> list[bytes]:
-            noted = facts.of(environ)
+            noted = audit_data.of(environ)
             noted.parameters = {**many, 'list': ['x' * 99] * 9 + racks}
             noted.method = fakes.method('m', target=('list',))
-            noted.tried = [protocol.Server(long, long)]
+            noted.tried = [protocol.ConductorAddress(long, long)]
             noted.operation_id = long
             start_response('200 OK', [])
             return []
@@ -743,7 +743,7 @@ class TestForms(AuditCase):
         given = iter([words, names, many])
 
         def answer(environ: Any, start_response: Any) -> list[bytes]:
-            noted = facts.of(environ)
+            noted = audit_data.of(environ)
             noted.parameters = {**next(given), 'bmc': 'b1'}
             noted.method = Noting(**vars(fakes.method('m', target=('bmc',))))
             start_response('200 OK', [])
@@ -783,7 +783,7 @@ class TestMistakes(AuditCase):
                 raise KeyError('hunter2')
 
         def answer(environ: Any, start_response: Any) -> list[bytes]:
-            noted = facts.of(environ)
+            noted = audit_data.of(environ)
             noted.parameters = {'a': 'hunter2'}
             noted.method = Broken(**vars(fakes.method('m')))
             start_response('200 OK', [])

@@ -12,12 +12,12 @@ from oslo_messaging.notify import _impl_test
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
-from ironic_passthru import notifier
 from ironic_passthru.api import app
-from ironic_passthru.api import environ as keys
-from ironic_passthru.api import facts
-from ironic_passthru.api import policy
+from ironic_passthru.api.auth import policy
+from ironic_passthru.api.calls import audit_data
+from ironic_passthru.api.http import environ_keys as keys
 from ironic_passthru.api.middleware import cadf
+from ironic_passthru.rpc import notifications
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.api import fakes
 
@@ -36,8 +36,8 @@ class CadfCase(base.TestCase):
             audit__cadf_map_file=str(MAP),
             api__public_endpoint='https://api.example.com',
         )
-        notifier._register_options(self.conf)
-        self.conf.set_override('driver', ['test'], group=notifier.GROUP)
+        notifications._register_options(self.conf)
+        self.conf.set_override('driver', ['test'], group=notifications.GROUP)
         self.address = '192.0.2.7'
         self.answer: Any = webob.Response(status=202)
         self.seen: list[dict[str, Any]] = []
@@ -89,7 +89,7 @@ class TestEvents(CadfCase):
         """Let the application note facts of the call."""
 
         def answer(environ: dict[str, Any], start_response: Any) -> Any:
-            found = facts.of(environ)
+            found = audit_data.of(environ)
             for name, value in noted.items():
                 setattr(found, name, value)
             return webob.Response()(environ, start_response)
@@ -253,7 +253,7 @@ class TestHarmless(CadfCase):
         self.addCleanup(go_on.set)
         self.useFixture(
             fixtures.MonkeyPatch(
-                'ironic_passthru.notifier.Notifier.send',
+                'ironic_passthru.rpc.notifications.Notifier.send',
                 lambda *_, **__: go_on.wait(20),
             )
         )
@@ -291,11 +291,11 @@ class TestConfiguration(CadfCase):
         self.assert_refused('It is not a mapping')
 
     def test_there_must_be_a_way_to_send(self) -> None:
-        self.conf.set_override('driver', [], group=notifier.GROUP)
+        self.conf.set_override('driver', [], group=notifications.GROUP)
         self.assert_refused('Option driver in group')
 
     def test_events_may_be_logged_instead(self) -> None:
-        self.conf.set_override('driver', [], group=notifier.GROUP)
+        self.conf.set_override('driver', [], group=notifications.GROUP)
         self.conf.set_override(
             'use_oslo_messaging', False, group='audit_middleware_notifications'
         )
@@ -313,7 +313,7 @@ class TestPlace(fakes.ApplicationCase):
     def test_it_is_told_of_who_is_let_in(self) -> None:
         seen: list[Any] = []
 
-        class Layer(cadf.NoEvents):
+        class Layer(cadf.NoCADFEvents):
             def wrap(self, application: Any) -> Any:
                 def wrapped(environ: Any, start_response: Any) -> Any:
                     seen.append(environ[keys.CONTEXT])
@@ -323,7 +323,7 @@ class TestPlace(fakes.ApplicationCase):
 
         self.application = app.make(
             self.conf,
-            self.catalogue,
+            self.catalog,
             self.bus,  # type: ignore[arg-type]
             operations=self.operations,  # type: ignore[arg-type]
             policy=policy.Policy(self.conf),

@@ -9,7 +9,7 @@ import bcrypt
 import fixtures
 import webob
 
-from ironic_passthru.api import environ as keys
+from ironic_passthru.api.http import environ_keys as keys
 from ironic_passthru.api.middleware import cross_site
 from ironic_passthru.tests import base
 from ironic_passthru.tests import callers

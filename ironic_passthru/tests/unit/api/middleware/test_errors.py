@@ -7,7 +7,7 @@ import fixtures
 import webob
 
 from ironic_passthru import errors
-from ironic_passthru.api import environ as keys
+from ironic_passthru.api.http import environ_keys as keys
 from ironic_passthru.api.middleware import errors as error_wrapper
 from ironic_passthru.tests import base
 

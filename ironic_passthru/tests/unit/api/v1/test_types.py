@@ -47,7 +47,7 @@ class TestFields(base.TestCase):
     """Choosing fields of a resource."""
 
     def test_only_those_asked_for_stay(self) -> None:
-        driver = types.Driver(name='d', hosts=['h'], links=[])
+        driver = types.DriverResource(name='d', hosts=['h'], links=[])
         types.select(driver, ['hosts'], frozenset({'links'}))
         self.assertFalse(driver.name)
         self.assertEqual(['h'], driver.hosts)

@@ -10,7 +10,9 @@ from ironic_passthru.tests import base
 
 
 def _http_error(status: int) -> Exception:
-    answer = connector.Answer(status, {}, b'{"error": {"message": "secret"}}')
+    answer = connector.BmcResponse(
+        status, {}, b'{"error": {"message": "secret"}}'
+    )
     try:
         sushy_exceptions.raise_for_response('GET', '/secret', answer)
     except sushy.exceptions.HTTPError as exc:

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""API versions, with the numbers that Ironic gave to what is served here."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ironic_passthru import errors
+
+SERVICE_TYPE = 'baremetal'
+HEADER = 'X-OpenStack-Ironic-API-Version'
+_ENV_HEADER = 'HTTP_X_OPENSTACK_IRONIC_API_VERSION'
+_ENV_STANDARD_HEADER = 'HTTP_OPENSTACK_API_VERSION'
+_PATTERN = re.compile(r'([1-9][0-9]{0,4})\.(0|[1-9][0-9]{0,4})')
+
+
+class APIVersion(NamedTuple):
+    """A version of the API; versions compare as numbers do."""
+
+    major: int
+    minor: int
+
+    def __str__(self) -> str:
+        return f'{self.major}.{self.minor}'
+
+
+MINIMUM = APIVersion(1, 1)
+MAXIMUM = APIVersion(1, 115)
+
+# What came with which version; the numbers are Ironic's.
+PROPERTIES_LINK = APIVersion(1, 14)
+DRIVER_DETAIL = APIVersion(1, 30)
+CONDUCTORS = APIVersion(1, 49)
+DRIVER_FIELDS = APIVersion(1, 77)
+
+
+def negotiate(environ: Mapping[str, str]) -> APIVersion:
+    """Return the version that a request asks for; by default the minimum.
+
+    :raises: VersionNotAcceptable.
+    """
+    asked = _standard_header(environ.get(_ENV_STANDARD_HEADER, ''))
+    if asked is None:
+        asked = environ.get(_ENV_HEADER, '').strip()
+    if not asked:
+        return MINIMUM
+    if asked.lower() == 'latest':
+        return MAXIMUM
+    match = _PATTERN.fullmatch(asked)
+    if match:
+        version = APIVersion(int(match[1]), int(match[2]))
+        if MINIMUM <= version <= MAXIMUM:
+            return version
+    raise errors.VersionNotAcceptable(
+        version=asked[:32], minimum=str(MINIMUM), maximum=str(MAXIMUM)
+    )
+
+
+def _standard_header(value: str) -> str | None:
+    """Return the version for this service, or None if there is none.
+
+    The header may name several services, separated by commas; a value that
+    names no service, or another one, says nothing here.
+    """
+    for part in value.split(','):
+        service, *version = part.split(maxsplit=1)[:2] or ['']
+        if service.lower() == SERVICE_TYPE and version:
+            return version[0].strip()
+    return None
+
+
+def require(version: APIVersion, needed: APIVersion, name: str) -> None:
+    """Check that an argument or field is part of a version.
+
+    :raises: FieldNotInVersion.
+    """
+    if version < needed:
+        raise errors.FieldNotInVersion(
+            name=name, needed=str(needed), version=str(version)
+        )

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recent snapshot of what the registry knows, in memory."""
+
+import dataclasses
+import functools
+import json
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import TypeVar
+
+from oslo_log import log
+
+from ironic_passthru import errors
+from ironic_passthru import spec as specs
+from ironic_passthru.api.registry import driver_versions
+from ironic_passthru.db import conductors
+from ironic_passthru.rpc import protocol
+from ironic_passthru.validation import strict_json
+
+LOG = log.getLogger(__name__)
+
+# After a miss the registry is read at once, but not more often than this:
+# otherwise asking for unknown names would be a way to overload it.
+_MISS_SECONDS = 0.2
+
+_Found = TypeVar('_Found')
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """The catalog at one moment.
+
+    :param drivers: every driver that was ever offered, by name.
+    :param conductors: every conductor by host name.
+    :param servers: addresses of the live conductors by host name.
+    """
+
+    drivers: Mapping[str, driver_versions.DriverEntry]
+    conductors: Mapping[str, conductors.ConductorRecord]
+    servers: Mapping[str, protocol.ConductorAddress]
+
+    @functools.cached_property
+    def groups(self) -> frozenset[str]:
+        """Every group that conductors are or can be in."""
+        return frozenset(
+            ['', *(record.group for record in self.conductors.values())]
+        )
+
+
+_EMPTY = Snapshot(drivers={}, conductors={}, servers={})
+
+
+class Catalog:
+    """Keeps a recent snapshot of the registry.
+
+    While the registry is away the last snapshot serves.
+
+    :param store: the registry.
+    :param max_age_seconds: age at which a snapshot is read anew, by one
+        thread while the others go on with the old one.
+    :param heartbeat_timeout_seconds: when a conductor counts as dead.
+    """
+
+    def __init__(
+        self,
+        store: conductors.ConductorStore,
+        *,
+        max_age_seconds: float,
+        heartbeat_timeout_seconds: float,
+    ) -> None:
+        self._store = store
+        self._max_age_seconds = max_age_seconds
+        self._heartbeat_timeout_seconds = heartbeat_timeout_seconds
+        self._refreshing = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        self._read_at = float('-inf')
+        self._failed_at = float('-inf')
+        self._specs: dict[conductors.Version, specs.DriverSpec | None] = {}
+        self._away = False
+
+    def snapshot(self) -> Snapshot:
+        """Return a snapshot that is recent if the registry is there.
+
+        :raises: RegistryUnavailable if none was ever read.
+        """
+        current = self._snapshot
+        if current is None:
+            return self._refresh(not_older_than=self._max_age_seconds)
+        if time.monotonic() - self._read_at > self._max_age_seconds and (
+            self._refreshing.acquire(blocking=False)
+        ):
+            try:
+                return self._read()
+            finally:
+                self._refreshing.release()
+        return current
+
+    def find(
+        self, finder: Callable[[Snapshot], _Found | None]
+    ) -> _Found | None:
+        """Return what ``finder`` finds, if need be in a new snapshot."""
+        found = finder(self.snapshot())
+        if found is None:
+            found = finder(self._refresh(not_older_than=_MISS_SECONDS))
+        return found
+
+    def driver(self, name: str) -> driver_versions.DriverEntry:
+        """Return a driver.
+
+        :raises: DriverNotFound if no conductor ever offered it.
+        """
+        entry = self.find(lambda snapshot: snapshot.drivers.get(name))
+        if entry is None:
+            raise errors.DriverNotFound(driver=name)
+        return entry
+
+    def conductor(self, hostname: str) -> conductors.ConductorRecord:
+        """Return a conductor.
+
+        :raises: ConductorNotFound.
+        """
+        record = self.find(lambda s: s.conductors.get(hostname))
+        if record is None:
+            raise errors.ConductorNotFound(hostname=hostname)
+        return record
+
+    def route(self, driver: str, method: str) -> driver_versions.MethodRoute:
+        """Return where to send a call of a method.
+
+        There are no servers while nobody alive offers it; what a call came
+        to that was sent before can be told all the same.
+
+        :raises: DriverNotFound, NoLiveConductor, MissingMethod,
+            MethodNotFound.
+        """
+        entry = self.driver(driver)
+        if not entry.offers or (method and method not in entry.methods):
+            fresh = self._refresh(not_older_than=_MISS_SECONDS)
+            entry = fresh.drivers.get(driver, entry)
+        if not entry.offers and method not in entry.methods:
+            raise errors.NoLiveConductor(driver=driver)
+        if not method:
+            raise errors.MissingMethod()
+        if method not in entry.methods:
+            raise errors.MethodNotFound(method=method)
+        return entry.route(method)
+
+    def known_route(
+        self, driver: str, method: str
+    ) -> driver_versions.MethodRoute | None:
+        """Return where to send a call, or None; never for a refresh.
+
+        Use it for callers who must not learn what exists: to read the
+        registry for a miss takes longer than to find a method.
+        """
+        entry = self.snapshot().drivers.get(driver)
+        if entry is None or method not in entry.methods:
+            return None
+        return entry.route(method)
+
+    def check(self) -> str:
+        """Make sure that there is a live conductor.
+
+        :returns: a phrase for people.
+        :raises: RegistryUnavailable, NotRun.
+        """
+        known = self.snapshot().conductors.values()
+        alive = sum(record.alive for record in known)
+        if not alive:
+            raise errors.NoConductorAlive(known=len(known))
+        return f'{alive} of {len(known)} alive'
+
+    def _refresh(self, *, not_older_than: float) -> Snapshot:
+        asked_at = time.monotonic()
+        with self._refreshing:
+            # Another thread may have read it while this one waited.
+            if self._snapshot is not None and (
+                time.monotonic() - self._read_at <= not_older_than
+            ):
+                return self._snapshot
+            if self._failed_at > asked_at:
+                # Or have failed to: were each one to try for itself, the
+                # last of many would wait for all of them.
+                raise errors.RegistryUnavailable()
+            return self._read()
+
+    def _read(self) -> Snapshot:
+        """Read the registry; the caller holds the lock."""
+        try:
+            self._snapshot = self._load()
+            self._away = False
+        except errors.RegistryUnavailable:
+            if self._snapshot is None:
+                self._failed_at = time.monotonic()
+                raise
+            if not self._away:
+                LOG.warning('The registry is away; the last catalog serves')
+            self._away = True
+        self._read_at = time.monotonic()
+        return self._snapshot
+
+    def _load(self) -> Snapshot:
+        """Read what has changed; keep what is made of all else."""
+        old = self._snapshot or _EMPTY
+        records = self._store.conductors(
+            heartbeat_timeout_seconds=self._heartbeat_timeout_seconds,
+            known=old.conductors,
+        )
+        newest = self._store.newest_digests()
+        servers = _live_servers(records, old.servers)
+        serving = _serving(records, servers)
+        groups = {record.hostname: record.group for record in records}
+        last_groups = _last_groups(records)
+        specs = self._load_specs({*newest.items(), *serving})
+        offered: dict[str, list[driver_versions.DriverVersion]] = {}
+        for version, its_servers in serving.items():
+            spec = specs.get(version)
+            if spec is not None:
+                offer = driver_versions.make_offer(spec, its_servers, groups)
+                offered.setdefault(spec.name, []).append(offer)
+        drivers = {}
+        for version in newest.items():
+            name, _ = version
+            live = tuple(offered.get(name, ()))
+            spec = live[0].spec if live else specs.get(version)
+            if spec is not None:
+                # Nobody need be left that offers it.
+                last = () if live else last_groups.get(name, ('',))
+                drivers[name] = _entry(
+                    driver_versions.DriverEntry(spec, live, last),
+                    old.drivers.get(name),
+                )
+        return Snapshot(
+            drivers=drivers,
+            conductors={record.hostname: record for record in records},
+            servers=servers,
+        )
+
+    def _load_specs(
+        self, wanted: set[conductors.Version]
+    ) -> dict[conductors.Version, specs.DriverSpec | None]:
+        """Return what documents say; only those not yet known are read.
+
+        None stands for one that cannot be read.
+        """
+        known = {
+            version: self._specs[version]
+            for version in wanted
+            if version in self._specs
+        }
+        missing = wanted - known.keys()
+        if missing:
+            documents = self._store.documents(missing)
+            for version, text in documents.items():
+                known[version] = _spec(version, text)
+        self._specs = known
+        return known
+
+
+def _live_servers(
+    records: Iterable[conductors.ConductorRecord],
+    known: Mapping[str, protocol.ConductorAddress],
+) -> dict[str, protocol.ConductorAddress]:
+    """Return the addresses of the live conductors by host name.
+
+    Those that are known stay the same objects, which makes it cheap to
+    compare a thousand of them with an earlier thousand.
+    """
+    servers = {}
+    for record in records:
+        if record.alive:
+            server = known.get(record.hostname)
+            if server is None or server.incarnation != record.incarnation:
+                server = protocol.ConductorAddress(
+                    record.hostname, record.incarnation
+                )
+            servers[record.hostname] = server
+    return servers
+
+
+def _serving(
+    records: Iterable[conductors.ConductorRecord],
+    servers: Mapping[str, protocol.ConductorAddress],
+) -> dict[conductors.Version, list[protocol.ConductorAddress]]:
+    """Return the servers of each version, what started last in front."""
+    serving: dict[conductors.Version, list[protocol.ConductorAddress]] = {}
+    for record in sorted(
+        (record for record in records if record.alive),
+        key=lambda record: record.started_at,
+        reverse=True,
+    ):
+        server = servers[record.hostname]
+        for version in record.drivers.items():
+            serving.setdefault(version, []).append(server)
+    return serving
+
+
+def _last_groups(
+    records: Iterable[conductors.ConductorRecord],
+) -> dict[str, tuple[str, ...]]:
+    """Return the groups of the conductors that are gone, by driver."""
+    groups: dict[str, set[str]] = {}
+    for record in records:
+        if not record.alive:
+            for driver in record.drivers:
+                groups.setdefault(driver, set()).add(record.group)
+    return {driver: tuple(sorted(its)) for driver, its in groups.items()}
+
+
+def _entry(
+    new: driver_versions.DriverEntry, old: driver_versions.DriverEntry | None
+) -> driver_versions.DriverEntry:
+    """Return an entry: the old one, with all it keeps, if it says this."""
+    if (
+        old is not None
+        and old.spec is new.spec
+        and old.offers == new.offers
+        and old.last_groups == new.last_groups
+    ):
+        return old
+    return new
+
+
+def _spec(version: conductors.Version, text: str) -> specs.DriverSpec | None:
+    """Return the spec in a document, or None if it must not be used.
+
+    Any fault of one document hides one driver and no other.
+    """
+    driver, digest = version
+    try:
+        if len(text) > conductors.MAX_DOCUMENT_SIZE:
+            raise ValueError(f'it has {len(text)} characters')
+        document = json.loads(
+            text,
+            parse_constant=strict_json.no_constant,
+            parse_float=strict_json.finite,
+        )
+        return specs.DriverSpec.from_document(driver, document)
+    except Exception as error:
+        # Its writer may be another release, or anyone with access to the
+        # database.
+        LOG.error(
+            "Catalog document %s of driver '%s' is invalid, the driver is "
+            'hidden: %s: %s',
+            digest,
+            driver,
+            type(error).__name__,
+            error,
+        )
+        return None

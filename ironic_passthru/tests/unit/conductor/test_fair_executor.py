@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No driver occupies all workers, and none of its work is lost."""
+
+import threading
+
+from ironic_passthru.conductor import fair_executor
+from ironic_passthru.tests import base
+from ironic_passthru.tests import shortage
+
+
+class TestLanes(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.lanes = fair_executor.FairExecutor(4, share=3)
+        self.addCleanup(self.lanes.close)
+        self.go_on = threading.Event()
+        self.addCleanup(self.go_on.set)
+        self.lock = threading.Lock()
+        self.done: list[tuple[str, int]] = []
+        self.busy = 0
+        self.busiest = 0
+
+    def work(self, driver: str, number: int) -> None:
+        with self.lock:
+            self.busy += 1
+            self.busiest = max(self.busiest, self.busy)
+        self.go_on.wait(20)
+        with self.lock:
+            self.busy -= 1
+            self.done.append((driver, number))
+
+    def submit(self, driver: str, count: int) -> None:
+        for number in range(count):
+            self.lanes.submit(driver, self.work, driver, number)
+
+    def test_the_share_of_one(self) -> None:
+        self.submit('hung', 20)
+        self.wait_for(lambda: self.busy == 3, 'its share is taken')
+        other = threading.Event()
+        self.lanes.submit('other', other.set)
+        self.assertTrue(other.wait(10))
+        self.assertEqual(3, self.busiest)
+        self.go_on.set()
+        self.wait_for(lambda: len(self.done) == 20, 'all have run')
+        self.assertEqual({}, dict(self.lanes._running))
+        self.assertEqual({}, self.lanes._aside)
+
+    def test_one_after_the_other(self) -> None:
+        one = fair_executor.FairExecutor(1, share=1)
+        self.addCleanup(one.close)
+        self.go_on.set()
+        for number in range(50):
+            one.submit('a', self.work, 'a', number)
+        self.wait_for(lambda: len(self.done) == 50, 'all have run')
+        self.assertEqual([('a', n) for n in range(50)], self.done)
+
+    def test_work_that_fails_frees_its_place(self) -> None:
+        def fail() -> None:
+            raise RuntimeError('no')
+
+        for _ in range(20):
+            self.lanes.submit('a', fail)
+        self.go_on.set()
+        self.submit('a', 5)
+        self.wait_for(lambda: len(self.done) == 5, 'the others have run')
+
+    def test_nothing_begins_after_the_end(self) -> None:
+        self.submit('a', 10)
+        self.wait_for(lambda: self.busy == 3, 'they run')
+        self.lanes.close()
+        self.assertRaises(RuntimeError, self.lanes.submit, 'b', self.go_on.set)
+        self.go_on.set()
+        self.wait_for(lambda: len(self.done) == 3, 'they have ended')
+        self.assertEqual(3, self.busiest)
+
+    def test_none_is_lost_while_threads_are_refused(self) -> None:
+        with shortage.ThreadShortage():
+            self.submit('a', 8)
+            self.submit('b', 8)
+            self.wait_for(lambda: self.busy == 1, 'one runs')
+            self.assertFalse(self.lanes.recover())
+        self.assertTrue(self.lanes.recover())
+        self.wait_for(lambda: self.busy == 4, 'all workers are busy')
+        self.go_on.set()
+        self.wait_for(lambda: len(self.done) == 16, 'all have run')
+        self.assertEqual({}, dict(self.lanes._running))
+
+    def test_what_is_refused_takes_no_place(self) -> None:
+        self.lanes._pool.shutdown(wait=False)
+        for _ in range(4):
+            self.assertRaises(
+                RuntimeError, self.lanes.submit, 'a', self.go_on.set
+            )
+        self.assertEqual({}, dict(self.lanes._running))

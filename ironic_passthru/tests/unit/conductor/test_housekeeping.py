@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done for operations from time to time."""
+
+import datetime
+import threading
+import time
+from typing import Any
+
+import fixtures
+from oslo_db import exception as db_exc
+
+from ironic_passthru import errors
+from ironic_passthru import operation
+from ironic_passthru.conductor import call as calls
+from ironic_passthru.conductor import events
+from ironic_passthru.conductor import housekeeping
+from ironic_passthru.conductor import operation_tracker
+from ironic_passthru.db import operations
+from ironic_passthru.tests import base
+
+State = operation.State
+
+
+def followed() -> operation_tracker.TrackedOperation:
+    """Return an operation that runs."""
+    job = calls.Job(
+        context=None,  # type: ignore[arg-type]
+        call=calls.Call('acme', 'reset', 'POST', {}, call_id='a'),
+        method=None,  # type: ignore[arg-type]
+        arguments={},
+    )
+    return operation_tracker.TrackedOperation(job, begin_by=float('inf'))
+
+
+def holder(
+    conductor: str,
+    *,
+    incarnation: str = 'other',
+    seen_at: datetime.datetime | None = datetime.datetime(2026, 1, 1),
+) -> operations.Holder:
+    """Return a run of a conductor that has active operations."""
+    return operations.Holder(conductor, incarnation, seen_at)
+
+
+class FakeStore:
+    """Notes what it is asked to do."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.away = False
+        self.reports: list[dict[str, operation.Progress]] = []
+        self.cancelled: set[str] = set()
+        self.states: dict[str, State] = {}
+        self.applied: list[operation.Change] = []
+        self.held: set[operations.Holder] = set()
+        self.looks: list[float] = []
+        self.settled: list[tuple[float, operations.Holder]] = []
+        self.lost: set[str] = set()
+        self.refused: set[str] = set()
+        self.too_late: set[str] = set()
+        self.purged: list[str] = []
+        self.left = {'purge': 0, 'purge_results': 0}
+
+    def check(self) -> None:
+        if self.away:
+            raise errors.RegistryUnavailable()
+
+    def report_progress(self, incarnation: str, progress: Any) -> None:
+        self.check()
+        if self.refused & progress.keys():
+            raise db_exc.DBDataError()
+        self.reports.append(progress)
+
+    def cancel_requests(self, incarnation: str) -> set[str]:
+        self.check()
+        return self.cancelled
+
+    def active(self, incarnation: str) -> dict[str, State]:
+        self.check()
+        return dict(self.states)
+
+    def apply(self, changes: Any) -> list[bool]:
+        self.applied += changes
+        for change in changes:
+            self.states.pop(change.id, None)
+        return [change.id not in self.too_late for change in changes]
+
+    def holders(self) -> set[operations.Holder]:
+        self.check()
+        self.looks.append(time.monotonic())
+        return set(self.held)
+
+    def settle(self, gone: Any, *, ended: Any) -> int:
+        self.check()
+        now = time.monotonic()
+        self.settled += [(now, holder) for holder in gone]
+        self.held -= set(gone)
+        if gone:
+            ended(self.lost)
+        return 0
+
+    def settle_own(self, incarnation: str, ended: Any) -> int:
+        self.check()
+        ended({'left'})
+        return 2
+
+    def _purge(self, kind: str, limit: int) -> int:
+        self.check()
+        self.purged.append(kind)
+        deleted = min(limit, self.left[kind])
+        self.left[kind] -= deleted
+        return deleted
+
+    def purge(self, *, older_than_seconds: float, limit: int) -> int:
+        assert older_than_seconds == 100
+        return self._purge('purge', limit)
+
+    def purge_results(self, *, older_than_seconds: float, limit: int) -> int:
+        assert older_than_seconds == 10
+        return self._purge('purge_results', limit)
+
+
+class FakeLedger:
+    def __init__(self) -> None:
+        self.jobs: dict[str, operation_tracker.TrackedOperation] = {}
+        self.known: set[str] = set()
+        self.late: set[str] = set()
+        self.hung: set[str] = set()
+
+    def given_up(self, grace_seconds: float) -> set[str]:
+        assert grace_seconds == 0.3
+        return self.hung
+
+    def overdue(self) -> set[str]:
+        return self.late
+
+    def running(self) -> dict[str, operation_tracker.TrackedOperation]:
+        return dict(self.jobs)
+
+    def ask_to_end(self, ids: set[str]) -> None:
+        for one in ids & self.jobs.keys():
+            self.jobs[one].ask_to_end()
+
+    def strangers(self, active: set[str]) -> set[str]:
+        return active - self.known
+
+
+class KeeperCase(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.store = FakeStore()
+        self.ledger = FakeLedger()
+
+    def make(
+        self,
+        *,
+        told: events.NoEvents = events.NO_NOTICES,
+        **times: float,
+    ) -> housekeeping.Housekeeping:
+        values = {
+            'progress': 0.01,
+            'upkeep': 0.02,
+            'gone_after': 0.3,
+            'keep': 100.0,
+            'keep_results': 10.0,
+        }
+        made = housekeeping.Housekeeping(
+            self.store,  # type: ignore[arg-type]
+            self.ledger,  # type: ignore[arg-type]
+            hostname='host',
+            incarnation='one',
+            times=housekeeping.Times(**values | times),
+            purge_batch=5,
+            told=told,
+        )
+        self.addCleanup(made.stop)
+        return made
+
+
+class TestProgress(KeeperCase):
+    def test_reports_are_written_once_and_the_latest_of_them(self) -> None:
+        running = followed()
+        self.ledger.jobs['a'] = running
+        for percent in range(50):
+            running.report_progress(percent, 'on it')
+        self.make().start()
+        self.wait_for(lambda: self.store.reports, 'a report')
+        last = {'a': operation.Progress(49, 'on it')}
+        self.wait_for(lambda: len(self.store.looks) > 3, 'some rounds')
+        self.assertEqual([last], self.store.reports)
+        running.report_progress(50, 'half')
+        self.wait_for(lambda: len(self.store.reports) > 1, 'another one')
+        self.assertEqual(
+            {'a': operation.Progress(50, 'half')}, self.store.reports[-1]
+        )
+
+    def test_what_could_not_be_written_is_written_later(self) -> None:
+        running = followed()
+        self.ledger.jobs['a'] = running
+        self.store.away = True
+        running.report_progress(5, 'begun')
+        made = self.make()
+        made._thread.start()
+        time.sleep(0.05)
+        self.assertEqual([], self.store.reports)
+        self.store.away = False
+        self.wait_for(lambda: self.store.reports, 'a report')
+
+    def test_one_that_is_refused_does_not_stop_the_others(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=0, nuke_handlers=True))
+        jobs = {name: followed() for name in 'abc'}
+        for one in jobs.values():
+            one.report_progress(5, 'begun')
+        self.ledger.jobs = jobs
+        self.store.refused = {'b'}
+        self.store.cancelled = {'b'}
+        self.make().start()
+        self.wait_for(lambda: jobs['b'].cancel_requested, 'a round has ended')
+        written = {key for report in self.store.reports for key in report}
+        self.assertEqual({'a', 'c'}, written)
+        self.wait_for(lambda: len(self.store.looks) > 3, 'some rounds')
+        self.assertEqual(1, log.output.count('progress of operation b'))
+
+    def test_a_request_to_end_reaches_the_driver(self) -> None:
+        one, other = followed(), followed()
+        self.ledger.jobs = {'a': one, 'b': other}
+        self.make().start()
+        self.assertFalse(one.cancel_requested)
+        self.store.cancelled = {'a', 'z'}
+        self.wait_for(lambda: one.cancel_requested, 'it is told')
+        self.assertFalse(other.cancel_requested)
+
+
+class TestUpkeep(KeeperCase):
+    def test_an_earlier_run_is_settled_before_all_else(self) -> None:
+        earlier = holder('host', seen_at=None)
+        self.store.held = {
+            earlier,
+            holder('host', incarnation='one'),
+            holder('other', seen_at=None),
+        }
+        self.make(upkeep=100.0).start()
+        self.assertEqual([earlier], [h for _, h in self.store.settled])
+
+    def test_a_start_without_the_registry_fails(self) -> None:
+        self.store.away = True
+        self.assertRaises(errors.RegistryUnavailable, self.make().start)
+
+    def test_one_whose_sign_does_not_change_is_settled(self) -> None:
+        lost = holder('lost')
+        self.store.held = {lost, holder('host', incarnation='one')}
+        self.make().start()
+        self.wait_for(lambda: self.store.settled, 'it is settled')
+        at, gone = self.store.settled[0]
+        self.assertEqual(lost, gone)
+        # Those looks that it made when it started do not count.
+        self.assertGreaterEqual(at - self.store.looks[1], 0.29)
+
+    def test_an_outage_is_no_absence(self) -> None:
+        """After it all signs are old, and all conductors may live."""
+        self.store.held = {holder('lives')}
+        self.make().start()
+        looks = len(self.store.looks)
+        self.wait_for(lambda: len(self.store.looks) > looks + 2, 'looks')
+        self.store.away = True
+        ended = time.monotonic() + 0.4
+        self.wait_for(lambda: time.monotonic() > ended, 'an outage')
+        recovered = time.monotonic()
+        self.store.away = False
+        self.wait_for(lambda: self.store.settled, 'it is settled')
+        self.assertGreaterEqual(self.store.settled[0][0] - recovered, 0.29)
+
+    def test_strangers_are_ended(self) -> None:
+        """A row may have been committed though its caller was refused."""
+        self.ledger.known = {'mine'}
+        self.store.states = {
+            'mine': State.RUNNING,
+            'lost': State.QUEUED,
+            'odd': State.RUNNING,
+        }
+        self.make().start()
+        self.wait_for(lambda: len(self.store.applied) == 2, 'they end')
+        self.assertEqual(
+            [
+                operation.end('lost', State.QUEUED),
+                operation.end('odd', State.RUNNING),
+            ],
+            self.store.applied,
+        )
+
+    def test_others_are_told_of_what_has_ended_and_of_nothing_else(
+        self,
+    ) -> None:
+        told: list[str] = []
+
+        class Told(events.NoEvents):
+            def settled(self, operation_ids: Any) -> None:
+                told.extend(operation_ids)
+
+        self.store.states = {'a': State.QUEUED, 'b': State.RUNNING}
+        self.store.too_late = {'b'}
+        self.store.held = {holder('host', seen_at=None)}
+        self.store.lost = {'c'}
+        made = self.make(told=Told(), upkeep=100.0)
+        made.start()
+        self.wait_for(lambda: len(self.store.applied) == 2, 'they end')
+        made.stop()
+        made.settle_own()
+        self.assertEqual(['c', 'a', 'left'], told)
+
+    def test_what_waits_too_long_is_ended(self) -> None:
+        """All workers may hang, so none would come to look at it."""
+        self.ledger.known = {'late'}
+        self.ledger.late = {'late'}
+        self.store.states = {'late': State.QUEUED}
+        self.make().start()
+        self.wait_for(lambda: self.store.applied, 'it ends')
+        self.assertEqual(
+            operation.end('late', State.QUEUED), self.store.applied[0]
+        )
+
+    def test_what_runs_far_too_long_is_given_up(self) -> None:
+        self.ledger.known = self.ledger.hung = {'hung'}
+        self.store.states = {'hung': State.RUNNING}
+        self.make().start()
+        self.wait_for(lambda: self.store.applied, 'it ends')
+        self.assertEqual(
+            operation.end('hung', State.RUNNING), self.store.applied[0]
+        )
+
+    def test_a_slow_pace_still_settles(self) -> None:
+        """Whatever the intervals, there are several looks in a timeout."""
+        self.store.held = {holder('lost')}
+        self.make(upkeep=0.3, progress=5.0).start()
+        self.wait_for(lambda: self.store.settled, 'it is settled')
+
+    def test_a_long_purge_does_not_stop_the_rest(self) -> None:
+        self.store.left = {'purge': 10**9, 'purge_results': 10**9}
+        self.make().start()
+        self.wait_for(lambda: len(self.store.looks) > 5, 'further looks')
+        self.assertTrue('purge' in self.store.purged, 'both are purged')
+
+    def test_old_records_go_in_batches(self) -> None:
+        self.store.left = {'purge': 12, 'purge_results': 5}
+        self.make(upkeep=100.0).start()
+        self.wait_for(lambda: self.store.purged.count('purge') == 3, 'purged')
+        self.assertEqual(
+            ['purge_results'] * 2 + ['purge'] * 3, self.store.purged
+        )
+
+    def test_a_mistake_does_not_end_it(self) -> None:
+        made = self.make()
+        made.start()
+        holders = self.store.holders
+        fails = [True]
+
+        def fail_once() -> Any:
+            if fails:
+                fails.pop()
+                raise RuntimeError('no')
+            return holders()
+
+        self.store.holders = fail_once  # type: ignore[method-assign]
+        self.wait_for(lambda: not fails, 'the mistake')
+        looks = len(self.store.looks)
+        self.wait_for(lambda: len(self.store.looks) > looks, 'it goes on')
+
+    def test_settling_its_own_without_the_registry(self) -> None:
+        made = self.make()
+        made.settle_own()
+        self.store.away = True
+        made.settle_own()

@@ -1,0 +1,474 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The check of parameters against a JSON Schema, the same in both tiers.
+
+Where JSON Schema leaves room, the keywords mean what pydantic makes of them
+when it converts the values, so that what is accepted here can be converted.
+"""
+
+import functools
+import json
+import math
+import operator
+import re
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import jsonschema
+import referencing
+from jsonschema import exceptions as schema_errors
+from referencing import exceptions as reference_errors
+from referencing import jsonschema as dialects
+
+from ironic_passthru import errors
+from ironic_passthru.redaction import call_secrets
+from ironic_passthru.validation import formats
+from ironic_passthru.validation import json_pointer
+from ironic_passthru.validation import strict_json
+
+# pydantic, which converts the values afterwards, takes a float for an
+# integer only within the range of a signed 64-bit integer.
+_MAX_INTEGRAL_FLOAT = 2.0**63
+
+# By how much a multiple of a fraction may be off, as in pydantic.
+_FORGIVEN = 1e-9
+
+# No caller reads more of them, while a list of a million wrong items would
+# otherwise cost minutes and an answer larger than the request.
+_MAX_FAULTS = 100
+
+# Limits of a schema. Bodies nest less deeply by default, and a pattern of a
+# megabyte takes minutes to compile.
+_MAX_DEPTH = 100
+_MAX_PATTERN_LENGTH = 10_000
+_MAX_QUOTE_LENGTH = 200
+
+_DIALECT = 'https://json-schema.org/draft/2020-12/schema'
+_PATTERNS = 'patternProperties'
+_REFERENCES = frozenset({'$ref', '$dynamicRef', '$recursiveRef'})
+
+
+def _is_integer(_checker: object, value: object) -> bool:
+    if isinstance(value, float):
+        return value.is_integer() and abs(value) < _MAX_INTEGRAL_FLOAT
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_checker: object, value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
+def _multiple_of(
+    validator: Any, divisor: Any, value: Any, _schema: object
+) -> Iterator[schema_errors.ValidationError]:
+    if not validator.is_type(value, 'number'):
+        return
+    if isinstance(divisor, int) and validator.is_type(value, 'integer'):
+        fits = int(value) % divisor == 0
+    else:
+        fits = _is_near_multiple(float(value), float(divisor))
+    if not fits:
+        yield schema_errors.ValidationError('not a multiple')
+
+
+def _is_near_multiple(value: float, divisor: float) -> bool:
+    """Return what pydantic says: 0.3 is no multiple of 0.1 in binary."""
+    quotient = value / divisor
+    if math.isinf(quotient):
+        return False
+    return abs(round(quotient) * divisor - value) <= _FORGIVEN
+
+
+def _bound(
+    fits: Callable[[Any, Any], bool],
+) -> Callable[..., Iterator[schema_errors.ValidationError]]:
+    """Return the check of a bound, which holds for integers of any size."""
+
+    def check(
+        _validator: Any, bound: Any, value: Any, _schema: object
+    ) -> Iterator[schema_errors.ValidationError]:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number and not fits(value, bound):
+            yield schema_errors.ValidationError('out of bounds')
+
+    return check
+
+
+def _unique_items(
+    validator: Any, unique: bool, value: Any, _schema: object
+) -> Iterator[schema_errors.ValidationError]:
+    # jsonschema compares each item with each other one if they cannot be
+    # sorted, which a long list makes last for hours.
+    if unique and validator.is_type(value, 'array'):
+        seen = {_identity(item) for item in value}
+        if len(seen) < len(value):
+            yield schema_errors.ValidationError('not unique')
+
+
+def _identity(item: Any) -> Any:
+    if isinstance(item, list | dict):
+        return json.dumps(item, sort_keys=True), 'container'
+    if isinstance(item, float) and item.is_integer():
+        item = int(item)
+    if isinstance(item, int) and not isinstance(item, bool):
+        # Integers can be chosen so that their hashes collide; hashes of text
+        # are randomized.
+        return hex(item), 'integer'
+    return item, isinstance(item, bool)
+
+
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    {
+        'minimum': _bound(operator.ge),
+        'maximum': _bound(operator.le),
+        'exclusiveMinimum': _bound(operator.gt),
+        'exclusiveMaximum': _bound(operator.lt),
+        'multipleOf': _multiple_of,
+        'uniqueItems': _unique_items,
+    },
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {'integer': _is_integer, 'number': _is_number}
+    ),
+)
+
+
+# Every part of a schema is checked by this class. jsonschema's own method
+# would choose another one, without the checks above, for parts with $schema.
+_Validator.evolve = attrs.evolve
+
+
+def make_validator(schema: Mapping[str, Any]) -> Any:
+    """Return a validator that never resolves a reference to elsewhere.
+
+    jsonschema opens URLs by default. The identifier is left out: ``$id``
+    would change what references are relative to.
+    """
+    return _Validator(
+        _anonymous(schema),
+        format_checker=formats.CHECKER,
+        registry=referencing.Registry(),
+    )
+
+
+def _anonymous(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in schema.items() if name != '$id'}
+
+
+def _is_dialect(schema: Mapping[str, Any]) -> bool:
+    return str(schema.get('$schema', _DIALECT)).rstrip('#') == _DIALECT
+
+
+# The validator of schemas. jsonschema's own compares each item of a long list
+# with each other one; the vocabularies are in memory.
+_METASCHEMA = _Validator(
+    _Validator.META_SCHEMA, registry=referencing.Registry()
+)
+
+
+class InvalidSchema(ValueError):
+    """A schema cannot be used; ``str()`` states the reason and remedy."""
+
+
+def check_schema(schema: Any) -> None:
+    """Check that a schema is valid and complete in itself.
+
+    :raises: InvalidSchema.
+    """
+    try:
+        if not isinstance(schema, Mapping):
+            raise InvalidSchema('it is not an object')
+        if strict_json.deeper_than(schema, _MAX_DEPTH):
+            raise InvalidSchema(f'it nests deeper than {_MAX_DEPTH} levels')
+        for error in _METASCHEMA.iter_errors(schema):
+            place = json_pointer.to(list(error.absolute_path))
+            raise InvalidSchema(f'at {place or "/"}: {_short(error.message)}')
+        _check_parts(schema)
+    except RecursionError:
+        raise InvalidSchema('it nests too deeply') from None
+
+
+def _check_parts(schema: Mapping[str, Any]) -> None:
+    """Check identifiers, patterns and references of a valid schema."""
+    parts = _parts(schema)
+    places = {id(part) for part in parts}
+    resolver: Any = referencing.Registry().resolver_with_root(
+        dialects.DRAFT202012.create_resource(_anonymous(schema))
+    )
+    for part in parts:
+        if part is not schema and '$id' in part:
+            raise InvalidSchema(
+                f'$id {_short(part["$id"])!r} is not at the root; remove it'
+            )
+        if not _is_dialect(part):
+            raise InvalidSchema(
+                f'$schema {_short(part["$schema"])!r} is not {_DIALECT}'
+            )
+        for pattern in (part.get('pattern'), *part.get(_PATTERNS, ())):
+            _check_pattern(pattern)
+        for keyword in _REFERENCES & part.keys():
+            found = _target(resolver, part[keyword])
+            # The root that the resolver has is a copy.
+            at_root = part[keyword] == '#'
+            is_schema = isinstance(found, bool) or id(found) in places
+            if not (at_root or is_schema):
+                raise InvalidSchema(
+                    f'{keyword} {_short(part[keyword])!r} does not refer to '
+                    'a definition within this schema; add the definition '
+                    "under $defs and refer to it as '#/$defs/NAME'"
+                )
+
+
+def _parts(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a schema and all schemas within it."""
+    found: list[Mapping[str, Any]] = []
+    waiting: list[Any] = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            found.append(part)
+            resource = dialects.DRAFT202012.create_resource(part)
+            waiting.extend(each.contents for each in resource.subresources())
+    return found
+
+
+def _target(resolver: Any, reference: Any) -> Any:
+    """Return what a reference leads to; None if that is not in the schema."""
+    if not isinstance(reference, str) or not reference.startswith('#'):
+        return None
+    try:
+        return resolver.lookup(reference).contents
+    except (reference_errors.Unresolvable, LookupError, TypeError, ValueError):
+        return None
+
+
+def _check_pattern(pattern: str | None) -> None:
+    if pattern is None:
+        return
+    if len(pattern) > _MAX_PATTERN_LENGTH:
+        raise InvalidSchema(
+            f'pattern {_short(pattern)!r} has {len(pattern)} characters; up '
+            f'to {_MAX_PATTERN_LENGTH} are allowed'
+        )
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise InvalidSchema(
+            f'pattern {_short(pattern)!r} is invalid: {error}'
+        ) from None
+
+
+def _short(text: Any) -> str:
+    quoted = str(text)
+    if len(quoted) <= _MAX_QUOTE_LENGTH:
+        return quoted
+    return f'{quoted[:_MAX_QUOTE_LENGTH]}...'
+
+
+class ParameterValidator:
+    """The parameters that one method takes.
+
+    :param method: name of the method, for error texts.
+    :param schema: JSON Schema of type object.
+    :param reserved: names that are never parameters, whatever the schema.
+    :param secrets: returns the object that redacts validation errors.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        schema: Mapping[str, Any],
+        reserved: frozenset[str],
+        *,
+        secrets: Callable[
+            [Mapping[str, Any]], call_secrets.CallSecrets
+        ] = call_secrets.without_secrets,
+    ) -> None:
+        self._secrets = secrets
+        self._method = method
+        self._reserved = reserved
+        self._properties: Mapping[str, Any] = schema.get('properties', {})
+        self._required = bool(schema.get('required'))
+        self._validator = make_validator(schema)
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The parameters that the method declares by name."""
+        return self._properties.keys()
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Check ``values`` against the schema, and find all faults at once.
+
+        :raises: InvalidParameters with one entry for each value at fault,
+            up to 100 of them.
+        """
+        if not values and not self._required:
+            return
+        faults = {
+            json_pointer.to([name]): f"unexpected parameter '{name}'"
+            for name in values
+            if name in self._reserved
+        }
+        for pointer, detail in self._faults(values):
+            if len(faults) >= _MAX_FAULTS:
+                break
+            faults.setdefault(pointer, detail)
+        if faults:
+            raise errors.InvalidParameters(
+                method=self._method,
+                errors=self._secrets(values).validation_errors(
+                    {'pointer': pointer, 'detail': detail}
+                    for pointer, detail in sorted(faults.items())
+                ),
+            )
+
+    def _faults(self, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        try:
+            for error in self._validator.iter_errors(values):
+                yield from _describe(error)
+        except RecursionError:
+            yield '', 'the parameters are nested too deeply'
+
+    def read_text(self, name: str, text: str) -> Any:
+        """Return the value that ``text`` stands for in a query string.
+
+        Text stays text where the declared type admits text; otherwise it is
+        read as JSON. Text that fits neither is returned as it is, for
+        :meth:`check` to refuse.
+        """
+        validator = self._validator.evolve(schema=self._properties[name])
+        if _is_valid(validator, text):
+            return text
+        spelled = text.lower() if text.lower() in ('true', 'false') else text
+        try:
+            value = strict_json.loads(spelled)
+        except strict_json.InvalidJSON:
+            return text
+        return value if _is_valid(validator, value) else text
+
+
+def _is_valid(validator: Any, value: Any) -> bool:
+    try:
+        return bool(validator.is_valid(value))
+    except RecursionError:
+        return False
+
+
+def _name(path: list[str | int]) -> str:
+    """Return how a person would name the value at ``path``."""
+    if not path:
+        return 'the parameters'
+    return f"parameter '{'.'.join(str(part) for part in path)}'"
+
+
+def _describe(
+    error: schema_errors.ValidationError,
+) -> Iterator[tuple[str, str]]:
+    """Yield (pointer, detail) of each single fault that ``error`` stands for.
+
+    The value itself is left out: it may be secret, or a megabyte long.
+    """
+    if error.context:
+        yield from _describe_alternatives(error)
+        return
+    path = list(error.absolute_path)
+    if error.validator == 'required':
+        for name in error.validator_value:
+            if name not in error.instance:
+                yield (
+                    json_pointer.to([*path, name]),
+                    f'missing {_name([*path, name])}',
+                )
+    elif error.validator == 'additionalProperties' and (
+        error.validator_value is False
+    ):
+        known = error.schema.get('properties', {})
+        for name in error.instance:
+            if name not in known:
+                yield (
+                    json_pointer.to([*path, name]),
+                    f'unexpected {_name([*path, name])}',
+                )
+    else:
+        phrase = _PHRASES.get(str(error.validator), _fallback)
+        yield (
+            json_pointer.to(path),
+            f'{_name(path)} {phrase(error.validator_value)}',
+        )
+
+
+def _describe_alternatives(
+    error: schema_errors.ValidationError,
+) -> Iterator[tuple[str, str]]:
+    """Describe a value that fits none of several alternatives."""
+    alternatives: dict[Any, list[schema_errors.ValidationError]] = {}
+    types: dict[Any, str] = {}
+    for each in error.context:
+        index = each.relative_schema_path[0]
+        alternatives.setdefault(index, []).append(each)
+        if each.validator == 'type' and not each.relative_path:
+            types[index] = str(each.validator_value)
+    if len(types) == len(alternatives):
+        path = list(error.absolute_path)
+        yield (
+            json_pointer.to(path),
+            f'{_name(path)} {_type_phrase([*types.values()])}',
+        )
+        return
+    of_its_type = [index for index in alternatives if index not in types]
+    if len(of_its_type) == 1:
+        for each in alternatives[of_its_type[0]]:
+            yield from _describe(each)
+        return
+    likeliest = schema_errors.best_match([error])
+    if likeliest is not None and likeliest is not error:
+        yield from _describe(likeliest)
+        return
+    path = list(error.absolute_path)
+    yield json_pointer.to(path), f'{_name(path)} {_fallback(None)}'
+
+
+def _fallback(_value: Any) -> str:
+    return 'does not fit its declaration'
+
+
+def _type_phrase(value: Any) -> str:
+    names = value if isinstance(value, list) else [value]
+    return f'must be of type {" or ".join(names)}'
+
+
+def _enum_phrase(value: Any) -> str:
+    return f'must be one of {", ".join(str(choice) for choice in value)}'
+
+
+def _sentence(template: str) -> Callable[[Any], str]:
+    return functools.partial(str.format, template)
+
+
+_PHRASES: dict[str, Callable[[Any], str]] = {
+    'type': _type_phrase,
+    'enum': _enum_phrase,
+    'const': _sentence('must be {}'),
+    'minimum': _sentence('must be at least {}'),
+    'maximum': _sentence('must be at most {}'),
+    'exclusiveMinimum': _sentence('must be greater than {}'),
+    'exclusiveMaximum': _sentence('must be less than {}'),
+    'multipleOf': _sentence('must be a multiple of {}'),
+    'minLength': _sentence('must have at least {} characters'),
+    'maxLength': _sentence('must have at most {} characters'),
+    'pattern': _sentence('must match the pattern {}'),
+    'format': _sentence('must have the format {}'),
+    'minItems': _sentence('must have at least {} items'),
+    'maxItems': _sentence('must have at most {} items'),
+    'uniqueItems': _sentence('must not hold the same item twice'),
+    'minProperties': _sentence('must have at least {} properties'),
+    'maxProperties': _sentence('must have at most {} properties'),
+}

@@ -30,7 +30,7 @@ CONFIG_FILES = 'OS_IRONIC_PASSTHRU_CONFIG_FILES'
 TIMINGS: dict[str, object] = {
     'api__catalog_max_age': 0.3,
     'api__call_timeout': 20,
-    'api__call_monitor_timeout': 2,
+    'api__call_monitor_timeout': 5,
     'api__bus_connect_timeout': 2.0,
     'conductor__heartbeat_interval': 0.5,
     'conductor__heartbeat_timeout': 5.0,

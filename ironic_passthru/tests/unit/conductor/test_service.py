@@ -317,6 +317,7 @@ class TestLife(ServiceCase):
         self.assertRaises(
             errors.DriverNotFound, self.client._locate, {}, 'three', 10
         )
+        self.conductor.stop()
 
     def test_lookups_do_not_trust_a_clock_that_jumps(self) -> None:
         self.start()
@@ -330,7 +331,6 @@ class TestLife(ServiceCase):
                 sa.update(models.conductors).values(heartbeat_at=yesterday)
             )
         self.assertEqual(expected, self.client._locate({}, 'far', 10))
-        self.store.away = False
         self.conductor.stop()
 
     def test_refused_while_it_leaves(self) -> None:

@@ -331,8 +331,8 @@ class VerbNotSupported(RequestError):
 
     code = 'verb_not_supported'
     _msg_fmt = (
-        'The method %(method)s does not support HTTP %(verb)s. Supported: '
-        '%(allowed)s.'
+        'The method %(method)s does not support HTTP %(http_method)s. '
+        'Supported: %(allowed)s.'
     )
 
 
@@ -373,7 +373,7 @@ class VerbNotAllowed(RequestError):
 
     code = 'method_not_allowed'
     status = 405
-    _msg_fmt = 'HTTP %(verb)s is not allowed on this resource.'
+    _msg_fmt = 'HTTP %(http_method)s is not allowed on this resource.'
 
 
 class NotAcceptable(RequestError):
@@ -667,18 +667,18 @@ class VendorError(PassthruError):
     The API does not have the classes of vendors, so status and code travel
     with the sentence.
 
-    :param sentence: what the client is told.
+    :param message: what the client is told.
     :param status: HTTP status code.
     :param code: stable identifier.
     """
 
     code = 'vendor_error'
-    _msg_fmt = '%(sentence)s'
+    _msg_fmt = '%(message)s'
 
     def __init__(
-        self, *, sentence: str, status: int, code: str, **facts: Any
+        self, *, message: str, status: int, code: str, **facts: Any
     ) -> None:
-        super().__init__(sentence=sentence, status=status, code=code, **facts)
+        super().__init__(message=message, status=status, code=code, **facts)
         self.status = status
         self.code = code
 

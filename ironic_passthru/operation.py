@@ -122,12 +122,12 @@ class Progress:
 class Error:
     """What a client is told of a call that failed.
 
-    :param sentence: for people.
+    :param message: for people.
     :param status: HTTP status code.
     :param code: stable identifier.
     """
 
-    sentence: str
+    message: str
     status: int
     code: str
 
@@ -174,7 +174,7 @@ class Transition:
             progress = Progress(percent=self.progress.percent)
             return dataclasses.replace(self, progress=progress)
         if self.error is not None:
-            error = dataclasses.replace(self.error, sentence=_NOT_STORED)
+            error = dataclasses.replace(self.error, message=_NOT_STORED)
             return dataclasses.replace(self, error=error)
         if self.result is not None:
             return dataclasses.replace(self, keeps_result=False)

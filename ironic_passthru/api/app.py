@@ -99,7 +99,7 @@ class Router:
             self._routes.append((verbs, pattern, handler))
 
     def find(
-        self, verb: str, path: str
+        self, http_method: str, path: str
     ) -> tuple[Callable[..., Any], list[str]]:
         """Return the controller and the variable segments of the path.
 
@@ -110,13 +110,15 @@ class Router:
             match = pattern.fullmatch(path)
             if match is None:
                 continue
-            if verb == 'OPTIONS':
+            if http_method == 'OPTIONS':
                 return self.options, []
-            if verb in verbs or verbs is ANY:
+            if http_method in verbs or verbs is ANY:
                 return handler, list(match.groups())
             allow.update(dict.fromkeys(verbs))
         if allow:
-            raise errors.VerbNotAllowed(verb=verb, allow=[*allow, 'OPTIONS'])
+            raise errors.VerbNotAllowed(
+                http_method=http_method, allow=[*allow, 'OPTIONS']
+            )
         raise errors.RouteNotFound()
 
     @expose.controller

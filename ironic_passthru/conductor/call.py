@@ -23,7 +23,7 @@ class Call:
 
     :param driver: name of the driver.
     :param method: name of the method.
-    :param verb: HTTP verb.
+    :param http_method: HTTP verb.
     :param parameters: JSON values by name.
     :param call_id: unique id; by default a new one.
     :param incarnation: the run of the conductor that it was meant for.
@@ -35,7 +35,7 @@ class Call:
 
     driver: str
     method: str
-    verb: str
+    http_method: str
     parameters: Mapping[str, Any]
     call_id: str = dataclasses.field(default_factory=uuidutils.generate_uuid)
     incarnation: str | None = None

@@ -279,7 +279,7 @@ class EventSender(NoEvents):
             'project': _text(context.project_id),
             'driver': call.driver,
             'method': call.method,
-            'verb': call.verb,
+            'http_method': call.http_method,
             'parameters': _parameters(job),
             'targets': _targets(job),
             'accepted': job.accepted,
@@ -365,7 +365,7 @@ def _of_record(found: operation.Operation) -> Notice:
         'project': found.project_id,
         'driver': found.driver,
         'method': found.method,
-        'verb': found.http_method,
+        'http_method': found.http_method,
         'parameters': _bounded(found.parameters or {}),
         'conductor': found.conductor,
         'accepted': found.accepted,
@@ -406,7 +406,7 @@ def _error(error: operation.Error | None) -> dict[str, Any] | None:
     return {
         'code': error.code,
         'status': error.status,
-        'sentence': _text(error.sentence),
+        'message': _text(error.message),
     }
 
 

@@ -55,7 +55,7 @@ def prepare(
         return arguments
 
     def validate() -> None:
-        values = {**arguments, 'http_method': call.verb}
+        values = {**arguments, 'http_method': call.http_method}
         driver.interface.driver_validate(
             call.method, **driver.validated.select(values)
         )
@@ -91,7 +91,7 @@ def _returned(job: calls.Job, state: request_context.CallState) -> Any:
     arguments: Mapping[str, Any] = job.method.signature.inject(
         dict(job.arguments),
         context=job.context.for_call(state),
-        http_method=job.call.verb,
+        http_method=job.call.http_method,
     )
     guard = _Guard(job.context, job.call, job.secrets)
     try:
@@ -101,7 +101,7 @@ def _returned(job: calls.Job, state: request_context.CallState) -> Any:
             raise
         # The method has started, so nobody may be led to send it again.
         raise errors.VendorError(
-            sentence=outcome.message, status=500, code=outcome.code
+            message=outcome.message, status=500, code=outcome.code
         ) from None
 
 
@@ -165,14 +165,14 @@ def _portable(
     The facts that it was made from, its cause and its notes stay here: they
     may have no JSON form, and nobody has meant them for a client.
     """
-    sentence = secrets.text(str(error.message))
+    message = secrets.text(str(error.message))
     if type(error).__module__ == errors.__name__:
-        return type(error)(sentence)
+        return type(error)(message)
     if isinstance(error, errors.Cancelled):
-        return errors.Cancelled(sentence)
+        return errors.Cancelled(message)
     code = error.code if isinstance(error.code, str) else 'vendor_error'
     return errors.VendorError(
-        sentence=sentence, status=_status(error), code=secrets.text(code)
+        message=message, status=_status(error), code=secrets.text(code)
     )
 
 

@@ -167,7 +167,7 @@ class OperationTracker:
             id=call.call_id,
             driver=call.driver,
             method=call.method,
-            http_method=call.verb,
+            http_method=call.http_method,
             parameters=parameters,
             user_id=context.user_id,
             project_id=context.project_id,
@@ -217,7 +217,7 @@ class OperationTracker:
     ) -> None:
         """Note why a method failed, or why it was not run after all."""
         noted = operation.Error(
-            sentence=error.message[:_MAX_SENTENCE_LENGTH],
+            message=error.message[:_MAX_SENTENCE_LENGTH],
             status=error.status,
             code=error.code,
         )

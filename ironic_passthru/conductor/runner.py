@@ -289,10 +289,10 @@ def find(driver: loader.Driver, call: calls.Call) -> loader.Method:
         raise errors.MethodNotFound(method=call.method)
     if not method.spec.allowed:
         raise errors.DangerousMethod(driver=call.driver, method=call.method)
-    if call.verb not in method.spec.http_methods:
+    if call.http_method not in method.spec.http_methods:
         raise errors.VerbNotSupported(
             method=call.method,
-            verb=call.verb,
+            http_method=call.http_method,
             allowed=', '.join(method.spec.http_methods),
         )
     return method

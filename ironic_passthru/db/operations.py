@@ -538,9 +538,9 @@ def _texts(value: Any) -> list[str]:
 
 def _error(value: Any) -> operation.Error:
     error = operation.Error(
-        sentence=value['sentence'], status=value['status'], code=value['code']
+        message=value['message'], status=value['status'], code=value['code']
     )
-    texts = isinstance(error.sentence, str) and isinstance(error.code, str)
+    texts = isinstance(error.message, str) and isinstance(error.code, str)
     number = isinstance(error.status, int)
     if not (texts and number and 400 <= error.status < 600):
         raise ValueError(value)

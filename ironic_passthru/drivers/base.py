@@ -107,8 +107,10 @@ def driver_passthru(
     """
     if not isinstance(method, str | None):
         raise ValueError(f'method must be a name, not {method!r}')
-    verbs = tuple(verb.upper() for verb in http_methods)
-    unknown = [verb for verb in verbs if verb not in HTTP_METHODS]
+    verbs = tuple(http_method.upper() for http_method in http_methods)
+    unknown = [
+        http_method for http_method in verbs if http_method not in HTTP_METHODS
+    ]
     if unknown or not verbs or isinstance(http_methods, str):
         raise ValueError(
             f'http_methods must be a list out of {", ".join(HTTP_METHODS)}, '

@@ -34,8 +34,11 @@ RULES = (
         base.SYSTEM_ADMIN,
         'Call a vendor passthru method. Attributes: driver, method, '
         'http_method, dangerous (True or False), conductor_group.',
-        *((verb, f'{_PASSTHRU}?method={{method}}') for verb in _VERBS),
-        *((verb, f'{_PASSTHRU}/{{method}}') for verb in _VERBS),
+        *(
+            (http_method, f'{_PASSTHRU}?method={{method}}')
+            for http_method in _VERBS
+        ),
+        *((http_method, f'{_PASSTHRU}/{{method}}') for http_method in _VERBS),
         attributes=(
             'driver',
             'method',

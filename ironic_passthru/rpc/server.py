@@ -168,7 +168,7 @@ class Endpoint:
         call = calls.Call(
             driver=driver_name,
             method=driver_method,
-            verb=http_method,
+            http_method=http_method,
             parameters=info,
             call_id=call_id or uuidutils.generate_uuid(),
             incarnation=incarnation,

@@ -93,7 +93,7 @@ class DriverConformance(_Mixin):
         self.addCleanup(driver.interface.stop)
         return driver
 
-    def call(self, method: str, verb: str, /, **parameters: Any) -> Any:
+    def call(self, method: str, http_method: str, /, **parameters: Any) -> Any:
         """Call a method of a new driver the way a conductor does.
 
         A dangerous one is called, too.
@@ -107,7 +107,7 @@ class DriverConformance(_Mixin):
         call = calls.Call(
             driver=driver.name,
             method=method,
-            verb=verb,
+            http_method=http_method,
             parameters=parameters,
         )
         found = runner.find(driver, call)

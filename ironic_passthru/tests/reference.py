@@ -85,10 +85,10 @@ def chapters() -> dict[tuple[str, str], Chapter]:
     found = {}
     for page in PAGES.glob('*.inc'):
         parts = _METHOD.split(page.read_text())[1:]
-        for verb, path, text in zip(
+        for http_method, path, text in zip(
             parts[::3], parts[1::3], parts[2::3], strict=True
         ):
-            found[verb, path.partition('?')[0]] = Chapter(
+            found[http_method, path.partition('?')[0]] = Chapter(
                 text, _statuses(text, 'success'), _statuses(text, 'error')
             )
     return found
@@ -132,14 +132,14 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r'\{\w+\}', '[^/]+', path) + slash)
 
 
-def find(verb: str, path: str) -> tuple[str, str] | None:
+def find(http_method: str, path: str) -> tuple[str, str] | None:
     """Return which chapter is about a request, if one is."""
-    verb = 'GET' if verb == 'HEAD' else verb
+    http_method = 'GET' if http_method == 'HEAD' else http_method
     if path.split('/')[1] in app.RESOURCES:
         path = f'/v1{path}'
     fits = [route for route in ROUTES if _pattern(route[1]).fullmatch(path)]
     for route in fits:
-        if route[0] in (verb, 'METHOD'):
+        if route[0] in (http_method, 'METHOD'):
             return route
     # Another verb is refused there.
     return fits[0] if fits else None
@@ -158,15 +158,15 @@ class Watch:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        verb = environ['REQUEST_METHOD']
+        http_method = environ['REQUEST_METHOD']
         # Read before anybody takes parts of it away.
-        route = find(verb, environ.get('PATH_INFO') or '/')
+        route = find(http_method, environ.get('PATH_INFO') or '/')
 
         def start(
             status: str, answered: list[tuple[str, str]], *more: Any
         ) -> Any:
             names = {name.lower() for name, _ in answered}
-            if route and verb != 'OPTIONS':
+            if route and http_method != 'OPTIONS':
                 raised = isinstance(audit_data.of(environ).error, _DRIVERS)
                 self._look(route, int(status[:3]), names=names, raised=raised)
             return start_response(status, answered, *more)

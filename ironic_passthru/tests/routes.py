@@ -17,9 +17,9 @@ def requests(**names: str) -> list[tuple[str, str]]:
         ``hostname`` and ``operation``.
     """
     return [
-        (verb, form.format(**names))
+        (http_method, form.format(**names))
         for verbs, path, _ in app.ROUTES
         if path not in PUBLIC
         for form in dict.fromkeys((path, path.removeprefix('/v1')))
-        for verb in verbs or VERBS
+        for http_method in verbs or VERBS
     ]

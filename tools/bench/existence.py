@@ -103,9 +103,11 @@ class Site:
             checks={},
         )
 
-    def seconds(self, verb: str, path: str) -> float:
+    def seconds(self, http_method: str, path: str) -> float:
         """Return the time of one refusal."""
-        request = webob.Request.blank(path, method=verb, headers=_HEADERS)
+        request = webob.Request.blank(
+            path, method=http_method, headers=_HEADERS
+        )
         start = time.perf_counter()
         response = request.get_response(self._application)
         taken = time.perf_counter() - start
@@ -132,18 +134,20 @@ def _record(operation_id: str) -> operation.NewOperation:
 
 
 def measure(
-    site: Site, verb: str, path: str, existing: str, *, samples: int
+    site: Site, http_method: str, path: str, existing: str, *, samples: int
 ) -> dict[str, float]:
     """Return what the times of one kind of path show."""
     missing = [f'no{uuidutils.generate_uuid()}' for _ in range(samples)]
     order = [True, False] * samples
     random.shuffle(order)
     for _ in range(50):
-        site.seconds(verb, path.format(f'no{uuidutils.generate_uuid()}'))
+        site.seconds(
+            http_method, path.format(f'no{uuidutils.generate_uuid()}')
+        )
     times: list[tuple[float, bool]] = []
     for exists in order:
         name = existing if exists else missing.pop()
-        times.append((site.seconds(verb, path.format(name)), exists))
+        times.append((site.seconds(http_method, path.format(name)), exists))
     medians = {
         exists: statistics.median(t for t, its in times if its is exists)
         for exists in (True, False)
@@ -206,10 +210,14 @@ def main() -> None:
         strategies.STRATEGIES['noauth'] = lambda conf, its=login: its
         with tempfile.TemporaryDirectory() as directory:
             site = Site(pathlib.Path(directory), rules)
-            for verb, path, existing in _paths(name, site.operation_id):
-                found = measure(site, verb, path, existing, samples=samples)
+            for http_method, path, existing in _paths(name, site.operation_id):
+                found = measure(
+                    site, http_method, path, existing, samples=samples
+                )
                 figures = ' '.join(f'{k} {v:.3f}' for k, v in found.items())
-                print(f'{name:8} {verb:6} {path:50} {figures}', flush=True)
+                print(
+                    f'{name:8} {http_method:6} {path:50} {figures}', flush=True
+                )
             site.database.close()
 
 

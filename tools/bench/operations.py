@@ -68,7 +68,7 @@ SELECT
          THEN created_at + interval '9 seconds' END,
     false,
     CASE WHEN state = 'failed'
-         THEN '{"sentence": "The rack controller is away.", "status": 503, '
+         THEN '{"message": "The rack controller is away.", "status": 503, '
               || '"code": "temporary_failure"}' END,
     CASE WHEN state = 'succeeded' THEN 0 END
 FROM (

@@ -110,7 +110,7 @@ def first_answer(url: str, seconds: float = 30.0) -> float:
 
 
 def wrk(
-    url: str, connections: int, seconds: int, verb: str = 'GET'
+    url: str, connections: int, seconds: int, http_method: str = 'GET'
 ) -> dict[str, float]:
     """Load ``url`` and return rate and times; any error ends the run."""
     command = [
@@ -122,7 +122,7 @@ def wrk(
         '-s',
         str(_HERE / 'load.lua'),
         url,
-        verb,
+        http_method,
     ]
     output = subprocess.run(
         command, capture_output=True, text=True, check=True

@@ -139,17 +139,17 @@ def measure_split(
         base = f'http://127.0.0.1:{_API_PORT}'
         parts.first_answer(base + _PATHS['sync'][0])
         result['first good call after start, s'] = time.monotonic() - start
-        for path, verb in _PATHS.values():
-            parts.wrk(base + path, 16, 2, verb)
+        for path, http_method in _PATHS.values():
+            parts.wrk(base + path, 16, 2, http_method)
         for level in levels:
             row = {}
             before = parts.bare_client(broker.url, level, seconds)
-            for name, (path, verb) in _PATHS.items():
+            for name, (path, http_method) in _PATHS.items():
                 row[name] = loaded(
                     base + path,
                     level,
                     seconds,
-                    verb=verb,
+                    http_method=http_method,
                     pids={'api': api.pid, 'conductor': conductor.pid},
                 )
             # Measured on both sides, since the machine's speed drifts.
@@ -174,22 +174,27 @@ def measure_site(
     They exist on paper only and have drivers of their own, so no call goes
     to them.
     """
-    few = loaded(url, 8, seconds, verb='GET', pids={'api': pid})
+    few = loaded(url, 8, seconds, http_method='GET', pids={'api': pid})
     database = session.Database(fleet.configuration(registry))
     fleet.register(database, _SITE)
     database.close()
     # Until every process has read the registry.
     parts.wrk(url, 8, 3)
-    many = loaded(url, 8, seconds, verb='GET', pids={'api': pid})
+    many = loaded(url, 8, seconds, http_method='GET', pids={'api': pid})
     return {'1 conductor': few, f'{_SITE:,} more conductors': many}
 
 
 def loaded(
-    url: str, level: int, seconds: int, *, verb: str, pids: dict[str, int]
+    url: str,
+    level: int,
+    seconds: int,
+    *,
+    http_method: str,
+    pids: dict[str, int],
 ) -> dict[str, float]:
     """Load one URL; add the CPU time that each request cost each part."""
     before = {name: parts.cpu_seconds(pid) for name, pid in pids.items()}
-    row = parts.wrk(url, level, seconds, verb)
+    row = parts.wrk(url, level, seconds, http_method)
     for name, pid in pids.items():
         used = parts.cpu_seconds(pid) - before[name]
         row[f'{name}_cpu_ms'] = 1000 * used / (row['rate'] * seconds)

@@ -39,7 +39,7 @@ class CheckedCall:
 
     driver: str
     method: spec.MethodSpec
-    verb: str
+    http_method: str
     parameters: Mapping[str, Any]
     servers: Sequence[protocol.ConductorAddress]
 
@@ -107,7 +107,7 @@ class CallDispatcher:
                 request.environ[keys.CONTEXT],
                 call.driver,
                 call.method.name,
-                http_method=call.verb,
+                http_method=call.http_method,
                 info=call.parameters,
                 servers=call.servers,
                 call_id=call_id,
@@ -245,7 +245,7 @@ def _key(request: Any, call: CheckedCall) -> operation.Key | None:
     :raises: InvalidKey.
     """
     header = request.headers.get(idempotency.HEADER)
-    if header is None or call.verb not in idempotency.VERBS:
+    if header is None or call.http_method not in idempotency.VERBS:
         return None
     context = request.environ[keys.CONTEXT]
     return idempotency.record(
@@ -253,6 +253,6 @@ def _key(request: Any, call: CheckedCall) -> operation.Key | None:
         operation.Owner.of(context.project_id, context.user_id),
         driver=call.driver,
         method=call.method.name,
-        verb=call.verb,
+        http_method=call.http_method,
         parameters=call.parameters,
     )

@@ -51,7 +51,7 @@ def record(
     *,
     driver: str,
     method: str,
-    verb: str,
+    http_method: str,
     parameters: Mapping[str, Any],
 ) -> operation.Key:
     """Return what is kept of a key and its request.
@@ -62,7 +62,9 @@ def record(
     user = owner.user_id
     whose = owner.project_id if user is None else {'user': user}
     owned = _canonical([whose, key]).encode('ascii')
-    request = _canonical([driver, method, verb, parameters]).encode('ascii')
+    request = _canonical([driver, method, http_method, parameters]).encode(
+        'ascii'
+    )
     return operation.Key(
         digest=hashlib.sha256(owned).hexdigest(),
         fingerprint=hmac.new(

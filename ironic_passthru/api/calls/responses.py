@@ -104,7 +104,7 @@ def _error(found: operation.Operation) -> errors.PassthruError:
     if found.error is None:
         return errors.PassthruError()
     return errors.VendorError(
-        sentence=found.error.sentence,
+        message=found.error.message,
         status=found.error.status,
         code=found.error.code,
     )

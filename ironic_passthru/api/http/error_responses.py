@@ -68,13 +68,13 @@ def _as_fault(
     """Return an error that a client may see."""
     request_id = environ.get(keys.REQUEST_ID)
     if not isinstance(error, errors.PassthruError):
-        verb = environ.get('REQUEST_METHOD')
+        http_method = environ.get('REQUEST_METHOD')
         path = environ.get('PATH_INFO')
         LOG.error(
             # A path can hold ends of lines, which would make lines of a log.
             'Request %s failed: %r',
             request_id,
-            f'{verb} {path}',
+            f'{http_method} {path}',
             exc_info=error,
         )
         internal = InternalError(request_id=request_id)

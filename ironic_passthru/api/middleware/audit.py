@@ -168,14 +168,14 @@ def subject_of(environ: Mapping[str, Any]) -> dict[str, Any] | None:
     It goes by the path alone: most of those that are refused never reach a
     controller.
     """
-    verb = environ.get('REQUEST_METHOD', '')
+    http_method = environ.get('REQUEST_METHOD', '')
     path = environ.get('PATH_INFO', '')
     # WSGI hands out bytes as Latin-1.
     path = path.encode('latin-1', 'replace').decode('utf-8', 'replace')
     called = _CALL.fullmatch(path)
-    if called and verb != 'OPTIONS':
+    if called and http_method != 'OPTIONS':
         driver, method = called.groups()
-        if method == 'methods' and verb in _READING:
+        if method == 'methods' and http_method in _READING:
             return None
         if method is None:
             method = _queried(environ)
@@ -183,10 +183,10 @@ def subject_of(environ: Mapping[str, Any]) -> dict[str, Any] | None:
             'event': 'call',
             'driver': driver,
             'method': method,
-            'verb': verb,
+            'http_method': http_method,
         }
     cancelled = _CANCELLATION.fullmatch(path)
-    if cancelled and verb == 'DELETE':
+    if cancelled and http_method == 'DELETE':
         return {'event': 'cancel', 'operation': cancelled[1]}
     return None
 

@@ -41,10 +41,12 @@ class HealthCheck:
         path = environ.get('PATH_INFO', '').removesuffix('/')
         if path != _PATH:
             return self._application(environ, start_response)
-        verb = environ['REQUEST_METHOD']
-        if verb not in _VERBS:
-            raise errors.VerbNotAllowed(verb=verb, allow=list(_VERBS))
-        if verb == 'OPTIONS':
+        http_method = environ['REQUEST_METHOD']
+        if http_method not in _VERBS:
+            raise errors.VerbNotAllowed(
+                http_method=http_method, allow=list(_VERBS)
+            )
+        if http_method == 'OPTIONS':
             response = webob.Response()
             del response.headers['Content-Type']
         else:

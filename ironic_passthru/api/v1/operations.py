@@ -284,7 +284,7 @@ class OperationsController:
         resource.error = found.error and types.OperationError(
             status=found.error.status,
             code=found.error.code,
-            message=found.error.sentence,
+            message=found.error.message,
         )
         if fields:
             types.select(resource, fields, _ALWAYS)

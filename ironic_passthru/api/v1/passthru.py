@@ -67,10 +67,10 @@ class PassthruController:
                     driver,
                     name,
                     entry.route(name).groups,
-                    verb=verb,
+                    http_method=http_method,
                     dangerous=method.dangerous,
                 )
-                for verb in method.http_methods
+                for http_method in method.http_methods
             )
         }
         if len(permitted) == len(every):
@@ -120,18 +120,20 @@ class PassthruController:
         :param own_arguments: those of the query that are no parameters.
         """
         environ = request.environ
-        verb = request.method
+        http_method = request.method
         method, servers = self._route(request, driver, name)
-        if verb not in method.http_methods:
+        if http_method not in method.http_methods:
             raise errors.VerbNotSupported(
-                method=name, verb=verb, allowed=', '.join(method.http_methods)
+                method=name,
+                http_method=http_method,
+                allowed=', '.join(method.http_methods),
             )
         if not method.attach:
             error_responses.check_accept(environ)
         texts = query.parameters(environ)
         for argument in own_arguments:
             del texts[argument]
-        values = _query_values(method, verb, texts)
+        values = _query_values(method, http_method, texts)
         for key, value in self._body(environ).items():
             if key in values:
                 raise errors.InvalidArgument(
@@ -147,7 +149,7 @@ class PassthruController:
             dispatch.CheckedCall(
                 driver=driver,
                 method=method,
-                verb=verb,
+                http_method=http_method,
                 parameters=values,
                 servers=servers,
             ),
@@ -165,7 +167,7 @@ class PassthruController:
             request.environ[keys.CONTEXT], rules.CALL
         )
         permitted = functools.partial(
-            _permitted, verdict, driver, name, verb=request.method
+            _permitted, verdict, driver, name, http_method=request.method
         )
         # First whatever the method may be, so that neither the decisions
         # nor reading the registry depend on whether it exists.
@@ -224,7 +226,7 @@ def _permitted(
     method: str,
     groups: Iterable[str],
     *,
-    verb: str,
+    http_method: str,
     dangerous: bool,
 ) -> list[str]:
     """Return the groups of conductors in which a call is permitted."""
@@ -233,19 +235,23 @@ def _permitted(
         for group in groups
         if verdict(
             _target(
-                driver, method, verb=verb, dangerous=dangerous, group=group
+                driver,
+                method,
+                http_method=http_method,
+                dangerous=dangerous,
+                group=group,
             )
         )
     ]
 
 
 def _target(
-    driver: str, method: str, *, verb: str, dangerous: bool, group: str
+    driver: str, method: str, *, http_method: str, dangerous: bool, group: str
 ) -> dict[str, Any]:
     return {
         'driver': driver,
         'method': method,
-        'http_method': verb,
+        'http_method': http_method,
         'dangerous': dangerous,
         'conductor_group': group,
     }
@@ -262,19 +268,22 @@ def _check_charset(content_type: str) -> None:
 
 
 def _query_values(
-    method: spec.MethodSpec, verb: str, texts: dict[str, str]
+    method: spec.MethodSpec, http_method: str, texts: dict[str, str]
 ) -> dict[str, Any]:
     """Return the parameters that the query holds, read by their types.
 
     :raises: UnexpectedArguments for all else that it holds.
     """
-    allowed = method.parameters.names if verb in _QUERY_VERBS else ()
+    allowed = method.parameters.names if http_method in _QUERY_VERBS else ()
     unexpected = [name for name in texts if name not in allowed]
     if unexpected:
         hint = ''
         # No body may name the method.
-        if verb not in _QUERY_VERBS and 'method' not in unexpected:
-            hint = f'{verb} takes parameters from a JSON object in the body.'
+        if http_method not in _QUERY_VERBS and 'method' not in unexpected:
+            hint = (
+                f'{http_method} takes parameters from a JSON object in the '
+                'body.'
+            )
         raise errors.UnexpectedArguments(
             names=', '.join(unexpected), hint=hint
         )

@@ -205,7 +205,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 class Received:
     """A request as it came, body included."""
 
-    verb: str
+    http_method: str
     path: str
     body: bytes
     headers: Mapping[str, str]
@@ -251,7 +251,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _serve(self) -> None:
         length = int(self.headers.get('Content-Length') or 0)
         request = Received(
-            verb=self.command,
+            http_method=self.command,
             path=self.path.rstrip('/'),
             body=self.rfile.read(length),
             headers=dict(self.headers),
@@ -277,7 +277,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Log nothing."""
 
     def _behave(self, request: Received) -> None:
-        if request.verb != 'GET':
+        if request.http_method != 'GET':
             self.answer(204)
         elif request.path in self.bmc.documents:
             self.answer(200, self.bmc.documents[request.path])
@@ -422,7 +422,9 @@ class FaultyBmc(fixtures.Fixture):
 
     def count(self) -> collections.Counter[str]:
         """Return how many requests of each verb came."""
-        return collections.Counter(request.verb for request in self.received)
+        return collections.Counter(
+            request.http_method for request in self.received
+        )
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:

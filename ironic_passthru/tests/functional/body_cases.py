@@ -46,12 +46,12 @@ class BodyCases(wire.WireCase):
     # Bodies in chunks
 
     def test_chunks_make_up_one_body(self) -> None:
-        for verb in ('POST', 'PUT', 'DELETE', 'GET'):
+        for http_method in ('POST', 'PUT', 'DELETE', 'GET'):
             for target in (f'{wire.MARKS}/mark', f'{wire.MARKS}?method=mark'):
                 parts = [self.body[:5], self.body[5:6], self.body[6:]]
                 answer = self.ask(
                     self.request(
-                        verb,
+                        http_method,
                         target,
                         'Transfer-Encoding: chunked',
                         body=raw.chunked(*parts),

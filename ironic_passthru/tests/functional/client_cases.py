@@ -150,12 +150,12 @@ class CommandLineCases(ClientCases):
             exchanges,
         )
         self.assertIn('/v1/operations/', log)
-        for sentence in (
+        for message in (
             'the rack is being serviced',
             "missing parameter 'key'",
             "unexpected parameter 'extra'",
         ):
-            self.assertIn(sentence, log)
+            self.assertIn(message, log)
         self.wait_for(lambda: len(self.site.marked(later)) == 2, 'it runs')
         self.assertEqual(
             [['began', 'ended'], ['began', 'ended'], ['began'], []],
@@ -228,7 +228,7 @@ class SdkCases(ClientCases):
 
     def test_call_that_fails_is_sent_once(self) -> None:
         # It would send the request again on 409 and 503.
-        for kind, sentence in (
+        for kind, message in (
             ('conflict', 'the rack is being serviced'),
             ('temporary', 'the rack is starting'),
             ('vendor', 'the rack said no'),
@@ -243,7 +243,7 @@ class SdkCases(ClientCases):
                 body={'key': self.key, 'kind': kind},
             )
             self.assertEqual(500, error.status_code)
-            self.assertIn(sentence, str(error))
+            self.assertIn(message, str(error))
             self.assertEqual(['began'], self.notes(self.key))
 
     def test_conductors(self) -> None:
@@ -265,7 +265,9 @@ class GophercloudCases(ClientCases):
     test_gophercloud has it. Here its requests are imitated.
     """
 
-    def request(self, verb: str, path: str, body: Any = None) -> web.Answer:
+    def request(
+        self, http_method: str, path: str, body: Any = None
+    ) -> web.Answer:
         """Send a request with the headers that gophercloud sends."""
         headers = {
             'X-OpenStack-Ironic-API-Version': '1.50',
@@ -274,7 +276,7 @@ class GophercloudCases(ClientCases):
         }
         if body is not None:
             headers['Content-Type'] = 'application/json'
-        return self.api.request(verb, path, body, headers)
+        return self.api.request(http_method, path, body, headers)
 
     def test_a_call_with_a_result(self) -> None:
         answer = self.request(

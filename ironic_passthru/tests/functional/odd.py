@@ -136,7 +136,7 @@ class OddVendor(base.VendorInterface):
     @base.driver_passthru(['GET', 'POST', 'DELETE'], async_call=False)
     def anything(self, http_method: str, **kwargs: Any) -> dict[str, Any]:
         """Return whatever it is called with, and the verb."""
-        return {'verb': http_method, 'parameters': kwargs}
+        return {'http_method': http_method, 'parameters': kwargs}
 
     @base.driver_passthru(['GET', 'POST'], async_call=False)
     def open(self, **kwargs: Any) -> dict[str, Any]:

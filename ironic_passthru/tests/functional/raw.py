@@ -66,7 +66,7 @@ class Connection:
         """Return whether the server sends nothing for some time."""
         return not select.select([self._socket], [], [], seconds)[0]
 
-    def answer(self, verb: str = 'GET') -> web.Answer | None:
+    def answer(self, http_method: str = 'GET') -> web.Answer | None:
         """Read one answer, or None if the server ended the connection."""
         started = time.monotonic()
         try:
@@ -79,7 +79,7 @@ class Connection:
                 return None
             status = int(line.split()[1])
             headers = http.client.parse_headers(self._stream)
-            body = self._body(verb, headers)
+            body = self._body(http_method, headers)
         except ConnectionResetError:
             return None
         return web.Answer(
@@ -90,8 +90,10 @@ class Connection:
             seconds=time.monotonic() - started,
         )
 
-    def _body(self, verb: str, headers: http.client.HTTPMessage) -> bytes:
-        if verb == 'HEAD':
+    def _body(
+        self, http_method: str, headers: http.client.HTTPMessage
+    ) -> bytes:
+        if http_method == 'HEAD':
             return b''
         length = headers['Content-Length']
         if length is None:
@@ -107,7 +109,7 @@ class Connection:
 
 
 def request(
-    verb: str,
+    http_method: str,
     target: str | bytes,
     *headers: str | bytes,
     body: bytes = b'',
@@ -115,7 +117,7 @@ def request(
     host: str | bytes | None = 'localhost',
 ) -> bytes:
     """Return a request as bytes; nothing is added but the Host header."""
-    lines = [b' '.join([_raw(verb), _raw(target), _raw(protocol)])]
+    lines = [b' '.join([_raw(http_method), _raw(target), _raw(protocol)])]
     if host is not None:
         lines.append(b'Host: ' + _raw(host))
     lines.extend(_raw(header) for header in headers)

@@ -172,7 +172,7 @@ class Request:
     :param alone: whether no other request can follow on the connection.
     """
 
-    verb: str
+    http_method: str
     data: bytes
     alone: bool
 
@@ -181,7 +181,7 @@ class Request:
 class Target:
     """Verb and URL, perhaps of a method that takes a secret."""
 
-    verb: str
+    http_method: str
     url: bytes
     secret: bool = False
 
@@ -244,25 +244,25 @@ class Parts:
             wrong = {'length': 0, 'short': -1, 'long': 1}[framing]
             lines.append(b'Content-Length: %d' % (len(body) + wrong))
         return Request(
-            target.verb,
-            raw.request(target.verb, target.url, *lines, body=body),
+            target.http_method,
+            raw.request(target.http_method, target.url, *lines, body=body),
             alone=framing not in ('length', 'chunked'),
         )
 
 
-def _target(verb: str, path: bytes, query: bytes) -> Target:
-    return Target(verb, path + b'?' + query if query else path)
+def _target(http_method: str, path: bytes, query: bytes) -> Target:
+    return Target(http_method, path + b'?' + query if query else path)
 
 
 def _secret_target(
-    verb: str, method: str, by_query: bool, query: bytes
+    http_method: str, method: str, by_query: bool, query: bytes
 ) -> Target:
     url = b'/v1/drivers/odd/vendor_passthru'
     if by_query:
         url += b'?method=' + method.encode() + b'&' + query
     else:
         url += b'/' + method.encode() + b'?' + query
-    return Target(verb, url, secret=True)
+    return Target(http_method, url, secret=True)
 
 
 _targets = st.one_of(

@@ -74,9 +74,9 @@ class TestSamples(base.TestCase):
 
     def test_stored_samples_are_real_answers(self) -> None:
         expected = dict(REQUESTS)
-        for name, verb, path, body in ANSWERS:
+        for name, http_method, path, body in ANSWERS:
             expected[name] = self.ask(
-                verb, path, body, problem=name == 'problem'
+                http_method, path, body, problem=name == 'problem'
             )
         expected |= self.operations()
         if os.environ.get(WRITE):
@@ -109,7 +109,7 @@ class TestSamples(base.TestCase):
 
     def ask(
         self,
-        verb: str,
+        http_method: str,
         path: str,
         body: Any = None,
         *,
@@ -118,7 +118,7 @@ class TestSamples(base.TestCase):
         """Return the document that the service answers, errors included."""
         request = urllib.request.Request(
             self.service.url + path,
-            method=verb,
+            method=http_method,
             data=None if body is None else json.dumps(body).encode(),
             headers={
                 'X-OpenStack-Ironic-API-Version': 'latest',

@@ -718,7 +718,7 @@ class TestReplies(SignedCase):
             ('KeyInUse', {'operation': 'x'}),
             ('Conflict', {}),
             ('TemporaryFailure', {}),
-            ('VendorError', {'sentence': 's', 'status': 503, 'code': 'c'}),
+            ('VendorError', {'message': 's', 'status': 503, 'code': 'c'}),
         ):
             self.key = uuidutils.generate_uuid()
             message, answer = self.intercepted()
@@ -766,7 +766,7 @@ class TestReplies(SignedCase):
         self.addCleanup(second.stop)
 
     def test_forged_answers(self) -> None:
-        vendor = {'sentence': 's', 'status': 507, 'code': 'c'}
+        vendor = {'message': 's', 'status': 507, 'code': 'c'}
         for forged in (
             {},
             {'result': 7, 'failure': None},
@@ -778,7 +778,7 @@ class TestReplies(SignedCase):
             {'failure': failure('VendorError', **vendor | {'status': '2'})},
             {
                 'failure': failure(
-                    'VendorError', **vendor | {'sentence': 's' * 8_000_000}
+                    'VendorError', **vendor | {'message': 's' * 8_000_000}
                 )
             },
             {'failure': failure('Unauthorized', challenge='a\r\nb: c')},

@@ -169,7 +169,7 @@ class FuzzCases(envelope.EnvelopeCase):
         self.connection.send(request.data)
         if request.alone:
             self.connection.finish_sending()
-        answer = self.connection.answer(request.verb)
+        answer = self.connection.answer(request.http_method)
         assert answer is not None, 'the connection ended without an answer'
         if request.alone or answer.headers['Connection'] == 'close':
             self.hang_up()

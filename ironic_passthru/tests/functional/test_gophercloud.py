@@ -89,7 +89,7 @@ def tearDownModule() -> None:
 
 
 def _call(
-    verb: str,
+    http_method: str,
     method: str,
     body: Any = None,
     *,
@@ -97,7 +97,7 @@ def _call(
     version: str = '1.50',
 ) -> dict[str, Any]:
     return {
-        'verb': verb,
+        'http_method': http_method,
         'driver': driver,
         'method': method,
         'body': body,
@@ -199,7 +199,7 @@ class TestWithoutLogin(GophercloudCase):
             json.loads(json.loads(outcome['told'])['error_message'])
             for outcome in outcomes
         ]
-        for outcome, fault, status, sentence in zip(
+        for outcome, fault, status, message in zip(
             outcomes,
             told,
             (400, 400, 400, 404, 500),
@@ -216,7 +216,7 @@ class TestWithoutLogin(GophercloudCase):
             self.assertEqual(
                 f'gophercloud.ErrDefault{status}', outcome['error']
             )
-            self.assertIn(sentence, fault['faultstring'])
+            self.assertIn(message, fault['faultstring'])
         self.assertEqual(['embedded:began'], self.marked('one'))
 
     def test_without_a_version(self) -> None:

@@ -290,7 +290,7 @@ class TestLeaks(base.TestCase):
             self.assertGreaterEqual(answer.status, 400, str(parameters)[:80])
 
     def test_requests(self) -> None:
-        for verb, path, body in (
+        for http_method, path, body in (
             ('GET', '/', None),
             ('GET', '/v1', None),
             ('GET', '/no/such/thing', None),
@@ -303,8 +303,8 @@ class TestLeaks(base.TestCase):
             ('BREW', '/v1/drivers', None),
             ('GET', '/healthcheck', None),
         ):
-            answer = self.client.request(verb, path, body)
-            self.assert_tight(answer, f'{verb} {path}')
+            answer = self.client.request(http_method, path, body)
+            self.assert_tight(answer, f'{http_method} {path}')
 
 
 # What is no failure where it comes from.

@@ -131,10 +131,10 @@ class TestScopes(LoginTestCase):
             'operation': 'nope',
         }
         token = {'X-Auth-Token': self.keystone.token('without-roles')}
-        for verb, path in routes.requests(**names):
+        for http_method, path in routes.requests(**names):
             for headers, expected in (({}, 401), (token, 403)):
-                got = self.api.request(verb, path, headers=headers)
-                self.assertEqual(expected, got.status, (verb, path))
+                got = self.api.request(http_method, path, headers=headers)
+                self.assertEqual(expected, got.status, (http_method, path))
 
     def test_without_the_scope_that_a_rule_wants(self) -> None:
         answer = self.ask(self.keystone.token('project-admin'), CALL)

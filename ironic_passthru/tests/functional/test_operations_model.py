@@ -66,7 +66,7 @@ class Request:
     """What a key stands for."""
 
     method: str
-    verb: str
+    http_method: str
     mark: str
     note: str
 
@@ -98,15 +98,15 @@ class Machine(stateful.RuleBasedStateMachine):
     def send(self, request: Request, **headers: str) -> web.Answer:
         """Send a call."""
         return self.client.request(
-            request.verb,
+            request.http_method,
             f'{_PATH}?method={request.method}',
             {'mark': request.mark, 'note': request.note},
             _PROBLEM
             | {name.replace('_', '-'): text for name, text in headers.items()},
         )
 
-    def make(self, method: str, verb: str, note: str) -> Request:
-        return Request(method, verb, uuid.uuid4().hex, note)
+    def make(self, method: str, http_method: str, note: str) -> Request:
+        return Request(method, http_method, uuid.uuid4().hex, note)
 
     def advance(self) -> None:
         """Have free workers begin what waits for them."""
@@ -146,12 +146,12 @@ class Machine(stateful.RuleBasedStateMachine):
     @stateful.precondition(room)
     @stateful.rule(
         method=st.sampled_from(['later', 'now']),
-        verb=st.sampled_from(['POST', 'DELETE']),
+        http_method=st.sampled_from(['POST', 'DELETE']),
         prefer=st.booleans(),
     )
-    def start(self, method: str, verb: str, prefer: bool) -> None:
+    def start(self, method: str, http_method: str, prefer: bool) -> None:
         """Start an operation without a key."""
-        request = self.make(method, verb, '')
+        request = self.make(method, http_method, '')
         prefer = prefer or method == 'now'
         headers = {'Prefer': 'respond-async'} if prefer else {}
         answer = self.send(request, **headers)
@@ -441,12 +441,12 @@ class Machine(stateful.RuleBasedStateMachine):
     def show_purged(self, data: st.DataObject) -> None:
         """Ask for an operation that was purged."""
         record = data.draw(st.sampled_from(self.purged))
-        for verb, path in (
+        for http_method, path in (
             ('GET', self.path(record)),
             ('DELETE', self.path(record)),
             ('GET', f'{self.path(record)}/result'),
         ):
-            assert self.client.request(verb, path).status == 404
+            assert self.client.request(http_method, path).status == 404
 
     @stateful.invariant()
     def all_is_as_it_should_be(self) -> None:

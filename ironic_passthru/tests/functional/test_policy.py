@@ -64,10 +64,10 @@ class TestStrategies(PolicyTestCase):
     def walk(
         self, api: web.Client, status: int, headers: dict[str, str]
     ) -> None:
-        for verb, path in routes.requests(**_NAMES):
-            answer = api.request(verb, path, headers=headers)
-            self.assertEqual(status, answer.status, (verb, path))
-            if verb != 'HEAD':
+        for http_method, path in routes.requests(**_NAMES):
+            answer = api.request(http_method, path, headers=headers)
+            self.assertEqual(status, answer.status, (http_method, path))
+            if http_method != 'HEAD':
                 self.assertTrue(answer.fault)
             self.assertEqual(
                 status == 401, 'WWW-Authenticate' in answer.headers
@@ -143,17 +143,23 @@ class CallersTestCase(PolicyTestCase):
         self,
         who: str,
         path: str,
-        verb: str = 'GET',
+        http_method: str = 'GET',
         body: Any = None,
     ) -> web.Answer:
         return self.api.request(
-            verb, path, body, headers={callers.HEADER: who}
+            http_method, path, body, headers={callers.HEADER: who}
         )
 
     def call(
-        self, who: str, method: str, verb: str = 'GET', **parameters: Any
+        self,
+        who: str,
+        method: str,
+        http_method: str = 'GET',
+        **parameters: Any,
     ) -> int:
-        answer = self.send(who, f'{_CALL}/{method}', verb, parameters or None)
+        answer = self.send(
+            who, f'{_CALL}/{method}', http_method, parameters or None
+        )
         return answer.status
 
     def listed(self, who: str) -> set[str]:

@@ -99,13 +99,13 @@ class TestProxy(base.TestCase):
         except OSError:
             return False
 
-    def ask(self, verb: str, path: str, **headers: str) -> Any:
+    def ask(self, http_method: str, path: str, **headers: str) -> Any:
         """Return the answer to a request, its body as ``body``."""
         connection = http.client.HTTPConnection(
             _PROXY, self.port, timeout=60, source_address=(_CLIENT, 0)
         )
         self.addCleanup(connection.close)
-        connection.request(verb, path, headers=headers)
+        connection.request(http_method, path, headers=headers)
         answer = connection.getresponse()
         answer.body = answer.read()  # type: ignore[attr-defined]
         return answer

@@ -208,25 +208,29 @@ class SentOnceTest(RedfishTestCase):
     """A change is sent once, whatever happens to it after receipt."""
 
     def _send(
-        self, verb: str, fault: str, **bmc_options: object
+        self, http_method: str, fault: str, **bmc_options: object
     ) -> tuple[bmc.FaultyBmc, dict]:
-        faulty = self.useFixture(bmc.FaultyBmc({verb: fault}, **bmc_options))
+        faulty = self.useFixture(
+            bmc.FaultyBmc({http_method: fault}, **bmc_options)
+        )
         driver = self.start_with({'node': faulty.entry()}, read_timeout=0.5)
-        if verb == 'POST':
+        if http_method == 'POST':
             answer = driver.eject_vmedia(bmc.CONTEXT, target='node')
         else:
             answer = driver.indicator_led(
                 bmc.CONTEXT, target='node', state='Lit'
             )
         self.assert_discreet(answer)
-        self.assertEqual(1, faulty.count()[verb], fault)
-        self.assertEqual({'GET', verb}, set(faulty.count()), faulty.received)
+        self.assertEqual(1, faulty.count()[http_method], fault)
+        self.assertEqual(
+            {'GET', http_method}, set(faulty.count()), faulty.received
+        )
         return faulty, answer['node']
 
     def test_outcome_unknown(self) -> None:
-        for verb in ('POST', 'PATCH'):
+        for http_method in ('POST', 'PATCH'):
             for fault in ('close', 'reset', 'hang', 'garbage'):
-                _, item = self._send(verb, fault)
+                _, item = self._send(http_method, fault)
                 self.assertEqual(
                     'outcome_unknown', item['error']['code'], fault
                 )
@@ -245,8 +249,8 @@ class SentOnceTest(RedfishTestCase):
             ('415', 'refused'),
             ('redirect', 'redirected'),
         ):
-            for verb in ('POST', 'PATCH'):
-                _, item = self._send(verb, fault, etag='W/"1"')
+            for http_method in ('POST', 'PATCH'):
+                _, item = self._send(http_method, fault, etag='W/"1"')
                 self.assertEqual(code, item['error']['code'], fault)
                 self.assertTrue(item['reachable'])
 

@@ -178,19 +178,19 @@ class PlaceTest(test_redfish.RedfishTestCase):
             f'https://{self.trap.address}/redfish/v1',
             f'//{self.trap.address}/redfish/v1',
         ):
-            for verb in ('GET', 'POST', 'PATCH'):
-                wicked = hostile.HostileBmc({verb: 'moved'})
+            for http_method in ('GET', 'POST', 'PATCH'):
+                wicked = hostile.HostileBmc({http_method: 'moved'})
                 wicked.elsewhere = place
                 self.useFixture(wicked)
                 driver = self.start_with({'node': wicked.entry()})
-                if verb == 'POST':
+                if http_method == 'POST':
                     answer = driver.eject_vmedia(bmc.CONTEXT, target='node')
                 else:
                     answer = driver.indicator_led(
                         bmc.CONTEXT, target='node', state='Lit'
                     )
                 self.assertEqual('redirected', answer['node']['error']['code'])
-                self.assertEqual(1, wicked.count()[verb])
+                self.assertEqual(1, wicked.count()[http_method])
                 self.assert_discreet(answer)
         self.assertEqual([], self.trap.visits)
 
@@ -342,8 +342,8 @@ class LogTest(test_redfish.RedfishTestCase):
     def test_a_bmc_that_repeats_what_it_got(self) -> None:
         log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
         pair = base64.b64encode(f'{bmc.USERNAME}:{bmc.PASSWORD}'.encode())
-        for verb in ('GET', 'PATCH', 'POST'):
-            wicked = self.useFixture(hostile.HostileBmc({verb: 'echo'}))
+        for http_method in ('GET', 'PATCH', 'POST'):
+            wicked = self.useFixture(hostile.HostileBmc({http_method: 'echo'}))
             driver = self.start_with({'node': wicked.entry()})
             for act in (
                 lambda driver=driver: driver.indicator_led(

@@ -36,9 +36,13 @@ class TestSite(base.TestCase):
         self.site.start_conductor('c1')
         self.api = self.site.start_api()
 
-    def call(self, path: str, verb: str = 'GET', **body: object) -> web.Answer:
+    def call(
+        self, path: str, http_method: str = 'GET', **body: object
+    ) -> web.Answer:
         return self.api.request(
-            verb, f'/v1/drivers/redfish/vendor_passthru{path}', body or None
+            http_method,
+            f'/v1/drivers/redfish/vendor_passthru{path}',
+            body or None,
         )
 
     def audited(self, answer: web.Answer) -> list[str]:

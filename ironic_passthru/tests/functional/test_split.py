@@ -299,7 +299,7 @@ class TestMethodSets(SplitTestCase):
 from ironic_passthru.drivers import base
 
 class AcmeVendor(base.VendorInterface):
-    @base.driver_passthru(['{verb}'], async_call=False)
+    @base.driver_passthru(['{http_method}'], async_call=False)
     def {method}(self):
         '''Tell the version.'''
         return '{version}'
@@ -318,7 +318,7 @@ class AcmeVendor(base.VendorInterface):
 
     def test_is_seen_without_restarting_the_api(self) -> None:
         self.assertEqual(404, self.api.get('/v1/drivers/acme').status)
-        self.install('1.0', verb='GET', method='old_way')
+        self.install('1.0', http_method='GET', method='old_way')
         own = self.start_own('m1', 'acme')
         published = time.monotonic()
         self.wait_for(lambda: 'old_way' in self.methods(), 'it is listed')
@@ -327,7 +327,7 @@ class AcmeVendor(base.VendorInterface):
         self.assertEqual('1.0', answer.json)
         self.assertEqual(0, own.stop())
 
-        self.install('2.0', verb='POST', method='new_way')
+        self.install('2.0', http_method='POST', method='new_way')
         self.start_own('m1', 'acme')
         # Without any wait: a miss is looked up at once.
         answer = self.api.call('new_way', 'POST', driver='acme')

@@ -79,7 +79,7 @@ class Client:
 
     def request(
         self,
-        verb: str,
+        http_method: str,
         path: str,
         body: Any = None,
         headers: dict[str, str] | None = None,
@@ -92,7 +92,10 @@ class Client:
         started = time.monotonic()
         try:
             connection.request(
-                verb, path, body=data, headers=self._headers | (headers or {})
+                http_method,
+                path,
+                body=data,
+                headers=self._headers | (headers or {}),
             )
             response = connection.getresponse()
             content = response.read()
@@ -122,7 +125,7 @@ class Client:
     def call(
         self,
         method: str,
-        verb: str = 'GET',
+        http_method: str = 'GET',
         *,
         driver: str = 'fake-hardware',
         **parameters: Any,
@@ -131,4 +134,4 @@ class Client:
         path = f'/v1/drivers/{driver}/vendor_passthru?' + parse.urlencode(
             {'method': method}
         )
-        return self.request(verb, path, parameters or None)
+        return self.request(http_method, path, parameters or None)

@@ -49,22 +49,22 @@ class WireCase(envelope.EnvelopeCase):
         self.addCleanup(connection.close)
         return connection
 
-    def ask(self, data: bytes, verb: str = 'GET') -> web.Answer | None:
+    def ask(self, data: bytes, http_method: str = 'GET') -> web.Answer | None:
         """Send bytes on a connection of their own; return the answer."""
         with raw.Connection(self.host, self.port) as connection:
             connection.send(data)
-            return connection.answer(verb)
+            return connection.answer(http_method)
 
     def request(
         self,
-        verb: str,
+        http_method: str,
         target: str | bytes,
         *headers: str | bytes,
         **parts: Any,
     ) -> bytes:
         """Return a request as bytes, of somebody who may do everything."""
         login = (f'{name}: {value}' for name, value in self.login.items())
-        return raw.request(verb, target, *headers, *login, **parts)
+        return raw.request(http_method, target, *headers, *login, **parts)
 
     def assert_refused(
         self, answer: web.Answer | None, *statuses: int

@@ -145,13 +145,13 @@ class WireCases(body_cases.BodyCases):
                 + self.request('HEAD', '/nothing')
                 + self.request('GET', f'{wire.FAKE}/hello')
             )
-            for verb, status in (
+            for http_method, status in (
                 ('POST', 400),
                 ('GET', 404),
                 ('HEAD', 404),
                 ('GET', 200),
             ):
-                answer = connection.answer(verb)
+                answer = connection.answer(http_method)
                 if answer is None:
                     break
                 self.assert_answer(answer, status)
@@ -225,12 +225,12 @@ class WireCases(body_cases.BodyCases):
         self.assertEqual([], self.marked(self.key))
 
     def test_verbs_that_a_resource_does_not_take_are_405(self) -> None:
-        for verb in ('POST', 'PUT', 'DELETE', 'PATCH', 'BREW'):
+        for http_method in ('POST', 'PUT', 'DELETE', 'PATCH', 'BREW'):
             for path in READING_PATHS[:-3]:
-                if verb != 'BREW' and 'methods' in path:
+                if http_method != 'BREW' and 'methods' in path:
                     # This is a call of a method of that name.
                     continue
-                answer = self.ask(self.request(verb, path, _LATEST))
+                answer = self.ask(self.request(http_method, path, _LATEST))
                 if 'methods' in path:
                     self.assert_answer(answer, 400)
                     continue
@@ -239,9 +239,10 @@ class WireCases(body_cases.BodyCases):
                 self.assertEqual('GET, HEAD, OPTIONS', answer.headers['Allow'])
 
     def test_verbs_that_a_method_does_not_take_are_400(self) -> None:
-        for verb in ('PATCH', 'TRACE', 'BREW', 'HEAD'):
+        for http_method in ('PATCH', 'TRACE', 'BREW', 'HEAD'):
             answer = self.ask(
-                self.request(verb, f'{wire.MARKS}/mark?key={self.key}'), verb
+                self.request(http_method, f'{wire.MARKS}/mark?key={self.key}'),
+                http_method,
             )
             self.assert_refused(answer, 400)
 

@@ -46,7 +46,7 @@ BY_ITSELF = {'passthru.call_by_query': {'method': expose.Argument(str)}}
 _MADE = re.compile(r'HTTP_X_(?!OPENSTACK)|HTTP_OPENSTACK_SYSTEM|HTTP_REQUEST$')
 
 
-def usual(verb: str, path: str) -> set[int]:
+def usual(http_method: str, path: str) -> set[int]:
     """Return the errors that a route cannot do without."""
     found = set()
     if path != '/healthcheck':
@@ -56,7 +56,7 @@ def usual(verb: str, path: str) -> set[int]:
     if '{' in path:
         found.add(404)
     # Other verbs are calls of methods there.
-    if verb != 'METHOD' and '/vendor_passthru/' not in path:
+    if http_method != 'METHOD' and '/vendor_passthru/' not in path:
         found.add(405)
     return found
 
@@ -81,9 +81,9 @@ class TestChapters(base.TestCase):
 
     def test_each_has_the_statuses_of_its_kind(self) -> None:
         """All others come to light when functional tests are answered so."""
-        for (verb, path), chapter in self.chapters.items():
+        for (http_method, path), chapter in self.chapters.items():
             self.assertIn(200, chapter.success, path)
-            missing = usual(verb, path) - chapter.refused
+            missing = usual(http_method, path) - chapter.refused
             self.assertEqual(set(), missing, path)
 
     def test_every_status_can_be_answered(self) -> None:
@@ -161,8 +161,8 @@ class TestRequestHeaders(base.TestCase):
         self.assertEqual(set(), names - told - {'user-agent'})
 
     def test_calls_have_theirs(self) -> None:
-        for (verb, path), chapter in reference.chapters().items():
-            if verb == 'METHOD':
+        for (http_method, path), chapter in reference.chapters().items():
+            if http_method == 'METHOD':
                 self.assertEqual(
                     {'Prefer', 'Idempotency-Key'},
                     chapter.names('Request', 'header'),
@@ -174,7 +174,7 @@ class TestWatch(base.TestCase):
     """What the service of functional tests is watched by."""
 
     def watch(
-        self, verb: str, path: str, *, status: int, **headers: str
+        self, http_method: str, path: str, *, status: int, **headers: str
     ) -> reference.Watch:
         def application(environ: dict[str, Any], start_response: Any) -> Any:
             start_response(
@@ -184,12 +184,12 @@ class TestWatch(base.TestCase):
             return []
 
         watch = reference.Watch(application)
-        environ = {'REQUEST_METHOD': verb, 'PATH_INFO': path}
+        environ = {'REQUEST_METHOD': http_method, 'PATH_INFO': path}
         watch(environ, lambda *_: None)
         return watch
 
     def test_what_is_told(self) -> None:
-        for verb, path, status, headers in (
+        for http_method, path, status, headers in (
             ('GET', '/v1/drivers/', 200, {'Vary': 'x'}),
             ('HEAD', '/', 405, {'Allow': 'x'}),
             ('PATCH', '/v1/drivers/d/vendor_passthru/m', 202, {}),
@@ -197,14 +197,14 @@ class TestWatch(base.TestCase):
             ('GET', '/elsewhere', 299, {}),
             ('GET', '//', 404, {}),
         ):
-            watch = self.watch(verb, path, status=status, **headers)
+            watch = self.watch(http_method, path, status=status, **headers)
             watch.check()
 
     def test_what_is_not(self) -> None:
-        for verb, path, status, headers in (
+        for http_method, path, status, headers in (
             ('GET', '/v1/drivers/', 201, {}),
             ('GET', '/v1/drivers', 200, {'Location': 'x'}),
             ('DELETE', '/v1/operations/o', 410, {}),
         ):
-            watch = self.watch(verb, path, status=status, **headers)
+            watch = self.watch(http_method, path, status=status, **headers)
             self.assertRaisesRegex(AssertionError, 'not in the', watch.check)

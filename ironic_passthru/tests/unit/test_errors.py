@@ -27,7 +27,7 @@ FACTS = {
             {'pointer': '/b/0', 'detail': 'é %s'},
         ],
     },
-    'VendorError': {'sentence': '100 %', 'status': 418, 'code': 'acme_tea'},
+    'VendorError': {'message': '100 %', 'status': 418, 'code': 'acme_tea'},
 }
 
 

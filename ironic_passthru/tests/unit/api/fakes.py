@@ -323,10 +323,14 @@ class ApplicationCase(base.TestCase):
         )
 
     def ask(
-        self, path: str, verb: str = 'GET', body: bytes = b'', **headers: str
+        self,
+        path: str,
+        http_method: str = 'GET',
+        body: bytes = b'',
+        **headers: str,
     ) -> webob.Response:
         """Send a request; underscores in names of headers are hyphens."""
-        request = webob.Request.blank(path, method=verb, body=body)
+        request = webob.Request.blank(path, method=http_method, body=body)
         for name, value in headers.items():
             request.headers[name.replace('_', '-')] = value
         return request.get_response(self.application)

@@ -46,12 +46,12 @@ class TestRouter(base.TestCase):
         )
         self.router = app.Router(routes, {'c': Named()})
 
-    def find(self, verb: str, path: str) -> tuple[str, list[str]]:
-        handler, segments = self.router.find(verb, path)
+    def find(self, http_method: str, path: str) -> tuple[str, list[str]]:
+        handler, segments = self.router.find(http_method, path)
         return handler.__name__, segments
 
     def test_what_is_found(self) -> None:
-        for verb, path, expected in (
+        for http_method, path, expected in (
             ('GET', '/', ('one', [])),
             ('GET', '/a/1/fixed', ('one', ['1'])),
             ('GET', '/a/1/fixed/', ('one', ['1'])),
@@ -60,7 +60,7 @@ class TestRouter(base.TestCase):
             ('OPTIONS', '/a/1/fixed', ('options', [])),
             ('OPTIONS', '/b/1/2', ('options', [])),
         ):
-            self.assertEqual(expected, self.find(verb, path))
+            self.assertEqual(expected, self.find(http_method, path))
 
     def test_what_is_not(self) -> None:
         for path in (
@@ -75,8 +75,10 @@ class TestRouter(base.TestCase):
             '/b/1/2/3',
             '/A/1/fixed',
         ):
-            for verb in ('GET', 'OPTIONS'):
-                self.assertRaises(errors.RouteNotFound, self.find, verb, path)
+            for http_method in ('GET', 'OPTIONS'):
+                self.assertRaises(
+                    errors.RouteNotFound, self.find, http_method, path
+                )
 
     def test_all_verbs_of_a_path_are_allowed(self) -> None:
         error = self.assertRaises(
@@ -93,12 +95,12 @@ class TestPathsWithoutVersion(fakes.ApplicationCase):
         method = fakes.method('m', http_methods=routes.VERBS)
         self.store.add('c', fakes.driver('d', method, colour='Any.'))
 
-    def seen(self, verb: str, path: str) -> tuple[Any, ...]:
+    def seen(self, http_method: str, path: str) -> tuple[Any, ...]:
         """Return what a client and other services see of a request."""
         lines = self.useFixture(
             fixtures.FakeLogger('ironic_passthru.audit', format='%(message)s')
         )
-        response = self.ask(path, verb, **_LATEST)
+        response = self.ask(path, http_method, **_LATEST)
         headers = {
             name: value
             for name, value in response.headers.items()
@@ -112,15 +114,15 @@ class TestPathsWithoutVersion(fakes.ApplicationCase):
         asked = routes.requests(**known, operation='o')
         paths = {path for _, path in asked if path.startswith('/v1/')}
         self.assertLess(5, len(paths))
-        for verb, path in itertools.product(
+        for http_method, path in itertools.product(
             (*routes.VERBS, 'HEAD', 'OPTIONS'), sorted(paths)
         ):
             for end in ('', '/', '?bogus=1', '//', '/x/y'):
                 short = path.removeprefix('/v1')
                 self.assertEqual(
-                    self.seen(verb, path + end),
-                    self.seen(verb, short + end),
-                    (verb, path + end),
+                    self.seen(http_method, path + end),
+                    self.seen(http_method, short + end),
+                    (http_method, path + end),
                 )
 
     def test_calls_are_audited(self) -> None:

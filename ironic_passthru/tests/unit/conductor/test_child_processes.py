@@ -83,7 +83,7 @@ conf.register_opts([cfg.ListOpt('allowed_dangerous_methods', default=[])],
                    group='conductor')
 driver = loader.load(['acme'], conf)['acme']
 context = request_context.RequestContext()
-call = calls.Call(driver='acme', method='act', verb='POST',
+call = calls.Call(driver='acme', method='act', http_method='POST',
                   parameters={'slot': 1}, call_id='1')
 job = execution.prepare(context, call, driver=driver,
                         method=driver.methods['act'])

@@ -242,7 +242,7 @@ class Case(base.TestCase):
             calls.Call(
                 driver='acme',
                 method=method,
-                verb='POST',
+                http_method='POST',
                 parameters=parameters,
                 key=operation.Key(f'{self.count:064}', '0' * 64),
                 **facts,
@@ -278,7 +278,7 @@ class Case(base.TestCase):
             errors.InvalidParameterValue, self.call, method, json.loads(sent)
         )
         self.assertEqual('bad ***', error.message)
-        self.assertEqual('bad ***', self.records.moves[-1].error.sentence)
+        self.assertEqual('bad ***', self.records.moves[-1].error.message)
         self.vendor.action = fail
         self.assertRaises(
             errors.DriverFailed, self.call, method, json.loads(sent)

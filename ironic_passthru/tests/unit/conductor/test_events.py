@@ -158,7 +158,7 @@ class TestCalls(NoticesCase):
                 'project': 'ours',
                 'driver': 'acme',
                 'method': 'now',
-                'verb': 'POST',
+                'http_method': 'POST',
                 'parameters': {'slot': 7},
                 'targets': ['7'],
                 'accepted': False,
@@ -185,7 +185,7 @@ class TestCalls(NoticesCase):
             {
                 'code': 'invalid_parameter_value',
                 'status': 400,
-                'sentence': 'no such slot',
+                'message': 'no such slot',
             },
             payload['error'],
         )
@@ -287,7 +287,7 @@ class TestOperations(NoticesCase):
                 'project': 'ours',
                 'driver': 'acme',
                 'method': 'later',
-                'verb': 'POST',
+                'http_method': 'POST',
                 'parameters': {'slot': 7},
                 'targets': ['7'],
                 'accepted': True,
@@ -304,7 +304,7 @@ class TestOperations(NoticesCase):
         name, payload, failure = self.told()[-1]
         self.assertEqual('operation.failed', name)
         self.assertTrue(failure)
-        self.assertEqual('in use', payload['error']['sentence'])
+        self.assertEqual('in use', payload['error']['message'])
 
     def test_one_that_stops_on_request_is_cancelled(self) -> None:
         def stop() -> None:

@@ -320,7 +320,7 @@ class TestRefusedMoves(base.TestCase):
         one = self.running(1)
         self.store.refuses = lambda change: (
             getattr(change, 'error', None) is not None
-            and change.error.sentence == 'bad'
+            and change.error.message == 'bad'
         )
         ended = self.end(
             one, State.FAILED, error=operation.Error('bad', 409, 'conflict')

@@ -98,7 +98,10 @@ class RecordedCase(base.TestCase):
         return self.conductor.runner.run(
             self.context,
             calls.Call(
-                method=method, verb='POST', parameters=parameters, **facts
+                method=method,
+                http_method='POST',
+                parameters=parameters,
+                **facts,
             ),
         )
 
@@ -205,8 +208,8 @@ class TestRecords(RecordedCase):
             self.assertEqual(
                 (status, code), (move.error.status, move.error.code)
             )
-            self.assertIn(text, move.error.sentence)
-            self.assertNotIn('hunter2', move.error.sentence)
+            self.assertIn(text, move.error.message)
+            self.assertNotIn('hunter2', move.error.message)
 
     def test_secrets_are_masked(self) -> None:
         self.call(
@@ -761,7 +764,7 @@ class TestCancelled(RecordedCase):
         noted = self.last_move().error
         assert noted is not None
         self.assertEqual('cancelled_without_request', noted.code)
-        self.assertNotIn('hunter2', noted.sentence)
+        self.assertNotIn('hunter2', noted.message)
         self.assertIn('acme.later raised Cancelled', self.log.output)
 
     def test_another_error_after_a_request_is_a_failure(self) -> None:

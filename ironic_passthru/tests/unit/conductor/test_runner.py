@@ -200,7 +200,7 @@ class RunnerCase(base.TestCase):
         return made.runner
 
     def call(self, method: str = 'plain', **facts: Any) -> dict[str, Any]:
-        facts.setdefault('verb', 'PUT' if method in _PUT else 'POST')
+        facts.setdefault('http_method', 'PUT' if method in _PUT else 'POST')
         facts.setdefault('driver', 'acme')
         parameters = facts.pop('parameters', {})
         return self.runner.run(
@@ -244,12 +244,12 @@ class TestDangerous(RunnerCase):
         for method in ('erase', 'erase_later'):
             # Even with parameters or a verb that are wrong besides.
             for parameters in ({}, {'day': '2026-01-01'}, {'day': 3}):
-                for verb in ('POST', 'GET'):
+                for http_method in ('POST', 'GET'):
                     error = self.refused(
                         errors.DangerousMethod,
                         method,
                         parameters=parameters,
-                        verb=verb,
+                        http_method=http_method,
                     )
                     self.assertEqual(403, error.status)
                     self.assertIn(method, error.message)
@@ -391,6 +391,11 @@ class TestDuplicates(RunnerCase):
             self.assertGreater(until - time.monotonic(), seconds)
 
     def test_forgotten_only_when_the_deadline_refuses_it(self) -> None:
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.conductor.admission._CLOCK_STEP_SECONDS', 0.2
+            )
+        )
         deadline = time.time() + 0.05
         self.call(call_id='a', deadline=deadline)
         self.wait_for(lambda: time.time() > deadline, 'the deadline')
@@ -563,8 +568,8 @@ class TestOrder(RunnerCase):
         self.refused(errors.DriverNotFound, driver='other')
         self.refused(errors.MethodNotFound, 'nothing')
         self.refused(errors.MethodNotFound, 'driver_validate')
-        self.refused(errors.VerbNotSupported, verb='DELETE')
-        self.refused(errors.VerbNotSupported, 'later', verb='GET')
+        self.refused(errors.VerbNotSupported, http_method='DELETE')
+        self.refused(errors.VerbNotSupported, 'later', http_method='GET')
 
     def test_reserved_names_are_excess(self) -> None:
         for name in ('self', 'context', 'method', 'http_method'):
@@ -592,8 +597,8 @@ class TestArguments(RunnerCase):
 
     def test_context_and_verb_by_name(self) -> None:
         self.call('injected', parameters={'a': 1})
-        ((context, verb, number),) = self.interface.calls
-        self.assertEqual(('PUT', 1), (verb, number))
+        ((context, http_method, number),) = self.interface.calls
+        self.assertEqual(('PUT', 1), (http_method, number))
         self.assertEqual(self.context.request_id, context.request_id)
 
     def test_kwargs_take_the_verb_but_not_the_context(self) -> None:
@@ -604,7 +609,7 @@ class TestArguments(RunnerCase):
         )
 
     def test_neither_without_asking(self) -> None:
-        self.call('plain', verb='GET')
+        self.call('plain', http_method='GET')
         self.assertEqual([()], self.interface.calls)
 
     def test_the_answer(self) -> None:
@@ -614,7 +619,7 @@ class TestArguments(RunnerCase):
             self.call(),
         )
         self.interface.action = lambda: b'\xff'
-        answer = self.call('attached', verb='GET')
+        answer = self.call('attached', http_method='GET')
         self.assertTrue(answer['attach'])
         self.assertEqual(
             b'\xff', protocol.Attached.from_bus(answer['return']).data
@@ -773,7 +778,7 @@ class TestOutcome(RunnerCase):
             errors.DriverNotFound(driver=SECRET),
             errors.MethodNotFound(method='x'),
             errors.ConfigError(SECRET),
-            errors.VendorError(sentence=SECRET, status=503, code='x'),
+            errors.VendorError(message=SECRET, status=503, code='x'),
             errors.PassthruError(),
         ]
         for error in ours:
@@ -793,9 +798,9 @@ class TestOutcome(RunnerCase):
 
     def test_facts_without_a_json_form(self) -> None:
         for fact in (object(), b'\xff', {1, 2}, RuntimeError(SECRET)):
-            error = errors.InvalidParameterValue('sentence', fact=fact)
+            error = errors.InvalidParameterValue('message', fact=fact)
             outcome = self.outcome(error)
-            self.assertEqual('sentence', outcome.message)
+            self.assertEqual('message', outcome.message)
             self.assertEqual('Rack r1 is on fire.', self.outcome(
                 OnFire(rack='r1', fact=fact)).message)  # fmt: skip
 
@@ -810,9 +815,9 @@ class TestOutcome(RunnerCase):
                 raise cause
 
         for error in (
-            errors.InvalidParameterValue('sentence', password=SECRET),
-            errors.Conflict('sentence', password=SECRET),
-            OnFire('sentence', password=SECRET),
+            errors.InvalidParameterValue('message', password=SECRET),
+            errors.Conflict('message', password=SECRET),
+            OnFire('message', password=SECRET),
         ):
             for how in ('cause', 'context'):
                 for attribute in ('action', 'validation'):
@@ -831,7 +836,7 @@ class TestOutcome(RunnerCase):
                         )
                         self.assertNotIn(SECRET, text)
                         self.assertNotIn(SECRET, json.dumps(raised.kwargs))
-                        self.assertEqual('sentence', raised.message)
+                        self.assertEqual('message', raised.message)
                         self.assertIsNone(raised.__cause__)
                         self.assertTrue(raised.__suppress_context__)
                     else:

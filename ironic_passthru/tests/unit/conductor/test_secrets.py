@@ -277,7 +277,7 @@ class SecretsCase(base.TestCase):
         call = calls.Call(
             driver='acme',
             method=method,
-            verb='POST',
+            http_method='POST',
             parameters=parameters,
             **facts,
         )
@@ -323,7 +323,7 @@ class ErrorsTest(SecretsCase):
                 told.append(error)
             end = self.recorded('later', pin=pin)
             self.assertIsNotNone(end.error)
-            self.assert_hidden(end.error.sentence, end.error.code)
+            self.assert_hidden(end.error.message, end.error.code)
         for error in told:
             self.assert_hidden(
                 error.message, error.kwargs, error.code, str(error)
@@ -342,7 +342,7 @@ class ErrorsTest(SecretsCase):
             self.assertEqual(400, error.status)
 
     def test_forms_of_errors(self) -> None:
-        def sentence(pin: str, _: Any) -> None:
+        def message(pin: str, _: Any) -> None:
             raise errors.VendorPassthruException(repr({'pin': pin}))
 
         def as_json(pin: str, _: Any) -> None:
@@ -364,7 +364,7 @@ class ErrorsTest(SecretsCase):
                 error.add_note(f'it was {pin}')
                 raise error from cause
 
-        for action in (sentence, as_json, facts, code, with_cause):
+        for action in (message, as_json, facts, code, with_cause):
             self.raised(action)
 
     def test_foreign_errors_are_logged_without_them(self) -> None:
@@ -494,7 +494,7 @@ class ProgressTest(SecretsCase):
         )
         self.assertEqual(('https://admin:***@bmc/x',), end.progress.targets)
         self.assertEqual(
-            'no answer from https://admin:***@bmc/x', end.error.sentence
+            'no answer from https://admin:***@bmc/x', end.error.message
         )
 
 

@@ -18,7 +18,7 @@ from ironic_passthru.db import transitions
 from ironic_passthru.tests.unit.db import cases
 
 State = operation.State
-FAILURE = operation.Error(sentence='the rack said no', status=500, code='no')
+FAILURE = operation.Error(message='the rack said no', status=500, code='no')
 
 
 class OperationCase(cases.RegistryCase):
@@ -174,9 +174,9 @@ class RecordCases(OperationCase):
             self.assertIsNone(self.get(damaged).parameters)
         for text in (
             *('no JSON', '[]', '{}', '{"a": 1}', '[' * 100_000),
-            '{"sentence": "s", "status": 200, "code": "c"}',
-            '{"sentence": "s", "status": "404", "code": "c"}',
-            '{"sentence": null, "status": 404, "code": "c"}',
+            '{"message": "s", "status": 200, "code": "c"}',
+            '{"message": "s", "status": "404", "code": "c"}',
+            '{"message": null, "status": 404, "code": "c"}',
         ):
             self.damage(damaged, error=text)
             self.assertIsNone(self.get(damaged).error)
@@ -188,7 +188,7 @@ class RecordCases(OperationCase):
         self.damage(
             one,
             state='paused',
-            error='{"sentence": "s", "status": 404, "code": "c", "new": 1}',
+            error='{"message": "s", "status": 404, "code": "c", "new": 1}',
         )
         found = self.get(one)
         self.assertEqual(State.UNKNOWN, found.state)

@@ -77,7 +77,10 @@ class ZetaChassisVendor(base.VendorInterface):
     )
     def set_power_cap(self, context, **kwargs):
         self.power_caps[kwargs['chassis']] = int(kwargs['watts'])
-        return {'caps': self.power_caps, 'verb': kwargs.get('http_method')}
+        return {
+            'caps': self.power_caps,
+            'http_method': kwargs.get('http_method'),
+        }
 
     @base.driver_passthru(['GET', 'DELETE'], 'power_caps', async_call=False)
     def _manage_power_caps(self, context, http_method, chassis=None):

@@ -165,8 +165,8 @@ class DecoratorTest(base.TestCase):
             self.assertIn('target must be', str(error))
 
     def test_every_verb(self) -> None:
-        for verb in ('GET', 'POST', 'PUT', 'DELETE', 'PATCH'):
-            driver_base.driver_passthru([verb])
+        for http_method in ('GET', 'POST', 'PUT', 'DELETE', 'PATCH'):
+            driver_base.driver_passthru([http_method])
 
     def test_methods_of_nodes_stay_unmarked(self) -> None:
         @driver_base.passthru(['POST'], method='x', async_call=False)

@@ -45,16 +45,18 @@ class FakeTest(base.TestCase):
         self.driver = loader.make('fake-hardware', fake.FakeVendor())
         self.context = Watched()
 
-    def call(self, name: str, verb: str = 'POST', /, **values: Any) -> Any:
+    def call(
+        self, name: str, http_method: str = 'POST', /, **values: Any
+    ) -> Any:
         """Check and convert ``values``, validate, call."""
         method = self.driver.methods[name]
-        self.assertIn(verb, method.spec.http_methods)
+        self.assertIn(http_method, method.spec.http_methods)
         method.spec.parameters.check(values)
         arguments = method.signature.convert(name, values)
         self.driver.interface.driver_validate(name, **arguments)
         return method.function(
             **method.signature.inject(
-                arguments, context=self.context, http_method=verb
+                arguments, context=self.context, http_method=http_method
             )
         )
 
@@ -67,7 +69,11 @@ class FakeTest(base.TestCase):
         )
         self.assertEqual(
             set(driver_base.HTTP_METHODS),
-            {verb for spec in specs for verb in spec.http_methods},
+            {
+                http_method
+                for spec in specs
+                for http_method in spec.http_methods
+            },
         )
         self.assertTrue(any(len(spec.http_methods) > 1 for spec in specs))
         self.assertTrue(all(spec.description for spec in specs))
@@ -95,14 +101,14 @@ class FakeTest(base.TestCase):
         )
 
     def test_verbs(self) -> None:
-        for verb, action in (
+        for http_method, action in (
             ('GET', 'read'),
             ('PUT', 'written'),
             ('DELETE', 'cleared'),
         ):
             self.assertEqual(
                 {'rack': 'r1', 'tag': 't', 'action': action},
-                self.call('asset_tag', verb, tag='t'),
+                self.call('asset_tag', http_method, tag='t'),
             )
         self.assertRaises(
             errors.MissingParameterValue, self.call, 'asset_tag', 'PUT'

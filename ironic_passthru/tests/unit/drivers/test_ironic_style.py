@@ -23,18 +23,30 @@ class IronicStyleTest(base.TestCase):
         self.conductor = records.conductor(self, {'zeta': self.driver})
         self.runner = self.conductor.runner
 
-    def _call(self, method: str, verb: str, /, **parameters: Any) -> Any:
+    def _call(
+        self, method: str, http_method: str, /, **parameters: Any
+    ) -> Any:
         return self.runner.run(
             request_context.RequestContext(),
             calls.Call(
-                driver='zeta', method=method, verb=verb, parameters=parameters
+                driver='zeta',
+                method=method,
+                http_method=http_method,
+                parameters=parameters,
             ),
         )['return']
 
     def _refused(
-        self, kind: type[Exception], method: str, verb: str, /, **values: Any
+        self,
+        kind: type[Exception],
+        method: str,
+        http_method: str,
+        /,
+        **values: Any,
     ) -> Any:
-        return self.assertRaises(kind, self._call, method, verb, **values)
+        return self.assertRaises(
+            kind, self._call, method, http_method, **values
+        )
 
     def test_methods(self) -> None:
         self.assertEqual(
@@ -81,7 +93,7 @@ class IronicStyleTest(base.TestCase):
 
     def test_kwargs(self) -> None:
         self.assertEqual(
-            {'caps': {'c1': 300}, 'verb': 'POST'},
+            {'caps': {'c1': 300}, 'http_method': 'POST'},
             self._call('set_power_cap', 'POST', chassis='c1', watts='300'),
         )
 

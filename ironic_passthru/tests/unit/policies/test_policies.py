@@ -81,11 +81,11 @@ class TestRules(base.TestCase):
         }
         names = {name: f'{{{name}}}' for name in _NAMES}
         wanted = {
-            (verb, path)
-            for verb, path in routes.requests(**names)
+            (http_method, path)
+            for http_method, path in routes.requests(**names)
             # Rules name the form with the version.
             if not path.lstrip('/').startswith(tuple(app.RESOURCES))
-            if verb != 'HEAD'
+            if http_method != 'HEAD'
         }
         self.assertEqual(wanted, stated)
 

@@ -165,7 +165,7 @@ FATES: list[tuple[Callable[..., Any], type[errors.PassthruError], bool]] = [
     ),
     (_raise(errors.DriverFailed(request_id='r')), errors.DriverFailed, False),
     (
-        _raise(errors.VendorError(sentence='s', status=503, code='c')),
+        _raise(errors.VendorError(message='s', status=503, code='c')),
         errors.VendorError,
         False,
     ),
@@ -634,7 +634,7 @@ class TestForgedAnswers(ClientCase):
     def test_errors_that_a_conductor_sends(self) -> None:
         for name, kwargs in (
             ('DriverNotFound', {'driver': 'x'}),
-            ('VendorError', {'sentence': 's', 'status': 507, 'code': 'c'}),
+            ('VendorError', {'message': 's', 'status': 507, 'code': 'c'}),
             (
                 'InvalidParameters',
                 {
@@ -652,7 +652,7 @@ class TestForgedAnswers(ClientCase):
             self.assertEqual(kwargs, {k: error.kwargs[k] for k in kwargs})
 
     def test_facts_that_no_conductor_sends(self) -> None:
-        vendor = {'sentence': 's', 'status': 507, 'code': 'c'}
+        vendor = {'message': 's', 'status': 507, 'code': 'c'}
         parameters = {'method': 'm', 'errors': []}
         for name, kwargs in (
             ('VendorError', {**vendor, 'status': 200}),
@@ -662,7 +662,7 @@ class TestForgedAnswers(ClientCase):
             ('VendorError', {**vendor, 'status': True}),
             ('VendorError', {**vendor, 'code': ['c']}),
             ('VendorError', {**vendor, 'code': 'c' * 300}),
-            ('VendorError', {**vendor, 'sentence': 's' * 10_000_000}),
+            ('VendorError', {**vendor, 'message': 's' * 10_000_000}),
             ('DriverNotFound', {'driver': 'd' * 10_000_000}),
             ('InvalidParameters', {**parameters, 'errors': 7}),
             ('InvalidParameters', {**parameters, 'errors': [7]}),
@@ -679,7 +679,7 @@ class TestForgedAnswers(ClientCase):
             ('DriverFailed', {'targets': [['b1']]}),
             ('VendorError', {**vendor, 'targets': {'b1': 1}}),
             ('Unauthorized', {'challenge': 'Basic\r\nSet-Cookie: a'}),
-            ('VerbNotAllowed', {'verb': 'GET', 'allow': ['x\r\ny']}),
+            ('VerbNotAllowed', {'http_method': 'GET', 'allow': ['x\r\ny']}),
             ('ConfigError', {'reason': 'r'}),
         ):
             self.forge(name, **kwargs)
@@ -777,7 +777,7 @@ class TestSigning(ClientCase):
             (errors.RegistryUnavailable(), 1),
             (errors.TemporaryFailure('s'), 1),
             (errors.Conflict('s'), 1),
-            (errors.VendorError(sentence='s', status=503, code='c'), 1),
+            (errors.VendorError(message='s', status=503, code='c'), 1),
         ):
             self.driver.sent.clear()
             self.driver.fate = self.proven(error)
@@ -809,7 +809,7 @@ class TestSigning(ClientCase):
         ]
         self.assertLess(15, len(made))
         return made + [
-            errors.VendorError(sentence='s', status=status, code='c')
+            errors.VendorError(message='s', status=status, code='c')
             for status in (409, 503)
         ]
 

@@ -518,10 +518,10 @@ class TestSigned(ServerCase):
             errors.ConductorStopping(),
             errors.RegistryUnavailable(),
             errors.KeyInUse(operation='o'),
-            errors.Conflict('sentence'),
-            errors.TemporaryFailure('sentence'),
-            errors.VendorError(sentence='s', status=409, code='c'),
-            errors.VendorError(sentence='s', status=503, code='c'),
+            errors.Conflict('message'),
+            errors.TemporaryFailure('message'),
+            errors.VendorError(message='s', status=409, code='c'),
+            errors.VendorError(message='s', status=503, code='c'),
         ):
             context = self.signed(**self.facts)
             with mock.patch.object(self.runner, 'run', side_effect=error):
@@ -541,7 +541,7 @@ class TestSigned(ServerCase):
         for error in (
             errors.OutcomeUnknown(request_id='r'),
             errors.DriverFailed(request_id='r'),
-            errors.VendorError(sentence='s', status=500, code='c'),
+            errors.VendorError(message='s', status=500, code='c'),
         ):
             with mock.patch.object(self.runner, 'run', side_effect=error):
                 raised = self.assertRaises(

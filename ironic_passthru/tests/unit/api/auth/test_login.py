@@ -50,7 +50,7 @@ class TestLogin(base.TestCase):
     def send(
         self,
         path: str = '/v1/drivers',
-        verb: str = 'GET',
+        http_method: str = 'GET',
         *,
         strategy: Strategy | None = None,
         **environ: Any,
@@ -59,7 +59,7 @@ class TestLogin(base.TestCase):
         strategy = strategy or Strategy()
         login.Login(self.below, strategy)(
             {
-                'REQUEST_METHOD': verb,
+                'REQUEST_METHOD': http_method,
                 'PATH_INFO': path,
                 keys.REQUEST_ID: 'req-1',
                 keys.GLOBAL_REQUEST_ID: 'req-2',
@@ -91,8 +91,8 @@ class TestLogin(base.TestCase):
     def test_what_is_public_is_not_even_looked_at(self) -> None:
         nobody = Strategy(errors.Unauthorized())
         for path in ('', '/', '/v1', '/v1/'):
-            for verb in ('GET', 'HEAD', 'OPTIONS'):
-                self.send(path, verb, strategy=nobody)
+            for http_method in ('GET', 'HEAD', 'OPTIONS'):
+                self.send(path, http_method, strategy=nobody)
         self.assertEqual(12, len(self.seen))
         self.assertEqual([], nobody.asked)
         for environ in self.seen:
@@ -103,7 +103,7 @@ class TestLogin(base.TestCase):
 
     def test_all_else_is_not_public(self) -> None:
         nobody = Strategy(errors.Unauthorized())
-        for verb, path in (
+        for http_method, path in (
             ('POST', '/'),
             ('DELETE', '/v1'),
             ('GET', '//'),
@@ -116,7 +116,11 @@ class TestLogin(base.TestCase):
             ('GET', '/healthcheck/detailed'),
         ):
             self.assertRaises(
-                errors.Unauthorized, self.send, path, verb, strategy=nobody
+                errors.Unauthorized,
+                self.send,
+                path,
+                http_method,
+                strategy=nobody,
             )
         self.assertEqual([], self.seen)
 

@@ -56,21 +56,21 @@ class PermissionCase(fakes.ApplicationCase):
         self.build()
 
     def send(
-        self, who: str, path: str, verb: str = 'GET', **headers: str
+        self, who: str, path: str, http_method: str = 'GET', **headers: str
     ) -> webob.Response:
-        return self.ask(path, verb, X_Caller=who, **_LATEST | headers)
+        return self.ask(path, http_method, X_Caller=who, **_LATEST | headers)
 
     def call(
         self,
         who: str,
         method: str,
-        verb: str = 'GET',
+        http_method: str = 'GET',
         *,
         driver: str = 'd',
         **headers: str,
     ) -> webob.Response:
         path = f'{_PASSTHRU.format(driver)}/{method}'
-        return self.send(who, path, verb, **headers)
+        return self.send(who, path, http_method, **headers)
 
     def listed(self, who: str) -> list[str]:
         """Return the methods that somebody is shown."""
@@ -94,30 +94,32 @@ class TestRoutes(PermissionCase):
 
     def test_without_login(self) -> None:
         self.assertGreater(len(self.requests()), 20)
-        for verb, path in self.requests():
-            response = self.ask(path, verb, **_LATEST)
-            self.assertEqual(401, response.status_int, (verb, path))
+        for http_method, path in self.requests():
+            response = self.ask(path, http_method, **_LATEST)
+            self.assertEqual(401, response.status_int, (http_method, path))
 
     def test_without_a_role(self) -> None:
-        for verb, path in self.requests():
+        for http_method, path in self.requests():
             for who in ('no-role', 'no-role-in-system'):
-                response = self.send(who, path, verb, **_PROBLEM)
-                self.assertEqual(403, response.status_int, (verb, path))
-                if verb != 'HEAD':
+                response = self.send(who, path, http_method, **_PROBLEM)
+                self.assertEqual(403, response.status_int, (http_method, path))
+                if http_method != 'HEAD':
                     self.assertEqual('forbidden', response.json['code'])
         self.assertEqual([], self.bus.calls)
 
     def test_the_administrator_may_do_all(self) -> None:
-        for verb, path in self.requests():
-            response = self.send('system-admin', path, verb)
-            self.assertNotIn(response.status_int, (401, 403), (verb, path))
+        for http_method, path in self.requests():
+            response = self.send('system-admin', path, http_method)
+            self.assertNotIn(
+                response.status_int, (401, 403), (http_method, path)
+            )
 
     def test_what_needs_no_login(self) -> None:
         for path in ('/', '/v1', '/v1/', '/healthcheck'):
             self.assertEqual(200, self.ask(path).status_int, path)
 
     def test_a_refusal_comes_before_any_other_fault(self) -> None:
-        for path, verb in (
+        for path, http_method in (
             ('/v1/drivers?detail=odd', 'GET'),
             ('/v1/drivers/d?fields=odd', 'GET'),
             ('/v1/conductors?x=1', 'GET'),
@@ -128,7 +130,9 @@ class TestRoutes(PermissionCase):
             (f'{_PASSTHRU.format("d")}/read', 'BREW'),
             (f'{_PASSTHRU.format("d")}/read?method=read', 'GET'),
         ):
-            response = self.send('no-role', path, verb, Accept='text/odd')
+            response = self.send(
+                'no-role', path, http_method, Accept='text/odd'
+            )
             self.assertEqual(403, response.status_int, path)
 
     def test_a_route_that_is_not_there_is_told_to_everybody(self) -> None:
@@ -142,9 +146,9 @@ class TestRoutes(PermissionCase):
 class TestExistence(PermissionCase):
     """Who may not use what he names does not learn whether it is there."""
 
-    def answer(self, who: str, path: str, verb: str = 'GET') -> Any:
+    def answer(self, who: str, path: str, http_method: str = 'GET') -> Any:
         """Return a whole answer, ids and names left out."""
-        response = self.send(who, path, verb, **_PROBLEM)
+        response = self.send(who, path, http_method, **_PROBLEM)
         body = dict(response.json) if response.body else {}
         body.pop('request_id', None)
         headers = {
@@ -154,8 +158,12 @@ class TestExistence(PermissionCase):
         }
         return response.status_int, sorted(headers.items()), body
 
-    def check_same(self, who: str, *paths: str, verb: str = 'GET') -> None:
-        first, *others = (self.answer(who, path, verb) for path in paths)
+    def check_same(
+        self, who: str, *paths: str, http_method: str = 'GET'
+    ) -> None:
+        first, *others = (
+            self.answer(who, path, http_method) for path in paths
+        )
         for path, other in zip(paths[1:], others, strict=True):
             self.assertEqual(first, other, (who, path))
 
@@ -179,9 +187,9 @@ class TestExistence(PermissionCase):
                 '?method=read',
             )
         ]
-        for verb in ('GET', 'POST', 'PATCH', 'BREW'):
+        for http_method in ('GET', 'POST', 'PATCH', 'BREW'):
             for who in ('no-role', 'system-reader', 'project-admin'):
-                self.check_same(who, *paths, verb=verb)
+                self.check_same(who, *paths, http_method=http_method)
 
     def test_a_narrow_rule_shows_no_more(self) -> None:
         self.rule(
@@ -194,7 +202,7 @@ class TestExistence(PermissionCase):
             for driver in ('d', 'gone', 'nope')
             for rest in ('', '/write', '/wipe', '/refused', '/x', '/methods?')
         ]
-        self.check_same('project-reader', *paths, verb='POST')
+        self.check_same('project-reader', *paths, http_method='POST')
         reading = [path for path in paths if not path.endswith('/methods?')]
         self.check_same('project-reader', *reading)
         # A rule for a name says nothing of whether it is there.
@@ -231,7 +239,7 @@ class TestExistence(PermissionCase):
         self.operations.add('of-no')
         ids = ('of-p2', 'final', 'of-no', 'never')
         for who, status in (('no-role', 403), ('project-admin', 404)):
-            for verb, rest in (
+            for http_method, rest in (
                 ('GET', ''),
                 ('GET', '/result'),
                 ('DELETE', ''),
@@ -239,7 +247,7 @@ class TestExistence(PermissionCase):
             ):
                 for one in ids:
                     found = self.answer(
-                        who, f'/v1/operations/{one}{rest}', verb
+                        who, f'/v1/operations/{one}{rest}', http_method
                     )
                     self.assertEqual(status, found[0])
                     text = json.dumps(found).replace(one, 'ID')
@@ -251,7 +259,7 @@ class TestExistence(PermissionCase):
         )
 
     def test_those_who_may_are_told(self) -> None:
-        for path, verb, wanted in (
+        for path, http_method, wanted in (
             ('/v1/drivers/nope', 'GET', (404, 'driver_not_found')),
             ('/v1/conductors/nope', 'GET', (404, 'conductor_not_found')),
             ('/v1/operations/nope', 'DELETE', (404, 'operation_not_found')),
@@ -273,7 +281,7 @@ class TestExistence(PermissionCase):
                 (503, 'no_live_conductor'),
             ),
         ):
-            response = self.send('system-admin', path, verb, **_PROBLEM)
+            response = self.send('system-admin', path, http_method, **_PROBLEM)
             self.assertEqual(wanted, self.code(response), path)
 
 
@@ -313,27 +321,27 @@ class TestWork(PermissionCase):
 
         return count
 
-    def work(self, who: str, path: str, verb: str) -> list[str]:
+    def work(self, who: str, path: str, http_method: str) -> list[str]:
         """Return what one refusal takes, when a miss would be looked up."""
         # Not stale yet, but old enough to be read again for a miss.
         self.catalog._max_age_seconds = 1000.0
         self.catalog._read_at -= 10.0
         self.asked.clear()
-        response = self.send(who, path, verb)
+        response = self.send(who, path, http_method)
         refusals = (404,) if 'operations' in path else ()
         self.assertIn(response.status_int, (403, *refusals), (who, path))
         return list(self.asked)
 
     def check(
-        self, who: str, path: str, existing: str, verb: str = 'GET'
+        self, who: str, path: str, existing: str, http_method: str = 'GET'
     ) -> None:
         """Compare a refusal of what exists with one of what does not."""
         # What does not depend on names is decided at the first request.
-        self.send(who, path.format('other'), verb)
+        self.send(who, path.format('other'), http_method)
         # Twice: the first time could leave something behind.
         for _ in range(2):
-            wanted = self.work(who, path.format(existing), verb)
-            found = self.work(who, path.format('missing'), verb)
+            wanted = self.work(who, path.format(existing), http_method)
+            found = self.work(who, path.format('missing'), http_method)
             self.assertEqual(wanted, found, (who, path, existing))
             self.assertNotIn('conductors', wanted)
 
@@ -377,12 +385,14 @@ class TestWork(PermissionCase):
     def test_operations(self) -> None:
         for who in ('no-role', 'project-admin', 'other-member'):
             self.operations.add('of-p3', project_id='p3')
-            for verb, rest in (
+            for http_method, rest in (
                 ('GET', ''),
                 ('GET', '/result'),
                 ('DELETE', ''),
             ):
-                self.check(who, f'/v1/operations/{{}}{rest}', 'of-p3', verb)
+                self.check(
+                    who, f'/v1/operations/{{}}{rest}', 'of-p3', http_method
+                )
 
     def test_markers(self) -> None:
         found = []
@@ -486,11 +496,11 @@ class TestCalls(PermissionCase):
         """Return method and verb of all calls that somebody may make."""
         made = set()
         for method in (_READ, _WRITE, _WIPE):
-            for verb in method.http_methods:
-                response = self.call(who, method.name, verb)
+            for http_method in method.http_methods:
+                response = self.call(who, method.name, http_method)
                 self.assertIn(response.status_int, (200, 403))
                 if response.status_int == 200:
-                    made.add((method.name, verb))
+                    made.add((method.name, http_method))
         return made
 
     def test_by_default_only_system_administrators_call(self) -> None:
@@ -733,13 +743,13 @@ class TestOthers(PermissionCase):
             away = f'http://127.0.0.1:{taken.getsockname()[1]}/'
         self.rules({rule.name: away for rule in policies.list_rules()})
         self.operations.add('o1', project_id='p1')
-        for verb, path in routes.requests(
+        for http_method, path in routes.requests(
             driver='d', method='read', hostname='c', operation='o1'
         ):
-            response = self.send('system-admin', path, verb, **_PROBLEM)
-            self.assertEqual(503, response.status_int, (verb, path))
+            response = self.send('system-admin', path, http_method, **_PROBLEM)
+            self.assertEqual(503, response.status_int, (http_method, path))
             self.assertIn('Retry-After', response.headers)
-            if verb != 'HEAD':
+            if http_method != 'HEAD':
                 self.assertEqual('policy_unavailable', response.json['code'])
                 self.assertNotIn('127.0.0.1', response.text)
         self.assertEqual([], self.bus.calls)
@@ -804,10 +814,10 @@ class TestAll(PermissionCase):
             self.operations.add('o1', project_id='p1')
             self.operations.add('o2', user_id='bob')
             for number in ('o1', 'o2'):
-                for verb, path in routes.requests(
+                for http_method, path in routes.requests(
                     driver='d', method='read', hostname='c', operation=number
                 ):
-                    self.send(who, path, verb)
+                    self.send(who, path, http_method)
         self.assertEqual(
             {rule.name: rule.attributes for rule in policies.list_rules()},
             asked,

@@ -36,12 +36,15 @@ class CallsCase(fakes.ApplicationCase):
     def call(
         self,
         method: str = 'later',
-        verb: str = 'POST',
+        http_method: str = 'POST',
         body: bytes = b'{"a": 1}',
         **headers: str,
     ) -> webob.Response:
         return self.ask(
-            f'/v1/drivers/d/vendor_passthru/{method}', verb, body, **headers
+            f'/v1/drivers/d/vendor_passthru/{method}',
+            http_method,
+            body,
+            **headers,
         )
 
     def answer(self, value: Any = None, *, later: bool = True) -> None:
@@ -262,8 +265,8 @@ class TestKey(CallsCase):
 
     def test_which_verbs_take_it(self) -> None:
         self.keep()
-        for number, verb in enumerate(_ALL):
-            self.call(verb=verb, Idempotency_Key=f'k{number}')
+        for number, http_method in enumerate(_ALL):
+            self.call(http_method=http_method, Idempotency_Key=f'k{number}')
         taken = [call['key'] is not None for _, _, call in self.bus.calls]
         self.assertEqual([False, True, True, True, True], taken)
 
@@ -273,7 +276,7 @@ class TestKey(CallsCase):
             refused = self.call(Idempotency_Key=key)
             self.assertEqual(400, refused.status_int)
         self.assertEqual([], self.bus.calls)
-        read = self.call(verb='GET', Idempotency_Key='')
+        read = self.call(http_method='GET', Idempotency_Key='')
         self.assertEqual(202, read.status_int)
 
     def test_other_faults_are_told_before(self) -> None:
@@ -361,7 +364,7 @@ class TestKey(CallsCase):
         for again in (
             self.send(b'{"a": 2}'),
             self.call('now', Idempotency_Key='"k1"', body=b'{"a": 1}'),
-            self.call(verb='PUT', Idempotency_Key='k1'),
+            self.call(http_method='PUT', Idempotency_Key='k1'),
         ):
             self.assertEqual(422, again.status_int)
         self.assertEqual(1, len(self.bus.calls))

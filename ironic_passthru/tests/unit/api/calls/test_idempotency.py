@@ -65,7 +65,7 @@ class TestRecord(base.TestCase):
         request: dict[str, Any] = {
             'driver': 'd',
             'method': 'm',
-            'verb': 'POST',
+            'http_method': 'POST',
             'parameters': {'a': 1, 'b': 'ä'},
         }
         return idempotency.record(key, owner, **request | values)
@@ -80,7 +80,7 @@ class TestRecord(base.TestCase):
         for values in (
             {'driver': 'e'},
             {'method': 'n'},
-            {'verb': 'PUT'},
+            {'http_method': 'PUT'},
             {'parameters': {}},
             {'parameters': {'a': '1', 'b': 'ä'}},
             {'parameters': {'a': 1, 'b': 'ä', 'c': None}},

@@ -125,7 +125,9 @@ class TestRender(base.TestCase):
         self.assertNotIn('Retry-After', response.headers)
 
     def test_405_says_what_is_allowed(self) -> None:
-        response = self.render(errors.VerbNotAllowed(verb='X', allow=['GET']))
+        response = self.render(
+            errors.VerbNotAllowed(http_method='X', allow=['GET'])
+        )
         self.assertEqual('GET', response.headers['Allow'])
 
     def test_the_operation_that_it_is_about(self) -> None:
@@ -142,7 +144,7 @@ class TestRender(base.TestCase):
         self.assertNotIn('Location', response.headers)
 
     def test_a_status_without_a_name(self) -> None:
-        error = errors.VendorError(sentence='no', status=499, code='x')
+        error = errors.VendorError(message='no', status=499, code='x')
         for accept in (None, _PROBLEM):
             self.assertEqual(499, self.render(error, accept).status_int)
 
@@ -236,5 +238,5 @@ def _example(kind: type[Any]) -> Exception:
     if kind is errors.InvalidParameters:
         return kind(method='m', errors=[])
     if kind is errors.VendorError:
-        return kind(sentence='no', status=500, code='x')
+        return kind(message='no', status=500, code='x')
     return kind()

@@ -132,7 +132,7 @@ class TestCalls(AuditCase):
                 'proxy': None,
                 'driver': 'd',
                 'method': 'm',
-                'verb': 'POST',
+                'http_method': 'POST',
                 'parameters': {'slot': 7, 'key': '***', 'tag': 'x'},
                 'targets': ['***', '7'],
                 'conductor': 'c1',
@@ -251,16 +251,16 @@ class TestCalls(AuditCase):
             for slash in ('', '/')
         ]
         verbs = ('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS')
-        for verb, path in itertools.product(verbs, paths):
+        for http_method, path in itertools.product(verbs, paths):
             try:
-                target, _ = router.find(verb, path)
+                target, _ = router.find(http_method, path)
             except errors.RequestError:
                 target = None
-            environ = {'REQUEST_METHOD': verb, 'PATH_INFO': path}
+            environ = {'REQUEST_METHOD': http_method, 'PATH_INFO': path}
             self.assertEqual(
                 target in audited,
                 audit.subject_of(environ) is not None,
-                (verb, path),
+                (http_method, path),
             )
 
     def test_what_no_handler_takes_is_not_written(self) -> None:
@@ -625,7 +625,7 @@ class TestForms(AuditCase):
         (line,) = self.lines.output.splitlines()
         for part in (
             '+00:00" event="call" request_id="req-',
-            ' driver="d" method="m" verb="POST" ',
+            ' driver="d" method="m" http_method="POST" ',
             ' parameters={"slot": 7, "tag": "a b"} targets=["7"] ',
             ' outcome="succeeded" code=null status=200 duration=0.',
         ):

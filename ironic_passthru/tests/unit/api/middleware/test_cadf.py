@@ -52,9 +52,9 @@ class CadfCase(base.TestCase):
         return self.answer(environ, start_response)
 
     def ask(
-        self, path: str, verb: str = 'GET', **headers: str
+        self, path: str, http_method: str = 'GET', **headers: str
     ) -> webob.Response:
-        request = webob.Request.blank(path, method=verb)
+        request = webob.Request.blank(path, method=http_method)
         for name, value in headers.items():
             request.headers[name.replace('_', '-')] = value
         request.environ |= {

@@ -19,13 +19,17 @@ class TestCors(fakes.ApplicationCase):
         self.build()
 
     def preflight(
-        self, path: str, origin: str = _FRIEND, verb: str = 'POST', **more: str
+        self,
+        path: str,
+        origin: str = _FRIEND,
+        http_method: str = 'POST',
+        **more: str,
     ) -> webob.Response:
         return self.ask(
             path,
             'OPTIONS',
             Origin=origin,
-            Access_Control_Request_Method=verb,
+            Access_Control_Request_Method=http_method,
             **more,
         )
 
@@ -94,7 +98,7 @@ class TestCors(fakes.ApplicationCase):
     def test_a_preflight_for_more_is_not_granted(self) -> None:
         self.allow(_FRIEND)
         for response in (
-            self.preflight('/v1', verb='TRACE'),
+            self.preflight('/v1', http_method='TRACE'),
             self.preflight('/v1', Access_Control_Request_Headers='x-evil'),
         ):
             self.assertEqual(200, response.status_int)

@@ -69,11 +69,13 @@ class CrossSiteCase(fakes.ApplicationCase):
         self,
         headers: dict[str, str],
         path: str = path,
-        verb: str = 'POST',
+        http_method: str = 'POST',
         **environ: str,
     ) -> webob.Response:
         """Send a request with headers as they are, and more of a server."""
-        request = webob.Request.blank(path, method=verb, environ=environ)
+        request = webob.Request.blank(
+            path, method=http_method, environ=environ
+        )
         request.headers.update(_PROBLEM | headers)
         return request.get_response(self.application)
 
@@ -91,10 +93,10 @@ class TestPages(CrossSiteCase):
         known = {'driver': 'd', 'method': 'm', 'hostname': 'c'}
         asked = routes.requests(**known, operation='o')
         self.assertIn(('POST', self.path), asked)
-        for verb, path in [*asked, ('GET', '/nothing'), ('POST', '/')]:
+        for http_method, path in [*asked, ('GET', '/nothing'), ('POST', '/')]:
             for headers in FOREIGN:
-                response = self.send(headers, path, verb)
-                if verb == 'HEAD':
+                response = self.send(headers, path, http_method)
+                if http_method == 'HEAD':
                     self.assertEqual(403, response.status_int)
                 else:
                     self.assert_refused(response, next(iter(headers)))
@@ -108,8 +110,8 @@ class TestPages(CrossSiteCase):
     def test_what_is_public_can_be_read(self) -> None:
         for headers in FOREIGN:
             for path in ('/', '/v1', '/v1/', '/healthcheck'):
-                for verb in ('GET', 'HEAD'):
-                    response = self.send(headers, path, verb)
+                for http_method in ('GET', 'HEAD'):
+                    response = self.send(headers, path, http_method)
                     self.assertEqual(200, response.status_int)
 
     def test_the_version_is_told_first(self) -> None:

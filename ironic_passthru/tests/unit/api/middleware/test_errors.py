@@ -15,13 +15,13 @@ from ironic_passthru.tests import base
 class TestErrorWrapper(base.TestCase):
     """Whatever is raised becomes an answer."""
 
-    def ask(self, result: Any, verb: str = 'GET') -> webob.Response:
+    def ask(self, result: Any, http_method: str = 'GET') -> webob.Response:
         def below(environ: dict[str, Any], start_response: Any) -> Any:
             if isinstance(result, Exception):
                 raise result
             return result(environ, start_response)
 
-        request = webob.Request.blank('/', method=verb)
+        request = webob.Request.blank('/', method=http_method)
         request.environ[keys.REQUEST_ID] = 'req-1'
         return request.get_response(error_wrapper.ErrorWrapper(below, 4))
 

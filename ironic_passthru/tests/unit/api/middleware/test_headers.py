@@ -15,7 +15,7 @@ class TestCommonHeaders(fakes.ApplicationCase):
 
     def test_every_answer_bears_them(self) -> None:
         self.store.add('c', fakes.driver('d', fakes.method('m')))
-        for verb, path, status in (
+        for http_method, path, status in (
             ('GET', '/', 200),
             ('HEAD', '/v1', 200),
             ('OPTIONS', '/v1', 200),
@@ -27,9 +27,9 @@ class TestCommonHeaders(fakes.ApplicationCase):
             ('GET', '/healthcheck/nothing', 404),
             ('PUT', '/healthcheck', 405),
         ):
-            response = self.ask(path, verb)
+            response = self.ask(path, http_method)
             headers = response.headers
-            self.assertEqual(status, response.status_int, (verb, path))
+            self.assertEqual(status, response.status_int, (http_method, path))
             self.assertEqual('1.1', headers[f'{_PREFIX}Minimum-Version'])
             self.assertEqual('1.115', headers[f'{_PREFIX}Maximum-Version'])
             self.assertEqual('1.1', headers[f'{_PREFIX}Version'])

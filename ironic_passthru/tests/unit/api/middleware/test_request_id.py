@@ -8,7 +8,7 @@ class TestRequestId(fakes.ApplicationCase):
     """Every answer names an id, by which the log can be searched."""
 
     def test_it_stands_under_both_names(self) -> None:
-        for verb, path in (
+        for http_method, path in (
             ('GET', '/'),
             ('HEAD', '/v1'),
             ('OPTIONS', '/v1'),
@@ -16,7 +16,7 @@ class TestRequestId(fakes.ApplicationCase):
             ('GET', '/healthcheck'),
             ('PUT', '/healthcheck'),
         ):
-            headers = self.ask(path, verb).headers
+            headers = self.ask(path, http_method).headers
             self.assertRegex(
                 headers['openstack-request-id'], '^req-[0-9a-f-]{36}$'
             )

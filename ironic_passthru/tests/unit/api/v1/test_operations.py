@@ -18,17 +18,17 @@ class OperationsCase(fakes.ApplicationCase):
     """Questions about operations."""
 
     def show(
-        self, rest: str = '', verb: str = 'GET', **headers: str
+        self, rest: str = '', http_method: str = 'GET', **headers: str
     ) -> webob.Response:
-        return self.ask(f'/v1/operations{rest}', verb, **headers)
+        return self.ask(f'/v1/operations{rest}', http_method, **headers)
 
     def ids(self, query: str = '') -> list[str]:
         listed = self.show(query)
         self.assertEqual(200, listed.status_int, listed.text)
         return [one['id'] for one in listed.json['operations']]
 
-    def code(self, rest: str, verb: str = 'GET') -> tuple[int, str]:
-        response = self.show(rest, verb, **_PROBLEM)
+    def code(self, rest: str, http_method: str = 'GET') -> tuple[int, str]:
+        response = self.show(rest, http_method, **_PROBLEM)
         self.assertEqual('application/problem+json', response.content_type)
         return response.status_int, response.json['code']
 
@@ -222,9 +222,9 @@ class TestShow(OperationsCase):
 
     def test_unknown_ones(self) -> None:
         for rest in ('/x', '/%00', '/%C3%A4', '/' + 'x' * 65, '/a%20'):
-            for verb in ('GET', 'DELETE'):
+            for http_method in ('GET', 'DELETE'):
                 self.assertEqual(
-                    (404, 'operation_not_found'), self.code(rest, verb)
+                    (404, 'operation_not_found'), self.code(rest, http_method)
                 )
             self.assertEqual(404, self.show(f'{rest}/result').status_int)
         self.assertEqual((404, 'not_found'), self.code('/x/more'))

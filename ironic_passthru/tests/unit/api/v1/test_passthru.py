@@ -33,10 +33,17 @@ class PassthruCase(fakes.ApplicationCase):
         )
 
     def call(
-        self, rest: str, verb: str = 'GET', body: bytes = b'', **headers: str
+        self,
+        rest: str,
+        http_method: str = 'GET',
+        body: bytes = b'',
+        **headers: str,
     ) -> webob.Response:
         return self.ask(
-            f'/v1/drivers/d/vendor_passthru{rest}', verb, body, **headers
+            f'/v1/drivers/d/vendor_passthru{rest}',
+            http_method,
+            body,
+            **headers,
         )
 
     def sent(self) -> dict[str, Any]:
@@ -116,7 +123,7 @@ class TestQuery(PassthruCase):
         self.assertEqual({'slot': 3, 'name': 'x'}, self.sent())
 
     def test_what_is_refused(self) -> None:
-        for rest, verb, body in (
+        for rest, http_method, body in (
             ('/typed?slot=3', 'GET', b'{"slot": 3}'),
             ('/typed?slot=3&slot=3', 'GET', b''),
             ('/typed?slot=3&method=typed', 'GET', b''),
@@ -127,7 +134,7 @@ class TestQuery(PassthruCase):
             ('?method=any&method=any', 'GET', b''),
             ('?method=any&context=1', 'GET', b''),
         ):
-            response = self.call(rest, verb, body)
+            response = self.call(rest, http_method, body)
             self.assertEqual(400, response.status_int, rest)
         self.assertEqual([], self.bus.calls)
 

@@ -10,6 +10,7 @@ from typing import Any
 from oslo_config import cfg
 from pbr import version as pbr_version
 
+from ironic_passthru import conf as project_conf
 from ironic_passthru import errors
 from ironic_passthru.cmd import parsing
 from ironic_passthru.conf import database as database_conf
@@ -102,8 +103,7 @@ def main(
 
 
 def _run(conf: cfg.ConfigOpts, argv: list[str] | None) -> int:
-    default_conf.register_opts(conf)
-    database_conf.register_opts(conf)
+    project_conf.register_opts(conf, [default_conf, database_conf])
     conf.register_cli_opt(
         cfg.SubCommandOpt('command', title='commands', handler=_add_commands)
     )

@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Configuration: one module a group, all registered on a given object."""
+"""Configuration options, one module for each group.
+
+Attributes of a module: GROUP (none for ``[DEFAULT]``), OPTS, and DEFAULTS for
+defaults that differ from those of the library that defines the options.
+"""
+
+import types
+from collections.abc import Iterable
 
 from oslo_config import cfg
 
@@ -14,7 +21,7 @@ from ironic_passthru.conf import oslo_policy
 from ironic_passthru.conf import redfish
 from ironic_passthru.conf import rpc
 
-MODULES = (
+MODULES: tuple[types.ModuleType, ...] = (
     default,
     api,
     audit,
@@ -28,7 +35,16 @@ MODULES = (
 )
 
 
-def register_opts(conf: cfg.ConfigOpts) -> None:
-    """Register every option of the project on ``conf``."""
-    for module in MODULES:
-        module.register_opts(conf)
+def register_opts(
+    conf: cfg.ConfigOpts, modules: Iterable[types.ModuleType] = MODULES
+) -> None:
+    """Register the options of modules on ``conf``."""
+    for module in modules:
+        name = None
+        if hasattr(module, 'GROUP'):
+            name = module.GROUP.name
+            # A copy: oslo.config stores values in the group.
+            conf.register_group(cfg.OptGroup(name, title=module.GROUP.title))
+        conf.register_opts(module.OPTS, group=name)
+        for option, value in getattr(module, 'DEFAULTS', {}).items():
+            conf.set_default(option, value, group=name)

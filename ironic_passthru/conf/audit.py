@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the group ``[audit]``: the record of who called what."""
+"""Options of the group ``[audit]``: audit records of calls."""
 
 from oslo_config import cfg
 
-from ironic_passthru.conf import groups
-
-GROUP = cfg.OptGroup('audit', title='The record of who called what')
+GROUP = cfg.OptGroup('audit', title='Audit records of calls')
 
 OPTS: list[cfg.Opt] = [
     cfg.BoolOpt(
         'enabled',
         default=True,
-        help='Whether the API writes one line for each call to the logger '
-        'ironic_passthru.audit.',
+        help='Write one record for each call to the logger '
+        'ironic_passthru.audit of the API.',
     ),
     cfg.StrOpt(
         'format',
@@ -21,18 +19,13 @@ OPTS: list[cfg.Opt] = [
             ('text', 'name=value pairs'),
             ('json', 'one JSON object'),
         ],
-        help='Form of that line, for people or for programs.',
+        help='Format of the records.',
     ),
     cfg.StrOpt(
         'cadf_map_file',
-        help="Mapping file of keystonemiddleware's audit filter, such as "
-        '/etc/ironic_passthru/api_audit_map.conf. With it the API sends a '
-        'CADF event for each request, as the group '
-        '[audit_middleware_notifications] says.',
+        help='Mapping file of the audit filter of keystonemiddleware, such '
+        'as /etc/ironic_passthru/api_audit_map.conf. If it is set, the API '
+        'sends a CADF event for each request, as configured in the group '
+        '[audit_middleware_notifications].',
     ),
 ]
-
-
-def register_opts(conf: cfg.ConfigOpts) -> None:
-    """Register the options of this module on ``conf``."""
-    groups.register(conf, GROUP, OPTS)

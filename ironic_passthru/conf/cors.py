@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the group ``[cors]``: those of oslo.middleware.
+"""Options of the group ``[cors]``, defined by oslo.middleware.
 
-The API alone registers them, when it is built.
+Only the API registers them.
 """
 
 from oslo_config import cfg
 from oslo_middleware import cors
 
-from ironic_passthru.conf import groups
-
-GROUP = cfg.OptGroup('cors', title='Scripts of other sites')
+GROUP = cfg.OptGroup('cors', title='Cross-origin resource sharing')
 
 OPTS: list[cfg.Opt] = cors.OPTS
 
-# What this API takes and tells beyond what browsers let through anyway.
+# Methods and headers of this API that browsers do not allow by default.
 DEFAULTS: dict[str, object] = {
     'allow_methods': ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'],
     'allow_headers': [
@@ -41,13 +39,6 @@ DEFAULTS: dict[str, object] = {
 }
 
 
-def register_opts(conf: cfg.ConfigOpts) -> None:
-    """Register the options on ``conf`` with our defaults."""
-    groups.register(conf, GROUP, OPTS)
-    for name, value in DEFAULTS.items():
-        conf.set_default(name, value, group=GROUP.name)
-
-
 def set_sample_defaults() -> None:
-    """Tell oslo-config-generator our defaults, in its process alone."""
+    """Change the defaults in the process of oslo-config-generator."""
     cfg.set_defaults(OPTS, **DEFAULTS)

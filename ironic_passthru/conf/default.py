@@ -20,48 +20,43 @@ OPTS: list[cfg.Opt] = [
         'host',
         default=socket.gethostname(),
         sample_default='conductor1.example.com',
-        help='Name of this conductor: what clients see as its hostname. '
-        'Two conductors must not share one name; the one that starts last '
-        'takes it over and the other one stops.',
+        help='Unique name of this conductor, shown to clients as its '
+        'hostname. If two conductors use the same name, the conductor that '
+        'started first stops.',
     ),
     cfg.StrOpt(
         'state_path',
         default=_state_home(),
         sample_default='$XDG_STATE_HOME/ironic-passthru',
-        help='Directory of what the service keeps by itself, such as the '
-        'SQLite registry of the all-in-one service. It is created with mode '
-        '0700 if it does not exist.',
+        help='Directory for state, such as the SQLite registry of the '
+        'all-in-one service. It is created with mode 0700 if it does not '
+        'exist.',
     ),
     cfg.StrOpt(
         'auth_strategy',
         default='keystone',
         choices=[
-            ('keystone', 'Tokens of the Identity service.'),
-            ('http_basic', 'User name and password from a file.'),
-            ('noauth', 'Every request is accepted without a login.'),
+            ('keystone', 'Tokens of the Identity service'),
+            ('http_basic', 'User names and passwords of a file'),
+            ('noauth', 'No authentication'),
         ],
-        help='How requests are authenticated. The all-in-one service uses '
-        'noauth unless this is set.',
+        help='Authentication of requests. The default of the all-in-one '
+        'service is noauth.',
     ),
     cfg.StrOpt(
         'http_basic_auth_user_file',
         default='/etc/ironic_passthru/htpasswd',
-        help='File with the users of auth_strategy http_basic and their '
-        'passwords: one "name:hash" a line, as htpasswd -B of Apache '
-        'writes it. It is read again when it changes. Others must not be '
-        'able to read it.',
+        help='File with the users and passwords for auth_strategy '
+        'http_basic: lines "name:hash" as written by "htpasswd -B" of '
+        'Apache. Changes apply without a restart. Other users must not '
+        'be able to read it.',
     ),
     cfg.DictOpt(
         'http_basic_roles',
         default={'*': 'admin'},
-        help='Roles of the users of auth_strategy http_basic, such as '
-        '"alice:admin,bob:reader"; several roles of one user are separated '
-        'by "+". The user "*" stands for all that are not named. The role '
-        'admin implies member, which implies reader.',
+        help='Roles of the users for auth_strategy http_basic, such as '
+        '"alice:admin,bob:reader"; "+" separates the roles of one user. "*" '
+        'means all other users. The role admin implies member, and member '
+        'implies reader.',
     ),
 ]
-
-
-def register_opts(conf: cfg.ConfigOpts) -> None:
-    """Register the options of this module on ``conf``."""
-    conf.register_opts(OPTS)

@@ -1,29 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the group ``[healthcheck]``: those of oslo.middleware but one.
+"""Options of the group ``[healthcheck]``, defined by oslo.middleware.
 
-``detailed`` would show the stacks of all threads to whoever asks.
-
-To be imported late: the library brings a template engine along.
+Without ``detailed``, which would show the stacks of all threads to every
+client. Import it late: the library imports a template engine.
 """
+
+import sys
 
 from oslo_config import cfg
 from oslo_middleware.healthcheck import opts
 
-from ironic_passthru.conf import groups
+from ironic_passthru import conf as project_conf
 
 GROUP = cfg.OptGroup('healthcheck', title='The short health check')
 
-_LEFT_OUT = 'detailed'
+OPTS: list[cfg.Opt] = opts.HEALTHCHECK_OPTS
+
+_EXCLUDED = 'detailed'
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
-    """Register the options on ``conf``, with no details whatever it says."""
-    groups.register(conf, GROUP, opts.HEALTHCHECK_OPTS)
-    conf.set_override(_LEFT_OUT, False, group=GROUP.name)
+    """Register the options on ``conf`` and disable details."""
+    project_conf.register_opts(conf, [sys.modules[__name__]])
+    conf.set_override(_EXCLUDED, False, group=GROUP.name)
 
 
 def set_sample_defaults() -> None:
-    """Have oslo-config-generator leave it out, in its process alone."""
-    opts.HEALTHCHECK_OPTS[:] = [
-        option for option in opts.HEALTHCHECK_OPTS if option.name != _LEFT_OUT
-    ]
+    """Remove the option in the process of oslo-config-generator."""
+    OPTS[:] = [option for option in OPTS if option.name != _EXCLUDED]

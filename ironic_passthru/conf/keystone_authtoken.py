@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the group ``[keystone_authtoken]``: checking tokens.
+"""Options of the group ``[keystone_authtoken]``, with other defaults.
 
-They are keystonemiddleware's and keystoneauth's own; only some defaults are
-others here. They are registered for ``auth_strategy = keystone`` alone,
-since both libraries are much to load.
+keystonemiddleware and keystoneauth define them. They are registered only for
+``auth_strategy = keystone``, since importing both libraries is expensive.
 """
 
 from oslo_config import cfg
@@ -11,20 +10,17 @@ from oslo_config import cfg
 GROUP_NAME = 'keystone_authtoken'
 
 DEFAULTS = {
-    # Without it a server that hangs would be waited for without end. Five
-    # seconds are plenty for checking a token; each try waits so long.
+    # The library has no timeout; this one is for each attempt.
     'http_connect_timeout': 5,
-    # More tries would keep a worker thread of the API waiting for longer
-    # than clients do.
+    # More attempts would block a worker thread longer than clients wait.
     'http_request_max_retries': 1,
-    # Tokens of application credentials may be limited to some requests to a
-    # service of this type.
+    # For the access rules of application credentials.
     'service_type': 'baremetal',
 }
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
-    """Register the options on ``conf``, those of the plugin excepted."""
+    """Register the options on ``conf``, except those of the plugin."""
     from keystoneauth1 import loading
     from keystonemiddleware import auth_token
 
@@ -36,10 +32,7 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
 
 
 def set_sample_defaults() -> None:
-    """Tell oslo-config-generator our defaults.
-
-    Called in the generator's process alone: it changes the library's list.
-    """
+    """Change the defaults in the process of oslo-config-generator."""
     from keystonemiddleware import auth_token
 
     for _, options in auth_token.AUTH_TOKEN_OPTS:

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the group ``[operations]``: the records of calls."""
+"""Options of the group ``[operations]``: records of calls."""
 
 from oslo_config import cfg
 
-from ironic_passthru.conf import groups
-
-GROUP = cfg.OptGroup('operations', title='The records of calls')
+GROUP = cfg.OptGroup('operations', title='Records of calls')
 
 OPTS: list[cfg.Opt] = [
     cfg.IntOpt(
@@ -13,44 +11,38 @@ OPTS: list[cfg.Opt] = [
         default=7 * 24 * 60 * 60,
         min=60,
         max=10 * 365 * 24 * 60 * 60,
-        help='Seconds for which the record of a call is kept after the call '
-        'has ended, and with it its Idempotency-Key.',
+        help='Retention of the record of a finished call and its '
+        'Idempotency-Key, in seconds.',
     ),
     cfg.IntOpt(
         'result_retention_seconds',
         default=24 * 60 * 60,
         min=60,
         max=10 * 365 * 24 * 60 * 60,
-        help='Seconds for which the result of a call is kept after the call '
-        'has ended; later it is answered 410. It is never kept for longer '
-        'than the record, whatever this says.',
+        help='Retention of the result of a finished call, in seconds; later '
+        'requests get 410. A result is never kept longer than its record.',
     ),
     cfg.FloatOpt(
         'progress_interval',
         default=1.0,
         min=0.05,
         max=60.0,
-        help='Seconds between two rounds in which a conductor writes down '
-        'how far its calls are and reads which of them are to be cancelled.',
+        help='Interval in seconds at which a conductor records the progress '
+        'of its calls and reads cancellation requests.',
     ),
     cfg.FloatOpt(
         'queue_timeout',
         default=3600.0,
         min=1.0,
         max=7 * 24 * 60 * 60.0,
-        help='Seconds after which an accepted asynchronous call that has not '
-        'begun expires: it will not run any more.',
+        help='Maximum time of an accepted asynchronous call in the queue, in '
+        'seconds; then the operation expires and does not run.',
     ),
     cfg.IntOpt(
         'purge_batch',
         default=500,
         min=1,
         max=10000,
-        help='Number of records that are deleted in one transaction.',
+        help='Maximum number of records that are deleted in one transaction.',
     ),
 ]
-
-
-def register_opts(conf: cfg.ConfigOpts) -> None:
-    """Register the options of this module on ``conf``."""
-    groups.register(conf, GROUP, OPTS)

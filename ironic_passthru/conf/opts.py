@@ -1,45 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What oslo-config-generator puts into the sample configuration."""
+"""Options and defaults for the sample configuration."""
 
 from oslo_config import cfg
+from oslo_policy import opts as policy_opts
 
-from ironic_passthru.conf import api
-from ironic_passthru.conf import audit
-from ironic_passthru.conf import conductor
+from ironic_passthru import conf as project_conf
 from ironic_passthru.conf import cors
 from ironic_passthru.conf import database
-from ironic_passthru.conf import default
 from ironic_passthru.conf import healthcheck
 from ironic_passthru.conf import keystone_authtoken
-from ironic_passthru.conf import notifications
-from ironic_passthru.conf import operations
 from ironic_passthru.conf import oslo_policy
-from ironic_passthru.conf import redfish
-from ironic_passthru.conf import rpc
 
 
 def list_opts() -> list[tuple[str | cfg.OptGroup, list[cfg.Opt]]]:
-    """Return the project's own options by group."""
+    """Return the options by group, without those of libraries."""
     return [
-        ('DEFAULT', default.OPTS),
-        (api.GROUP, api.OPTS),
-        (audit.GROUP, audit.OPTS),
-        (conductor.GROUP, conductor.OPTS),
-        (notifications.GROUP, notifications.OPTS),
-        (operations.GROUP, operations.OPTS),
-        (redfish.GROUP, redfish.OPTS),
-        (rpc.GROUP, rpc.OPTS),
+        (getattr(module, 'GROUP', 'DEFAULT'), module.OPTS)
+        for module in project_conf.MODULES
+        if module not in (database, oslo_policy)
     ]
 
 
 def set_sample_defaults() -> None:
-    """Tell oslo-config-generator the defaults of libraries' options here.
+    """Change the defaults of libraries for the sample.
 
-    An entry point of ``oslo.config.opts.defaults``, called in the
-    generator's process alone: it changes the libraries' own lists.
+    An entry point of ``oslo.config.opts.defaults``, called only in the
+    process of oslo-config-generator.
     """
     cors.set_sample_defaults()
-    database.set_sample_defaults()
+    cfg.set_defaults(database.OPTS, **database.DEFAULTS)
     healthcheck.set_sample_defaults()
     keystone_authtoken.set_sample_defaults()
-    oslo_policy.set_sample_defaults()
+    policy_opts.set_defaults(cfg.ConfigOpts(), **oslo_policy.DEFAULTS)

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the group ``[redfish]``: the driver for Redfish BMCs."""
+"""Options of the group ``[redfish]``."""
 
 from oslo_config import cfg
-
-from ironic_passthru.conf import groups
 
 GROUP = cfg.OptGroup('redfish', title='The redfish driver')
 
@@ -11,45 +9,39 @@ OPTS: list[cfg.Opt] = [
     cfg.StrOpt(
         'inventory_file',
         sample_default='/etc/ironic_passthru/redfish-inventory.yaml',
-        help='YAML file that names the BMCs of this conductor: where they '
-        'are, how to log in, which tags they bear. It is read again when it '
-        'changes. When it is unset the driver has no targets.',
+        help='YAML file with the BMCs of this conductor: addresses, '
+        'credentials and tags. Changes apply without a restart. If it is '
+        'unset, the driver has no targets.',
     ),
     cfg.FloatOpt(
         'connect_timeout',
         default=5.0,
         min=0.1,
         max=300.0,
-        help='Seconds that a BMC gets to accept a connection.',
+        help='Timeout for connecting to a BMC, in seconds.',
     ),
     cfg.FloatOpt(
         'read_timeout',
         default=20.0,
         min=0.1,
         max=600.0,
-        help='Seconds that a BMC may stay silent before its answer to a '
-        'request is given up.',
+        help='Timeout for receiving data of a response from a BMC, in '
+        'seconds.',
     ),
     cfg.FloatOpt(
         'call_timeout',
         default=45.0,
         min=0.5,
         max=3600.0,
-        help='Seconds after which a call is answered, whatever its targets '
-        'do: those that have not finished by then get an error item. Keep '
-        'it below [api] call_timeout, or slow calls are answered 504.',
+        help='Timeout of a call, in seconds. Targets that have not finished '
+        'get an error item. It should be lower than [api] call_timeout.',
     ),
     cfg.IntOpt(
         'concurrency',
         default=16,
         min=1,
         max=512,
-        help='Number of BMCs that are talked to at once, over all calls '
-        'together; the targets of a call beyond it wait for their turn.',
+        help='Maximum number of BMCs with a request in progress, over all '
+        'calls; further targets wait.',
     ),
 ]
-
-
-def register_opts(conf: cfg.ConfigOpts) -> None:
-    """Register the options of this module on ``conf``."""
-    groups.register(conf, GROUP, OPTS)

@@ -3,8 +3,6 @@
 
 from oslo_config import cfg
 
-from ironic_passthru.conf import groups
-
 # 2 * [conductor] max_result_size, or 7 * [api] max_body_size, and 1 MiB.
 _MAX_MESSAGE_SIZE = 33 * 1024**2
 
@@ -15,12 +13,12 @@ OPTS: list[cfg.Opt] = [
         'signing_keys',
         default=[],
         secret=True,
-        help='Secrets that messages are signed with, each of at least 32 '
-        'characters and the same on all hosts. The first one signs; all are '
-        'accepted, so that a new one can be introduced: first as the second '
-        'everywhere, then as the first, then alone. Once it is set, '
-        'conductors drop what is not signed. Without it everybody who can '
-        'log in to the message bus can call every method.',
+        help='Secrets for signing messages, each of at least 32 characters, '
+        'and the same on all hosts. The first one signs; all are accepted. '
+        'To replace a key, add the new key as the second on all hosts, then '
+        'make it the first, then remove the old key. If it is set, '
+        'conductors drop unsigned messages. Otherwise every user of the '
+        'message bus can call every method.',
     ),
     cfg.IntOpt(
         'max_message_size',
@@ -28,14 +26,9 @@ OPTS: list[cfg.Opt] = [
         min=1024**2,
         max=2**30,
         help='Maximum size of a message from RabbitMQ, in bytes, also after '
-        'decompression. Larger ones are dropped with a line in the log, and '
-        'their senders get no answer. It must be at least 2 * [conductor] '
-        'max_result_size and 7 * [api] max_body_size, and 1 MiB more, by the '
-        'values of all hosts, and should be max_message_size of RabbitMQ.',
+        'decompression. Larger ones are dropped and logged, and the sender '
+        'gets no reply. It must be at least 1 MiB more than both 2 * '
+        '[conductor] max_result_size and 7 * [api] max_body_size of all '
+        'hosts, and should equal max_message_size of RabbitMQ.',
     ),
 ]
-
-
-def register_opts(conf: cfg.ConfigOpts) -> None:
-    """Register the options of this module on ``conf``."""
-    groups.register(conf, GROUP, OPTS)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of URLs with logins, which libraries misread without an error.
+"""Checks of URLs with credentials.
 
-A special character that is not percent-encoded moves the end of user, password
-or host: a part of a password becomes the name of a host or of a database, is
-sent there and appears in logs.
+Libraries misread special characters that are not percent-encoded: a part of a
+password becomes the name of a host or database, is sent there and logged.
 """
 
 import ipaddress
@@ -24,7 +23,7 @@ _MAX_PORT = 65535
 
 
 class InvalidURL(ValueError):
-    """A URL that libraries would misread; the text has no part of it."""
+    """A URL that libraries would misread; ``str()`` omits the URL."""
 
 
 def read(conf: cfg.ConfigOpts, *, option: str, group: str) -> str | None:
@@ -46,7 +45,7 @@ def read(conf: cfg.ConfigOpts, *, option: str, group: str) -> str | None:
 def check(url: str, *, option: str, group: str, several: bool = False) -> None:
     """Reject a URL that libraries would misread.
 
-    :param option: that contains the URL.
+    :param option: name of the option that contains the URL.
     :param several: whether the URL may name several hosts.
     :raises: ConfigError without any part of the URL.
     """
@@ -73,9 +72,10 @@ def _check(url: str, several: bool) -> None:
         raise InvalidURL('an @ follows the host')
     _check_encoding(hosts)
     names = hosts.split(',') if several else [hosts]
-    found = [_login_of(host) for host in names if host]
-    if len(set(found)) > 1:
-        raise InvalidURL('either all hosts or none of them must have a login')
+    if len({_check_host(host) for host in names if host}) > 1:
+        raise InvalidURL(
+            'either all hosts or none of them must have credentials'
+        )
 
 
 def _check_encoding(text: str) -> None:
@@ -84,11 +84,11 @@ def _check_encoding(text: str) -> None:
     try:
         parse.unquote(text, errors='strict')
     except UnicodeDecodeError:
-        raise InvalidURL('what is percent-encoded must be UTF-8') from None
+        raise InvalidURL('the percent-encoded bytes must be UTF-8') from None
 
 
-def _login_of(host: str) -> bool:
-    """Check the address of one host; return whether it has a login."""
+def _check_host(host: str) -> bool:
+    """Check the address of a host; return whether it has credentials."""
     _, at, address = host.rpartition('@')
     # An IPv6 address without brackets has no port.
     if not _is_ipv6(address):

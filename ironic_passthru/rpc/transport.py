@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import oslo_messaging
 from oslo_config import cfg
 
+from ironic_passthru import conf as project_conf
 from ironic_passthru import errors
 from ironic_passthru.conf import rpc as rpc_conf
 from ironic_passthru.conf import urls
@@ -35,7 +36,7 @@ def make(
     :raises: ConfigError for a URL or options for TLS that are not valid.
     """
     # Other services have a configuration of their own.
-    rpc_conf.register_opts(conf)
+    project_conf.register_opts(conf, [rpc_conf])
     with valid_url('DEFAULT'):
         transport = oslo_messaging.get_rpc_transport(
             conf,

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from oslo_config import cfg
 
+from ironic_passthru import conf as project_conf
 from ironic_passthru import spec
 from ironic_passthru.conf import database as database_options
 from ironic_passthru.db import models
@@ -22,7 +23,7 @@ _table = models.conductors
 def configuration(url: str) -> cfg.ConfigOpts:
     """Return a configuration that has the registry at ``url``."""
     conf = cfg.ConfigOpts()
-    database_options.register_opts(conf)
+    project_conf.register_opts(conf, [database_options])
     conf([], project='ironic_passthru', default_config_files=[])
     conf.set_override('connection', url, group='database')
     return conf

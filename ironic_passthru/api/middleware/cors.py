@@ -7,6 +7,7 @@ import webob
 from oslo_config import cfg
 from oslo_middleware import cors
 
+from ironic_passthru import conf as project_conf
 from ironic_passthru.conf import cors as options
 
 
@@ -17,7 +18,7 @@ def make(conf: cfg.ConfigOpts, application: Any) -> Any:
 
 def origins(conf: cfg.ConfigOpts) -> list[str]:
     """Return the origins whose scripts may read what is answered."""
-    options.register_opts(conf)
+    project_conf.register_opts(conf, [options])
     return conf.cors.allowed_origin or []
 
 

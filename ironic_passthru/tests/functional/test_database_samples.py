@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from oslo_config import cfg
 
+from ironic_passthru import conf as project_conf
 from ironic_passthru.conf import database as database_conf
 from ironic_passthru.db import session
 from ironic_passthru.tests import base
@@ -57,7 +58,7 @@ class TestService(base.TestCase):
             file.write(text)
             file.flush()
             conf = cfg.ConfigOpts()
-            database_conf.register_opts(conf)
+            project_conf.register_opts(conf, [database_conf])
             conf(['--config-file', file.name])
         return conf
 

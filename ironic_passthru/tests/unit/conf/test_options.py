@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every option says what it is for, in which unit, and within which bounds."""
+"""Every option has help, a unit and bounds."""
 
 import re
 
@@ -12,7 +12,7 @@ from ironic_passthru.conf import opts
 from ironic_passthru.conf import oslo_policy
 from ironic_passthru.tests import base
 
-# The options of the others are those of libraries.
+# Without the options of libraries.
 OWN = [
     module
     for module in project_conf.MODULES
@@ -56,7 +56,7 @@ class TestOptions(base.TestCase):
                 if value is not None:
                     self.assertEqual(value, option.type(value))
 
-    def test_what_is_out_of_bounds_is_refused(self) -> None:
+    def test_values_out_of_bounds_are_rejected(self) -> None:
         for name, option in own_options():
             if not isinstance(option.type, types.Number):
                 continue
@@ -95,6 +95,8 @@ class TestOptions(base.TestCase):
                 self.assertNotEqual(
                     value, second[group.name][option.dest], option.name
                 )
+        first.set_override('connection', 'sqlite:///x', group='database')
+        self.assertIsNone(second.database.connection)
 
     def test_timeouts_fit_each_other(self) -> None:
         conf = self.make_conf()
@@ -108,7 +110,7 @@ class TestOptions(base.TestCase):
         self.assertLess(conf.redfish.call_timeout, conf.api.call_timeout)
         self.assertEqual('127.0.0.1', conf.api.host_ip)
 
-    def test_the_sample_shows_all_of_them(self) -> None:
+    def test_sample_contains_all_options(self) -> None:
         shown = {
             option.name
             for _, options in opts.list_opts()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sample of the configuration file is what would be generated."""
+"""The sample configuration is generated."""
 
 import os
 import pathlib
@@ -38,16 +38,16 @@ class TestSample(base.TestCase):
             )
             return output.read()
 
-    def test_it_is_current(self) -> None:
+    def test_current(self) -> None:
         self.assertEqual(
             SAMPLE.read_text(),
             self.generate(),
             'run "tox -e genconfig"',
         )
 
-    def test_nothing_in_it_comes_from_the_host(self) -> None:
+    def test_independent_of_the_host(self) -> None:
         text = self.generate(
-            HOME='/home/somebody', XDG_STATE_HOME='/home/somebody/state'
+            HOME='/home/alice', XDG_STATE_HOME='/home/alice/state'
         )
         self.assertEqual(SAMPLE.read_text(), text)
         for line in SAMPLE.read_text().splitlines():

@@ -15,10 +15,11 @@ from ironic_passthru.tests.unit.db import sqlite
 _START = """
 import sys
 from oslo_config import cfg
+from ironic_passthru import conf as project_conf
 from ironic_passthru.conf import database as database_conf
 from ironic_passthru.db import conductors, schema, session
 conf = cfg.ConfigOpts()
-database_conf.register_opts(conf)
+project_conf.register_opts(conf, [database_conf])
 conf([], project='ironic_passthru', default_config_files=[])
 conf.set_override('connection', sys.argv[1], group='database')
 database = session.Database(conf)

@@ -9,7 +9,6 @@ threads.init()
 
 from ironic_passthru import service  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
-from ironic_passthru.httpd import loopback  # noqa: E402
 from ironic_passthru.httpd import server  # noqa: E402
 
 _DESCRIPTION = (
@@ -29,7 +28,6 @@ def _main() -> int:
         sys.argv[1:], prog='ironic-passthru-api', description=_DESCRIPTION
     )
     launch.require_registry(conf)
-    loopback.check(conf)
     stop = launch.Stop(conf)
     api = service.build_api(conf)
     http = server.HTTPServer(conf, api.application)

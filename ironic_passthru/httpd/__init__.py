@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The built-in HTTP server."""
+"""The built-in HTTP server, based on cheroot."""

@@ -1,31 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A body in chunks (RFC 9112, section 7.1), read in bounded pieces."""
+"""Decoder of the chunked transfer coding (RFC 9112, section 7.1)."""
 
 import re
-from typing import Any
+from typing import Protocol
 
-# A client chooses how long a line or a chunk is, so none is read whole.
+# Clients choose the length of lines and chunks: limit what is buffered.
 _MAX_LINE = 4096
 _MAX_TRAILERS = 64
+_MAX_PART = 64 * 1024
 _SIZE = re.compile(rb'([0-9A-Fa-f]{1,15})[ \t]*(;.*)?\r\n', re.DOTALL)
 
 
-class ChunkedBody:
-    """Reads what the chunks of a body hold.
+class Stream(Protocol):
+    """The methods of a binary stream that are used here."""
 
-    :param source: binary stream that stands at the first chunk.
+    def read(self, size: int, /) -> bytes: ...
+
+    def readline(self, size: int, /) -> bytes: ...
+
+
+class ChunkedBody:
+    """Stream of the decoded body.
+
+    :param source: stream positioned at the first chunk.
     :ivar finished: whether the end of the body has been read.
     """
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Stream) -> None:
         self._source = source
         self._left = 0
         self.finished = False
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to ``size`` bytes, by default all that are left.
+        """Return up to ``size`` bytes, by default the rest of the body.
 
-        :raises: ValueError if the chunks are broken or end too early.
+        :raises: ValueError if the encoding is invalid or the body truncated.
         """
         parts: list[bytes] = []
         while size and not self.finished:
@@ -33,7 +42,7 @@ class ChunkedBody:
                 self._next_chunk()
                 continue
             wanted = self._left if size < 0 else min(size, self._left)
-            part = self._source.read(min(wanted, 64 * 1024))
+            part = self._source.read(min(wanted, _MAX_PART))
             if not part:
                 raise ValueError('the body ends within a chunk')
             parts.append(part)
@@ -41,13 +50,13 @@ class ChunkedBody:
             if size > 0:
                 size -= len(part)
             if not self._left and self._source.read(2) != b'\r\n':
-                raise ValueError('a chunk is longer than it says')
+                raise ValueError('a chunk is longer than its size')
         return b''.join(parts)
 
     def _next_chunk(self) -> None:
         match = _SIZE.fullmatch(self._source.readline(_MAX_LINE))
         if match is None:
-            raise ValueError('a chunk does not say its size')
+            raise ValueError('the size of a chunk is invalid')
         self._left = int(match[1], 16)
         if not self._left:
             self._skip_trailers()
@@ -60,4 +69,4 @@ class ChunkedBody:
                 return
             if not line.endswith(b'\r\n'):
                 break
-        raise ValueError('the body does not end as it should')
+        raise ValueError('the trailers are invalid')

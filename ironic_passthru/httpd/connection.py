@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection of the built-in server.
+"""A connection of the built-in server.
 
-No worker thread waits for the head of a request, nor for the TLS handshake
-before it: a connection that has not sent it whole goes back to where idle
-ones wait. So clients that are slow or silent cost a thread nothing until
-they have logged in, since no body is read before that.
+Worker threads never wait for the TLS handshake or the head of a request: a
+connection without a complete head returns to the idle connections. As the
+application reads a body only after authentication, slow clients occupy no
+thread before it.
 """
 
 import contextlib
@@ -24,96 +24,97 @@ from ironic_passthru.httpd import timeouts
 
 LOG = log.getLogger(__name__)
 
-_PART = 64 * 1024
+_BUFFER_SIZE = 64 * 1024
 
-# How much of a body that nobody wants is read away, and for how long.
-_MAX_UNWANTED_BYTES = 16 * 1024 * 1024
-LEAVING_SECONDS = 2.0
+# Limits of discarded input after the final response of a connection.
+_MAX_DISCARDED_BYTES = 16 * 1024 * 1024
+LINGER_SECONDS = 2.0
 
-# How long a client that asks on may leave the answers before untaken.
-_BEHIND_SECONDS = 1.0
+# Maximum time for a pipelining client to receive its earlier responses.
+_WRITABLE_SECONDS = 1.0
 
-# The empty line that ends a head. One that ends otherwise is refused then.
-_END = re.compile(rb'\n\r?\n')
+# The end of a head. The parser rejects other line ends than CR LF.
+_HEAD_END = re.compile(rb'\n\r?\n')
 
-_PLAIN = (
-    'The client sent a plain HTTP request, but this server speaks only HTTPS '
-    'on this port.'
+_PLAIN_HTTP = (
+    'The client sent a plain HTTP request, but this server supports only '
+    'HTTPS on this port.'
 )
 
 
-class Reader:
-    """What comes from a client.
+class RequestStream:
+    """Buffered input of a connection.
 
-    :param max_head_bytes: how much to take before a head is whole.
-    :ivar before_waiting: called once before :meth:`read` or
-        :meth:`readline` waits for the client.
+    :param max_head_bytes: maximum size of a head.
+    :param before_wait: called before :meth:`read` or :meth:`readline` waits
+        for the client.
     """
 
     def __init__(
         self,
-        source: Any,
+        source: socket.socket,
         limits: timeouts.ConnectionTimeouts,
         *,
         max_head_bytes: int,
+        before_wait: Callable[[], None],
     ) -> None:
         self._socket = source
         self._limits = limits
         self._max_head_bytes = max_head_bytes
+        self._before_wait = before_wait
         self._buffer = bytearray()
-        # How much of the buffer holds no end of a head.
-        self._examined = 0
-        self._ended = False
-        self.before_waiting: Callable[[], None] | None = None
+        # Number of buffered bytes that were searched for the end of a head.
+        self._searched = 0
+        self._at_eof = False
         self.bytes_read = 0
         self.closed = False
 
-    def gather(self) -> bool:
-        """Take what has come; tell whether there is a head to be served.
+    def receive_head(self) -> bool:
+        """Receive available data; return whether the head can be parsed.
 
-        There is one, too, where no more of it will come, or should.
+        It can be parsed if it is complete, too large or truncated.
         """
         self._socket.settimeout(0)
         while not self._has_head():
             try:
-                part = self._socket.recv(_PART)
+                part = self._socket.recv(_BUFFER_SIZE)
             except (BlockingIOError, ssl.SSLWantReadError):
                 return False
             self._add(part)
         return True
 
     def _has_head(self) -> bool:
-        if self._ended or len(self._buffer) > self._max_head_bytes:
+        if self._at_eof or len(self._buffer) > self._max_head_bytes:
             return True
-        if _END.search(self._buffer, max(0, self._examined - 2)):
+        if _HEAD_END.search(self._buffer, max(0, self._searched - 2)):
             return True
-        self._examined = len(self._buffer)
+        self._searched = len(self._buffer)
         return False
 
     def has_data(self) -> bool:
-        """Tell whether there is anything that was not looked at yet."""
-        if len(self._buffer) > self._examined:
+        """Return whether there are data that were not searched yet."""
+        if len(self._buffer) > self._searched:
             return True
-        # Decrypted already, so no selector would tell of it.
+        # Selectors do not report data that are decrypted already.
         return isinstance(self._socket, ssl.SSLSocket) and bool(
             self._socket.pending()
         )
 
     def read(self, size: int) -> bytes:
-        """Return ``size`` bytes, or fewer if no more come.
+        """Return ``size`` bytes, or fewer at the end of the input.
 
-        :raises: TooSlow, OSError.
+        :raises: ClientTooSlow, OSError.
         """
-        while len(self._buffer) < size and not self._ended:
+        while len(self._buffer) < size and not self._at_eof:
             self._wait()
         return self._take(max(0, size))
 
     def readline(self, size: int) -> bytes:
-        """Return a line, or ``size`` bytes of it, or what there is.
+        """Return a line, truncated to ``size`` bytes or at the end of input.
 
-        :raises: TooSlow, OSError.
+        :raises: ClientTooSlow, OSError.
         """
-        while not self._ended and len(self._buffer) < size:
+        while not self._at_eof and len(self._buffer) < size:
             if b'\n' in self._buffer:
                 break
             self._wait()
@@ -121,44 +122,44 @@ class Reader:
         return self._take(size if end < 0 else end + 1)
 
     @property
-    def empty(self) -> bool:
-        """Whether all data that were received have been read."""
+    def is_empty(self) -> bool:
+        """Whether all received data have been read."""
         return not self._buffer
 
     def _wait(self) -> None:
-        if self.before_waiting is not None:
-            notify, self.before_waiting = self.before_waiting, None
-            notify()
-        self._socket.settimeout(self._limits.to_receive())
+        self._before_wait()
+        self._socket.settimeout(self._limits.receive_timeout())
         try:
-            self._add(self._socket.recv(_PART))
+            self._add(self._socket.recv(_BUFFER_SIZE))
         except TimeoutError:
-            raise self._limits.too_slow() from None
+            raise self._limits.error() from None
         except ssl.SSLError:
             raise ConnectionAbortedError from None
 
     def _add(self, part: bytes) -> None:
-        self._ended = not part
+        self._at_eof = not part
         self._buffer += part
         self.bytes_read += len(part)
 
     def _take(self, size: int) -> bytes:
         part = bytes(self._buffer[:size])
         del self._buffer[:size]
-        self._examined = 0
+        self._searched = 0
         return part
 
     def close(self) -> None:
-        """Read no more."""
+        """Discard the buffer; cheroot expects the attribute ``closed``."""
         self.closed = True
         self._buffer.clear()
 
 
-class Writer:
-    """What goes to a client."""
+class ResponseStream:
+    """Unbuffered output of a connection."""
 
     def __init__(
-        self, target: Any, limits: timeouts.ConnectionTimeouts
+        self,
+        target: 'socket.socket | _RawSocket',
+        limits: timeouts.ConnectionTimeouts,
     ) -> None:
         self._socket = target
         self._limits = limits
@@ -167,92 +168,98 @@ class Writer:
     def write(self, data: bytes) -> int:
         """Send all of ``data``.
 
-        :raises: TooSlow, OSError.
+        :raises: ClientTooSlow, OSError.
         """
         left = memoryview(data)
         while left:
             started = time.monotonic()
-            self._socket.settimeout(self._limits.to_send())
+            self._socket.settimeout(self._limits.send_timeout())
             try:
-                size = self._socket.send(left[:_PART])
+                size = self._socket.send(left[:_BUFFER_SIZE])
             except TimeoutError:
-                raise self._limits.too_slow() from None
+                raise self._limits.error() from None
             except ssl.SSLError:
                 raise ConnectionAbortedError from None
-            self._limits.sent(size, seconds=time.monotonic() - started)
+            self._limits.add_sent(size, seconds=time.monotonic() - started)
             left = left[size:]
         self.bytes_written += len(data)
         return len(data)
 
 
 class Connection(server.HTTPConnection):
-    """A connection that lets a client hear why it is ended.
+    """A connection with a lingering close (RFC 9112, section 9.6).
 
-    One that is closed over unread data is reset, which can take the answer
-    away from a client that still sends. So what it sends is read, for a
-    while.
+    Closing a socket with unread data resets the connection, and a client
+    that still sends can lose the response. So input is discarded for some
+    time after the final response.
 
-    :ivar unread: whether a request has been refused before its end.
-    :ivar leaving: whether nothing more is sent.
+    :ivar has_unread_body: whether a request was refused before its end.
+    :ivar expects_continue: whether the client waits for a 100 (Continue).
+    :ivar lingering: whether the final response has been sent.
     """
 
     RequestHandlerClass = request_parser.Request
-    unread = False
-    leaving = False
-    _served = False
-    _unwanted = 0
+    has_unread_body = False
+    expects_continue = False
+    lingering = False
+    _has_served = False
+    _discarded_bytes = 0
 
     def __init__(self, server: Any, sock: Any, makefile: Any = None) -> None:
         limits = timeouts.ConnectionTimeouts(
             server.timeout, server.request_timeout
         )
         self._limits = limits
-        self._shaking_hands = isinstance(sock, ssl.SSLSocket)
+        self._in_handshake = isinstance(sock, ssl.SSLSocket)
 
-        def make(sock: Any, mode: str, size: int) -> Reader | Writer:
+        def make_stream(
+            sock: Any, mode: str, _size: int
+        ) -> RequestStream | ResponseStream:
             if 'w' in mode:
-                return Writer(sock, limits)
-            return Reader(sock, limits, max_head_bytes=server.max_head_bytes)
+                return ResponseStream(sock, limits)
+            return RequestStream(
+                sock,
+                limits,
+                max_head_bytes=server.max_head_bytes,
+                before_wait=self._send_continue,
+            )
 
-        super().__init__(server, sock, make)
+        super().__init__(server, sock, make_stream)
 
     def communicate(self) -> bool:
-        """Serve one request if it is there; tell whether to go on."""
-        if self.leaving:
-            return self._listen_on()
-        if self._behind():
+        """Serve a received request; return whether to keep the connection."""
+        if self.lingering:
+            return self._discard_input()
+        if not self._is_writable():
             return False
-        self._limits.begin()
+        self._limits.start_request()
         try:
-            if not self._gather():
-                if not self._limits.over:
+            if not self._receive_head():
+                if not self._limits.is_expired:
                     return True
                 self._refuse('408 Request Timeout')
-                return self._leave()
+                return self._linger()
         except OSError as error:
-            # Whoever has gone, or speaks something else than TLS.
+            # The client has disconnected, or does not use TLS.
             LOG.debug('%s: %s', self.remote_addr, error)
-            return self.unread and self._leave()
-        keep = self._served = super().communicate()
-        self._limits.end()
-        return self._leave() if self.unread else keep
+            return self.has_unread_body and self._linger()
+        keep = self._has_served = super().communicate()
+        self._limits.finish_request()
+        return self._linger() if self.has_unread_body else keep
 
     @property
     def between_requests(self) -> bool:
-        """Whether the client has its answers and no request has begun."""
-        return self.leaving or (self._served and self.rfile.empty)
+        """Whether all requests have responses and no other has started."""
+        return self.lingering or (self._has_served and self.rfile.is_empty)
 
-    def _behind(self) -> bool:
-        """Tell whether the client asks for more while it takes nothing.
-
-        To answer it would make the thread wait for longer.
-        """
+    def _is_writable(self) -> bool:
+        """Return whether the client has received its earlier responses."""
         poller = select.poll()
         poller.register(self.socket, select.POLLOUT)
-        return not poller.poll(_BEHIND_SECONDS * 1000)
+        return bool(poller.poll(_WRITABLE_SECONDS * 1000))
 
-    def _gather(self) -> bool:
-        if self._shaking_hands:
+    def _receive_head(self) -> bool:
+        if self._in_handshake:
             self.socket.settimeout(0)
             try:
                 self.socket.do_handshake()
@@ -260,63 +267,70 @@ class Connection(server.HTTPConnection):
                 return False
             except ssl.SSLError as error:
                 if error.reason == 'HTTP_REQUEST':
-                    self.wfile = Writer(_Plain(self.socket), self._limits)
-                    self._refuse('400 Bad Request', _PLAIN)
+                    self.wfile = ResponseStream(
+                        _RawSocket(self.socket), self._limits
+                    )
+                    self._refuse('400 Bad Request', _PLAIN_HTTP)
                 raise
-            self._shaking_hands = False
-        return self.rfile.gather()
+            self._in_handshake = False
+        return bool(self.rfile.receive_head())
 
     def _refuse(self, status: str, message: str = '') -> None:
         self.RequestHandlerClass(self.server, self).simple_response(
             status, message
         )
 
-    def _leave(self) -> bool:
-        """Send nothing more, and tell whether the client still may."""
-        self.leaving = True
-        self._deadline = time.monotonic() + LEAVING_SECONDS
+    def _send_continue(self) -> None:
+        if self.expects_continue:
+            self.expects_continue = False
+            self.wfile.write(b'HTTP/1.1 100 Continue\r\n\r\n')
+
+    def _linger(self) -> bool:
+        """End the output; return whether the client may still send."""
+        self.lingering = True
+        self._linger_until = time.monotonic() + LINGER_SECONDS
         self.rfile.close()
-        self._part()
+        self._send_close_notify()
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
             return False
-        return self._listen_on()
+        return self._discard_input()
 
-    def _listen_on(self) -> bool:
-        """Read away what has come; tell whether there may be more."""
-        plain = _Plain(self.socket)
-        plain.settimeout(0)
+    def _discard_input(self) -> bool:
+        """Discard received data; return whether there may be more."""
+        raw = _RawSocket(self.socket)
+        raw.settimeout(0)
         try:
-            while self._unwanted < _MAX_UNWANTED_BYTES:
-                part = plain.recv(_PART)
+            while self._discarded_bytes < _MAX_DISCARDED_BYTES:
+                part = raw.recv(_BUFFER_SIZE)
                 if not part:
                     return False
-                self._unwanted += len(part)
+                self._discarded_bytes += len(part)
         except BlockingIOError:
-            return time.monotonic() < self._deadline
-        except OSError:
-            LOG.debug('A client went away over the rest of its request')
+            return time.monotonic() < self._linger_until
+        except OSError as error:
+            LOG.debug('%s: %s', self.remote_addr, error)
         return False
 
-    def _part(self) -> None:
-        """Tell a TLS client that nothing more comes, as it can verify."""
+    def _send_close_notify(self) -> None:
+        """Send the close_notify alert of TLS, which proves the end."""
         if isinstance(self.socket, ssl.SSLSocket):
             with contextlib.suppress(OSError, ValueError):
                 self.socket.settimeout(0)
                 self.socket.unwrap()
 
     def close(self) -> None:
-        """End the connection."""
-        self._part()
+        """Close the connection."""
+        self._send_close_notify()
         # An error here would end a worker thread, and the server with it.
         with contextlib.suppress(OSError):
             super().close()
         self.socket.close()
 
 
-class _Plain:
-    """A socket without the TLS that it may have."""
+class _RawSocket:
+    """A socket without its TLS layer."""
 
     def __init__(self, tls: socket.socket) -> None:
         self._socket = tls
@@ -325,5 +339,5 @@ class _Plain:
     def recv(self, size: int) -> bytes:
         return socket.socket.recv(self._socket, size)
 
-    def send(self, data: bytes) -> int:
+    def send(self, data: bytes | memoryview) -> int:
         return socket.socket.send(self._socket, data)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The head of a request: its first line and its headers, read strictly."""
+"""Strict parser of the request line and headers."""
 
 import contextlib
 import re
@@ -8,19 +8,19 @@ from typing import Any
 from cheroot import errors
 from cheroot import server
 
-# Room for two tokens of any kind that Keystone issues, and the rest.
+# Room for two tokens of any type of Keystone, and other headers.
 MAX_HEADER_BYTES = 32 * 1024
-# As many as other servers take.
+# As in other servers.
 _MAX_HEADERS = 100
-# Room beside the query: for the path, and for a query that is too long, so
-# that it is the application that says so.
+# Room for the path, and for a query beyond its limit: the application
+# reports that error.
 _LINE_BYTES = 16 * 1024
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# Two of these are two requests for whoever believes the other one.
-_ONCE = (b'Content-Length', b'Host')
-# Who believes one of these finds the next request elsewhere than who believes
-# the other (RFC 9112, section 6.3).
+# Servers and proxies differ in which of two values they use.
+_SINGLE = (b'Content-Length', b'Host')
+# Servers and proxies differ in which of both they use, and find the next
+# request at different places (RFC 9112, section 6.3).
 _FRAMING = {b'Content-Length', b'Transfer-Encoding'}
 # Host and port of a URL (RFC 3986, section 3.2).
 _HOST = re.compile(
@@ -31,15 +31,15 @@ _TOO_LARGE = '431 Request Header Fields Too Large'
 
 
 def max_line_bytes(max_query_size: int) -> int:
-    """Return how long the first line of a request may be."""
+    """Return the maximum length of a request line."""
     return max_query_size + _LINE_BYTES
 
 
 class HeaderReader(server.HeaderReader):
-    """Reads headers as RFC 9112 has them, and nothing else.
+    """Read headers strictly by RFC 9112.
 
-    cheroot's own lets a name have any form and a line go on in the next
-    one, fails over the latter, and takes the last of headers that repeat.
+    cheroot accepts any name, fails on folded lines, and uses the last of
+    repeated headers.
     """
 
     def __call__(
@@ -47,7 +47,7 @@ class HeaderReader(server.HeaderReader):
     ) -> dict[bytes, bytes]:
         """Read the headers of a request into ``hdict``.
 
-        :raises: ValueError if they are not valid, MaxSizeExceeded if there
+        :raises: ValueError if they are invalid, MaxSizeExceeded if there
             are too many.
         """
         headers = {} if hdict is None else hdict
@@ -55,42 +55,45 @@ class HeaderReader(server.HeaderReader):
             line = rfile.readline()
             if line == b'\r\n':
                 if headers.keys() >= _FRAMING:
-                    raise ValueError('The length of the body is told twice')
+                    raise ValueError(
+                        'Content-Length and Transfer-Encoding exclude each '
+                        'other'
+                    )
                 return headers
             self._add(line, headers)
         raise errors.MaxSizeExceeded
 
     def _add(self, line: bytes, headers: dict[bytes, bytes]) -> None:
         if not line.endswith(b'\r\n'):
-            raise ValueError('A header does not end as it should')
+            raise ValueError('A header does not end with CR LF')
         name, colon, value = line[:-2].partition(b':')
         if not colon or not _NAME.fullmatch(name):
-            raise ValueError('A header has no valid name')
+            raise ValueError('A header has an invalid name')
         value = value.strip(b' \t')
         if b'\0' in value or b'\r' in value:
-            raise ValueError('A header has no valid value')
+            raise ValueError('A header has an invalid value')
         if b'_' in name:
-            # WSGI writes a hyphen as one, so it could stand for a header
-            # that a proxy before this server has removed.
+            # WSGI does not distinguish it from a hyphen: it could replace a
+            # header that a proxy removes.
             return
         name = name.title()
         known = headers.get(name)
         if known is None:
             headers[name] = value
-        elif name not in _ONCE:
+        elif name not in _SINGLE:
             headers[name] = known + b', ' + value
         elif name != b'Content-Length' or known != value:
-            raise ValueError('A header stands twice')
+            raise ValueError(f'The header {name.decode()} is repeated')
 
 
 class Request(server.HTTPRequest):
-    """A request whose head has come already."""
+    """A request whose complete head has been received."""
 
     _read_headers = HeaderReader()
 
     def __init__(self, server: Any, connection: Any) -> None:
-        # A server must accept URLs in absolute form (RFC 9112, section
-        # 3.2.2), which cheroot thinks is for proxies alone.
+        # Servers must accept absolute URLs (RFC 9112, section 3.2.2), which
+        # cheroot accepts in this mode only.
         super().__init__(server, connection, proxy_mode=True)
         self._expectations: set[bytes] = set()
 
@@ -99,11 +102,11 @@ class Request(server.HTTPRequest):
     ) -> dict[bytes, bytes]:
         """Read the headers of this request into ``headers``.
 
-        :raises: as :class:`HeaderReader`.
+        :raises: ValueError, MaxSizeExceeded.
         """
         self._read_headers(rfile, headers)
         _check_host(headers, required=self.response_protocol == 'HTTP/1.1')
-        # cheroot's own 100 ignores protocol, framing and refusals.
+        # cheroot sends 100 whatever the protocol and the other headers.
         self._expectations = _members(headers.pop(b'Expect', b''))
         options = _members(headers.get(b'Connection', b''))
         # cheroot compares the whole value, case included.
@@ -114,7 +117,7 @@ class Request(server.HTTPRequest):
         return headers
 
     def parse_request(self) -> None:
-        """Read the head; answer by itself if it cannot be served."""
+        """Read the head; respond to an invalid one."""
         self.rfile = server.SizeCheckWrapper(
             self.conn.rfile, self.server.max_line_bytes
         )
@@ -131,40 +134,36 @@ class Request(server.HTTPRequest):
             self.simple_response(too_large)
 
     def read_request_line(self) -> bool:
-        """Read the first line; tell whether it can be served."""
+        """Read the request line; return whether it is valid."""
         try:
-            return super().read_request_line()
+            return bool(super().read_request_line())
         except ValueError:
-            # Python's parser of URLs, about '//[', for one.
+            # From urllib.parse, such as for '//['.
             self.simple_response('400 Bad Request', 'Malformed Request-URI')
             return False
 
     def read_request_headers(self) -> bool:
-        """Read the headers; tell whether the request can be served.
+        """Read the headers; return whether the request can be served.
 
-        100 is sent when the application begins to wait for the body, so
-        not for a request that it refuses before.
+        100 is sent when the application starts to wait for the body, so not
+        for a request that it refuses before.
         """
         if not super().read_request_headers():
             return False
         if self._expectations - {_CONTINUE}:
             self.simple_response(
                 '417 Expectation Failed',
-                'The only expectation that is supported is 100-continue.',
+                'The only supported expectation is 100-continue.',
             )
             return False
-        if self._expectations and self.response_protocol == 'HTTP/1.1':
-            self.conn.rfile.before_waiting = self._send_continue
+        self.conn.expects_continue = (
+            bool(self._expectations) and self.response_protocol == 'HTTP/1.1'
+        )
         return True
 
-    def _send_continue(self) -> None:
-        self.conn.wfile.write(
-            f'{self.server.protocol} 100 Continue\r\n\r\n'.encode('ascii')
-        )
-
     def simple_response(self, status: str, msg: str = '') -> None:
-        """Answer what is refused before the application sees it."""
-        self.conn.unread = True
+        """Respond without the application and close the connection."""
+        self.conn.has_unread_body = True
         self.close_connection = True
         lines = [
             f'{self.server.protocol} {status}',
@@ -175,24 +174,24 @@ class Request(server.HTTPRequest):
             '',
             msg,
         ]
-        # Whoever cannot be told has gone.
+        # The client may have disconnected.
         with contextlib.suppress(OSError):
             self.conn.wfile.write('\r\n'.join(lines).encode('latin-1'))
 
 
 def _check_host(headers: dict[bytes, bytes], *, required: bool) -> None:
-    """Make sure that the Host header is valid (RFC 9112, section 3.2).
+    """Check the Host header (RFC 9112, section 3.2).
 
     :raises: ValueError.
     """
     host = headers.get(b'Host', b'')
     if not host and required:
-        raise ValueError('A request needs a Host header')
+        raise ValueError('The Host header is missing')
     if host and not _HOST.fullmatch(host):
-        raise ValueError('The Host header is not valid')
+        raise ValueError('The Host header is invalid')
 
 
 def _members(value: bytes) -> set[bytes]:
-    """Return the members of a header that is a list, in lower case."""
+    """Return the members of a list header in lower case."""
     members = (member.strip(b' \t').lower() for member in value.split(b','))
     return {member for member in members if member}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The built-in HTTP server, for one process without any other server."""
+"""The built-in HTTP server."""
 
 import ipaddress
 import logging
@@ -7,46 +7,46 @@ import resource
 import threading
 from typing import Any
 from urllib import parse
+from wsgiref.types import WSGIApplication
 
 from cheroot import wsgi
 from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
-from ironic_passthru.api.http import environ_keys as keys
-from ironic_passthru.httpd import acceptor
+from ironic_passthru import wsgi_server
 from ironic_passthru.httpd import chunked
 from ironic_passthru.httpd import connection
-from ironic_passthru.httpd import loopback
+from ironic_passthru.httpd import connection_manager
 from ironic_passthru.httpd import request_parser
 from ironic_passthru.httpd import tls
 
 LOG = log.getLogger(__name__)
 
-# However many file descriptors there are, each costs memory as well.
+# Limits the memory for connections if many file descriptors are available.
 _MAX_CONNECTIONS = 1000
 
 
 class Gateway(wsgi.Gateway_10):
-    """Between cheroot and the application.
+    """Adapter of a cheroot request to WSGI.
 
-    A request that is refused before its body was read ends the connection:
-    what is left of the body would be taken for the next request.
+    A connection is closed after a request with an unread body: the rest of
+    the body would be parsed as the next request.
     """
 
     def __init__(self, request: Any) -> None:
         if request.chunked_read:
-            # cheroot's own reads each chunk whole, however large, and takes
-            # one of negative size for the end of the body.
+            # cheroot buffers whole chunks of any size, and accepts a
+            # negative size as the end of the body.
             request.rfile = chunked.ChunkedBody(request.conn.rfile)
         super().__init__(request)
-        # For links, where a client sends no Host; cheroot has the name of
-        # the software there.
+        # For links if a request has no Host header. cheroot sets the name of
+        # the software.
         self.env['SERVER_NAME'] = str(request.server.bind_addr[0])
         if request.server.on_loopback:
-            # Before a proxy's headers, which anybody may send, replace it.
-            self.env[keys.LOOPBACK_HOST] = self.env.get('HTTP_HOST', '')
-        # cheroot believes a client that sends a whole URL.
+            # The original value: middleware applies proxy headers later.
+            self.env[wsgi_server.LOOPBACK_HOST] = self.env.get('HTTP_HOST', '')
+        # cheroot uses the scheme of an absolute URL.
         secure = request.server.ssl_adapter is not None
         self.env['wsgi.url_scheme'] = 'https' if secure else 'http'
         if request.uri.startswith(b'//') or '%2F' in self.env['PATH_INFO']:
@@ -56,18 +56,17 @@ class Gateway(wsgi.Gateway_10):
         self, status: str, headers: list[tuple[str, str]], *args: Any
     ) -> Any:
         # An interim response must not follow the final one.
-        self.req.conn.rfile.before_waiting = None
-        if self._unread():
+        self.req.conn.expects_continue = False
+        if self._has_unread_body():
             self.req.close_connection = True
-            self.req.conn.unread = True
+            self.req.conn.has_unread_body = True
         return super().start_response(status, headers, *args)
 
-    def _unread(self) -> bool:
-        """Tell whether the body, or part of it, is still to be read."""
+    def _has_unread_body(self) -> bool:
         if self.req.chunked_read:
             return not self.req.rfile.finished
-        # HTTP/1.0 knows no Transfer-Encoding, so what follows is not known
-        # to end; a broken Content-Length tells as little.
+        # The length is unknown for Transfer-Encoding in HTTP/1.0 and for an
+        # invalid Content-Length.
         return (
             self.req.rfile.remaining != 0
             or 'HTTP_TRANSFER_ENCODING' in self.env
@@ -75,10 +74,9 @@ class Gateway(wsgi.Gateway_10):
 
 
 def _decoded_path(uri: bytes) -> str:
-    """Return the path as other servers hand it out.
+    """Return the decoded path.
 
-    cheroot leaves ``%2F`` as it is, which is a slash everywhere else, and
-    takes two slashes at the start for the mark of a host.
+    cheroot does not decode ``%2F`` and parses ``//`` as the start of a host.
     """
     path = uri.partition(b'?')[0]
     if not path.startswith(b'/'):
@@ -86,21 +84,23 @@ def _decoded_path(uri: bytes) -> str:
     return parse.unquote_to_bytes(path).decode('latin-1')
 
 
-class _Cheroot(wsgi.Server):
+class _Server(wsgi.Server):
     ConnectionClass = connection.Connection
-    # cheroot makes it when it begins to listen.
-    _connections: Any
+    _manager: connection_manager.ConnectionManager
 
-    def __init__(self, application: Any, options: Any, **kwargs: Any) -> None:
+    def __init__(self, application: WSGIApplication, options: Any) -> None:
         super().__init__(
             (str(options.host_ip), options.port),
             application,
             numthreads=options.threads,
             timeout=options.socket_timeout,
-            **kwargs,
+            # Does not disclose the library and its version.
+            server_name='ironic-passthru',
+            # cheroot's default is 5.
+            request_queue_size=128,
         )
         self.gateway = Gateway
-        self.on_loopback = loopback.is_loopback(str(options.host_ip))
+        self.on_loopback = wsgi_server.is_loopback(str(options.host_ip))
         self.request_timeout = options.request_timeout
         self.max_line_bytes = request_parser.max_line_bytes(
             options.max_query_size
@@ -116,78 +116,71 @@ class _Cheroot(wsgi.Server):
             self.ssl_adapter = tls.Adapter(context)
 
     def prepare(self) -> None:
-        """Begin to listen."""
+        """Start to listen."""
         super().prepare()
-        # In the place of cheroot's own, which serve() has not used yet.
-        self._connections._selector.close()
-        self._connections = acceptor.Acceptor(self, self._max_connections)
+        self._manager = connection_manager.replace(self, self._max_connections)
 
     def serve(self) -> None:
         """Serve until :meth:`stop`.
 
-        cheroot's own starts another thread, for connections that do not fit
-        in the queue of workers; this queue has no limit. A host that refuses
-        the thread would end this one, while the socket still listens.
+        cheroot starts another thread, for connections beyond the limit of
+        the queue; this queue is unlimited. An error at the start of the
+        thread would end this one while the socket still listens.
         """
         while self.ready:
             try:
-                self._connections.run(self.expiration_interval)
+                self._manager.run(self.expiration_interval)
             except Exception:
                 self.error_log(
                     'Cannot serve connections', logging.ERROR, traceback=True
                 )
 
     def process_conn(self, conn: Any) -> None:
-        """Hand a connection to a worker as soon as it has sent anything."""
+        """Queue a connection for the workers; wait for data of a new one."""
         if conn.last_used is None:
-            # It is new.
             self.put_conn(conn)
         else:
             super().process_conn(conn)
 
     def put_conn(self, conn: Any) -> None:
-        """Have a connection wait until it sends more."""
+        """Wait for data of a connection."""
         try:
             super().put_conn(conn)
         except (KeyError, OSError, ValueError):
-            # The server stops meanwhile.
+            # The server is stopping.
             conn.close()
             return
-        if conn.leaving:
-            # It need not wait for as long as others.
-            conn.last_used -= self.timeout - connection.LEAVING_SECONDS
+        if conn.lingering:
+            conn.last_used -= self.timeout - connection.LINGER_SECONDS
 
     def error_log(
         self, msg: str = '', level: int = 20, traceback: bool = False
     ) -> None:
-        # cheroot's own prints to the standard error stream.
+        # cheroot prints to the standard error stream.
         LOG.log(level, msg, exc_info=traceback)
 
 
 class HTTPServer:
-    """cheroot, listening as the group ``[api]`` says.
+    """The built-in HTTP server as configured in the group ``[api]``.
 
-    :param application: the WSGI application.
-    :raises: ConfigError if the files for TLS cannot be used.
+    :raises: ConfigError if the files for TLS cannot be used, or if
+        ``auth_strategy`` is ``noauth``, other hosts can connect to
+        ``host_ip``, and ``allow_insecure_bind`` is unset.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, application: Any) -> None:
-        self._server = _Cheroot(
-            application,
-            conf.api,
-            # Which version of which library answers is nobody's business.
-            server_name='ironic-passthru',
-            # Its default is what a kernel of long ago allowed.
-            request_queue_size=128,
-        )
+    def __init__(
+        self, conf: cfg.ConfigOpts, application: WSGIApplication
+    ) -> None:
+        _check_address(conf)
+        self._server = _Server(application, conf.api)
         self._thread = threading.Thread(
             target=self._server.serve, name='http-server', daemon=True
         )
 
     def bind(self) -> None:
-        """Begin to listen; clients that connect wait for :meth:`start`.
+        """Start to listen; clients wait until :meth:`start`.
 
-        :raises: ConfigError if the address cannot be listened on.
+        :raises: ConfigError if the address is unavailable.
         """
         try:
             self._server.prepare()
@@ -199,12 +192,12 @@ class HTTPServer:
             ) from None
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start to serve."""
         self._thread.start()
 
     @property
     def url(self) -> str:
-        """URL at which the service is reached on this machine."""
+        """URL of the service for clients on this host."""
         host, port = self._server.bind_addr[:2]
         address = ipaddress.ip_address(host)
         if address.is_unspecified:
@@ -214,7 +207,26 @@ class HTTPServer:
         return f'{scheme}://{host}:{port}'
 
     def stop(self) -> None:
-        """Stop listening; requests that are under way are answered."""
+        """Stop to listen; complete the running requests."""
         self._server.stop()
         if self._thread.is_alive():
             self._thread.join()
+
+
+def _check_address(conf: cfg.ConfigOpts) -> None:
+    host = str(conf.api.host_ip)
+    if conf.auth_strategy != 'noauth' or wsgi_server.is_loopback(host):
+        return
+    if not conf.api.allow_insecure_bind:
+        raise errors.ConfigError(
+            f'Option host_ip in group [api] is {host}, but auth_strategy in '
+            'group [DEFAULT] is noauth: other hosts could call every method. '
+            'Choose another auth_strategy or a loopback address, or set '
+            'allow_insecure_bind in group [api]'
+        )
+    LOG.warning(
+        'Every client that can connect to %s can call every method: '
+        'auth_strategy is noauth, and allow_insecure_bind in group [api] is '
+        'set',
+        host,
+    )

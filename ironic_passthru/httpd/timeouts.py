@@ -1,92 +1,86 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long the built-in server bears with one client."""
+"""Per-connection timeouts of the built-in HTTP server."""
 
 import time
 from collections.abc import Callable
 
-# What a client must take of an answer each second, once it has used up its
-# pause; the slowest links that anybody manages machines over carry it.
+from ironic_passthru import wsgi_server
+
+# Minimum rate of receiving a response, beyond the idle timeout. The slowest
+# management links provide it.
 _MIN_BYTES_PER_SECOND = 32 * 1024
-
-
-class ClientTooSlow(TimeoutError):
-    """A client has used up its time.
-
-    :ivar limit_seconds: the limit that it met.
-    """
-
-    def __init__(self, limit_seconds: float) -> None:
-        # The text by which cheroot knows a time-out.
-        super().__init__('timed out')
-        self.limit_seconds = limit_seconds
 
 
 class ConnectionTimeouts:
     """The time limits of one connection.
 
-    A limit on each pause alone lets a client hold a thread for hours with a
-    byte now and then, so there is one on the whole, too.
+    A client could keep a thread busy for hours with one byte per idle
+    timeout; the limit of the whole request and the minimum rate of the
+    response prevent it.
 
-    :param pause_seconds: for which a client may do nothing at all.
-    :param request_seconds: in which a request must have come whole.
+    :param idle_seconds: maximum time without any progress.
+    :param request_seconds: maximum time to receive a whole request.
+    :param clock: a monotonic clock, in seconds.
     """
 
     def __init__(
         self,
-        pause_seconds: float,
+        idle_seconds: float,
         request_seconds: float,
         *,
-        now: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._pause = pause_seconds
-        self._whole = request_seconds
-        self._now = now
+        self._idle_seconds = idle_seconds
+        self._request_seconds = request_seconds
+        self._clock = clock
         self._deadline: float | None = None
-        self._waited = 0.0
-        self._sent = 0
+        self._send_seconds = 0.0
+        self._sent_bytes = 0
 
-    def begin(self) -> None:
-        """Note that a request begins, unless one has begun."""
+    def start_request(self) -> None:
+        """Start the time of a request unless it has started."""
         if self._deadline is None:
-            self._deadline = self._now() + self._whole
-            self._waited, self._sent = 0.0, 0
+            self._deadline = self._clock() + self._request_seconds
+            self._send_seconds, self._sent_bytes = 0.0, 0
 
-    def end(self) -> None:
-        """Note that the request is done with."""
+    def finish_request(self) -> None:
+        """End the time of a request."""
         self._deadline = None
 
     @property
-    def over(self) -> bool:
-        """Whether the request should have come by now."""
-        return self._deadline is not None and self._now() >= self._deadline
+    def is_expired(self) -> bool:
+        """Whether the request has exceeded its time."""
+        return self._deadline is not None and self._clock() >= self._deadline
 
-    def to_receive(self) -> float:
-        """Return for how many seconds to wait for more of a request.
+    def receive_timeout(self) -> float:
+        """Return the socket timeout for receiving, in seconds.
 
-        :raises: TooSlow.
+        :raises: ClientTooSlow.
         """
         if self._deadline is None:
-            return self._pause
-        left = self._deadline - self._now()
+            return self._idle_seconds
+        left = self._deadline - self._clock()
         if left <= 0:
-            raise self.too_slow()
-        return min(self._pause, left)
+            raise self.error()
+        return min(self._idle_seconds, left)
 
-    def to_send(self) -> float:
-        """Return for how many seconds to wait for a client to take more.
+    def send_timeout(self) -> float:
+        """Return the socket timeout for sending, in seconds.
 
-        :raises: TooSlow.
+        :raises: ClientTooSlow.
         """
-        allowed = self._pause + self._sent / _MIN_BYTES_PER_SECOND
-        if self._waited >= allowed:
-            raise self.too_slow()
-        return min(self._pause, allowed - self._waited)
+        allowed = self._idle_seconds + self._sent_bytes / _MIN_BYTES_PER_SECOND
+        if self._send_seconds >= allowed:
+            raise self.error()
+        return min(self._idle_seconds, allowed - self._send_seconds)
 
-    def sent(self, size: int, *, seconds: float) -> None:
-        """Note that a client took ``size`` bytes after ``seconds``."""
-        self._sent += size
-        self._waited += seconds
+    def add_sent(self, size: int, *, seconds: float) -> None:
+        """Record that sending ``size`` bytes took ``seconds``."""
+        self._sent_bytes += size
+        self._send_seconds += seconds
 
-    def too_slow(self) -> ClientTooSlow:
-        """Return the error that names the limit which is met now."""
-        return ClientTooSlow(self._whole if self.over else self._pause)
+    def error(self) -> wsgi_server.ClientTooSlow:
+        """Return the error for the limit that is exceeded now."""
+        return wsgi_server.ClientTooSlow(
+            self._request_seconds if self.is_expired else self._idle_seconds
+        )

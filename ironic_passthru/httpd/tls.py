@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TLS for the built-in server."""
+"""TLS of the built-in server."""
 
 import pathlib
 import ssl
@@ -17,7 +17,7 @@ _VERSIONS = {'1.2': ssl.TLSVersion.TLSv1_2, '1.3': ssl.TLSVersion.TLSv1_3}
 
 
 def context(options: Any) -> ssl.SSLContext | None:
-    """Return how TLS is spoken, or None if it is not.
+    """Return the configured SSL context; None without TLS.
 
     :param options: the group ``[api]``.
     :raises: ConfigError.
@@ -26,76 +26,85 @@ def context(options: Any) -> ssl.SSLContext | None:
     if not cert and not key:
         return None
     if not cert or not key:
-        there, missing = (_CERT, _KEY) if cert else (_KEY, _CERT)
+        present, missing = (_CERT, _KEY) if cert else (_KEY, _CERT)
         raise errors.ConfigError(
-            f'{there} is set, but {missing[0].lower()}{missing[1:]} is not'
+            f'{present} is set, but {missing[0].lower()}{missing[1:]} is not'
         )
     if 'BEGIN CERTIFICATE' not in _read(cert, _CERT):
-        raise errors.ConfigError(f'{_CERT}: {cert} is no certificate in PEM')
+        raise errors.ConfigError(
+            f'{_CERT}: {cert} does not contain a certificate in PEM format'
+        )
     credentials.check_private(key, _KEY)
     if 'PRIVATE KEY' not in _read(key, _KEY):
-        raise errors.ConfigError(f'{_KEY}: {key} is no private key in PEM')
-    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    made.minimum_version = _VERSIONS[options.tls_minimum_version]
-    # A client could have the server compute keys all day.
-    made.options |= ssl.OP_NO_RENEGOTIATION
-    made.set_alpn_protocols(['http/1.1'])
-    _load(made, cert, key)
-    return made
+        raise errors.ConfigError(
+            f'{_KEY}: {key} does not contain a private key in PEM format'
+        )
+    ssl_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ssl_context.minimum_version = _VERSIONS[options.tls_minimum_version]
+    # Renegotiation costs the server more than the client.
+    ssl_context.options |= ssl.OP_NO_RENEGOTIATION
+    ssl_context.set_alpn_protocols(['http/1.1'])
+    _load(ssl_context, cert, key)
+    return ssl_context
 
 
-def _read(path: str, what: str) -> str:
+def _read(path: str, option: str) -> str:
     try:
         return pathlib.Path(path).read_text(encoding='latin-1')
     except OSError as error:
-        raise errors.ConfigError(f'{what}: {path}: {error.strerror}') from None
+        raise errors.ConfigError(
+            f'{option}: {path}: {error.strerror}'
+        ) from None
 
 
-def _load(made: ssl.SSLContext, cert: str, key: str) -> None:
+def _load(ssl_context: ssl.SSLContext, cert: str, key: str) -> None:
     try:
-        # Without a function OpenSSL would ask whoever starts the service.
-        made.load_cert_chain(cert, key, password=lambda: '')
+        # Without a password OpenSSL prompts for it on the terminal.
+        ssl_context.load_cert_chain(cert, key, password=lambda: '')
     except ssl.SSLError as error:
         if error.reason == 'KEY_VALUES_MISMATCH':
-            why = f'is not the key of the certificate in {cert}'
+            reason = f'is not the key of the certificate in {cert}'
         elif 'ENCRYPTED' in _read(key, _KEY):
-            why = 'has a passphrase, which nobody could enter'
+            reason = 'has a passphrase, which is not supported'
         else:
-            why = f'cannot be used with the certificate in {cert}'
-            why += f' ({error.reason or error})'
-        raise errors.ConfigError(f'{_KEY}: {key} {why}') from None
+            reason = (
+                f'cannot be used with the certificate in {cert} '
+                f'({error.reason or error})'
+            )
+        raise errors.ConfigError(f'{_KEY}: {key} {reason}') from None
 
 
 class Adapter(cheroot_ssl.Adapter):
-    """What cheroot asks for; the connection shakes hands later.
+    """cheroot's interface to TLS, with a deferred handshake.
 
-    cheroot's own does it where connections are accepted, so that one silent
-    client keeps all others waiting.
+    cheroot's own adapters do the handshake when they accept a connection, so
+    that a slow client blocks all others.
     """
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self.context = context
 
     def bind(self, sock: Any) -> Any:
-        """Return the socket that listens."""
+        """Return the listening socket."""
         return sock
 
     def wrap(self, sock: Any) -> tuple[ssl.SSLSocket, dict[str, str]]:
-        """Return a new connection with TLS, and what the request shows."""
+        """Return the TLS socket and the WSGI environment of a connection."""
         try:
             wrapped = self.context.wrap_socket(
                 sock, server_side=True, do_handshake_on_connect=False
             )
         except OSError as error:
-            # It has gone before it was accepted.
+            # The client has disconnected.
             sock.close()
             raise cheroot_errors.FatalSSLAlert(error.strerror) from None
         return wrapped, self.get_environ()
 
     def get_environ(self) -> dict[str, str]:
-        """Return what Apache says of TLS, too."""
+        """Return the variables for the WSGI environment, as Apache's."""
         return {'HTTPS': 'on'}
 
-    def makefile(self, sock: Any, mode: str = 'r', bufsize: int = -1) -> Any:
+    def makefile(
+        self, _sock: Any, _mode: str = 'r', _bufsize: int = -1
+    ) -> None:
         """Return nothing: connections make their streams themselves."""
-        return None

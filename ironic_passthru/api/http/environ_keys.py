@@ -17,9 +17,6 @@ TRACEBACKS = 'ironic_passthru.tracebacks'
 CONTEXT = 'ironic_passthru.context'
 # What becomes known of a call, a facts.Facts.
 FACTS = 'ironic_passthru.facts'
-# The Host header as it came to a server that only its own host reaches, or
-# the empty text; other servers leave it unset.
-LOOPBACK_HOST = 'ironic_passthru.loopback_host'
 # The address of who is connected, where headers of a proxy may change what
 # REMOTE_ADDR says; unset where they may not.
 PEER = 'ironic_passthru.peer'

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ironic_passthru import errors
+from ironic_passthru import wsgi_server
 from ironic_passthru.api.http import environ_keys as keys
-from ironic_passthru.httpd import timeouts
 
 try:
     # Only there inside uWSGI, which hands out chunked bodies in its own way.
@@ -136,7 +136,7 @@ def _read_up_to(read: Any, size: int) -> bytes:
                 break
             parts.append(part)
             left -= len(part)
-    except timeouts.ClientTooSlow as error:
+    except wsgi_server.ClientTooSlow as error:
         raise errors.RequestTimeout(limit=error.limit_seconds) from None
     except Exception:
         # Each server raises something else for a broken chunk or a client

@@ -17,10 +17,9 @@ import webob
 from oslo_config import cfg
 
 from ironic_passthru import errors
+from ironic_passthru import wsgi_server
 from ironic_passthru.api.auth import login
-from ironic_passthru.api.http import environ_keys as keys
 from ironic_passthru.api.middleware import cors
-from ironic_passthru.httpd import loopback as httpd_loopback
 
 # Same-site is a page of another host or port of this domain.
 _OTHER_SITES = ('cross-site', 'same-site')
@@ -93,11 +92,11 @@ class CrossSiteGuard:
 
     def _has_foreign_host(self, environ: dict[str, Any]) -> bool:
         # Browsers always name one; where other hosts get in, it can be any.
-        host = environ.get(keys.LOOPBACK_HOST)
+        host = environ.get(wsgi_server.LOOPBACK_HOST)
         if not (host and self._hosts_matter):
             return False
         name = _PORT.sub('', host.lower())
-        return name != self._host and not httpd_loopback.is_loopback(
+        return name != self._host and not wsgi_server.is_loopback(
             name.strip('[]')
         )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of reading headers strictly."""
+"""Tests of the strict header parser."""
 
 import io
 
@@ -10,13 +10,13 @@ from ironic_passthru.tests import base
 
 
 class TestHeaderReader(base.TestCase):
-    """What is read, and what is refused."""
+    """Valid and invalid headers."""
 
     def read(self, *lines: bytes) -> dict[bytes, bytes]:
         text = b''.join(line + b'\r\n' for line in [*lines, b''])
         return request_parser.HeaderReader()(io.BytesIO(text))
 
-    def test_what_is_read(self) -> None:
+    def test_valid(self) -> None:
         self.assertEqual({}, self.read())
         for line, name, value in (
             (b'Accept: a/b', b'Accept', b'a/b'),
@@ -28,7 +28,7 @@ class TestHeaderReader(base.TestCase):
         ):
             self.assertEqual({name: value}, self.read(line))
 
-    def test_what_is_refused(self) -> None:
+    def test_invalid(self) -> None:
         for lines in (
             [b'no colon'],
             [b': no name'],
@@ -49,17 +49,17 @@ class TestHeaderReader(base.TestCase):
         ):
             self.assertRaises(ValueError, self.read, *lines)
 
-    def test_an_end_that_is_none_is_refused(self) -> None:
+    def test_invalid_end(self) -> None:
         for text in (b'', b'X: y\r\n', b'X: y\n\n', b'\n', b'X: y\r\n\n'):
             self.assertRaises(
                 ValueError, request_parser.HeaderReader(), io.BytesIO(text)
             )
 
-    def test_what_stands_twice(self) -> None:
+    def test_repeated(self) -> None:
         for lines, name, value in (
             ([b'Content-Length: 1'] * 2, b'Content-Length', b'1'),
             ([b'Accept: a', b'accept: b'], b'Accept', b'a, b'),
-            # Of two logins none is believed.
+            # Neither of two tokens is valid.
             (
                 [b'X-Auth-Token: a', b'X-Auth-Token: b'],
                 b'X-Auth-Token',
@@ -68,7 +68,7 @@ class TestHeaderReader(base.TestCase):
         ):
             self.assertEqual({name: value}, self.read(*lines))
 
-    def test_names_that_wsgi_could_mistake_are_dropped(self) -> None:
+    def test_names_with_underscores_are_dropped(self) -> None:
         self.assertEqual(
             {b'X-Forwarded-Proto': b'https'},
             self.read(

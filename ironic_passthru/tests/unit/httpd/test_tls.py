@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the files that TLS needs."""
+"""Tests of the certificate and key files."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ from ironic_passthru.tests import base
 
 
 class TestContext(base.TestCase):
-    """What is wrong with the files is told in one line."""
+    """Each invalid file is reported in one line."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -47,21 +47,21 @@ class TestContext(base.TestCase):
         self.assertNotIn('\n', error.message)
         return error.message
 
-    def test_without_files_there_is_none(self) -> None:
+    def test_no_files(self) -> None:
         self.assertIsNone(self.context(None, None))
         self.assertIsNone(self.context('', ''))
 
-    def test_with_files_there_is_one(self) -> None:
+    def test_minimum_version(self) -> None:
         for version, expected in (
             ('1.2', ssl.TLSVersion.TLSv1_2),
             ('1.3', ssl.TLSVersion.TLSv1_3),
         ):
-            made = self.context(self.cert, self.key, version)
-            assert made is not None
-            self.assertEqual(expected, made.minimum_version)
-            self.assertTrue(made.options & ssl.OP_NO_RENEGOTIATION)
+            context = self.context(self.cert, self.key, version)
+            assert context is not None
+            self.assertEqual(expected, context.minimum_version)
+            self.assertTrue(context.options & ssl.OP_NO_RENEGOTIATION)
 
-    def test_one_alone(self) -> None:
+    def test_one_file(self) -> None:
         self.assertEqual(
             'Option tls_cert_file in group [api] is set, but option '
             'tls_key_file in group [api] is not',
@@ -69,7 +69,7 @@ class TestContext(base.TestCase):
         )
         self.assertIn('tls_cert_file', self.refused(None, self.key))
 
-    def test_files_that_are_not_there(self) -> None:
+    def test_missing_files(self) -> None:
         nothing = str(self.directory / 'nothing')
         for cert, key, option in (
             (nothing, self.key, 'tls_cert_file'),
@@ -80,13 +80,13 @@ class TestContext(base.TestCase):
             self.assertIn(option, message)
             self.assertIn(key if cert == self.cert else cert, message)
 
-    def test_files_of_something_else(self) -> None:
+    def test_files_without_certificate_or_key(self) -> None:
         message = self.refused(self.key, self.key)
         self.assertIn(f'tls_cert_file in group [api]: {self.key}', message)
         message = self.refused(self.cert, self.cert)
         self.assertIn(f'tls_key_file in group [api]: {self.cert}', message)
 
-    def test_a_key_that_others_can_read(self) -> None:
+    def test_readable_key(self) -> None:
         os.chmod(self.key, 0o644)
         message = self.refused(self.cert, self.key)
         self.assertIn('tls_key_file', message)
@@ -98,7 +98,7 @@ class TestContext(base.TestCase):
         self.assertIn(f'tls_key_file in group [api]: {key} is not', message)
         self.assertIn(self.cert, message)
 
-    def test_a_key_with_a_passphrase(self) -> None:
+    def test_encrypted_key(self) -> None:
         key = str(self.directory / 'locked.key')
         subprocess.run(
             [
@@ -113,7 +113,7 @@ class TestContext(base.TestCase):
         self.assertIn('passphrase', message)
         self.assertIn(key, message)
 
-    def test_files_that_are_broken_inside(self) -> None:
+    def test_invalid_content(self) -> None:
         for path in (self.cert, self.key):
             whole = pathlib.Path(path).read_text()
             lines = whole.splitlines()

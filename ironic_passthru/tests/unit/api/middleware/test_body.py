@@ -11,9 +11,9 @@ import webob
 from webob import multidict
 
 from ironic_passthru import errors
+from ironic_passthru import wsgi_server
 from ironic_passthru.api.http import environ_keys as keys
 from ironic_passthru.api.middleware import body
-from ironic_passthru.httpd import timeouts
 from ironic_passthru.tests import base
 
 _LIMIT = 100
@@ -123,7 +123,7 @@ class TestBodyGuard(base.TestCase):
             error = self.assertRaises(
                 errors.RequestTimeout,
                 self.read,
-                Broken(timeouts.ClientTooSlow(7)),
+                Broken(wsgi_server.ClientTooSlow(7)),
                 **framing,
             )
             self.assertIn('within 7 seconds', error.message)

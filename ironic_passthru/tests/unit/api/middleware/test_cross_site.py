@@ -9,7 +9,7 @@ import bcrypt
 import fixtures
 import webob
 
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru import wsgi_server
 from ironic_passthru.api.middleware import cross_site
 from ironic_passthru.tests import base
 from ironic_passthru.tests import callers
@@ -193,7 +193,7 @@ class TestHosts(CrossSiteCase):
         return self.send(
             {name.replace('_', '-'): v for name, v in headers.items()}
             | {'Host': host or 'localhost'},
-            **{keys.LOOPBACK_HOST: host},
+            **{wsgi_server.LOOPBACK_HOST: host},
         )
 
     def test_names_of_loopback(self) -> None:

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Accepting connections within the limits of the built-in server."""
+"""Connection manager of the built-in server; uses private parts of cheroot.
+
+cheroot offers no public way to limit connections, to survive errors of
+``accept()`` or to expire connections by the monotonic clock. No other module
+uses its private attributes. requirements.txt has the upper bound of tested
+versions.
+"""
 
 import select
 import selectors
@@ -7,41 +13,53 @@ import time
 from typing import Any
 
 from cheroot import connections
+from cheroot import server as cheroot_server
 from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
-# An error that lasts is not logged more often.
+# Interval of the warnings about a lasting error.
 _LOG_INTERVAL_SECONDS = 60.0
 
 
-class Acceptor(connections.ConnectionManager):
-    """Accepts connections while there is room for them.
+def replace(
+    server: cheroot_server.HTTPServer, max_connections: int
+) -> 'ConnectionManager':
+    """Replace the manager of a prepared server that does not serve yet."""
+    server._connections._selector.close()  # type: ignore[attr-defined]
+    manager = ConnectionManager(server, max_connections)
+    server._connections = manager  # type: ignore[attr-defined]
+    return manager
 
-    At the limit an idle connection is closed for each new one. Without one,
-    and after an error of ``accept()``, new connections wait in the queue of
-    the kernel until the next round of expiration. cheroot's own loop repeats
-    a failed ``accept()`` at once and logs a traceback each time. It also
-    measures time by the wall clock: after a step back it would expire
-    nothing, and accept nothing, until the clock has caught up.
 
-    :param max_connections: number of connections that are open at once.
+class ConnectionManager(connections.ConnectionManager):
+    """Accept connections within a limit.
+
+    At the limit an idle connection is closed for each new one. If none is
+    idle, and after an error of ``accept()``, new connections wait in the
+    listen queue until the next expiration. cheroot repeats a failed
+    ``accept()`` at once with a traceback in the log, and measures idle time
+    by the wall clock, which can be set back.
+
+    :param max_connections: maximum number of open connections.
     """
 
-    # The stubs of cheroot lack its private names.
+    # cheroot's stubs lack these private names.
     _selector: Any
     _num_connections: int
     _remove_invalid_sockets: Any
     _stop_requested: bool
 
-    def __init__(self, server: Any, max_connections: int) -> None:
+    def __init__(
+        self, server: cheroot_server.HTTPServer, max_connections: int
+    ) -> None:
         super().__init__(server)
         self._max_connections = max_connections
         self._paused = False
         self._next_log = 0.0
 
     def put(self, conn: Any) -> None:
-        """Have an idle connection wait for its client."""
+        """Wait for data of an idle connection."""
         conn.last_used = time.monotonic()
         if conn.rfile.has_data():
             self.server.process_conn(conn)
@@ -71,7 +89,8 @@ class Acceptor(connections.ConnectionManager):
                 expire_at = now + expiration_interval
 
     def _from_server_socket(self, server_socket: Any) -> Any:
-        if not (self._has_room() or self._close_idle()):
+        number = self._num_connections + self.server.requests.qsize
+        if number >= self._max_connections and not self._close_idle():
             self._pause()
             return None
         try:
@@ -79,24 +98,18 @@ class Acceptor(connections.ConnectionManager):
                 server_socket
             )
         except OSError as error:
-            self._report(error)
-            # The descriptors that are missing may be those of idle clients.
+            self._log_error(error)
+            # The process may have run out of file descriptors.
             self._close_idle()
             self._pause()
             return None
 
-    def _has_room(self) -> bool:
-        number = self._num_connections + self.server.requests.qsize
-        return bool(number < self._max_connections)
-
     def _close_idle(self) -> bool:
-        """Close one connection that waits for its client, if there is one.
+        """Close one idle connection; return whether there was one.
 
-        A connection whose data have arrived will be served. Of the others,
-        those between two requests are closed first, because their clients
-        expect that; then the one that has waited for the longest time.
-
-        :return: whether a connection was closed.
+        Connections with received data stay open. Connections between two
+        requests are closed first, since their clients expect it, then the
+        longest idle one.
         """
         idle = {
             descriptor: connection
@@ -118,7 +131,7 @@ class Acceptor(connections.ConnectionManager):
         chosen.close()
         return True
 
-    def _report(self, error: OSError) -> None:
+    def _log_error(self, error: OSError) -> None:
         now = time.monotonic()
         if now < self._next_log:
             return
@@ -130,7 +143,7 @@ class Acceptor(connections.ConnectionManager):
         )
 
     def _pause(self) -> None:
-        """Do not accept connections until the next round of expiration."""
+        """Accept no connections until the next expiration."""
         self._selector.unregister(self.server.socket.fileno())
         self._paused = True
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one tree of errors; what reaches a client is stated by each class.
+"""The errors of the service, with the HTTP status and code of each class.
 
 ::
 
@@ -73,27 +73,26 @@
         ├── Cancelled                    500 cancelled_without_request
         └── TemporaryFailure             503 temporary_failure
 
-``DriverError`` and what is below it are meant to be raised by drivers.
-They bear the names of their counterparts in Ironic and, like them, take a
-plain sentence or the facts that fill ``_msg_fmt``.
+Drivers raise ``DriverError`` and its subclasses. They have the names of their
+counterparts in Ironic and accept the same arguments: a message, or the values
+for ``_msg_fmt``.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
-#: Statuses upon which python-ironicclient and openstacksdk send a request
-#: again, by themselves: what has them must certainly not have run.
+#: Statuses on which python-ironicclient and openstacksdk repeat a request: a
+#: call with such a response must not have run.
 RESENT_ON = frozenset({409, 503})
 
 
 @dataclasses.dataclass(frozen=True)
-class Fault:
-    """One thing wrong with the parameters of a call.
+class FieldError:
+    """A validation error of one parameter of a call.
 
-    :param pointer: JSON pointer (RFC 6901) of the value, or of the place
-        where a missing one would have been.
-    :param detail: what is wrong with it, as a phrase.
+    :param pointer: JSON pointer (RFC 6901) of the value, or of the place of
+        a missing one.
+    :param detail: the error, as a phrase.
     """
 
     pointer: str
@@ -101,18 +100,21 @@ class Fault:
 
 
 class PassthruError(Exception):
-    """Something failed; made from facts, the class writes the words.
+    """Base class; ``_msg_fmt`` is formatted with the keyword arguments.
 
     :cvar code: stable identifier, never reused for another meaning.
-    :cvar status: HTTP status code that a client gets.
-    :ivar kwargs: the facts; JSON values, since errors cross the bus by them.
-    :ivar message: the sentence, without any traceback (``str()`` of an
-        error rebuilt by oslo.messaging holds the sender's traceback).
+    :cvar status: HTTP status code of the response.
+    :ivar kwargs: the keyword arguments, JSON values: RPC transmits errors by
+        them.
+    :ivar message: message without a traceback. The ``str()`` of an error
+        rebuilt by oslo.messaging contains the traceback of the sender.
     """
 
     code: Any = 'internal_error'
     status = 500
-    _msg_fmt = 'The service met an internal error; its log names the cause.'
+    _msg_fmt = 'Internal error; the log of the service contains the cause.'
+    # Whether the argument ``hint`` is appended to the message.
+    _has_hint = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__()
@@ -121,24 +123,19 @@ class PassthruError(Exception):
 
     def _format(self) -> str:
         try:
-            return self._msg_fmt % self.kwargs
+            text = self._msg_fmt % self.kwargs
         except (KeyError, TypeError, ValueError):
-            # A class whose facts do not fit its sentence is a mistake, but
-            # it must not hide the failure that is being reported.
-            return self._msg_fmt
+            # Wrong arguments must not hide the error that is reported.
+            text = self._msg_fmt
+        hint = self.kwargs.get('hint') if self._has_hint else None
+        return f'{text}. {hint}' if hint else text
 
     def __str__(self) -> str:
         return self.message
 
-    def faults(self) -> list[Fault]:
-        """Return the single faults that make up this error, if any."""
+    def field_errors(self) -> list[FieldError]:
+        """Return the errors of single parameters, if any."""
         return []
-
-
-def _with_hint(text: str, kwargs: Mapping[str, Any]) -> str:
-    """Return a message with the sentence ``hint``, if there is one."""
-    hint = kwargs.get('hint')
-    return f'{text}. {hint}' if hint else text
 
 
 class ConfigError(PassthruError):
@@ -159,7 +156,7 @@ class DriverLoadError(PassthruError):
 
 
 class RequestError(PassthruError):
-    """The request is wrong; sending it again unchanged cannot help."""
+    """The request is invalid; repeating it unchanged fails again."""
 
     code = 'bad_request'
     status = 400
@@ -174,34 +171,34 @@ class InvalidBody(RequestError):
 
 
 class BodyTooDeep(RequestError):
-    """The body nests deeper than is allowed."""
+    """The nesting of the body exceeds the limit."""
 
     code = 'body_too_deep'
     _msg_fmt = 'The request body nests deeper than %(limit)d levels.'
 
 
 class InvalidContentLength(RequestError):
-    """The Content-Length header does not tell the length of the body."""
+    """The Content-Length header does not match the body."""
 
     code = 'invalid_content_length'
     _msg_fmt = 'The Content-Length header is not valid: %(reason)s'
 
 
 class Unauthorized(RequestError):
-    """The request bears no valid login.
+    """The request has no valid credentials.
 
     :param challenge: value of the ``WWW-Authenticate`` header (RFC 9110).
     """
 
     code = 'unauthorized'
     status = 401
-    _msg_fmt = 'The request needs a valid login.'
+    _msg_fmt = 'Authentication required.'
 
 
 class Forbidden(RequestError):
-    """The policy does not let the caller do this.
+    """The policy does not allow the request.
 
-    :param rule: name of the rule that decided.
+    :param rule: name of the rule.
     """
 
     code = 'forbidden'
@@ -210,9 +207,9 @@ class Forbidden(RequestError):
 
 
 class DangerousMethod(Forbidden):
-    """A dangerous method that the conductors' configuration does not allow.
+    """A dangerous method that no conductor is configured to allow.
 
-    Whoever asks: sites without roles have nothing else to hold it back.
+    It applies to every caller: without roles there is no other restriction.
     """
 
     code = 'dangerous_method'
@@ -223,7 +220,7 @@ class DangerousMethod(Forbidden):
 
 
 class CrossSite(RequestError):
-    """A browser sent the request for a page of another site, or may have.
+    """A browser sent, or may have sent, the request for another site.
 
     :param header: name of the header that shows it.
     :param reason: why the request is refused.
@@ -235,26 +232,23 @@ class CrossSite(RequestError):
 
 
 class RequestTimeout(RequestError):
-    """The request did not arrive whole within the time for it."""
+    """The request was not received in time."""
 
     code = 'request_timeout'
     status = 408
-    _msg_fmt = 'The request did not arrive within %(limit)s seconds.'
+    _msg_fmt = 'The request was not received within %(limit)s seconds.'
 
 
 class LengthRequired(RequestError):
-    """The body came in a transfer coding that cannot be read here."""
+    """The transfer coding of the body is not supported by this server."""
 
     code = 'length_required'
     status = 411
-    _msg_fmt = (
-        'A body with Transfer-Encoding cannot be read by this server; send '
-        'it with a Content-Length.'
-    )
+    _msg_fmt = 'Transfer-Encoding is not supported; send Content-Length.'
 
 
 class BodyTooLarge(RequestError):
-    """The body has more bytes than is allowed."""
+    """The size of the body exceeds the limit."""
 
     code = 'body_too_large'
     status = 413
@@ -262,7 +256,7 @@ class BodyTooLarge(RequestError):
 
 
 class QueryTooLong(RequestError):
-    """The query has more bytes than is allowed."""
+    """The length of the query exceeds the limit."""
 
     code = 'query_too_long'
     status = 414
@@ -270,27 +264,25 @@ class QueryTooLong(RequestError):
 
 
 class InvalidArgument(RequestError):
-    """A query parameter of a reading route has a wrong value."""
+    """A query parameter has an invalid value."""
 
     code = 'invalid_argument'
     _msg_fmt = "Invalid value for argument '%(name)s': %(reason)s"
 
 
 class UnexpectedArguments(RequestError):
-    """The query holds parameters that the route does not know.
+    """The query contains unknown parameters.
 
-    :param hint: a sentence about what to do instead; optional.
+    :param hint: optional text about the remedy.
     """
 
     code = 'unexpected_arguments'
     _msg_fmt = 'Unexpected arguments: %(names)s'
-
-    def _format(self) -> str:
-        return _with_hint(super()._format(), self.kwargs)
+    _has_hint = True
 
 
 class InvalidParameters(RequestError):
-    """The parameters of a call do not fit the method's signature.
+    """The parameters of a call do not match the method's schema.
 
     :param method: name of the method.
     :param errors: list of ``{'pointer': ..., 'detail': ...}``.
@@ -302,31 +294,31 @@ class InvalidParameters(RequestError):
     def __init__(
         self, *, method: str, errors: list[dict[str, str]], **_: Any
     ) -> None:
-        details = '; '.join(fault['detail'] for fault in errors)
+        details = '; '.join(error['detail'] for error in errors)
         super().__init__(method=method, errors=errors, details=details)
 
-    def faults(self) -> list[Fault]:
-        return [Fault(**fault) for fault in self.kwargs['errors']]
+    def field_errors(self) -> list[FieldError]:
+        return [FieldError(**error) for error in self.kwargs['errors']]
 
 
 class MissingMethod(RequestError):
-    """A call names no method."""
+    """The call has no method."""
 
     code = 'missing_method'
     _msg_fmt = 'Missing mandatory parameter: method'
 
 
 class MethodNotFound(RequestError):
-    """The driver has no such method."""
+    """The driver does not offer the method."""
 
     code = 'method_not_found'
     _msg_fmt = 'No handler for method %(method)s'
 
 
 class VerbNotSupported(RequestError):
-    """The vendor method does not take this HTTP verb.
+    """The vendor method does not support this HTTP method.
 
-    :param allowed: the verbs that it takes, as text.
+    :param allowed: the supported HTTP methods, as text.
     """
 
     code = 'verb_not_supported'
@@ -345,30 +337,30 @@ class RouteNotFound(RequestError):
 
 
 class DriverNotFound(RouteNotFound):
-    """No conductor ever offered this driver."""
+    """No conductor has ever offered this driver."""
 
     code = 'driver_not_found'
     _msg_fmt = "The driver '%(driver)s' is unknown."
 
 
 class ConductorNotFound(RouteNotFound):
-    """No conductor of this host name ever registered."""
+    """No conductor with this host name has ever registered."""
 
     code = 'conductor_not_found'
     _msg_fmt = "The conductor '%(hostname)s' is unknown."
 
 
 class OperationNotFound(RouteNotFound):
-    """No operation has this id, or it was purged."""
+    """The operation does not exist, or was purged."""
 
     code = 'operation_not_found'
     _msg_fmt = "The operation '%(operation)s' is unknown."
 
 
 class VerbNotAllowed(RequestError):
-    """The resource exists but does not take this HTTP verb.
+    """The resource does not support this HTTP method.
 
-    :param allow: list of the verbs that it takes.
+    :param allow: list of the supported HTTP methods.
     """
 
     code = 'method_not_allowed'
@@ -377,18 +369,18 @@ class VerbNotAllowed(RequestError):
 
 
 class NotAcceptable(RequestError):
-    """None of the media types that the client accepts can be produced."""
+    """The client accepts none of the available media types."""
 
     code = 'not_acceptable'
     status = 406
     _msg_fmt = (
-        'The answer can be application/json or application/problem+json, '
-        'which the Accept header does not admit.'
+        'The Accept header must allow application/json or '
+        'application/problem+json.'
     )
 
 
 class VersionNotAcceptable(NotAcceptable):
-    """The API version asked for is not offered."""
+    """The requested API version is not supported."""
 
     code = 'version_not_acceptable'
     _msg_fmt = (
@@ -398,24 +390,24 @@ class VersionNotAcceptable(NotAcceptable):
 
 
 class FieldNotInVersion(NotAcceptable):
-    """An argument or field was asked for below the version that has it."""
+    """An argument or field requires a later API version."""
 
     code = 'field_not_in_version'
     _msg_fmt = (
-        "'%(name)s' needs API version %(needed)s or later; the request is "
-        'at %(version)s.'
+        "'%(name)s' requires API version %(needed)s or later; the request "
+        'uses %(version)s.'
     )
 
 
 class InvalidKey(RequestError):
-    """The Idempotency-Key header has no usable value."""
+    """The value of the Idempotency-Key header is invalid."""
 
     code = 'invalid_idempotency_key'
     _msg_fmt = 'The Idempotency-Key header is not valid: %(reason)s'
 
 
 class KeyReused(RequestError):
-    """An Idempotency-Key came with a request other than its first."""
+    """An Idempotency-Key was reused for another request."""
 
     code = 'idempotency_key_reused'
     status = 422
@@ -440,18 +432,18 @@ class OperationActive(RequestError):
 
 
 class OperationFinal(RequestError):
-    """An operation that has ended cannot be cancelled."""
+    """A finished operation cannot be cancelled."""
 
     code = 'operation_final'
     status = 409
     _msg_fmt = (
-        "The operation '%(operation)s' has ended (%(state)s) and cannot be "
+        "The operation '%(operation)s' has finished (%(state)s) and cannot be "
         'cancelled.'
     )
 
 
 class OperationCancelled(RequestError):
-    """The operation was cancelled, so it has no result."""
+    """A cancelled operation has no result."""
 
     code = 'operation_cancelled'
     status = 409
@@ -467,7 +459,7 @@ class ResultGone(RequestError):
 
 
 class NotRun(PassthruError):
-    """The call certainly did not run; it may be sent again."""
+    """The call certainly did not run; it may be repeated."""
 
     code = 'not_run'
     status = 503
@@ -475,14 +467,14 @@ class NotRun(PassthruError):
 
 
 class NoLiveConductor(NotRun):
-    """Conductors that offer the driver are known, but none is alive."""
+    """No conductor that offers the driver is alive."""
 
     code = 'no_live_conductor'
     _msg_fmt = "No live conductor offers the driver '%(driver)s' now."
 
 
 class NoConductorAlive(NotRun):
-    """No conductor at all is alive."""
+    """No conductor is alive."""
 
     code = 'no_conductor_alive'
     _msg_fmt = 'None of the %(known)d known conductors is alive.'
@@ -496,38 +488,38 @@ class ConductorBusy(NotRun):
 
 
 class ConductorStopping(NotRun):
-    """The conductor takes no new calls because it is stopping."""
+    """The conductor accepts no calls because it is stopping."""
 
     code = 'conductor_stopping'
     _msg_fmt = 'The conductor is stopping; the call was not run.'
 
 
 class StaleCall(NotRun):
-    """The message was meant for another incarnation of the conductor."""
+    """The message was sent to another incarnation of the conductor."""
 
     code = 'stale_call'
     _msg_fmt = (
-        'The call was meant for an earlier run of the conductor and was '
+        'The call was sent to an earlier incarnation of the conductor; it was '
         'not run.'
     )
 
 
 class CallExpired(NotRun):
-    """The message was taken only after its deadline."""
+    """The message was received after its deadline."""
 
     code = 'call_expired'
-    _msg_fmt = 'The call reached its conductor after its deadline.'
+    _msg_fmt = 'The call was received after its deadline; it was not run.'
 
 
 class CallNotDelivered(NotRun):
-    """No conductor that offers the method could be reached."""
+    """No conductor that offers the method is reachable."""
 
     code = 'call_not_delivered'
-    _msg_fmt = 'The call reached none of the conductors and was not run.'
+    _msg_fmt = 'No conductor received the call; it was not run.'
 
 
 class KeyInUse(NotRun):
-    """Another operation has been recorded for this Idempotency-Key.
+    """Another operation is recorded for this Idempotency-Key.
 
     :param operation: id of that operation.
     """
@@ -540,99 +532,95 @@ class KeyInUse(NotRun):
 
 
 class OperationExpired(NotRun):
-    """The operation was accepted, but never begun."""
+    """The operation was accepted, but never started."""
 
     code = 'operation_expired'
-    _msg_fmt = (
-        'The operation waited too long, or its conductor ended before it '
-        'began; it was not run.'
-    )
+    _msg_fmt = 'The operation expired before it started; it was not run.'
 
 
 class BusUnavailable(NotRun):
-    """The message bus cannot be reached."""
+    """The message bus is unavailable."""
 
     code = 'bus_unavailable'
-    _msg_fmt = 'The message bus cannot be reached; the call was not run.'
+    _msg_fmt = 'The message bus is unavailable; the call was not run.'
 
 
 class IdentityUnavailable(NotRun):
-    """The service that checks logins cannot be reached."""
+    """The service that validates credentials is unavailable."""
 
     code = 'identity_unavailable'
-    _msg_fmt = 'The login cannot be checked now; nothing was run.'
+    _msg_fmt = (
+        'Authentication is temporarily unavailable; the call was not run.'
+    )
 
 
 class PolicyUnavailable(NotRun):
-    """A service that a rule of the policy asks gives no answer.
+    """A service that a policy rule depends on is unavailable.
 
     :param rule: name of the rule.
     """
 
     code = 'policy_unavailable'
     _msg_fmt = (
-        'Whether the policy allows this cannot be found out now (rule '
-        '%(rule)s); nothing was run.'
+        'The policy rule %(rule)s cannot be evaluated now; the call was not '
+        'run.'
     )
 
 
 class RegistryUnavailable(NotRun):
-    """The registry database cannot be reached."""
+    """The registry database is unavailable."""
 
     code = 'registry_unavailable'
-    _msg_fmt = 'The registry of conductors cannot be reached now.'
+    _msg_fmt = 'The registry database is unavailable.'
 
 
 class OutcomeUnknown(PassthruError):
-    """The call was sent, but no answer came: it may or may not have run.
+    """The call was sent, but no reply was received: it may have run.
 
-    :param hint: a sentence about what to do instead; optional.
+    :param hint: optional text about the remedy.
     """
 
     code = 'outcome_unknown'
     status = 504
     _msg_fmt = (
-        'No answer came for the call; whether it ran is not known. '
-        'Request id: %(request_id)s'
+        'No reply to the call was received; its outcome is unknown. Request '
+        'id: %(request_id)s'
     )
-
-    def _format(self) -> str:
-        return _with_hint(super()._format(), self.kwargs)
+    _has_hint = True
 
 
 class DuplicateCall(OutcomeUnknown):
-    """The conductor has already taken a message with this call id.
+    """The conductor has already received a message with this call id.
 
-    The first message may be running, so a client must never be told 503 on
-    account of the second.
+    It is not a 503: the first message may be running.
     """
 
     code = 'duplicate_call'
-    _msg_fmt = 'The call was received twice; only the first one counts.'
+    _msg_fmt = 'The call was received twice; the second message was ignored.'
 
 
 class DriverFailed(PassthruError):
-    """A driver raised something that is not one of these errors."""
+    """A driver raised an exception outside this module."""
 
     code = 'driver_failed'
     _msg_fmt = (
         'The driver method failed unexpectedly; the log of the conductor '
-        'names the cause. Request id: %(request_id)s'
+        'contains the cause. Request id: %(request_id)s'
     )
 
 
 class ResultNotSerializable(PassthruError):
-    """A method returned something that has no JSON form."""
+    """The result of a method cannot be serialized to JSON."""
 
     code = 'result_not_serializable'
     _msg_fmt = (
-        'The method %(method)s ran, but its result has no JSON form. '
-        'Request id: %(request_id)s'
+        'The method %(method)s ran, but its result cannot be serialized to '
+        'JSON. Request id: %(request_id)s'
     )
 
 
 class ResultTooLarge(PassthruError):
-    """A method returned more than may be sent."""
+    """The size of the result of a method exceeds the limit."""
 
     code = 'result_too_large'
     _msg_fmt = (
@@ -642,12 +630,12 @@ class ResultTooLarge(PassthruError):
 
 
 class MethodTimedOut(PassthruError):
-    """A method stopped because its timeout had passed."""
+    """A method stopped because of its timeout."""
 
     code = 'method_timed_out'
     _msg_fmt = (
-        'The method %(method)s stopped because its timeout had passed. It may '
-        'have done part of its work.'
+        'The method %(method)s stopped at its timeout. It may have done part '
+        'of its work.'
     )
 
 
@@ -656,18 +644,17 @@ class BadAttachment(PassthruError):
 
     code = 'bad_attachment'
     _msg_fmt = (
-        'The method %(method)s ran, but what it attached is neither text '
-        'nor bytes. Request id: %(request_id)s'
+        'The method %(method)s ran, but its attachment is neither text nor '
+        'bytes. Request id: %(request_id)s'
     )
 
 
 class VendorError(PassthruError):
-    """An error of a vendor's class, or a recorded one, carried as data.
+    """An error of a vendor's class, or a recorded one, as data.
 
-    The API does not have the classes of vendors, so status and code travel
-    with the sentence.
+    The API does not import the classes of vendors.
 
-    :param message: what the client is told.
+    :param message: message for the client.
     :param status: HTTP status code.
     :param code: stable identifier.
     """
@@ -684,13 +671,13 @@ class VendorError(PassthruError):
 
 
 class DriverError(PassthruError):
-    """Base of the errors that drivers raise.
+    """Base class of the errors that drivers raise.
 
-    :param message: a plain sentence for the client; without it the class's
-        ``_msg_fmt`` is filled with ``kwargs``.
+    A vendor's subclass defines its HTTP status as ``status``, or as an
+    integer ``code`` as in Ironic.
 
-    A vendor's subclass states its status as ``status``, or as an integer
-    ``code`` in the manner of Ironic.
+    :param message: message for the client; by default ``_msg_fmt`` formatted
+        with ``kwargs``.
     """
 
     code = 'driver_error'
@@ -714,11 +701,11 @@ class DriverOperationError(DriverError):
     """The hardware refused or failed an operation."""
 
     code = 'driver_operation_failed'
-    _msg_fmt = 'The hardware failed the operation.'
+    _msg_fmt = 'The hardware operation failed.'
 
 
 class Invalid(DriverError):
-    """What the caller asked for is not acceptable to the driver."""
+    """The driver rejects the request."""
 
     code = 'invalid'
     status = 400
@@ -726,28 +713,28 @@ class Invalid(DriverError):
 
 
 class InvalidParameterValue(Invalid):
-    """A parameter has a value that the driver cannot use."""
+    """The value of a parameter is invalid for the driver."""
 
     code = 'invalid_parameter_value'
     _msg_fmt = 'A parameter has an invalid value.'
 
 
 class MissingParameterValue(InvalidParameterValue):
-    """A parameter that the driver needs is missing."""
+    """A parameter required by the driver is missing."""
 
     code = 'missing_parameter_value'
     _msg_fmt = 'A required parameter is missing.'
 
 
 class UnsupportedDriverExtension(Invalid):
-    """The driver does not support what was asked for."""
+    """The driver does not support the request."""
 
     code = 'unsupported_extension'
     _msg_fmt = 'The driver does not support this.'
 
 
 class NotAuthorized(DriverError):
-    """The driver refuses this caller."""
+    """The driver refuses the caller."""
 
     code = 'not_authorized'
     status = 403
@@ -755,15 +742,15 @@ class NotAuthorized(DriverError):
 
 
 class NotFound(DriverError):
-    """What the caller named does not exist on the hardware."""
+    """The requested resource does not exist on the hardware."""
 
     code = 'not_found_by_driver'
     status = 404
-    _msg_fmt = 'The driver could not find what was asked for.'
+    _msg_fmt = 'The driver could not find the resource.'
 
 
 class Conflict(DriverError):
-    """The state of the hardware does not allow this now."""
+    """The state of the hardware does not allow the operation."""
 
     code = 'conflict'
     status = 409
@@ -771,30 +758,29 @@ class Conflict(DriverError):
 
 
 class Cancelled(DriverError):
-    """The method stopped because the cancellation of its call was requested.
+    """The method stopped because a cancellation was requested.
 
-    A method raises it where ``context.cancel_requested`` is true and it can
-    stop safely; its operation ends as ``cancelled``, or as ``failed`` if the
-    timeout of the method has passed without a request to cancel it.
-    The text is not recorded: report progress before. Status and code are for
-    a method that raises it without such a request, which is a mistake of
-    the driver.
+    A method raises it when ``context.cancel_requested`` is true and it can
+    stop safely; the operation becomes ``cancelled``, or ``failed`` if the
+    method exceeded its timeout without a request. The message is not
+    recorded: report progress instead. Status and code apply if a method
+    raises it without a request, which is a bug of the driver.
     """
 
     code = 'cancelled_without_request'
     _msg_fmt = (
-        'The driver method stopped as if the call had been cancelled, but '
-        'its cancellation was not requested.'
+        'The driver method raised Cancelled, but no cancellation was '
+        'requested.'
     )
 
 
 class TemporaryFailure(DriverError):
-    """The hardware cannot do this now but may later."""
+    """The hardware cannot do the operation now."""
 
     code = 'temporary_failure'
     status = 503
     _msg_fmt = 'A temporary failure; try again later.'
 
 
-# Vendor code that was written for Ironic names its base class so.
+# The name of the base class in Ironic, for vendor code written for it.
 IronicException = DriverError

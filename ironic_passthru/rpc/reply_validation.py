@@ -42,7 +42,7 @@ def is_error(error: errors.PassthruError) -> bool:
     if isinstance(error, _NOT_FROM_CONDUCTORS):
         return False
     try:
-        faults = error.faults()
+        faults = error.field_errors()
     except Exception:
         return False
     return (

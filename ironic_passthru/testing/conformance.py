@@ -261,7 +261,7 @@ def _faults_of(method: loader.Method, parameter: str, value: Any) -> list[str]:
     except errors.InvalidParameters as error:
         return [
             fault.detail
-            for fault in error.faults()
+            for fault in error.field_errors()
             if json_pointer.parts(fault.pointer)[:1] == [parameter]
         ]
     return []

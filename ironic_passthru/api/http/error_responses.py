@@ -126,7 +126,7 @@ def _problem(
     debuginfo = _debuginfo(fault)
     if debuginfo is not None:
         body['debuginfo'] = debuginfo
-    faults = fault.faults()
+    faults = fault.field_errors()
     if faults:
         body['errors'] = [
             {'pointer': one.pointer, 'detail': one.detail} for one in faults

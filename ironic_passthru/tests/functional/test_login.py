@@ -100,7 +100,7 @@ class LoginTestCase(base.TestCase):
 
     def assert_unauthorized(self, answer: web.Answer) -> None:
         self.assertEqual(401, answer.status, answer.body)
-        self.assertEqual('The request needs a valid login.', answer.fault)
+        self.assertEqual('Authentication required.', answer.fault)
         self.assertEqual(
             f'Keystone uri="{self.keystone.url}"',
             answer.headers['WWW-Authenticate'],
@@ -459,7 +459,7 @@ class TestHttpBasic(base.TestCase):
             self.api.get('/no/such', Authorization='Basic !'),
         ):
             self.assertEqual(401, answer.status)
-            self.assertEqual('The request needs a valid login.', answer.fault)
+            self.assertEqual('Authentication required.', answer.fault)
             self.assertEqual(
                 'Basic realm="ironic_passthru", charset="UTF-8"',
                 answer.headers['WWW-Authenticate'],

@@ -165,7 +165,7 @@ class TestConductorAPI(ServiceTestCase):
             http_method='PUT',
             info={'speed': 101, 'extra': 1},
         )
-        pointers = {fault.pointer for fault in error.faults()}
+        pointers = {fault.pointer for fault in error.field_errors()}
         self.assertEqual({'/mode', '/speed', '/extra'}, pointers)
 
     def test_mistakes_of_the_caller_leave_no_traceback(self) -> None:

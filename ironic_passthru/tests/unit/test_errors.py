@@ -102,7 +102,7 @@ class BusTest(base.TestCase):
         self.assertIsInstance(received, type(sent))
         for name in ('message', 'status', 'code', 'kwargs'):
             self.assertEqual(getattr(sent, name), getattr(received, name))
-        self.assertEqual(sent.faults(), received.faults())
+        self.assertEqual(sent.field_errors(), received.field_errors())
 
     def test_every_class(self) -> None:
         for kind in CLASSES:
@@ -164,10 +164,10 @@ class MessageTest(base.TestCase):
         )
         self.assertEqual(
             [
-                errors.Fault('/a', "missing parameter 'a'"),
-                errors.Fault('/b/0', 'é %s'),
+                errors.FieldError('/a', "missing parameter 'a'"),
+                errors.FieldError('/b/0', 'é %s'),
             ],
-            error.faults(),
+            error.field_errors(),
         )
 
     def test_sentence_may_be_an_exception(self) -> None:

@@ -80,7 +80,7 @@ class MethodSpecTest(base.TestCase):
             errors.InvalidParameters, METHOD.parameters.check, {'method': 'a'}
         )
         self.assertEqual(
-            ['/method', '/tag'], [f.pointer for f in error.faults()]
+            ['/method', '/tag'], [f.pointer for f in error.field_errors()]
         )
         self.assertIs(METHOD.parameters, METHOD.parameters)
 

@@ -526,7 +526,7 @@ class VerdictTest(base.TestCase):
         try:
             method.parameters.check(body)
         except errors.InvalidParameters as error:
-            self.assertTrue(error.faults())
+            self.assertTrue(error.field_errors())
             return False
         return True
 

@@ -645,7 +645,7 @@ class FaultsTest(SecretsCase):
             errors.InvalidParameters, self.call, 'checked', **parameters
         )
         self.assert_hidden(error.message, error.kwargs)
-        return {fault.pointer: fault.detail for fault in error.faults()}
+        return {fault.pointer: fault.detail for fault in error.field_errors()}
 
     def test_what_only_code_can_tell(self) -> None:
         # A secret value of a parameter is found wherever it is quoted.

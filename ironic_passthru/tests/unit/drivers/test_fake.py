@@ -129,7 +129,7 @@ class FakeTest(base.TestCase):
         )
         self.assertEqual(
             {'/mode', '/speed', '/curve/celsius/0', '/curve/percent'},
-            {fault.pointer for fault in error.faults()},
+            {fault.pointer for fault in error.field_errors()},
         )
         self.assertEqual(
             ['a', 'b'],

@@ -130,7 +130,7 @@ class IronicStyleTest(base.TestCase):
             errors.InvalidParameters, 'fru_log', 'GET', rack='r1'
         )
         self.assertEqual(
-            ['/chassis', '/rack'], [f.pointer for f in error.faults()]
+            ['/chassis', '/rack'], [f.pointer for f in error.field_errors()]
         )
 
     def test_asynchronous(self) -> None:

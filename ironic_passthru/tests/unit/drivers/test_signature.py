@@ -453,7 +453,7 @@ class ConvertTest(base.TestCase):
             day='2025-01-01',
         )
         self.assertEqual(
-            ['/numbers/1', '/day'], [f.pointer for f in error.faults()]
+            ['/numbers/1', '/day'], [f.pointer for f in error.field_errors()]
         )
         self.assertIn('it is odd', error.message)
         self.assertNotIn('2025', error.message)
@@ -467,7 +467,7 @@ class ConvertTest(base.TestCase):
         error = self.assertRaises(
             errors.InvalidParameters, self._convert, call, tree=tree
         )
-        (only,) = error.faults()
+        (only,) = error.field_errors()
         self.assertIn('nested too deeply', only.detail)
 
     def test_values_for_which_types_raise_other_exceptions(self) -> None:
@@ -497,8 +497,8 @@ class ConvertTest(base.TestCase):
             slot='x',
             rest=7,
         )
-        details = {f.pointer: f.detail for f in error.faults()}
-        self.assertEqual(7, len(error.faults()))
+        details = {f.pointer: f.detail for f in error.field_errors()}
+        self.assertEqual(7, len(error.field_errors()))
         self.assertIn('integer', details.pop('/slot'))
         self.assertEqual(
             {

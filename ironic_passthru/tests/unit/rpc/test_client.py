@@ -691,7 +691,7 @@ class TestForgedAnswers(ClientCase):
             ('os', 'system'),
             ('subprocess', 'Popen'),
             ('ironic_passthru.errors', 'dataclasses'),
-            ('ironic_passthru.errors', 'Fault'),
+            ('ironic_passthru.errors', 'FieldError'),
             ('ironic_passthru.errors', 'NoSuch'),
             ('ironic_passthru.errors', '__builtins__'),
             ('ironic_passthru.service', 'Conductor'),

@@ -63,7 +63,7 @@ class Case(base.TestCase):
         try:
             checked.check(values)
         except errors.InvalidParameters as error:
-            return {f.pointer: f.detail for f in error.faults()}
+            return {f.pointer: f.detail for f in error.field_errors()}
         return {}
 
     def detail(self, declared: dict[str, Any], value: Any) -> str | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The request context: who asks, and under which ids it is traced."""
+"""The request context: identity of the caller and ids of the request."""
 
 import copy
 import time
@@ -9,8 +9,8 @@ from typing import Any
 
 from oslo_context import context as oslo_context
 
-# What a context says on the bus, and the attribute that holds it. Nothing
-# else is sent or read: no token, nobody who is an administrator by his word.
+# Fields of a context in RPC messages with their attributes. All others are
+# neither sent nor accepted, such as tokens and ``is_admin``.
 _TEXTS = {
     'request_id': 'request_id',
     'global_request_id': 'global_request_id',
@@ -28,7 +28,7 @@ _TEXTS = {
 }
 _ATTRIBUTES = {**_TEXTS, 'roles': 'roles'}
 
-#: Names of the fields that a context has on the bus.
+#: Names of the fields of a context in RPC messages.
 BUS_FIELDS = frozenset(_ATTRIBUTES)
 
 _MAX_TEXT_LENGTH = 255
@@ -36,11 +36,9 @@ _MAX_ROLES = 100
 
 
 class CallState:
-    """What a driver can say and learn of the call that it works on.
+    """State of a running call for its driver; this class drops reports.
 
-    This one is of a call that nobody follows: what is said is lost.
-
-    :param deadline: ``time.monotonic()`` by which it should have ended.
+    :param deadline: ``time.monotonic()`` at which the call times out.
     """
 
     def __init__(self, deadline: float | None = None) -> None:
@@ -48,68 +46,62 @@ class CallState:
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether it should end early."""
+        """Whether the call should stop early."""
         return False
 
     @property
     def timed_out(self) -> bool:
-        """Whether it should end early for its timeout alone."""
+        """Whether the call should stop because of its timeout alone."""
         return False
 
     def report_progress(self, percent: float, message: str) -> None:
-        """Note how far it has come."""
+        """Record the progress."""
 
     def report_targets(self, names: Iterable[str]) -> None:
-        """Note which hardware the call acts on."""
-
-
-_NOBODYS = CallState()
+        """Record the targets that the call acts on."""
 
 
 class RequestContext(oslo_context.RequestContext):
-    """Identity and ids of one request, carried from the API to a driver.
+    """Identity and ids of one request, passed from the API to a driver.
 
-    Being the current context of its thread it also gives log lines their
-    request id.
+    As the current context of a thread it adds the request id to log records.
     """
 
-    _call = _NOBODYS
+    _call = CallState()
 
     @classmethod
     def from_bus(cls, values: Any) -> 'RequestContext':
-        """Rebuild the context that travelled with a message.
+        """Return the context of an RPC message.
 
-        What is not a known field of the right type is left out, since other
-        services may send contexts of their own kind, and anybody with a
-        login to the broker may send anything.
+        Unknown fields and values of a wrong type are ignored: other services
+        send their own contexts, and any user of the broker can send anything.
         """
-        known = values if isinstance(values, dict) else {}
-        facts: dict[str, Any] = {
-            attribute: known[name]
+        fields = values if isinstance(values, dict) else {}
+        arguments: dict[str, Any] = {
+            attribute: fields[name]
             for name, attribute in _TEXTS.items()
-            if _is_text(known.get(name))
+            if _is_text(fields.get(name))
         }
-        roles = known.get('roles')
+        roles = fields.get('roles')
         if isinstance(roles, list):
-            facts['roles'] = list(filter(_is_text, roles[:_MAX_ROLES]))
-        return cls(**facts)
+            arguments['roles'] = list(filter(_is_text, roles[:_MAX_ROLES]))
+        return cls(**arguments)
 
     def for_call(self, call: CallState) -> 'RequestContext':
-        """Return a copy through which a driver sees ``call``."""
-        mine = copy.copy(self)
-        mine._call = call
-        return mine
+        """Return a copy for the driver that runs ``call``."""
+        copied = copy.copy(self)
+        copied._call = call
+        return copied
 
     def report_progress(self, percent: float, message: str = '') -> None:
-        """Tell whoever follows the operation how far it has come.
+        """Report the progress of the operation.
 
-        It may be called as often as a driver likes: what is written is the
-        latest report, at most once in ``[operations] progress_interval``.
+        The latest report is recorded once per ``[operations]
+        progress_interval``; more frequent reports cost nothing.
 
-        :param percent: 0 to 100; what is beyond is taken for the bound.
-        :param message: one line for people, of which 255 characters are
-            kept.
-        :raises: ValueError if ``percent`` is no number.
+        :param percent: 0 to 100; values outside are replaced by the bound.
+        :param message: one line for users, truncated to 255 characters.
+        :raises: ValueError if ``percent`` is not a number.
         """
         value = float(percent)
         if value != value:
@@ -118,22 +110,22 @@ class RequestContext(oslo_context.RequestContext):
         self._call.report_progress(bounded, str(message))
 
     def report_targets(self, names: Iterable[str]) -> None:
-        """Report which hardware the call acts on.
+        """Report the hardware that the call acts on.
 
-        Audit lines, operation records and notifications list the reported
-        targets after those that the parameters name. Report the targets that
-        a tag, a default or an inventory selects, and report them before the
-        method acts on them: a call that fails then shows them, too.
+        Audit records, operations and notifications list the reported targets
+        after those of the parameters. Report targets that are selected by a
+        tag, a default or an inventory, before the method acts on them: a
+        failed call then lists them too.
 
-        Several reports add up; threads may report at once. The first 1,000
-        targets of a call are kept. A name that is longer than 255 characters
-        is truncated, and ``?`` replaces characters that cannot be printed.
+        Reports are cumulative and thread-safe. The first 1,000 targets of a
+        call are kept. Names are truncated to 255 characters, and ``?``
+        replaces characters that cannot be printed.
 
         :raises: TypeError if ``names`` is not an iterable of strings;
             ValueError if a name is empty.
         """
         if isinstance(names, str):
-            raise TypeError('names must be several strings, not one')
+            raise TypeError('names must be a list of strings')
         reported = list(names)
         for name in reported:
             if not isinstance(name, str):
@@ -144,26 +136,27 @@ class RequestContext(oslo_context.RequestContext):
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether the caller wants the operation to end early.
+        """Whether the operation should stop early.
 
-        A method may look at it where it can stop safely, and raise
-        :class:`~ironic_passthru.errors.Cancelled` to do so; nothing stops it
-        by force. It is true as well once the call has exceeded its timeout.
+        It is true after a cancellation request and after the timeout of the
+        call. A method can check it where it can stop safely, and stop by
+        raising :class:`~ironic_passthru.errors.Cancelled`; methods are never
+        interrupted.
         """
         return self._call.cancel_requested
 
     @property
     def seconds_left(self) -> float | None:
-        """How long the call may still take; None if nobody said."""
+        """Time until the timeout of the call, at least 0; None without one."""
         if self._call.deadline is None:
             return None
         return max(0.0, self._call.deadline - time.monotonic())
 
 
 def to_bus(context: Any) -> dict[str, Any]:
-    """Return what a context says on the bus.
+    """Return the fields of a context for RPC messages.
 
-    :param context: of whatever class, or a mapping of the fields.
+    :param context: an object of any class, or a mapping of the fields.
     """
     if isinstance(context, Mapping):
         values = {name: context.get(name) for name in BUS_FIELDS}
@@ -176,7 +169,7 @@ def to_bus(context: Any) -> dict[str, Any]:
 
 
 def _is_text(value: Any) -> bool:
-    """Tell whether it is text that may stand in logs and records."""
+    """Return whether a value is a string for logs and records."""
     return (
         isinstance(value, str)
         and len(value) <= _MAX_TEXT_LENGTH
@@ -185,9 +178,8 @@ def _is_text(value: Any) -> bool:
 
 
 def clear_current() -> None:
-    """Forget the context of this thread, which a pool will use again."""
-    # oslo.context keeps the current context in this thread-local store and
-    # offers no function to empty it.
+    """Remove the current context of this thread, which a pool reuses."""
+    # oslo.context has no public function for it.
     store = oslo_context._request_store
     if hasattr(store, 'context'):
         del store.context

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operation is: the durable record of a call, and its states.
+"""Operations: the durable records of calls, and their states.
 
 ::
 
     queued ──> running ──> succeeded
        │          ├──────> failed
-       │          ├──────> cancelled   its method stopped on request
+       │          ├──────> cancelled   method stopped on request
        │          └──────> unknown     started, outcome not known
        ├──> cancelled                  certainly not run
        └──> expired                    certainly not run
@@ -19,7 +19,7 @@ from typing import Any
 
 
 class State(enum.StrEnum):
-    """Where an operation stands."""
+    """State of an operation."""
 
     QUEUED = 'queued'
     RUNNING = 'running'
@@ -36,11 +36,10 @@ FINAL = tuple(state for state in State if state not in ACTIVE)
 
 @dataclasses.dataclass(frozen=True)
 class Owner:
-    """Whose an operation is.
+    """The owner of an operation.
 
-    It belongs to the project of its caller, so that a user who calls for
-    another project, or with system scope, is somebody else. Only without a
-    project it belongs to the user; with neither it is nobody's.
+    It is the project of the caller, or the user if there is no project.
+    False if both are unset.
 
     :param user_id: None if there is a project.
     """
@@ -56,19 +55,15 @@ class Owner:
         return cls(user_id=user_id or None)
 
     def __bool__(self) -> bool:
-        """Whether it is somebody."""
-        return self != _NOBODY
-
-
-_NOBODY = Owner()
+        return bool(self.project_id or self.user_id)
 
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """What is kept of an Idempotency-Key.
+    """Digests of an Idempotency-Key and its request.
 
-    :param digest: identifies the key and its owner; 64 characters.
-    :param fingerprint: identifies the request; 64 characters.
+    :param digest: digest of the key and its owner; 64 characters.
+    :param fingerprint: digest of the request; 64 characters.
     """
 
     digest: str
@@ -77,15 +72,15 @@ class Key:
 
 @dataclasses.dataclass(frozen=True)
 class NewOperation:
-    """A call that is to be recorded, queued.
+    """An operation to be created in the state ``queued``.
 
     :param id: the id of the call.
-    :param parameters: JSON values by name, secret ones masked.
-    :param accepted: whether its caller is answered before it runs.
-    :param attach: whether its result is an attachment.
-    :param targets: that its parameters name, without secrets.
-    :param conductor: host name of the conductor that has it.
-    :param incarnation: the run of that conductor.
+    :param parameters: JSON values by name, secrets masked.
+    :param accepted: whether the response (202) precedes the run.
+    :param attach: whether the result is an attachment.
+    :param targets: targets of the parameters, without secrets.
+    :param conductor: host name of the conductor.
+    :param incarnation: incarnation of the conductor.
     """
 
     id: str
@@ -106,11 +101,11 @@ class NewOperation:
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """Reports of a running operation; None where there is no report.
+    """Reports of a running operation; None without a report.
 
     :param percent: 0 to 100.
-    :param message: one line for people.
-    :param targets: all targets of the call, those of its parameters included.
+    :param message: one line for users.
+    :param targets: all targets of the call, including those of parameters.
     """
 
     percent: float | None = None
@@ -120,9 +115,9 @@ class Progress:
 
 @dataclasses.dataclass(frozen=True)
 class Error:
-    """What a client is told of a call that failed.
+    """The error of a failed call.
 
-    :param message: for people.
+    :param message: message for users.
     :param status: HTTP status code.
     :param code: stable identifier.
     """
@@ -137,21 +132,21 @@ _NOT_STORED = 'The call failed, and its error message cannot be stored.'
 
 @dataclasses.dataclass(frozen=True)
 class Transition:
-    """One step of one operation.
+    """A change of the state of an operation.
 
-    :param id: of the operation.
-    :param source: the state that it must have.
-    :param target: the state that it gets.
-    :param owner: incarnation of the conductor whose it must be. Nobody else
-        takes this step, so an operation that is found at ``target`` has
-        taken it: the acknowledgement of an earlier attempt was lost.
-    :param error: for ``failed``: sentence, status and code for a client.
+    :param id: id of the operation.
+    :param source: required present state.
+    :param target: new state.
+    :param owner: required incarnation of the conductor. No other process
+        makes this transition: if the operation already has the state
+        ``target``, the acknowledgement of an earlier attempt was lost.
+    :param error: for ``failed``.
     :param result: for ``succeeded``: JSON text, or None for ``null``.
-    :param progress: the last that was reported.
-    :param frees_key: whether its Idempotency-Key may be used anew, because
-        the call has certainly not run.
-    :param keeps_result: whether the result is stored; if not, it counts as
-        purged.
+    :param progress: the last report.
+    :param frees_key: whether the Idempotency-Key can be used again, because
+        the call certainly did not run.
+    :param keeps_result: whether the result is stored; otherwise it is marked
+        as purged.
     """
 
     id: str
@@ -165,10 +160,10 @@ class Transition:
     keeps_result: bool = True
 
     def reduced(self) -> 'Transition':
-        """Return the same step with less of what a database may refuse.
+        """Return the transition with fewer values that a database may refuse.
 
-        First without a message of progress, then without result and text of
-        the error; itself if there is nothing to leave out.
+        The message of the progress is removed first, then the message of the
+        error, then the result. Return the same object if none is left.
         """
         if self.progress.message is not None:
             progress = Progress(percent=self.progress.percent)
@@ -186,11 +181,11 @@ Change = NewOperation | Transition
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
-    """An operation as it is recorded; times are aware, in UTC.
+    """A recorded operation; times are aware, in UTC.
 
     :param parameters: None in lists.
-    :param error: what a synchronous caller would have got; None in lists.
-    :param targets: named by parameters or reported; None in lists.
+    :param error: the error for a synchronous caller; None in lists.
+    :param targets: targets of parameters and reports; None in lists.
     :param result_parts: number of parts of the result; 0 for ``null``.
     """
 
@@ -218,12 +213,12 @@ class Operation:
 
     @property
     def final(self) -> bool:
-        """Whether its state can no longer change."""
+        """Whether the state is final."""
         return self.state in FINAL
 
 
 def end(operation_id: str, state: State) -> Transition:
-    """Return the move that ends an operation which nobody will finish."""
+    """Return the final transition of an operation without a conductor."""
     if state is State.QUEUED:
         return Transition(operation_id, state, State.EXPIRED, frees_key=True)
     return Transition(operation_id, state, State.UNKNOWN)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a conductor publishes of its drivers and the API reads."""
+"""Descriptions of drivers and methods that conductors publish."""
 
 import dataclasses
 import functools
@@ -14,10 +14,10 @@ from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import truncation
 from ironic_passthru.validation import schema as parameter_schema
 
-# These names can never be parameters: they are how a method is called.
+# Arguments of the call itself, so never parameters of a method.
 RESERVED_NAMES = frozenset({'self', 'context', 'method', 'http_method'})
 
-# Members of a method's document that are not lists, and their types.
+# Types of the fields of a method that are not lists.
 _TYPES = {
     'async_call': bool,
     'attach': bool,
@@ -28,28 +28,28 @@ _TYPES = {
 
 
 class InvalidSpec(ValueError):
-    """A method or driver cannot be offered; ``str()`` states the reason."""
+    """A method or driver is invalid; ``str()`` is the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
 class MethodSpec:
     """One vendor passthru method.
 
-    :param name: name by which it is called.
-    :param http_methods: the verbs that it takes, in upper case.
-    :param async_call: whether it is answered 202 before it has run.
-    :param attach: whether its result is the raw body of the answer.
-    :param description: one line for people.
-    :param schema: JSON Schema (2020-12) of its parameters, an object.
-    :param timeout: seconds that a call may take, if the method says so.
-    :param target: names of the parameters that say which hardware is meant.
-    :param dangerous: whether it is refused unless ``[conductor]
-        allowed_dangerous_methods`` names it.
-    :param allowed: whether the conductor that published this lets it be
-        called; always true for what is not dangerous.
-    :param secret: names of parameters and of fields of the result that are
-        secret besides those that the schema marks.
-    :raises: InvalidSpec if a value is of another type.
+    :param name: name of the method.
+    :param http_methods: supported HTTP methods, in upper case.
+    :param async_call: whether the response (202) precedes the run.
+    :param attach: whether the result is the raw body of the response.
+    :param description: one line for users.
+    :param schema: JSON Schema (2020-12) of the parameters, an object.
+    :param timeout: timeout of a call in seconds; None for the default.
+    :param target: names of the parameters that identify the hardware.
+    :param dangerous: whether calls are refused unless ``[conductor]
+        allowed_dangerous_methods`` matches the method.
+    :param allowed: whether the configuration of the conductor allows calls;
+        always true for methods that are not dangerous.
+    :param secret: names of secret parameters and fields of the result, in
+        addition to those that the schema marks.
+    :raises: InvalidSpec if a value has a wrong type.
     """
 
     name: str
@@ -65,7 +65,7 @@ class MethodSpec:
     secret: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the types of values, which drivers and documents give."""
+        """Check the types: drivers and documents are not trusted."""
         for name, kind in _TYPES.items():
             value = getattr(self, name)
             if not isinstance(value, kind):
@@ -81,56 +81,53 @@ class MethodSpec:
 
     @functools.cached_property
     def parameters(self) -> parameter_schema.ParameterValidator:
-        """The schema made ready to check parameters with."""
+        """Validator of the parameters."""
         return parameter_schema.ParameterValidator(
             self.name, self.schema, RESERVED_NAMES, secrets=self.secrets
         )
 
     def is_accepted(self, respond_async: bool) -> bool:
-        """Tell whether a call is acknowledged before it runs.
+        """Return whether the response to a call precedes its run.
 
-        :param respond_async: whether its client prefers that.
+        :param respond_async: whether the client prefers it.
         """
         return self.async_call or respond_async
 
     def masked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return ``parameters`` with ``***`` in the place of secrets.
+        """Return ``parameters`` with ``***`` instead of secrets.
 
-        :param parameters: JSON values that fit the schema.
+        :param parameters: JSON values that match the schema.
         """
         return self.secrets(parameters).masked
 
     def shown(self, parameters: Mapping[str, Any]) -> tuple[dict, int]:
-        """Return of ``parameters`` what fits into an excerpt, masked.
+        """Return an excerpt of ``parameters``, masked, in bounded time.
 
-        It takes about as long whatever they hold.
-
-        :param parameters: JSON values that fit the schema.
-        :returns: the first ones, those that name targets, and how many are
-            left out.
+        :param parameters: JSON values that match the schema.
+        :returns: the first parameters and those of targets; the number of
+            omitted ones.
         """
-        kept, more = truncation.readable(parameters, self.target)
-        return self.masked(kept), more
+        kept, omitted = truncation.readable(parameters, self.target)
+        return self.masked(kept), omitted
 
     def secrets(
         self, parameters: Mapping[str, Any]
     ) -> call_secrets.CallSecrets:
-        """Return the object that knows the secrets of one call.
+        """Return the secrets of one call.
 
-        :param parameters: JSON values that no code of a driver can change.
+        :param parameters: JSON values that the driver cannot modify.
         """
         return call_secrets.CallSecrets(self.masker, parameters)
 
     @functools.cached_property
     def masker(self) -> masking.Masker:
-        """What masks its parameters."""
+        """Masker of the parameters."""
         return masking.Masker(self.schema, names=self.secret)
 
     def targets(self, parameters: Mapping[str, Any]) -> frozenset[str]:
-        """Return the hardware that a call is for, each piece as text.
+        """Return the targets of a call as text.
 
-        The text is the value alone, so that it is the same target whichever
-        parameter names it.
+        Equal values of different parameters are the same target.
         """
         found: set[str] = set()
         for name in self.target:
@@ -158,11 +155,9 @@ class MethodSpec:
     def from_document(
         cls, name: str, document: Mapping[str, Any]
     ) -> 'MethodSpec':
-        """Build the spec of method ``name`` from its JSON form.
+        """Return the spec of method ``name``; ignore unknown fields.
 
-        Members of other releases are ignored.
-
-        :raises: InvalidSpec if the document must not be used.
+        :raises: InvalidSpec if the document is invalid.
         """
         _require_object(document, f"method '{name}'")
         try:
@@ -175,7 +170,7 @@ class MethodSpec:
                 attach=document['attach'],
                 description=document['description'],
                 schema=schema,
-                # Earlier conductors publish none of these.
+                # Earlier releases do not publish these.
                 timeout=document.get('timeout'),
                 target=_texts(document.get('target', [])),
                 dangerous=document.get('dangerous', False),
@@ -190,7 +185,7 @@ class MethodSpec:
             raise InvalidSpec(f"method '{name}': {error} is missing") from None
 
     def summary(self) -> dict[str, Any]:
-        """Return what Ironic's list of methods shows: exactly four keys."""
+        """Return the four fields of Ironic's list of methods."""
         return {
             'http_methods': list(self.http_methods),
             'async': self.async_call,
@@ -201,11 +196,11 @@ class MethodSpec:
 
 @dataclasses.dataclass(frozen=True)
 class DriverSpec:
-    """What one driver offers.
+    """One driver.
 
     :param name: name of the driver.
-    :param properties: property names with their descriptions.
-    :param methods: the driver's methods by name.
+    :param properties: descriptions of the properties by name.
+    :param methods: methods by name.
     """
 
     name: str
@@ -226,9 +221,9 @@ class DriverSpec:
     def from_document(
         cls, name: str, document: Mapping[str, Any]
     ) -> 'DriverSpec':
-        """Build the spec of driver ``name`` from its JSON form.
+        """Return the spec of driver ``name``.
 
-        :raises: InvalidSpec if the document must not be used.
+        :raises: InvalidSpec if the document is invalid.
         """
         _require_object(document, 'the document')
         methods, properties = (
@@ -247,10 +242,7 @@ class DriverSpec:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 over name and document, in hexadecimal.
-
-        Conductors that offer the very same thing publish one digest.
-        """
+        """SHA-256 of name and document, in hexadecimal."""
         text = json.dumps([self.name, self.to_document()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -267,19 +259,18 @@ def _require_object(value: Any, place: str) -> Mapping[str, Any]:
 
 
 def _texts(values: Any) -> tuple[str, ...]:
-    """Return a list of a document."""
     if not isinstance(values, list) or not all(
         isinstance(value, str) for value in values
     ):
-        raise InvalidSpec('a list must consist of text')
+        raise InvalidSpec('a list must consist of strings')
     return tuple(values)
 
 
 def _text(value: Any) -> str:
-    """Return one text for what a method takes for one value."""
+    """Return the same text for values that a method does not distinguish."""
     if isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer():
-        # 7.0 is as good as 7 where a whole number is wanted.
+        # An integer parameter accepts 7.0.
         value = int(value)
     return json.dumps(value, sort_keys=True)

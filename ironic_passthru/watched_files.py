@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Content of files that is loaded again when the files change.
+"""Reloading of files that change: policy, users, Redfish inventory.
 
-Policy rules, users and the Redfish inventory share this mechanism. A change
-that is not valid never replaces content: a file that vanishes must not open
-what it closed.
+An invalid change never replaces valid content: removing a file must not
+remove restrictions.
 """
 
 import os
@@ -21,39 +20,39 @@ from ironic_passthru import errors
 
 LOG = log.getLogger(__name__)
 
-#: Longest time in which a change stays unnoticed, in seconds.
+#: Interval of the checks for changes, in seconds.
 LOOK_SECONDS = 1.0
-#: Interval of the ERROR records, and of new attempts, while files are not
-#: valid, in seconds.
+#: Interval of the attempts to load invalid files, and of their ERROR log
+#: records, in seconds.
 REPEAT_SECONDS = 60.0
 
 Content = TypeVar('Content')
 
-# Attributes of a file that change with its content or permissions, or the
-# number of the error that hides them.
+# Attributes that change with the content or permissions of a file, or the
+# errno of stat().
 _Stamp = tuple[int, ...] | int
-# A function, its arguments and its result.
+# Function, arguments, result.
 _Probe = tuple[Callable[..., Any], tuple[Any, ...], Any]
 
 
 class Unusable(Exception):
-    """A file cannot be used; the text is the reason, as a phrase."""
+    """A file cannot be used; ``str()`` is the reason, as a phrase."""
 
 
 class Reader:
-    """Read files for one load and record the state that was read.
+    """Read files and record their state.
 
-    The state is recorded before the reading, so that a change in between is
-    noticed afterwards.
+    The state is recorded before a file is read, so that a later change is
+    detected.
     """
 
     def __init__(self) -> None:
         self._probes: list[_Probe] = []
 
     def probe(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return a result on which the loaded content depends.
+        """Return and record a result on which the content depends.
 
-        :param function: called again at each look; it must not raise.
+        :param function: called at each check; it must not raise.
         """
         result = function(*arguments)
         self._probes.append((function, arguments, result))
@@ -62,8 +61,8 @@ class Reader:
     def read(self, path: str | os.PathLike[str]) -> bytes:
         """Return the content of a file.
 
-        An empty file is not usable: editors and configuration management
-        truncate files before they write, and a full disk leaves it so.
+        Empty files are rejected: editors and configuration management
+        truncate files before they write, and the disk may be full.
 
         :raises: Unusable.
         """
@@ -89,7 +88,7 @@ class Reader:
         return tuple(found)
 
     def is_outdated(self) -> bool:
-        """Return whether anything has changed since it was read."""
+        """Return whether a recorded state has changed."""
         return any(
             function(*arguments) != result
             for function, arguments, result in self._probes
@@ -127,20 +126,20 @@ def _names(directory: str) -> tuple[str, ...] | int:
 
 
 class WatchedFiles(Generic[Content]):
-    """The last valid content of some files; threads may share it.
+    """The last valid content of files; thread-safe.
 
-    Files are looked at by the threads that need the content: no thread of
-    its own, which would not survive a fork of a web server. One thread looks
-    while the others continue with the present content.
+    A thread that needs the content checks the files, since background
+    threads do not survive the fork of a web server. Meanwhile other threads
+    use the present content.
 
-    :param load: reads all files by the reader and returns their content;
-        its second argument is the present content, None at first. It raises
-        ConfigError if the files are not valid.
+    :param load: reads all files with the reader and returns their content;
+        the second argument is the present content, None at first. It raises
+        ConfigError if the files are invalid.
     :param what: plural noun for the content, for the log.
     :param describe: returns a clause about new content, for the log.
-    :param look_seconds: shortest time between two looks.
+    :param look_seconds: minimum interval of the checks.
     :param clock: a monotonic clock, in seconds.
-    :raises: ConfigError if the files are not valid at first.
+    :raises: ConfigError if the files are invalid at first.
     """
 
     def __init__(
@@ -158,7 +157,7 @@ class WatchedFiles(Generic[Content]):
         self._look_seconds = look_seconds
         self._clock = clock
         self._lock = threading.Lock()
-        # Time of the last ERROR record while the files are not valid.
+        # Time of the last ERROR record; None while the files are valid.
         self._failed_at: float | None = None
         self._reader = Reader()
         self._content = load(self._reader, None)
@@ -170,13 +169,13 @@ class WatchedFiles(Generic[Content]):
             self._lock.acquire(blocking=False)
         ):
             try:
-                self._look()
+                self._check()
             finally:
                 self._looked_at = self._clock()
                 self._lock.release()
         return self._content
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         is_due = (
             self._failed_at is not None
             and self._clock() - self._failed_at >= REPEAT_SECONDS
@@ -193,7 +192,7 @@ class WatchedFiles(Generic[Content]):
             self._fail(f'Unexpected {type(error).__name__}')
         else:
             if reader.is_outdated():
-                # Part of a change: the next look reads the files again.
+                # The change is incomplete: load the files at the next check.
                 return
             self._replace(content)
         self._reader = reader

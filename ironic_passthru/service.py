@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The composition root: everything that lives long is made here."""
+"""The composition root: creates all long-lived objects."""
 
 import dataclasses
 import threading
@@ -10,7 +10,6 @@ import oslo_messaging
 from oslo_config import cfg
 
 from ironic_passthru import errors
-from ironic_passthru.cmd import service_manager
 from ironic_passthru.db import conductors
 from ironic_passthru.db import operations
 from ironic_passthru.db import schema
@@ -18,15 +17,13 @@ from ironic_passthru.db import session
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import transport as rpc_transport
 
-_NOBODY = service_manager.NoServiceManager()
-
 
 @dataclasses.dataclass(frozen=True)
 class Api:
     """The API tier.
 
     :param application: the WSGI application.
-    :param close: gives back what it holds.
+    :param close: releases the resources.
     """
 
     application: Any
@@ -39,26 +36,25 @@ def build_api(
 ) -> Api:
     """Build the API.
 
-    Nothing connects before the first request, so servers may fork after
-    this.
+    No connection is opened before the first request, so that servers can
+    fork.
 
-    :param transport: connection to the bus; by default one of its own.
+    :param transport: transport of the bus; by default a new one.
     :raises: ConfigError.
     """
-    # Not at the top: a conductor needs none of this.
+    # Not imported by conductors.
     from ironic_passthru.api import app
     from ironic_passthru.api.auth import policy
     from ironic_passthru.api.middleware import cadf
     from ironic_passthru.api.registry import catalog
 
-    # Before anything is opened: its files may be broken.
     rules = policy.Policy(conf)
     events = cadf.make(conf)
-    own_transport = transport or rpc_transport.make(conf)
+    bus = transport or rpc_transport.make(conf)
     database = session.Database(conf)
     store = conductors.ConductorStore(database)
     conductor_api = client.ConductorAPI(
-        own_transport,
+        bus,
         timeout_seconds=conf.api.call_timeout,
         monitor_seconds=conf.api.call_monitor_timeout,
         connect_seconds=conf.api.bus_connect_timeout,
@@ -82,9 +78,9 @@ def build_api(
 
     def close() -> None:
         events.close()
-        # An attempt to reach the bus holds what cleaning up would wait for.
+        # A connection attempt holds a lock that cleanup() waits for.
         if transport is None and not conductor_api.connecting:
-            own_transport.cleanup()
+            bus.cleanup()
         database.close()
 
     application = app.make(
@@ -100,12 +96,11 @@ def build_api(
 
 
 class Conductor:
-    """A conductor with all that it holds.
+    """A conductor with its connections.
 
-    :param transport: connection to the bus; by default one of its own.
-    :param drain_seconds: how long to go on refusing calls while leaving;
-        by default as configured.
-    :param alive: called from time to time while the conductor is not stuck.
+    :param transport: transport of the bus; by default a new one.
+    :param drain_seconds: replaces the option of the same name.
+    :param alive: called regularly while the conductor works.
     """
 
     def __init__(
@@ -116,7 +111,7 @@ class Conductor:
         drain_seconds: float | None = None,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
-        # Not at the top: the API must never load a driver.
+        # Not imported by the API, which never imports drivers.
         from ironic_passthru.conductor import service
 
         self._own_transport = None if transport else rpc_transport.make(conf)
@@ -134,11 +129,11 @@ class Conductor:
 
     @property
     def lost(self) -> threading.Event:
-        """Set when the conductor must end for a reason of its own."""
+        """Set if the conductor must stop, for example if it lost its name."""
         return self.service.lost
 
     def start(self) -> None:
-        """Start to serve.
+        """Start to serve calls.
 
         :raises: ConfigError, DriverLoadError, RegistryUnavailable.
         """
@@ -150,7 +145,7 @@ class Conductor:
             raise
 
     def stop(self) -> bool:
-        """Let running calls finish and leave; tell whether all finished."""
+        """Stop; return whether all running calls finished."""
         finished = self.service.stop()
         self._disconnect()
         return finished
@@ -162,11 +157,15 @@ class Conductor:
 
 
 def build_conductor(
-    conf: cfg.ConfigOpts, watcher: service_manager.ServiceManager = _NOBODY
+    conf: cfg.ConfigOpts,
+    *,
+    alive: Callable[[], None] = lambda: None,
+    watchdog_seconds: float | None = None,
 ) -> Conductor:
     """Build a conductor.
 
-    :param watcher: is told, once it is ready, that it is not stuck.
+    :param alive: called regularly while the conductor works.
+    :param watchdog_seconds: maximum interval of ``alive()``.
     :raises: ConfigError.
     """
     options = conf.conductor
@@ -176,16 +175,14 @@ def build_conductor(
             f'twice heartbeat_interval, which is {options.heartbeat_interval}'
         )
     needed = options.heartbeat_timeout + 2 * options.heartbeat_interval
-    watchdog_seconds = watcher.watchdog_seconds
     if watchdog_seconds is not None and watchdog_seconds < needed:
-        # It would end conductors that only wait for the bus.
         raise errors.ConfigError(
             f'The watchdog of the service manager (WatchdogSec) must be at '
             f'least {needed:g} seconds, which is heartbeat_timeout plus twice '
             'heartbeat_interval in group [conductor]; it is '
             f'{watchdog_seconds:g}'
         )
-    return Conductor(conf, alive=watcher.alive)
+    return Conductor(conf, alive=alive)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,7 +194,7 @@ class AllInOne:
     transport: oslo_messaging.Transport
 
     def close(self) -> bool:
-        """Stop both, the conductor first; tell whether all calls finished."""
+        """Stop both tiers; return whether all running calls finished."""
         finished = self.conductor.stop()
         self.api.close()
         self.transport.cleanup()
@@ -205,14 +202,14 @@ class AllInOne:
 
 
 def build_all_in_one(conf: cfg.ConfigOpts) -> AllInOne:
-    """Build API and conductor around an in-process bus.
+    """Build API and conductor with an in-process bus.
 
     :raises: ConfigError.
     """
     transport = rpc_transport.make(conf, 'local://')
     return AllInOne(
         api=build_api(conf, transport),
-        # The only API shares this process, and learns at once.
+        # The API of this process is notified at once.
         conductor=Conductor(conf, transport, drain_seconds=0.0),
         transport=transport,
     )

@@ -13,7 +13,7 @@ from ironic_passthru.httpd import server  # noqa: E402
 
 _DESCRIPTION = (
     'Serve the vendor passthru methods of drivers from one process, without '
-    'a broker or a database server. SIGTERM ends it.'
+    'a broker or a database server. SIGTERM stops it.'
 )
 
 
@@ -27,29 +27,29 @@ def _main() -> int:
         sys.argv[1:], prog='ironic-passthru', description=_DESCRIPTION
     )
     launch.use_embedded_registry(conf)
-    # Whoever tries it on a laptop has no logins; it listens there alone.
+    # HTTPServer then accepts only loopback addresses.
     conf.set_default('auth_strategy', 'noauth')
-    stop = launch.Stop(conf)
-    everything = service.build_all_in_one(conf)
-    http = server.HTTPServer(conf, everything.api.application)
-    # First of all: were another one running here, the conductor would take
-    # its name from it only to find that the port is taken.
+    signals = launch.SignalHandler(conf)
+    services = service.build_all_in_one(conf)
+    http = server.HTTPServer(conf, services.api.application)
+    # Before the start of the conductor, which would take over the name of
+    # another instance on this host.
     http.bind()
     try:
-        everything.conductor.start()
+        services.conductor.start()
     except BaseException:
         http.stop()
         raise
     http.start()
-    drivers = everything.conductor.service.drivers
-    stop.start_completed()
+    drivers = services.conductor.service.drivers
+    signals.start_completed()
     print(f'Listening on {http.url}')
     print(f'Drivers: {", ".join(drivers)}')
     print('Try:')
     print(f'  curl {http.url}/v1/drivers', flush=True)
-    stop.wait(everything.conductor.lost)
+    signals.wait(services.conductor.lost)
     http.stop()
-    if not everything.close():
-        launch.leave(launch.EXIT_FAILED)
-    lost = everything.conductor.lost.is_set()
+    if not services.close():
+        launch.exit_now(launch.EXIT_FAILED)
+    lost = services.conductor.lost.is_set()
     return launch.EXIT_FAILED if lost else launch.EXIT_OK

@@ -14,7 +14,7 @@ from ironic_passthru.httpd import server  # noqa: E402
 _DESCRIPTION = (
     'Serve the REST API and forward calls to conductors over the bus. For '
     'production run ironic_passthru.wsgi:application under Apache mod_wsgi, '
-    'uWSGI or gunicorn instead. SIGTERM ends it.'
+    'uWSGI or gunicorn instead. SIGTERM stops it.'
 )
 
 
@@ -28,14 +28,14 @@ def _main() -> int:
         sys.argv[1:], prog='ironic-passthru-api', description=_DESCRIPTION
     )
     launch.require_registry(conf)
-    stop = launch.Stop(conf)
+    signals = launch.SignalHandler(conf)
     api = service.build_api(conf)
     http = server.HTTPServer(conf, api.application)
     http.bind()
     http.start()
-    stop.start_completed()
+    signals.start_completed()
     print(f'Listening on {http.url}', flush=True)
-    stop.wait()
+    signals.wait()
     http.stop()
     api.close()
     return launch.EXIT_OK

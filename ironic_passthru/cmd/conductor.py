@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``ironic-passthru-conductor``: a conductor, which owns the drivers."""
+"""``ironic-passthru-conductor``: a conductor with its drivers."""
 
 import os
 import sys
@@ -20,14 +20,15 @@ from ironic_passthru.cmd import service_manager  # noqa: E402
 LOG = log.getLogger(__name__)
 
 _DESCRIPTION = (
-    'Own the drivers and run their methods, as calls come in over the bus. '
-    'SIGTERM lets running calls finish; a second one ends it at once.'
+    'Receive calls from the message bus and run the methods of drivers. '
+    'SIGTERM stops it after running calls have finished, a second one at '
+    'once.'
 )
 
-# How long the registry may take to note what has not finished in time.
-_LAST_NOTES_SECONDS = 60.0
+# Time to record unfinished operations after the graceful shutdown timeout.
+_RECORDING_SECONDS = 60.0
 
-# Between two attempts to reach a registry that is away.
+# Interval of the attempts to connect to the registry.
 _RETRY_SECONDS = 5.0
 
 
@@ -44,33 +45,37 @@ def _main() -> int:
         also_arguments=['host'],
     )
     launch.require_registry(conf)
-    stop = launch.Stop(conf)
-    watcher = service_manager.from_environment(os.environ)
-    conductor = _started(conf, watcher)
-    stop.start_completed()
-    watcher.ready()
-    stop.wait(conductor.lost)
-    options = conf.conductor
-    watcher.stopping(options.graceful_shutdown_timeout + _LAST_NOTES_SECONDS)
+    signals = launch.SignalHandler(conf)
+    manager = service_manager.from_environment(os.environ)
+    conductor = _start(conf, manager)
+    signals.start_completed()
+    manager.ready()
+    signals.wait(conductor.lost)
+    seconds = conf.conductor.graceful_shutdown_timeout
+    manager.stopping(seconds + _RECORDING_SECONDS)
     if not conductor.stop():
-        launch.leave(launch.EXIT_FAILED)
+        launch.exit_now(launch.EXIT_FAILED)
     lost = conductor.lost.is_set()
     return launch.EXIT_FAILED if lost else launch.EXIT_OK
 
 
-def _started(
-    conf: cfg.ConfigOpts, watcher: service_manager.ServiceManager
+def _start(
+    conf: cfg.ConfigOpts, manager: service_manager.ServiceManager
 ) -> service.Conductor:
-    """Return a conductor that serves.
+    """Return a started conductor.
 
-    It waits for a registry that is away, as oslo.messaging does for a
-    broker: whoever starts it again and again instead would soon give up.
+    It waits for the registry, as oslo.messaging waits for a broker: service
+    managers limit the number of restarts.
     """
     while True:
-        conductor = service.build_conductor(conf, watcher)
+        conductor = service.build_conductor(
+            conf,
+            alive=manager.alive,
+            watchdog_seconds=manager.watchdog_seconds,
+        )
         try:
             conductor.start()
             return conductor
         except errors.RegistryUnavailable:
-            LOG.warning('The registry is away; the start waits for it')
+            LOG.warning('Registry database unavailable; the start is delayed')
         time.sleep(_RETRY_SECONDS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``ironic-passthru-dbsync``: creates and upgrades the registry's schema."""
+"""``ironic-passthru-dbsync``: create and upgrade the registry schema."""
 
 import collections.abc
 import contextlib
@@ -28,33 +28,32 @@ EXIT_ERROR = 1
 EXIT_UPGRADE_NEEDED = 3
 
 _DESCRIPTION = (
-    'Creates and upgrades the tables of the registry, the database named by '
-    '[database] connection; without that option the SQLite file of the '
-    'all-in-one service.'
+    'Create and upgrade the tables of the registry database, which is '
+    '[database] connection; by default the SQLite file of the all-in-one '
+    'service.'
 )
 _EPILOG = (
-    f'Exit status: {EXIT_OK} done, or current; {EXIT_UPGRADE_NEEDED} "check" '
-    f'found that "upgrade" must be run; {EXIT_ERROR} an error, told in one '
-    'line; 2 wrong usage.'
+    f'Exit status: {EXIT_OK} success; {EXIT_UPGRADE_NEEDED} "check" found '
+    f'that "upgrade" is required; {EXIT_ERROR} an error; 2 wrong usage.'
 )
 
 
 def upgrade(database: session.Database) -> int:
-    """Create or upgrade the tables; harmless when they are current."""
-    # Not at the top: it loads Alembic, which the other commands do without.
+    """Create or upgrade the tables; do nothing if they are current."""
+    # It imports Alembic, which other commands do not need.
     from ironic_passthru.db import migration
 
     before = _revision(database)
     migration.upgrade(database)
     if before == schema.HEAD:
-        print(f'The schema is current already (revision {before}).')
+        print(f'The schema is already current (revision {before}).')
     else:
         print(f'Upgraded: {_shown(before)} -> revision {schema.HEAD}.')
     return EXIT_OK
 
 
 def version(database: session.Database) -> int:
-    """Show the revision of the schema, and the one that is needed."""
+    """Show the revision of the schema and the required one."""
     current = _revision(database)
     print(f'database: {_shown(current)}')
     print(f'this release: {schema.HEAD}')
@@ -62,7 +61,7 @@ def version(database: session.Database) -> int:
 
 
 def check(database: session.Database) -> int:
-    """Tell by the exit status whether the schema is current."""
+    """Return in the exit status whether the schema is current."""
     schema.require_unicode(database)
     current = _revision(database)
     schema.refuse_unknown(current)
@@ -70,7 +69,7 @@ def check(database: session.Database) -> int:
         print(f'The schema is current (revision {current}).')
         return EXIT_OK
     print(
-        f'The schema has {_shown(current)}, this release needs '
+        f'The schema has {_shown(current)}, this release requires '
         f'{schema.HEAD}: run "{PROG} upgrade".'
     )
     return EXIT_UPGRADE_NEEDED
@@ -87,15 +86,15 @@ def main(
     argv: list[str] | None = None, conf: cfg.ConfigOpts | None = None
 ) -> int:
     """Run one command and return the exit status of the process."""
-    # What goes wrong is told on the last line, the log would tell it twice.
+    # The last line of the output is the error; do not log it as well.
     logging.getLogger().addHandler(logging.NullHandler())
     try:
         return _run(cfg.CONF if conf is None else conf, argv)
     except (errors.ConfigError, cfg.Error) as exc:
         reason = credentials.describe(exc)
     except errors.RegistryUnavailable as exc:
-        found = session.cause(exc.__cause__ or exc)
-        reason = f'the database cannot be used: {found}'
+        cause = session.cause(exc.__cause__ or exc)
+        reason = f'the database cannot be used: {cause}'
     except OSError as exc:
         reason = str(exc)
     print(f'{PROG}: {control_characters.escape(reason)}', file=sys.stderr)
@@ -139,7 +138,7 @@ def _add_commands(subparsers: Any) -> None:
 def _revision(database: session.Database) -> str | None:
     path = schema.sqlite_file(database)
     if path and not path.exists():
-        # To ask SQLite would create the file, with the mode of the umask.
+        # SQLite would create the file with the mode of the umask.
         return None
     return schema.revision(database)
 

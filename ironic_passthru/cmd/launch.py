@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the commands share: configuration, logging, errors and signals."""
+"""Start of the commands: configuration, logging, errors and signals."""
 
 import logging
 import math
@@ -36,14 +36,13 @@ EXIT_USAGE = 2
 
 LOG = log.getLogger(__name__)
 
-# At their usual level these describe every message and every request, tell
-# how a database is set up step by step, or warn of what is told better by an
-# error that follows, or of nothing.
+# Their default levels log every message and request, or warnings that a
+# following error replaces.
 _QUIET = (
     'oslo.messaging=INFO',
     'oslo_messaging=INFO',
     'amqp=ERROR',
-    # What it does not understand is told in a line of our own.
+    # The policy reports the error itself.
     'oslo_policy._parser=CRITICAL',
     'stevedore=ERROR',
     'alembic=WARN',
@@ -60,15 +59,15 @@ def read_configuration(
 ) -> cfg.ConfigOpts:
     """Read configuration and command line, and set up logging.
 
-    :param arguments: of the command line, without the program's name.
-    :param config_files: instead of the files in the usual places.
-    :param also_arguments: options of the group DEFAULT that the command
-        line may set too.
-    :raises: ConfigError naming the option, its value and what is allowed, or
-        a file with credentials that every user of the host can read.
+    :param arguments: command line without the name of the program.
+    :param config_files: replaces the default configuration files.
+    :param also_arguments: options of the group DEFAULT that are accepted as
+        arguments.
+    :raises: ConfigError for an invalid option, or for a file with
+        credentials that every user of the host can read.
     """
     conf = cfg.CONF
-    # First: an option that is there already is not registered again.
+    # First: oslo.config ignores later registrations of the same option.
     conf.register_cli_opts(
         option for option in default.OPTS if option.name in also_arguments
     )
@@ -100,14 +99,14 @@ def read_configuration(
         raise errors.ConfigError(credentials.describe(error)) from None
     except OSError as error:
         raise errors.ConfigError(
-            f'The log cannot be written: {error.filename}: {error.strerror}'
+            f'Cannot write the log: {error.filename}: {error.strerror}'
         ) from None
     log_filter.install()
     return conf
 
 
 def _check_values(conf: cfg.ConfigOpts) -> None:
-    """Read every option once: oslo.config checks values when read."""
+    """Read every option: oslo.config validates values when they are read."""
     for module in project_conf.MODULES:
         group = getattr(module, 'GROUP', None)
         where = group.name if group else 'DEFAULT'
@@ -116,7 +115,7 @@ def _check_values(conf: cfg.ConfigOpts) -> None:
             try:
                 value = getattr(section, option.dest)
                 if isinstance(value, float) and math.isnan(value):
-                    # It is neither below a minimum nor above a maximum.
+                    # Comparisons with the bounds do not detect it.
                     raise cfg.ConfigSourceValueError('Should be a number')
             except cfg.ConfigSourceValueError as error:
                 raise errors.ConfigError(
@@ -132,12 +131,12 @@ def _check_values(conf: cfg.ConfigOpts) -> None:
 
 
 def _written(conf: cfg.ConfigOpts, group: str, option: cfg.Opt) -> str:
-    """Return what stands for an option, which oslo.config does not tell."""
+    """Return a phrase with the configured value of an option."""
     if option.secret:
         return ''
     name = f'OS_{group}__{option.dest}'.upper()
     if name in os.environ:
-        # oslo.config asks the environment before it asks the files.
+        # The environment precedes the files.
         return f' is {os.environ[name]!r}, which'
     for path in reversed(credentials.files(conf)):
         sections: dict[str, dict[str, list[str]]] = {}
@@ -149,7 +148,7 @@ def _written(conf: cfg.ConfigOpts, group: str, option: cfg.Opt) -> str:
 
 
 def _reason(option: cfg.Opt, error: Exception) -> str:
-    """Return why a value is refused, without where oslo.config read it."""
+    """Return the reason of an error without the location of the value."""
     if option.secret:
         # The reason may quote the value.
         return 'it cannot be read'
@@ -166,7 +165,7 @@ def _allowed(option: cfg.Opt) -> str:
 
 
 def use_embedded_registry(conf: cfg.ConfigOpts) -> None:
-    """Let the registry be an SQLite file unless one is configured.
+    """Use an SQLite file as the registry unless one is configured.
 
     :raises: ConfigError if its directory cannot be created.
     """
@@ -183,33 +182,32 @@ def use_embedded_registry(conf: cfg.ConfigOpts) -> None:
 
 
 def require_registry(conf: cfg.ConfigOpts) -> None:
-    """Make sure that a registry is configured, for a split service.
+    """Check that a registry is configured.
 
     :raises: ConfigError.
     """
     if not urls.read(conf, option='connection', group='database'):
         raise errors.ConfigError(
             'Option connection in group [database] is not set: API and '
-            'conductors need one registry that all of them reach'
+            'conductors require a common registry'
         )
 
 
 def run(main: Callable[[], int]) -> int:
-    """Run a command; an error becomes one line and an exit code."""
+    """Run a command; print an error as one line and return the exit code."""
     try:
         return main()
     except (errors.PassthruError, cfg.Error) as error:
-        # Options of libraries are not read before they are used.
         print(f'{_program()}: {credentials.describe(error)}', file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED
 
 
-def leave(code: int) -> NoReturn:
-    """End the process although calls still run.
+def exit_now(code: int) -> NoReturn:
+    """Exit although calls are running.
 
-    The interpreter would wait for the threads that they run in.
+    The interpreter would wait for their threads.
     """
     logging.shutdown()
     sys.stdout.flush()
@@ -221,18 +219,18 @@ def _program() -> str:
     return os.path.basename(sys.argv[0])
 
 
-class Stop:
-    """Waits for the signal to stop; a second one ends the process at once.
+class SignalHandler:
+    """Handler of SIGTERM, SIGINT and SIGHUP.
 
-    So does one that comes before the start is complete: it may itself wait,
-    for a broker that is away, and has nothing yet to bring to an end.
-    SIGHUP makes the options that can change while running be read again.
+    SIGTERM and SIGINT stop the process gracefully; a second signal, or one
+    before the start is complete, ends it at once: a start may wait for the
+    bus, and has nothing to complete. SIGHUP reloads mutable options.
     """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
-        self._event = threading.Event()
-        self._reread = threading.Event()
+        self._stop = threading.Event()
+        self._reload = threading.Event()
         self._wakeup = threading.Event()
         self._started = False
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -240,56 +238,55 @@ class Stop:
         signal.signal(signal.SIGHUP, self._on_hangup)
 
     def start_completed(self) -> None:
-        """Let the first signal end the process in order from now on.
-
-        Call it before the process announces that it serves.
-        """
+        """Enable the graceful stop; call it before reporting readiness."""
         self._started = True
 
-    def wait(self, also: threading.Event | None = None) -> None:
-        """Return when a signal says so, or when ``also`` is set."""
+    def wait(self, lost: threading.Event | None = None) -> None:
+        """Wait for a signal to stop, or until ``lost`` is set."""
         self.start_completed()
-        while not self._event.is_set() and not (also and also.is_set()):
-            # A signal's handler runs between two rounds at the latest.
+        while not self._stop.is_set() and not (lost and lost.is_set()):
+            # Python runs signal handlers when wait() returns.
             self._wakeup.wait(0.5)
             self._wakeup.clear()
-            if self._reread.is_set():
-                self._reread.clear()
-                self._read_again()
+            if self._reload.is_set():
+                self._reload.clear()
+                self._reload_configuration()
 
-    def _read_again(self) -> None:
-        LOG.info('Reading the configuration again')
+    def _reload_configuration(self) -> None:
+        LOG.info('Reloading the configuration')
         try:
             self._conf.mutate_config_files()
         except cfg.Error as error:
-            # What runs is better than what a slip of the pen would end.
+            # Keep the running configuration: a typo must not stop the service.
             LOG.error(
-                'The configuration stays as it was: %s',
+                'Invalid configuration not applied: %s',
                 credentials.describe(error),
             )
-        # There may be other handlers now.
+        # The log handlers may have changed.
         log_filter.install()
 
-    def _on_stop(self, number: int, frame: Any) -> None:
-        if self._event.is_set() or not self._started:
+    def _on_stop(self, number: int, _frame: Any) -> None:
+        if self._stop.is_set() or not self._started:
             os._exit(128 + number)
-        self._event.set()
+        self._stop.set()
         self._wakeup.set()
 
-    def _on_hangup(self, number: int, frame: Any) -> None:
-        self._reread.set()
+    def _on_hangup(self, _number: int, _frame: Any) -> None:
+        self._reload.set()
         self._wakeup.set()
 
 
 def wsgi_application() -> Any:
     """Build the application for a WSGI server.
 
-    :raises: SystemExit after one line on the error stream.
+    :raises: SystemExit with the error.
     """
-    files = os.environ.get(CONFIG_FILES)
+    files = os.environ.get(CONFIG_FILES, '').split(';')
     try:
         conf = read_configuration(
-            [], prog='ironic-passthru-api', config_files=_split(files)
+            [],
+            prog='ironic-passthru-api',
+            config_files=[name for name in files if name] or None,
         )
         require_registry(conf)
         return service.build_api(conf).application
@@ -297,9 +294,3 @@ def wsgi_application() -> Any:
         reason = credentials.describe(error)
         logging.getLogger(__name__).error('%s', reason)
         raise SystemExit(f'ironic-passthru-api: {reason}') from None
-
-
-def _split(files: str | None) -> list[str] | None:
-    if not files:
-        return None
-    return [name for name in files.split(';') if name]

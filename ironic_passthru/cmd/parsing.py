@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors of oslo.config that it only logs, or raises without a reason."""
+"""Stricter handling of errors in oslo.config."""
 
 import contextlib
 import logging
@@ -15,17 +15,16 @@ _TEMPLATE = '-completion.template'
 
 @contextlib.contextmanager
 def strict() -> Iterator[None]:
-    """Make ``conf()`` fail if it cannot do what its options demand.
+    """Raise errors of ``conf()`` that oslo.config only logs.
 
-    oslo.config logs a source of ``config_source`` that cannot be read and
-    goes on without it, which leaves every option of that source at its
-    default. Some of its releases come without the templates of
-    ``--shell_completion`` (seen in the wheel of 10.7.0).
+    oslo.config logs a ``config_source`` that cannot be read and continues
+    with the defaults of its options. Some wheels lack the templates of
+    ``--shell_completion`` (10.7.0).
 
     :raises: ConfigError.
     """
     logger = logging.getLogger(_LOGGER)
-    handler = _Refusal(logging.ERROR)
+    handler = _RaisingHandler(logging.ERROR)
     logger.addHandler(handler)
     try:
         yield
@@ -40,8 +39,8 @@ def strict() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-class _Refusal(logging.Handler):
-    """Raises an error for a source that cannot be read."""
+class _RaisingHandler(logging.Handler):
+    """Raise the error of a source that cannot be read."""
 
     def handle(self, record: logging.LogRecord) -> bool:
         if not str(record.msg).startswith(_NOT_LOADED):

@@ -1,57 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a service manager is told: systemd's protocol, sd_notify(3).
+"""Notifications to the service manager by sd_notify(3).
 
-oslo.service knows of it only that a start is over.
+oslo.service supports only the notification of a completed start.
 """
 
 import os
 import socket
 from collections.abc import Mapping
-from typing import Protocol
 
 from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
 
-class ServiceManager(Protocol):
-    """Whoever started the process, and ends or restarts it.
+class ServiceManager:
+    """Interface to a service manager; this class sends nothing.
 
-    :ivar watchdog_seconds: how long the process may be silent once it is
-        ready, or None if that does not matter.
+    :ivar watchdog_seconds: maximum interval of :meth:`alive` after
+        :meth:`ready`, or None without a watchdog.
     """
-
-    watchdog_seconds: float | None
-
-    def ready(self) -> None:
-        """Tell that the start is over."""
-
-    def alive(self) -> None:
-        """Tell that the process is not stuck."""
-
-    def stopping(self, seconds: float) -> None:
-        """Tell that the process is ending, and how long it may take."""
-
-
-class NoServiceManager:
-    """Nobody waits for a word of this process."""
 
     watchdog_seconds: float | None = None
 
     def ready(self) -> None:
-        return
+        """Report that the start is complete."""
+        self._send('READY=1')
 
     def alive(self) -> None:
-        return
+        """Reset the watchdog."""
+        self._send('WATCHDOG=1')
 
     def stopping(self, seconds: float) -> None:
-        return
+        """Report that the process stops within ``seconds``.
+
+        The timeout of the unit need not match the options of the service.
+        """
+        microseconds = int(seconds * 1e6)
+        self._send(f'STOPPING=1\nEXTEND_TIMEOUT_USEC={microseconds}')
+
+    def _send(self, state: str) -> None:
+        """Send a message of sd_notify(3)."""
 
 
-class Systemd:
-    """systemd, or what speaks its protocol.
+class Systemd(ServiceManager):
+    """systemd, or another implementation of its protocol.
 
-    :param address: of its socket; a leading ``@`` means an abstract one.
+    :param address: path of the socket; ``@`` prefixes an abstract address.
     """
 
     def __init__(
@@ -62,17 +56,6 @@ class Systemd:
             self._address = f'\0{address[1:]}'
         self.watchdog_seconds = watchdog_seconds
 
-    def ready(self) -> None:
-        self._send('READY=1')
-
-    def alive(self) -> None:
-        self._send('WATCHDOG=1')
-
-    def stopping(self, seconds: float) -> None:
-        # So the unit's own time-out need not follow our options.
-        microseconds = int(seconds * 1e6)
-        self._send(f'STOPPING=1\nEXTEND_TIMEOUT_USEC={microseconds}')
-
     def _send(self, state: str) -> None:
         kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
         try:
@@ -81,21 +64,21 @@ class Systemd:
                 channel.connect(self._address)
                 channel.sendall(state.encode())
         except OSError as error:
-            LOG.warning('The service manager was not told: %s', error)
+            LOG.warning('Cannot notify the service manager: %s', error)
 
 
 def from_environment(environment: Mapping[str, str]) -> ServiceManager:
-    """Return whoever started this process."""
+    """Return the service manager of this process."""
     address = environment.get('NOTIFY_SOCKET', '')
     if not address.startswith(('/', '@')):
-        return NoServiceManager()
+        return ServiceManager()
     return Systemd(address, _watchdog_seconds(environment))
 
 
 def _watchdog_seconds(environment: Mapping[str, str]) -> float | None:
     text = environment.get('WATCHDOG_USEC', '')
-    # It may have been meant for the process that started this one.
-    mine = environment.get('WATCHDOG_PID', str(os.getpid()))
-    if not text.isdecimal() or not int(text) or mine != str(os.getpid()):
+    # The variables may have been inherited from the parent process.
+    pid = environment.get('WATCHDOG_PID', str(os.getpid()))
+    if not text.isdecimal() or not int(text) or pid != str(os.getpid()):
         return None
     return int(text) / 1e6

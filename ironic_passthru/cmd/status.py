@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``ironic-passthru-status``: whether this release can run here."""
+"""``ironic-passthru-status``: checks before a start or an upgrade."""
 
 import contextlib
 import logging
@@ -30,7 +30,7 @@ from ironic_passthru.rpc import transport as rpc_transport  # noqa: E402
 
 PROG = 'ironic-passthru-status'
 
-# Beside those that tell the worst result: 0, 1 and 2.
+# 0, 1 and 2 are results of the checks.
 EXIT_ERROR = 255
 
 _DESCRIPTION = (
@@ -43,44 +43,44 @@ OPTS = [
     cfg.BoolOpt(
         'api-only',
         default=False,
-        help='This host runs no conductor: leave out its drivers and their '
-        'inventory.',
+        help='Skip the checks of drivers and inventory, for hosts without a '
+        'conductor.',
     ),
 ]
 
-_LEFT_OUT = 'left out: this host runs no conductor'
+_SKIPPED = 'skipped: this host has no conductor'
 
 
 def check_files(conf: cfg.ConfigOpts) -> str:
-    """Make sure that only those who should can read what is secret."""
+    """Check that files with credentials are private."""
     credentials.check_configuration(conf)
     return 'no file with credentials is open to every user'
 
 
 def check_database(conf: cfg.ConfigOpts) -> str:
-    """Make sure that the tables are those of this release."""
+    """Check the revision of the tables."""
     launch.require_registry(conf)
     database = session.Database(conf)
     with contextlib.closing(database):
         path = schema.sqlite_file(database)
-        # To ask SQLite would create the file.
+        # SQLite would create the file.
         missing = path is not None and not path.exists()
         current = None if missing else schema.revision(database)
         schema.require_unicode(database)
     schema.refuse_unknown(current)
     if schema.state(current) is not schema.State.CURRENT:
         raise errors.ConfigError(
-            f'the tables have revision {current or "none"}, and this release '
-            f'needs {schema.HEAD}: run "ironic-passthru-dbsync upgrade"'
+            f'the tables have revision {current or "none"}, this release '
+            f'requires {schema.HEAD}: run "ironic-passthru-dbsync upgrade"'
         )
     return f'revision {current}'
 
 
 def check_drivers(conf: cfg.ConfigOpts) -> str:
-    """Make sure that the enabled drivers can be loaded and started."""
+    """Check that the enabled drivers can be loaded."""
     if conf.api_only:
-        return _LEFT_OUT
-    # Not at the top: vendors' code is loaded for this alone.
+        return _SKIPPED
+    # It imports the code of vendors.
     from ironic_passthru.drivers import loader
 
     drivers = loader.load(conf.conductor.enabled_drivers, conf)
@@ -89,46 +89,57 @@ def check_drivers(conf: cfg.ConfigOpts) -> str:
 
 
 def check_inventory(conf: cfg.ConfigOpts) -> str:
-    """Make sure that the BMCs of the Redfish driver can be read."""
+    """Check the inventory of the Redfish driver."""
     if conf.api_only:
-        return _LEFT_OUT
+        return _SKIPPED
     if 'redfish' not in conf.conductor.enabled_drivers:
         return 'the driver redfish is not enabled'
     try:
         from ironic_passthru.drivers.redfish import inventory
     except ModuleNotFoundError:
-        # The check before this one says what to install.
+        # The check of drivers reports the missing package.
         raise errors.ConfigError('the driver cannot be loaded') from None
     path = conf.redfish.inventory_file
     if not path:
-        return 'there is none, so the driver redfish has no targets'
+        return 'inventory_file is unset, so the driver redfish has no targets'
     found = inventory.InventoryFile(pathlib.Path(path)).current()
     return f'{path}: {len(found)} target(s)'
 
 
 def check_policy(conf: cfg.ConfigOpts) -> str:
-    """Make sure that the files of the policy can be used."""
+    """Check the policy files."""
     from ironic_passthru.api.auth import policy
 
     policy.Policy(conf)
-    return 'the rules can be used'
+    return 'the rules are valid'
 
 
 def check_bus(conf: cfg.ConfigOpts) -> str:
-    """Make sure that the message bus can be reached."""
+    """Check the connection to the message bus."""
     transport = rpc_transport.make(conf)
+    if _has_local_bus(conf):
+        return 'within the process of ironic-passthru'
     bus = client.ConductorAPI(
         transport, connect_seconds=conf.api.bus_connect_timeout
     )
     try:
         return bus.check()
     finally:
-        # An attempt to reach it holds what cleaning up would wait for.
+        # A connection attempt holds a lock that cleanup() waits for.
         if not bus.connecting:
             transport.cleanup()
 
 
-# What is looked at, in this order.
+def _has_local_bus(conf: cfg.ConfigOpts) -> bool:
+    """Return whether the configuration is that of a single process."""
+    if conf.transport_url.startswith('local:'):
+        return True
+    location = conf.get_location('transport_url').location
+    registry = conf.database.connection or 'sqlite:'
+    return not location.is_user_controlled and registry.startswith('sqlite:')
+
+
+# In the order of the output.
 CHECKS: dict[str, Callable[[cfg.ConfigOpts], str]] = {
     'Configuration files': check_files,
     'Database': check_database,
@@ -140,7 +151,7 @@ CHECKS: dict[str, Callable[[cfg.ConfigOpts], str]] = {
 
 
 class Checks(upgradecheck.UpgradeCommands):
-    """The checks in the form of OpenStack's command ``upgrade check``."""
+    """The command ``upgrade check`` of OpenStack."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         super().__init__()
@@ -151,7 +162,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def add_command(self, subparsers: Any) -> None:
         """Add the command ``upgrade check`` to a parser."""
-        text = 'Check whether this release can run here.'
+        text = 'Check whether this release can run on this host.'
         upgrade = subparsers.add_parser('upgrade', help=text, description=text)
         upgrade.add_argument(
             'check', choices=['check'], help='Run all checks.'
@@ -165,11 +176,11 @@ class Checks(upgradecheck.UpgradeCommands):
 
 
 def _run(
-    checks: Checks,
+    _checks: Checks,
     check: Callable[[cfg.ConfigOpts], str],
     conf: cfg.ConfigOpts,
 ) -> upgradecheck.Result:
-    """Run one check; an error is its result."""
+    """Run a check; an error is a result."""
     try:
         text, code = check(conf), upgradecheck.Code.SUCCESS
     except errors.PassthruError as error:
@@ -183,10 +194,10 @@ def _run(
 
 def _reason(error: errors.PassthruError) -> str:
     if isinstance(error, errors.RegistryUnavailable):
-        found = session.cause(error.__cause__ or error)
-        return f'the database cannot be used: {found}'
+        cause = session.cause(error.__cause__ or error)
+        return f'the database cannot be used: {cause}'
     if isinstance(error, errors.BusUnavailable):
-        return 'the bus of [DEFAULT] transport_url cannot be reached'
+        return 'cannot connect to [DEFAULT] transport_url'
     return error.message
 
 
@@ -194,7 +205,7 @@ def main(
     argv: list[str] | None = None, conf: cfg.ConfigOpts | None = None
 ) -> int:
     """Run the command; return its exit code."""
-    # What is wrong is told by the checks, the log would tell it twice.
+    # The checks report errors; do not log them as well.
     logging.getLogger().addHandler(logging.NullHandler())
     conf = cfg.CONF if conf is None else conf
     arguments = sys.argv[1:] if argv is None else argv
@@ -203,7 +214,7 @@ def main(
     except (errors.ConfigError, cfg.Error) as error:
         print(f'{PROG}: {credentials.describe(error)}', file=sys.stderr)
         return EXIT_ERROR
-    # upgradecheck.main() would set it; --json is read from there.
+    # As upgradecheck.main() does; --json is read from there.
     upgradecheck.CONF = conf
     return upgradecheck.run(conf)
 
@@ -211,7 +222,7 @@ def main(
 def _read_configuration(conf: cfg.ConfigOpts, arguments: list[str]) -> None:
     """Read configuration and command line.
 
-    ``upgradecheck.main()`` offers no descriptions and no ``--version``.
+    ``upgradecheck.main()`` lacks descriptions and ``--version``.
     """
     project_conf.register_opts(conf)
     log.register_options(conf)

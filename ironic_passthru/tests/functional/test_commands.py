@@ -461,7 +461,7 @@ class TestAllInOne(CommandTestCase):
     def test_sighup_does_not_end_it(self) -> None:
         process = self.launch()
         process.signal(signal.SIGHUP)
-        process.wait_for_log('Reading the configuration again')
+        process.wait_for_log('Reloading the configuration')
         self.assertEqual(200, self.client(process).call('no_op').status)
 
 

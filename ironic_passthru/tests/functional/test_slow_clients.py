@@ -293,7 +293,7 @@ class TestManyConnections(envelope.EnvelopeCase):
         )
         # Connections that other tests have left may log, too.
         self.log = self.useFixture(
-            fixtures.FakeLogger('ironic_passthru.api', level=logging.WARNING)
+            fixtures.FakeLogger('ironic_passthru.httpd', level=logging.WARNING)
         )
 
     def bind(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts are put together, started and given back as a whole."""
+"""Tests of the composition root."""
 
 import pathlib
 import subprocess
@@ -16,7 +16,7 @@ from ironic_passthru.rpc import client
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
 
-# What a conductor does without: it costs memory, or says that tiers mix.
+# Not imported by conductors: they cost memory or belong to the API.
 WITHOUT = (
     'alembic',
     'eventlet',
@@ -35,7 +35,7 @@ print([name for name in sys.argv[1:] if sys.modules.get(name)])
 
 
 class TestImports(base.TestCase):
-    def test_a_conductor_loads_nothing_of_the_api(self) -> None:
+    def test_conductors_do_not_import_the_api(self) -> None:
         result = subprocess.run(
             [sys.executable, '-c', IMPORT, *WITHOUT],
             capture_output=True,
@@ -60,60 +60,60 @@ class ServiceCase(base.TestCase):
 
 
 class TestAllInOne(ServiceCase):
-    def test_from_the_first_request_to_the_last(self) -> None:
-        everything = service.build_all_in_one(self.conf())
-        everything.conductor.start()
-        answer = self.echo(everything)
+    def test_life_cycle(self) -> None:
+        services = service.build_all_in_one(self.conf())
+        services.conductor.start()
+        answer = self.echo(services)
         self.assertEqual((200, {'a': 1}), (answer.status_code, answer.json))
-        self.assertTrue(everything.close())
-        self.assertIn(self.echo(everything).status_code, (503, 504))
+        self.assertTrue(services.close())
+        self.assertIn(self.echo(services).status_code, (503, 504))
 
     def test_both_tiers_have_the_key(self) -> None:
-        everything = service.build_all_in_one(
+        services = service.build_all_in_one(
             self.conf(rpc__signing_keys=['k' * 40])
         )
-        everything.conductor.start()
-        self.addCleanup(everything.close)
-        self.assertEqual(200, self.echo(everything).status_code)
-        # It would believe itself deaf if it did not trust itself.
-        self.assertTrue(everything.conductor.service._listens())
-        stranger = client.ConductorAPI(everything.transport)
+        services.conductor.start()
+        self.addCleanup(services.close)
+        self.assertEqual(200, self.echo(services).status_code)
+        # The conductor accepts its own messages.
+        self.assertTrue(services.conductor.service._listens())
+        other = client.ConductorAPI(services.transport)
         self.assertRaises(
             errors.OutcomeUnknown,
-            stranger.ping,
+            other.ping,
             {},
-            everything.conductor.service.address,
+            services.conductor.service.address,
             timeout_seconds=0.5,
         )
 
-    def echo(self, everything: service.AllInOne) -> webob.Response:
+    def echo(self, services: service.AllInOne) -> webob.Response:
         request = webob.Request.blank(
             '/v1/drivers/fake-hardware/vendor_passthru?method=echo',
             method='POST',
             json={'a': 1},
         )
-        return request.get_response(everything.api.application)
+        return request.get_response(services.api.application)
 
-    def test_the_drain_is_for_split_services(self) -> None:
+    def test_drain_seconds(self) -> None:
         conf = self.conf(conductor__drain_seconds=5.0)
         bus = transport.make(conf, 'local://')
         self.addCleanup(bus.cleanup)
         split = service.Conductor(conf, bus)
         self.assertEqual(5.0, split.service._drain_seconds)
-        everything = service.build_all_in_one(conf)
-        self.addCleanup(everything.transport.cleanup)
-        self.assertEqual(0.0, everything.conductor.service._drain_seconds)
+        services = service.build_all_in_one(conf)
+        self.addCleanup(services.transport.cleanup)
+        self.assertEqual(0.0, services.conductor.service._drain_seconds)
 
-    def test_lost_is_what_the_conductor_says(self) -> None:
-        everything = service.build_all_in_one(self.conf())
-        self.addCleanup(everything.transport.cleanup)
-        self.assertFalse(everything.conductor.lost.is_set())
-        everything.conductor.service.lost.set()
-        self.assertTrue(everything.conductor.lost.is_set())
+    def test_lost(self) -> None:
+        services = service.build_all_in_one(self.conf())
+        self.addCleanup(services.transport.cleanup)
+        self.assertFalse(services.conductor.lost.is_set())
+        services.conductor.service.lost.set()
+        self.assertTrue(services.conductor.lost.is_set())
 
 
 class TestConductor(ServiceCase):
-    def test_intervals_that_do_not_fit(self) -> None:
+    def test_heartbeat_timeout_is_too_short(self) -> None:
         conf = self.conf(
             conductor__heartbeat_interval=3.0, conductor__heartbeat_timeout=5.0
         )
@@ -122,6 +122,19 @@ class TestConductor(ServiceCase):
         )
         for word in ('heartbeat_timeout', '[conductor]', '3.0'):
             self.assertIn(word, error.message)
+
+    def test_watchdog_is_too_short(self) -> None:
+        conf = self.conf(
+            conductor__heartbeat_interval=5.0,
+            conductor__heartbeat_timeout=30.0,
+        )
+        error = self.assertRaises(
+            errors.ConfigError,
+            service.build_conductor,
+            conf,
+            watchdog_seconds=39.0,
+        )
+        self.assertIn('at least 40 seconds', error.message)
 
     def test_a_key_that_is_too_short(self) -> None:
         conf = self.conf(

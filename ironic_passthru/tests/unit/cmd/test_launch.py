@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A start either succeeds or says in one line what is wrong."""
+"""A start succeeds or reports the error in one line."""
 
 import contextlib
 import io
@@ -36,7 +36,7 @@ for argument in sys.argv[1:]:
     print('--', file=sys.stderr, flush=True)
 """
 
-# Option, bad value, what the line must tell besides them.
+# Group, option, invalid value, further text of the line.
 BAD = [
     ('api', 'port', '99999', '0 to 65535'),
     ('api', 'threads', '0', '1 to 1024'),
@@ -61,7 +61,7 @@ threads.init()
 from ironic_passthru.cmd import launch
 def main():
     conf = launch.read_configuration(sys.argv[1:], prog='p')
-    stop = launch.Stop(conf)
+    stop = launch.SignalHandler(conf)
     stop.start_completed()
     print('ready', flush=True)
     stop.wait()
@@ -88,7 +88,7 @@ except ValueError:
     logger.exception('failed')
 if conf.log_config_append:
     os.utime(conf.log_config_append, (0, 0))
-launch.Stop(conf)._read_again()
+launch.SignalHandler(conf)._reload_configuration()
 logger.error('again password=%s', secret)
 print('done')
 """
@@ -120,7 +120,7 @@ print(answer.status_code)
 print([name for name in sys.argv[1:] if sys.modules.get(name)])
 """
 
-# What the API does without: it costs memory, or says that tiers mix.
+# Not imported by the API: they cost memory or belong to other tiers.
 API_WITHOUT = (
     'alembic',
     'eventlet',
@@ -160,11 +160,11 @@ class TestConfiguration(LaunchCase):
     def read(self, *arguments: str) -> list[tuple[int, str]]:
         """Return exit code and error output for each command line."""
         out, err = self.start(READ, *arguments).communicate(timeout=60)
-        codes, told = out.split(), err.split('--\n')[:-1]
+        codes, errors = out.split(), err.split('--\n')[:-1]
         self.assertEqual(len(arguments), len(codes), err)
-        return list(zip(map(int, codes), told, strict=True))
+        return list(zip(map(int, codes), errors, strict=True))
 
-    def test_whatever_is_wrong_costs_one_line(self) -> None:
+    def test_errors_are_reported_in_one_line(self) -> None:
         cases = [
             (
                 f'[{group}]\n{option} = {value}\n',
@@ -244,15 +244,15 @@ class TestConfiguration(LaunchCase):
         ]
         for file in files:
             os.chmod(file, 0o600)
-        told = self.read(*(f'--config-file {file}' for file in files))
-        for (code, line), (_, word) in zip(told, sources, strict=True):
+        results = self.read(*(f'--config-file {file}' for file in files))
+        for (code, line), (_, word) in zip(results, sources, strict=True):
             self.assertEqual(launch.EXIT_FAILED, code, line)
             self.assertEqual(1, line.count('\n'), line)
             for part in ('Option config_source', "'outside'", word):
                 self.assertIn(part, line)
             self.assertNotIn('hunter2', line)
 
-    def test_a_registry_must_be_named_for_a_split_service(self) -> None:
+    def test_required_registry(self) -> None:
         error = self.assertRaises(
             errors.ConfigError, launch.require_registry, self.make_conf()
         )
@@ -261,7 +261,7 @@ class TestConfiguration(LaunchCase):
             self.make_conf(database__connection='sqlite://')
         )
 
-    def test_one_of_its_own_otherwise(self) -> None:
+    def test_embedded_registry(self) -> None:
         conf = self.make_conf(state_path=str(self.directory / 'state'))
         launch.use_embedded_registry(conf)
         self.assertIn(str(self.directory / 'state'), conf.database.connection)
@@ -269,7 +269,7 @@ class TestConfiguration(LaunchCase):
         launch.use_embedded_registry(conf)
         self.assertEqual('sqlite:///mine', conf.database.connection)
 
-    def test_a_state_path_that_cannot_be_made(self) -> None:
+    def test_state_path_cannot_be_created(self) -> None:
         in_the_way = self.write('file', '')
         error = self.assertRaises(
             errors.ConfigError,
@@ -283,27 +283,27 @@ class TestConfiguration(LaunchCase):
 class TestRun(LaunchCase):
     def test_exit_codes(self) -> None:
         def fail() -> int:
-            raise errors.ConfigError('a sentence\n\x1b[2Jof two lines')
+            raise errors.ConfigError('a message\n\x1b[2Jof two lines')
 
         def interrupt() -> int:
             raise KeyboardInterrupt
 
         def misread() -> int:
-            raise cfg.ConfigFileValueError('colour')
+            raise cfg.ConfigFileValueError('misread')
 
-        told = io.StringIO()
-        with contextlib.redirect_stderr(told):
+        output = io.StringIO()
+        with contextlib.redirect_stderr(output):
             self.assertEqual(0, launch.run(lambda: launch.EXIT_OK))
             self.assertEqual(5, launch.run(lambda: 5))
             self.assertEqual(1, launch.run(interrupt))
-            self.assertEqual('', told.getvalue())
+            self.assertEqual('', output.getvalue())
             self.assertEqual(1, launch.run(fail))
             self.assertEqual(1, launch.run(misread))
-        first, second = told.getvalue().splitlines()
+        first, second = output.getvalue().splitlines()
         self.assertTrue(
-            first.endswith(r': a sentence \x1b[2Jof two lines'), first
+            first.endswith(r': a message \x1b[2Jof two lines'), first
         )
-        self.assertIn('colour', second)
+        self.assertIn('misread', second)
 
     def test_a_dollar_in_a_password(self) -> None:
         for error in (
@@ -315,11 +315,11 @@ class TestRun(LaunchCase):
             def misread(error: Exception = error) -> int:
                 raise error
 
-            told = io.StringIO()
-            with contextlib.redirect_stderr(told):
+            output = io.StringIO()
+            with contextlib.redirect_stderr(output):
                 self.assertEqual(1, launch.run(misread))
-            self.assertIn('must be written $$', told.getvalue())
-            self.assertNotIn('hunter2', told.getvalue())
+            self.assertIn('must be written $$', output.getvalue())
+            self.assertNotIn('hunter2', output.getvalue())
 
     def test_a_bug_is_not_hidden(self) -> None:
         def fail() -> int:
@@ -328,33 +328,33 @@ class TestRun(LaunchCase):
         self.assertRaises(RuntimeError, launch.run, fail)
 
 
-class TestStop(LaunchCase):
+class TestSignalHandler(LaunchCase):
     def ready(self, text: str = '') -> Any:
         self.path = self.write('stop.conf', text)
         process = self.start(STOP, '--config-file', self.path)
         self.assertEqual('ready\n', process.stdout.readline())
         return process
 
-    def test_a_second_one_ends_it_at_once(self) -> None:
+    def test_second_signal_ends_the_process_at_once(self) -> None:
         process = self.ready('[api]\nretry_after = 7\n')
         process.send_signal(signal.SIGTERM)
         self.assertEqual('stopped\n', process.stdout.readline())
 
         def ended() -> bool:
-            # Python may be just about to block when a signal comes, and
-            # would look at it only afterwards.
+            # Python may be about to block, and would handle the signal
+            # only afterwards.
             process.send_signal(signal.SIGTERM)
             return process.poll() is not None
 
-        self.wait_for(ended, 'it ends although it is busy')
+        self.wait_for(ended, 'ends while busy')
         self.assertEqual(128 + signal.SIGTERM, process.returncode)
 
-    def test_only_a_signal_to_stop_ends_it_not_a_slip_of_the_pen(self) -> None:
+    def test_invalid_configuration_is_not_applied(self) -> None:
         process = self.ready()
         self.write('stop.conf', 'garbage\n[\n')
         process.send_signal(signal.SIGHUP)
         line = ''
-        while 'stays as it was' not in line:
+        while 'not applied' not in line:
             line = process.stderr.readline()
             self.assertTrue(line, 'it has ended')
         self.assertIsNone(process.poll())
@@ -382,7 +382,7 @@ class TestLogs(LaunchCase):
             self.assertNotIn('hunter2', written + err)
             self.assertIn('***', written)
             self.assertIn('Traceback (most recent call last)', written)
-            # The handlers that a changed file brings.
+            # After the file of log_config_append has changed.
             self.assertIn('again password=***', written)
 
 
@@ -398,7 +398,7 @@ class TestWsgi(LaunchCase):
         self.assertNotIn('hunter2', err)
         self.assertNotIn('Traceback', err)
 
-    def test_the_application_and_what_it_does_not_load(self) -> None:
+    def test_imports_of_the_application(self) -> None:
         connection = f'sqlite:///{self.directory}/registry.sqlite'
         files = ';'.join(
             [
@@ -416,7 +416,7 @@ class TestWsgi(LaunchCase):
         out, err = process.communicate(timeout=60)
         self.assertEqual(['200', '[]'], out.splitlines(), err)
 
-    def test_one_line_when_it_cannot_start(self) -> None:
+    def test_invalid_configuration(self) -> None:
         process = self.start(
             WSGI,
             OS_IRONIC_PASSTHRU_CONFIG_FILES=self.write(

@@ -20,12 +20,12 @@ from ironic_passthru.tests import base
 
 SUCCESS, FAILURE = 0, 2
 
-# Nobody listens there.
-_NOBODY = 'rabbit://guest:secret@127.0.0.1:1//'
+# An unused port.
+_UNREACHABLE = 'rabbit://guest:secret@127.0.0.1:1//'
 
 
 class TestStatus(base.TestCase):
-    """What its user sees: a table or JSON, and the exit code."""
+    """Output as a table or JSON, and the exit code."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -35,7 +35,7 @@ class TestStatus(base.TestCase):
         self.policy = self.directory / 'policy.yaml'
         self.inventory = self.directory / 'inventory.yaml'
         self.options = {
-            'DEFAULT': {'transport_url': _NOBODY},
+            'DEFAULT': {'transport_url': _UNREACHABLE},
             'database': {
                 'connection': database_conf.sqlite_url(self.registry)
             },
@@ -79,14 +79,14 @@ class TestStatus(base.TestCase):
         }
 
     def assert_failed(self, name: str, *words: str) -> None:
-        """Check that one check fails, and what it says."""
+        """Assert that a check fails, and its details."""
         code, details = self.results()[name]
         self.assertEqual(FAILURE, code)
         for word in words:
             self.assertIn(word, details)
 
     def prepare(self) -> None:
-        """Give the checks all that they need, but a broker."""
+        """Prepare everything except a broker."""
         self.policy.write_text('# defaults\n')
         self.inventory.touch(mode=0o600)
         self.inventory.write_text(
@@ -99,7 +99,7 @@ class TestStatus(base.TestCase):
         self.addCleanup(database.close)
         migration.upgrade(database)
 
-    def test_all_is_well_but_the_bus(self) -> None:
+    def test_only_the_bus_is_unavailable(self) -> None:
         self.prepare()
         results = self.results()
         for name in ('Database', 'Drivers', 'Inventory', 'Policy'):
@@ -108,6 +108,16 @@ class TestStatus(base.TestCase):
         self.assertIn('1 target(s)', results['Inventory'][1])
         self.assert_failed('Message bus', 'transport_url')
         self.assertNotIn('secret', str(results))
+
+    def test_bus_of_a_single_process(self) -> None:
+        for url in ('local://', None):
+            self.options['DEFAULT'] = {'transport_url': url} if url else {}
+            self.assertEqual(
+                (SUCCESS, 'within the process of ironic-passthru'),
+                self.results()['Message bus'],
+            )
+        self.options['database']['connection'] = 'mysql+pymysql://127.0.0.1:1/'
+        self.assertEqual(FAILURE, self.results()['Message bus'][0])
 
     def test_a_file_that_every_user_can_read(self) -> None:
         self.mode = 0o644
@@ -148,16 +158,16 @@ class TestStatus(base.TestCase):
     def test_an_inventory_that_cannot_be_read(self) -> None:
         self.assert_failed('Inventory', str(self.inventory))
 
-    def test_no_inventory_where_nobody_needs_one(self) -> None:
+    def test_inventory_of_a_disabled_driver(self) -> None:
         self.options['conductor']['enabled_drivers'] = 'fake-hardware'
         self.assertEqual(SUCCESS, self.results()['Inventory'][0])
 
     def test_a_host_without_a_conductor(self) -> None:
         self.options['conductor']['enabled_drivers'] = 'no-such, redfish'
         for name, (code, details) in self.results('--api-only').items():
-            left_out = name in ('Drivers', 'Inventory')
-            self.assertEqual(left_out, 'no conductor' in details, name)
-            if left_out:
+            skipped = name in ('Drivers', 'Inventory')
+            self.assertEqual(skipped, 'no conductor' in details, name)
+            if skipped:
                 self.assertEqual(SUCCESS, code, details)
 
     def test_a_policy_that_cannot_be_used(self) -> None:
@@ -169,7 +179,7 @@ class TestStatus(base.TestCase):
         self.options['api']['bus_connect_timeout'] = 'soon'
         self.assert_failed('Message bus', 'bus_connect_timeout')
 
-    def test_the_table_for_people(self) -> None:
+    def test_table(self) -> None:
         code, out, err = self.run_command('upgrade', 'check')
         self.assertEqual((FAILURE, ''), (code, err))
         self.assertIn('Check: Message bus', out)

@@ -298,6 +298,7 @@ class InvalidParameters(RequestError):
         super().__init__(method=method, errors=errors, details=details)
 
     def field_errors(self) -> list[FieldError]:
+        """Return the errors of the parameters."""
         return [FieldError(**error) for error in self.kwargs['errors']]
 
 

@@ -100,7 +100,9 @@ class MethodSpec:
         """
         return self.secrets(parameters).masked
 
-    def shown(self, parameters: Mapping[str, Any]) -> tuple[dict, int]:
+    def shown(
+        self, parameters: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], int]:
         """Return an excerpt of ``parameters``, masked, in bounded time.
 
         :param parameters: JSON values that match the schema.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Native threads: the choice of them, and a pool that survives a shortage."""
+"""Native threads, and a pool that tolerates failing thread starts."""
 
 import logging
 import sys
@@ -7,30 +7,29 @@ from concurrent import futures
 
 from oslo_service import backend
 
-# Not oslo.log: it must not be imported before the backend is chosen.
+# Not oslo.log: it must not be imported before the backend is selected.
 LOG = logging.getLogger(__name__)
 
 
 def init() -> None:
-    """Make oslo use native threads; further calls change nothing.
+    """Select native threads for oslo; idempotent.
 
-    Libraries of oslo load eventlet unless this is done before they are
-    imported.  Some probe for it merely to learn whether it is in use; a
-    process that never runs it need not pay 20 MiB and a warning for that,
-    so the probe finds nothing.
+    Call it before importing oslo libraries, which import eventlet otherwise.
+    Some import eventlet only to detect it, which costs 20 MiB and logs a
+    warning, so that import is disabled.
     """
     sys.modules.setdefault('eventlet', None)  # type: ignore[arg-type]
     backend.init_backend(backend.BackendType.THREADING)
 
 
 class ThreadPool(futures.ThreadPoolExecutor):
-    """Thread pool for hosts that may refuse to start a thread.
+    """Thread pool for hosts that limit the number of threads.
 
-    The pool starts its first thread at once, so submitted work always has a
-    thread that runs it. A thread that cannot be started later delays the
-    work but does not make :meth:`submit` fail: concurrent.futures raises
-    there although the work is queued and may run; futurist counts the
-    thread as a worker for ever.
+    The first thread is started by the constructor, so that submitted work
+    always runs. A later thread that cannot be started delays the work, but
+    :meth:`submit` does not fail: concurrent.futures raises an error there
+    although the work is queued and may run; futurist counts the thread as a
+    worker forever.
 
     :raises: RuntimeError if the first thread cannot be started.
     """
@@ -41,7 +40,7 @@ class ThreadPool(futures.ThreadPoolExecutor):
         super()._adjust_thread_count()
 
     def recover(self) -> bool:
-        """Start threads for waiting work that lacks them.
+        """Start missing threads for queued work.
 
         :returns: False if work waits for a thread that cannot be started.
         """
@@ -54,7 +53,7 @@ class ThreadPool(futures.ThreadPoolExecutor):
                 before = len(self._threads)
                 self._adjust_thread_count()
                 if len(self._threads) == before:
-                    # Refused, or a thread is idle and takes the work.
+                    # The start failed, or an idle thread takes the work.
                     break
             waiting = self._work_queue.qsize()
             return self._shutdown or not (self._short and waiting)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of the policy with their defaults: one module a capability."""
+"""Policy rules with their defaults, one module for each resource."""
 
 from ironic_passthru.policies import base
 from ironic_passthru.policies import conductors

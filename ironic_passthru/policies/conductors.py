@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules on conductors."""
+"""Rules for conductors."""
 
 from ironic_passthru.policies import base
 
 GET = 'baremetal:conductor:get'
 
 RULES = (
-    base.rule(
+    base.Rule(
         GET,
         base.SYSTEM_READER,
         'List conductors and show one.',

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules on drivers, their properties and their methods."""
+"""Rules for drivers, their properties and methods."""
 
 from ironic_passthru.policies import base
 
@@ -11,25 +11,24 @@ _PASSTHRU = '/v1/drivers/{driver}/vendor_passthru'
 _VERBS = ('GET', 'POST', 'PUT', 'DELETE', 'PATCH')
 
 RULES = (
-    base.rule(
+    base.Rule(
         GET,
         base.READER,
-        'List the drivers that it allows, show one, and list those of its '
-        'methods that baremetal:driver:vendor_passthru lets the caller call. '
-        'Attribute: driver.',
+        'List the allowed drivers, show a driver, and list its methods that '
+        'baremetal:driver:vendor_passthru allows. Attribute: driver.',
         ('GET', '/v1/drivers'),
         ('GET', '/v1/drivers/{driver}'),
         ('GET', f'{_PASSTHRU}/methods'),
         attributes=('driver',),
     ),
-    base.rule(
+    base.Rule(
         GET_PROPERTIES,
         base.READER,
         'Show the properties of a driver. Attribute: driver.',
         ('GET', '/v1/drivers/{driver}/properties'),
         attributes=('driver',),
     ),
-    base.rule(
+    base.Rule(
         CALL,
         base.SYSTEM_ADMIN,
         'Call a vendor passthru method. Attributes: driver, method, '

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules on the health of the service."""
+"""Rules for the health check."""
 
 from ironic_passthru.policies import base
 
 GET = 'baremetal:health:get'
 
 RULES = (
-    base.rule(
+    base.Rule(
         GET,
         base.SYSTEM_READER,
-        'Show whether database, bus and conductors can be reached. The '
-        'short form of the health check needs no login.',
+        'Show the availability of database, bus and conductors. The short '
+        'health check requires no authentication.',
         ('GET', '/healthcheck/detailed'),
     ),
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules on operations."""
+"""Rules for operations."""
 
 from ironic_passthru.policies import base
 
@@ -8,42 +8,41 @@ LIST = 'baremetal:operation:list'
 LIST_ALL = 'baremetal:operation:list_all'
 CANCEL = 'baremetal:operation:cancel'
 
-_ONE = '/v1/operations/{operation}'
+_PATH = '/v1/operations/{operation}'
 _OWNERS = ('project_id', 'user_id')
 _OWNER = (
-    'Attributes: project_id of the operation, or, if neither it nor the '
-    'caller has a project, user_id.'
+    'Attributes: project_id of the operation, or user_id if neither the '
+    'operation nor the caller has a project.'
 )
 
 RULES = (
-    base.rule(
+    base.Rule(
         GET,
         base.SYSTEM_OR_OWNER_READER,
         f'Show an operation and its result. {_OWNER}',
-        ('GET', _ONE),
-        ('GET', f'{_ONE}/result'),
+        ('GET', _PATH),
+        ('GET', f'{_PATH}/result'),
         attributes=_OWNERS,
     ),
-    base.rule(
+    base.Rule(
         LIST,
         base.READER,
         'List the operations of the own project or, without a project, of '
-        'the user. Those who ask for one that they may not see are told '
-        'that there is none, or, without this rule, that they may see none.',
+        'the user. Requests for other operations get 404, or 403 without '
+        'this rule.',
         ('GET', '/v1/operations'),
     ),
-    base.rule(
+    base.Rule(
         LIST_ALL,
         base.SYSTEM_READER,
-        'List the operations of everybody.',
+        'List the operations of all users.',
         ('GET', '/v1/operations'),
     ),
-    base.rule(
+    base.Rule(
         CANCEL,
         base.SYSTEM_ADMIN_OR_OWNER,
-        'Cancel an operation that the caller may see, or ask it to end. '
-        f'{_OWNER}',
-        ('DELETE', _ONE),
+        f'Cancel a visible operation, or request its cancellation. {_OWNER}',
+        ('DELETE', _PATH),
         attributes=_OWNERS,
     ),
 )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Formats of strings in a JSON Schema, checked the way pydantic reads them.
+"""Checks of string formats in a JSON Schema by pydantic.
 
-Both tiers must come to one verdict: the API, which only has the schema, and
-the conductor, which converts the value with pydantic afterwards.
+The API, which has only the schema, and the conductor, which converts the value
+with pydantic, must agree.
 """
 
 import functools
@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import jsonschema
 
-# By name: an API process should not pay for pydantic (some MiB and 0.1 s)
-# before a method that uses a format is called.
+# By name: importing pydantic costs some MiB and 0.1 s, which an API process
+# should not spend before the first call with a format.
 _TYPES = {
     'base64': 'pydantic:Base64Bytes',
     'base64url': 'pydantic:Base64UrlBytes',
@@ -40,14 +40,13 @@ _TYPES = {
 }
 
 
-#: Most characters of a regular expression: compiling a long one takes
-#: seconds.
+#: Maximum length of a regular expression: compiling a long one takes seconds.
 MAX_PATTERN_LENGTH = 1000
 
 
 @functools.cache
 def _validate(name: str) -> Callable[[str], object]:
-    # The import waits for the first value that has a format; see above.
+    # A late import; see above.
     import pydantic
 
     adapter = pydantic.TypeAdapter(pkgutil.resolve_name(_TYPES[name]))
@@ -62,15 +61,14 @@ def _fits(name: str, value: object) -> bool:
     try:
         _validate(name)(value)
     except Exception:
-        # pydantic raises more than ValidationError: OverflowError for a
-        # repetition that is too large, for example.
+        # Not only ValidationError: OverflowError for a large repetition.
         return False
     return True
 
 
 def _make_checker() -> jsonschema.FormatChecker:
     checker = jsonschema.FormatChecker(formats=())
-    # Instance-level: FormatChecker() otherwise shares one class-wide table.
+    # FormatChecker shares a table of the class otherwise.
     checker.checkers = {
         name: (functools.partial(_fits, name), ()) for name in _TYPES
     }

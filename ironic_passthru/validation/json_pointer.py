@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON pointers (RFC 6901): places in a JSON value, as text."""
+"""JSON pointers (RFC 6901)."""
 
 from collections.abc import Iterable
 
 
 def to(path: Iterable[str | int]) -> str:
-    """Return the pointer to what the names and numbers of a path lead to."""
+    """Return the pointer for a path of names and indices."""
     return ''.join(f'/{_escaped(str(part))}' for part in path)
 
 
 def parts(pointer: str) -> list[str]:
-    """Return the names and numbers of a pointer.
+    """Return the names and indices of a pointer.
 
-    What stands before the first slash, such as the ``#`` of a reference, is
-    no part of it.
+    Text before the first slash, such as ``#`` of a reference, is ignored.
     """
     return [_unescaped(part) for part in pointer.split('/')[1:]]
 
@@ -23,5 +22,5 @@ def _escaped(part: str) -> str:
 
 
 def _unescaped(part: str) -> str:
-    # In this order: ~01 is ~1, and no slash.
+    # In this order: ~01 means ~1.
     return part.replace('~1', '/').replace('~0', '~')

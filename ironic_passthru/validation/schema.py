@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The check of parameters against a JSON Schema, the same in both tiers.
+"""Validation of parameters by JSON Schema, in both tiers.
 
-Where JSON Schema leaves room, the keywords mean what pydantic makes of them
-when it converts the values, so that what is accepted here can be converted.
+Keywords that JSON Schema leaves open are implemented as in pydantic, which
+converts the values later: it must accept every valid value.
 """
 
 import functools
@@ -29,19 +29,17 @@ from ironic_passthru.validation import formats
 from ironic_passthru.validation import json_pointer
 from ironic_passthru.validation import strict_json
 
-# pydantic, which converts the values afterwards, takes a float for an
-# integer only within the range of a signed 64-bit integer.
+# pydantic accepts a float as an integer only within 64 bits, signed.
 _MAX_INTEGRAL_FLOAT = 2.0**63
 
-# By how much a multiple of a fraction may be off, as in pydantic.
-_FORGIVEN = 1e-9
+# Tolerance for multiples of a fraction, as in pydantic.
+_TOLERANCE = 1e-9
 
-# No caller reads more of them, while a list of a million wrong items would
-# otherwise cost minutes and an answer larger than the request.
-_MAX_FAULTS = 100
+# A list of a million invalid items would otherwise take minutes, and cause a
+# response larger than the request.
+_MAX_ERRORS = 100
 
-# Limits of a schema. Bodies nest less deeply by default, and a pattern of a
-# megabyte takes minutes to compile.
+# Limits of a schema. Compiling a pattern of a megabyte takes minutes.
 _MAX_DEPTH = 100
 _MAX_PATTERN_LENGTH = 10_000
 _MAX_QUOTE_LENGTH = 200
@@ -80,17 +78,17 @@ def _multiple_of(
 
 
 def _is_near_multiple(value: float, divisor: float) -> bool:
-    """Return what pydantic says: 0.3 is no multiple of 0.1 in binary."""
+    """Return whether pydantic accepts a multiple, such as 0.3 of 0.1."""
     quotient = value / divisor
     if math.isinf(quotient):
         return False
-    return abs(round(quotient) * divisor - value) <= _FORGIVEN
+    return abs(round(quotient) * divisor - value) <= _TOLERANCE
 
 
 def _bound(
     fits: Callable[[Any, Any], bool],
 ) -> Callable[..., Iterator[schema_errors.ValidationError]]:
-    """Return the check of a bound, which holds for integers of any size."""
+    """Return the check of a bound, for integers of any size."""
 
     def check(
         _validator: Any, bound: Any, value: Any, _schema: object
@@ -105,8 +103,8 @@ def _bound(
 def _unique_items(
     validator: Any, unique: bool, value: Any, _schema: object
 ) -> Iterator[schema_errors.ValidationError]:
-    # jsonschema compares each item with each other one if they cannot be
-    # sorted, which a long list makes last for hours.
+    # jsonschema takes quadratic time for items that cannot be sorted: hours
+    # for a long list.
     if unique and validator.is_type(value, 'array'):
         seen = {_identity(item) for item in value}
         if len(seen) < len(value):
@@ -119,7 +117,7 @@ def _identity(item: Any) -> Any:
     if isinstance(item, float) and item.is_integer():
         item = int(item)
     if isinstance(item, int) and not isinstance(item, bool):
-        # Integers can be chosen so that their hashes collide; hashes of text
+        # Attackers can choose integers with equal hashes; hashes of strings
         # are randomized.
         return hex(item), 'integer'
     return item, isinstance(item, bool)
@@ -141,25 +139,24 @@ _Validator = jsonschema.validators.extend(
 )
 
 
-# Every part of a schema is checked by this class. jsonschema's own method
-# would choose another one, without the checks above, for parts with $schema.
+# jsonschema's own method selects another class for subschemas with $schema.
 _Validator.evolve = attrs.evolve
 
 
 def make_validator(schema: Mapping[str, Any]) -> Any:
-    """Return a validator that never resolves a reference to elsewhere.
+    """Return a validator that never resolves external references.
 
-    jsonschema opens URLs by default. The identifier is left out: ``$id``
-    would change what references are relative to.
+    jsonschema opens URLs by default. ``$id``, the base of references, is
+    ignored.
     """
     return _Validator(
-        _anonymous(schema),
+        _without_id(schema),
         format_checker=formats.CHECKER,
         registry=referencing.Registry(),
     )
 
 
-def _anonymous(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _without_id(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {name: part for name, part in schema.items() if name != '$id'}
 
 
@@ -167,19 +164,18 @@ def _is_dialect(schema: Mapping[str, Any]) -> bool:
     return str(schema.get('$schema', _DIALECT)).rstrip('#') == _DIALECT
 
 
-# The validator of schemas. jsonschema's own compares each item of a long list
-# with each other one; the vocabularies are in memory.
+# Without the quadratic time of jsonschema's own validator of schemas.
 _METASCHEMA = _Validator(
     _Validator.META_SCHEMA, registry=referencing.Registry()
 )
 
 
 class InvalidSchema(ValueError):
-    """A schema cannot be used; ``str()`` states the reason and remedy."""
+    """A schema is invalid; ``str()`` is the reason and remedy."""
 
 
 def check_schema(schema: Any) -> None:
-    """Check that a schema is valid and complete in itself.
+    """Check that a schema is valid and self-contained.
 
     :raises: InvalidSchema.
     """
@@ -189,59 +185,59 @@ def check_schema(schema: Any) -> None:
         if strict_json.deeper_than(schema, _MAX_DEPTH):
             raise InvalidSchema(f'it nests deeper than {_MAX_DEPTH} levels')
         for error in _METASCHEMA.iter_errors(schema):
-            place = json_pointer.to(list(error.absolute_path))
-            raise InvalidSchema(f'at {place or "/"}: {_short(error.message)}')
-        _check_parts(schema)
+            pointer = json_pointer.to(list(error.absolute_path)) or '/'
+            raise InvalidSchema(f'at {pointer}: {_quote(error.message)}')
+        _check_subschemas(schema)
     except RecursionError:
         raise InvalidSchema('it nests too deeply') from None
 
 
-def _check_parts(schema: Mapping[str, Any]) -> None:
+def _check_subschemas(schema: Mapping[str, Any]) -> None:
     """Check identifiers, patterns and references of a valid schema."""
-    parts = _parts(schema)
-    places = {id(part) for part in parts}
+    parts = _subschemas(schema)
+    ids = {id(part) for part in parts}
     resolver: Any = referencing.Registry().resolver_with_root(
-        dialects.DRAFT202012.create_resource(_anonymous(schema))
+        dialects.DRAFT202012.create_resource(_without_id(schema))
     )
     for part in parts:
         if part is not schema and '$id' in part:
             raise InvalidSchema(
-                f'$id {_short(part["$id"])!r} is not at the root; remove it'
+                f'$id {_quote(part["$id"])!r} is not at the root; remove it'
             )
         if not _is_dialect(part):
             raise InvalidSchema(
-                f'$schema {_short(part["$schema"])!r} is not {_DIALECT}'
+                f'$schema {_quote(part["$schema"])!r} is not {_DIALECT}'
             )
         for pattern in (part.get('pattern'), *part.get(_PATTERNS, ())):
             _check_pattern(pattern)
         for keyword in _REFERENCES & part.keys():
             found = _target(resolver, part[keyword])
-            # The root that the resolver has is a copy.
+            # The resolver contains a copy of the root.
             at_root = part[keyword] == '#'
-            is_schema = isinstance(found, bool) or id(found) in places
+            is_schema = isinstance(found, bool) or id(found) in ids
             if not (at_root or is_schema):
                 raise InvalidSchema(
-                    f'{keyword} {_short(part[keyword])!r} does not refer to '
+                    f'{keyword} {_quote(part[keyword])!r} does not refer to '
                     'a definition within this schema; add the definition '
                     "under $defs and refer to it as '#/$defs/NAME'"
                 )
 
 
-def _parts(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return a schema and all schemas within it."""
+def _subschemas(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a schema and its subschemas."""
     found: list[Mapping[str, Any]] = []
-    waiting: list[Any] = [schema]
-    while waiting:
-        part = waiting.pop()
+    stack: list[Any] = [schema]
+    while stack:
+        part = stack.pop()
         if isinstance(part, Mapping):
             found.append(part)
             resource = dialects.DRAFT202012.create_resource(part)
-            waiting.extend(each.contents for each in resource.subresources())
+            stack.extend(each.contents for each in resource.subresources())
     return found
 
 
 def _target(resolver: Any, reference: Any) -> Any:
-    """Return what a reference leads to; None if that is not in the schema."""
+    """Return the target of a reference; None if it is not in the schema."""
     if not isinstance(reference, str) or not reference.startswith('#'):
         return None
     try:
@@ -255,18 +251,18 @@ def _check_pattern(pattern: str | None) -> None:
         return
     if len(pattern) > _MAX_PATTERN_LENGTH:
         raise InvalidSchema(
-            f'pattern {_short(pattern)!r} has {len(pattern)} characters; up '
+            f'pattern {_quote(pattern)!r} has {len(pattern)} characters; up '
             f'to {_MAX_PATTERN_LENGTH} are allowed'
         )
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise InvalidSchema(
-            f'pattern {_short(pattern)!r} is invalid: {error}'
+            f'pattern {_quote(pattern)!r} is invalid: {error}'
         ) from None
 
 
-def _short(text: Any) -> str:
+def _quote(text: Any) -> str:
     quoted = str(text)
     if len(quoted) <= _MAX_QUOTE_LENGTH:
         return quoted
@@ -274,12 +270,12 @@ def _short(text: Any) -> str:
 
 
 class ParameterValidator:
-    """The parameters that one method takes.
+    """Validator of the parameters of one method.
 
-    :param method: name of the method, for error texts.
+    :param method: name of the method, for error messages.
     :param schema: JSON Schema of type object.
-    :param reserved: names that are never parameters, whatever the schema.
-    :param secrets: returns the object that redacts validation errors.
+    :param reserved: names that are rejected whatever the schema.
+    :param secrets: returns the secrets of parameters, for redaction.
     """
 
     def __init__(
@@ -301,36 +297,38 @@ class ParameterValidator:
 
     @property
     def names(self) -> Iterable[str]:
-        """The parameters that the method declares by name."""
+        """Names of the declared parameters."""
         return self._properties.keys()
 
     def check(self, values: Mapping[str, Any]) -> None:
-        """Check ``values`` against the schema, and find all faults at once.
+        """Validate ``values``.
 
-        :raises: InvalidParameters with one entry for each value at fault,
-            up to 100 of them.
+        :raises: InvalidParameters with all errors, one for each value, up to
+            100.
         """
         if not values and not self._required:
             return
-        faults = {
+        found = {
             json_pointer.to([name]): f"unexpected parameter '{name}'"
             for name in values
             if name in self._reserved
         }
-        for pointer, detail in self._faults(values):
-            if len(faults) >= _MAX_FAULTS:
+        for pointer, detail in self._validate(values):
+            if len(found) >= _MAX_ERRORS:
                 break
-            faults.setdefault(pointer, detail)
-        if faults:
+            found.setdefault(pointer, detail)
+        if found:
             raise errors.InvalidParameters(
                 method=self._method,
                 errors=self._secrets(values).validation_errors(
                     {'pointer': pointer, 'detail': detail}
-                    for pointer, detail in sorted(faults.items())
+                    for pointer, detail in sorted(found.items())
                 ),
             )
 
-    def _faults(self, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def _validate(
+        self, values: Mapping[str, Any]
+    ) -> Iterator[tuple[str, str]]:
         try:
             for error in self._validator.iter_errors(values):
                 yield from _describe(error)
@@ -338,18 +336,18 @@ class ParameterValidator:
             yield '', 'the parameters are nested too deeply'
 
     def read_text(self, name: str, text: str) -> Any:
-        """Return the value that ``text`` stands for in a query string.
+        """Return the value of ``text`` from a query string.
 
-        Text stays text where the declared type admits text; otherwise it is
-        read as JSON. Text that fits neither is returned as it is, for
-        :meth:`check` to refuse.
+        Text is returned unchanged if the schema allows strings; otherwise it
+        is parsed as JSON. Invalid text is returned unchanged, and rejected by
+        :meth:`check`.
         """
         validator = self._validator.evolve(schema=self._properties[name])
         if _is_valid(validator, text):
             return text
-        spelled = text.lower() if text.lower() in ('true', 'false') else text
+        literal = text.lower() if text.lower() in ('true', 'false') else text
         try:
-            value = strict_json.loads(spelled)
+            value = strict_json.loads(literal)
         except strict_json.InvalidJSON:
             return text
         return value if _is_valid(validator, value) else text
@@ -363,7 +361,7 @@ def _is_valid(validator: Any, value: Any) -> bool:
 
 
 def _name(path: list[str | int]) -> str:
-    """Return how a person would name the value at ``path``."""
+    """Return a phrase for the value at ``path``."""
     if not path:
         return 'the parameters'
     return f"parameter '{'.'.join(str(part) for part in path)}'"
@@ -372,9 +370,9 @@ def _name(path: list[str | int]) -> str:
 def _describe(
     error: schema_errors.ValidationError,
 ) -> Iterator[tuple[str, str]]:
-    """Yield (pointer, detail) of each single fault that ``error`` stands for.
+    """Yield pointer and detail of each error that ``error`` consists of.
 
-    The value itself is left out: it may be secret, or a megabyte long.
+    The value is not included: it may be secret, or a megabyte long.
     """
     if error.context:
         yield from _describe_alternatives(error)
@@ -408,7 +406,7 @@ def _describe(
 def _describe_alternatives(
     error: schema_errors.ValidationError,
 ) -> Iterator[tuple[str, str]]:
-    """Describe a value that fits none of several alternatives."""
+    """Describe a value that matches none of several alternatives."""
     alternatives: dict[Any, list[schema_errors.ValidationError]] = {}
     types: dict[Any, str] = {}
     for each in error.context:
@@ -449,26 +447,26 @@ def _enum_phrase(value: Any) -> str:
     return f'must be one of {", ".join(str(choice) for choice in value)}'
 
 
-def _sentence(template: str) -> Callable[[Any], str]:
+def _phrase(template: str) -> Callable[[Any], str]:
     return functools.partial(str.format, template)
 
 
 _PHRASES: dict[str, Callable[[Any], str]] = {
     'type': _type_phrase,
     'enum': _enum_phrase,
-    'const': _sentence('must be {}'),
-    'minimum': _sentence('must be at least {}'),
-    'maximum': _sentence('must be at most {}'),
-    'exclusiveMinimum': _sentence('must be greater than {}'),
-    'exclusiveMaximum': _sentence('must be less than {}'),
-    'multipleOf': _sentence('must be a multiple of {}'),
-    'minLength': _sentence('must have at least {} characters'),
-    'maxLength': _sentence('must have at most {} characters'),
-    'pattern': _sentence('must match the pattern {}'),
-    'format': _sentence('must have the format {}'),
-    'minItems': _sentence('must have at least {} items'),
-    'maxItems': _sentence('must have at most {} items'),
-    'uniqueItems': _sentence('must not hold the same item twice'),
-    'minProperties': _sentence('must have at least {} properties'),
-    'maxProperties': _sentence('must have at most {} properties'),
+    'const': _phrase('must be {}'),
+    'minimum': _phrase('must be at least {}'),
+    'maximum': _phrase('must be at most {}'),
+    'exclusiveMinimum': _phrase('must be greater than {}'),
+    'exclusiveMaximum': _phrase('must be less than {}'),
+    'multipleOf': _phrase('must be a multiple of {}'),
+    'minLength': _phrase('must have at least {} characters'),
+    'maxLength': _phrase('must have at most {} characters'),
+    'pattern': _phrase('must match the pattern {}'),
+    'format': _phrase('must have the format {}'),
+    'minItems': _phrase('must have at least {} items'),
+    'maxItems': _phrase('must have at most {} items'),
+    'uniqueItems': _phrase('must not contain the same item twice'),
+    'minProperties': _phrase('must have at least {} properties'),
+    'maxProperties': _phrase('must have at most {} properties'),
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON as RFC 8259 has it, without what Python's parser adds to it."""
+"""Strict JSON (RFC 8259), without the extensions of Python's parser."""
 
 import json
 import math
@@ -7,20 +7,20 @@ from typing import Any
 
 
 class InvalidJSON(ValueError):
-    """The text is not JSON that can be accepted; ``str()`` says why."""
+    """The text is not valid JSON; ``str()`` is the reason."""
 
 
 class TooDeep(InvalidJSON):
-    """The text nests deeper than is allowed."""
+    """The nesting exceeds the limit."""
 
 
 def no_constant(name: str) -> Any:
-    """Refuse NaN and Infinity; for ``parse_constant``."""
+    """Reject NaN and Infinity; for ``parse_constant``."""
     raise InvalidJSON(f'{name} is not a JSON value')
 
 
 def finite(text: str) -> float:
-    """Return a number that is none of these; for ``parse_float``."""
+    """Return a finite number; for ``parse_float``."""
     value = float(text)
     if not math.isfinite(value):
         raise InvalidJSON('a number is out of range')
@@ -31,15 +31,14 @@ def _integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        # Python refuses very long ones, since reading them takes quadratic
-        # time; see sys.set_int_max_str_digits.
+        # Python limits the length (sys.set_int_max_str_digits).
         raise InvalidJSON('an integer has too many digits') from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        # Which one is not told: it may be secret, and of any length.
+        # The key may be secret, and of any length.
         raise InvalidJSON('an object has the same key twice')
     return value
 
@@ -55,9 +54,9 @@ _DECODER = json.JSONDecoder(
 def loads(text: str, *, max_depth: int | None = None) -> Any:
     """Parse ``text``.
 
-    :param max_depth: how many arrays and objects may be nested.
-    :raises: InvalidJSON for what is malformed, for NaN and Infinity, numbers
-        out of range, lone surrogates and keys that stand twice; TooDeep.
+    :param max_depth: maximum number of nested arrays and objects.
+    :raises: InvalidJSON for malformed text, NaN and Infinity, numbers out of
+        range, lone surrogates and repeated keys; TooDeep.
     """
     try:
         value = _DECODER.decode(text)
@@ -79,9 +78,9 @@ def loads(text: str, *, max_depth: int | None = None) -> Any:
 def dumps(value: Any, *, max_depth: int | None = None) -> str:
     """Serialize ``value`` as text that :func:`loads` accepts.
 
-    Tuples become arrays; names of objects must be text.
+    Tuples are serialized as arrays; keys of objects must be strings.
 
-    :param max_depth: how many arrays and objects may be nested.
+    :param max_depth: maximum number of nested arrays and objects.
     :raises: InvalidJSON, TooDeep.
     """
     try:
@@ -90,26 +89,26 @@ def dumps(value: Any, *, max_depth: int | None = None) -> str:
     except UnicodeEncodeError:
         raise InvalidJSON('a string holds a lone surrogate') from None
     except (TypeError, ValueError):
-        raise InvalidJSON('a value has no JSON form') from None
+        raise InvalidJSON('a value cannot be serialized') from None
     except RecursionError:
         raise TooDeep('it nests too deeply') from None
     if max_depth is not None and deeper_than(value, max_depth):
         raise TooDeep('it nests too deeply')
-    if not _names_are_text(value):
-        raise InvalidJSON('a name in an object is not a string')
+    if not _keys_are_strings(value):
+        raise InvalidJSON('a key of an object is not a string')
     return text
 
 
-def _names_are_text(value: Any) -> bool:
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            if not all(isinstance(name, str) for name in one):
+def _keys_are_strings(value: Any) -> bool:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            if not all(isinstance(key, str) for key in item):
                 return False
-            waiting.extend(one.values())
-        elif isinstance(one, list | tuple):
-            waiting.extend(one)
+            stack.extend(item.values())
+        elif isinstance(item, list | tuple):
+            stack.extend(item)
     return True
 
 
@@ -124,7 +123,7 @@ def _has_surrogate(value: Any) -> bool:
 
 
 def deeper_than(value: Any, limit: int) -> bool:
-    """Tell whether containers nest deeper than ``limit``, level by level."""
+    """Return whether the nesting exceeds ``limit``; without recursion."""
     level = [value]
     for _ in range(limit + 1):
         containers = [

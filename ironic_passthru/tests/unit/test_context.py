@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks is known in the thread that works for it, and no longer."""
+"""Tests of the request context."""
 
 import threading
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ class TestContext(base.TestCase):
         context.clear_current()
         self.addCleanup(context.clear_current)
 
-    def test_a_new_one_is_current_in_its_thread_alone(self) -> None:
+    def test_current_only_in_its_thread(self) -> None:
         made = context.RequestContext(request_id='req-1')
         self.assertIs(made, oslo_context.get_current())
         others: list[Any] = []
@@ -28,13 +28,13 @@ class TestContext(base.TestCase):
         thread.join(10)
         self.assertEqual([None], others)
 
-    def test_forgotten(self) -> None:
+    def test_clear_current(self) -> None:
         context.RequestContext(request_id='req-1')
         context.clear_current()
         self.assertIsNone(oslo_context.get_current())
         context.clear_current()
 
-    def test_what_came_over_the_bus(self) -> None:
+    def test_from_bus(self) -> None:
         sent = context.RequestContext(
             request_id='req-1', user_id='u', roles=['admin']
         )
@@ -44,7 +44,7 @@ class TestContext(base.TestCase):
         self.assertEqual(sent.to_dict(), rebuilt.to_dict())
         self.assertIs(rebuilt, oslo_context.get_current())
 
-    def test_what_is_not_taken_from_the_bus(self) -> None:
+    def test_ignored_fields(self) -> None:
         rebuilt = context.RequestContext.from_bus(
             {
                 'auth_token': 'hunter' + '2',
@@ -63,7 +63,7 @@ class TestContext(base.TestCase):
         )
         self.assertEqual(vars(plain), vars(rebuilt))
 
-    def test_fields_of_a_wrong_type_or_size(self) -> None:
+    def test_invalid_fields(self) -> None:
         for odd in (
             7,
             True,
@@ -91,7 +91,7 @@ class TestContext(base.TestCase):
         many = {'roles': ['r'] * 10_000}
         self.assertEqual(100, len(context.RequestContext.from_bus(many).roles))
 
-    def test_what_is_sent(self) -> None:
+    def test_to_bus(self) -> None:
         made = context.RequestContext(
             request_id='req-1',
             user_id='u',
@@ -107,19 +107,19 @@ class TestContext(base.TestCase):
             'roles': ['admin'],
         }
         self.assertEqual(sent, context.to_bus(made))
-        foreign = {**sent, 'auth_token': 'x', 'catalog': [1], 'domain': None}
-        self.assertEqual(sent, context.to_bus(foreign))
+        other = {**sent, 'auth_token': 'x', 'catalog': [1], 'domain': None}
+        self.assertEqual(sent, context.to_bus(other))
 
-    def test_contexts_of_another_kind(self) -> None:
-        odd: list[Any] = [{}, {'colour': 'red'}, None, [], 'text', 5]
+    def test_contexts_of_other_services(self) -> None:
+        odd: list[Any] = [{}, {'color': 'red'}, None, [], 'text', 5]
         for values in odd:
             rebuilt = context.RequestContext.from_bus(values)
             self.assertTrue(rebuilt.request_id.startswith('req-'), values)
-            self.assertFalse(hasattr(rebuilt, 'colour'))
+            self.assertFalse(hasattr(rebuilt, 'color'))
 
 
 class TestReportTargets(base.TestCase):
-    """What a driver may report as a target."""
+    """Targets reported by a driver."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -138,7 +138,7 @@ class TestReportTargets(base.TestCase):
             self.context.report_targets(names)
         self.assertEqual(['a', 'b', 'c', 'd', 'e'], self.reported)
 
-    def test_nothing_else(self) -> None:
+    def test_invalid_names(self) -> None:
         for kind, names in (
             (TypeError, 'bmc-1'),
             (TypeError, b'bmc-1'),
@@ -152,5 +152,5 @@ class TestReportTargets(base.TestCase):
             self.assertRaises(kind, self.context.report_targets, names)
         self.assertEqual([], self.reported)
 
-    def test_a_call_that_is_not_tracked(self) -> None:
+    def test_untracked_call(self) -> None:
         context.RequestContext(overwrite=False).report_targets(['bmc-1'])

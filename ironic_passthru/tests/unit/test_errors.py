@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tree of errors, and its way over the bus."""
+"""Tests of the error classes and of their serialization by RPC."""
 
 import inspect
 import re
@@ -13,12 +13,12 @@ from ironic_passthru.tests import base
 CLASSES = [
     value
     for name, value in inspect.getmembers(errors, inspect.isclass)
-    # Not the second names that some classes have.
+    # Without aliases.
     if issubclass(value, errors.PassthruError) and name == value.__name__
 ]
 
-# Facts for the classes whose sentence or constructor needs some.
-FACTS = {
+# Arguments of classes with other placeholders or constructors.
+ARGUMENTS = {
     'ConfigError': {'reason': '[api] port: 0 is less than 1'},
     'InvalidParameters': {
         'method': 'm',
@@ -31,8 +31,8 @@ FACTS = {
 }
 
 
-def _facts(kind: type[errors.PassthruError]) -> dict[str, object]:
-    given = FACTS.get(kind.__name__)
+def _arguments(kind: type[errors.PassthruError]) -> dict[str, object]:
+    given = ARGUMENTS.get(kind.__name__)
     if given is not None:
         return given
     return {
@@ -53,7 +53,7 @@ def _cross_bus(error: Exception) -> Exception:
 
 
 class TreeTest(base.TestCase):
-    """The drawing in the docstring is the code."""
+    """The drawing in the docstring matches the classes."""
 
     def test_drawing_matches_classes(self) -> None:
         drawn: dict[str, tuple[str, str]] = {}
@@ -80,12 +80,12 @@ class TreeTest(base.TestCase):
         for code in codes:
             self.assertRegex(code, r'\A[a-z]+(_[a-z]+)*\Z')
 
-    def test_each_class_states_its_code_itself(self) -> None:
+    def test_each_class_defines_code_and_message(self) -> None:
         for kind in CLASSES:
             self.assertIn('code', vars(kind), kind.__name__)
             self.assertIn('_msg_fmt', vars(kind), kind.__name__)
 
-    def test_what_did_not_run_is_503(self) -> None:
+    def test_status_of_not_run_and_unknown(self) -> None:
         for kind in CLASSES:
             if issubclass(kind, errors.NotRun):
                 self.assertEqual(503, kind.status, kind.__name__)
@@ -94,7 +94,7 @@ class TreeTest(base.TestCase):
 
 
 class BusTest(base.TestCase):
-    """An error is the same after it has crossed the bus."""
+    """Errors are equal after RPC."""
 
     def _assert_same(
         self, sent: errors.PassthruError, received: Exception
@@ -106,13 +106,13 @@ class BusTest(base.TestCase):
 
     def test_every_class(self) -> None:
         for kind in CLASSES:
-            error = kind(**_facts(kind))
+            error = kind(**_arguments(kind))
             self.assertNotIn('%(', error.message, kind.__name__)
             received = _cross_bus(error)
             self._assert_same(error, received)
             self._assert_same(error, _cross_bus(received))
 
-    def test_plain_sentences(self) -> None:
+    def test_plain_messages(self) -> None:
         for kind in CLASSES:
             if issubclass(kind, errors.DriverError):
                 error = kind('slot 9 is 100 % %(out)s of range: ü')
@@ -121,7 +121,7 @@ class BusTest(base.TestCase):
                 )
                 self._assert_same(error, _cross_bus(error))
 
-    def test_sentence_with_facts(self) -> None:
+    def test_message_with_arguments(self) -> None:
         error = errors.Conflict('busy', rack='r1')
         self.assertEqual({'rack': 'r1'}, error.kwargs)
         self._assert_same(error, _cross_bus(error))
@@ -131,22 +131,22 @@ class BusTest(base.TestCase):
         self.assertEqual('no such file', str(error))
         self._assert_same(error, _cross_bus(error))
 
-    def test_message_holds_no_traceback(self) -> None:
+    def test_message_contains_no_traceback(self) -> None:
         received = _cross_bus(errors.ConductorBusy())
         self.assertIn('Traceback', str(received))
         self.assertNotIn('Traceback', received.message)
 
 
 class MessageTest(base.TestCase):
-    """A class writes its words from the facts."""
+    """Messages are formatted with the arguments."""
 
-    def test_facts_fill_sentence(self) -> None:
+    def test_arguments(self) -> None:
         self.assertEqual(
             "The driver 'x' is unknown.",
             errors.DriverNotFound(driver='x').message,
         )
 
-    def test_facts_that_do_not_fit_hide_nothing(self) -> None:
+    def test_wrong_arguments_hide_nothing(self) -> None:
         self.assertEqual(
             "The driver '%(driver)s' is unknown.",
             errors.DriverNotFound().message,
@@ -156,8 +156,8 @@ class MessageTest(base.TestCase):
             errors.BodyTooLarge(limit='x').message,
         )
 
-    def test_invalid_parameters_names_all(self) -> None:
-        error = errors.InvalidParameters(**FACTS['InvalidParameters'])
+    def test_invalid_parameters_lists_all_errors(self) -> None:
+        error = errors.InvalidParameters(**ARGUMENTS['InvalidParameters'])
         self.assertEqual(
             "Invalid parameters for method m: missing parameter 'a'; é %s",
             error.message,
@@ -170,12 +170,12 @@ class MessageTest(base.TestCase):
             error.field_errors(),
         )
 
-    def test_sentence_may_be_an_exception(self) -> None:
+    def test_exception_as_message(self) -> None:
         self.assertEqual(
             'no route', errors.DriverError(OSError('no route')).message
         )
 
-    def test_vendor_class_in_the_manner_of_ironic(self) -> None:
+    def test_vendor_class_for_ironic(self) -> None:
         class AcmeBusy(errors.IronicException):
             _msg_fmt = 'The controller %(name)s is busy.'
             code = 423

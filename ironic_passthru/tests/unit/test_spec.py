@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What conductors publish survives the registry unchanged."""
+"""Tests of the specs of methods and drivers."""
 
 import dataclasses
 import json
@@ -47,7 +47,7 @@ class MethodSpecTest(base.TestCase):
             METHOD, spec.MethodSpec.from_document('set_tag', document)
         )
 
-    def test_document_of_an_earlier_conductor(self) -> None:
+    def test_document_of_an_earlier_release(self) -> None:
         document = METHOD.to_document()
         for name in ('timeout', 'target', 'dangerous', 'allowed', 'secret'):
             del document[name]
@@ -150,20 +150,20 @@ class DriverSpecTest(base.TestCase):
     def test_document(self) -> None:
         self.assertEqual(DRIVER, _through_json(DRIVER))
 
-    def test_digest_is_the_same_after_the_registry(self) -> None:
+    def test_digest_is_equal_after_serialization(self) -> None:
         self.assertEqual(DRIVER.digest, _through_json(DRIVER).digest)
         self.assertRegex(DRIVER.digest, r'\A[0-9a-f]{64}\Z')
 
     def test_digest_ignores_order(self) -> None:
         other = dataclasses.replace(METHOD, name='a')
-        one = {'set_tag': METHOD, 'a': other}
-        two = {'a': other, 'set_tag': METHOD}
+        first = {'set_tag': METHOD, 'a': other}
+        second = {'a': other, 'set_tag': METHOD}
         self.assertEqual(
-            dataclasses.replace(DRIVER, methods=one).digest,
-            dataclasses.replace(DRIVER, methods=two).digest,
+            dataclasses.replace(DRIVER, methods=first).digest,
+            dataclasses.replace(DRIVER, methods=second).digest,
         )
 
-    def test_digest_tells_every_difference(self) -> None:
+    def test_digest_differs_for_each_change(self) -> None:
         digests = [DRIVER.digest]
         for change in (
             {'name': 'other'},

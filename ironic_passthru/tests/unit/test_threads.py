@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The service runs on native threads, also where some are refused."""
+"""Tests of native threads and of the pool."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ print(backend.get_backend_type().name, bool(sys.modules.get('eventlet')))
 
 
 class InitTest(base.TestCase):
-    """Chosen once, before oslo is imported."""
+    """The backend is selected before oslo is imported."""
 
     def test_threading_without_eventlet(self) -> None:
         result = subprocess.run(
@@ -38,7 +38,7 @@ class InitTest(base.TestCase):
 
 
 class PoolTest(base.TestCase):
-    """Work that the pool takes runs, whatever the host refuses."""
+    """Submitted work runs although threads cannot be started."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -51,20 +51,22 @@ class PoolTest(base.TestCase):
     def submit(self, count: int) -> list[futures.Future[bool]]:
         return [self.pool.submit(self.go_on.wait, 20) for _ in range(count)]
 
-    def test_the_threads_that_there_are_do_all_work(self) -> None:
+    def test_existing_threads_do_all_work(self) -> None:
         with shortage.ThreadShortage():
             submitted = self.submit(9)
         self.go_on.set()
-        self.assertEqual([True] * 9, [one.result(10) for one in submitted])
+        self.assertEqual(
+            [True] * 9, [future.result(10) for future in submitted]
+        )
         self.assertEqual(1, self.log.output.count('Cannot start a thread'))
 
-    def test_it_grows_with_further_work_once_it_may(self) -> None:
+    def test_grows_with_further_work(self) -> None:
         with shortage.ThreadShortage():
             self.submit(9)
         self.submit(1)
         self.wait_for(lambda: len(self.pool._threads) == 2, 'one more thread')
 
-    def test_and_without_any_when_asked(self) -> None:
+    def test_recover(self) -> None:
         with shortage.ThreadShortage():
             self.submit(9)
             self.wait_for(
@@ -77,12 +79,12 @@ class PoolTest(base.TestCase):
         )
         self.assertEqual(8, len(self.pool._threads))
 
-    def test_nothing_that_lacks_a_thread_is_well(self) -> None:
+    def test_recover_without_missing_threads(self) -> None:
         self.assertTrue(self.pool.recover())
         self.submit(10)
         self.assertTrue(self.pool.recover())
 
-    def test_its_end_joins_only_what_has_started(self) -> None:
+    def test_shutdown(self) -> None:
         with shortage.ThreadShortage():
             self.submit(8)
         self.go_on.set()
@@ -90,6 +92,6 @@ class PoolTest(base.TestCase):
         self.assertRaises(RuntimeError, self.pool.submit, self.go_on.wait)
         self.assertTrue(self.pool.recover())
 
-    def test_there_is_none_without_a_first_thread(self) -> None:
+    def test_first_thread_cannot_be_started(self) -> None:
         with shortage.ThreadShortage():
             self.assertRaises(RuntimeError, threads.ThreadPool, 8)

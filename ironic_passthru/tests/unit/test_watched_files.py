@@ -48,16 +48,16 @@ class WatchedFilesCase(base.TestCase):
         )
 
     def lines(self, seconds: float, made: Any) -> list[str]:
-        """Look every half second; return what is logged."""
-        said = len(self.log.output)
+        """Check every half second; return the new log records."""
+        start = len(self.log.output)
         for _ in range(int(seconds * 2)):
             self.seconds += 0.5
             made.current()
-        return self.log.output[said:].splitlines()
+        return self.log.output[start:].splitlines()
 
 
-class TestLook(WatchedFilesCase):
-    """Looks at the files."""
+class TestCheck(WatchedFilesCase):
+    """Checks for changes."""
 
     def test_the_first_load(self) -> None:
         self.assertEqual(101, self.make().current())
@@ -82,7 +82,7 @@ class TestLook(WatchedFilesCase):
         self.assertEqual(1, self.loads)
 
     def test_content_that_changes_while_it_is_read(self) -> None:
-        # Such as of a file that is truncated first and written later.
+        # Such as a file that is truncated and then written.
         made = self.make()
         self.path.write_text('20')
         self.during = lambda: self.path.write_text('300')
@@ -92,7 +92,7 @@ class TestLook(WatchedFilesCase):
         self.seconds += 1
         self.assertEqual(300, made.current())
 
-    def test_one_thread_looks_while_the_others_go_on(self) -> None:
+    def test_one_thread_checks_while_others_continue(self) -> None:
         made = self.make()
         looking, go_on = threading.Event(), threading.Event()
 
@@ -114,9 +114,9 @@ class TestLook(WatchedFilesCase):
 
 
 class TestFailure(WatchedFilesCase):
-    """Files that are not valid leave the content in force."""
+    """Invalid files do not replace the content."""
 
-    def test_the_error_repeats_until_files_are_valid(self) -> None:
+    def test_error_repeats_until_files_are_valid(self) -> None:
         made = self.make()
         data = self.path.read_bytes()
         for spoil, reason in (
@@ -147,7 +147,7 @@ class TestFailure(WatchedFilesCase):
         (line,) = self.lines(10, made)
         self.assertIn('Is a directory', line)
 
-    def test_an_error_that_no_stamp_shows_is_retried(self) -> None:
+    def test_error_without_a_changed_stamp_is_retried(self) -> None:
         made = self.make()
 
         def fail() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every request is asked for by a rule, and every rule says what it is for."""
+"""Every request has a rule, and every rule is documented."""
 
 import pathlib
 import re
@@ -20,7 +20,7 @@ SAMPLE = ROOT / 'etc/ironic_passthru/policy.yaml.sample'
 PAGE = ROOT / 'doc/source/admin/policy.rst'
 GENERATOR = 'tools/config/ironic-passthru-policy-generator.conf'
 
-# What stands in the paths of routes.
+# Variables in the paths of routes.
 _NAMES = ('driver', 'method', 'hostname', 'operation')
 
 
@@ -44,7 +44,7 @@ class TestRules(base.TestCase):
             self.assertRegex(rule.description, r'^[A-Z].{20,}\.$', rule.name)
             self.assertTrue(rule.operations, rule.name)
 
-    def test_each_tells_its_attributes(self) -> None:
+    def test_attributes_are_documented(self) -> None:
         page = PAGE.read_text()
         for rule in policies.list_rules():
             (row,) = re.findall(
@@ -65,7 +65,7 @@ class TestRules(base.TestCase):
                 {'system', 'domain', 'project'}, set(rules.SCOPES)
             )
 
-    def test_what_touches_hardware_needs_system_scope_by_default(self) -> None:
+    def test_calls_require_system_scope_by_default(self) -> None:
         (call,) = (
             rule
             for rule in policies.list_rules()
@@ -100,7 +100,7 @@ class TestRules(base.TestCase):
 class TestSample(base.TestCase):
     """etc/ironic_passthru/policy.yaml.sample."""
 
-    def test_it_is_current(self) -> None:
+    def test_current(self) -> None:
         with tempfile.NamedTemporaryFile('r') as output:
             subprocess.run(
                 [
@@ -120,11 +120,11 @@ class TestSample(base.TestCase):
                 SAMPLE.read_text(), output.read(), 'run "tox -e genpolicy"'
             )
 
-    def test_it_changes_nothing(self) -> None:
+    def test_changes_nothing(self) -> None:
         for line in SAMPLE.read_text().splitlines():
             self.assertRegex(line, '^(#.*)?$')
 
-    def test_it_holds_every_rule(self) -> None:
+    def test_contains_every_rule(self) -> None:
         found = re.findall(r'^#"(.+)": "(.+)"$', SAMPLE.read_text(), re.M)
         self.assertEqual(
             [(rule.name, rule.check_str) for rule in policies.list_rules()],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters against a schema: the verdict, the faults, query text."""
+"""Tests of the validation of parameters and schemas."""
 
 import http.server
 import pathlib
@@ -54,12 +54,12 @@ def parameters(
 
 
 class Case(base.TestCase):
-    """Helps to tell what was wrong."""
+    """Helpers that return the errors."""
 
-    def faults(
+    def found(
         self, checked: schema.ParameterValidator, values: dict[str, Any]
     ) -> dict[str, str]:
-        """Return the details by pointer; none if all is well."""
+        """Return the details by pointer."""
         try:
             checked.check(values)
         except errors.InvalidParameters as error:
@@ -67,14 +67,14 @@ class Case(base.TestCase):
         return {}
 
     def detail(self, declared: dict[str, Any], value: Any) -> str | None:
-        """Return what is wrong with ``value`` as the parameter x."""
-        found = self.faults(parameters({'x': declared}), {'x': value})
+        """Return the error of ``value`` as the parameter x."""
+        found = self.found(parameters({'x': declared}), {'x': value})
         self.assertLessEqual(set(found), {'/x'})
         return found.get('/x')
 
 
 class CheckTest(Case):
-    """All faults are found at once and told with their places."""
+    """All errors are reported with their pointers."""
 
     def test_multiples_of_fractions(self) -> None:
         declared = {'type': 'number', 'multipleOf': 0.7}
@@ -95,7 +95,7 @@ class CheckTest(Case):
             self.assertIsNotNone(self.detail(declared, value), keyword)
             self.assertIsNone(self.detail(declared, -value), keyword)
 
-    def test_all_faults_at_once(self) -> None:
+    def test_all_errors_at_once(self) -> None:
         checked = parameters(
             {
                 'slot': {'type': 'integer'},
@@ -107,7 +107,7 @@ class CheckTest(Case):
             },
             ('gone', 'also', 'slot'),
         )
-        found = self.faults(
+        found = self.found(
             checked,
             {
                 'slot': '3',
@@ -148,38 +148,38 @@ class CheckTest(Case):
         checked = parameters({'a/b~c': {'type': 'integer'}})
         self.assertEqual(
             {'/a~1b~0c', '/~01'},
-            set(self.faults(checked, {'a/b~c': 'x', '~1': 2})),
+            set(self.found(checked, {'a/b~c': 'x', '~1': 2})),
         )
 
-    def test_values_are_not_told(self) -> None:
+    def test_values_are_not_reported(self) -> None:
         checked = parameters(
             {'a': {'type': 'integer'}, 'b': {'enum': ['x']}, 'c': {'not': {}}}
         )
         values = dict.fromkeys(('a', 'b', 'c'), 'hunter2')
-        self.assertNotIn('hunter2', str(self.faults(checked, values)))
+        self.assertNotIn('hunter2', str(self.found(checked, values)))
 
     def test_reserved_names_are_always_excess(self) -> None:
         anything = parameters({}, additionalProperties=True)
         for name in ('self', 'context', 'method', 'http_method'):
             self.assertEqual(
                 {f'/{name}': f"unexpected parameter '{name}'"},
-                self.faults(anything, {name: 1, 'task': 2}),
+                self.found(anything, {name: 1, 'task': 2}),
             )
             self.assertEqual(
                 {f'/{name}': f"unexpected parameter '{name}'"},
-                self.faults(parameters({}), {name: 1}),
+                self.found(parameters({}), {name: 1}),
             )
 
     def test_other_names_are_ordinary(self) -> None:
         anything = parameters({}, additionalProperties=True)
         values = dict.fromkeys(('task', 'func', 'data', '', 'a b', 'é'), 1)
-        self.assertEqual({}, self.faults(anything, values))
+        self.assertEqual({}, self.found(anything, values))
 
     def test_nothing_given(self) -> None:
-        self.assertEqual({}, self.faults(parameters({'a': {}}), {}))
+        self.assertEqual({}, self.found(parameters({'a': {}}), {}))
         self.assertEqual(
             {'/a': "missing parameter 'a'"},
-            self.faults(parameters({'a': {}}, ('a',)), {}),
+            self.found(parameters({'a': {}}, ('a',)), {}),
         )
 
     def test_names(self) -> None:
@@ -216,7 +216,7 @@ class PhraseTest(Case):
             ({'maxItems': 2}, [1, 2, 3], 'must have at most 2 items'),
             ({'minProperties': 1}, {}, 'must have at least 1 properties'),
             ({'maxProperties': 0}, {'a': 1}, 'must have at most 0 properties'),
-            ({'uniqueItems': True}, [1, 1], 'must not hold the same item'),
+            ({'uniqueItems': True}, [1, 1], 'must not contain the same item'),
             ({'not': {}}, 1, 'does not fit its declaration'),
         ):
             detail = self.detail(declared, value)
@@ -226,11 +226,11 @@ class PhraseTest(Case):
 
     def test_alternatives(self) -> None:
         declared = {'anyOf': [{'$ref': '#/$defs/Fan'}, {'type': 'null'}]}
-        found = self.faults(
+        found = self.found(
             parameters({'fan': declared}), {'fan': {'speed': 1}}
         )
         self.assertEqual({'/fan/name': "missing parameter 'fan.name'"}, found)
-        found = self.faults(
+        found = self.found(
             parameters({'fan': declared}), {'fan': {'speed': -1, 'x': 1}}
         )
         self.assertEqual({'/fan/name', '/fan/speed', '/fan/x'}, set(found))
@@ -248,7 +248,7 @@ class PhraseTest(Case):
             self.detail(declared, 'abc'),
         )
         nested = {'anyOf': [{'$ref': '#/$defs/Fan'}, {'$ref': '#/$defs/Tree'}]}
-        found = self.faults(parameters({'x': nested}), {'x': {'speed': 'a'}})
+        found = self.found(parameters({'x': nested}), {'x': {'speed': 'a'}})
         self.assertEqual(1, len(found))
 
     def test_optional_of_wrong_type(self) -> None:
@@ -346,24 +346,24 @@ class UniqueTest(Case):
 class HostileTest(Case):
     """Bad input costs little and never more than a 400."""
 
-    def test_many_faults(self) -> None:
+    def test_many_errors(self) -> None:
         checked = parameters(
             {'x': {'type': 'array', 'items': {'type': 'null'}}}
         )
-        self.assertEqual(100, len(self.faults(checked, {'x': [0] * 200_000})))
+        self.assertEqual(100, len(self.found(checked, {'x': [0] * 200_000})))
         self.assertEqual(
             100,
-            len(self.faults(checked, {str(i): 0 for i in range(10_000)})),
+            len(self.found(checked, {str(i): 0 for i in range(10_000)})),
         )
 
-    def test_nested_without_end(self) -> None:
+    def test_deep_nesting(self) -> None:
         checked = parameters({'tree': {'$ref': '#/$defs/Tree'}})
         tree: dict[str, Any] = {}
         for _ in range(5000):
             tree = {'children': [tree]}
         self.assertEqual(
             {'': 'the parameters are nested too deeply'},
-            self.faults(checked, {'tree': tree}),
+            self.found(checked, {'tree': tree}),
         )
 
 
@@ -423,7 +423,7 @@ class ReadTextTest(Case):
         ):
             self.assertEqual(text, self._read(declared, text))
             self.assertIsNotNone(
-                self.faults(parameters({'x': declared}), {'x': text})
+                self.found(parameters({'x': declared}), {'x': text})
             )
 
 

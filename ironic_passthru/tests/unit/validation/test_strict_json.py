@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is JSON and what only looks like it."""
+"""Tests of strict JSON."""
 
 import json
 import sys
@@ -175,7 +175,7 @@ _JSON = st.recursive(
 
 
 class DumpsTest(base.TestCase):
-    """What is sent can be read by whoever receives it."""
+    """Serialized text can be parsed."""
 
     @hypothesis.settings(max_examples=300, deadline=None, derandomize=True)
     @hypothesis.given(_JSON)

@@ -8,7 +8,6 @@ import sys
 from typing import Any
 
 from oslo_config import cfg
-from pbr import version as pbr_version
 
 from ironic_passthru import conf as project_conf
 from ironic_passthru import errors
@@ -106,17 +105,13 @@ def _run(conf: cfg.ConfigOpts, argv: list[str] | None) -> int:
     conf.register_cli_opt(
         cfg.SubCommandOpt('command', title='commands', handler=_add_commands)
     )
-    with parsing.strict():
-        conf(
-            sys.argv[1:] if argv is None else argv,
-            project='ironic_passthru',
-            prog=PROG,
-            version=pbr_version.VersionInfo(
-                'ironic-passthru'
-            ).version_string(),
-            description=_DESCRIPTION,
-            epilog=_EPILOG,
-        )
+    parsing.parse(
+        conf,
+        sys.argv[1:] if argv is None else argv,
+        prog=PROG,
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+    )
     credentials.check_configuration(conf)
     if not urls.read(conf, option='connection', group='database'):
         conf.set_default(

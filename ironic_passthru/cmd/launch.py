@@ -14,7 +14,6 @@ from typing import NoReturn
 
 from oslo_config import cfg
 from oslo_log import log
-from pbr import version
 
 from ironic_passthru import conf as project_conf
 from ironic_passthru import errors
@@ -26,7 +25,6 @@ from ironic_passthru.conf import urls
 from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import log_filter
 
-PROJECT = 'ironic_passthru'
 CONFIG_FILES = 'OS_IRONIC_PASSTHRU_CONFIG_FILES'
 
 # Exit codes of every command.
@@ -78,23 +76,19 @@ def read_configuration(
     )
     conf.set_default('use_stderr', True)
     try:
-        with parsing.strict():
-            conf(
-                arguments,
-                project=PROJECT,
-                prog=prog,
-                description=description,
-                version=version.VersionInfo(
-                    'ironic-passthru'
-                ).version_string(),
-                default_config_files=config_files,
-            )
+        parsing.parse(
+            conf,
+            arguments,
+            prog=prog,
+            description=description,
+            default_config_files=config_files,
+        )
         _check_values(conf)
     except cfg.Error as error:
         raise errors.ConfigError(credentials.describe(error)) from None
     credentials.check_configuration(conf)
     try:
-        log.setup(conf, PROJECT)
+        log.setup(conf, parsing.PROJECT)
     except log.LogConfigError as error:
         raise errors.ConfigError(credentials.describe(error)) from None
     except OSError as error:

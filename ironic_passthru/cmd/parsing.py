@@ -4,17 +4,37 @@
 import contextlib
 import logging
 from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+
+from oslo_config import cfg
+from pbr import version
 
 from ironic_passthru import errors
 from ironic_passthru.redaction import log_filter
+
+PROJECT = 'ironic_passthru'
 
 _LOGGER = 'oslo_config.cfg'
 _NOT_LOADED = 'could not load configuration from %r'
 _TEMPLATE = '-completion.template'
 
 
+def parse(
+    conf: cfg.ConfigOpts, arguments: Sequence[str], **options: Any
+) -> None:
+    """Read configuration files and command line.
+
+    :param options: further arguments of ``conf()``.
+    :raises: ConfigError, cfg.Error.
+    """
+    release = version.VersionInfo('ironic-passthru').version_string()
+    with _strict():
+        conf(arguments, project=PROJECT, version=release, **options)
+
+
 @contextlib.contextmanager
-def strict() -> Iterator[None]:
+def _strict() -> Iterator[None]:
     """Raise errors of ``conf()`` that oslo.config only logs.
 
     oslo.config logs a ``config_source`` that cannot be read and continues

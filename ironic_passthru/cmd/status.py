@@ -15,7 +15,6 @@ threads.init()
 from oslo_config import cfg  # noqa: E402
 from oslo_log import log  # noqa: E402
 from oslo_upgradecheck import upgradecheck  # noqa: E402
-from pbr import version  # noqa: E402
 
 from ironic_passthru import conf as project_conf  # noqa: E402
 from ironic_passthru import errors  # noqa: E402
@@ -134,9 +133,10 @@ def _has_local_bus(conf: cfg.ConfigOpts) -> bool:
     """Return whether the configuration is that of a single process."""
     if conf.transport_url.startswith('local:'):
         return True
-    location = conf.get_location('transport_url').location
+    source = conf.get_location('transport_url')
+    is_set = source is not None and source.location.is_user_controlled
     registry = conf.database.connection or 'sqlite:'
-    return not location.is_user_controlled and registry.startswith('sqlite:')
+    return not is_set and registry.startswith('sqlite:')
 
 
 # In the order of the output.
@@ -232,11 +232,4 @@ def _read_configuration(conf: cfg.ConfigOpts, arguments: list[str]) -> None:
             'command', title='commands', handler=Checks(conf).add_command
         )
     )
-    with parsing.strict():
-        conf(
-            arguments,
-            project=launch.PROJECT,
-            prog=PROG,
-            version=version.VersionInfo('ironic-passthru').version_string(),
-            description=_DESCRIPTION,
-        )
+    parsing.parse(conf, arguments, prog=PROG, description=_DESCRIPTION)

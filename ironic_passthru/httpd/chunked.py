@@ -2,21 +2,13 @@
 """Decoder of the chunked transfer coding (RFC 9112, section 7.1)."""
 
 import re
-from typing import Protocol
+from typing import IO
 
 # Clients choose the length of lines and chunks: limit what is buffered.
 _MAX_LINE = 4096
 _MAX_TRAILERS = 64
 _MAX_PART = 64 * 1024
 _SIZE = re.compile(rb'([0-9A-Fa-f]{1,15})[ \t]*(;.*)?\r\n', re.DOTALL)
-
-
-class Stream(Protocol):
-    """The methods of a binary stream that are used here."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-    def readline(self, size: int, /) -> bytes: ...
 
 
 class ChunkedBody:
@@ -26,7 +18,7 @@ class ChunkedBody:
     :ivar finished: whether the end of the body has been read.
     """
 
-    def __init__(self, source: Stream) -> None:
+    def __init__(self, source: IO[bytes]) -> None:
         self._source = source
         self._left = 0
         self.finished = False

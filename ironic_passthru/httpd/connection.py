@@ -205,7 +205,7 @@ class Connection(server.HTTPConnection):
     _has_served = False
     _discarded_bytes = 0
 
-    def __init__(self, server: Any, sock: Any, makefile: Any = None) -> None:
+    def __init__(self, server: Any, sock: Any, _makefile: Any = None) -> None:
         limits = timeouts.ConnectionTimeouts(
             server.timeout, server.request_timeout
         )

@@ -55,6 +55,7 @@ class Gateway(wsgi.Gateway_10):
     def start_response(
         self, status: str, headers: list[tuple[str, str]], *args: Any
     ) -> Any:
+        """Start the response; close the connection after an unread body."""
         # An interim response must not follow the final one.
         self.req.conn.expects_continue = False
         if self._has_unread_body():

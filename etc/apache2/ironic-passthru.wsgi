@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What mod_wsgi loads; the application itself is in the package."""
+"""The WSGI script for mod_wsgi."""
 
 from ironic_passthru.wsgi import application  # noqa: F401

@@ -5,37 +5,37 @@ from gunicorn import glogging
 
 wsgi_app = 'ironic_passthru.wsgi:application'
 
-# It bounds neither how long a client takes to send a request nor how many of
-# them do, so only a proxy should reach it.
+# gunicorn limits neither the time nor the number of slow clients: allow
+# connections from a proxy only.
 bind = ['127.0.0.1:6385']
 
-# Calls that run at once occupy one thread each: workers times threads. The
-# default kind of worker would take one request at a time.
+# The maximum number of concurrent calls is workers times threads. Workers of
+# the default class serve one request at a time.
 worker_class = 'gthread'
 workers = 2
 threads = 32
 
-# The application connects to nothing before its first request, so it is
-# loaded once, and a mistake in its configuration ends the start. A new
-# configuration takes a restart.
+# Load the application before the fork: it opens no connection before the first
+# request, and an invalid configuration prevents the start. A changed
+# configuration requires a restart.
 preload_app = True
 
-# A worker that ends lets its calls finish: above [api] call_timeout and the
-# longest timeout of a synchronous method, and below the time after which
-# whoever supervises it kills it.
+# Maximum time that a stopping worker waits for running calls: above [api]
+# call_timeout and the longest timeout of a synchronous method, and below the
+# stop timeout of the service manager.
 graceful_timeout = 300
 
-# A worker of this kind shows a sign of life however long its calls take.
+# Workers of this class send heartbeats during long calls.
 timeout = 60
 keepalive = 5
 
-# The largest that it allows; its default is half of that.
+# The maximum; the default is half of it.
 limit_request_line = 8190
 limit_request_fields = 100
 limit_request_field_size = 16380
 
-# The path alone: a query may hold parameters, and these a password. The last
-# field is the id that the logs of API and conductors have, too.
+# Without the query, which can contain passwords. The last field is the request
+# id in the logs of API and conductors.
 accesslog = '-'
 access_log_format = (
     '%(h)s %(u)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(D)s '
@@ -44,13 +44,13 @@ access_log_format = (
 
 
 class Logger(glogging.Logger):
-    """Writes what clients have sent as harmless text.
+    """Escape data from clients.
 
-    By itself gunicorn lets a path, or the name of a user, begin new lines.
+    gunicorn logs line breaks in paths and user names unchanged.
     """
 
     def atoms(self, *args, **kwargs):
-        """Return the values that may stand in a line, by name."""
+        """Return the escaped values for the access log by name."""
         return {
             name: _escaped(value) if isinstance(value, str) else value
             for name, value in super().atoms(*args, **kwargs).items()

@@ -86,7 +86,7 @@ class TestCommands(test_commands.CommandTestCase):
     def test_the_status_command(self) -> None:
         for address, word in (
             (url(), 'reachable'),
-            (url('hunter2'), 'cannot be reached'),
+            (url('hunter2'), 'cannot connect'),
             (f'{_MISREAD[0]}@127.0.0.1/', 'percent-encoded'),
         ):
             done = self.run_command(

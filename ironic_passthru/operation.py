@@ -160,14 +160,16 @@ class Transition:
     keeps_result: bool = True
 
     def reduced(self) -> 'Transition':
-        """Return the transition with fewer values that a database may refuse.
+        """Return the same transition without one value that may be rejected.
 
-        The message of the progress is removed first, then the message of the
-        error, then the result. Return the same object if none is left.
+        The values are, in this order: progress message, reported targets,
+        and result or error message. Return an equal transition if it
+        contains none of them.
         """
-        if self.progress.message is not None:
-            progress = Progress(percent=self.progress.percent)
-            return dataclasses.replace(self, progress=progress)
+        for name in ('message', 'targets'):
+            if getattr(self.progress, name) is not None:
+                progress = dataclasses.replace(self.progress, **{name: None})
+                return dataclasses.replace(self, progress=progress)
         if self.error is not None:
             error = dataclasses.replace(self.error, message=_NOT_STORED)
             return dataclasses.replace(self, error=error)

@@ -11,8 +11,8 @@ from oslo_config import cfg
 
 from ironic_passthru import errors
 from ironic_passthru.db import conductors
+from ironic_passthru.db import migration
 from ironic_passthru.db import operations
-from ironic_passthru.db import schema
 from ironic_passthru.db import session
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import transport as rpc_transport
@@ -138,7 +138,7 @@ class Conductor:
         :raises: ConfigError, DriverLoadError, RegistryUnavailable.
         """
         try:
-            schema.ensure(self._database)
+            migration.ensure(self._database)
             self.service.start()
         except BaseException:
             self._disconnect()

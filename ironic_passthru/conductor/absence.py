@@ -20,12 +20,12 @@ class AbsenceDetector:
 
     def __init__(self, timeout_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
-        self._unchanged: dict[operations.Holder, float] = {}
+        self._unchanged: dict[operations.ActiveIncarnation, float] = {}
         self._looked_at = float('-inf')
 
     def look(
-        self, found: Collection[operations.Holder], now: float
-    ) -> list[operations.Holder]:
+        self, found: Collection[operations.ActiveIncarnation], now: float
+    ) -> list[operations.ActiveIncarnation]:
         """Return those of the ``found`` runs that are gone.
 
         :param now: ``time.monotonic()`` before they were read.
@@ -39,7 +39,7 @@ class AbsenceDetector:
         return [
             one
             for one, seconds in self._unchanged.items()
-            if one.seen_at is None or seconds >= self._timeout_seconds
+            if one.liveness_at is None or seconds >= self._timeout_seconds
         ]
 
     def reset(self) -> None:

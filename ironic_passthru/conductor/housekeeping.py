@@ -96,10 +96,10 @@ class Housekeeping:
         """
         earlier = [
             one
-            for one in self._store.holders()
-            if one.conductor == self._hostname and one.seen_at is None
+            for one in self._store.active_incarnations()
+            if one.conductor == self._hostname and one.liveness_at is None
         ]
-        settled = self._store.settle(earlier, ended=self._notices.settled)
+        settled = self._store.reap(earlier, reaped=self._notices.settled)
         if settled:
             LOG.warning(
                 '%d operations of an earlier run were settled', settled
@@ -115,7 +115,7 @@ class Housekeeping:
     def settle_own(self) -> None:
         """End whatever this conductor leaves unfinished."""
         try:
-            left = self._store.settle_own(
+            left = self._store.reap_own(
                 self._incarnation, self._notices.settled
             )
         except errors.RegistryUnavailable:
@@ -193,11 +193,11 @@ class Housekeeping:
         now = time.monotonic()
         others = [
             one
-            for one in self._store.holders()
+            for one in self._store.active_incarnations()
             if one.incarnation != self._incarnation
         ]
         gone = self._absence.look(others, now)
-        settled = self._store.settle(gone, ended=self._notices.settled)
+        settled = self._store.reap(gone, reaped=self._notices.settled)
         if settled:
             LOG.warning(
                 '%d operations of lost conductors were settled', settled

@@ -87,7 +87,7 @@ class OperationWriter:
 
     def __init__(
         self,
-        new_recorder: Callable[[], operations.Recorder],
+        new_recorder: Callable[[], operations.ChangeWriter],
         *,
         retry_seconds: float = _RETRY_SECONDS,
     ) -> None:
@@ -160,7 +160,7 @@ class _Writer:
 
     def __init__(
         self,
-        recorders: Sequence[operations.Recorder],
+        recorders: Sequence[operations.ChangeWriter],
         *,
         name: str,
         max_batch: int,
@@ -215,7 +215,7 @@ class _Writer:
             if thread.is_alive():
                 thread.join()
 
-    def _run(self, recorder: operations.Recorder) -> None:
+    def _run(self, recorder: operations.ChangeWriter) -> None:
         while batch := self._take():
             try:
                 self._write(recorder, batch)
@@ -294,13 +294,16 @@ class _Writer:
         return batch
 
     def _write(
-        self, recorder: operations.Recorder, batch: list[_Entry]
+        self, recorder: operations.ChangeWriter, batch: list[_Entry]
     ) -> None:
         """Write a batch, or put it aside to be tried again."""
         try:
             outcomes = recorder.apply([entry.change for entry in batch])
         except errors.RegistryUnavailable as error:
             self._put_aside(batch, error)
+            return
+        except (errors.DuplicateCall, errors.KeyInUse) as error:
+            batch[0].done.set_exception(error)
             return
         except Exception as error:
             if len(batch) > 1:
@@ -319,13 +322,13 @@ class _Writer:
                 self._retry_at = float('-inf')
             self._changed.notify_all()
         for entry, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, errors.PassthruError):
-                entry.done.set_exception(outcome)
-            else:
-                entry.done.set_result(outcome)
+            entry.done.set_result(outcome)
 
     def _write_reduced(
-        self, recorder: operations.Recorder, entry: _Entry, error: Exception
+        self,
+        recorder: operations.ChangeWriter,
+        entry: _Entry,
+        error: Exception,
     ) -> None:
         """Write what the database accepts of a change that it refused."""
         # Its text and its traceback may hold what a driver returned.

@@ -178,7 +178,7 @@ class ConductorService:
             drivers=len(self.drivers),
         )
         self._journal = operation_writer.OperationWriter(
-            self._records.recorder
+            self._records.change_writer
         )
         own = operation_tracker.OperationTracker(
             self._journal,
@@ -205,20 +205,22 @@ class ConductorService:
             told=self._notices,
         )
 
-        self._sign_of_life = self._store.sign_of_life(hostname, incarnation)
+        self._liveness_updater = self._store.liveness_updater(
+            hostname, incarnation
+        )
         self._signs = heartbeat.Heartbeat(
             self._times().between_signs,
             # It does not depend on the bus: a broker that is unavailable
             # makes no conductor lose what it works on.
             listens=lambda: True,
-            beat=self._sign_of_life.write,
+            beat=self._liveness_updater.update,
             lost=self.lost.set,
             name='sign-of-life',
         )
 
     def _end_signs(self) -> None:
         self._signs.stop()
-        self._sign_of_life.close()
+        self._liveness_updater.close()
 
     def _times(self) -> housekeeping.Times:
         options = self._conf.operations

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SQL registry: what conductors publish and the API reads."""
+"""SQL registry: conductors, catalogs and operations."""

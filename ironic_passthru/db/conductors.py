@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conductors and the catalogs of what their drivers offer."""
+"""Store of conductors and of the catalogs of their drivers."""
 
 import collections.abc
 import dataclasses
@@ -19,29 +19,29 @@ from ironic_passthru import errors
 from ironic_passthru.db import models
 from ironic_passthru.db import session
 
-# MariaDB refuses a statement of more than 16 MiB, MySQL 5.7 one of 4 MiB.
+# The default limit of a statement is 16 MiB in MariaDB, 4 MiB in MySQL 5.7.
 MAX_DOCUMENT_SIZE = 2 * 1024 * 1024
 
 _KEYS_PER_QUERY = 500
 
 _Key = TypeVar('_Key')
 
-# Of each driver of a conductor the digest of its catalog document.
+# Digests of catalog documents by driver.
 Drivers = collections.abc.Mapping[str, str]
 
-# Name of a driver and digest of one of its catalog documents.
+# Driver and digest of a catalog document.
 Version = tuple[str, str]
 
 _conductors = models.conductors
 _catalogs = models.catalogs
-_offers = models.conductor_drivers
+_conductor_drivers = models.conductor_drivers
 
 
 @dataclasses.dataclass(frozen=True)
 class CatalogEntry:
-    """What one driver offers.
+    """Catalog document of a driver.
 
-    :param digest: 64 characters that change when the document does.
+    :param digest: 64 characters, a digest of the document.
     :param document: a JSON object.
     """
 
@@ -51,14 +51,13 @@ class CatalogEntry:
 
 @dataclasses.dataclass(frozen=True)
 class ConductorRecord:
-    """One conductor as the registry knows it; times are aware, in UTC.
+    """Row of a conductor; times are aware, in UTC.
 
-    :param alive: it has not withdrawn and its last heartbeat is recent.
-    :param created_at: when a conductor of this hostname first registered.
-    :param started_at: when this incarnation registered.
-    :param drivers: digest of the catalog document of each driver.
-    :param beat_at: ``time.monotonic()`` of this process at that heartbeat.
-    :param read_at: ``time.monotonic()`` when the record was read.
+    :param alive: the conductor is online and its last heartbeat is recent.
+    :param created_at: time of the first registration of the host name.
+    :param started_at: time of the registration of this incarnation.
+    :param heartbeat_monotonic: ``time.monotonic()`` at the last heartbeat.
+    :param read_monotonic: ``time.monotonic()`` when the row was read.
     """
 
     hostname: str
@@ -69,14 +68,14 @@ class ConductorRecord:
     started_at: datetime.datetime
     heartbeat_at: datetime.datetime
     drivers: Drivers
-    beat_at: float = float('-inf')
-    read_at: float = float('-inf')
+    heartbeat_monotonic: float = float('-inf')
+    read_monotonic: float = float('-inf')
 
 
 class ConductorStore:
-    """Reads and writes conductors; threads may share one.
+    """Conductors and catalog documents; threads may share an object.
 
-    Every method raises ``RegistryUnavailable`` while the database is away.
+    All methods raise ``RegistryUnavailable`` if the database cannot be used.
     """
 
     def __init__(self, database: session.Database) -> None:
@@ -90,13 +89,15 @@ class ConductorStore:
         group: str,
         drivers: collections.abc.Mapping[str, CatalogEntry],
     ) -> None:
-        """Publish a conductor, online, in place of an earlier incarnation.
+        """Register a conductor as online; replace an earlier incarnation.
 
         :raises ConfigError: a name or a document cannot be stored.
         """
         _check_name('host name', hostname)
         _check_name(
-            'incarnation', incarnation, longest=models.MAX_INCARNATION_LENGTH
+            'incarnation',
+            incarnation,
+            max_length=models.MAX_INCARNATION_LENGTH,
         )
         if group:
             _check_name('conductor group', group)
@@ -104,38 +105,46 @@ class ConductorStore:
             (driver, entry.digest): _encoded(driver, entry)
             for driver, entry in sorted(drivers.items())
         }
-        offers = {driver: entry.digest for driver, entry in drivers.items()}
+        digests = {driver: entry.digest for driver, entry in drivers.items()}
 
         def work(writer: orm.Session) -> None:
-            # The row of the conductor comes first: two incarnations of one
-            # host that register at once queue up for it.
+            # The row of the conductor is locked first, so that concurrent
+            # registrations of a host name are serialized.
             conductor_id = _save_conductor(
                 writer, hostname, incarnation=incarnation, group=group
             )
             _add_documents(writer, documents)
-            _save_offers(writer, conductor_id, offers)
+            _save_drivers(writer, conductor_id, digests)
 
         self._database.write(work)
 
     def heartbeat(self, hostname: str, incarnation: str) -> bool:
-        """Say that a conductor is alive; it is online again thereby.
+        """Write a heartbeat, which also sets the conductor online.
 
-        :return: whether the host still belongs to this incarnation.
+        :returns: whether the host name belongs to this incarnation.
         """
-        return self._update(
-            hostname, incarnation, heartbeat_at=models.utc_now(), online=True
+        return _update(
+            self._database,
+            hostname,
+            incarnation,
+            heartbeat_at=models.utc_now(),
+            online=True,
         )
 
-    def sign_of_life(self, hostname: str, incarnation: str) -> 'SignOfLife':
-        """Return the sign of life of a conductor, for one thread."""
-        return SignOfLife(self._database.kept(), hostname, incarnation)
+    def liveness_updater(
+        self, hostname: str, incarnation: str
+    ) -> 'LivenessUpdater':
+        """Return the liveness updater of a conductor, for one thread."""
+        return LivenessUpdater(
+            self._database.dedicated_connection(), hostname, incarnation
+        )
 
     def withdraw(self, hostname: str, incarnation: str) -> bool:
-        """Take a conductor offline; it and its drivers stay known.
+        """Set a conductor offline; its row and its drivers remain.
 
-        :return: whether the host still belongs to this incarnation.
+        :returns: whether the host name belongs to this incarnation.
         """
-        return self._update(hostname, incarnation, online=False)
+        return _update(self._database, hostname, incarnation, online=False)
 
     def conductors(
         self,
@@ -144,14 +153,13 @@ class ConductorStore:
         known: collections.abc.Mapping[str, ConductorRecord] | None = None,
         driver: str | None = None,
     ) -> list[ConductorRecord]:
-        """Return all conductors that ever registered, by hostname.
+        """Return all conductors, online or not, sorted by host name.
 
-        :param driver: return only those that offer this driver.
-        :param known: what an earlier look found, by hostname. A conductor
-            says what it offers when it registers and never again, so this
-            is read only where it has registered since. With it the age of a
-            heartbeat is measured by the clock of this process, and a jump
-            of the database's clock makes no conductor dead or alive.
+        :param known: records of an earlier call, by host name. The drivers
+            of a conductor are read only after a new registration, and the
+            age of a known heartbeat is measured by the clock of this process,
+            which is independent of jumps of the clock of the database.
+        :param driver: return only conductors with this driver.
         """
         known = known or {}
         rows = sa.select(_conductors, models.utc_now().label('now')).order_by(
@@ -159,19 +167,22 @@ class ConductorStore:
         )
         if driver is not None:
             rows = rows.join(
-                _offers, _offers.c.conductor_id == _conductors.c.id
-            ).where(_offers.c.driver == driver)
+                _conductor_drivers,
+                _conductor_drivers.c.conductor_id == _conductors.c.id,
+            ).where(_conductor_drivers.c.driver == driver)
         with self._database.reader() as reader:
             found = reader.execute(rows).all()
-            read_at = time.monotonic()
+            read_monotonic = time.monotonic()
             drivers = _known_drivers(found, known)
             drivers |= _read_drivers(
                 reader, [row.id for row in found if row.id not in drivers]
             )
         records = []
         for row in found:
-            beat_at = _beat_at(row, known.get(row.hostname), read_at)
-            age = read_at - beat_at
+            heartbeat_monotonic = _heartbeat_monotonic(
+                row, known.get(row.hostname), read_monotonic
+            )
+            age = read_monotonic - heartbeat_monotonic
             records.append(
                 ConductorRecord(
                     hostname=row.hostname,
@@ -182,8 +193,8 @@ class ConductorStore:
                     started_at=_aware(row.started_at),
                     heartbeat_at=_aware(row.heartbeat_at),
                     drivers=drivers[row.id],
-                    beat_at=beat_at,
-                    read_at=read_at,
+                    heartbeat_monotonic=heartbeat_monotonic,
+                    read_monotonic=read_monotonic,
                 )
             )
         return records
@@ -191,10 +202,10 @@ class ConductorStore:
     def documents(
         self, versions: collections.abc.Iterable[Version]
     ) -> dict[Version, str]:
-        """Return the documents of those ``versions`` that are known.
+        """Return the JSON texts of documents; unknown versions are omitted.
 
-        They are returned as JSON text, so that one that cannot be decoded
-        does not affect the others.
+        The documents are not decoded, so that an invalid one does not affect
+        the others.
         """
         found = {}
         wanted = set(versions)
@@ -210,60 +221,61 @@ class ConductorStore:
         return found
 
     def newest_digests(self) -> dict[str, str]:
-        """Return the newest digest of each driver that was ever offered."""
+        """Return the newest digest of each driver, also of former drivers."""
         query = sa.select(_catalogs.c.driver, _catalogs.c.digest).order_by(
             _catalogs.c.driver,
             _catalogs.c.created_at,
             _catalogs.c.digest,
         )
         with self._database.reader() as reader:
-            # Of several the last, which is the newest, stays.
+            # The newest row of a driver is its last one.
             return {row.driver: row.digest for row in reader.execute(query)}
 
     def ping(self) -> None:
-        """Return if the database answers and has the tables."""
+        """Query the database, without a result."""
         with self._database.reader() as reader:
             reader.execute(sa.select(_conductors.c.id).limit(1)).all()
 
-    def _update(self, hostname: str, incarnation: str, **values: Any) -> bool:
-        return _update(self._database, hostname, incarnation, **values)
 
+class LivenessUpdater:
+    """Writes liveness updates: the process of a conductor runs.
 
-class SignOfLife:
-    """The sign that the process of a conductor lives, whatever it receives.
+    A heartbeat also requires that the conductor receives messages.
 
-    It has a connection of its own, so that it waits for no other work.
-
-    :param writes: the connection, of the thread that uses this object.
+    :param connection: used by liveness updates only, so that they do not
+        wait for other transactions.
     """
 
     def __init__(
-        self, writes: session.KeptConnection, hostname: str, incarnation: str
+        self,
+        connection: session.DedicatedConnection,
+        hostname: str,
+        incarnation: str,
     ) -> None:
-        self._writes = writes
+        self._connection = connection
         self._hostname = hostname
         self._incarnation = incarnation
 
-    def write(self) -> bool:
-        """Write the sign.
+    def update(self) -> bool:
+        """Write a liveness update.
 
-        :return: whether the host still belongs to this incarnation.
+        :returns: whether the host name belongs to this incarnation.
         :raises RegistryUnavailable: the database cannot be used.
         """
         return _update(
-            self._writes,
+            self._connection,
             self._hostname,
             self._incarnation,
-            seen_at=models.utc_now(),
+            liveness_at=models.utc_now(),
         )
 
     def close(self) -> None:
-        """Give the connection back."""
-        self._writes.close()
+        """Close the connection."""
+        self._connection.close()
 
 
 def _update(
-    writes: session.Database | session.KeptConnection,
+    database: session.Database | session.DedicatedConnection,
     hostname: str,
     incarnation: str,
     **values: Any,
@@ -276,13 +288,18 @@ def _update(
         )
         .values(values)
     )
-    return writes.write(lambda writer: _rows_matched(writer, statement) == 1)
+
+    def work(writer: orm.Session | sa.Connection) -> bool:
+        result = writer.execute(statement)
+        return result.rowcount == 1  # type: ignore[attr-defined]
+
+    return database.write(work)
 
 
 def _save_conductor(
     writer: orm.Session, hostname: str, *, incarnation: str, group: str
 ) -> int:
-    """Insert or take over the row of ``hostname``; return its id."""
+    """Insert or update the row of ``hostname``; return its id."""
     now = models.utc_now()
     values: dict[str, Any] = {
         'incarnation': incarnation,
@@ -290,7 +307,7 @@ def _save_conductor(
         'online': True,
         'started_at': now,
         'heartbeat_at': now,
-        'seen_at': now,
+        'liveness_at': now,
     }
     conductor_id = writer.scalar(
         sa.select(_conductors.c.id).where(_conductors.c.hostname == hostname)
@@ -313,7 +330,7 @@ def _save_conductor(
 def _add_documents(
     writer: orm.Session, documents: dict[tuple[str, str], str]
 ) -> None:
-    """Insert those documents, in the order of their keys, that are new."""
+    """Insert new documents in the order of their keys."""
     key = (_catalogs.c.driver, _catalogs.c.digest)
     digests = sorted({digest for _, digest in documents})
     known: set[tuple[str, ...]] = set()
@@ -332,57 +349,65 @@ def _add_documents(
             )
 
 
-def _save_offers(
+def _save_drivers(
     writer: orm.Session,
     conductor_id: int,
-    offers: collections.abc.Mapping[str, str],
+    digests: Drivers,
 ) -> None:
-    """Make ``offers``, driver to digest, those of the conductor.
+    """Replace the drivers of a conductor; equal rows are not written.
 
-    Rows that can stay are not touched, the common case when a conductor
-    restarts.
+    Most conductors restart with the same drivers.
     """
-    mine = _offers.c.conductor_id == conductor_id
-    query = sa.select(_offers.c.driver, _offers.c.digest).where(mine)
+    own = _conductor_drivers.c.conductor_id == conductor_id
+    query = sa.select(
+        _conductor_drivers.c.driver, _conductor_drivers.c.digest
+    ).where(own)
     stored = {row.driver: row.digest for row in writer.execute(query)}
     for driver in sorted(stored):
-        if stored[driver] != offers.get(driver):
+        if stored[driver] != digests.get(driver):
             writer.execute(
-                sa.delete(_offers).where(mine, _offers.c.driver == driver)
+                sa.delete(_conductor_drivers).where(
+                    own, _conductor_drivers.c.driver == driver
+                )
             )
     added = [
         {'conductor_id': conductor_id, 'driver': driver, 'digest': digest}
-        for driver, digest in sorted(offers.items())
+        for driver, digest in sorted(digests.items())
         if stored.get(driver) != digest
     ]
     if added:
-        writer.execute(sa.insert(_offers), added)
+        writer.execute(sa.insert(_conductor_drivers), added)
 
 
-def _beat_at(row: Any, known: ConductorRecord | None, read_at: float) -> float:
+def _heartbeat_monotonic(
+    row: Any, known: ConductorRecord | None, read_monotonic: float
+) -> float:
     """Return ``time.monotonic()`` at the last heartbeat of a conductor.
 
-    The clock of the database is asked once for each heartbeat, and not
-    believed if it calls one older than the last look or newer than this one.
+    The clock of the database is used once for each heartbeat. The result is
+    limited to the time between the previous read and this one.
     """
     if known is not None and (
         known.incarnation == row.incarnation
         and known.heartbeat_at == _aware(row.heartbeat_at)
     ):
-        return known.beat_at
+        return known.heartbeat_monotonic
     age = (row.now - row.heartbeat_at).total_seconds()
-    beat_at = read_at - max(0.0, age)
-    return beat_at if known is None else max(beat_at, known.read_at)
+    heartbeat_monotonic = read_monotonic - max(0.0, age)
+    return (
+        heartbeat_monotonic
+        if known is None
+        else max(heartbeat_monotonic, known.read_monotonic)
+    )
 
 
 def _known_drivers(
     found: collections.abc.Iterable[Any],
     known: collections.abc.Mapping[str, ConductorRecord],
 ) -> dict[int, Drivers]:
-    """Return the drivers of conductors that have not registered since.
+    """Return the drivers of conductors without a new registration.
 
-    The time tells more than the incarnation alone: it changes even if one
-    should register twice.
+    The start time also changes if an incarnation registers twice.
     """
     return {
         row.id: record.drivers
@@ -396,26 +421,21 @@ def _known_drivers(
 def _read_drivers(
     reader: orm.Session, conductor_ids: collections.abc.Iterable[int]
 ) -> dict[int, Drivers]:
-    """Return the drivers of each of some conductors."""
-    found: dict[int, dict[str, str]] = {each: {} for each in conductor_ids}
+    """Return the drivers of conductors, by the id of the conductor."""
+    found: dict[int, dict[str, str]] = {key: {} for key in conductor_ids}
     columns = sa.select(
-        _offers.c.conductor_id, _offers.c.driver, _offers.c.digest
+        _conductor_drivers.c.conductor_id,
+        _conductor_drivers.c.driver,
+        _conductor_drivers.c.digest,
     )
     for batch in _batches(found):
-        query = columns.where(_offers.c.conductor_id.in_(batch))
+        query = columns.where(_conductor_drivers.c.conductor_id.in_(batch))
         for conductor_id, driver, digest in reader.execute(query):
-            # Thousands of conductors offer the same few drivers: the texts
-            # are kept once.
+            # Thousands of conductors have the same drivers: interned strings
+            # are stored once.
             drivers = found[conductor_id]
             drivers[sys.intern(driver)] = sys.intern(digest)
-    return {each: types.MappingProxyType(found[each]) for each in found}
-
-
-def _rows_matched(
-    writer: orm.Session | sa.Connection, statement: sa.Update
-) -> int:
-    result = writer.execute(statement)
-    return result.rowcount  # type: ignore[attr-defined]
+    return {key: types.MappingProxyType(found[key]) for key in found}
 
 
 def _batches(
@@ -426,27 +446,27 @@ def _batches(
         yield batch
 
 
-def _aware(moment: datetime.datetime) -> datetime.datetime:
-    return moment.replace(tzinfo=datetime.UTC)
+def _aware(time_: datetime.datetime) -> datetime.datetime:
+    return time_.replace(tzinfo=datetime.UTC)
 
 
 def _check_name(
-    what: str, name: str, *, longest: int = models.MAX_NAME_LENGTH
+    what: str, name: str, *, max_length: int = models.MAX_NAME_LENGTH
 ) -> None:
-    """Refuse what the databases would treat differently.
+    """Reject names that the databases treat differently.
 
-    PostgreSQL refuses a NUL, MariaDB takes 'a' and 'a ' for the same name,
-    and SQLite stores texts of any length.
+    PostgreSQL rejects NUL, 'a' equals 'a ' in MariaDB, and SQLite stores
+    strings of any length.
     """
-    if not 0 < len(name) <= longest:
+    if not 0 < len(name) <= max_length:
         raise errors.ConfigError(
             f'the {what} {name[:40]!r} has {len(name)} characters; 1 to '
-            f'{longest} can be stored'
+            f'{max_length} can be stored'
         )
     if not name.isprintable() or name != name.strip():
         raise errors.ConfigError(
-            f'the {what} {name!r} has white space around it or characters '
-            'that cannot be printed'
+            f'the {what} {name!r} has leading or trailing white space or '
+            'characters that cannot be printed'
         )
 
 
@@ -457,7 +477,7 @@ def _encoded(driver: str, entry: CatalogEntry) -> str:
             f"the digest of driver '{driver}' has {len(entry.digest)} "
             f'characters, not {models.DIGEST_LENGTH}'
         )
-    # Escapes all that is not ASCII, NUL and lone surrogates included.
+    # Escapes all characters outside ASCII, also NUL and lone surrogates.
     document = json.dumps(entry.document, separators=(',', ':'))
     if len(document) > MAX_DOCUMENT_SIZE:
         raise errors.ConfigError(

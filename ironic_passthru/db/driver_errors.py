@@ -9,15 +9,15 @@ from oslo_db import exception as db_exc
 
 
 class DatabaseFailure(enum.Enum):
-    """The consequence of an error for the transaction that failed.
+    """Consequence of an error for the transaction that failed.
 
-    ``CONFLICT``: another transaction was in the way; this one has changed
+    ``CONFLICT``: a conflict with another transaction; this one has changed
     nothing and can be repeated.
-    ``DUPLICATE``: the key of a row is taken; a repeated transaction finds
-    that row.
-    ``REFUSED``: the database or its driver does not accept a value; to
-    repeat the transaction is useless.
-    ``UNAVAILABLE``: everything else.
+    ``DUPLICATE``: the key of a row exists; a repeated transaction finds that
+    row.
+    ``REFUSED``: the database or its driver does not accept a value; a
+    repeated transaction would fail again.
+    ``UNAVAILABLE``: all other errors.
     """
 
     CONFLICT = enum.auto()
@@ -37,11 +37,11 @@ _POSTGRESQL = {
     **dict.fromkeys(('22', '23', '54'), DatabaseFailure.REFUSED),
 }
 
-# https://mariadb.com/kb/en/mariadb-error-codes/ and MySQL's own list.
+# https://mariadb.com/kb/en/mariadb-error-codes/ and the list of MySQL.
 _MYSQL = {
-    # Record has changed since last read, lock wait timeout, deadlock (also a
-    # certification that failed on Galera), rollback by group replication,
-    # lock not available.
+    # Record changed since last read, lock wait timeout, deadlock (also a
+    # failed certification on Galera), rollback by group replication, lock not
+    # available.
     **dict.fromkeys((1020, 1205, 1213, 3101, 3572), DatabaseFailure.CONFLICT),
     1062: DatabaseFailure.DUPLICATE,
     # Constraints, values, character sets, size of a row or packet.
@@ -73,8 +73,8 @@ _EXCEPTIONS = {
     db_exc.DBConstraintError: DatabaseFailure.REFUSED,
     db_exc.DBDataError: DatabaseFailure.REFUSED,
     db_exc.DBReferenceError: DatabaseFailure.REFUSED,
-    # Raised by drivers that convert a value: UnicodeEncodeError (a
-    # ValueError) for lone surrogates, ValueError for NUL (psycopg2),
+    # Raised by drivers for values that they cannot convert: UnicodeEncodeError
+    # (a ValueError) for lone surrogates, ValueError for NUL (psycopg2),
     # OverflowError for large integers (sqlite3).
     OverflowError: DatabaseFailure.REFUSED,
     ValueError: DatabaseFailure.REFUSED,
@@ -84,29 +84,29 @@ _EXCEPTIONS = {
 def classify(error: BaseException) -> DatabaseFailure:
     """Return the consequence of an error of oslo.db or SQLAlchemy.
 
-    The codes of the server count: its messages may be in any language.
+    The classification uses error codes: messages may be in any language.
     """
-    for one in _chain(error):
-        found = _classify_one(one)
+    for cause in _causes(error):
+        found = _classify_cause(cause)
         if found is not None:
             return found
     return DatabaseFailure.UNAVAILABLE
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Return an error and those that it was made from."""
-    depth = 0
-    while isinstance(error, BaseException) and depth < _MAX_DEPTH:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Return an error and its causes."""
+    for _ in range(_MAX_DEPTH):
+        if not isinstance(error, BaseException):
+            return
         yield error
         error = (
             getattr(error, 'inner_exception', None)
             or getattr(error, 'orig', None)
             or error.__cause__
         )
-        depth += 1
 
 
-def _classify_one(error: BaseException) -> DatabaseFailure | None:
+def _classify_cause(error: BaseException) -> DatabaseFailure | None:
     for kind, found in _EXCEPTIONS.items():
         if isinstance(error, kind):
             return found

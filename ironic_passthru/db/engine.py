@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time-outs, modes and the login of each new database connection."""
+"""Timeouts, modes and credentials of new database connections."""
 
 import os
 import sqlite3
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from oslo_db import exception as db_exc
 from sqlalchemy import exc as sa_exc
 
-#: How long a statement may take before a server is given up.
+#: Timeout of a statement.
 ANSWER_TIMEOUT_SECONDS = 30
 
 _BUSY_TIMEOUT_SECONDS = 10
@@ -17,32 +17,31 @@ _CONNECT_TIMEOUT_SECONDS = 10
 
 _LOST = 'the file of the database was removed or replaced'
 
-# What a node of Galera begins with only when it has applied all that was
-# committed anywhere before: reads (1), changes and deletions (2), insertions
-# (4), questions about tables (8).  Without that an operation may be missing
-# where it is asked for right after its 202, and a change of it may find no
-# row.
-_WAIT_WITH_ALL = 1 | 2 | 4 | 8
+# Statements for which a node of Galera first applies all transactions that
+# were committed on other nodes: reads (1), updates and deletions (2),
+# insertions (4), metadata queries (8). Otherwise another node may not contain
+# an operation right after its 202.
+_SYNC_WAIT = 1 | 2 | 4 | 8
 
 
 def prepare(
     engine: sa.Engine,
     *,
     answer_timeout_seconds: int | None,
-    waits_for_nodes: bool,
+    sync_wait: bool,
 ) -> None:
-    """Set what each new connection of ``engine`` needs.
+    """Register listeners that configure new connections of ``engine``.
 
-    :param answer_timeout_seconds: how long a statement may take before a
-        server is given up; ``None`` for no limit.
-    :param waits_for_nodes: whether a session on a node of Galera is to see
-        what any node had committed before.
+    :param answer_timeout_seconds: timeout of a statement; ``None`` for no
+        timeout.
+    :param sync_wait: whether sessions on a node of Galera include earlier
+        commits of all nodes.
     """
     if engine.dialect.name == 'sqlite':
         _prepare_sqlite(engine)
         return
-    if engine.dialect.name == 'mysql' and waits_for_nodes:
-        _wait_for_nodes(engine)
+    if engine.dialect.name == 'mysql' and sync_wait:
+        _set_sync_wait(engine)
     driver = engine.dialect.driver
     defaults = _driver_defaults(driver, answer_timeout_seconds)
 
@@ -51,14 +50,14 @@ def prepare(
         for name, value in defaults.items():
             kw.setdefault(name, value)
         if isinstance(kw.get('password'), str) and driver == 'pymysql':
-            # PyMySQL itself would encode a text as Latin-1.
+            # PyMySQL encodes a password of type str as Latin-1.
             kw['password'] = kw['password'].encode()
 
 
 def _driver_defaults(
     driver: str, answer_timeout_seconds: int | None
 ) -> dict[str, int | str]:
-    """Return driver arguments: the end of a wait, and the encoding."""
+    """Return arguments of the driver: timeouts and encoding."""
     if driver == 'pymysql':
         timeouts: dict[str, int | str] = {
             'connect_timeout': _CONNECT_TIMEOUT_SECONDS
@@ -68,10 +67,10 @@ def _driver_defaults(
             timeouts['write_timeout'] = answer_timeout_seconds
         return timeouts
     if driver == 'psycopg2':
-        # Lost packets and lost hosts, then statements that a living server
-        # works on, or waits for a lock with.
+        # The TCP options detect lost hosts, the statement timeout limits
+        # queries and waits for locks on a server that responds.
         limits: dict[str, int | str] = {
-            # The default is that of the server or of PGCLIENTENCODING.
+            # Has priority over the server and PGCLIENTENCODING.
             'client_encoding': 'utf8',
             'connect_timeout': _CONNECT_TIMEOUT_SECONDS,
             'keepalives_idle': 10,
@@ -86,17 +85,17 @@ def _driver_defaults(
     return {}
 
 
-def _wait_for_nodes(engine: sa.Engine) -> None:
+def _set_sync_wait(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, 'connect')
     def set_sync_wait(connection: Any, _record: Any) -> None:
         with connection.cursor() as cursor:
-            # MySQL does not know this variable.
+            # MySQL does not have this variable.
             cursor.execute("SHOW VARIABLES LIKE 'wsrep_on'")
             found = cursor.fetchone()
             if found is not None and found[1] == 'ON':
                 cursor.execute(
                     'SET SESSION wsrep_sync_wait = '
-                    f'@@SESSION.wsrep_sync_wait | {_WAIT_WITH_ALL}'
+                    f'@@SESSION.wsrep_sync_wait | {_SYNC_WAIT}'
                 )
 
 
@@ -105,7 +104,7 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
 
     @sa.event.listens_for(engine, 'do_connect')
     def require_file(*_: Any) -> None:
-        # SQLite would create an empty one, with the mode of the umask.
+        # SQLite would create an empty file with the mode of the umask.
         if not os.path.exists(path):
             raise sqlite3.OperationalError(f'the file {path} is missing')
 
@@ -116,7 +115,7 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
             f'PRAGMA busy_timeout = {_BUSY_TIMEOUT_SECONDS * 1000}'
         )
 
-    # Called after oslo.db's own listener, which has sent a plain BEGIN.
+    # Called after the listener of oslo.db, which sends BEGIN.
     @sa.event.listens_for(engine, 'begin')
     def begin_immediate(connection: sa.Connection) -> None:
         if connection.get_execution_options().get('begin_immediate'):
@@ -124,14 +123,14 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
             connection.exec_driver_sql('BEGIN IMMEDIATE')
             files = connection.info['files']
             if len(files) == 1:
-                # It is created with the first transaction.
+                # The first transaction creates this file.
                 files.append(_identity(f'{path}-wal'))
 
     _watch_files(engine, path)
 
 
 def _watch_files(engine: sa.Engine, path: str) -> None:
-    """Use no connection to a file that was removed or replaced."""
+    """Discard connections to a file that was removed or replaced."""
 
     @sa.event.listens_for(engine, 'checkout')
     def replace_lost(_connection: Any, record: Any, _proxy: Any) -> None:
@@ -147,7 +146,7 @@ def _watch_files(engine: sa.Engine, path: str) -> None:
 
 
 def _identity(path: str) -> tuple[int, int] | None:
-    """Return device and inode of a file, None if there is none."""
+    """Return device and inode of a file, None if it does not exist."""
     try:
         found = os.stat(path)
     except OSError:
@@ -156,10 +155,9 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 
 def _files_remain(path: str, files: list[tuple[int, int] | None]) -> bool:
-    """Return whether the open files of a connection still have their names.
+    """Return whether the open files of a connection keep their names.
 
-    SQLite goes on with files that were removed, so a commit would reach
-    nothing that anybody else can open.
+    SQLite continues to use removed files: a commit would be lost.
     """
     names = (path, f'{path}-wal')
     return files == [_identity(name) for name in names[: len(files)]]

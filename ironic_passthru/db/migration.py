@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the migrations; loads Alembic, so it is imported only for that."""
+"""Creation and upgrade of the database schema.
+
+Alembic is imported when a migration runs: a start must not load it.
+"""
 
 import collections.abc
 import contextlib
@@ -7,26 +10,27 @@ import pathlib
 import sqlite3
 import time
 from typing import Any
+from typing import TYPE_CHECKING
 
 import fasteners
 import sqlalchemy as sa
-from alembic import command
-from alembic import config as alembic_config
-from alembic import script
 
 from ironic_passthru import errors
 from ironic_passthru.db import schema
 from ironic_passthru.db import session
+
+if TYPE_CHECKING:
+    from alembic import config as alembic_config
 
 _DIRECTORY = pathlib.Path(__file__).parent / 'alembic'
 
 _LOCK_TIMEOUT_SECONDS = 60
 _WAL_TIMEOUT_SECONDS = 10
 
-# Upgrades that start together, as the first containers of a new site do,
-# go one after the other.  These locks end with their connection.
+# Concurrent upgrades run one after the other. The server releases these
+# locks with the connection.
 _LOCK_STATEMENTS = {
-    # PostgreSQL names locks by number: any, as long as it stays the same.
+    # PostgreSQL identifies advisory locks by an arbitrary number.
     'postgresql': 'SELECT 1 FROM pg_advisory_lock(7040122026)',
     'mysql': (
         f"SELECT GET_LOCK('ironic_passthru.schema', {_LOCK_TIMEOUT_SECONDS})"
@@ -34,49 +38,80 @@ _LOCK_STATEMENTS = {
 }
 
 
+def ensure(database: session.Database) -> None:
+    """Ensure that the database has the schema of this release.
+
+    An SQLite file is created and upgraded as needed, also by processes that
+    start together; the schema of a database server is only checked.
+
+    :raises ConfigError: an operator must act; the message contains the
+        remedy.
+    :raises RegistryUnavailable: the database cannot be used.
+    """
+    schema.create_file(database)
+    schema.require_unicode(database)
+    current = schema.revision(database)
+    schema.refuse_unknown(current)
+    state = schema.state(current)
+    if state is schema.State.CURRENT:
+        return
+    if database.dialect != 'sqlite':
+        raise errors.ConfigError(
+            f'the database schema is {state.value} (revision '
+            f'{current or "none"}, needed {schema.HEAD}); run '
+            '"ironic-passthru-dbsync upgrade"'
+        )
+    upgrade(database)
+
+
 def revisions() -> tuple[str, ...]:
-    """Return the revisions that Alembic finds, the oldest first."""
+    """Return all revisions in the directory of Alembic, oldest first."""
+    from alembic import script
+
     directory = script.ScriptDirectory.from_config(_config())
     found = [entry.revision for entry in directory.walk_revisions()]
     return tuple(reversed(found))
 
 
 def upgrade(database: session.Database, revision: str = 'head') -> None:
-    """Bring the schema to that of this release; harmless if it is there.
+    """Upgrade the schema; a current schema stays unchanged.
 
-    :param revision: where to stop; by default at the newest.
-    :raises ConfigError: the database belongs to a newer release or cannot
-        store all characters, another process does not finish its upgrade, or
-        the file cannot be created.
+    :param revision: last revision to apply.
+    :raises ConfigError: the schema is that of a newer release, the database
+        cannot store all characters, another process does not finish its
+        upgrade, or the file cannot be created.
     :raises RegistryUnavailable: the database cannot be used.
     """
+    from alembic import command
+
     schema.create_file(database)
     schema.require_unicode(database)
     schema.refuse_unknown(schema.revision(database))
     with _file_lock(database), database.connection() as connection:
         _prepare(connection)
-        # On SQLite and PostgreSQL an upgrade happens as a whole or not at
-        # all.  MariaDB commits every change of a table by itself.
+        # Atomic on SQLite and PostgreSQL. MariaDB commits each DDL statement.
         with connection.begin():
             config = _config()
             config.attributes['connection'] = connection
             command.upgrade(config, revision)
 
 
-def _config() -> alembic_config.Config:
+def _config() -> 'alembic_config.Config':
+    from alembic import config as alembic_config
+
     config = alembic_config.Config()
-    # The parser of this file takes a per cent sign for a reference.
+    # The parser of this option interpolates percent signs.
     directory = str(_DIRECTORY).replace('%', '%%')
     config.set_main_option('script_location', directory)
     return config
 
 
-def _use_wal(cursor: Any) -> None:
-    """Let readers and a writer of an SQLite file not block each other.
+def _enable_wal(cursor: Any) -> None:
+    """Set WAL mode, in which readers and a writer do not block each other.
 
-    The mode stays with the file, and cannot be set inside a transaction.
+    The file keeps the mode. It cannot be set inside a transaction.
 
-    :raises ConfigError: another process does not let go of the file.
+    :raises ConfigError: another process keeps the file locked.
     """
     deadline = time.monotonic() + _WAL_TIMEOUT_SECONDS
     while True:
@@ -84,8 +119,7 @@ def _use_wal(cursor: Any) -> None:
             cursor.execute('PRAGMA journal_mode = WAL')
             return
         except sqlite3.OperationalError:
-            # SQLite does not wait here, not even for a reader that is
-            # merely looking whether there is a schema.
+            # The busy timeout of SQLite does not apply to this statement.
             if time.monotonic() > deadline:
                 raise _busy() from None
             time.sleep(0.02)
@@ -94,10 +128,10 @@ def _use_wal(cursor: Any) -> None:
 def _prepare(connection: sa.Connection) -> None:
     dialect = connection.dialect.name
     if dialect == 'sqlite':
-        _use_wal(connection.connection.cursor())
+        _enable_wal(connection.connection.cursor())
         connection.execution_options(begin_immediate=True)
         return
-    # So that it is closed in the end, with its lock, and not kept.
+    # A detached connection is closed, and its lock released, not pooled.
     connection.detach()
     if not connection.scalar(sa.text(_LOCK_STATEMENTS[dialect])):
         raise _busy()
@@ -108,9 +142,9 @@ def _prepare(connection: sa.Connection) -> None:
 def _file_lock(
     database: session.Database,
 ) -> collections.abc.Iterator[None]:
-    """Hold the lock on an SQLite file; servers have locks of their own.
+    """Lock an SQLite file against concurrent upgrades.
 
-    SQLite's own lock is of no use: the change to WAL does not wait for it.
+    The change to WAL mode does not wait for the locks of SQLite.
     """
     if database.dialect != 'sqlite':
         yield

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of the registry and the clock that they are written with."""
+"""Tables of the registry and the clock of the database server."""
 
 import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from oslo_log import log
 from sqlalchemy.dialects import mysql
 from sqlalchemy.ext import compiler
 from sqlalchemy.sql import expression
+
+LOG = log.getLogger(__name__)
 
 MAX_NAME_LENGTH = 255
 MAX_INCARNATION_LENGTH = 64
@@ -24,22 +27,59 @@ metadata = sa.MetaData(
     }
 )
 
-# MariaDB compares text without regard to case unless told otherwise.
+# The default collation of MariaDB ignores case.
 _TABLE_OPTIONS: Any = {
     'mysql_engine': 'InnoDB',
     'mysql_charset': 'utf8mb4',
     'mysql_collate': 'utf8mb4_bin',
 }
 
-_LONG_AGO = '1970-01-01 00:00:00.000000'
-_EPOCH = datetime.datetime.fromisoformat(_LONG_AGO)
+_EPOCH = datetime.datetime(1970, 1, 1)
+
+
+class _Text(sa.types.TypeDecorator[str]):
+    """Text of limited length, or of any length without ``length``.
+
+    SQLite also stores binary values in text columns. Such a value is decoded
+    with replacement characters, so that its row can be read.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, length: int | None = None) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        if self.length is not None:
+            return dialect.type_descriptor(sa.String(self.length))
+        if dialect.name == 'mysql':
+            # TEXT is limited to 64 KiB.
+            return dialect.type_descriptor(mysql.LONGTEXT())
+        return super().load_dialect_impl(dialect)
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
+        if dialect.name != 'sqlite':
+            return super().result_processor(dialect, coltype)
+
+        def read(value: Any) -> Any:
+            if not isinstance(value, bytes):
+                return value
+            LOG.error(
+                'A text column of the registry contains a binary value; it is '
+                'read with replacement characters'
+            )
+            return value.decode('utf-8', 'replace')
+
+        return read
 
 
 class _Time(sa.types.TypeDecorator[datetime.datetime]):
-    """A moment in UTC, without a time zone.
+    """UTC time without a time zone.
 
-    SQLite stores any text as a moment, and MariaDB zeros. A moment that
-    cannot be read is long ago, so that the other rows can be read.
+    SQLite stores any value in a time column, and MariaDB zeros. A value that
+    is not a time is read as the epoch, so that its row can be read.
     """
 
     impl = sa.DateTime
@@ -47,7 +87,7 @@ class _Time(sa.types.TypeDecorator[datetime.datetime]):
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
         if dialect.name == 'mysql':
-            # MariaDB drops the fraction of a second otherwise.
+            # MariaDB otherwise drops the fraction of a second.
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         return super().load_dialect_impl(dialect)
 
@@ -58,50 +98,51 @@ class _Time(sa.types.TypeDecorator[datetime.datetime]):
             if value is None:
                 return None
             try:
-                moment = convert(value) if convert else value
+                time = convert(value) if convert else value
             except (TypeError, ValueError):
                 return _EPOCH
-            return moment if isinstance(moment, datetime.datetime) else _EPOCH
+            return time if isinstance(time, datetime.datetime) else _EPOCH
 
         return read
 
 
+_NAME = _Text(MAX_NAME_LENGTH)
+_INCARNATION = _Text(MAX_INCARNATION_LENGTH)
+_CALL_ID = _Text(MAX_CALL_ID_LENGTH)
+_DIGEST = _Text(DIGEST_LENGTH)
+_DOCUMENT = _Text()
 _TIME = _Time()
-# MariaDB ends a TEXT at 64 KiB.
-_DOCUMENT = sa.Text().with_variant(mysql.LONGTEXT(), 'mysql')
 
 conductors = sa.Table(
     'conductors',
     metadata,
     sa.Column('id', sa.Integer, primary_key=True),
-    sa.Column('hostname', sa.String(MAX_NAME_LENGTH), nullable=False),
-    sa.Column(
-        'incarnation', sa.String(MAX_INCARNATION_LENGTH), nullable=False
-    ),
-    sa.Column('conductor_group', sa.String(MAX_NAME_LENGTH), nullable=False),
+    sa.Column('hostname', _NAME, nullable=False),
+    sa.Column('incarnation', _INCARNATION, nullable=False),
+    sa.Column('conductor_group', _NAME, nullable=False),
     sa.Column('online', sa.Boolean, nullable=False),
     sa.Column('created_at', _TIME, nullable=False),
     sa.Column('started_at', _TIME, nullable=False),
-    # Its process lives and hears the bus: calls may be sent there.
+    # The process runs and receives messages: calls may be sent to it.
     sa.Column('heartbeat_at', _TIME, nullable=False),
-    # Its process lives: what it has accepted is still its own.  Apart from
-    # the heartbeat, so that a broker that is away ends no work.
-    sa.Column('seen_at', _TIME, nullable=False, server_default=_LONG_AGO),
+    # The process runs: it still owns the operations that it accepted.
+    # Separate from the heartbeat, so that an outage of the message bus does
+    # not end operations.
+    sa.Column('liveness_at', _TIME, nullable=False),
     sa.UniqueConstraint('hostname'),
     **_TABLE_OPTIONS,
 )
 
-# The driver is part of the key because two drivers may well offer the same
-# methods, which gives their documents the same digest.
+# The driver is part of the key because the documents of two drivers with the
+# same methods have the same digest.
 catalogs = sa.Table(
     'catalogs',
     metadata,
-    sa.Column('driver', sa.String(MAX_NAME_LENGTH), primary_key=True),
-    sa.Column('digest', sa.String(DIGEST_LENGTH), primary_key=True),
+    sa.Column('driver', _NAME, primary_key=True),
+    sa.Column('digest', _DIGEST, primary_key=True),
     sa.Column('document', _DOCUMENT, nullable=False),
     sa.Column('created_at', _TIME, nullable=False),
-    # The newest document of each driver is found in this index alone,
-    # without touching the documents.
+    # Covers the query for the newest document of each driver.
     sa.Index(None, 'driver', 'created_at', 'digest'),
     sa.Index(None, 'digest'),
     **_TABLE_OPTIONS,
@@ -116,8 +157,8 @@ conductor_drivers = sa.Table(
         sa.ForeignKey('conductors.id', ondelete='CASCADE'),
         primary_key=True,
     ),
-    sa.Column('driver', sa.String(MAX_NAME_LENGTH), primary_key=True),
-    sa.Column('digest', sa.String(DIGEST_LENGTH), nullable=False),
+    sa.Column('driver', _NAME, primary_key=True),
+    sa.Column('digest', _DIGEST, nullable=False),
     sa.ForeignKeyConstraint(
         ['driver', 'digest'], ['catalogs.driver', 'catalogs.digest']
     ),
@@ -128,52 +169,50 @@ conductor_drivers = sa.Table(
 operations = sa.Table(
     'operations',
     metadata,
-    sa.Column('id', sa.String(MAX_CALL_ID_LENGTH), primary_key=True),
-    sa.Column('driver', sa.String(MAX_NAME_LENGTH), nullable=False),
-    sa.Column('method', sa.String(MAX_NAME_LENGTH), nullable=False),
-    sa.Column('http_method', sa.String(16), nullable=False),
+    sa.Column('id', _CALL_ID, primary_key=True),
+    sa.Column('driver', _NAME, nullable=False),
+    sa.Column('method', _NAME, nullable=False),
+    sa.Column('http_method', _Text(16), nullable=False),
     sa.Column('parameters', _DOCUMENT, nullable=False),
-    sa.Column('user_id', sa.String(MAX_NAME_LENGTH)),
-    sa.Column('project_id', sa.String(MAX_NAME_LENGTH)),
-    sa.Column('request_id', sa.String(MAX_NAME_LENGTH)),
-    sa.Column('conductor', sa.String(MAX_NAME_LENGTH), nullable=False),
-    sa.Column(
-        'incarnation', sa.String(MAX_INCARNATION_LENGTH), nullable=False
-    ),
+    sa.Column('user_id', _NAME),
+    sa.Column('project_id', _NAME),
+    sa.Column('request_id', _NAME),
+    sa.Column('conductor', _NAME, nullable=False),
+    sa.Column('incarnation', _INCARNATION, nullable=False),
     sa.Column('accepted', sa.Boolean, nullable=False),
     sa.Column('attach', sa.Boolean, nullable=False),
-    sa.Column('state', sa.String(16), nullable=False),
+    sa.Column('state', _Text(16), nullable=False),
     sa.Column('created_at', _TIME, nullable=False),
     sa.Column('started_at', _TIME),
     sa.Column('finished_at', _TIME),
     sa.Column('progress_percent', sa.Double),
-    sa.Column('progress_message', sa.String(MAX_MESSAGE_LENGTH)),
+    sa.Column('progress_message', _Text(MAX_MESSAGE_LENGTH)),
     sa.Column('cancel_requested', sa.Boolean, nullable=False),
     sa.Column('error', _DOCUMENT),
     sa.Column('result_parts', sa.Integer),
-    # A JSON array of texts; NULL if an older release wrote the row.
+    # A JSON array of strings.
     sa.Column('targets', _DOCUMENT),
-    # Each list is read in the order of such an index, up to its limit; the
-    # first also finds what is not finished, the second what can be purged.
+    # Lists are read in the order of one of these indexes. The first index
+    # also finds active operations, the second those to be purged.
     sa.Index(None, 'state', 'driver', 'created_at', 'id'),
     sa.Index(None, 'created_at', 'id'),
     sa.Index(None, 'driver', 'created_at', 'id'),
     sa.Index(None, 'conductor', 'created_at', 'id'),
     sa.Index(None, 'project_id', 'created_at', 'id'),
-    # Of a user only what belongs to no project is listed.
+    # Lists by user contain only operations without a project.
     sa.Index(None, 'user_id', 'project_id', 'created_at', 'id'),
     sa.Index(None, 'request_id'),
     **_TABLE_OPTIONS,
 )
 
-# Results may be large and go earlier; in parts, because database servers
-# bound the size of a statement.
+# Results may be large and are purged earlier. They are stored in parts
+# because database servers limit the size of a statement.
 operation_results = sa.Table(
     'operation_results',
     metadata,
     sa.Column(
         'operation_id',
-        sa.String(MAX_CALL_ID_LENGTH),
+        _CALL_ID,
         sa.ForeignKey('operations.id', ondelete='CASCADE'),
         primary_key=True,
     ),
@@ -184,28 +223,28 @@ operation_results = sa.Table(
     **_TABLE_OPTIONS,
 )
 
-# Of an Idempotency-Key and of the request only digests are kept.
+# Digests of Idempotency-Keys and of their requests.
 operation_keys = sa.Table(
     'operation_keys',
     metadata,
-    sa.Column('digest', sa.String(DIGEST_LENGTH), primary_key=True),
+    sa.Column('digest', _DIGEST, primary_key=True),
     sa.Column(
         'operation_id',
-        sa.String(MAX_CALL_ID_LENGTH),
+        _CALL_ID,
         sa.ForeignKey('operations.id', ondelete='CASCADE'),
         nullable=False,
     ),
-    sa.Column('fingerprint', sa.String(DIGEST_LENGTH), nullable=False),
+    sa.Column('fingerprint', _DIGEST, nullable=False),
     sa.UniqueConstraint('operation_id'),
     **_TABLE_OPTIONS,
 )
 
 
 class utc_now(expression.FunctionElement[Any]):
-    """The time on the database server's clock, UTC, without a zone.
+    """UTC time of the database server, without a time zone.
 
-    Every host writes and compares times by this one clock, so theirs need
-    not agree.  Resolution is a microsecond, on SQLite a millisecond.
+    All hosts use this clock, so that their own clocks need not agree. The
+    resolution is a microsecond, a millisecond on SQLite.
     """
 
     type = sa.DateTime()
@@ -224,5 +263,5 @@ def _mysql_now(element: utc_now, _compiler: Any, **kw: Any) -> str:
 
 @compiler.compiles(utc_now, 'sqlite')
 def _sqlite_now(element: utc_now, _compiler: Any, **kw: Any) -> str:
-    # Times are text here and compared as text: they need one length.
+    # SQLite compares times as text, so all need the same length.
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"

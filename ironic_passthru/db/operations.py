@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The store of operations."""
+"""Store of operations, their results and keys."""
 
 import dataclasses
 import datetime
@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +17,6 @@ from oslo_db import exception as db_exc
 from oslo_log import log
 from sqlalchemy import orm
 
-from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.db import models
 from ironic_passthru.db import session
@@ -25,7 +25,7 @@ from ironic_passthru.validation import strict_json
 
 LOG = log.getLogger(__name__)
 
-_SETTLE_BATCH = 500
+_REAP_BATCH = 500
 
 _operations = models.operations
 _results = models.operation_results
@@ -37,99 +37,96 @@ def _ignore(operation_ids: Collection[str]) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Holder:
-    """A run of a conductor that has active operations, and its sign of life.
+class ActiveIncarnation:
+    """An incarnation that has active operations.
 
-    Two of one run are equal as long as the sign has not changed.
+    Two objects of one incarnation are equal until its next liveness update.
 
-    :param conductor: its host name.
-    :param seen_at: when the sign was written; None if another run has taken
-        the name of the conductor.
+    :param conductor: host name.
+    :param liveness_at: time of the last liveness update; None if another
+        incarnation has registered with the host name.
     """
 
     conductor: str
     incarnation: str
-    seen_at: datetime.datetime | None
+    liveness_at: datetime.datetime | None
 
 
-class Recorder:
-    """Records operations and moves them.
+class ChangeWriter:
+    """Applies changes to operations.
 
-    :param writes: what transactions are made with.
+    :param connection: runs the transactions.
     """
 
     def __init__(
-        self, writes: session.Database | session.KeptConnection
+        self, connection: session.Database | session.DedicatedConnection
     ) -> None:
-        self._writes = writes
+        self._connection = connection
 
-    def apply(
-        self, changes: Sequence[operation.Change]
-    ) -> list[bool | errors.PassthruError]:
-        """Record and move operations in one transaction.
+    def apply(self, changes: Sequence[operation.Change]) -> list[bool]:
+        """Apply all changes in one transaction.
 
-        :returns: for each change whether it was made, or why it was not:
-            DuplicateCall for an id that another conductor has recorded,
-            KeyInUse for a key.
-        :raises: RegistryUnavailable.
+        :returns: for each change whether it was applied: true for a new
+            operation, false for one that was not in the source state.
+        :raises DuplicateCall: another call has the id of a single change.
+        :raises KeyInUse: another operation has the key of a single change.
+        :raises DBDuplicateEntry: an id or a key in several changes exists;
+            each change must be applied alone.
+        :raises RegistryUnavailable: the changes may have been applied.
         """
         try:
-            return self._writes.write(
+            return self._connection.write(
                 lambda writer: transitions.apply(writer, changes),
                 repeat_duplicates=False,
             )
         except db_exc.DBDuplicateEntry:
-            # Whose id or key was taken is found one by one.
-            return [self._apply_alone(change) for change in changes]
+            if len(changes) > 1:
+                raise
+        (change,) = changes
 
-    def _apply_alone(
-        self, change: operation.Change
-    ) -> bool | errors.PassthruError:
-        def work(writer: transitions.Writer) -> bool | errors.PassthruError:
-            if isinstance(change, operation.NewOperation):
-                taken = transitions.taken(writer, change)
-                if taken is not None:
-                    return taken
-            return transitions.apply(writer, [change])[0]
+        def work(writer: transitions.Writer) -> list[bool]:
+            if isinstance(change, operation.NewOperation) and (
+                transitions.is_recorded(writer, change)
+            ):
+                return [True]
+            return transitions.apply(writer, [change])
 
-        return self._writes.write(work)
+        return self._connection.write(work)
 
     def close(self) -> None:
-        """Give back what it holds of the database."""
-        self._writes.close()
+        """Close the connection."""
+        self._connection.close()
 
 
 class OperationStore:
-    """Reads and writes operations; threads may share one.
+    """Operations, their results and keys; threads may share an object.
 
-    Every method raises ``RegistryUnavailable`` while the database is away.
+    All methods raise ``RegistryUnavailable`` if the database cannot be used.
     """
 
     def __init__(self, database: session.Database) -> None:
         self._database = database
 
-    def recorder(self) -> 'Recorder':
-        """Return a recorder for one thread, which keeps its connection."""
-        return Recorder(self._database.kept())
+    def change_writer(self) -> ChangeWriter:
+        """Return a writer with a connection of its own, for one thread."""
+        return ChangeWriter(self._database.dedicated_connection())
 
-    def apply(
-        self, changes: Sequence[operation.Change]
-    ) -> list[bool | errors.PassthruError]:
-        """Record and move operations; see :meth:`Recorder.apply`."""
-        return Recorder(self._database).apply(changes)
+    def apply(self, changes: Sequence[operation.Change]) -> list[bool]:
+        """Apply all changes; see :meth:`ChangeWriter.apply`."""
+        return ChangeWriter(self._database).apply(changes)
 
     def get(self, operation_id: str) -> operation.Operation | None:
-        """Return an operation, if there is one of this id."""
+        """Return an operation, or None if the id is unknown."""
         query = sa.select(_operations).where(_operations.c.id == operation_id)
         with self._database.reader() as reader:
             row = reader.execute(query).one_or_none()
         return None if row is None else _whole(row)
 
     def owner(self, operation_id: str) -> operation.Owner | None:
-        """Return the owner of an operation, if there is one of this id.
+        """Return the owner of an operation, or None if the id is unknown.
 
-        The database returns one row in either case, and nothing large, so
-        that the time of an answer does not show which case it is.
+        In both cases the database returns one small row, so that the response
+        time does not reveal whether the operation exists.
         """
         row_of = _operations.c.id == operation_id
         query = sa.select(
@@ -148,7 +145,7 @@ class OperationStore:
         return None if row.id is None else owner
 
     def state(self, operation_id: str) -> operation.State | None:
-        """Return the state of an operation, if there is one of this id."""
+        """Return the state of an operation, or None if the id is unknown."""
         query = sa.select(_operations.c.state)
         with self._database.reader() as reader:
             found = reader.scalar(
@@ -157,7 +154,7 @@ class OperationStore:
         return None if found is None else _state(found)
 
     def find_key(self, digest: str) -> tuple[str, str] | None:
-        """Return id of the operation and fingerprint that belong to a key."""
+        """Return the operation id and the fingerprint of a key."""
         query = sa.select(_keys.c.operation_id, _keys.c.fingerprint)
         with self._database.reader() as reader:
             row = reader.execute(
@@ -166,7 +163,7 @@ class OperationStore:
         return None if row is None else (row.operation_id, row.fingerprint)
 
     def result(self, operation_id: str) -> str | None:
-        """Return the JSON text of a result, if it is (still) there."""
+        """Return the JSON text of a result, or None."""
         query = (
             sa.select(_results.c.body)
             .where(_results.c.operation_id == operation_id)
@@ -187,17 +184,17 @@ class OperationStore:
     ) -> list[operation.Operation]:
         """Return operations without parameters and errors, newest first.
 
-        :param marker: the last one of the page before.
-        :param states: those wanted; by default all.
-        :param owner: whose; by default everybody's.
+        :param marker: last operation of the previous page.
+        :param states: accepted states; any state by default.
+        :param owner: owner; any owner by default.
         :param filters: values of ``driver``, ``method``, ``request_id`` and
-            ``conductor`` that they must have.
+            ``conductor``.
         """
         table = _operations.c
         query = sa.select(*_BRIEF)
         if owner is not None:
             if not owner:
-                # What is nobody's is not everybody's.
+                # An empty owner matches no operation.
                 return []
             query = query.where(table.project_id == owner.project_id)
             if owner.user_id is not None:
@@ -217,14 +214,14 @@ class OperationStore:
         return [_brief(row) for row in rows]
 
     def cancel(self, operation_id: str) -> bool:
-        """Cancel a queued operation for certain, ask a running one to end.
+        """Cancel a queued operation or request it for a running one.
 
-        :returns: whether it was active.
+        :returns: whether the operation was active.
         """
         cancelled = operation.Transition(
             operation_id, operation.State.QUEUED, operation.State.CANCELLED
         )
-        asked = (
+        request = (
             sa.update(_operations)
             .where(
                 _operations.c.id == operation_id,
@@ -234,14 +231,15 @@ class OperationStore:
         )
 
         def work(writer: orm.Session) -> bool:
-            if transitions.move(writer, [cancelled]):
-                return True
-            return transitions.rows_matched(writer, asked) == 1
+            return bool(
+                transitions.transition(writer, [cancelled])
+                or transitions.rows_matched(writer, request)
+            )
 
         return self._database.write(work)
 
     def cancel_requests(self, incarnation: str) -> set[str]:
-        """Return ids of running operations that are asked to end."""
+        """Return ids of running operations with a request to cancel."""
         query = sa.select(_operations.c.id).where(
             _operations.c.state == operation.State.RUNNING,
             _operations.c.incarnation == incarnation,
@@ -255,7 +253,7 @@ class OperationStore:
         incarnation: str,
         progress: Mapping[str, operation.Progress],
     ) -> None:
-        """Note how far running operations have come, by their ids."""
+        """Store the progress of running operations, by id."""
         statements = [
             sa.update(_operations)
             .where(
@@ -263,8 +261,8 @@ class OperationStore:
                 _operations.c.incarnation == incarnation,
                 _operations.c.state == operation.State.RUNNING,
             )
-            .values(transitions.progress_values(one))
-            for operation_id, one in sorted(progress.items())
+            .values(transitions.progress_values(each))
+            for operation_id, each in sorted(progress.items())
         ]
 
         def work(writer: orm.Session) -> None:
@@ -273,11 +271,11 @@ class OperationStore:
 
         self._database.write(work)
 
-    def holders(self) -> set[Holder]:
-        """Return the runs of conductors that have active operations."""
+    def active_incarnations(self) -> set[ActiveIncarnation]:
+        """Return the incarnations that have active operations."""
         table, owners = _operations.c, models.conductors.c
         query = (
-            sa.select(table.conductor, table.incarnation, owners.seen_at)
+            sa.select(table.conductor, table.incarnation, owners.liveness_at)
             .outerjoin(
                 models.conductors,
                 sa.and_(
@@ -289,98 +287,96 @@ class OperationStore:
             .distinct()
         )
         with self._database.reader() as reader:
-            return {Holder(*row) for row in reader.execute(query)}
+            return {ActiveIncarnation(*row) for row in reader.execute(query)}
 
-    def settle(
+    def reap(
         self,
-        gone: Collection[Holder],
+        lost: Collection[ActiveIncarnation],
         *,
-        ended: Callable[[Collection[str]], object] = _ignore,
+        reaped: Callable[[Collection[str]], object] = _ignore,
     ) -> int:
-        """End what belongs to conductors that are gone.
+        """Finish the active operations of lost incarnations.
 
-        What had begun becomes ``unknown``, what had not ``expired``.
+        Running operations become ``unknown``, queued ones ``expired``. An
+        incarnation with a later liveness update is skipped.
 
-        :param gone: runs that still have the sign of life that is named are
-            settled; others have been seen again, and are left alone.
-        :param ended: called with the ids of those that were ended.
-        :returns: how many operations were ended.
+        :param reaped: called with the ids of each batch after its commit.
+        :returns: number of operations that were finished.
         """
-        settled = 0
-        for holder in gone:
-            while orphans := self._orphans(holder):
-                settled += self._end(orphans, ended)
-                if len(orphans) < _SETTLE_BATCH:
+        count = 0
+        for incarnation in lost:
+            while orphans := self._orphans(incarnation):
+                count += self._finish(orphans, reaped)
+                if len(orphans) < _REAP_BATCH:
                     break
-        return settled
+        return count
 
     def active(self, incarnation: str) -> dict[str, operation.State]:
-        """Return states of what a conductor has not finished, by id."""
+        """Return the states of the active operations, by id."""
         query = sa.select(_operations.c.id, _operations.c.state).where(
             _operations.c.state.in_(operation.ACTIVE),
             _operations.c.incarnation == incarnation,
         )
         with self._database.reader() as reader:
-            rows = reader.execute(query).all()
-        return {row.id: operation.State(row.state) for row in rows}
+            return _states(reader.execute(query))
 
-    def settle_own(
+    def reap_own(
         self,
         incarnation: str,
-        ended: Callable[[Collection[str]], object] = _ignore,
+        reaped: Callable[[Collection[str]], object] = _ignore,
     ) -> int:
-        """End all that a conductor has not finished, by its own will.
+        """Finish the active operations of an incarnation that stops.
 
-        :param ended: called with the ids of those that were ended.
-        :returns: how many they are.
+        :param reaped: called with the ids of each batch after its commit.
+        :returns: number of operations that were finished.
         """
-        count = 0
-        # Again, for what moved on between the two steps.
-        for _ in range(3):
-            active = list(self.active(incarnation).items())
-            count += self._end(active, ended)
-        return count
+        # Repeated for operations that start between the two transactions.
+        return sum(
+            self._finish(self.active(incarnation), reaped) for _ in range(3)
+        )
 
-    def _end(
+    def _finish(
         self,
-        orphans: Sequence[tuple[str, operation.State]],
-        ended: Callable[[Collection[str]], object],
+        orphans: Mapping[str, operation.State],
+        reaped: Callable[[Collection[str]], object],
     ) -> int:
         if not orphans:
             return 0
-        ends = [operation.end(one, state) for one, state in orphans]
-        moved = self._database.write(
-            lambda writer: transitions.move(writer, ends)
+        ends = [operation.end(*orphan) for orphan in orphans.items()]
+        applied = self._database.write(
+            lambda writer: transitions.transition(writer, ends)
         )
-        ended(moved)
-        return len(moved)
+        reaped(applied)
+        return len(applied)
 
-    def _orphans(self, holder: Holder) -> list[tuple[str, operation.State]]:
-        """Return active operations of a conductor with this sign of life."""
+    def _orphans(
+        self, incarnation: ActiveIncarnation
+    ) -> dict[str, operation.State]:
+        """Return active operations unless the incarnation has an update."""
         table, owners = _operations.c, models.conductors.c
         owner = sa.exists().where(
-            owners.hostname == holder.conductor,
-            owners.incarnation == holder.incarnation,
+            owners.hostname == incarnation.conductor,
+            owners.incarnation == incarnation.incarnation,
         )
         query = sa.select(table.id, table.state).where(
             table.state.in_(operation.ACTIVE),
-            table.conductor == holder.conductor,
-            table.incarnation == holder.incarnation,
+            table.conductor == incarnation.conductor,
+            table.incarnation == incarnation.incarnation,
             ~owner
-            if holder.seen_at is None
-            else owner.where(owners.seen_at == holder.seen_at),
+            if incarnation.liveness_at is None
+            else owner.where(owners.liveness_at == incarnation.liveness_at),
         )
         with self._database.reader() as reader:
-            rows = reader.execute(query.limit(_SETTLE_BATCH)).all()
-        return [(row.id, operation.State(row.state)) for row in rows]
+            return _states(reader.execute(query.limit(_REAP_BATCH)))
 
     def purge(self, *, older_than_seconds: float, limit: int) -> int:
         """Delete finished operations with their results and keys.
 
-        :param limit: how many at most.
-        :returns: how many were deleted.
+        :param limit: largest number of operations.
+        :returns: number of deleted operations.
         """
-        # It was created before it finished: so one index finds the oldest.
+        # The condition on created_at follows from that on finished_at; it
+        # lets the database use the index on created_at.
         table = _operations.c
 
         def work(writer: orm.Session) -> int:
@@ -401,10 +397,10 @@ class OperationStore:
         return self._database.write(work)
 
     def purge_results(self, *, older_than_seconds: float, limit: int) -> int:
-        """Delete results; their operations stay.
+        """Delete results, but not their operations.
 
-        :param limit: how many at most.
-        :returns: how many parts were deleted.
+        :param limit: largest number of parts that are looked up.
+        :returns: number of deleted parts.
         """
         table = _results.c
 
@@ -436,9 +432,13 @@ def _delete(
 
 
 def _ago(reader: orm.Session, seconds: float) -> datetime.datetime:
-    """Return the moment that is so long ago on the database's clock."""
+    """Return an earlier time of the clock of the database."""
     now = reader.execute(sa.select(models.utc_now())).scalar_one()
     return now - datetime.timedelta(seconds=seconds)
+
+
+def _states(rows: Iterable[Any]) -> dict[str, operation.State]:
+    return {row.id: operation.State(row.state) for row in rows}
 
 
 _BRIEF = [
@@ -448,7 +448,7 @@ _BRIEF = [
 ]
 
 
-def _brief(row: Any, **more: Any) -> operation.Operation:
+def _brief(row: Any, **details: Any) -> operation.Operation:
     return operation.Operation(
         id=row.id,
         driver=row.driver,
@@ -466,11 +466,11 @@ def _brief(row: Any, **more: Any) -> operation.Operation:
         started_at=_aware(row.started_at),
         finished_at=_aware(row.finished_at),
         progress=operation.Progress(
-            _percent(row.progress_percent), row.progress_message
+            _finite(row.progress_percent), row.progress_message
         ),
         cancel_requested=row.cancel_requested,
-        result_parts=row.result_parts,
-        **more,
+        result_parts=_finite(row.result_parts),
+        **details,
     )
 
 
@@ -479,30 +479,30 @@ def _whole(row: Any) -> operation.Operation:
         row,
         parameters=_decoded(row, 'parameters', _object),
         error=_decoded(row, 'error', _error) if row.error else None,
-        targets=_decoded(row, 'targets', _texts) if row.targets else [],
+        targets=_decoded(row, 'targets', _strings) if row.targets else [],
     )
 
 
-# A record may come from another release or from anyone with access to the
-# database: what cannot be read is left out, so that the rest can be shown.
+# Another release, or another program, may have written a row: values that
+# cannot be read are left out, so that the others can be shown.
 
 
 def _state(name: str) -> operation.State:
-    """Return a state; ``unknown`` for one that this release does not have."""
+    """Return a state; ``unknown`` for a state of another release."""
     try:
         return operation.State(name)
     except ValueError:
         return operation.State.UNKNOWN
 
 
-def _percent(value: Any) -> float | None:
-    # NaN and infinity have no form in JSON, and SQLite stores any text.
+def _finite(value: Any) -> Any:
+    # JSON has no NaN and infinity, and SQLite stores any text.
     is_number = isinstance(value, int | float)
     return value if is_number and math.isfinite(value) else None
 
 
 def _decoded(row: Any, column: str, read: Callable[[Any], Any]) -> Any:
-    """Return what a column contains, or None if it cannot be read."""
+    """Return the value of a column, or None if it cannot be read."""
     try:
         return read(
             json.loads(
@@ -528,9 +528,9 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
-def _texts(value: Any) -> list[str]:
+def _strings(value: Any) -> list[str]:
     if not isinstance(value, list) or not all(
-        isinstance(one, str) for one in value
+        isinstance(each, str) for each in value
     ):
         raise TypeError(value)
     return value
@@ -547,5 +547,5 @@ def _error(value: Any) -> operation.Error:
     return error
 
 
-def _aware(moment: Any) -> Any:
-    return moment and moment.replace(tzinfo=datetime.UTC)
+def _aware(time: Any) -> Any:
+    return time and time.replace(tzinfo=datetime.UTC)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which schema a database has, told without loading Alembic."""
+"""Schema revision and encoding of a database, without Alembic."""
 
 import enum
 import os
@@ -10,14 +10,14 @@ import sqlalchemy as sa
 from ironic_passthru import errors
 from ironic_passthru.db import session
 
-# All revisions in db/alembic/versions, the oldest first.  A start must not
-# load Alembic, which takes time and memory, only to find nothing to do.
-REVISIONS = ('0001', '0002', '0003', '0004')
+#: Revisions in ``db/alembic/versions``, oldest first: a start with a current
+#: schema must not load Alembic, which takes time and memory.
+REVISIONS = ('0001',)
 HEAD = REVISIONS[-1]
 
 
 class State(enum.Enum):
-    """How the schema of a database compares with this release's."""
+    """Schema of a database in comparison with that of this release."""
 
     CURRENT = 'current'
     MISSING = 'missing'
@@ -39,7 +39,7 @@ def revision(database: session.Database) -> str | None:
 
 
 def state(current: str | None) -> State:
-    """Return how the revision ``current`` compares with this release's."""
+    """Return the state of a schema with the revision ``current``."""
     if current == HEAD:
         return State.CURRENT
     if current is None:
@@ -48,9 +48,9 @@ def state(current: str | None) -> State:
 
 
 def refuse_unknown(current: str | None) -> None:
-    """Refuse a database that only a newer release understands.
+    """Reject the schema of a newer release.
 
-    :raises ConfigError: this release does not know the revision.
+    :raises ConfigError: the revision is unknown.
     """
     if state(current) is State.UNKNOWN:
         raise errors.ConfigError(
@@ -60,9 +60,9 @@ def refuse_unknown(current: str | None) -> None:
         )
 
 
-# Of each dialect a query for the encodings in use, and the one required of
-# each.  The tables of MariaDB name their character set themselves, but not
-# the one that Alembic keeps its revision in.
+# For each dialect: query for the encodings of the database and of the
+# connection, the required encoding, and the remedy. All tables of MariaDB
+# declare a character set, except the one of Alembic.
 _ENCODINGS = {
     'postgresql': (
         "SELECT current_setting('server_encoding'), "
@@ -79,9 +79,9 @@ _ENCODINGS = {
 
 
 def require_unicode(database: session.Database) -> None:
-    """Refuse a database that cannot store all characters.
+    """Reject a database that cannot store all characters.
 
-    :raises ConfigError: the message names the encoding and a remedy.
+    :raises ConfigError: the encoding is not the required one.
     :raises RegistryUnavailable: the database cannot be used.
     """
     if database.dialect not in _ENCODINGS:
@@ -101,44 +101,17 @@ def require_unicode(database: session.Database) -> None:
         )
 
 
-def ensure(database: session.Database) -> None:
-    """Make sure that the database has the schema of this release.
-
-    An SQLite file is created and upgraded as needed, by one of the
-    processes that start together; a database server is only checked.
-
-    :raises ConfigError: somebody has to act; the text says what to do.
-    :raises RegistryUnavailable: the database cannot be used.
-    """
-    create_file(database)
-    require_unicode(database)
-    current = revision(database)
-    refuse_unknown(current)
-    if state(current) is State.CURRENT:
-        return
-    if database.dialect != 'sqlite':
-        raise errors.ConfigError(
-            f'the database schema is {state(current).value} (revision '
-            f'{current or "none"}, needed {HEAD}); run '
-            '"ironic-passthru-dbsync upgrade"'
-        )
-    # Not at the top: it loads Alembic.
-    from ironic_passthru.db import migration
-
-    migration.upgrade(database)
-
-
 def sqlite_file(database: session.Database) -> pathlib.Path | None:
-    """Return the file of an SQLite database, ``None`` for a server."""
+    """Return the path of an SQLite database, ``None`` for a server."""
     if database.dialect != 'sqlite':
         return None
     return pathlib.Path(database.url.database or '')
 
 
 def create_file(database: session.Database) -> None:
-    """Create the file of an SQLite database, for its owner alone.
+    """Create the file of an SQLite database with mode 0600.
 
-    There is nothing to do for a database server.
+    A database server needs no file.
 
     :raises ConfigError: the file cannot be created.
     """
@@ -146,8 +119,8 @@ def create_file(database: session.Database) -> None:
     if path is None:
         return
     try:
-        # SQLite would give a new file the mode that the umask leaves.  The
-        # files that it puts beside this one get the mode of this one.
+        # SQLite creates files with the mode of the umask, but its additional
+        # files with the mode of this one.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as exc:
         raise errors.ConfigError(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one door to the database: transactions, retries, foreign errors."""
+"""Transactions: isolation, retries, translation of errors, outage log."""
 
 import collections.abc
 import contextlib
@@ -7,6 +7,7 @@ import functools
 import logging
 import random
 import re
+import threading
 import time
 from typing import Any
 from typing import TypeVar
@@ -22,45 +23,34 @@ from ironic_passthru import errors
 from ironic_passthru.conf import urls
 from ironic_passthru.db import driver_errors
 from ironic_passthru.db import engine
+from ironic_passthru.db import url as database_url
 
 LOG = logging.getLogger(__name__)
 
 Result = TypeVar('Result')
 
-# What begins one and gives what writes in it.
 _Transaction = collections.abc.Callable[
     [], contextlib.AbstractContextManager[Any]
 ]
 
-# Unless the database refuses a value, these mean that it is unreachable,
-# locked, full, read-only or without our schema.
 _FAILURES = (db_exc.DBError, sa_exc.DBAPIError, sa_exc.TimeoutError)
 
-# Where PostgreSQL begins to quote.
+# Parts of PostgreSQL's messages that quote rows and statements.
 _QUOTED = re.compile(r'\n(?=DETAIL:|CONTEXT:|LINE \d+:)')
 
 _FIRST_PAUSE_SECONDS = 0.02
 _MAX_PAUSE_SECONDS = 1.0
 
-# Drivers that are meant by a URL which names none, and the spelling of
-# MariaDB that oslo.db knows.
-_DRIVERNAMES = {
-    'mariadb': 'mysql+pymysql',
-    'mariadb+pymysql': 'mysql+pymysql',
-    'mysql': 'mysql+pymysql',
-    'postgresql': 'postgresql+psycopg2',
-}
-_DIALECTS = ('sqlite', 'postgresql', 'mysql')
+#: Interval of the ERROR records during an outage.
+OUTAGE_LOG_SECONDS = 60.0
 
-# A reader sees one moment of the database, however many queries it makes:
-# SQLite and MariaDB do so by themselves.  The levels do not depend on
-# default_transaction_isolation.
+# All queries of a reader use one snapshot, which is the default of SQLite and
+# MariaDB. The levels do not depend on default_transaction_isolation.
 _READER_OPTIONS = {'postgresql': {'isolation_level': 'REPEATABLE READ'}}
-# A writer takes no more locks than the rows that it changes.  MariaDB's
-# default also locks the gaps between them, so that conductors that start
-# together would meet in one deadlock after the other.  A writer on SQLite
-# takes its place in the queue at once: one that has begun as a reader
-# cannot wait, it is refused.
+# A writer locks only the rows that it changes. By default MariaDB also locks
+# the gaps between them, which causes deadlocks of conductors that start at
+# the same time. A writer on SQLite takes the write lock first: a reader that
+# becomes a writer is rejected without waiting.
 _WRITER_OPTIONS: dict[str, dict[str, Any]] = {
     'mysql': {'isolation_level': 'READ COMMITTED'},
     'postgresql': {'isolation_level': 'READ COMMITTED'},
@@ -69,19 +59,59 @@ _WRITER_OPTIONS: dict[str, dict[str, Any]] = {
 
 
 @enginefacade.transaction_context_provider
-class _Scope:
-    """What oslo.db ties one transaction to."""
+class _Context:
+    """Context of one transaction of oslo.db."""
+
+
+class OutageLog:
+    """Log records about the availability of the database.
+
+    One ERROR record at the start of an outage and each minute while it lasts,
+    and one INFO record at its end. Threads may share an object.
+
+    :param clock: a monotonic clock, in seconds.
+    """
+
+    def __init__(
+        self, clock: collections.abc.Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        # Time of the last ERROR record of the current outage.
+        self._logged_at: float | None = None
+
+    def failed(self, exc: BaseException) -> None:
+        """Record a transaction that failed."""
+        with self._lock:
+            now = self._clock()
+            if (
+                self._logged_at is not None
+                and now - self._logged_at < OUTAGE_LOG_SECONDS
+            ):
+                return
+            self._logged_at = now
+        LOG.error('The registry database cannot be used: %s', cause(exc))
+
+    def succeeded(self) -> None:
+        """Record a transaction that succeeded."""
+        if self._logged_at is None:
+            return
+        with self._lock:
+            recovered = self._logged_at is not None
+            self._logged_at = None
+        if recovered:
+            LOG.info('The registry database is available again')
 
 
 class Database:
-    """Transactions on the database that ``conf`` names.
+    """Transactions on the database of the configuration.
 
-    Making one opens no connection, so an application server may do it
-    before it forks.  Threads may share one.
+    The constructor opens no connection, so an application server may call it
+    before it forks. Threads may share an object.
 
     :param conf: configuration with the options of ``conf/database.py``.
-    :param answer_timeout_seconds: how long a statement may take before a
-        server is given up; ``None`` for no limit, as migrations need it.
+    :param answer_timeout_seconds: timeout of a statement; ``None`` for no
+        timeout, as migrations require.
     :raises ConfigError: ``[database] connection`` cannot be used.
     """
 
@@ -91,11 +121,12 @@ class Database:
         *,
         answer_timeout_seconds: int | None = engine.ANSWER_TIMEOUT_SECONDS,
     ) -> None:
-        self.url = _checked_url(
+        self.url = database_url.parse(
             urls.read(conf, option='connection', group='database')
         )
-        second = urls.read(conf, option='slave_connection', group='database')
+        replica = urls.read(conf, option='slave_connection', group='database')
         self._driver_error = self.url.get_dialect().import_dbapi().Error
+        self._outage_log = OutageLog()
         self._retries = max(conf.database.db_max_retries, 0)
         self._repeat_seconds = (
             float('inf')
@@ -103,29 +134,29 @@ class Database:
             else answer_timeout_seconds
         )
         self._facade = enginefacade.transaction_context()
-        # Every option is handed over, so that oslo.db finds nothing left to
-        # look up in the process-wide configuration.
+        # All options are set, so that oslo.db reads none from the global
+        # configuration.
         settings = dict(conf.database)
         settings.update(
             connection=self.url.render_as_string(hide_password=False),
-            slave_connection=second
-            and _checked_url(second, 'slave_connection').render_as_string(
-                hide_password=False
-            ),
+            slave_connection=replica
+            and database_url.parse(
+                replica, 'slave_connection'
+            ).render_as_string(hide_password=False),
             sqlite_fk=True,
-            # It is there for eventlet: other threads need no such help.
+            # Needed for eventlet only.
             thread_checkin=False,
         )
         if self.dialect == 'sqlite':
-            # oslo.db keeps no pool for SQLite but hands this on to it.
+            # oslo.db passes this option to a pool that does not accept it.
             settings['pool_timeout'] = None
         self._facade.configure(**settings)
         self._facade.append_on_engine_create(
             functools.partial(
                 engine.prepare,
                 answer_timeout_seconds=answer_timeout_seconds,
-                # Whoever sets it has reasons to.
-                waits_for_nodes=conf.database.mysql_wsrep_sync_wait is None,
+                # A configured value has priority.
+                sync_wait=conf.database.mysql_wsrep_sync_wait is None,
             )
         )
 
@@ -136,25 +167,26 @@ class Database:
 
     @contextlib.contextmanager
     def reader(self) -> collections.abc.Iterator[orm.Session]:
-        """Give a session that reads one snapshot of the database.
+        """Return a session that reads one snapshot of the database.
 
         :raises RegistryUnavailable: the database cannot be used.
         """
         options = _READER_OPTIONS.get(self.dialect, {})
-        with _translated(), self._facade.reader.using(_Scope()) as session:
-            with self._wrapped():
+        with (
+            self._translated(),
+            self._facade.reader.using(_Context()) as session,
+        ):
+            with self._connection_errors():
                 session.connection(execution_options=options)
             yield session
 
     @contextlib.contextmanager
     def writer(self) -> collections.abc.Iterator[orm.Session]:
-        """Give a session whose changes are committed at the end.
-
-        It is tried once; see :meth:`write` for one that is repeated.
+        """Return a session that commits at its end, without retries.
 
         :raises RegistryUnavailable: the database cannot be used.
         """
-        with _translated(), self._transaction() as session:
+        with self._translated(), self._transaction() as session:
             yield session
 
     def write(
@@ -165,43 +197,43 @@ class Database:
     ) -> Result:
         """Return ``work(session)``, run in one transaction that commits.
 
-        It runs again, in a new transaction, when it collides with another
-        writer or loses its connection.  The second may come after a commit
-        whose acknowledgement was lost: ``work`` must be idempotent.
+        A conflict with another transaction or a lost connection repeats
+        ``work`` in a new transaction. A connection may be lost after the
+        commit: ``work`` must be idempotent.
 
-        :param repeat_duplicates: whether a key that is taken counts as a
-            collision; if not, ``DBDuplicateEntry`` is raised.
+        :param repeat_duplicates: treat a duplicate key as a conflict;
+            otherwise ``DBDuplicateEntry`` is raised.
         :raises RegistryUnavailable: the database cannot be used.
         """
-        return self._write(
+        return self._repeat(
             work, self._transaction, repeat_duplicates=repeat_duplicates
         )
 
-    def kept(self) -> 'KeptConnection':
-        """Return a writer for one thread that keeps its connection."""
-        return KeptConnection(self)
+    def dedicated_connection(self) -> 'DedicatedConnection':
+        """Return a connection for the writes of one thread."""
+        return DedicatedConnection(self)
 
     @contextlib.contextmanager
     def connection(self) -> collections.abc.Iterator[sa.Connection]:
-        """Give a bare connection, without a transaction.
+        """Return a connection without a transaction.
 
         :raises RegistryUnavailable: the database cannot be used.
         """
         bare = self._facade.writer.get_engine()
-        with _translated(), bare.connect() as connection:
+        with self._translated(), bare.connect() as connection:
             yield connection
 
     def close(self) -> None:
-        """Close all idle connections.  A later use opens new ones."""
+        """Close all idle connections; later transactions open new ones."""
         self._facade.dispose_pool()
 
     def _open(self) -> sa.Connection:
-        options = _WRITER_OPTIONS.get(self.dialect, {})
-        bare = self._facade.writer.get_engine()
-        connection = bare.connect()
+        connection = self._facade.writer.get_engine().connect()
         try:
-            with self._wrapped():
-                return connection.execution_options(**options)
+            with self._connection_errors():
+                return connection.execution_options(
+                    **_WRITER_OPTIONS.get(self.dialect, {})
+                )
         except BaseException:
             connection.close()
             raise
@@ -209,24 +241,45 @@ class Database:
     @contextlib.contextmanager
     def _transaction(self) -> collections.abc.Iterator[orm.Session]:
         options = _WRITER_OPTIONS.get(self.dialect, {})
-        with self._facade.writer.using(_Scope()) as session:
-            with self._wrapped():
+        with self._facade.writer.using(_Context()) as session:
+            with self._connection_errors():
                 session.connection(execution_options=options)
             yield session
 
     @contextlib.contextmanager
-    def _wrapped(self) -> collections.abc.Iterator[None]:
-        """Make an error of the driver one of a lost connection.
+    def _connection_errors(self) -> collections.abc.Iterator[None]:
+        """Translate errors of the driver to ``DBConnectionError``.
 
-        SQLAlchemy wraps those of statements, but not of what it sends to
-        set the isolation level.
+        SQLAlchemy does not wrap errors from setting the isolation level.
         """
         try:
             yield
         except self._driver_error as exc:
             raise db_exc.DBConnectionError(exc) from exc
 
-    def _write(
+    @contextlib.contextmanager
+    def _translated(self) -> collections.abc.Iterator[None]:
+        """Raise ``RegistryUnavailable`` for errors of the database.
+
+        A rejected value or a duplicate key does not make the database
+        unavailable: these errors are not translated.
+        """
+        try:
+            yield
+        except _FAILURES as exc:
+            found = driver_errors.classify(exc)
+            if found is driver_errors.DatabaseFailure.REFUSED:
+                raise
+            if found is driver_errors.DatabaseFailure.DUPLICATE:
+                if isinstance(exc, db_exc.DBDuplicateEntry):
+                    raise
+                # oslo.db recognizes English messages only.
+                raise db_exc.DBDuplicateEntry(inner_exception=exc) from exc
+            self._outage_log.failed(exc)
+            raise errors.RegistryUnavailable() from exc
+        self._outage_log.succeeded()
+
+    def _repeat(
         self,
         work: collections.abc.Callable[[Any], Result],
         transaction: _Transaction,
@@ -235,52 +288,46 @@ class Database:
     ) -> Result:
         expected = {driver_errors.DatabaseFailure.CONFLICT}
         if repeat_duplicates:
-            # The loser's view of two inserts of one key: the next attempt
-            # finds the row.
+            # Of two concurrent inserts of one key, the second attempt of the
+            # later one finds the row.
             expected.add(driver_errors.DatabaseFailure.DUPLICATE)
-        with _translated():
-            return self._repeat(work, transaction, expected)
-
-    def _repeat(
-        self,
-        work: collections.abc.Callable[[Any], Result],
-        transaction: _Transaction,
-        expected: collections.abc.Set[driver_errors.DatabaseFailure],
-    ) -> Result:
-        collisions = disconnects = 0
-        # To wait for a lock may have taken long: whoever asks does not wait
-        # for as many of those as there may be quick attempts.
-        latest = time.monotonic() + self._repeat_seconds
-        while True:
-            try:
-                with transaction() as writer:
-                    return work(writer)
-            except db_exc.DBConnectionError:
-                # Once: enough for a connection that died in the pool or a
-                # server that has just failed over.  A client that waits
-                # is better served by an early 503.
-                disconnects += 1
-                if disconnects > 1 or time.monotonic() > latest:
-                    raise
-            except _FAILURES as exc:
-                found = driver_errors.classify(exc)
-                if found not in expected:
-                    raise
-                collisions += 1
-                # A key that is taken is found by the next attempt for sure.
-                late = time.monotonic() > latest and (
-                    found is driver_errors.DatabaseFailure.CONFLICT
-                )
-                if late or collisions > self._retries:
-                    raise
-                _pause(collisions)
+        with self._translated():
+            conflicts = disconnects = 0
+            # Attempts that wait for locks may be slow: their total time is
+            # limited, too.
+            deadline = time.monotonic() + self._repeat_seconds
+            while True:
+                try:
+                    with transaction() as writer:
+                        return work(writer)
+                except db_exc.DBConnectionError:
+                    # One repetition suffices for a stale connection and for
+                    # a failover; after that an early 503 is better.
+                    disconnects += 1
+                    if disconnects > 1 or time.monotonic() > deadline:
+                        raise
+                except _FAILURES as exc:
+                    found = driver_errors.classify(exc)
+                    conflicts += 1
+                    # The next attempt finds the row of a duplicate key.
+                    is_late = (
+                        found is driver_errors.DatabaseFailure.CONFLICT
+                        and time.monotonic() > deadline
+                    )
+                    if (
+                        found not in expected
+                        or is_late
+                        or conflicts > self._retries
+                    ):
+                        raise
+                    _pause(conflicts)
 
 
-class KeptConnection:
-    """Writes of one thread, over a connection that it keeps.
+class DedicatedConnection:
+    """Writes of one thread over a connection of its own.
 
-    To take one from the pool, to see whether it lives and to make a session
-    of it costs as much as a short transaction.
+    To check out and to test a connection of the pool, and to create a
+    session, takes as long as a short transaction.
     """
 
     def __init__(self, database: Database) -> None:
@@ -297,12 +344,12 @@ class KeptConnection:
 
         :raises RegistryUnavailable: the database cannot be used.
         """
-        return self._database._write(
+        return self._database._repeat(
             work, self._transaction, repeat_duplicates=repeat_duplicates
         )
 
     def close(self) -> None:
-        """Give the connection back.  A later use takes another one."""
+        """Return the connection to the pool; a later write opens another."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -315,16 +362,16 @@ class KeptConnection:
             with self._connection.begin():
                 yield self._connection
         except BaseException:
-            # What became of it is not known; the pool finds out.
+            # The pool tests the connection before its next use.
             self.close()
             raise
 
 
 def cause(exc: BaseException) -> str:
-    """Return in one line why a database operation failed.
+    """Return the message of a database error in one line.
 
-    Statements and their parameters, which SQLAlchemy adds to its messages,
-    are left out, and so are the rows and statements that PostgreSQL quotes.
+    Statements and parameters, which SQLAlchemy adds, are removed, and also
+    rows and statements that PostgreSQL quotes.
     """
     inner = getattr(exc, 'inner_exception', None) or exc
     inner = getattr(inner, 'orig', None) or inner
@@ -332,82 +379,8 @@ def cause(exc: BaseException) -> str:
     return text or type(inner).__name__
 
 
-@contextlib.contextmanager
-def _translated() -> collections.abc.Iterator[None]:
-    try:
-        yield
-    except _FAILURES as exc:
-        found = driver_errors.classify(exc)
-        if found is driver_errors.DatabaseFailure.DUPLICATE:
-            if isinstance(exc, db_exc.DBDuplicateEntry):
-                raise
-            # oslo.db recognizes English messages alone.
-            raise db_exc.DBDuplicateEntry(inner_exception=exc) from exc
-        if found is driver_errors.DatabaseFailure.REFUSED:
-            # One row is wrong, not the database.
-            raise
-        LOG.error('The registry database cannot be used: %s', cause(exc))
-        raise errors.RegistryUnavailable() from exc
-
-
 def _pause(attempt: int) -> None:
     longest = _FIRST_PAUSE_SECONDS * 2**attempt
-    # Spread at random, or those who met would meet again.
+    # Random, so that conflicting transactions do not conflict again.
     factor = random.uniform(0.5, 1)  # nosec B311
     time.sleep(factor * min(longest, _MAX_PAUSE_SECONDS))
-
-
-def _checked_url(connection: str | None, option: str = 'connection') -> sa.URL:
-    """Return ``connection`` parsed, with the defaults of this project.
-
-    No error that leaves this function holds any part of the URL: what was
-    taken for a host or port may be a piece of an unquoted password.
-    """
-    if not connection:
-        raise errors.ConfigError(f'[database] {option} is not set')
-    if not connection.startswith('sqlite'):
-        # Where SQLite's files are may have any character.
-        urls.check(connection, option=option, group='database')
-    try:
-        url = sa.make_url(connection)
-    except (sa_exc.ArgumentError, ValueError):
-        url = None
-    if url is None or '@' in (url.host or ''):
-        raise errors.ConfigError(
-            f'[database] {option} is not a database URL; mind that special '
-            'characters in a password must be percent-encoded'
-        )
-    url = url.set(drivername=_DRIVERNAMES.get(url.drivername, url.drivername))
-    if url.get_backend_name() not in _DIALECTS:
-        raise errors.ConfigError(
-            f'[database] {option} must begin with sqlite://, '
-            'postgresql:// or mysql://'
-        )
-    _check_driver(url)
-    return _with_defaults(url)
-
-
-def _check_driver(url: sa.URL) -> None:
-    try:
-        url.get_dialect().import_dbapi()
-    except (ImportError, sa_exc.NoSuchModuleError):
-        raise errors.ConfigError(
-            '[database] connection needs the Python package of '
-            f'{url.drivername}, which is not installed'
-        ) from None
-
-
-def _with_defaults(url: sa.URL) -> sa.URL:
-    if url.get_backend_name() == 'mysql' and 'charset' not in url.query:
-        # oslo.db's own default cannot hold characters of four bytes.
-        return url.update_query_dict({'charset': 'utf8mb4'})
-    if url.get_backend_name() == 'sqlite' and url.database in (
-        None,
-        '',
-        ':memory:',
-    ):
-        raise errors.ConfigError(
-            '[database] connection must name a file for SQLite: a database '
-            'in memory cannot be shared by threads'
-        )
-    return url

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recording operations and moving them from state to state.
+"""Statements that insert operations and change their states.
 
-:func:`move` alone changes a state, by comparing it with the one that it
-expects; so of several that want to move one operation one succeeds, and the
-others learn that they did not.
+:func:`transition` alone changes states, by compare-and-set: of concurrent
+transitions of one operation exactly one is applied.
 """
 
 import dataclasses
@@ -19,7 +18,7 @@ from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.db import models
 
-# MariaDB refuses a statement of more than 16 MiB, MySQL 5.7 one of 4 MiB.
+# The default limit of a statement is 16 MiB in MariaDB, 4 MiB in MySQL 5.7.
 PART_SIZE = 1024 * 1024
 
 _operations = models.operations
@@ -30,37 +29,39 @@ Writer = orm.Session | sa.Connection
 _INSERT = sa.insert(_operations).values(created_at=models.utc_now())
 
 
-def move(writer: Writer, moves: Sequence[operation.Transition]) -> set[str]:
-    """Move operations, each only from the state that it must have.
+def transition(
+    writer: Writer, transitions: Sequence[operation.Transition]
+) -> set[str]:
+    """Apply transitions to operations in their source states.
 
-    This is the one place that writes a state.
-
-    :returns: ids of those that were moved.
+    :returns: ids of the operations whose transitions were applied.
     """
-    alike: dict[operation.Transition, list[str]] = {}
-    for one in moves:
-        alike.setdefault(dataclasses.replace(one, id=''), []).append(one.id)
-    moved: set[str] = set()
-    for kind, ids in alike.items():
-        # In one order everywhere, so that two writers queue up.
-        done = _move_alike(writer, kind, sorted(ids))
-        if done and kind.result is not None and kind.keeps_result:
-            _add_results(writer, kind.result, sorted(done))
-        if done and kind.frees_key:
+    ids_by_kind: dict[operation.Transition, list[str]] = {}
+    for each in transitions:
+        kind = dataclasses.replace(each, id='')
+        ids_by_kind.setdefault(kind, []).append(each.id)
+    applied: set[str] = set()
+    for kind, ids in ids_by_kind.items():
+        # The same order in all transactions prevents deadlocks.
+        changed = sorted(_apply_kind(writer, kind, sorted(ids)))
+        if changed and kind.result is not None and kind.keeps_result:
+            _add_results(writer, kind.result, changed)
+        if changed and kind.frees_key:
             writer.execute(
-                sa.delete(_keys).where(_keys.c.operation_id.in_(sorted(done)))
+                sa.delete(_keys).where(_keys.c.operation_id.in_(changed))
             )
-        moved |= done
-    return moved
+        applied.update(changed)
+    return applied
 
 
-def _move_alike(
+def _apply_kind(
     writer: Writer, kind: operation.Transition, ids: list[str]
 ) -> set[str]:
-    values = _move_values(kind)
+    """Apply transitions that differ only in their ids."""
+    values = _values(kind)
     statement = _statement(
         frozenset(values),
-        begins=kind.target is operation.State.RUNNING,
+        starts=kind.target is operation.State.RUNNING,
         owned=kind.owner is not None,
     )
     parameters: dict[str, Any] = {
@@ -69,47 +70,49 @@ def _move_alike(
     parameters['sources'] = [kind.source]
     if kind.owner is not None:
         parameters['owner'] = kind.owner
+        # An earlier attempt may have been committed without acknowledgement.
         parameters['sources'].append(kind.target)
     bind = writer if isinstance(writer, sa.Connection) else writer.get_bind()
     if bind.dialect.update_returning:
         returning = statement.returning(_operations.c.id)
         return set(writer.scalars(returning, parameters | {'ids': ids}))
     return {
-        one
-        for one in ids
-        if rows_matched(writer, statement, parameters | {'ids': [one]})
+        operation_id
+        for operation_id in ids
+        if rows_matched(
+            writer, statement, parameters | {'ids': [operation_id]}
+        )
     }
 
 
-# To build one costs more than to execute it.
+# To build a statement takes longer than to execute it.
 @functools.cache
 def _statement(
-    columns: frozenset[str], *, begins: bool, owned: bool
+    columns: frozenset[str], *, starts: bool, owned: bool
 ) -> sa.Update:
-    """Return the statement that moves operations and sets ``columns``."""
+    """Return the compare-and-set statement that sets ``columns``."""
     table = _operations.c
-    moment = table.started_at if begins else table.finished_at
+    time = table.started_at if starts else table.finished_at
     statement = (
         sa.update(_operations)
         .where(
             table.id.in_(sa.bindparam('ids', expanding=True)),
-            # Not the bare column: where few operations are active, as usual,
-            # PostgreSQL would look for these states in their index, and walk
-            # through the dead entries of all that were active lately.
+            # An expression prevents the use of the index on the state: it
+            # contains many dead entries of recently active operations.
             sa.func.coalesce(table.state, '').in_(
                 sa.bindparam('sources', expanding=True)
             ),
         )
         .values({table[name]: sa.bindparam(f'new_{name}') for name in columns})
-        .values({moment: models.utc_now()})
+        .values({time: models.utc_now()})
     )
     if owned:
         return statement.where(table.incarnation == sa.bindparam('owner'))
     return statement
 
 
-def _move_values(kind: operation.Transition) -> dict[str, Any]:
-    """Return what a move sets, apart from the moment."""
+def _values(kind: operation.Transition) -> dict[str, Any]:
+    """Return the columns that a transition sets, except the time."""
     values: dict[str, Any] = {'state': kind.target}
     if kind.target is operation.State.RUNNING:
         return values
@@ -123,7 +126,7 @@ def _move_values(kind: operation.Transition) -> dict[str, Any]:
 
 
 def progress_values(progress: operation.Progress) -> dict[str, Any]:
-    """Return the columns that a report of progress sets."""
+    """Return the columns of reported progress."""
     values: dict[str, Any] = {}
     if progress.percent is not None:
         values['progress_percent'] = progress.percent
@@ -137,7 +140,7 @@ def progress_values(progress: operation.Progress) -> dict[str, Any]:
 
 
 def _add_results(writer: Writer, result: str, ids: list[str]) -> None:
-    # An earlier attempt whose acknowledgement was lost may have added them.
+    # An earlier attempt may have been committed without acknowledgement.
     writer.execute(sa.delete(_results).where(_results.c.operation_id.in_(ids)))
     for operation_id in ids:
         for part, start in enumerate(range(0, len(result), PART_SIZE)):
@@ -151,31 +154,34 @@ def _add_results(writer: Writer, result: str, ids: list[str]) -> None:
             )
 
 
-def apply(
-    writer: Writer, changes: Sequence[operation.Change]
-) -> list[bool | errors.PassthruError]:
-    """Record and move operations; tell for each whether it was done."""
-    new = [one for one in changes if isinstance(one, operation.NewOperation)]
-    moves = [one for one in changes if isinstance(one, operation.Transition)]
-    if new:
-        _add(writer, new)
-    moved = move(writer, moves)
-    return [
-        isinstance(one, operation.NewOperation) or one.id in moved
-        for one in changes
+def apply(writer: Writer, changes: Sequence[operation.Change]) -> list[bool]:
+    """Insert new operations and apply transitions.
+
+    :returns: for each change whether it was applied.
+    """
+    new = [
+        each for each in changes if isinstance(each, operation.NewOperation)
     ]
+    if new:
+        _insert(writer, new)
+    applied = transition(
+        writer,
+        [each for each in changes if isinstance(each, operation.Transition)],
+    )
+    applied.update(each.id for each in new)
+    return [each.id in applied for each in changes]
 
 
-def _add(writer: Writer, new: Sequence[operation.NewOperation]) -> None:
-    writer.execute(_INSERT, [_row(one) for one in new])
+def _insert(writer: Writer, new: Sequence[operation.NewOperation]) -> None:
+    writer.execute(_INSERT, [_row(each) for each in new])
     keys = [
         {
-            'digest': one.key.digest,
-            'fingerprint': one.key.fingerprint,
-            'operation_id': one.id,
+            'digest': each.key.digest,
+            'fingerprint': each.key.fingerprint,
+            'operation_id': each.id,
         }
-        for one in new
-        if one.key is not None
+        for each in new
+        if each.key is not None
     ]
     if keys:
         writer.execute(sa.insert(_keys), keys)
@@ -188,9 +194,9 @@ def _row(new: operation.NewOperation) -> dict[str, Any]:
         if field.name not in ('key', 'parameters', 'targets')
     }
     for name in ('user_id', 'project_id', 'request_id'):
-        # Whoever calls over the bus may put anything there.
+        # Other services may send any value over the message bus.
         values[name] = _text(values[name], models.MAX_NAME_LENGTH)
-    # Escapes all that is not ASCII, NUL and lone surrogates included.
+    # Escapes all characters outside ASCII, also NUL and lone surrogates.
     values['parameters'] = json.dumps(new.parameters)
     values['targets'] = json.dumps(new.targets)
     values['state'] = operation.State.QUEUED
@@ -198,34 +204,37 @@ def _row(new: operation.NewOperation) -> dict[str, Any]:
     return values
 
 
-def taken(
-    writer: Writer, new: operation.NewOperation
-) -> bool | errors.PassthruError | None:
-    """Return what is known of an id or key, or None if both are free."""
-    found = writer.execute(
+def is_recorded(writer: Writer, new: operation.NewOperation) -> bool:
+    """Return whether an earlier attempt has inserted an operation.
+
+    :raises DuplicateCall: the id belongs to another call.
+    :raises KeyInUse: the key belongs to another operation.
+    """
+    row = writer.execute(
         sa.select(_operations.c.incarnation, _operations.c.state).where(
             _operations.c.id == new.id
         )
     ).one_or_none()
-    if found is not None:
-        mine = (new.incarnation, operation.State.QUEUED)
-        # One conductor records an id once: so this is that record, of which
-        # the acknowledgement was lost, unless it has moved on.
-        return True if tuple(found) == mine else errors.DuplicateCall()
-    if new.key is None:
-        return None
-    holder = writer.scalar(
-        sa.select(_keys.c.operation_id).where(_keys.c.digest == new.key.digest)
-    )
-    return None if holder is None else errors.KeyInUse(operation=holder)
+    if row is not None:
+        # A conductor inserts an id once: a queued operation of the same
+        # incarnation was committed without acknowledgement.
+        if tuple(row) != (new.incarnation, operation.State.QUEUED):
+            raise errors.DuplicateCall()
+        return True
+    if new.key is not None:
+        key = _keys.c.digest == new.key.digest
+        other = writer.scalar(sa.select(_keys.c.operation_id).where(key))
+        if other is not None:
+            raise errors.KeyInUse(operation=other)
+    return False
 
 
-def _text(value: str | None, longest: int) -> str | None:
+def _text(value: str | None, length: int) -> str | None:
     """Return text that every database can store."""
     if value is None:
         return None
     plain = str(value).replace('\x00', ' ')
-    return plain.encode('utf-8', 'replace').decode('utf-8')[:longest]
+    return plain.encode('utf-8', 'replace').decode('utf-8')[:length]
 
 
 def rows_matched(
@@ -233,6 +242,6 @@ def rows_matched(
     statement: sa.Update | sa.Delete,
     parameters: dict[str, Any] | None = None,
 ) -> int:
-    """Execute a statement and return how many rows it was for."""
+    """Execute a statement and return the number of matching rows."""
     result = writer.execute(statement, parameters)
     return result.rowcount  # type: ignore[attr-defined]

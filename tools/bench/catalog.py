@@ -59,7 +59,7 @@ def measure(url: str) -> dict[str, float]:
     store = conductors.ConductorStore(database)
     # What the libraries load at the first query is not of the catalog.
     store.ping()
-    fleet.beat(database)
+    fleet.heartbeat(database)
     made = _catalog(store)
     gc.collect()
     before, peak_before = _resident_mib()
@@ -73,7 +73,7 @@ def measure(url: str) -> dict[str, float]:
         'one restarted', made, lambda number: fleet.restart(database, number)
     )
     result['route and choice, us'] = _route_us(made)
-    fleet.beat(database)
+    fleet.heartbeat(database)
     result |= _allocations(_catalog(store))
     database.close()
     return result

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A registry full of conductors that exist on paper only."""
+"""Registry rows of conductors without processes."""
 
 import json
 import uuid
@@ -21,7 +21,7 @@ _table = models.conductors
 
 
 def configuration(url: str) -> cfg.ConfigOpts:
-    """Return a configuration that has the registry at ``url``."""
+    """Return a configuration with the registry at ``url``."""
     conf = cfg.ConfigOpts()
     project_conf.register_opts(conf, [database_options])
     conf([], project='ironic_passthru', default_config_files=[])
@@ -30,32 +30,36 @@ def configuration(url: str) -> cfg.ConfigOpts:
 
 
 def driver_name(number: int) -> str:
-    """Return the name of one of the drivers."""
+    """Return the name of a driver."""
     return f'acme-rack-{number:02}'
 
 
 def method_name(number: int) -> str:
-    """Return the name of one of the methods that each driver has."""
+    """Return the name of a method of each driver."""
     return f'set_power_limit_{number:02}'
 
 
 def register(
     database: session.Database, conductors: int, *, versions: int = 1
 ) -> None:
-    """Put conductors into a registry, all alive.
+    """Insert live conductors.
 
-    :param versions: how many versions of the drivers there are, an equal
-        part of the conductors having each; no method is the same in two.
+    :param versions: number of driver versions, with different methods and
+        equal numbers of conductors.
     """
     now = models.utc_now()
-    offered = [
+    drivers_by_version = [
         [_driver(number, version) for number in range(DRIVERS)]
         for version in range(versions)
     ]
     with database.writer() as writer:
         writer.execute(
             sa.insert(models.catalogs).values(created_at=now),
-            [_document(one) for drivers in offered for one in drivers],
+            [
+                _document(one)
+                for drivers in drivers_by_version
+                for one in drivers
+            ],
         )
         writer.execute(
             sa.insert(_table).values(
@@ -64,7 +68,7 @@ def register(
                 created_at=now,
                 started_at=now,
                 heartbeat_at=now,
-                seen_at=now,
+                liveness_at=now,
             ),
             [
                 {'hostname': _hostname(number), 'incarnation': _incarnation()}
@@ -82,20 +86,22 @@ def register(
                     'digest': one.digest,
                 }
                 for number in range(conductors)
-                for one in offered[number % versions]
+                for one in drivers_by_version[number % versions]
             ],
         )
 
 
-def beat(database: session.Database) -> None:
-    """Let all conductors be alive now."""
+def heartbeat(database: session.Database) -> None:
+    """Write the heartbeats of all conductors."""
     now = models.utc_now()
     with database.writer() as writer:
-        writer.execute(sa.update(_table).values(heartbeat_at=now, seen_at=now))
+        writer.execute(
+            sa.update(_table).values(heartbeat_at=now, liveness_at=now)
+        )
 
 
 def restart(database: session.Database, number: int) -> None:
-    """Let a conductor begin anew, with the drivers that it had."""
+    """Register a new incarnation with the same drivers."""
     with database.writer() as writer:
         writer.execute(
             sa.update(_table)
@@ -133,14 +139,14 @@ def _driver(number: int, version: int) -> spec.DriverSpec:
 
 
 def _method(name: str, version: int) -> spec.MethodSpec:
-    """Return a method with parameters as real ones have them."""
+    """Return a method with typical parameters."""
     properties: dict[str, Any] = {
         'rack': {'type': 'string', 'minLength': 1, 'maxLength': 64},
         'slot': {
             'type': 'integer',
             'minimum': 1,
             'maximum': 48 + version,
-            'description': 'Number of the slot, counted from below.',
+            'description': 'Slot number, from the bottom.',
         },
         'watts': {
             'anyOf': [
@@ -148,7 +154,7 @@ def _method(name: str, version: int) -> spec.MethodSpec:
                 {'type': 'null'},
             ],
             'default': None,
-            'description': 'The limit; none to take it away.',
+            'description': 'Limit; null removes it.',
         },
         'mode': {
             'type': 'string',

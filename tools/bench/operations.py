@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures lists out of a million operations, on PostgreSQL.
+"""Measure lists of a million operations on PostgreSQL.
 
-It also measures how long small calls take to record while large results are
-written.
+Also measure the time to record small calls while large results are written.
 
-It needs PostgreSQL's server (Debian package postgresql).
+Requires PostgreSQL's server (Debian package postgresql).
 """
 
 import argparse
@@ -37,15 +36,15 @@ _ROUNDS = 60
 _LIMIT = 50
 _CONDUCTORS = 50
 _BATCH = 8
-_RUN = 'run-of-the-bench'
+_INCARNATION = 'bench-incarnation'
 _LARGE = 15 * 1024 * 1024
 _LARGE_RESULTS = 50
-_BESIDE = 'record, beside large results'
+_CONCURRENT = 'record, with large results'
 
 _State = operation.State
 
-# Over seven days: a few drivers are called often and most seldom, nearly
-# all is well, and what is not finished is new.
+# Seven days: few drivers are called frequently, nearly all operations
+# succeed, and active operations are new.
 _FILL = sa.text("""
 INSERT INTO operations (
     id, driver, method, http_method, parameters, user_id, project_id,
@@ -68,7 +67,7 @@ SELECT
          THEN created_at + interval '9 seconds' END,
     false,
     CASE WHEN state = 'failed'
-         THEN '{"message": "The rack controller is away.", "status": 503, '
+         THEN '{"message": "The rack is unavailable.", "status": 503, '
               || '"code": "temporary_failure"}' END,
     CASE WHEN state = 'succeeded' THEN 0 END
 FROM (
@@ -89,51 +88,51 @@ FROM (
 ) AS drawn
 """)
 
-_OFTEN = fleet.driver_name(0)
-_SELDOM = fleet.driver_name(19)
-_NEVER = 'nobody-has-this'
+_FREQUENT = fleet.driver_name(0)
+_RARE = fleet.driver_name(19)
+_UNKNOWN = 'unknown'
 
-# What is filtered by, and whether the aim holds for it.
+# Filters by name, and whether the limit of 20 applies.
 _LISTS: dict[str, tuple[bool, dict[str, Any]]] = {
     'succeeded, frequent driver': (
         True,
-        {'states': [_State.SUCCEEDED], 'driver': _OFTEN},
+        {'states': [_State.SUCCEEDED], 'driver': _FREQUENT},
     ),
     'succeeded, rare driver': (
         True,
-        {'states': [_State.SUCCEEDED], 'driver': _SELDOM},
+        {'states': [_State.SUCCEEDED], 'driver': _RARE},
     ),
     'failed, frequent driver': (
         True,
-        {'states': [_State.FAILED], 'driver': _OFTEN},
+        {'states': [_State.FAILED], 'driver': _FREQUENT},
     ),
     'unknown, frequent driver': (
         True,
-        {'states': [_State.UNKNOWN], 'driver': _OFTEN},
+        {'states': [_State.UNKNOWN], 'driver': _FREQUENT},
     ),
     'unknown, rare driver': (
         True,
-        {'states': [_State.UNKNOWN], 'driver': _SELDOM},
+        {'states': [_State.UNKNOWN], 'driver': _RARE},
     ),
     'running, frequent driver': (
         True,
-        {'states': [_State.RUNNING], 'driver': _OFTEN},
+        {'states': [_State.RUNNING], 'driver': _FREQUENT},
     ),
     'failed, no such driver': (
         True,
-        {'states': [_State.FAILED], 'driver': _NEVER},
+        {'states': [_State.FAILED], 'driver': _UNKNOWN},
     ),
     'failed or unknown, frequent driver': (
         True,
-        {'states': [_State.FAILED, _State.UNKNOWN], 'driver': _OFTEN},
+        {'states': [_State.FAILED, _State.UNKNOWN], 'driver': _FREQUENT},
     ),
     'active, frequent driver': (
         True,
-        {'states': operation.ACTIVE, 'driver': _OFTEN},
+        {'states': operation.ACTIVE, 'driver': _FREQUENT},
     ),
     'all': (False, {}),
-    'frequent driver': (False, {'driver': _OFTEN}),
-    'rare driver': (False, {'driver': _SELDOM}),
+    'frequent driver': (False, {'driver': _FREQUENT}),
+    'rare driver': (False, {'driver': _RARE}),
     'conductor': (False, {'conductor': 'conductor-7'}),
     'succeeded': (False, {'states': [_State.SUCCEEDED]}),
     'unknown': (False, {'states': [_State.UNKNOWN]}),
@@ -146,37 +145,40 @@ _LISTS: dict[str, tuple[bool, dict[str, Any]]] = {
     'rare method': (False, {'method': fleet.method_name(19)}),
     'rare driver, rare method': (
         False,
-        {'driver': _SELDOM, 'method': fleet.method_name(19)},
+        {'driver': _RARE, 'method': fleet.method_name(19)},
     ),
-    'no such method': (False, {'method': _NEVER}),
+    'no such method': (False, {'method': _UNKNOWN}),
 }
 
 
 def fill(url: str, rows: int) -> session.Database:
     """Fill a new registry and return it."""
-    # Filling takes longer than a statement of the service may.
-    patient = session.Database(
+    # The statement exceeds the timeout of the service.
+    unlimited = session.Database(
         fleet.configuration(url), answer_timeout_seconds=None
     )
-    migration.upgrade(patient)
-    with patient.writer() as writer:
+    migration.upgrade(unlimited)
+    with unlimited.writer() as writer:
         writer.execute(
-            _FILL, {'rows': rows, 'conductors': _CONDUCTORS, 'run': _RUN}
+            _FILL,
+            {'rows': rows, 'conductors': _CONDUCTORS, 'run': _INCARNATION},
         )
-    # As the server does by itself some time after so many rows have come.
-    with patient.connection() as connection:
+    # As by autovacuum.
+    with unlimited.connection() as connection:
         connection = connection.execution_options(isolation_level='AUTOCOMMIT')
         connection.exec_driver_sql('VACUUM ANALYZE')
-    patient.close()
+    unlimited.close()
     database = session.Database(fleet.configuration(url))
     store = conductors.ConductorStore(database)
     for number in range(_CONDUCTORS):
-        store.register(f'conductor-{number}', _RUN, group='', drivers={})
+        store.register(
+            f'conductor-{number}', _INCARNATION, group='', drivers={}
+        )
     return database
 
 
 def measure(database: session.Database) -> dict[str, float]:
-    """Return the medians of what one and what lists take, in ms."""
+    """Return median times of one operation and of lists, in ms."""
     store = operations.OperationStore(database)
     ids = _sample(database)
     result = {'one': _median_ms(lambda: store.get(random.choice(ids)))}
@@ -190,24 +192,26 @@ def measure(database: session.Database) -> dict[str, float]:
     result['request id'] = _median_ms(
         lambda: store.page(limit=_LIMIT, request_id=random.choice(requests))
     )
-    result |= _keeping(store)
-    _wear(database)
+    result |= _housekeeping(store)
+    _leave_dead_rows(database)
     result[f'record, claim and finish {_BATCH}'] = _median_ms(
         lambda: _run(store)
     )
-    result |= _beside_large_results(store)
+    result |= _with_large_results(store)
     # The machine's speed drifts.
     again = _median_ms(lambda: store.get(random.choice(ids)))
     result['one'] = (result['one'] + again) / 2
     return result
 
 
-def _keeping(store: operations.OperationStore) -> dict[str, float]:
-    """Measure what every conductor does at each of its heartbeats."""
+def _housekeeping(store: operations.OperationStore) -> dict[str, float]:
+    """Measure the periodic work of each conductor."""
     return {
-        'settle, nobody is gone': _median_ms(store.holders),
-        'cancel requests': _median_ms(lambda: store.cancel_requests(_RUN)),
-        'purge, nothing is old': _median_ms(
+        'active incarnations': _median_ms(store.active_incarnations),
+        'cancel requests': _median_ms(
+            lambda: store.cancel_requests(_INCARNATION)
+        ),
+        'purge of 0': _median_ms(
             lambda: store.purge(older_than_seconds=8 * 86400, limit=500)
         ),
         'purge of 500': _median_ms(
@@ -216,11 +220,11 @@ def _keeping(store: operations.OperationStore) -> dict[str, float]:
     }
 
 
-def _beside_large_results(
+def _with_large_results(
     store: operations.OperationStore,
 ) -> dict[str, float]:
     """Measure recording small calls without and with large results."""
-    writer = operation_writer.OperationWriter(store.recorder)
+    writer = operation_writer.OperationWriter(store.change_writer)
     writer.start()
 
     def record() -> str:
@@ -229,10 +233,14 @@ def _beside_large_results(
         return one
 
     def succeed(one: str, result: str) -> futures.Future[bool]:
-        writer.claim(one, _RUN)
+        writer.claim(one, _INCARNATION)
         return writer.move(
             operation.Transition(
-                one, _State.RUNNING, _State.SUCCEEDED, _RUN, result=result
+                one,
+                _State.RUNNING,
+                _State.SUCCEEDED,
+                _INCARNATION,
+                result=result,
             )
         )
 
@@ -247,17 +255,13 @@ def _beside_large_results(
     writer.close(60.0)
     return {
         'record': alone,
-        _BESIDE: statistics.median(times),
-        f'{_BESIDE}, longest': max(times),
+        _CONCURRENT: statistics.median(times),
+        f'{_CONCURRENT}, longest': max(times),
     }
 
 
-def _wear(database: session.Database) -> None:
-    """Let the server believe that nothing is active, then leave dead rows.
-
-    Many calls leave as many, until the server cleans up; it counts states
-    as seldom.
-    """
+def _leave_dead_rows(database: session.Database) -> None:
+    """Leave outdated statistics and dead rows, as many calls do."""
     table = models.operations
     change = sa.update(table)
     active = table.c.state.in_(operation.ACTIVE)
@@ -271,42 +275,44 @@ def _wear(database: session.Database) -> None:
 
 
 def _run(store: operations.OperationStore) -> None:
-    """Take a batch of operations through their lives."""
+    """Record, claim and finish a batch of operations."""
     ids = [str(uuid.uuid4()) for _ in range(_BATCH)]
     for changes in (
         [_new(one) for one in ids],
-        [_move(one, _State.QUEUED, _State.RUNNING) for one in ids],
-        [_move(one, _State.RUNNING, _State.SUCCEEDED) for one in ids],
+        [_transition(one, _State.QUEUED, _State.RUNNING) for one in ids],
+        [_transition(one, _State.RUNNING, _State.SUCCEEDED) for one in ids],
     ):
-        if not all(outcome is True for outcome in store.apply(changes)):
-            raise RuntimeError('operations were not recorded or moved')
+        if not all(store.apply(changes)):
+            raise RuntimeError('changes were not applied')
 
 
-def _move(
+def _transition(
     operation_id: str, source: operation.State, target: operation.State
 ) -> operation.Transition:
-    return operation.Transition(operation_id, source, target, owner=_RUN)
+    return operation.Transition(
+        operation_id, source, target, owner=_INCARNATION
+    )
 
 
 def _new(operation_id: str) -> operation.NewOperation:
     return operation.NewOperation(
         id=operation_id,
-        driver=_OFTEN,
+        driver=_FREQUENT,
         method=fleet.method_name(0),
         http_method='PUT',
         parameters={'rack': 'r17'},
         user_id='user',
         project_id='project',
-        request_id='req-of-the-bench',
+        request_id='bench-request',
         conductor='conductor-7',
-        incarnation=_RUN,
+        incarnation=_INCARNATION,
         accepted=True,
         attach=False,
     )
 
 
 def _sample(database: session.Database) -> list[str]:
-    """Return ids of operations from the middle of the seven days."""
+    """Return ids of operations in the middle of the seven days."""
     table = models.operations.c
     query = sa.select(table.id).order_by(table.created_at.desc(), table.id)
     with database.reader() as reader:
@@ -330,11 +336,11 @@ def _median_ms(work: Callable[[], object], rounds: int = _ROUNDS) -> float:
 
 
 def ratios(result: dict[str, float]) -> dict[str, str]:
-    """Return how many times as long as showing one each takes."""
+    """Return times relative to the time of one operation."""
     rows = {}
     for name, milliseconds in result.items():
-        aim = ' (<= 20)' if _LISTS.get(name, (False,))[0] else ''
-        rows[name] = f'{milliseconds / result["one"]:.1f}{aim}'
+        limit = ' (<= 20)' if _LISTS.get(name, (False,))[0] else ''
+        rows[name] = f'{milliseconds / result["one"]:.1f}{limit}'
     return rows
 
 
@@ -351,10 +357,10 @@ def main() -> None:
         database.close()
     print(json.dumps({'filling, s': filled, 'ms': result}, indent=2))
     without = result['record']
-    for what in (_BESIDE, f'{_BESIDE}, longest'):
-        print(f'{what} / record: {result[what] / without:.1f}')
-    for what, figure in ratios(result).items():
-        print(f'{what} / one: {figure}')
+    for name in (_CONCURRENT, f'{_CONCURRENT}, longest'):
+        print(f'{name} / record: {result[name] / without:.1f}')
+    for name, ratio in ratios(result).items():
+        print(f'{name} / one: {ratio}')
 
 
 if __name__ == '__main__':

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs migrations on the connection that ``db/migration.py`` hands over."""
+"""Run migrations on the connection of ``db/migration.py``."""
 
 from alembic import context
 
@@ -9,8 +9,8 @@ connection = context.config.attributes['connection']
 context.configure(
     connection=connection,
     target_metadata=models.metadata,
-    # SQLite too can take back a half-done migration: oslo.db's engine sends
-    # a real BEGIN, which the standard library's driver alone does not.
+    # SQLite can roll back DDL because the engine of oslo.db sends BEGIN,
+    # which the sqlite3 module does not.
     transactional_ddl=True if connection.dialect.name == 'sqlite' else None,
     render_as_batch=True,
 )

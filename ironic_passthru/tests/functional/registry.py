@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the registry must do on a database server."""
+"""Test cases of the registry for database servers."""
 
 import collections.abc
 import os
@@ -20,15 +20,14 @@ from ironic_passthru.cmd import dbsync
 from ironic_passthru.db import conductors
 from ironic_passthru.db import migration
 from ironic_passthru.db import models
-from ironic_passthru.db import schema
 from ironic_passthru.db import session
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.unit.db import cases
 
 Server = servers.PostgreSQL | servers.MariaDB
 
-# What asks for a lock, in the words of either server. The named locks of
-# dbsync are none of these: it is run by one person, on one node.
+# Locking clauses and statements of both servers, except the named locks of
+# dbsync, which one operator runs on one node.
 LOCKING = re.compile(
     r'\bFOR\s+(NO\s+KEY\s+)?(UPDATE|(KEY\s+)?SHARE)\b'
     r'|\bLOCK\s+(IN\s+SHARE|TABLES?)\b|^\s*LOCK\b',
@@ -37,32 +36,31 @@ LOCKING = re.compile(
 
 
 class Statements(fixtures.Fixture):
-    """Sees that no statement asks the server for a lock.
+    """Fail a test that locks rows or tables explicitly.
 
-    Galera locks rows on the node alone that was asked; that a row changed
-    elsewhere is told at commit. What relies on a lock would be wrong there.
+    Galera locks rows on one node only and reports conflicts at commit.
     """
 
     def _setUp(self) -> None:
         self._locking: list[str] = []
-        event = (sa.engine.Engine, 'before_cursor_execute', self._note)
+        event = (sa.engine.Engine, 'before_cursor_execute', self._save)
         sa.event.listen(*event)
-        # Called in reverse: first nothing is noted any more.
+        # Cleanups run in reverse order: the listener is removed first.
         self.addCleanup(self._check)
         self.addCleanup(sa.event.remove, *event)
 
-    def _note(self, *arguments: Any) -> None:
+    def _save(self, *arguments: Any) -> None:
         statement = arguments[2]
         if LOCKING.search(statement):
             self._locking.append(statement)
 
     def _check(self) -> None:
         if self._locking:
-            raise AssertionError(f'these lock: {self._locking}')
+            raise AssertionError(f'locking statements: {self._locking}')
 
 
 class ServerCase(cases.RegistryCase):
-    """A test on a server that starts once for its class."""
+    """A test on a server that is started once for the class."""
 
     server: Server
 
@@ -78,7 +76,7 @@ class ServerCase(cases.RegistryCase):
         cls.addClassCleanup(cls.server.cleanUp)
 
     def setUp(self) -> None:
-        # Before the database is opened: its tables are made as well.
+        # Before the migrations run.
         self.useFixture(Statements())
         super().setUp()
 
@@ -87,20 +85,22 @@ class ServerCase(cases.RegistryCase):
 
 
 class ServerCases(ServerCase):
-    """What an embedded database does not show."""
+    """Cases for database servers only."""
 
     def refusing_url(self) -> str:
-        """Return a URL with a password that the server does not take."""
+        """Return a URL with a wrong password."""
         raise NotImplementedError
 
     def test_a_start_without_tables_names_the_command(self) -> None:
         database = self.open(self.new_url())
-        error = self.assertRaises(errors.ConfigError, schema.ensure, database)
+        error = self.assertRaises(
+            errors.ConfigError, migration.ensure, database
+        )
         self.assertIn('ironic-passthru-dbsync upgrade', str(error))
         self.assertIn('missing', str(error))
 
     def test_a_start_with_current_tables_is_accepted(self) -> None:
-        self.assertIsNone(schema.ensure(self.database))
+        self.assertIsNone(migration.ensure(self.database))
 
     def test_connections_that_the_server_ended_are_replaced(self) -> None:
         self.register()
@@ -109,17 +109,19 @@ class ServerCases(ServerCase):
         self.server.end_connections(self.database.url.database)
         self.assertEqual(['host1'], list(self.read()))
 
-    def test_a_kept_connection_that_the_server_ended_is_replaced(self) -> None:
+    def test_a_dedicated_connection_that_the_server_ended(self) -> None:
         self.register()
-        kept = self.database.kept()
-        self.addCleanup(kept.close)
+        dedicated = self.database.dedicated_connection()
+        self.addCleanup(dedicated.close)
         for name in ('one', 'two', 'three'):
             change = sa.update(models.conductors).values(conductor_group=name)
-            kept.write(lambda writer, change=change: writer.execute(change))
+            dedicated.write(
+                lambda writer, change=change: writer.execute(change)
+            )
             self.assertEqual(name, self.read()['host1'].group)
             self.server.end_connections(self.database.url.database)
 
-    def test_a_writer_that_loses_its_connection_starts_again(self) -> None:
+    def test_a_writer_that_loses_its_connection_is_repeated(self) -> None:
         self.register()
         change = sa.update(models.conductors).values(conductor_group='new')
         attempts = []
@@ -134,8 +136,7 @@ class ServerCases(ServerCase):
         self.assertEqual(2, len(attempts))
         self.assertEqual('new', self.read()['host1'].group)
 
-    def test_a_table_that_stays_locked_is_given_up(self) -> None:
-        """Whoever waits for it must not wait for ever."""
+    def test_a_lock_has_a_timeout(self) -> None:
         self.register()
         impatient = session.Database(
             self.make_conf(database__connection=self.url),
@@ -151,15 +152,15 @@ class ServerCases(ServerCase):
             )
         self.assertTrue(store.heartbeat('host1', 'run1'))
 
-    def test_two_writers_in_a_deadlock_both_get_through(self) -> None:
+    def test_two_writers_in_a_deadlock_both_succeed(self) -> None:
         hosts = ('host0', 'host1')
         for host in hosts:
             self.register(host)
-        meeting = threading.Barrier(2)
+        barrier = threading.Barrier(2)
         attempts: list[str] = []
 
-        def cross(mine: str, other: str) -> None:
-            self.database.write(self._crossing(mine, other, meeting, attempts))
+        def cross(own: str, other: str) -> None:
+            self.database.write(self._crossing(own, other, barrier, attempts))
 
         threads = [
             threading.Thread(target=cross, args=pair)
@@ -169,37 +170,35 @@ class ServerCases(ServerCase):
             thread.start()
         for thread in threads:
             thread.join(cases.TIMEOUT)
-        self.assertEqual(3, len(attempts), 'one of them had to try again')
+        self.assertEqual(3, len(attempts), 'one of them was repeated')
         self.assertEqual(1, len({r.group for r in self.read().values()}))
 
     def _crossing(
         self,
-        mine: str,
+        own: str,
         other: str,
-        meeting: threading.Barrier,
+        barrier: threading.Barrier,
         attempts: list[str],
     ) -> collections.abc.Callable[[orm.Session], None]:
         table = models.conductors
 
         def work(writer: orm.Session) -> None:
-            attempts.append(mine)
-            change = sa.update(table).values(conductor_group=mine)
-            writer.execute(change.where(table.c.hostname == mine))
-            if attempts.count(mine) == 1:
-                meeting.wait(cases.TIMEOUT)
+            attempts.append(own)
+            change = sa.update(table).values(conductor_group=own)
+            writer.execute(change.where(table.c.hostname == own))
+            if attempts.count(own) == 1:
+                barrier.wait(cases.TIMEOUT)
             writer.execute(change.where(table.c.hostname == other))
 
         return work
 
-    #: Of encodings that cannot store all characters: how ``CREATE DATABASE``
-    #: gets them.
+    #: Options of ``CREATE DATABASE`` by encodings that cannot store all
+    #: characters.
     narrow: collections.abc.Mapping[str, str]
-    #: Makes a server refuse a snapshot that is old.
+    #: Statement that makes a server reject an outdated snapshot.
     strict: str | None = None
 
-    def test_a_snapshot_that_another_writer_made_old_is_repeated(
-        self,
-    ) -> None:
+    def test_an_outdated_snapshot_is_repeated(self) -> None:
         """As with ``default_transaction_isolation = serializable``."""
         self.register()
         options = {self.database.dialect: {'isolation_level': 'SERIALIZABLE'}}
@@ -213,10 +212,10 @@ class ServerCases(ServerCase):
                 'ironic_passthru.db.session._WRITER_OPTIONS', options
             )
         )
-        kept = self.database.kept()
-        self.addCleanup(kept.close)
+        dedicated = self.database.dedicated_connection()
+        self.addCleanup(dedicated.close)
         change = sa.update(models.conductors)
-        for write in (self.database.write, kept.write):
+        for write in (self.database.write, dedicated.write):
             attempts: list[str] = []
 
             def work(writer: Any, attempts: list[str] = attempts) -> None:
@@ -233,7 +232,7 @@ class ServerCases(ServerCase):
             self.assertEqual(2, len(attempts))
             self.assertEqual('second', self.read()['host1'].group)
 
-    def test_a_value_that_is_refused_is_no_outage(self) -> None:
+    def test_a_rejected_value_is_not_an_outage(self) -> None:
         self.register()
         table = models.conductors
         refusals = (db_exc.DBError, db_exc.DBInvalidUnicodeParameter)
@@ -252,11 +251,11 @@ class ServerCases(ServerCase):
                 )
         self.assertEqual('', self.read()['host1'].group)
 
-    def test_a_database_that_cannot_store_all_texts_is_refused(self) -> None:
+    def test_a_database_with_a_narrow_encoding_is_refused(self) -> None:
         for encoding, options in self.narrow.items():
             database = self.open(self.server.new_database(options))
             for refuses in (
-                schema.ensure,
+                migration.ensure,
                 migration.upgrade,
                 dbsync.check,
                 dbsync.upgrade,

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from ironic_passthru import operation
 from ironic_passthru.db import migration
-from ironic_passthru.db import schema
 from ironic_passthru.tests import pages
 from ironic_passthru.tests.functional import certificates
 from ironic_passthru.tests.functional import registry
@@ -70,8 +69,6 @@ class AccountCases:
         self.addCleanup(self.remove)
         self.run_typed(create)
         owner = self.open(self.url_of(_OWNER))
-        # In two steps, as when a later release adds tables.
-        migration.upgrade(owner, '0001')
         migration.upgrade(owner)
         return self.url_of(_DAILY)
 
@@ -91,7 +88,7 @@ class AccountCases:
         self.assertEqual((0, ''), (done.returncode, done.stdout))
 
     def test_the_daily_one_can_do_all_that_is_done_daily(self) -> None:
-        schema.ensure(self.database)
+        migration.ensure(self.database)
         self.use_each_table()
 
     def test_the_daily_one_cannot_change_tables(self) -> None:
@@ -114,7 +111,7 @@ class AccountCases:
         self.run_typed(self.save)
         self.assertTrue(self.step(waits, State.QUEUED, State.RUNNING))
         late = self.record(key=self.key('3'))
-        self.recorder.close()
+        self.writer.close()
         self.database.close()
         self.run_typed(self.restore)
         for name, one in (('1', begun), ('2', waits)):

@@ -332,7 +332,7 @@ class Machine(stateful.RuleBasedStateMachine):
             for key, (_, holder) in self.keys.items()
             if holder.state == 'queued'
         ]
-        self.store.settle(self.store.holders())
+        self.store.reap(self.store.active_incarnations())
         for record in self.records:
             if record.state == 'queued':
                 record.state = 'expired'

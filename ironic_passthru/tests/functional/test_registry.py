@@ -7,8 +7,8 @@ from sqlalchemy import orm
 
 from ironic_passthru import errors
 from ironic_passthru.db import conductors
+from ironic_passthru.db import migration
 from ironic_passthru.db import models
-from ironic_passthru.db import schema
 from ironic_passthru.tests.functional import registry
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.unit.db import cases
@@ -32,8 +32,8 @@ class TestPostgreSQL(
     def refusing_url(self) -> str:
         return 'postgresql://somebody:hunter2@127.0.0.1:1/registry'
 
-    def test_a_lock_that_is_not_waited_for_is_repeated(self) -> None:
-        """As where ``lock_timeout`` is set."""
+    def test_a_lock_timeout_is_repeated(self) -> None:
+        """As with ``lock_timeout`` in the configuration of the server."""
         self.register()
         change = sa.update(models.conductors).values(conductor_group='new')
         holder = sa.create_engine(self.url, poolclass=sa.pool.NullPool)
@@ -51,8 +51,8 @@ class TestPostgreSQL(
             self.database.write(work)
         self.assertEqual(2, len(attempts))
 
-    def test_the_isolation_of_transactions_is_ours(self) -> None:
-        """Whatever ``default_transaction_isolation`` says."""
+    def test_isolation_of_transactions(self) -> None:
+        """It does not depend on ``default_transaction_isolation``."""
         name = self.database.url.database
         servers.execute(
             self.url,
@@ -61,21 +61,21 @@ class TestPostgreSQL(
         )
         database = self.open(self.url)
         query = sa.text('SHOW transaction_isolation')
-        kept = database.kept()
-        self.addCleanup(kept.close)
-        for write in (database.write, kept.write):
+        dedicated = database.dedicated_connection()
+        self.addCleanup(dedicated.close)
+        for write in (database.write, dedicated.write):
             level = write(lambda writer: writer.scalar(query))
             self.assertEqual('read committed', level)
         with database.reader() as reader:
             self.assertEqual('repeatable read', reader.scalar(query))
 
-    def test_the_encoding_of_a_client_is_ours(self) -> None:
-        """Whatever ``PGCLIENTENCODING`` says."""
+    def test_encoding_of_the_connection(self) -> None:
+        """It does not depend on ``PGCLIENTENCODING``."""
         self.useFixture(
             fixtures.EnvironmentVariable('PGCLIENTENCODING', 'LATIN1')
         )
         database = self.open(self.url)
-        schema.ensure(database)
+        migration.ensure(database)
         store = conductors.ConductorStore(database)
         store.register('host\N{CHECK MARK}', 'run1', group='', drivers={})
         self.assertIn('host\N{CHECK MARK}', self.read())
@@ -96,8 +96,10 @@ class TestMariaDB(
     def refusing_url(self) -> str:
         return 'mysql://somebody:hunter2@127.0.0.1:1/registry'
 
-    def test_a_connection_that_cannot_send_all_texts_is_refused(self) -> None:
+    def test_a_connection_with_a_narrow_encoding_is_refused(self) -> None:
         database = self.open(f'{self.url}&charset=latin1')
-        error = self.assertRaises(errors.ConfigError, schema.ensure, database)
+        error = self.assertRaises(
+            errors.ConfigError, migration.ensure, database
+        )
         self.assertIn('encoding latin1', str(error))
         self.assertIn('remove it from the URL', str(error))

@@ -251,7 +251,7 @@ class ScatteredCase(cases.RegistryCase):
 _RACES = (
     cases.ConcurrencyCases,
     operation_cases.RecordCases,
-    operation_cases.MoveCases,
+    operation_cases.TransitionCases,
 )
 _ALL = (*cases.ALL_CASES, *operation_cases.ALL_CASES)
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from oslo_db import exception as db_exc
+
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.conductor import admission
@@ -45,23 +47,32 @@ class FakeRecords:
         """Give back the connection."""
         self.closed = True
 
-    def apply(
-        self, changes: Sequence[operation.Change]
-    ) -> list[bool | errors.PassthruError]:
+    def apply(self, changes: Sequence[operation.Change]) -> list[bool]:
         self.entered.release()
         self.go_on.wait(20)
         if self.away:
             raise errors.RegistryUnavailable()
+        if len(changes) > 1 and any(map(self._exists, changes)):
+            raise db_exc.DBDuplicateEntry()
         self.batches.append(len(changes))
         return [self._apply(change) for change in changes]
 
-    def _apply(self, change: operation.Change) -> bool | errors.PassthruError:
+    def _exists(self, change: operation.Change) -> bool:
+        return isinstance(change, operation.NewOperation) and (
+            change.id in self.states
+            or any(
+                change.key and other.key == change.key
+                for other in self.new.values()
+            )
+        )
+
+    def _apply(self, change: operation.Change) -> bool:
         if isinstance(change, operation.NewOperation):
             if change.id in self.states:
-                return errors.DuplicateCall()
+                raise errors.DuplicateCall()
             for other in self.new.values():
                 if change.key and other.key == change.key:
-                    return errors.KeyInUse(operation=other.id)
+                    raise errors.KeyInUse(operation=other.id)
             self.new[change.id] = change
             self.states[change.id] = operation.State.QUEUED
             return True

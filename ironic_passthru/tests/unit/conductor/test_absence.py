@@ -10,8 +10,10 @@ from ironic_passthru.tests import base
 _NOON = datetime.datetime(2026, 1, 1, 12)
 
 
-def holder(seen_at: datetime.datetime | None = _NOON) -> operations.Holder:
-    return operations.Holder('host', 'run', seen_at)
+def holder(
+    liveness_at: datetime.datetime | None = _NOON,
+) -> operations.ActiveIncarnation:
+    return operations.ActiveIncarnation('host', 'run', liveness_at)
 
 
 class TestAbsence(base.TestCase):
@@ -26,8 +28,8 @@ class TestAbsence(base.TestCase):
     ) -> list[bool]:
         """Return whether it was gone at each of some looks."""
         return [
-            bool(self.detector.look([holder(seen_at)], now))
-            for now, seen_at in looks
+            bool(self.detector.look([holder(liveness_at)], now))
+            for now, liveness_at in looks
         ]
 
     def test_an_unchanged_sign_is_believed_after_the_timeout(self) -> None:

@@ -36,10 +36,10 @@ def holder(
     conductor: str,
     *,
     incarnation: str = 'other',
-    seen_at: datetime.datetime | None = datetime.datetime(2026, 1, 1),
-) -> operations.Holder:
+    liveness_at: datetime.datetime | None = datetime.datetime(2026, 1, 1),
+) -> operations.ActiveIncarnation:
     """Return a run of a conductor that has active operations."""
-    return operations.Holder(conductor, incarnation, seen_at)
+    return operations.ActiveIncarnation(conductor, incarnation, liveness_at)
 
 
 class FakeStore:
@@ -52,9 +52,9 @@ class FakeStore:
         self.cancelled: set[str] = set()
         self.states: dict[str, State] = {}
         self.applied: list[operation.Change] = []
-        self.held: set[operations.Holder] = set()
+        self.held: set[operations.ActiveIncarnation] = set()
         self.looks: list[float] = []
-        self.settled: list[tuple[float, operations.Holder]] = []
+        self.settled: list[tuple[float, operations.ActiveIncarnation]] = []
         self.lost: set[str] = set()
         self.refused: set[str] = set()
         self.too_late: set[str] = set()
@@ -85,23 +85,23 @@ class FakeStore:
             self.states.pop(change.id, None)
         return [change.id not in self.too_late for change in changes]
 
-    def holders(self) -> set[operations.Holder]:
+    def active_incarnations(self) -> set[operations.ActiveIncarnation]:
         self.check()
         self.looks.append(time.monotonic())
         return set(self.held)
 
-    def settle(self, gone: Any, *, ended: Any) -> int:
+    def reap(self, gone: Any, *, reaped: Any) -> int:
         self.check()
         now = time.monotonic()
         self.settled += [(now, holder) for holder in gone]
         self.held -= set(gone)
         if gone:
-            ended(self.lost)
+            reaped(self.lost)
         return 0
 
-    def settle_own(self, incarnation: str, ended: Any) -> int:
+    def reap_own(self, incarnation: str, reaped: Any) -> int:
         self.check()
-        ended({'left'})
+        reaped({'left'})
         return 2
 
     def _purge(self, kind: str, limit: int) -> int:
@@ -233,11 +233,11 @@ class TestProgress(KeeperCase):
 
 class TestUpkeep(KeeperCase):
     def test_an_earlier_run_is_settled_before_all_else(self) -> None:
-        earlier = holder('host', seen_at=None)
+        earlier = holder('host', liveness_at=None)
         self.store.held = {
             earlier,
             holder('host', incarnation='one'),
-            holder('other', seen_at=None),
+            holder('other', liveness_at=None),
         }
         self.make(upkeep=100.0).start()
         self.assertEqual([earlier], [h for _, h in self.store.settled])
@@ -299,7 +299,7 @@ class TestUpkeep(KeeperCase):
 
         self.store.states = {'a': State.QUEUED, 'b': State.RUNNING}
         self.store.too_late = {'b'}
-        self.store.held = {holder('host', seen_at=None)}
+        self.store.held = {holder('host', liveness_at=None)}
         self.store.lost = {'c'}
         made = self.make(told=Told(), upkeep=100.0)
         made.start()
@@ -351,7 +351,7 @@ class TestUpkeep(KeeperCase):
     def test_a_mistake_does_not_end_it(self) -> None:
         made = self.make()
         made.start()
-        holders = self.store.holders
+        holders = self.store.active_incarnations
         fails = [True]
 
         def fail_once() -> Any:
@@ -360,7 +360,7 @@ class TestUpkeep(KeeperCase):
                 raise RuntimeError('no')
             return holders()
 
-        self.store.holders = fail_once  # type: ignore[method-assign]
+        self.store.active_incarnations = fail_once  # type: ignore[method-assign]
         self.wait_for(lambda: not fails, 'the mistake')
         looks = len(self.store.looks)
         self.wait_for(lambda: len(self.store.looks) > looks, 'it goes on')

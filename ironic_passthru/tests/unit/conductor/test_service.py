@@ -18,9 +18,9 @@ from ironic_passthru import operation
 from ironic_passthru.conductor import service
 from ironic_passthru.conf import database as database_conf
 from ironic_passthru.db import conductors
+from ironic_passthru.db import migration
 from ironic_passthru.db import models
 from ironic_passthru.db import operations
-from ironic_passthru.db import schema
 from ironic_passthru.db import session
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
@@ -105,7 +105,7 @@ class ServiceCase(base.TestCase):
         )
         database = session.Database(self.conf)
         self.addCleanup(database.close)
-        schema.ensure(database)
+        migration.ensure(database)
         self.database = database
         self.store = Store(database)
         self.store.case = self
@@ -193,7 +193,7 @@ class TestUnexpected(ServiceCase):
         )
 
     def test_an_end_that_cannot_be_written_is_left_to_the_keeper(self) -> None:
-        apply = operations.Recorder.apply
+        apply = operations.ChangeWriter.apply
 
         def refuse(recorder: Any, changes: Any) -> Any:
             if any(
@@ -207,7 +207,7 @@ class TestUnexpected(ServiceCase):
         self.vendors['one'].go_on.set()
         self.useFixture(
             fixtures.MonkeyPatch(
-                'ironic_passthru.db.operations.Recorder.apply', refuse
+                'ironic_passthru.db.operations.ChangeWriter.apply', refuse
             )
         )
         self.accept('a')
@@ -492,8 +492,8 @@ class TestOperations(ServiceCase):
         self.start()
         self.conductor._heartbeat.stop()
         self.accept()
-        first = self.seen_at()
-        self.wait_for(lambda: self.seen_at() > first, 'a sign of life')
+        first = self.liveness_at()
+        self.wait_for(lambda: self.liveness_at() > first, 'a sign of life')
         self.assertIn(self.states(), (['queued'], ['running']))
         self.vendors['one'].go_on.set()
         self.conductor.stop()
@@ -517,8 +517,10 @@ class TestOperations(ServiceCase):
         self.addCleanup(go_on.set)
         self.assertTrue(hangs.wait(20))
         for _ in range(2):
-            last = self.seen_at()
-            self.wait_for(lambda last=last: self.seen_at() > last, 'a sign')
+            last = self.liveness_at()
+            self.wait_for(
+                lambda last=last: self.liveness_at() > last, 'a sign'
+            )
         self.assertFalse(go_on.is_set())
 
     def test_a_record_in_a_file_that_is_gone_is_refused(self) -> None:
@@ -535,10 +537,10 @@ class TestOperations(ServiceCase):
         self.accept()
         self.assertEqual(2, len(self.states()))
 
-    def seen_at(self) -> Any:
+    def liveness_at(self) -> Any:
         table = models.conductors
         with self.database.reader() as reader:
-            return reader.scalar(sa.select(table.c.seen_at))
+            return reader.scalar(sa.select(table.c.liveness_at))
 
 
 class TestFailedStart(ServiceCase):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the registry must do on every database; run on each in turn."""
+"""Test cases of the registry for all databases."""
 
 import collections.abc
 import concurrent.futures
@@ -8,6 +8,8 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import pathlib
+import shutil
 import threading
 import time
 import types
@@ -40,7 +42,7 @@ TWO = entry({'methods': ['two']})
 
 
 class RegistryCase(base.TestCase):
-    """A test with a store on an empty, upgraded database."""
+    """A test with a conductor store on an empty database."""
 
     def new_url(self) -> str:
         """Return the URL of a new, empty database."""
@@ -82,7 +84,7 @@ class RegistryCase(base.TestCase):
             writer.execute(statement)
 
     def age(self, seconds: float) -> None:
-        """Make the last heartbeat of every conductor older."""
+        """Shift the last heartbeat of all conductors into the past."""
         table = models.conductors
         with self.database.writer() as writer:
             last = writer.scalar(sa.select(table.c.heartbeat_at))
@@ -91,9 +93,9 @@ class RegistryCase(base.TestCase):
 
 
 class SchemaCases(RegistryCase):
-    """The schema that the migrations make."""
+    """Schema created by the migrations."""
 
-    def test_it_is_the_one_of_the_models(self) -> None:
+    def test_it_equals_the_models(self) -> None:
         with self.database.connection() as connection:
             context = alembic_migration.MigrationContext.configure(
                 connection, opts={'compare_type': True}
@@ -107,48 +109,37 @@ class SchemaCases(RegistryCase):
         self.assertEqual(schema.HEAD, schema.revision(self.database))
         self.assertEqual(['host1'], list(self.read()))
 
-    def test_an_upgrade_keeps_what_is_there(self) -> None:
-        database = self.open(self.new_url())
-        migration.upgrade(database, '0001')
-        moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
-        rows: list[tuple[sa.Table, dict[str, Any]]] = [
-            (
-                models.conductors,
-                {
-                    'id': 7,
-                    'hostname': 'host1',
-                    'incarnation': 'run1',
-                    'conductor_group': '',
-                    'online': True,
-                    'created_at': moment,
-                    'started_at': moment,
-                    'heartbeat_at': moment,
-                },
-            ),
-            (
-                models.catalogs,
-                {
-                    'driver': 'acme',
-                    'digest': ONE.digest,
-                    'document': '{}',
-                    'created_at': moment,
-                },
-            ),
-            (
-                models.conductor_drivers,
-                {'conductor_id': 7, 'driver': 'acme', 'digest': ONE.digest},
-            ),
-        ]
-        with database.writer() as writer:
-            for table, values in rows:
-                writer.execute(sa.insert(table).values(values))
-        migration.upgrade(database)
-        with database.reader() as reader:
-            for table, values in rows:
-                (found,) = reader.execute(sa.select(table)).mappings()
-                self.assertEqual(values, {k: found[k] for k in values})
-            seen = reader.scalar(sa.select(models.conductors.c.seen_at))
-        self.assertEqual(moment, seen)
+    def test_an_upgrade_keeps_the_rows(self) -> None:
+        self.register()
+        before = self.read()
+        self.add_revision('9001', 'sa.Column("added", sa.Integer)')
+        migration.upgrade(self.database)
+        self.assertEqual('9001', schema.revision(self.database))
+        self.assertEqual(before.keys(), self.read(before).keys())
+        with self.database.reader() as reader:
+            query = sa.text('SELECT added FROM conductors')
+            self.assertIsNone(reader.scalar(query))
+
+    def add_revision(self, revision: str, column: str) -> None:
+        """Add a migration that adds a column to the conductors."""
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        shutil.copytree(migration._DIRECTORY, directory, dirs_exist_ok=True)
+        pathlib.Path(directory, 'versions', f'{revision}_added.py').write_text(
+            'import sqlalchemy as sa\nfrom alembic import op\n'
+            f'revision = {revision!r}\ndown_revision = {schema.HEAD!r}\n'
+            f'def upgrade():\n    op.add_column("conductors", {column})\n'
+        )
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.db.migration._DIRECTORY', directory
+            )
+        )
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'ironic_passthru.db.schema.REVISIONS',
+                (*schema.REVISIONS, revision),
+            )
+        )
 
     def test_upgrades_that_start_together_all_succeed(self) -> None:
         url = self.new_url()
@@ -166,7 +157,7 @@ class SchemaCases(RegistryCase):
 
     def test_a_revision_of_a_newer_release_is_refused(self) -> None:
         self.execute(sa.text("UPDATE alembic_version SET version_num = 'z9'"))
-        for refuses in (schema.ensure, migration.upgrade):
+        for refuses in (migration.ensure, migration.upgrade):
             error = self.assertRaises(
                 errors.ConfigError, refuses, self.database
             )
@@ -182,9 +173,9 @@ class SchemaCases(RegistryCase):
 
 
 class ConductorCases(RegistryCase):
-    """Registration, heartbeats and the end of conductors."""
+    """Registration, heartbeats and withdrawal of conductors."""
 
-    def test_what_was_registered_is_read(self) -> None:
+    def test_registration(self) -> None:
         self.store.register(
             'host1', 'run1', group='rack', drivers={'acme': ONE, 'zeta': TWO}
         )
@@ -196,22 +187,23 @@ class ConductorCases(RegistryCase):
             {'acme': ONE.digest, 'zeta': TWO.digest}, dict(record.drivers)
         )
 
-    def test_who_offers_a_driver(self) -> None:
+    def test_conductors_of_a_driver(self) -> None:
         for number in range(3):
             self.register(f'host{number}', acme=ONE, zeta=TWO)
         self.register('host3', zeta=TWO)
         self.store.withdraw('host1', 'run1')
 
-        def offering(driver: str) -> dict[str, bool]:
+        def conductors_of(driver: str) -> dict[str, bool]:
             found = self.store.conductors(
                 heartbeat_timeout_seconds=TIMEOUT, driver=driver
             )
             return {record.hostname: record.alive for record in found}
 
         self.assertEqual(
-            {'host0': True, 'host1': False, 'host2': True}, offering('acme')
+            {'host0': True, 'host1': False, 'host2': True},
+            conductors_of('acme'),
         )
-        self.assertEqual({}, offering('other'))
+        self.assertEqual({}, conductors_of('other'))
 
     def test_times_are_those_of_the_database_in_utc(self) -> None:
         before = self.now()
@@ -243,8 +235,7 @@ class ConductorCases(RegistryCase):
         found = self.read()['host1'].created_at
         self.assertEqual(moment, found.replace(tzinfo=None))
 
-    def test_the_clock_does_not_stand_still(self) -> None:
-        # Catches a clock that counts in whole seconds.
+    def test_the_clock_has_fractions_of_a_second(self) -> None:
         first = self.now()
         self.wait_for(lambda: self.now() != first, 'another time', seconds=0.5)
 
@@ -296,16 +287,16 @@ class ConductorCases(RegistryCase):
         for name, record in self.read(known).items():
             self.assertTrue(record.alive, name)
 
-    def test_a_clock_that_jumps_back_makes_none_live_for_longer(self) -> None:
+    def test_a_clock_that_jumps_back_extends_no_timeout(self) -> None:
         self.register()
         self.set_clock(-TIMEOUT - 120)
-        # It is not believed that a heartbeat comes from the future.
+        # The age of a heartbeat is at least zero.
         known = self.read()
         self.assertTrue(known['host1'].alive)
         found = self.read(self.aged(known, TIMEOUT + 1))
         self.assertFalse(found['host1'].alive)
 
-    def test_no_jump_of_the_clock_brings_a_dead_one_back(self) -> None:
+    def test_a_clock_that_jumps_back_revives_no_conductor(self) -> None:
         self.register()
         self.age(TIMEOUT + 1)
         known = self.read()
@@ -317,8 +308,8 @@ class ConductorCases(RegistryCase):
         self.assertTrue(self.read(found)['host1'].alive)
 
     def set_clock(self, seconds: float) -> None:
-        """Let readers find the clock of the database ahead by so much."""
-        read = conductors._beat_at
+        """Set the clock of the database ahead, as seen by readers."""
+        read = conductors._heartbeat_monotonic
 
         def shifted(row: Any, *rest: Any) -> float:
             ahead = datetime.timedelta(seconds=seconds)
@@ -327,7 +318,7 @@ class ConductorCases(RegistryCase):
 
         self.useFixture(
             fixtures.MonkeyPatch(
-                'ironic_passthru.db.conductors._beat_at', shifted
+                'ironic_passthru.db.conductors._heartbeat_monotonic', shifted
             )
         )
 
@@ -336,17 +327,17 @@ class ConductorCases(RegistryCase):
         known: collections.abc.Mapping[str, conductors.ConductorRecord],
         seconds: float,
     ) -> dict[str, conductors.ConductorRecord]:
-        """Return records as if they were read so much earlier."""
+        """Return records as if they had been read earlier."""
         return {
             name: dataclasses.replace(
                 record,
-                beat_at=record.beat_at - seconds,
-                read_at=record.read_at - seconds,
+                heartbeat_monotonic=record.heartbeat_monotonic - seconds,
+                read_monotonic=record.read_monotonic - seconds,
             )
             for name, record in known.items()
         }
 
-    def test_one_that_withdrew_is_dead_at_once_but_known(self) -> None:
+    def test_withdrawal(self) -> None:
         self.register()
         self.assertIs(True, self.store.withdraw('host1', 'run1'))
         record = self.read()['host1']
@@ -356,15 +347,15 @@ class ConductorCases(RegistryCase):
         self.assertTrue(self.read()['host1'].alive)
 
     def test_a_heartbeat_of_an_unknown_host_is_false(self) -> None:
-        self.assertIs(False, self.store.heartbeat('nobody', 'run1'))
-        self.assertIs(False, self.store.withdraw('nobody', 'run1'))
+        self.assertIs(False, self.store.heartbeat('unknown', 'run1'))
+        self.assertIs(False, self.store.withdraw('unknown', 'run1'))
 
-    def test_a_removed_conductor_takes_its_offers_along(self) -> None:
+    def test_deletion_of_a_conductor_deletes_its_drivers(self) -> None:
         self.register()
         self.execute(sa.delete(models.conductors))
         with self.database.reader() as reader:
-            offers = reader.execute(sa.select(models.conductor_drivers)).all()
-        self.assertEqual([], offers)
+            rows = reader.execute(sa.select(models.conductor_drivers)).all()
+        self.assertEqual([], rows)
         self.assertEqual({'acme': ONE.digest}, self.store.newest_digests())
 
     def test_names_that_differ_in_case_are_different(self) -> None:
@@ -388,8 +379,8 @@ class ConductorCases(RegistryCase):
         self.assertEqual(longest, record.group)
         self.assertEqual({longest: ONE.digest}, dict(record.drivers))
 
-    def test_one_look_sees_one_moment(self) -> None:
-        """A registration between two queries of a reader is not seen."""
+    def test_a_reader_uses_one_snapshot(self) -> None:
+        """A registration between two queries of a reader is invisible."""
         self.register(incarnation='run1', acme=ONE)
         query = sa.select(models.conductor_drivers.c.digest)
         with self.database.reader() as reader:
@@ -437,7 +428,7 @@ class ConductorCases(RegistryCase):
         for name, record in found.items():
             self.assertIs(known[name].drivers, record.drivers)
 
-    def test_what_has_registered_since_is_read(self) -> None:
+    def test_new_registrations_are_read(self) -> None:
         self.register('host1', 'run1', acme=ONE)
         self.register('host2', 'run1', acme=ONE)
         self.register('host3', 'run1', acme=ONE)
@@ -459,8 +450,7 @@ class ConductorCases(RegistryCase):
             {name: dict(record.drivers) for name, record in found.items()},
         )
 
-    def test_one_that_registers_twice_in_a_run_is_read_again(self) -> None:
-        """It never does; were it to, nobody would be sent astray."""
+    def test_a_second_registration_of_an_incarnation_is_read(self) -> None:
         self.register('host1', 'run1', acme=ONE)
         known = self.read()
         first = self.now()
@@ -475,7 +465,7 @@ class ConductorCases(RegistryCase):
 
 
 class CatalogCases(RegistryCase):
-    """The documents that conductors publish."""
+    """Catalog documents."""
 
     def test_a_document_is_stored_once(self) -> None:
         for number in range(3):
@@ -490,7 +480,7 @@ class CatalogCases(RegistryCase):
         found = self.store.documents(versions)
         return {version: json.loads(found[version]) for version in found}
 
-    def test_two_drivers_may_offer_the_same(self) -> None:
+    def test_two_drivers_may_have_the_same_document(self) -> None:
         self.register(acme=ONE, zeta=ONE)
         self.assertEqual(
             {'acme': ONE.digest, 'zeta': ONE.digest},
@@ -504,7 +494,7 @@ class CatalogCases(RegistryCase):
             self.documents(('acme', ONE.digest), ('zeta', ONE.digest)),
         )
 
-    def test_documents_come_back_as_they_were(self) -> None:
+    def test_documents_are_stored_unchanged(self) -> None:
         odd = entry(
             {
                 'nul': 'a\x00b',
@@ -528,7 +518,7 @@ class CatalogCases(RegistryCase):
         self.assertEqual(1100, len(self.store.documents(versions)))
         self.assertEqual({}, self.store.documents([]))
 
-    def test_the_newest_document_of_a_driver_stays_known(self) -> None:
+    def test_the_newest_document_of_a_driver_remains(self) -> None:
         self.register(acme=ONE)
         moment = datetime.datetime(2026, 1, 1)
         self.execute(sa.update(models.catalogs).values(created_at=moment))
@@ -542,7 +532,7 @@ class CatalogCases(RegistryCase):
 
 
 class ConcurrencyCases(RegistryCase):
-    """Several conductors at once."""
+    """Concurrent transactions of several conductors."""
 
     THREADS = 8
 
@@ -583,13 +573,13 @@ class ConcurrencyCases(RegistryCase):
             record = self.read()['host1']
             number = record.incarnation.removeprefix('run')
             self.assertEqual([f'driver{number}'], list(record.drivers))
-            beats = self.at_once(
+            updated = self.at_once(
                 lambda n: self.store.heartbeat('host1', f'run{n}')
             )
-            self.assertEqual(1, beats.count(True))
-            self.assertTrue(beats[int(number)])
+            self.assertEqual(1, updated.count(True))
+            self.assertTrue(updated[int(number)])
 
-    def test_heartbeats_beside_registrations(self) -> None:
+    def test_heartbeats_during_registrations(self) -> None:
         self.at_once(lambda number: self.register(f'host{number}'))
 
         def work(number: int) -> bool:
@@ -603,7 +593,7 @@ class ConcurrencyCases(RegistryCase):
 
 
 class ScaleCases(RegistryCase):
-    """A large site."""
+    """A site with many conductors."""
 
     CONDUCTORS = 1000
     DRIVERS = 20
@@ -621,8 +611,7 @@ class ScaleCases(RegistryCase):
         found = self.read()
         newest = self.store.newest_digests()
         documents = self.store.documents(newest.items())
-        # The time of this thread alone: other tests may keep the machine
-        # busy.  The share of the database comes on top; it is small.
+        # CPU time of this thread: other tests may load the machine.
         self.assertLess(time.thread_time() - start, 1.0)
         self.assertEqual(self.CONDUCTORS, len(found))
         self.assertEqual(self.DRIVERS, len(documents))
@@ -632,9 +621,9 @@ class ScaleCases(RegistryCase):
             row = dict(
                 writer.execute(sa.select(models.conductors)).mappings().one()
             )
-            offers = [
-                dict(offer)
-                for offer in writer.execute(
+            drivers = [
+                dict(driver)
+                for driver in writer.execute(
                     sa.select(models.conductor_drivers)
                 ).mappings()
             ]
@@ -646,9 +635,9 @@ class ScaleCases(RegistryCase):
             writer.execute(
                 sa.insert(models.conductor_drivers),
                 [
-                    offer | {'conductor_id': n}
+                    driver | {'conductor_id': n}
                     for n in numbers
-                    for offer in offers
+                    for driver in drivers
                 ],
             )
 

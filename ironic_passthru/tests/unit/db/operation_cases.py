@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the records of operations must do on every database."""
+"""Test cases of the operation store for all databases."""
 
 import concurrent.futures
 import dataclasses
@@ -9,6 +9,7 @@ import threading
 from typing import Any
 
 import sqlalchemy as sa
+from oslo_db import exception as db_exc
 
 from ironic_passthru import errors
 from ironic_passthru import operation
@@ -18,7 +19,7 @@ from ironic_passthru.db import transitions
 from ironic_passthru.tests.unit.db import cases
 
 State = operation.State
-FAILURE = operation.Error(message='the rack said no', status=500, code='no')
+FAILURE = operation.Error(message='rack error', status=500, code='no')
 
 
 class OperationCase(cases.RegistryCase):
@@ -27,13 +28,13 @@ class OperationCase(cases.RegistryCase):
     def setUp(self) -> None:
         super().setUp()
         self.operations = operations.OperationStore(self.database)
-        # As the journal writes: over one connection.
-        self.recorder = self.operations.recorder()
-        self.addCleanup(self.recorder.close)
+        # Like OperationWriter, with one connection.
+        self.writer = self.operations.change_writer()
+        self.addCleanup(self.writer.close)
         self._ids = (f'call-{number:04}' for number in itertools.count())
 
-    def new(self, **facts: Any) -> operation.NewOperation:
-        values: dict[str, Any] = {
+    def new(self, **values: Any) -> operation.NewOperation:
+        defaults: dict[str, Any] = {
             'id': next(self._ids),
             'driver': 'acme',
             'method': 'reset',
@@ -47,27 +48,25 @@ class OperationCase(cases.RegistryCase):
             'accepted': True,
             'attach': False,
         }
-        return operation.NewOperation(**values | facts)
+        return operation.NewOperation(**defaults | values)
 
-    def record(self, **facts: Any) -> str:
+    def record(self, **values: Any) -> str:
         """Record an operation and return its id."""
-        new = self.new(**facts)
-        self.assertEqual([True], self.recorder.apply([new]))
+        new = self.new(**values)
+        self.assertEqual([True], self.writer.apply([new]))
         return new.id
 
     def step(
-        self, one: str, source: State, target: State, **facts: Any
+        self, one: str, source: State, target: State, **values: Any
     ) -> bool:
-        """Move an operation the way its conductor does."""
-        facts.setdefault('owner', 'run1')
-        move = operation.Transition(one, source, target, **facts)
-        (moved,) = self.recorder.apply([move])
-        assert isinstance(moved, bool)
-        return moved
+        """Apply a transition as the conductor of an operation."""
+        values.setdefault('owner', 'run1')
+        transition = operation.Transition(one, source, target, **values)
+        return self.writer.apply([transition]) == [True]
 
-    def running(self, **facts: Any) -> str:
-        """Return the id of an operation that runs."""
-        one = self.record(**facts)
+    def running(self, **values: Any) -> str:
+        """Return the id of a running operation."""
+        one = self.record(**values)
         self.assertTrue(self.step(one, State.QUEUED, State.RUNNING))
         return one
 
@@ -76,10 +75,10 @@ class OperationCase(cases.RegistryCase):
         result: str | None = None,
         *,
         keeps_result: bool = True,
-        **facts: Any,
+        **values: Any,
     ) -> str:
-        """Return the id of an operation that has succeeded."""
-        one = self.running(**facts)
+        """Return the id of a succeeded operation."""
+        one = self.running(**values)
         self.assertTrue(
             self.step(
                 one,
@@ -103,13 +102,13 @@ class OperationCase(cases.RegistryCase):
         return state
 
     def make_older(self, table: sa.Table, column: str, seconds: float) -> None:
-        """Shift the moments in a column into the past."""
+        """Shift the times of a column into the past."""
         with self.database.writer() as writer:
             for row in writer.execute(sa.select(table)).all():
-                moment = getattr(row, column)
-                if moment is None:
+                time = getattr(row, column)
+                if time is None:
                     continue
-                shifted = moment - datetime.timedelta(seconds=seconds)
+                shifted = time - datetime.timedelta(seconds=seconds)
                 keys = (c == getattr(row, c.name) for c in table.primary_key)
                 writer.execute(
                     sa.update(table).where(*keys).values({column: shifted})
@@ -117,7 +116,7 @@ class OperationCase(cases.RegistryCase):
 
 
 class RecordCases(OperationCase):
-    """What was recorded is read."""
+    """Insertion of operations, and reading them."""
 
     def test_a_new_operation_is_queued(self) -> None:
         one = self.record(parameters={'tag': 'Zoë\x00\ud800', 'n': [1, None]})
@@ -145,12 +144,12 @@ class RecordCases(OperationCase):
         self.assertIsNone(found.finished_at)
         self.assertEqual(operation.Progress(), found.progress)
 
-    def test_an_unknown_one(self) -> None:
-        self.assertIsNone(self.operations.get('nothing'))
-        self.assertIsNone(self.operations.state('nothing'))
-        self.assertIsNone(self.operations.result('nothing'))
+    def test_an_unknown_operation(self) -> None:
+        self.assertIsNone(self.operations.get('unknown'))
+        self.assertIsNone(self.operations.state('unknown'))
+        self.assertIsNone(self.operations.result('unknown'))
         self.assertIsNone(self.operations.find_key('0' * 64))
-        self.assertFalse(self.operations.cancel('nothing'))
+        self.assertFalse(self.operations.cancel('unknown'))
 
     def test_owners(self) -> None:
         owners = {
@@ -160,14 +159,14 @@ class RecordCases(OperationCase):
         }
         for one, owner in owners.items():
             self.assertEqual(owner, self.operations.owner(one))
-        self.assertIsNone(self.operations.owner('nothing'))
+        self.assertIsNone(self.operations.owner('unknown'))
 
     def damage(self, one: str, **values: Any) -> None:
-        """Change the row of an operation as no release does."""
+        """Write invalid values to the row of an operation."""
         table = models.operations
         self.execute(sa.update(table).where(table.c.id == one).values(values))
 
-    def test_what_cannot_be_read_costs_itself_alone(self) -> None:
+    def test_an_unreadable_value_is_left_out(self) -> None:
         damaged, other = self.record(), self.record()
         for text in ('', 'no JSON', '[]', '{"n": NaN}', '[' * 100_000):
             self.damage(damaged, parameters=text)
@@ -183,7 +182,7 @@ class RecordCases(OperationCase):
         self.assertEqual('reset', self.get(damaged).method)
         self.assertEqual({'rack': 1}, self.get(other).parameters)
 
-    def test_what_another_release_wrote(self) -> None:
+    def test_rows_of_another_release(self) -> None:
         one, other = self.record(), self.record()
         self.damage(
             one,
@@ -200,8 +199,8 @@ class RecordCases(OperationCase):
         self.assertEqual({one: State.UNKNOWN, other: State.QUEUED}, states)
         self.assertFalse(self.operations.cancel(one))
 
-    def test_identities_that_no_column_can_hold(self) -> None:
-        """Other services may send any context over the bus."""
+    def test_identities_that_no_column_can_store(self) -> None:
+        """Other services may send any context over the message bus."""
         one = self.record(user_id='a\x00\ud800' + 'b' * 300, request_id=None)
         found = self.get(one)
         assert found.user_id is not None
@@ -212,41 +211,36 @@ class RecordCases(OperationCase):
     def test_an_id_is_recorded_once(self) -> None:
         new = self.new()
         other = dataclasses.replace(new, incarnation='run2')
-        self.assertEqual([True], self.recorder.apply([new]))
-        # The same again is an attempt whose acknowledgement was lost.
-        self.assertEqual([True], self.recorder.apply([new]))
-        (refusal,) = self.recorder.apply([other])
-        self.assertIsInstance(refusal, errors.DuplicateCall)
+        self.assertEqual([True], self.writer.apply([new]))
+        # As after a commit without acknowledgement.
+        self.assertEqual([True], self.writer.apply([new]))
+        self.assertRaises(errors.DuplicateCall, self.writer.apply, [other])
         self.assertEqual('run1', self.get(new.id).incarnation)
-        # What has moved on was no such attempt.
         self.step(new.id, State.QUEUED, State.RUNNING)
-        (refusal,) = self.recorder.apply([new])
-        self.assertIsInstance(refusal, errors.DuplicateCall)
+        self.assertRaises(errors.DuplicateCall, self.writer.apply, [new])
 
-    def test_one_that_is_taken_does_not_stop_the_others(self) -> None:
-        taken = self.new()
-        self.recorder.apply([taken])
-        again = dataclasses.replace(taken, incarnation='run2')
-        waiting = self.record()
+    def test_several_changes_are_applied_together_or_not(self) -> None:
+        existing = self.new()
+        self.writer.apply([existing])
+        again = dataclasses.replace(existing, incarnation='run2')
+        queued, new = self.record(), self.new()
         claim = operation.Transition(
-            waiting, State.QUEUED, State.RUNNING, owner='run1'
+            queued, State.QUEUED, State.RUNNING, owner='run1'
         )
-        good = [self.new(), self.new()]
-        outcomes = self.recorder.apply([good[0], again, claim, good[1]])
-        self.assertEqual([True, True, True], [*outcomes[:1], *outcomes[2:]])
-        self.assertIsInstance(outcomes[1], errors.DuplicateCall)
-        self.assertEqual(State.RUNNING, self.state(waiting))
-        for one in good:
-            self.assertEqual(State.QUEUED, self.state(one.id))
+        self.assertRaises(
+            db_exc.DBDuplicateEntry, self.writer.apply, [new, again, claim]
+        )
+        self.assertIsNone(self.operations.get(new.id))
+        self.assertEqual(State.QUEUED, self.state(queued))
+        self.assertEqual([True, True], self.writer.apply([new, claim]))
 
     def test_a_key_belongs_to_one_operation(self) -> None:
         key = operation.Key(digest='d' * 64, fingerprint='f' * 64)
         one = self.record(key=key)
         self.assertEqual((one, 'f' * 64), self.operations.find_key('d' * 64))
         other = self.new(key=dataclasses.replace(key, fingerprint='e' * 64))
-        (refusal,) = self.recorder.apply([other])
-        assert isinstance(refusal, errors.KeyInUse)
-        self.assertEqual({'operation': one}, refusal.kwargs)
+        error = self.assertRaises(errors.KeyInUse, self.writer.apply, [other])
+        self.assertEqual({'operation': one}, error.kwargs)
         self.assertIsNone(self.operations.get(other.id))
 
     def test_of_two_with_one_key_at_once_one_is_recorded(self) -> None:
@@ -257,7 +251,10 @@ class RecordCases(OperationCase):
 
             def add(one: Any, start: threading.Barrier = start) -> Any:
                 start.wait(cases.TIMEOUT)
-                return self.operations.apply([one])[0]
+                try:
+                    return self.operations.apply([one])[0]
+                except errors.KeyInUse:
+                    return None
 
             with concurrent.futures.ThreadPoolExecutor(2) as pool:
                 outcomes = list(pool.map(add, pair))
@@ -266,14 +263,14 @@ class RecordCases(OperationCase):
             self.assertEqual(1, len(recorded))
 
 
-class MoveCases(OperationCase):
-    """States change one way only."""
+class TransitionCases(OperationCase):
+    """Transitions are applied in their source states only."""
 
     def test_from_queue_to_result(self) -> None:
         one = self.running()
-        begun = self.get(one)
-        self.assertEqual(State.RUNNING, begun.state)
-        self.assertIsNotNone(begun.started_at)
+        started = self.get(one)
+        self.assertEqual(State.RUNNING, started.state)
+        self.assertIsNotNone(started.started_at)
         self.assertTrue(
             self.step(
                 one,
@@ -283,17 +280,17 @@ class MoveCases(OperationCase):
                 progress=operation.Progress(100.0, 'done'),
             )
         )
-        ended = self.get(one)
-        self.assertTrue(ended.final)
+        finished = self.get(one)
+        self.assertTrue(finished.final)
         self.assertEqual('{"a": 1}', self.operations.result(one))
-        self.assertEqual(1, ended.result_parts)
-        self.assertEqual(operation.Progress(100.0, 'done'), ended.progress)
-        assert ended.started_at and ended.finished_at
+        self.assertEqual(1, finished.result_parts)
+        self.assertEqual(operation.Progress(100.0, 'done'), finished.progress)
+        assert finished.started_at and finished.finished_at
         self.assertTrue(
-            ended.created_at <= ended.started_at <= ended.finished_at
+            finished.created_at <= finished.started_at <= finished.finished_at
         )
 
-    def test_failure_keeps_what_a_client_is_told(self) -> None:
+    def test_a_failure_stores_the_error(self) -> None:
         one = self.running()
         self.step(one, State.RUNNING, State.FAILED, error=FAILURE)
         self.assertEqual(FAILURE, self.get(one).error)
@@ -322,7 +319,7 @@ class MoveCases(OperationCase):
             parts = self.get(one).result_parts
             self.assertEqual(-(-len(text) // transitions.PART_SIZE), parts)
 
-    def test_only_from_the_state_that_is_expected(self) -> None:
+    def test_only_in_the_source_state(self) -> None:
         for target in operation.FINAL:
             one = self.record()
             with self.database.writer() as writer:
@@ -333,8 +330,8 @@ class MoveCases(OperationCase):
                 )
             for source in operation.ACTIVE:
                 for other in State:
-                    move = operation.Transition(one, source, other)
-                    self.assertEqual([False], self.recorder.apply([move]))
+                    step = operation.Transition(one, source, other)
+                    self.assertEqual([False], self.writer.apply([step]))
                     if other is not target:
                         self.assertFalse(self.step(one, source, other))
             self.assertEqual(target, self.state(one))
@@ -347,7 +344,7 @@ class MoveCases(OperationCase):
             )
         self.assertEqual(State.QUEUED, self.state(one))
 
-    def test_a_step_whose_acknowledgement_was_lost(self) -> None:
+    def test_a_transition_that_is_repeated(self) -> None:
         one = self.running()
         self.assertTrue(self.step(one, State.QUEUED, State.RUNNING))
         for _ in range(2):
@@ -368,23 +365,23 @@ class MoveCases(OperationCase):
             )
             for one in ids
         ]
-        outcomes = self.recorder.apply(claims)
+        outcomes = self.writer.apply(claims)
         self.assertEqual([n != 3 for n in range(30)], outcomes)
 
-    def move_alone(self, one: str, target: State, owner: str | None) -> bool:
-        """Move a queued operation over a connection of its own."""
-        move = operation.Transition(one, State.QUEUED, target, owner=owner)
-        return self.operations.apply([move]) == [True]
+    def step_alone(self, one: str, target: State, owner: str | None) -> bool:
+        """Apply a transition to a queued operation, in the pool."""
+        step = operation.Transition(one, State.QUEUED, target, owner=owner)
+        return self.operations.apply([step]) == [True]
 
-    def test_of_many_who_claim_one_wins(self) -> None:
-        """Settling, cancelling and claiming meet; all agree on the end."""
+    def test_concurrent_transitions(self) -> None:
+        """Of reap, cancel and claim exactly one is applied."""
         for number in range(6):
             one = self.record()
             start = threading.Barrier(3)
             work = [
                 lambda o=one: self.operations.cancel(o),
-                lambda o=one: self.move_alone(o, State.RUNNING, 'run1'),
-                lambda o=one: self.move_alone(o, State.EXPIRED, None),
+                lambda o=one: self.step_alone(o, State.RUNNING, 'run1'),
+                lambda o=one: self.step_alone(o, State.EXPIRED, None),
             ]
 
             def run(act: Any, start: threading.Barrier = start) -> bool:
@@ -396,10 +393,10 @@ class MoveCases(OperationCase):
             state = self.state(one)
             self.assertEqual(claimed, state is State.RUNNING, number)
             self.assertEqual(expired, state is State.EXPIRED, number)
-            # A running one is asked to end, which counts too.
+            # A running operation receives a request.
             self.assertEqual(cancelled, state is not State.EXPIRED, number)
 
-    def test_what_has_not_run_frees_its_key(self) -> None:
+    def test_an_expired_operation_frees_its_key(self) -> None:
         key = operation.Key('d' * 64, 'f' * 64)
         for target in (State.CANCELLED, State.EXPIRED):
             one = self.record(key=key)
@@ -416,7 +413,7 @@ class MoveCases(OperationCase):
 
 
 class CancelCases(OperationCase):
-    """A queued operation is cancelled, a running one is asked to end."""
+    """Cancel, progress and targets."""
 
     def test_queued(self) -> None:
         one = self.record()
@@ -444,7 +441,7 @@ class CancelCases(OperationCase):
         self.step(one, State.QUEUED, State.RUNNING)
         self.assertTrue(self.operations.cancel(one))
         for _ in range(2):
-            # The second one, as after a lost acknowledgement.
+            # As after a commit without acknowledgement.
             self.assertTrue(
                 self.step(
                     one,
@@ -468,7 +465,7 @@ class CancelCases(OperationCase):
         self.assertFalse(self.operations.cancel(one))
         self.assertFalse(self.get(one).cancel_requested)
 
-    def test_progress_is_noted_while_it_runs(self) -> None:
+    def test_progress_of_running_operations(self) -> None:
         one, other, ended = self.running(), self.running(), self.finished()
         queued = self.record()
         report = operation.Progress(12.5, 'slot\x00 1' + 'x' * 300)
@@ -487,7 +484,7 @@ class CancelCases(OperationCase):
         one = self.running(targets=('b1',))
         self.assertEqual(['b1'], self.get(one).targets)
         self.operations.report_progress(
-            'run1', {one: operation.Progress(5, 'on it')}
+            'run1', {one: operation.Progress(5, 'started')}
         )
         self.assertEqual(['b1'], self.get(one).targets)
         many = ('b1', 'Zoë', *(f'node-{number}' for number in range(998)))
@@ -495,7 +492,7 @@ class CancelCases(OperationCase):
             'run1', {one: operation.Progress(targets=many)}
         )
         self.assertEqual(list(many), self.get(one).targets)
-        self.assertEqual('on it', self.get(one).progress.message)
+        self.assertEqual('started', self.get(one).progress.message)
         last = operation.Progress(targets=('b1', 'b2'))
         self.step(one, State.RUNNING, State.FAILED, progress=last)
         self.assertEqual(['b1', 'b2'], self.get(one).targets)
@@ -515,108 +512,109 @@ class CancelCases(OperationCase):
         for each in (ended, queued):
             self.assertEqual([], self.get(each).targets)
 
-    def test_a_row_of_an_older_release_has_no_targets(self) -> None:
+    def test_missing_targets_are_empty(self) -> None:
         one = self.running(targets=('b1',))
         self.execute(sa.update(models.operations).values(targets=None))
         self.assertEqual([], self.get(one).targets)
 
 
-class SettleCases(OperationCase):
-    """What a lost conductor leaves is ended, what a live one has is not."""
+class ReapCases(OperationCase):
+    """Only operations of lost incarnations are finished."""
 
-    def beat(self, incarnation: str = 'run1') -> None:
-        """Give a sign of life that differs from the last one."""
-        sign = self.store.sign_of_life('host1', incarnation)
-        self.addCleanup(sign.close)
-        before = self.operations.holders()
+    def update_liveness(self, incarnation: str = 'run1') -> None:
+        """Write a liveness update that differs from the last one."""
+        updater = self.store.liveness_updater('host1', incarnation)
+        self.addCleanup(updater.close)
+        before = self.operations.active_incarnations()
 
         def changed() -> bool:
-            return sign.write() and self.operations.holders() != before
+            updated = updater.update()
+            return updated and self.operations.active_incarnations() != before
 
-        self.wait_for(changed, 'a new sign')
+        self.wait_for(changed, 'a liveness update')
 
-    def test_who_holds_operations(self) -> None:
+    def test_active_incarnations(self) -> None:
         self.register()
         self.finished()
-        self.assertEqual(set(), self.operations.holders())
+        self.assertEqual(set(), self.operations.active_incarnations())
         for _ in range(3):
             self.running()
             self.record()
-        (one,) = self.operations.holders()
+        (one,) = self.operations.active_incarnations()
         self.assertEqual(('host1', 'run1'), (one.conductor, one.incarnation))
         self.store.withdraw('host1', 'run1')
         self.store.heartbeat('host1', 'run1')
-        self.assertEqual({one}, self.operations.holders())
-        self.beat()
-        (again,) = self.operations.holders()
+        self.assertEqual({one}, self.operations.active_incarnations())
+        self.update_liveness()
+        (again,) = self.operations.active_incarnations()
         self.assertNotEqual(one, again)
         self.register(incarnation='run2')
-        (left,) = self.operations.holders()
-        self.assertIsNone(left.seen_at)
+        (left,) = self.operations.active_incarnations()
+        self.assertIsNone(left.liveness_at)
 
-    def test_one_that_is_no_longer_seen(self) -> None:
+    def test_a_lost_incarnation(self) -> None:
         self.register()
         one, queued, ended = self.running(), self.record(), self.finished()
-        gone = self.operations.holders()
-        # Its heartbeat is another matter: it may be there and deaf.
+        lost = self.operations.active_incarnations()
+        # A heartbeat is not a liveness update.
         self.assertTrue(self.store.heartbeat('host1', 'run1'))
-        told: list[str] = []
-        settled = self.operations.settle(
-            gone, ended=lambda ids: told.extend(ids)
-        )
-        self.assertEqual(2, settled)
-        self.assertEqual({one, queued}, set(told))
+        reaped: list[str] = []
+        self.assertEqual(2, self.operations.reap(lost, reaped=reaped.extend))
+        self.assertEqual({one, queued}, set(reaped))
         self.assertEqual(State.UNKNOWN, self.state(one))
         self.assertEqual(State.EXPIRED, self.state(queued))
         self.assertEqual(State.SUCCEEDED, self.state(ended))
         self.assertFalse(self.step(one, State.RUNNING, State.SUCCEEDED))
         self.assertFalse(self.step(queued, State.QUEUED, State.RUNNING))
 
-    def test_one_that_was_seen_again_in_time(self) -> None:
+    def test_an_incarnation_with_a_new_update(self) -> None:
         self.register()
         one = self.running()
-        gone = self.operations.holders()
-        self.beat()
-        self.assertEqual(0, self.operations.settle(gone))
+        lost = self.operations.active_incarnations()
+        self.update_liveness()
+        self.assertEqual(0, self.operations.reap(lost))
         self.assertEqual(State.RUNNING, self.state(one))
 
-    def test_what_an_earlier_run_left(self) -> None:
+    def test_an_earlier_incarnation(self) -> None:
         self.register()
         one = self.running()
         other = self.record(conductor='host2', incarnation='run9')
         self.register(incarnation='run2')
         mine = self.record(incarnation='run2')
-        holders = self.operations.holders()
-        gone = {each for each in holders if each.seen_at is None}
-        self.assertEqual({'run1', 'run9'}, {each.incarnation for each in gone})
-        self.assertEqual(2, self.operations.settle(gone))
+        lost = {
+            each
+            for each in self.operations.active_incarnations()
+            if each.liveness_at is None
+        }
+        self.assertEqual({'run1', 'run9'}, {each.incarnation for each in lost})
+        self.assertEqual(2, self.operations.reap(lost))
         self.assertEqual(State.UNKNOWN, self.state(one))
         self.assertEqual(State.QUEUED, self.state(mine))
         self.assertEqual(State.EXPIRED, self.state(other))
 
-    def test_two_who_settle_do_no_harm(self) -> None:
+    def test_concurrent_reaps(self) -> None:
         self.register()
         ids = [self.record() for _ in range(20)]
-        gone = self.operations.holders()
+        lost = self.operations.active_incarnations()
         start = threading.Barrier(2)
 
-        def settle(_: int) -> int:
+        def reap(_: int) -> int:
             start.wait(cases.TIMEOUT)
-            return self.operations.settle(gone)
+            return self.operations.reap(lost)
 
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            counts = list(pool.map(settle, range(2)))
+            counts = list(pool.map(reap, range(2)))
         self.assertEqual(20, sum(counts))
         self.assertEqual({State.EXPIRED}, {self.state(one) for one in ids})
 
     def test_more_than_one_batch(self) -> None:
         self.register()
-        self.recorder.apply([self.new() for _ in range(1100)])
-        gone = self.operations.holders()
-        self.assertEqual(1100, self.operations.settle(gone))
+        self.writer.apply([self.new() for _ in range(1100)])
+        lost = self.operations.active_incarnations()
+        self.assertEqual(1100, self.operations.reap(lost))
         self.assertEqual({}, self.operations.active('run1'))
 
-    def test_a_conductor_that_leaves_settles_its_own(self) -> None:
+    def test_a_conductor_that_stops(self) -> None:
         self.register()
         one, queued, ended = self.running(), self.record(), self.finished()
         foreign = self.record(incarnation='run2')
@@ -624,7 +622,7 @@ class SettleCases(OperationCase):
             {one: State.RUNNING, queued: State.QUEUED},
             self.operations.active('run1'),
         )
-        self.assertEqual(2, self.operations.settle_own('run1'))
+        self.assertEqual(2, self.operations.reap_own('run1'))
         self.assertEqual(
             [State.UNKNOWN, State.EXPIRED, State.SUCCEEDED, State.QUEUED],
             [self.state(each) for each in (one, queued, ended, foreign)],
@@ -632,7 +630,7 @@ class SettleCases(OperationCase):
 
 
 class PageCases(OperationCase):
-    """Lists are in order, filtered and paged."""
+    """Order, filters and pages of lists."""
 
     def pages(self, size: int, **filters: Any) -> list[str]:
         """Return all ids, read page by page."""
@@ -646,11 +644,11 @@ class PageCases(OperationCase):
             marker = page[-1]
 
     def test_newest_first_page_by_page(self) -> None:
-        # Some in one statement, which may give them one and the same time.
+        # One statement may write equal times.
         news = [self.new() for _ in range(10)]
-        self.recorder.apply(news[:4])
+        self.writer.apply(news[:4])
         for one in news[4:]:
-            self.recorder.apply([one])
+            self.writer.apply([one])
         ids = [one.id for one in news]
         found = self.pages(50)
         self.assertEqual(ids[:3:-1], found[:6])
@@ -693,16 +691,14 @@ class PageCases(OperationCase):
             (ids[4:5], operation.Owner.of('', 'you')),
             ([], operation.Owner.of('me', None)),
             ([], operation.Owner.of(None, 'ours')),
-            # What is nobody's is not shown to all who are nobody.
+            # An empty owner matches no operation.
             ([], operation.Owner.of(None, None)),
             ([], operation.Owner.of('', '')),
         ):
             self.assertEqual(wanted[::-1], self.pages(1, owner=of), of)
-            self.assertEqual(
-                [], self.pages(1, owner=of, driver='zeta'), 'both count'
-            )
+            self.assertEqual([], self.pages(1, owner=of, driver='zeta'))
 
-    def test_lists_leave_out_what_may_be_long(self) -> None:
+    def test_lists_contain_no_long_values(self) -> None:
         one = self.running()
         self.step(one, State.RUNNING, State.FAILED, error=FAILURE)
         (brief,) = self.operations.page(limit=5)
@@ -719,7 +715,7 @@ class PageCases(OperationCase):
 
 
 class PurgeCases(OperationCase):
-    """What is old goes, in batches; what runs never does."""
+    """Finished operations are deleted in batches, active ones never."""
 
     def test_finished_operations(self) -> None:
         key = operation.Key('d' * 64, 'f' * 64)
@@ -730,7 +726,7 @@ class PurgeCases(OperationCase):
             self.make_older(models.operations, column, 100)
         late = self.finished('"late"')
         with self.database.writer() as writer:
-            # Begun long ago, finished just now.
+            # Created long ago and finished now.
             writer.execute(
                 sa.update(models.operations)
                 .where(models.operations.c.id == late)
@@ -749,7 +745,7 @@ class PurgeCases(OperationCase):
         self.assertEqual(State.RUNNING, self.state(running))
         self.assertEqual(State.QUEUED, self.state(queued))
 
-    def test_results_go_before_their_operations(self) -> None:
+    def test_results_are_deleted_before_their_operations(self) -> None:
         old = [self.finished('"x"') for _ in range(3)]
         self.make_older(models.operation_results, 'created_at', 100)
         new = self.finished('"y"')
@@ -768,9 +764,9 @@ class PurgeCases(OperationCase):
 
 ALL_CASES = (
     RecordCases,
-    MoveCases,
+    TransitionCases,
     CancelCases,
-    SettleCases,
+    ReapCases,
     PageCases,
     PurgeCases,
 )

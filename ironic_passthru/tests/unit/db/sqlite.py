@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cases of the registry on an SQLite file."""
+"""Test case with a registry in an SQLite file."""
 
 import pathlib
 import shutil
@@ -10,10 +10,10 @@ from ironic_passthru.tests.unit.db import cases
 
 
 class SQLiteCase(cases.RegistryCase):
-    """A test with a store on an SQLite file."""
+    """A test with a conductor store in an SQLite file."""
 
     def new_path(self) -> pathlib.Path:
-        """Return the path of a file that does not exist."""
+        """Return the path of a missing file."""
         directory = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, directory)
         return pathlib.Path(directory, 'registry.sqlite')

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the store of conductors."""
+"""Tests of the conductor store on SQLite."""
 
 import json
 
+import fixtures
 import sqlalchemy as sa
 
 from ironic_passthru import errors
@@ -19,10 +20,10 @@ class TestSQLite(
     cases.ConcurrencyCases,
     cases.ScaleCases,
 ):
-    """All that holds on every database."""
+    """Cases for all databases, and values that only SQLite stores."""
 
-    def test_moments_that_cannot_be_read(self) -> None:
-        """SQLite stores any value; one row must not hide the others."""
+    def test_invalid_times(self) -> None:
+        """One row must not hide the others."""
         self.register('host1')
         for column in ('heartbeat_at', 'started_at', 'created_at'):
             for value in ('nonsense', '', '0000-00-00 00:00:00', 7, b'\xff'):
@@ -38,9 +39,16 @@ class TestSQLite(
                 is_alive = column != 'heartbeat_at'
                 self.assertEqual(is_alive, found['host2'].alive, value)
 
+    def test_binary_values_in_text_columns(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=0))
+        self.register('host1')
+        self.execute(sa.text("UPDATE conductors SET conductor_group = x'ff'"))
+        self.assertEqual('\ufffd', self.read()['host1'].group)
+        self.assertEqual(1, log.output.count('contains a binary value'))
+
 
 class TestRefusals(sqlite.SQLiteCase):
-    """What the databases would not treat alike is refused before them."""
+    """Values that databases treat differently are rejected."""
 
     def refused(self, **values: object) -> str:
         arguments: dict = {

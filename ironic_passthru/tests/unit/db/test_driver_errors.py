@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors of drivers are told apart by their codes, not by their words."""
+"""Tests of the classification of errors by their codes."""
 
 import sqlite3
 from typing import Any
@@ -16,7 +16,7 @@ Failure = driver_errors.DatabaseFailure
 
 
 class FakePostgreSQLError(Exception):
-    """An error as psycopg2 raises it; its ``pgcode`` cannot be set."""
+    """Error of psycopg2, whose ``pgcode`` is read-only."""
 
     def __init__(self, pgcode: str | None) -> None:
         super().__init__('Fehler: in der Sprache des Servers')
@@ -24,12 +24,12 @@ class FakePostgreSQLError(Exception):
 
 
 def wrapped(error: Exception) -> Exception:
-    """Return an error as SQLAlchemy and oslo.db hand it on."""
+    """Return an error wrapped by SQLAlchemy and oslo.db."""
     return db_exc.DBError(sa_exc.DBAPIError('SELECT', {}, error))
 
 
 class TestClassify(base.TestCase):
-    """What each error means for the transaction."""
+    """Consequence of each error."""
 
     def check(self, expected: dict[Any, Failure], make: Any) -> None:
         for code, failure in expected.items():
@@ -44,7 +44,7 @@ class TestClassify(base.TestCase):
                 '40001': Failure.CONFLICT,
                 '40P01': Failure.CONFLICT,
                 '55P03': Failure.CONFLICT,
-                # Whether that was committed is not known.
+                # The transaction may have been committed.
                 '40003': Failure.UNAVAILABLE,
                 '22021': Failure.REFUSED,
                 '22P05': Failure.REFUSED,
@@ -52,7 +52,7 @@ class TestClassify(base.TestCase):
                 '23503': Failure.REFUSED,
                 '54000': Failure.REFUSED,
                 '23505': Failure.DUPLICATE,
-                # A limit of time, no space, read only, no such table.
+                # Timeout, disk full, read only, no table.
                 '57014': Failure.UNAVAILABLE,
                 '53100': Failure.UNAVAILABLE,
                 '25006': Failure.UNAVAILABLE,
@@ -73,18 +73,18 @@ class TestClassify(base.TestCase):
                 1264: Failure.REFUSED,
                 1153: Failure.REFUSED,
                 1062: Failure.DUPLICATE,
-                # Full, read only, no majority, no such table.
+                # Full, read only, no majority, no table.
                 1114: Failure.UNAVAILABLE,
                 1290: Failure.UNAVAILABLE,
                 1047: Failure.UNAVAILABLE,
                 1146: Failure.UNAVAILABLE,
             },
-            lambda code: pymysql.err.OperationalError(code, 'in any words'),
+            lambda code: pymysql.err.OperationalError(code, 'any message'),
         )
 
     def test_sqlite(self) -> None:
         def make(code: int) -> sqlite3.Error:
-            error = sqlite3.OperationalError('in any words')
+            error = sqlite3.OperationalError('any message')
             error.sqlite_errorcode = code
             return error
 
@@ -130,7 +130,7 @@ class TestClassify(base.TestCase):
             )
         self.assertIs(Failure.DUPLICATE, driver_errors.classify(error))
 
-    def test_it_ends_where_errors_name_each_other(self) -> None:
+    def test_a_cycle_of_causes_ends(self) -> None:
         one = Exception()
         one.__cause__ = one
         self.assertIs(Failure.UNAVAILABLE, driver_errors.classify(one))

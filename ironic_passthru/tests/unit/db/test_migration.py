@@ -13,14 +13,14 @@ from ironic_passthru.tests.unit.db import sqlite
 
 
 class TestSQLite(sqlite.SQLiteCase, cases.SchemaCases):
-    """All that holds on every database."""
+    """Cases for all databases."""
 
-    def test_the_revisions_known_without_alembic_are_all(self) -> None:
+    def test_revisions_without_alembic(self) -> None:
         self.assertEqual(migration.revisions(), schema.REVISIONS)
         self.assertEqual(migration.revisions()[-1], schema.HEAD)
 
-    def test_what_an_older_release_writes_is_accepted(self) -> None:
-        """It goes on while the tables are those of the next one already."""
+    def test_an_upgrade_accepts_rows_of_older_releases(self) -> None:
+        """Older releases run with the schema of the next release."""
         database = self.open(self.new_url())
         before: dict[str, dict[str, sa.engine.interfaces.ReflectedColumn]] = {}
         for revision in schema.REVISIONS:
@@ -44,7 +44,7 @@ class TestSQLite(sqlite.SQLiteCase, cases.SchemaCases):
                         self.assertTrue(column['nullable'], (table, name))
             before = after
 
-    def test_the_file_for_authors_names_the_same_directory(self) -> None:
+    def test_alembic_ini_contains_the_same_directory(self) -> None:
         path = pathlib.Path(migration.__file__).with_name('alembic.ini')
         parser = configparser.ConfigParser({'here': str(path.parent)})
         parser.read(path)

@@ -1,41 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the store of operations on SQLite."""
+"""Tests of the operation store on SQLite."""
 
+import itertools
+import typing
 from typing import Any
 
 import sqlalchemy as sa
 
 from ironic_passthru import operation
+from ironic_passthru.db import models
 from ironic_passthru.tests.unit.db import operation_cases
 from ironic_passthru.tests.unit.db import sqlite
 
-State = operation.State
-
 
 class TestSQLite(sqlite.SQLiteCase, *operation_cases.ALL_CASES):
-    """All that holds on every database."""
+    """Cases for all databases, and values that only SQLite stores."""
 
     def plan(self, **filters: Any) -> str:
-        """Return how the database finds a page."""
+        """Return the query plan of a page."""
         sent: list[tuple[str, Any]] = []
 
-        def note(
+        def save(
             _: Any, __: Any, statement: str, values: Any, *___: Any
         ) -> None:
             sent.append((statement, values))
 
         with self.database.connection() as connection:
             engine = connection.engine
-            sa.event.listen(engine, 'before_cursor_execute', note)
+            sa.event.listen(engine, 'before_cursor_execute', save)
             self.operations.page(limit=5, **filters)
-            sa.event.remove(engine, 'before_cursor_execute', note)
+            sa.event.remove(engine, 'before_cursor_execute', save)
             statement, values = sent[-1]
             rows = connection.exec_driver_sql(
                 f'EXPLAIN QUERY PLAN {statement}', values
             )
             return '; '.join(row.detail for row in rows)
 
-    def test_the_own_are_read_in_the_order_of_an_index(self) -> None:
+    def test_lists_of_an_owner_use_an_index(self) -> None:
         marker = self.get(self.record())
         for owner, index in (
             (operation.Owner(project_id='p'), 'project_id_created_at_id'),
@@ -47,16 +48,30 @@ class TestSQLite(sqlite.SQLiteCase, *operation_cases.ALL_CASES):
                 self.assertNotIn('TEMP', plan)
 
     def test_values_of_other_types(self) -> None:
-        """SQLite stores any value; one row must not hide the others."""
-        good = self.record()
-        for column in ('created_at', 'started_at', 'progress_percent'):
-            for value in ('nonsense', '', '0000-00-00 00:00:00', 7, b'\xff'):
-                one = self.record()
-                self.execute(
-                    sa.text(
-                        f'UPDATE operations SET {column} = :v WHERE id = :id'
-                    ).bindparams(v=value, id=one)
-                )
-                self.assertEqual(State.QUEUED, self.get(one).state)
-                found = self.operations.page(limit=500)
-                self.assertIn(good, [each.id for each in found])
+        """One row must not hide the others."""
+        ids = {self.record()}
+        values = ('nonsense', '', '0000-00-00 00:00:00', 7, b'\xff')
+        for column, value in itertools.product(models.operations.c, values):
+            if column.primary_key:
+                continue
+            one = self.finished('1')
+            self.execute(
+                sa.text(
+                    f'UPDATE operations SET {column.name} = :v WHERE id = :id'
+                ).bindparams(v=value, id=one)
+            )
+            with self.subTest(f'{column} {value!r}'):
+                self.assert_types(self.get(one))
+            ids.add(one)
+        found = self.operations.page(limit=500)
+        self.assertEqual(ids, {each.id for each in found})
+        for each in found:
+            self.assert_types(each)
+
+    def assert_types(self, record: operation.Operation) -> None:
+        hints = typing.get_type_hints(operation.Operation)
+        for name, hint in hints.items():
+            origin = typing.get_origin(hint)
+            expected = typing.get_args(hint) if origin else (hint,)
+            types = tuple(typing.get_origin(t) or t for t in expected)
+            self.assertIsInstance(getattr(record, name), types, name)

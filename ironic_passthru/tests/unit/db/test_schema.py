@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the check, and embedded the creation, of the schema."""
+"""Tests of the schema revision and of its check at start."""
 
 import subprocess
 import sys
@@ -8,22 +8,23 @@ import sqlalchemy as sa
 
 from ironic_passthru import errors
 from ironic_passthru.conf import database as database_conf
+from ironic_passthru.db import migration
 from ironic_passthru.db import schema
 from ironic_passthru.tests.unit.db import sqlite
 
-# What the start of an embedded service does, as a process of its own.
+# Start of an embedded service in another process.
 _START = """
 import sys
 from oslo_config import cfg
 from ironic_passthru import conf as project_conf
 from ironic_passthru.conf import database as database_conf
-from ironic_passthru.db import conductors, schema, session
+from ironic_passthru.db import conductors, migration, session
 conf = cfg.ConfigOpts()
 project_conf.register_opts(conf, [database_conf])
 conf([], project='ironic_passthru', default_config_files=[])
 conf.set_override('connection', sys.argv[1], group='database')
 database = session.Database(conf)
-schema.ensure(database)
+migration.ensure(database)
 conductors.ConductorStore(database).register(
     sys.argv[2], 'run1', group='', drivers={}
 )
@@ -32,7 +33,7 @@ print('alembic' in sys.modules)
 
 
 class TestEnsure(sqlite.SQLiteCase):
-    """An SQLite file gets its schema at the start."""
+    """A start creates the schema in an SQLite file."""
 
     def start(self, url: str, hostname: str) -> subprocess.Popen:
         return subprocess.Popen(
@@ -50,7 +51,7 @@ class TestEnsure(sqlite.SQLiteCase):
     def test_it_creates_a_private_file_in_wal_mode(self) -> None:
         path = self.new_path()
         database = self.open(database_conf.sqlite_url(path))
-        schema.ensure(database)
+        migration.ensure(database)
         self.assertEqual(schema.HEAD, schema.revision(database))
         self.assertEqual(0o600, path.stat().st_mode & 0o777)
         with database.reader() as reader:
@@ -61,10 +62,10 @@ class TestEnsure(sqlite.SQLiteCase):
         path = self.new_path()
         path.touch()
         database = self.open(database_conf.sqlite_url(path))
-        schema.ensure(database)
+        migration.ensure(database)
         self.assertEqual(schema.HEAD, schema.revision(database))
 
-    def test_a_current_schema_costs_no_alembic(self) -> None:
+    def test_a_current_schema_does_not_load_alembic(self) -> None:
         url = self.new_url()
         self.assertEqual('True', self.finish(self.start(url, 'host1')))
         self.assertEqual('False', self.finish(self.start(url, 'host2')))
@@ -80,12 +81,14 @@ class TestEnsure(sqlite.SQLiteCase):
     def test_a_directory_that_is_missing_is_named(self) -> None:
         path = self.new_path().parent / 'missing' / 'registry.sqlite'
         database = self.open(database_conf.sqlite_url(path))
-        error = self.assertRaises(errors.ConfigError, schema.ensure, database)
+        error = self.assertRaises(
+            errors.ConfigError, migration.ensure, database
+        )
         self.assertIn(str(path), str(error))
 
 
 class TestState(sqlite.SQLiteCase):
-    """How a revision compares with this release's."""
+    """States of a schema."""
 
     def test_each_state(self) -> None:
         self.assertIs(schema.State.MISSING, schema.state(None))

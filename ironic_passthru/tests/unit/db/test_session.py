@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the door to the database."""
+"""Tests of transactions and connections."""
 
 import collections.abc
 import concurrent.futures
 import contextlib
+import logging
 import os
 import pathlib
 import sqlite3
@@ -26,90 +27,8 @@ from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.db import sqlite
 
 
-class TestUrl(base.TestCase):
-    """What ``[database] connection`` may be."""
-
-    def database(self, url: str | None) -> session.Database:
-        return session.Database(self.make_conf(database__connection=url))
-
-    def refusal(self, url: str | None) -> str:
-        error = self.assertRaises(errors.ConfigError, self.database, url)
-        self.assertIsNone(error.__cause__)
-        self.assertNotIn('hunter', str(error))
-        self.assertNotIn('\n', str(error))
-        return str(error)
-
-    def test_a_url_without_a_driver_gets_the_usual_one(self) -> None:
-        for given, drivername in (
-            ('postgresql://h/d', 'postgresql+psycopg2'),
-            ('mysql://h/d', 'mysql+pymysql'),
-            ('mariadb://h/d', 'mysql+pymysql'),
-            ('mariadb+pymysql://h/d', 'mysql+pymysql'),
-            ('postgresql+psycopg2://h/d', 'postgresql+psycopg2'),
-        ):
-            with self.subTest(given):
-                self.assertEqual(
-                    drivername, self.database(given).url.drivername
-                )
-
-    def test_a_url_that_would_be_misread(self) -> None:
-        for url in (
-            'postgresql://u/v:hunter2@h/x',
-            'postgresql://u:p@q/hunter2@h/x',
-            'postgresql://u:p@h?hunter2@g/x',
-            'mysql://u:hunter%cd@h/x',
-            'mysql://u:p@h:hunter2/x',
-        ):
-            self.assertIn('Option connection in group', self.refusal(url))
-            conf = self.make_conf(
-                database__connection='sqlite:///x',
-                database__slave_connection=url,
-            )
-            error = self.assertRaises(
-                errors.ConfigError, session.Database, conf
-            )
-            self.assertIn('Option slave_connection in', error.message)
-            self.assertNotIn('hunter', error.message)
-
-    def test_the_file_of_sqlite_may_have_any_name(self) -> None:
-        for name in ('a@b', '100%', 'a#b:c'):
-            database = self.database(f'sqlite:////tmp/{name}')
-            self.assertEqual(f'/tmp/{name}', database.url.database)
-
-    def test_mariadb_gets_all_of_unicode(self) -> None:
-        url = self.database('mysql://h/d').url
-        self.assertEqual('utf8mb4', url.query['charset'])
-        url = self.database('mysql://h/d?charset=utf8').url
-        self.assertEqual('utf8', url.query['charset'])
-
-    def test_what_is_no_url_is_refused_without_repeating_it(self) -> None:
-        for url in (
-            'hunter2',
-            'postgresql://user:hunter2/registry',
-            'postgresql://user:hun@hunter2@host/registry',
-            'postgresql://user:secret@host:hunter2/registry',
-        ):
-            with self.subTest(url):
-                self.assertIn('percent-encoded', self.refusal(url))
-
-    def test_other_databases_are_refused(self) -> None:
-        self.assertIn('must begin', self.refusal('oracle://u:hunter2@h/d'))
-        self.assertIn('must begin', self.refusal('nosuch://u:hunter2@h/d'))
-
-    def test_a_driver_that_is_not_installed_is_named(self) -> None:
-        text = self.refusal('postgresql+asyncpg://u:hunter2@h/d')
-        self.assertIn('postgresql+asyncpg', text)
-
-    def test_a_database_in_memory_is_refused(self) -> None:
-        for url in ('sqlite://', 'sqlite:///:memory:'):
-            self.assertIn('file', self.refusal(url))
-
-    def test_without_a_url_it_is_refused(self) -> None:
-        self.assertIn('not set', self.refusal(None))
-
-
 class TestUnavailable(base.TestCase):
-    """A server that is away."""
+    """Unavailable servers, and the log records of an outage."""
 
     def test_nothing_connects_before_the_first_query(self) -> None:
         for url in ('postgresql://127.0.0.1:1/d', 'mysql://127.0.0.1:1/d'):
@@ -126,19 +45,44 @@ class TestUnavailable(base.TestCase):
         with database.reader() as reader:
             reader.execute(sa.text('SELECT 1'))
 
-    def test_the_cause_is_logged_once(self) -> None:
+    def test_log_records_of_an_outage(self) -> None:
         log = self.useFixture(fixtures.FakeLogger(level=0))
         url = 'postgresql://user:hunter2@127.0.0.1:1/d'
         database = session.Database(self.make_conf(database__connection=url))
-        self.assertRaises(
-            errors.RegistryUnavailable,
-            database.write,
-            lambda writer: writer.execute(sa.text('SELECT 1')),
-        )
+        for _ in range(3):
+            self.assertRaises(errors.RegistryUnavailable, self.query, database)
+            self.assertRaises(
+                errors.RegistryUnavailable,
+                database.write,
+                lambda writer: writer.execute(sa.text('SELECT 1')),
+            )
         self.assertEqual(1, log.output.count('cannot be used'), log.output)
         self.assertIn('Connection refused', log.output)
         self.assertNotIn('Traceback', log.output)
         self.assertNotIn('hunter2', log.output)
+
+    def test_interval_of_log_records(self) -> None:
+        log = self.useFixture(
+            fixtures.FakeLogger(level=logging.INFO, format='%(levelname)s')
+        )
+        now = 1000.0
+        outage_log = session.OutageLog(lambda: now)
+        outage_log.succeeded()
+        for seconds, expected in (
+            (0, 1),
+            (59, 1),
+            (60, 2),
+            (119, 2),
+            (121, 3),
+            (1000, 4),
+        ):
+            now = 1000.0 + seconds
+            outage_log.failed(KeyError())
+            self.assertEqual(['ERROR'] * expected, log.output.split())
+        for _ in range(2):
+            outage_log.succeeded()
+        outage_log.failed(KeyError())
+        self.assertEqual(['ERROR'] * 4 + ['INFO', 'ERROR'], log.output.split())
 
 
 class TestDatabase(sqlite.SQLiteCase):
@@ -165,16 +109,16 @@ class TestDatabase(sqlite.SQLiteCase):
         self.assertRaises(KeyError, fail)
         self.assertEqual([''], self.groups())
 
-    def test_a_collision_is_tried_again(self) -> None:
+    def test_a_conflict_is_repeated(self) -> None:
         self.register()
-        for collision in (
+        for conflict in (
             db_exc.DBDeadlock(),
             db_exc.DBDuplicateEntry(),
             db_exc.DBConnectionError(),
         ):
             attempts = []
 
-            def work(writer: orm.Session, attempts=attempts, e=collision):
+            def work(writer: orm.Session, attempts=attempts, e=conflict):
                 self.set_group(writer, f'group{len(attempts)}')
                 attempts.append(writer)
                 if len(attempts) == 1:
@@ -198,30 +142,32 @@ class TestDatabase(sqlite.SQLiteCase):
         self.assertRaises(errors.RegistryUnavailable, database.write, work)
         self.assertEqual(3, len(attempts))
 
-    def test_it_gives_up_when_the_time_for_an_answer_is_over(self) -> None:
-        """Each attempt may have waited for a lock for long."""
-        hasty = session.Database(
+    def test_it_gives_up_after_the_timeout(self) -> None:
+        """Attempts that wait for locks may be slow."""
+        impatient = session.Database(
             self.make_conf(database__connection=self.url),
             answer_timeout_seconds=0,
         )
-        self.addCleanup(hasty.close)
-        for collision in (db_exc.DBDeadlock(), db_exc.DBConnectionError()):
+        self.addCleanup(impatient.close)
+        for conflict in (db_exc.DBDeadlock(), db_exc.DBConnectionError()):
             attempts = []
 
-            def work(writer: orm.Session, attempts=attempts, e=collision):
+            def work(writer: orm.Session, attempts=attempts, e=conflict):
                 attempts.append(writer)
                 raise e
 
-            self.assertRaises(errors.RegistryUnavailable, hasty.write, work)
+            self.assertRaises(
+                errors.RegistryUnavailable, impatient.write, work
+            )
             self.assertEqual(1, len(attempts))
 
     def refuse_isolation(self, times: float) -> None:
-        """Let the first attempts to isolate transactions fail."""
-        asked: list[str] = []
+        """Let the first attempts to set the isolation level fail."""
+        levels: list[str] = []
 
         def set_level(_dialect: Any, _connection: Any, level: str) -> None:
-            asked.append(level)
-            if len(asked) <= times:
+            levels.append(level)
+            if len(levels) <= times:
                 raise sqlite3.OperationalError('not prepared')
 
         self.useFixture(
@@ -240,24 +186,24 @@ class TestDatabase(sqlite.SQLiteCase):
 
     def test_a_server_that_cannot_isolate_is_unavailable(self) -> None:
         self.refuse_isolation(float('inf'))
-        kept = self.database.kept()
-        self.addCleanup(kept.close)
+        dedicated = self.database.dedicated_connection()
+        self.addCleanup(dedicated.close)
         for use in (
             lambda: self.database.write(lambda writer: None),
-            lambda: kept.write(lambda writer: None),
+            lambda: dedicated.write(lambda writer: None),
             lambda: self.enterContext(self.database.reader()),
             lambda: self.enterContext(self.database.writer()),
         ):
             self.assertRaises(errors.RegistryUnavailable, use)
 
-    def test_one_that_can_again_is_asked_once_more(self) -> None:
-        kept = self.database.kept()
-        self.addCleanup(kept.close)
-        for write in (self.database.write, kept.write):
+    def test_setting_the_isolation_level_is_repeated(self) -> None:
+        dedicated = self.database.dedicated_connection()
+        self.addCleanup(dedicated.close)
+        for write in (self.database.write, dedicated.write):
             self.refuse_isolation(1)
             self.assertEqual(7, write(lambda writer: 7))
 
-    def test_mistakes_of_ours_are_not_hidden(self) -> None:
+    def test_constraint_errors_are_not_translated(self) -> None:
         statement = sa.insert(models.conductor_drivers).values(
             conductor_id=99, driver='none', digest='none'
         )
@@ -286,10 +232,7 @@ class TestDatabase(sqlite.SQLiteCase):
             self.assertEqual([''], pool.submit(self.groups).result(5))
 
     def test_writers_wait_for_each_other(self) -> None:
-        """Reading first and writing then does not fail, as it may in SQLite.
-
-        Two transactions that both begin as readers cannot both write.
-        """
+        """In SQLite, two transactions that start as readers cannot write."""
         self.register()
         start = threading.Barrier(4)
 
@@ -305,8 +248,8 @@ class TestDatabase(sqlite.SQLiteCase):
             list(pool.map(count, range(4)))
         self.assertEqual(['20'], self.groups())
 
-    def test_a_value_that_is_refused_is_no_outage(self) -> None:
-        """The service goes on, and the caller gets the driver's error."""
+    def test_a_rejected_value_is_not_an_outage(self) -> None:
+        """The caller gets the error of the driver."""
         self.register()
         table = models.conductors
         refusals = (db_exc.DBError, db_exc.DBInvalidUnicodeParameter)
@@ -327,10 +270,8 @@ class TestDatabase(sqlite.SQLiteCase):
                 self.assertEqual(1, len(attempts))
         self.assertEqual([''], self.groups())
 
-    def test_a_snapshot_that_another_writer_made_old_is_repeated(
-        self,
-    ) -> None:
-        """SQLite refuses it at once (SQLITE_BUSY_SNAPSHOT)."""
+    def test_an_outdated_snapshot_is_repeated(self) -> None:
+        """SQLite rejects it without waiting (SQLITE_BUSY_SNAPSHOT)."""
         self.register()
         self.useFixture(
             fixtures.MonkeyPatch(
@@ -362,14 +303,14 @@ class TestDatabase(sqlite.SQLiteCase):
         self.register()
         child = os.fork()
         if not child:
-            # Nothing of the test runner may run in the child.
+            # The test runner must not continue in the child.
             os._exit(0 if self.groups() == [''] else 1)
         self.assertEqual(0, os.waitpid(child, 0)[1])
         self.assertEqual([''], self.groups())
 
 
 class TestCause(base.TestCase):
-    """The line for the log."""
+    """Messages of errors for the log."""
 
     def test_statements_and_parameters_are_left_out(self) -> None:
         inner = sa.exc.OperationalError(
@@ -393,11 +334,12 @@ class TestCause(base.TestCase):
 
 
 class TestImport(base.TestCase):
-    """What a process loads."""
+    """Imports, and URLs of SQLite."""
 
-    def test_the_store_does_without_alembic(self) -> None:
+    def test_the_store_does_not_import_alembic(self) -> None:
         program = (
-            'import sys; from ironic_passthru.db import conductors, schema; '
+            'import sys; '
+            'from ironic_passthru.db import conductors, migration; '
             "sys.exit('alembic' in sys.modules)"
         )
         subprocess.run([sys.executable, '-c', program], check=True, timeout=60)
@@ -414,10 +356,10 @@ class TestLostFile(sqlite.SQLiteCase):
     def setUp(self) -> None:
         super().setUp()
         self.register()
-        self.kept = self.database.kept()
-        self.addCleanup(self.kept.close)
+        self.dedicated = self.database.dedicated_connection()
+        self.addCleanup(self.dedicated.close)
         self.path = pathlib.Path(self.database.url.database or '')
-        self.kept.write(self.change)
+        self.dedicated.write(self.change)
         self.read()
 
     def change(self, writer: Any) -> None:
@@ -426,40 +368,52 @@ class TestLostFile(sqlite.SQLiteCase):
 
     def uses(self) -> dict[str, collections.abc.Callable[[], object]]:
         return {
-            'kept': lambda: self.kept.write(self.change),
+            'dedicated': lambda: self.dedicated.write(self.change),
             'pool': lambda: self.database.write(self.change),
             'reader': self.read,
         }
 
-    def refuse_all(self, cause: str) -> None:
+    def check_unavailable(self, cause: str) -> None:
         for name, use in self.uses().items():
             with self.subTest(name):
                 error = self.assertRaises(errors.RegistryUnavailable, use)
                 assert error.__cause__ is not None
                 self.assertIn(cause, session.cause(error.__cause__))
 
-    def test_nothing_is_committed_to_a_file_that_is_gone(self) -> None:
+    def test_nothing_is_committed_to_a_removed_file(self) -> None:
         self.path.rename(self.path.with_suffix('.old'))
-        self.refuse_all('is missing')
-        # Nor is an empty one left in its place.
+        self.check_unavailable('is missing')
         self.assertFalse(self.path.exists())
 
-    def test_it_goes_on_when_the_file_is_back(self) -> None:
+    def test_it_continues_when_the_file_is_back(self) -> None:
+        log = self.useFixture(
+            fixtures.FakeLogger(
+                level=logging.INFO, format='%(levelname)s %(message)s'
+            )
+        )
         old = self.path.with_suffix('.old')
         self.path.rename(old)
-        self.refuse_all('is missing')
+        self.check_unavailable('is missing')
         old.rename(self.path)
         for name, use in self.uses().items():
             with self.subTest(name):
                 use()
         self.assertEqual('new', self.read()['host1'].group)
+        self.assertEqual(
+            [
+                'ERROR The registry database cannot be used: the file '
+                f'{self.path} is missing',
+                'INFO The registry database is available again',
+            ],
+            log.output.splitlines(),
+        )
 
-    def test_a_file_without_our_tables_is_unavailable(self) -> None:
+    def test_a_file_without_tables_is_unavailable(self) -> None:
         self.path.unlink()
         self.path.touch()
-        self.refuse_all('no such table')
+        self.check_unavailable('no such table')
 
-    def test_a_file_that_takes_its_place_is_used(self) -> None:
+    def test_a_replacement_is_used(self) -> None:
         copy = self.path.with_suffix('.copy')
         with (
             contextlib.closing(sqlite3.connect(self.path)) as source,
@@ -467,22 +421,20 @@ class TestLostFile(sqlite.SQLiteCase):
         ):
             source.backup(target)
         copy.rename(self.path)
-        self.kept.write(self.change)
+        self.dedicated.write(self.change)
         with contextlib.closing(sqlite3.connect(self.path)) as found:
             rows = found.execute('SELECT conductor_group FROM conductors')
             self.assertEqual([('new',)], rows.fetchall())
 
-    def test_a_commit_under_way_notices(self) -> None:
-        """The file goes between the last statement and the commit."""
-
+    def test_a_file_removed_before_the_commit(self) -> None:
         def work(writer: Any) -> None:
             self.change(writer)
             self.path.unlink(missing_ok=True)
 
-        for write in (self.database.write, self.kept.write):
+        for write in (self.database.write, self.dedicated.write):
             self.assertRaises(errors.RegistryUnavailable, write, work)
 
-    def test_the_log_of_writes_counts_too(self) -> None:
+    def test_a_removed_write_ahead_log(self) -> None:
         """A commit is in that file until it is moved to the other one."""
         lost: list[str] = []
 
@@ -493,5 +445,5 @@ class TestLostFile(sqlite.SQLiteCase):
                 wal.unlink()
             lost.append('once')
 
-        self.kept.write(work)
+        self.dedicated.write(work)
         self.assertEqual(2, len(lost), 'the transaction was repeated')

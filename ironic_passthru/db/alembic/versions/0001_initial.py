@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations, their results and their keys; the life of conductors."""
+"""Initial schema."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-revision = '0002'
-down_revision = '0001'
+revision = '0001'
+down_revision = None
 branch_labels = None
 depends_on = None
 
@@ -18,25 +18,77 @@ _OPTIONS: Any = {
     'mysql_collate': 'utf8mb4_bin',
 }
 _TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql')
-_LONG_AGO = '1970-01-01 00:00:00.000000'
 _DOCUMENT = sa.Text().with_variant(mysql.LONGTEXT(), 'mysql')
 
 
 def upgrade() -> None:
-    _add_seen_at()
+    _create_conductors()
+    _create_catalogs()
     _create_operations()
     _create_results()
     _create_keys()
 
 
-def _add_seen_at() -> None:
-    # With a default, since SQLite can change no column afterwards but by
-    # making the table anew, which would delete what refers to it.
-    column = sa.Column(
-        'seen_at', _TIME, nullable=False, server_default=_LONG_AGO
+def _create_conductors() -> None:
+    op.create_table(
+        'conductors',
+        sa.Column('id', sa.Integer, nullable=False),
+        sa.Column('hostname', sa.String(255), nullable=False),
+        sa.Column('incarnation', sa.String(64), nullable=False),
+        sa.Column('conductor_group', sa.String(255), nullable=False),
+        sa.Column('online', sa.Boolean, nullable=False),
+        sa.Column('created_at', _TIME, nullable=False),
+        sa.Column('started_at', _TIME, nullable=False),
+        sa.Column('heartbeat_at', _TIME, nullable=False),
+        sa.Column('liveness_at', _TIME, nullable=False),
+        sa.PrimaryKeyConstraint('id', name='pk_conductors'),
+        sa.UniqueConstraint('hostname', name='uq_conductors_hostname'),
+        **_OPTIONS,
     )
-    op.add_column('conductors', column)
-    op.execute('UPDATE conductors SET seen_at = heartbeat_at')
+
+
+def _create_catalogs() -> None:
+    op.create_table(
+        'catalogs',
+        sa.Column('driver', sa.String(255), nullable=False),
+        sa.Column('digest', sa.String(64), nullable=False),
+        sa.Column('document', _DOCUMENT, nullable=False),
+        sa.Column('created_at', _TIME, nullable=False),
+        sa.PrimaryKeyConstraint('driver', 'digest', name='pk_catalogs'),
+        **_OPTIONS,
+    )
+    op.create_index(
+        'ix_catalogs_driver_created_at_digest',
+        'catalogs',
+        ['driver', 'created_at', 'digest'],
+    )
+    op.create_index('ix_catalogs_digest', 'catalogs', ['digest'])
+    op.create_table(
+        'conductor_drivers',
+        sa.Column('conductor_id', sa.Integer, nullable=False),
+        sa.Column('driver', sa.String(255), nullable=False),
+        sa.Column('digest', sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint(
+            'conductor_id', 'driver', name='pk_conductor_drivers'
+        ),
+        sa.ForeignKeyConstraint(
+            ['conductor_id'],
+            ['conductors.id'],
+            name='fk_conductor_drivers_conductors',
+            ondelete='CASCADE',
+        ),
+        sa.ForeignKeyConstraint(
+            ['driver', 'digest'],
+            ['catalogs.driver', 'catalogs.digest'],
+            name='fk_conductor_drivers_catalogs',
+        ),
+        **_OPTIONS,
+    )
+    op.create_index(
+        'ix_conductor_drivers_driver_digest',
+        'conductor_drivers',
+        ['driver', 'digest'],
+    )
 
 
 def _create_operations() -> None:
@@ -63,6 +115,7 @@ def _create_operations() -> None:
         sa.Column('cancel_requested', sa.Boolean, nullable=False),
         sa.Column('error', _DOCUMENT),
         sa.Column('result_parts', sa.Integer),
+        sa.Column('targets', _DOCUMENT),
         sa.PrimaryKeyConstraint('id', name='pk_operations'),
         **_OPTIONS,
     )
@@ -71,6 +124,8 @@ def _create_operations() -> None:
         ('created_at', 'id'),
         ('driver', 'created_at', 'id'),
         ('conductor', 'created_at', 'id'),
+        ('project_id', 'created_at', 'id'),
+        ('user_id', 'project_id', 'created_at', 'id'),
         ('request_id',),
     ):
         name = f'ix_operations_{"_".join(columns)}'

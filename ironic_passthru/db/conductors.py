@@ -34,7 +34,7 @@ Version = tuple[str, str]
 
 _conductors = models.conductors
 _catalogs = models.catalogs
-_conductor_drivers = models.conductor_drivers
+_drivers = models.conductor_drivers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,9 +167,9 @@ class ConductorStore:
         )
         if driver is not None:
             rows = rows.join(
-                _conductor_drivers,
-                _conductor_drivers.c.conductor_id == _conductors.c.id,
-            ).where(_conductor_drivers.c.driver == driver)
+                _drivers,
+                _drivers.c.conductor_id == _conductors.c.id,
+            ).where(_drivers.c.driver == driver)
         with self._database.reader() as reader:
             found = reader.execute(rows).all()
             read_monotonic = time.monotonic()
@@ -358,17 +358,13 @@ def _save_drivers(
 
     Most conductors restart with the same drivers.
     """
-    own = _conductor_drivers.c.conductor_id == conductor_id
-    query = sa.select(
-        _conductor_drivers.c.driver, _conductor_drivers.c.digest
-    ).where(own)
+    own = _drivers.c.conductor_id == conductor_id
+    query = sa.select(_drivers.c.driver, _drivers.c.digest).where(own)
     stored = {row.driver: row.digest for row in writer.execute(query)}
     for driver in sorted(stored):
         if stored[driver] != digests.get(driver):
             writer.execute(
-                sa.delete(_conductor_drivers).where(
-                    own, _conductor_drivers.c.driver == driver
-                )
+                sa.delete(_drivers).where(own, _drivers.c.driver == driver)
             )
     added = [
         {'conductor_id': conductor_id, 'driver': driver, 'digest': digest}
@@ -376,7 +372,7 @@ def _save_drivers(
         if stored.get(driver) != digest
     ]
     if added:
-        writer.execute(sa.insert(_conductor_drivers), added)
+        writer.execute(sa.insert(_drivers), added)
 
 
 def _heartbeat_monotonic(
@@ -424,12 +420,12 @@ def _read_drivers(
     """Return the drivers of conductors, by the id of the conductor."""
     found: dict[int, dict[str, str]] = {key: {} for key in conductor_ids}
     columns = sa.select(
-        _conductor_drivers.c.conductor_id,
-        _conductor_drivers.c.driver,
-        _conductor_drivers.c.digest,
+        _drivers.c.conductor_id,
+        _drivers.c.driver,
+        _drivers.c.digest,
     )
     for batch in _batches(found):
-        query = columns.where(_conductor_drivers.c.conductor_id.in_(batch))
+        query = columns.where(_drivers.c.conductor_id.in_(batch))
         for conductor_id, driver, digest in reader.execute(query):
             # Thousands of conductors have the same drivers: interned strings
             # are stored once.

@@ -252,16 +252,16 @@ class utc_now(expression.FunctionElement[Any]):
 
 
 @compiler.compiles(utc_now, 'postgresql')
-def _postgresql_now(element: utc_now, _compiler: Any, **kw: Any) -> str:
+def _postgresql_now(_element: utc_now, _compiler: Any, **_kw: Any) -> str:
     return "(clock_timestamp() AT TIME ZONE 'utc')"
 
 
 @compiler.compiles(utc_now, 'mysql')
-def _mysql_now(element: utc_now, _compiler: Any, **kw: Any) -> str:
+def _mysql_now(_element: utc_now, _compiler: Any, **_kw: Any) -> str:
     return 'UTC_TIMESTAMP(6)'
 
 
 @compiler.compiles(utc_now, 'sqlite')
-def _sqlite_now(element: utc_now, _compiler: Any, **kw: Any) -> str:
+def _sqlite_now(_element: utc_now, _compiler: Any, **_kw: Any) -> str:
     # SQLite compares times as text, so all need the same length.
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"

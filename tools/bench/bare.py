@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The yardstick: a no-op over oslo.messaging with nothing around it.
+"""A bare no-op over oslo.messaging, for comparison.
 
 ``bare.py server URL`` serves it; ``bare.py client URL THREADS SECONDS``
 calls it and prints one JSON object.
@@ -17,18 +17,18 @@ threads.init()
 import oslo_messaging  # noqa: E402
 from oslo_config import cfg  # noqa: E402
 
-_TARGET = oslo_messaging.Target(topic='bare', server='yardstick')
+_TARGET = oslo_messaging.Target(topic='bare', server='bare')
 
 
 class Endpoint:
-    """The least that can be called."""
+    """Endpoint with a no-op."""
 
     def no_op(self, context: dict) -> None:
         """Do nothing."""
 
 
 def serve(url: str) -> None:
-    """Serve until the process is ended."""
+    """Serve until the process is terminated."""
     transport = oslo_messaging.get_rpc_transport(cfg.CONF, url)
     server = oslo_messaging.get_rpc_server(transport, _TARGET, [Endpoint()])
     server.start()
@@ -37,10 +37,10 @@ def serve(url: str) -> None:
 
 
 def call(url: str, count: int, seconds: float) -> dict[str, float]:
-    """Call from ``count`` threads for some seconds; return what came of it."""
+    """Call in ``count`` threads for some seconds; return rate and times."""
     transport = oslo_messaging.get_rpc_transport(cfg.CONF, url)
     client = oslo_messaging.get_rpc_client(transport, _TARGET)
-    # The connections are made before the clock starts.
+    # Open the connections before the measurement.
     _run(client, count, 1.0)
     started = time.perf_counter()
     cpu = time.process_time()

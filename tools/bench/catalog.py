@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures what a large site costs an API process.
+"""Measure the catalog of an API process on large sites.
 
-It needs PostgreSQL's server (Debian package postgresql), unless told to use
-SQLite. ``catalog.py`` measures all; ``catalog.py --url URL`` measures one
-registry that is filled and prints one JSON object, so that each has a fresh
-process and its memory tells.
+Requires PostgreSQL (Debian package postgresql), except with ``--sqlite``.
+``catalog.py`` measures all sites. It starts ``catalog.py --url URL`` for each
+registry, which prints one JSON object, so that each measurement of memory has
+a process of its own.
 """
 
 import argparse
@@ -40,8 +40,8 @@ _REFRESHES = 15
 _CALLS = 20000
 # The default of [api] catalog_max_age.
 _MAX_AGE_SECONDS = 2.0
-# What a call costs an API process in all, and how many one process answers
-# in a second, to set the figures beside: run.py measures both.
+# Total CPU time of a call in an API process, and calls per second of one
+# process, as measured by run.py, for comparison.
 _CALL_MS = 1.0
 _CALLS_PER_SECOND = 400
 
@@ -54,10 +54,10 @@ _SITES = {
 
 
 def measure(url: str) -> dict[str, float]:
-    """Measure the catalog over one registry."""
+    """Measure the catalog of one registry."""
     database = session.Database(fleet.configuration(url))
     store = conductors.ConductorStore(database)
-    # What the libraries load at the first query is not of the catalog.
+    # Excludes modules that libraries import at the first query.
     store.ping()
     fleet.heartbeat(database)
     made = _catalog(store)
@@ -82,14 +82,14 @@ def measure(url: str) -> dict[str, float]:
 def _catalog(store: conductors.ConductorStore) -> catalog.Catalog:
     return catalog.Catalog(
         store,
-        # It is refreshed when told to.
+        # Refreshed explicitly only.
         max_age_seconds=3600.0,
         heartbeat_timeout_seconds=3600.0,
     )
 
 
 def _resident_mib() -> tuple[float, float]:
-    """Return how much memory is and was at most resident."""
+    """Return the current and the maximum resident memory."""
     fields = {}
     status = pathlib.Path('/proc/self/status').read_text()
     for line in status.splitlines():
@@ -110,7 +110,7 @@ def _timed(what: str, work: Callable[[], object]) -> dict[str, float]:
 def _refreshes(
     what: str, made: catalog.Catalog, change: Callable[[int], None]
 ) -> dict[str, float]:
-    """Return the medians of some refreshes, each after a change."""
+    """Return median times of refreshes, each after a change."""
     rows = []
     for number in range(_REFRESHES):
         change(number)
@@ -123,7 +123,7 @@ def _refresh(made: catalog.Catalog) -> None:
 
 
 def _route_us(made: catalog.Catalog) -> float:
-    """Return the CPU time of finding a method and a conductor to call."""
+    """Return the CPU time of the lookup of a method and a conductor."""
     names = [
         (fleet.driver_name(driver), fleet.method_name(method))
         for driver in range(fleet.DRIVERS)
@@ -140,7 +140,7 @@ def _route_us(made: catalog.Catalog) -> float:
 
 
 def _allocations(made: catalog.Catalog) -> dict[str, float]:
-    """Return how much more than before a load and a refresh allocate."""
+    """Return the memory that a load and a refresh allocate."""
     result = {}
     tracemalloc.start()
     for what, work in (
@@ -158,7 +158,7 @@ def _allocations(made: catalog.Catalog) -> dict[str, float]:
 
 @contextlib.contextmanager
 def registries(sqlite: bool) -> Iterator[Callable[[], str]]:
-    """Give a function that returns the URL of an empty database."""
+    """Yield a function that returns the URL of an empty database."""
     if sqlite:
         with tempfile.TemporaryDirectory() as name:
             numbers = iter(range(len(_SITES)))
@@ -169,7 +169,7 @@ def registries(sqlite: bool) -> Iterator[Callable[[], str]]:
 
 
 def measure_site(url: str, count: int, versions: int) -> dict[str, float]:
-    """Fill a registry and measure it from a process of its own."""
+    """Fill a registry and measure it in another process."""
     database = session.Database(fleet.configuration(url))
     migration.upgrade(database)
     fleet.register(database, count, versions=versions)
@@ -184,7 +184,7 @@ def measure_site(url: str, count: int, versions: int) -> dict[str, float]:
 
 
 def per_call_us(row: dict[str, float]) -> float:
-    """Return what choosing, and its share of the refreshes, cost a call."""
+    """Return the time of a lookup and its share of the refreshes."""
     calls = _CALLS_PER_SECOND * _MAX_AGE_SECONDS
     return (
         row['route and choice, us'] + 1000 * row['unchanged, CPU ms'] / calls
@@ -192,7 +192,7 @@ def per_call_us(row: dict[str, float]) -> float:
 
 
 def ratios(sites: dict[str, dict[str, float]]) -> dict[str, str]:
-    """Return the figures that have an aim, with the aim."""
+    """Return the values with targets."""
     rows = {}
     alone = per_call_us(sites['1 conductor'])
     for name, row in sites.items():

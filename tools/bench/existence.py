@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the time of a refusal shows what exists.
+"""Measure whether response times of refused requests reveal existence.
 
-A caller without permission names, in random order, things that exist and
-things that do not. For each kind of path the figures are the area under the
-ROC curve (0.5: times tell nothing), the share of names that a threshold
-guesses right that was chosen on the other half of the samples, and the ratio
-of the medians. The registry is an SQLite file; the application is called
-without a server in front of it, so that no network hides a difference.
+A caller without permission requests existing and missing resources in random
+order. Results for each kind of path: the area under the ROC curve (0.5: no
+information), the share of correct guesses with a threshold from the other
+half of the samples, and the ratio of the medians. The registry is an SQLite
+file; the application is called without a server, so that no network hides a
+difference.
 
 ``existence.py --samples 5000`` takes about a minute.
 """
@@ -48,8 +48,8 @@ from ironic_passthru.tests import callers  # noqa: E402
 _DRIVER, _METHOD, _HOST = 'fake-hardware', 'hello', 'host'
 _HEADERS = {'X-Caller': 'caller', 'X-OpenStack-Ironic-API-Version': '1.115'}
 
-# Rules that refuse the caller what is asked for below: the defaults, and
-# rules whose decisions depend on names.
+# Rules that refuse all requests below: the defaults, and rules that depend
+# on names.
 _RULES: dict[str, dict[str, str]] = {
     'defaults': {},
     'names': {
@@ -61,7 +61,7 @@ _RULES: dict[str, dict[str, str]] = {
 
 
 class Site:
-    """An application over a registry with one conductor and operations."""
+    """An application with one conductor and operations in its registry."""
 
     def __init__(self, directory: pathlib.Path, rules: dict[str, str]) -> None:
         url = database_conf.sqlite_url(directory / 'registry.sqlite')
@@ -104,7 +104,7 @@ class Site:
         )
 
     def seconds(self, http_method: str, path: str) -> float:
-        """Return the time of one refusal."""
+        """Return the time of one refused request."""
         request = webob.Request.blank(
             path, method=http_method, headers=_HEADERS
         )
@@ -136,7 +136,7 @@ def _record(operation_id: str) -> operation.NewOperation:
 def measure(
     site: Site, http_method: str, path: str, existing: str, *, samples: int
 ) -> dict[str, float]:
-    """Return what the times of one kind of path show."""
+    """Return the results of one kind of path."""
     missing = [f'no{uuidutils.generate_uuid()}' for _ in range(samples)]
     order = [True, False] * samples
     random.shuffle(order)
@@ -161,7 +161,7 @@ def measure(
 
 
 def _area(times: list[tuple[float, bool]]) -> float:
-    """Return how often a miss takes longer than a hit; half for ties."""
+    """Return the area under the ROC curve."""
     hits = sorted(t for t, exists in times if exists)
     misses = [t for t, exists in times if not exists]
     below = sum(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processes that are measured, and what they use."""
+"""Measured processes and their resources."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _HERE = pathlib.Path(__file__).parent
 
 
 class Part:
-    """A process, or a tree of them, of the measured service."""
+    """A process, or a tree of processes, of the measured service."""
 
     def __init__(
         self, command: list[str], log: pathlib.Path, **environment: str
@@ -39,7 +39,7 @@ class Part:
         return self._process.pid
 
     def stop(self) -> None:
-        """End all of it."""
+        """Terminate the processes."""
         os.killpg(self.pid, signal.SIGTERM)
         try:
             self._process.wait(20)
@@ -47,7 +47,7 @@ class Part:
             os.killpg(self.pid, signal.SIGKILL)
 
     def wait_for(self, text: str, seconds: float = 30.0) -> None:
-        """Wait until the log holds ``text``."""
+        """Wait until the log contains ``text``."""
         end = time.monotonic() + seconds
         while text not in self.log.read_text():
             if time.monotonic() > end or self._process.poll() is not None:
@@ -56,7 +56,7 @@ class Part:
 
 
 def tree(pid: int) -> list[int]:
-    """Return a process and all below it."""
+    """Return a process and its descendants."""
     children: dict[int, list[int]] = {}
     for entry in pathlib.Path('/proc').iterdir():
         if entry.name.isdigit():
@@ -75,7 +75,7 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process and those below it have used."""
+    """Return the CPU time of a process and its descendants."""
     total = 0
     for one in tree(pid):
         try:
@@ -88,7 +88,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def resident_mib(pid: int) -> list[float]:
-    """Return the resident memory of a process and of each below it."""
+    """Return the resident memory of a process and of each descendant."""
     sizes = []
     for one in tree(pid):
         statm = pathlib.Path(f'/proc/{one}/statm').read_text().split()
@@ -97,7 +97,7 @@ def resident_mib(pid: int) -> list[float]:
 
 
 def first_answer(url: str, seconds: float = 30.0) -> float:
-    """Return after how many seconds a GET of ``url`` is first answered 200."""
+    """Return the seconds until a GET of ``url`` first returns 200."""
     start = time.monotonic()
     while time.monotonic() - start < seconds:
         try:
@@ -112,7 +112,7 @@ def first_answer(url: str, seconds: float = 30.0) -> float:
 def wrk(
     url: str, connections: int, seconds: int, http_method: str = 'GET'
 ) -> dict[str, float]:
-    """Load ``url`` and return rate and times; any error ends the run."""
+    """Load ``url`` and return rate and times; an error ends the run."""
     command = [
         'wrk',
         '-t1',
@@ -137,7 +137,7 @@ def wrk(
 
 
 def bare_client(url: str, count: int, seconds: int) -> dict[str, float]:
-    """Run the client of the yardstick and return what it measured."""
+    """Run the client of the bare no-op and return its measurements."""
     output = subprocess.run(
         [sys.executable, str(_HERE / 'bare.py'), 'client', url]
         + [str(count), str(seconds)],

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures the service beside a bare RPC no-op, all in one run.
+"""Measure the service relative to a bare RPC no-op in the same run.
 
-It needs RabbitMQ, PostgreSQL and wrk (Debian packages rabbitmq-server,
-postgresql and wrk); ratios count, since absolute figures say more about the
-machine.
+Requires RabbitMQ, PostgreSQL and wrk (Debian packages rabbitmq-server,
+postgresql and wrk). Absolute values depend on the machine; ratios do not.
 """
 
 import argparse
@@ -46,7 +45,7 @@ def running(part: parts.Part) -> Iterator[parts.Part]:
 def configuration(directory: pathlib.Path, bus: str, registry: str) -> str:
     """Write a configuration file and return its path."""
     path = directory / 'ironic_passthru.conf'
-    # It holds passwords: the service refuses one that others can read.
+    # The service refuses a file with passwords that others can read.
     path.touch(mode=0o600)
     path.write_text(
         '[DEFAULT]\n'
@@ -75,10 +74,10 @@ def uwsgi(directory: pathlib.Path, config: str) -> parts.Part:
         '--need-app',
         '--die-on-term',
         '--disable-logging',
-        # It closes each connection; wrk wants to be told.
+        # uWSGI closes each connection; wrk requires the header.
         '--add-header=Connection: close',
         '--enable-threads',
-        # Switching interpreters would cost a sixth of each call.
+        # Switching interpreters takes a sixth of the time of a call.
         '--single-interpreter',
         f'--virtualenv={sys.prefix}',
     ]
@@ -92,7 +91,7 @@ def uwsgi(directory: pathlib.Path, config: str) -> parts.Part:
 def measure_split(
     directory: pathlib.Path, seconds: int, levels: list[int], *, sqlite: bool
 ) -> dict[str, object]:
-    """Measure API and conductor over RabbitMQ, and the yardstick."""
+    """Measure API and conductor over RabbitMQ, and the bare no-op."""
     result: dict[str, object] = {}
     with contextlib.ExitStack() as stack:
         broker = stack.enter_context(servers.RabbitMQ())
@@ -108,7 +107,7 @@ def measure_split(
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        yardstick = stack.enter_context(
+        bare_server = stack.enter_context(
             running(
                 parts.Part(
                     [
@@ -121,7 +120,7 @@ def measure_split(
                 )
             )
         )
-        yardstick.wait_for('ready')
+        bare_server.wait_for('ready')
         start = time.monotonic()
         conductor = stack.enter_context(
             running(
@@ -152,7 +151,7 @@ def measure_split(
                     http_method=http_method,
                     pids={'api': api.pid, 'conductor': conductor.pid},
                 )
-            # Measured on both sides, since the machine's speed drifts.
+            # Measured before and after: the speed of the machine drifts.
             after = parts.bare_client(broker.url, level, seconds)
             row['bare'] = {
                 name: (before[name] + after[name]) / 2 for name in before
@@ -169,7 +168,7 @@ def measure_split(
 def measure_site(
     url: str, seconds: int, registry: str, *, pid: int
 ) -> dict[str, object]:
-    """Measure a call again with very many conductors in the registry.
+    """Measure a call with many conductors in the registry.
 
     They exist on paper only and have drivers of their own, so no call goes
     to them.
@@ -192,7 +191,7 @@ def loaded(
     http_method: str,
     pids: dict[str, int],
 ) -> dict[str, float]:
-    """Load one URL; add the CPU time that each request cost each part."""
+    """Load one URL; add the CPU time of a request in each part."""
     before = {name: parts.cpu_seconds(pid) for name, pid in pids.items()}
     row = parts.wrk(url, level, seconds, http_method)
     for name, pid in pids.items():
@@ -227,7 +226,7 @@ def measure_embedded(
 
 
 def ratios(split: dict, embedded: dict) -> dict[str, str]:
-    """Return the figures that have an aim, with the aim."""
+    """Return the values with targets."""
     rows = {}
     for level in (8, 32):
         row = split.get(f'{level} connections')

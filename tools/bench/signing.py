@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What signing adds to a synchronous call, over RabbitMQ.
+"""Measure the time that signing adds to a synchronous call over RabbitMQ.
 
-Three conductors run beside each other, one with a key and two without, of
-which one shows what chance does. They are called in turns of a fraction of a
-second; medians of the ratios within one round count, since the speed of the
-machine changes. It needs RabbitMQ (Debian package rabbitmq-server).
+Three conductors run at the same time, one with a key and two without, of
+which one shows random differences. They are called in turns of a fraction of
+a second. The result is the median of the ratios within one round, since the
+speed of the machine drifts. Requires RabbitMQ (Debian package
+rabbitmq-server).
 """
 
 import argparse
@@ -39,7 +40,7 @@ _BIN = pathlib.Path(sys.executable).parent
 _KEY = 'k' * 64
 _TURN_SECONDS = 0.4
 _WARM = 3
-_WHAT = ('p50_ms', 'client_cpu_ms', 'conductor_cpu_ms')
+_METRICS = ('p50_ms', 'client_cpu_ms', 'conductor_cpu_ms')
 
 
 def configuration(directory: pathlib.Path, bus: str, name: str) -> str:
@@ -63,7 +64,7 @@ def configuration(directory: pathlib.Path, bus: str, name: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Turn:
-    """What a call took in one turn."""
+    """Times of a call in one turn."""
 
     p50_ms: float
     client_cpu_ms: float
@@ -71,7 +72,7 @@ class Turn:
 
 
 class Side:
-    """A conductor and a client of it, with or without a key."""
+    """A conductor and its client, with or without a key."""
 
     def __init__(self, directory: pathlib.Path, bus: str, name: str) -> None:
         config = configuration(directory, bus, name)
@@ -100,7 +101,7 @@ class Side:
         self.turns: list[Turn] = []
 
     def turn(self) -> None:
-        """Call for a while and note what a call took."""
+        """Call for one turn and save the times of a call."""
         end = time.perf_counter() + _TURN_SECONDS
         conductor = parts.cpu_seconds(self.part.pid)
         cpu = time.process_time()
@@ -194,7 +195,7 @@ def measure(rounds: int) -> dict[str, Any]:
         'ms': {
             kind: {
                 what: statistics.median([getattr(turn, what) for turn in made])
-                for what in _WHAT
+                for what in _METRICS
             }
             for kind, made in turns.items()
         },
@@ -208,7 +209,7 @@ def measure(rounds: int) -> dict[str, Any]:
                         )
                     ]
                 )
-                for what in _WHAT
+                for what in _METRICS
             }
             for kind in ('signed', 'control')
         },

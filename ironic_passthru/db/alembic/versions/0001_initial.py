@@ -22,6 +22,7 @@ _DOCUMENT = sa.Text().with_variant(mysql.LONGTEXT(), 'mysql')
 
 
 def upgrade() -> None:
+    """Create all tables."""
     _create_conductors()
     _create_catalogs()
     _create_operations()

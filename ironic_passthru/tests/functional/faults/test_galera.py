@@ -112,7 +112,7 @@ class GaleraCase(scenario.FaultTestCase):
 
 
 class TestSample(base.TestCase):
-    """What the sample for MariaDB says of Galera."""
+    """Galera options in the sample for MariaDB."""
 
     def test_all_options_are_in_force(self) -> None:
         sample = shipped.options(shipped.mariadb(galera=True))
@@ -257,16 +257,16 @@ _ALL = (*cases.ALL_CASES, *operation_cases.ALL_CASES)
 
 
 class TestRegistry(ScatteredCase, *(_ALL if scenario.LONG else _RACES)):
-    """The registry where each transaction goes to another node."""
+    """The registry with each transaction on another node."""
 
-    def test_a_node_that_is_behind_is_waited_for(self) -> None:
-        """Unless somebody wants that otherwise."""
+    def test_a_session_waits_for_a_node_that_is_behind(self) -> None:
+        """Unless ``mysql_wsrep_sync_wait`` is 0."""
         self._ports = itertools.repeat(_SITE.database.ports[1])
         store = operations.OperationStore(self.open(self.url))
-        careless = operations.OperationStore(
+        unsynchronized = operations.OperationStore(
             self.open(self.url, database__mysql_wsrep_sync_wait=0)
         )
-        for other in (store, careless):
+        for other in (store, unsynchronized):
             self.assertIsNone(other.state('late'))
         self._ports = itertools.repeat(_SITE.database.ports[0])
         elsewhere = operations.OperationStore(self.open(self.url))
@@ -277,7 +277,7 @@ class TestRegistry(ScatteredCase, *(_ALL if scenario.LONG else _RACES)):
                     [True], elsewhere.apply([self.new(id='late')])
                 )
                 self._ports = itertools.repeat(_SITE.database.ports[1])
-                self.assertIsNone(careless.state('late'))
+                self.assertIsNone(unsynchronized.state('late'))
                 waiting = [
                     pool.submit(store.state, 'late'),
                     pool.submit(store.cancel, 'late'),
@@ -287,14 +287,14 @@ class TestRegistry(ScatteredCase, *(_ALL if scenario.LONG else _RACES)):
             self.assertTrue(waiting[1].result())
 
     def test_upgrades_that_start_together_all_succeed(self) -> None:
-        # Their lock is one of a node: so they must all go to one.
+        # The lock of dbsync is local to a node.
         self._ports = itertools.repeat(_SITE.database.ports[0])
         cases.SchemaCases.test_upgrades_that_start_together_all_succeed(self)
 
-    def test_two_who_change_a_row_on_two_nodes_both_get_through(self) -> None:
-        """Who comes second is told at commit, and begins again."""
+    def test_two_changes_of_a_row_on_two_nodes_both_succeed(self) -> None:
+        """The later one fails at commit and is repeated."""
         self.register()
-        meeting = threading.Barrier(2)
+        barrier = threading.Barrier(2)
         attempts: list[str] = []
 
         def change(name: str) -> None:
@@ -307,7 +307,7 @@ class TestRegistry(ScatteredCase, *(_ALL if scenario.LONG else _RACES)):
                     )
                 )
                 if attempts.count(name) == 1:
-                    meeting.wait(cases.TIMEOUT)
+                    barrier.wait(cases.TIMEOUT)
 
             self.database.write(work)
 

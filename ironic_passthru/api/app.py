@@ -194,7 +194,7 @@ def make(
     operations: operation_store.OperationStore,
     policy: policy.Policy,
     checks: Mapping[str, Callable[[], str]],
-    events: cadf.Layer = cadf.NO_EVENTS,
+    events: cadf.NoCADFEvents = cadf.NO_EVENTS,
 ) -> Any:
     """Return the WSGI application.
 

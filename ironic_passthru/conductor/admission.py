@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which calls a conductor takes, and how many at once."""
+"""Admission of calls: fencing, deduplication and limits."""
 
 import dataclasses
+import functools
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ironic_passthru import errors
@@ -12,15 +14,15 @@ from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import deduplication
 from ironic_passthru.conductor import limits
 
-#: How many calls that are accepted before they run are converted, validated
-#: and recorded at once. That runs code of drivers on the threads of the bus,
-#: which must not all be taken.
+#: Number of asynchronous calls that are converted, validated and recorded at
+#: once. That runs driver code in the threads of the RPC server, which it must
+#: not occupy completely.
 MAX_ADMISSIONS = 64
 
-# How long the id of a call is remembered that came without a deadline.
+# For the id of a call without a deadline.
 _KEEP_SECONDS = 600.0
 
-# How much longer than until its deadline: the clock may be set back.
+# An id is kept for longer than the deadline, since clocks may be set back.
 _CLOCK_STEP_SECONDS = 10.0
 
 _NO_TARGETS: frozenset[str] = frozenset()
@@ -28,13 +30,13 @@ _NO_TARGETS: frozenset[str] = frozenset()
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
-    """How many calls there may be at once.
+    """Numbers of concurrent calls.
 
     :param sync_workers: synchronous calls.
     :param async_workers: asynchronous calls that run.
     :param async_backlog: asynchronous calls that wait for a worker.
-    :param driver_limit: calls of one driver in each of the two pools; by
-        default what leaves workers to others.
+    :param driver_limit: calls of one driver in each of the two pools; None
+        for the default, which leaves workers to other drivers.
     :param target_limit: calls for one target in each of the two pools.
     """
 
@@ -45,56 +47,21 @@ class Bounds:
     target_limit: int = 8
 
 
-class _Pool:
-    """Room for a number of calls, of which one driver or target gets a part.
-
-    Blocking is never wanted: a full conductor refuses.
-
-    :param size: how many calls there is room for.
-    """
-
-    def __init__(
-        self, size: int, *, driver_limit: int, target_limit: int
-    ) -> None:
-        self._permits = threading.BoundedSemaphore(size)
-        self._limits = limits.Limits(driver_limit, target_limit)
-
-    def acquire(self, driver: str, targets: frozenset[str]) -> bool:
-        """Take room for one call, or return False."""
-        if not self._permits.acquire(blocking=False):
-            return False
-        if self._limits.acquire(driver, targets):
-            return True
-        self._permits.release()
-        return False
-
-    def release(self, driver: str, targets: frozenset[str]) -> None:
-        """Give the room of one call back."""
-        self._limits.release(driver, targets)
-        self._permits.release()
-
-
 class Ticket:
-    """The place of one call, from acceptance to its end.
+    """The place of an admitted call.
 
-    As a context manager it gives the place back, unless :meth:`keep` was
-    called: then whoever runs the call does so by :meth:`release`.
+    As a context manager it releases the place, unless :meth:`keep` was
+    called: then the worker that runs the call releases it.
+
+    :param release: releases the place.
+    :param end_acceptance: called when the context ends.
     """
 
     def __init__(
-        self,
-        admission: 'Admission',
-        pool: _Pool,
-        *,
-        driver: str,
-        targets: frozenset[str],
-        accepted: bool,
+        self, release: Callable[[], None], end_acceptance: Callable[[], None]
     ) -> None:
-        self._admission = admission
-        self._pool = pool
-        self._driver = driver
-        self._targets = targets
-        self._accepted = accepted
+        self._release = release
+        self._end_acceptance = end_acceptance
         self._kept = False
         self._released = False
 
@@ -102,64 +69,62 @@ class Ticket:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        if self._accepted:
-            self._admission.end_acceptance(self._driver)
+        self._end_acceptance()
         if not self._kept:
             self.release()
 
     def keep(self) -> None:
-        """Leave it to the worker to give the place back."""
+        """Leave :meth:`release` to the worker."""
         self._kept = True
 
     def release(self) -> None:
-        """Give the place back, once."""
-        if self._released:
-            return
-        self._released = True
-        self._pool.release(self._driver, self._targets)
-        self._admission.forget_one()
+        """Release the place; further calls have no effect."""
+        if not self._released:
+            self._released = True
+            self._release()
 
 
 class Admission:
-    """Takes calls or refuses them, and counts those that it has taken.
+    """Admits or refuses calls, and counts the admitted ones.
 
     :param incarnation: identifier of this run of the conductor.
-    :param drivers: how many drivers share it.
+    :param drivers: number of drivers of the conductor.
     """
 
     def __init__(
         self, bounds: Bounds, *, incarnation: str, drivers: int
     ) -> None:
-        self._incarnation = incarnation
-        self._memory = deduplication.CallDeduplication()
-        self._stopping = False
-
-        def pool(size: int) -> _Pool:
-            share = limits.default_driver_limit(size, drivers)
-            return _Pool(
+        def pool(
+            size: int, driver_limit: int | None, target_limit: int
+        ) -> limits.Limits:
+            default = limits.default_driver_limit(size, drivers)
+            return limits.Limits(
                 size,
-                driver_limit=bounds.driver_limit or share,
-                target_limit=bounds.target_limit,
+                driver_limit=driver_limit or default,
+                target_limit=target_limit,
             )
 
-        self._sync = pool(bounds.sync_workers)
-        self._async = pool(bounds.async_workers + bounds.async_backlog)
-        self._acceptances = _Pool(
-            MAX_ADMISSIONS,
-            driver_limit=limits.default_driver_limit(MAX_ADMISSIONS, drivers),
-            target_limit=MAX_ADMISSIONS,
+        shares = bounds.driver_limit, bounds.target_limit
+        self._sync = pool(bounds.sync_workers, *shares)
+        self._async = pool(
+            bounds.async_workers + bounds.async_backlog, *shares
         )
-        self._idle = threading.Condition()
+        self._acceptances = pool(MAX_ADMISSIONS, None, MAX_ADMISSIONS)
+        self._incarnation = incarnation
+        self._seen_calls = deduplication.CallDeduplication()
+        self._stopping = False
+        self._changed = threading.Condition()
         self._count = 0
 
     def check(self, call: calls.Call) -> None:
-        """Refuse a call that is not for this conductor, or not any more.
+        """Refuse a call that this conductor must not run.
 
         :raises: DuplicateCall, ConductorStopping, StaleCall, CallExpired.
         """
-        # First: whatever else is wrong with the second message of a call,
-        # the first one may be running, so "not run" would be a lie.
-        if call.call_id in self._memory:
+        # A duplicate comes first: whatever else is wrong with the second
+        # message of a call, the first one may be running, so an error that
+        # means "not run" would be false.
+        if call.call_id in self._seen_calls:
             raise errors.DuplicateCall()
         if self._stopping:
             raise errors.ConductorStopping()
@@ -171,23 +136,22 @@ class Admission:
     def admit(
         self, call: calls.Call, method: spec.MethodSpec, *, accepted: bool
     ) -> Ticket:
-        """Take a call and remember it, or refuse it.
+        """Admit a call and keep its id, or refuse it, in one step.
 
-        All in one step: of two messages of one call that come at once the
-        second must find the first remembered, not its room taken; and none
-        may slip in when the conductor has begun to stop.
+        Of two simultaneous messages of one call the second is a duplicate,
+        and no call is admitted after the conductor started to stop.
 
         :param accepted: whether it is acknowledged before it runs.
-        :raises: ConductorBusy and what :meth:`check` raises.
+        :raises: ConductorBusy and the errors of :meth:`check`.
         """
         pool = self._async if accepted else self._sync
         targets = method.targets(call.parameters)
-        with self._idle:
+        with self._changed:
             self.check(call)
-            # Even if it is refused now: its caller goes on to another
-            # conductor, and a copy of the message that comes when there is
-            # room again must not run too.
-            self._remember(call)
+            # Also if it is refused now: the caller continues with another
+            # conductor, and a duplicate that arrives when there is room
+            # again must not run too.
+            self._seen_calls.add(call.call_id, _keep_seconds(call))
             if not pool.acquire(call.driver, targets):
                 raise errors.ConductorBusy()
             if accepted and not self._acceptances.acquire(
@@ -196,37 +160,37 @@ class Admission:
                 pool.release(call.driver, targets)
                 raise errors.ConductorBusy()
             self._count += 1
+
+        def end_acceptance() -> None:
+            if accepted:
+                self._acceptances.release(call.driver, _NO_TARGETS)
+
         return Ticket(
-            self,
-            pool,
-            driver=call.driver,
-            targets=targets,
-            accepted=accepted,
+            functools.partial(self._release, pool, call.driver, targets),
+            end_acceptance,
         )
 
-    def stop(self) -> None:
-        """Refuse every further call; :meth:`wait` knows all others."""
-        with self._idle:
+    def stop(self) -> int:
+        """Refuse every further call; return the number of admitted ones."""
+        with self._changed:
             self._stopping = True
+            return self._count
 
     def wait(self, seconds: float) -> bool:
-        """Wait until no call runs or waits; tell whether that came true."""
-        with self._idle:
-            return self._idle.wait_for(lambda: not self._count, seconds)
+        """Wait for all admitted calls; return whether all have finished."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._count, seconds)
 
-    def end_acceptance(self, driver: str) -> None:
-        """Let another call be accepted."""
-        self._acceptances.release(driver, _NO_TARGETS)
-
-    def forget_one(self) -> None:
-        """Count one call less."""
-        with self._idle:
+    def _release(
+        self, pool: limits.Limits, driver: str, targets: frozenset[str]
+    ) -> None:
+        pool.release(driver, targets)
+        with self._changed:
             self._count -= 1
-            self._idle.notify_all()
+            self._changed.notify_all()
 
-    def _remember(self, call: calls.Call) -> None:
-        keep = _KEEP_SECONDS
-        if call.deadline is not None:
-            left = max(0.0, call.deadline - time.time())
-            keep = left + _CLOCK_STEP_SECONDS
-        self._memory.add(call.call_id, keep)
+
+def _keep_seconds(call: calls.Call) -> float:
+    if call.deadline is None:
+        return _KEEP_SECONDS
+    return max(0.0, call.deadline - time.time()) + _CLOCK_STEP_SECONDS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A short memory of the calls that a conductor has taken."""
+"""Deduplication of calls by their ids."""
 
 import heapq
 import threading
@@ -7,20 +7,19 @@ import time
 
 
 class CallDeduplication:
-    """Remembers call ids until their deadline has passed.
+    """Keeps call ids until their deadlines have passed.
 
-    A message that comes later is refused for its deadline, so nothing needs
-    to be remembered longer.
+    A message that arrives later is refused because of its deadline.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ids: set[str] = set()
-        # The one to be forgotten first is first.
+        # A heap of the times at which ids are removed.
         self._order: list[tuple[float, str]] = []
 
     def add(self, call_id: str, keep_seconds: float) -> bool:
-        """Note a call; return False if it was there already."""
+        """Add the id of a call; return False if it is present already."""
         now = time.monotonic()
         with self._lock:
             while self._order and self._order[0][0] < now:

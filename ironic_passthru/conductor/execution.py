@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running the code of drivers, and what a client may know of its errors."""
+"""Execution of driver code, and translation of its errors for clients."""
 
 import dataclasses
 from collections.abc import Callable
@@ -19,9 +19,9 @@ from ironic_passthru.redaction import converted_values
 
 LOG = log.getLogger(__name__)
 
-# These speak of the login and of the resource, which are not the driver's,
-# and need headers that it cannot give; on the first, keystoneauth logs in
-# anew and sends the request again.
+# These statuses concern the login and the resource of this service, and need
+# headers that a driver cannot set; on the first one, keystoneauth
+# authenticates again and repeats the request.
 _NOT_FOR_DRIVERS = (401, 405)
 
 
@@ -32,19 +32,19 @@ def prepare(
     driver: loader.Driver,
     method: loader.Method,
 ) -> calls.Job:
-    """Convert the parameters of a call and have its driver check them.
+    """Convert the parameters of a call, and validate them by its driver.
 
-    :raises: InvalidParameters; what the driver raised, fit for a client.
+    :raises: InvalidParameters; the translated error of the driver.
     """
     secrets = method.spec.secrets(call.parameters)
     guard = _Guard(context, call, secrets)
 
     def convert() -> dict[str, Any]:
-        # A type of the driver's own may run any code.
+        # Types of drivers may run any code.
         arguments = method.signature.convert(
             call.method, call.parameters, secrets=secrets
         )
-        # Now, since driver_validate() may change the arguments.
+        # Before driver_validate(), which may change the arguments.
         secrets.add(
             converted_values.secrets(
                 method.spec.masker,
@@ -71,11 +71,11 @@ def execute(
 ) -> results.Result:
     """Run the method of a call and return its result as a JSON value.
 
-    :param state: what the method sees of its call.
+    :param state: the state of the call that the method can read.
     :param max_result_size: in bytes.
-    :raises: what the driver raised, fit for a client.
+    :raises: the translated error of the driver.
     """
-    # What turns a result into JSON may be the driver's code as well.
+    # The serialization of a result may run code of the driver as well.
     with job.secrets.in_logs():
         return results.encode(
             job.method.spec,
@@ -87,7 +87,7 @@ def execute(
 
 
 def _returned(job: calls.Job, state: request_context.CallState) -> Any:
-    """Return what the method of a call returns, as it is."""
+    """Return the unconverted result of the method of a call."""
     arguments: Mapping[str, Any] = job.method.signature.inject(
         dict(job.arguments),
         context=job.context.for_call(state),
@@ -99,7 +99,7 @@ def _returned(job: calls.Job, state: request_context.CallState) -> Any:
     except errors.PassthruError as outcome:
         if outcome.status not in errors.RESENT_ON:
             raise
-        # The method has started, so nobody may be led to send it again.
+        # The method has started, so clients must not send the call again.
         raise errors.VendorError(
             message=outcome.message, status=500, code=outcome.code
         ) from None
@@ -107,9 +107,9 @@ def _returned(job: calls.Job, state: request_context.CallState) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class _Guard:
-    """Stands between a driver's code and those who must not see all of it.
+    """Calls code of a driver, and translates its errors.
 
-    :param secrets: redacts what the driver raises.
+    :param secrets: redacts them.
     """
 
     context: request_context.RequestContext
@@ -122,12 +122,12 @@ class _Guard:
         *,
         passes: type[Exception] | tuple[()] = (),
     ) -> Any:
-        """Return what a driver's code returns; raise the project's errors.
+        """Return the result of a function of a driver.
 
-        Even SystemExit is caught: a driver must not end the conductor. A
-        child process that the driver's code forks ends here.
+        SystemExit is caught, too: a driver must not end the conductor. A
+        child process that the function forks ends here.
 
-        :param passes: what is raised as it is.
+        :param passes: the errors that are not translated.
         """
         try:
             with child_processes.contained():
@@ -138,15 +138,14 @@ class _Guard:
             raise self._outcome(error) from None
 
     def _outcome(self, error: BaseException) -> errors.PassthruError:
-        """Return what a client may know of an error that a driver raised."""
+        """Return the error for clients; log what they must not see."""
         if isinstance(error, errors.DriverError):
             try:
                 with child_processes.contained():
                     return _portable(error, self.secrets)
-            except BaseException as mistake:
-                # A vendor's class can be wrong in any way, and end in
-                # SystemExit, too.
-                error = mistake
+            except BaseException as bug:
+                # The error class of a vendor may raise anything.
+                error = bug
         LOG.error(
             'Driver method %s.%s failed in request %s',
             self.call.driver,
@@ -160,10 +159,10 @@ class _Guard:
 def _portable(
     error: errors.DriverError, secrets: call_secrets.CallSecrets
 ) -> errors.PassthruError:
-    """Return a driver's error as what can cross the bus: its sentence.
+    """Return an error with the message of a driver's error.
 
-    The facts that it was made from, its cause and its notes stay here: they
-    may have no JSON form, and nobody has meant them for a client.
+    Its arguments, cause and notes are left out: they may not be JSON, and
+    are not meant for clients.
     """
     message = secrets.text(str(error.message))
     if type(error).__module__ == errors.__name__:
@@ -177,8 +176,8 @@ def _portable(
 
 
 def _status(error: errors.DriverError) -> int:
-    """Return the status of a vendor's error, if it states a usable one."""
-    # Ironic's way is an integer in ``code``.
+    """Return the status of a vendor's error, or 500 for an unusable one."""
+    # As in Ironic, ``code`` may be the status.
     status = error.code if isinstance(error.code, int) else error.status
     if not 400 <= status <= 599 or status in _NOT_FOR_DRIVERS:
         return 500

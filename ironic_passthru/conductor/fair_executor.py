@@ -1,54 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The workers of asynchronous calls, of which no driver gets them all."""
+"""Executor of asynchronous calls that limits the share of each driver."""
 
 import collections
+import contextlib
+import functools
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from ironic_passthru import threads
 
+_Work = Callable[[], None]
+
 
 class FairExecutor:
-    """Runs work in threads, in order, but for the excess of one driver.
+    """Runs functions in threads, in order of submission within each driver.
 
-    What a driver has beyond its share waits aside, so that the work of
-    others does not wait behind calls that hang.
+    Functions beyond the share of their driver wait in a queue of the driver,
+    so that calls that hang do not delay those of other drivers.
 
     :param workers: number of threads.
-    :param share: how many of them one driver may occupy.
+    :param share: number of threads that one driver may occupy.
     :raises: RuntimeError if no thread can be started.
     """
 
     def __init__(self, workers: int, share: int) -> None:
         self._share = share
         self._lock = threading.Lock()
+        self._closed = False
         self._running: collections.Counter[str] = collections.Counter()
-        self._aside: dict[str, collections.deque[Callable[[], None]]] = {}
+        self._waiting: dict[str, collections.deque[_Work]] = {}
         self._pool = threads.ThreadPool(workers, 'call')
 
     def submit(
         self, driver: str, function: Callable[..., None], *args: Any
     ) -> None:
-        """Run a function once there is a worker for its driver.
+        """Run a function once a worker is free for its driver.
 
-        :raises: RuntimeError after :meth:`close`.
+        :param function: handles its own errors: they are ignored.
+        :raises: RuntimeError after :meth:`close`; MemoryError. The function
+            does not run then.
         """
-
-        def work() -> None:
-            try:
-                function(*args)
-            finally:
-                self._next(driver)
-
+        work = functools.partial(function, *args)
         with self._lock:
+            if self._closed:
+                raise RuntimeError('the executor is closed')
             if self._running[driver] >= self._share:
-                aside = self._aside.setdefault(driver, collections.deque())
-                aside.append(work)
+                self._waiting.setdefault(driver, collections.deque()).append(
+                    work
+                )
                 return
             self._running[driver] += 1
             try:
-                self._pool.submit(work)
+                self._pool.submit(self._run, driver, work)
             except BaseException:
                 self._leave(driver)
                 raise
@@ -61,20 +65,37 @@ class FairExecutor:
         return self._pool.recover()
 
     def close(self) -> None:
-        """Begin nothing further; what runs is left alone."""
+        """Start no further function; do not wait for running ones."""
         with self._lock:
-            self._aside.clear()
+            self._closed = True
+            self._waiting.clear()
             self._pool.shutdown(wait=False)
 
-    def _next(self, driver: str) -> None:
-        """Let the next work of a driver follow one that has ended."""
+    def _run(self, driver: str, work: _Work) -> None:
+        following: _Work | None = work
+        while following is not None:
+            with contextlib.suppress(BaseException):
+                following()
+            following = self._submit_next(driver)
+
+    def _submit_next(self, driver: str) -> _Work | None:
+        """Queue the next function of a driver behind those of others.
+
+        :returns: the function if it cannot be queued, for lack of memory:
+            this thread runs it at once.
+        """
         with self._lock:
-            aside = self._aside.get(driver)
-            if aside:
-                self._pool.submit(aside.popleft())
-                return
-            self._aside.pop(driver, None)
-            self._leave(driver)
+            waiting = self._waiting.get(driver)
+            if not waiting:
+                self._waiting.pop(driver, None)
+                self._leave(driver)
+                return None
+            work = waiting.popleft()
+            try:
+                self._pool.submit(self._run, driver, work)
+            except Exception:
+                return work
+            return None
 
     def _leave(self, driver: str) -> None:
         self._running[driver] -= 1

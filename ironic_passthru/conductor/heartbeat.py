@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sign of life of a conductor in the registry."""
+"""Periodic heartbeats of a conductor in the registry."""
 
 import threading
 from collections.abc import Callable
@@ -12,19 +12,15 @@ LOG = log.getLogger(__name__)
 
 
 class Heartbeat:
-    """Beats from a thread of its own for as long as the conductor hears.
+    """Writes heartbeats in a thread of its own.
 
-    A conductor that the bus cannot reach must not look alive, so each beat
-    is preceded by a message to itself.
-
-    :param interval_seconds: time between two beats.
-    :param listens: returns whether the conductor hears the bus.
-    :param able: returns whether the conductor can run what it accepts.
-    :param beat: notes the beat; returns False when another process has
-        taken the conductor's name.
-    :param lost: called once when that has happened.
-    :param alive: called after each round, whatever came of it: a broker or a
-        database that is away is no reason to end a conductor.
+    :param interval_seconds: time between two heartbeats.
+    :param write: writes one; returns False when another process has
+        registered with the host name of this conductor.
+    :param on_lost: called once when that has happened.
+    :param is_ready: returns whether a heartbeat may be written now.
+    :param on_round: called after each interval, whatever the result: an
+        unavailable broker or database is no reason to end a conductor.
     :param name: of the thread.
     """
 
@@ -32,30 +28,29 @@ class Heartbeat:
         self,
         interval_seconds: float,
         *,
-        listens: Callable[[], bool],
-        able: Callable[[], bool] = lambda: True,
-        beat: Callable[[], bool],
-        lost: Callable[[], None],
-        alive: Callable[[], None] = lambda: None,
+        write: Callable[[], bool],
+        on_lost: Callable[[], None],
+        is_ready: Callable[[], bool] = lambda: True,
+        on_round: Callable[[], None] = lambda: None,
         name: str = 'heartbeat',
     ) -> None:
         self._interval_seconds = interval_seconds
-        self._listens = listens
-        self._able = able
-        self._beat = beat
-        self._lost = lost
-        self._alive = alive
+        self._write = write
+        self._on_lost = on_lost
+        self._is_ready = is_ready
+        self._on_round = on_round
+        self._is_available = True
         self._stopped = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name=name, daemon=True
         )
 
     def start(self) -> None:
-        """Begin to beat, the first time after one interval."""
+        """Start; the first heartbeat follows after one interval."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop beating; returns when no beat can follow."""
+        """Return when no further heartbeat can follow."""
         self._stopped.set()
         if self._thread.is_alive() and (
             self._thread is not threading.current_thread()
@@ -63,38 +58,34 @@ class Heartbeat:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._interval_seconds):
+        owned = True
+        while owned and not self._stopped.wait(self._interval_seconds):
             try:
-                if not self._tick():
-                    return
+                try:
+                    owned = self._beat()
+                finally:
+                    self._on_round()
             except errors.RegistryUnavailable:
-                LOG.warning('The registry is away; no heartbeat was noted')
+                if self._is_available:
+                    LOG.warning(
+                        'Registry database unavailable; heartbeats skipped'
+                    )
+                self._is_available = False
             except Exception:
-                # Without this thread the conductor would fall silent for
-                # good, on account of something that may pass.
-                LOG.exception('A heartbeat failed')
+                # Without this thread the conductor would count as dead for
+                # good, because of an error that may pass.
+                LOG.exception('Heartbeat failed')
 
-    def _tick(self) -> bool:
-        try:
-            return self._beat_once()
-        finally:
-            self._alive()
-
-    def _beat_once(self) -> bool:
-        if not self._able():
-            LOG.warning(
-                'Accepted calls wait for threads that cannot be started; '
-                'heartbeat skipped'
+    def _beat(self) -> bool:
+        """Write a heartbeat; return whether the host name is still owned."""
+        if not self._is_ready() or self._stopped.is_set():
+            return True
+        owned = self._write()
+        self._is_available = True
+        if not owned:
+            LOG.error(
+                'Another conductor registered with the same [DEFAULT] host; '
+                'this conductor stops'
             )
-            return True
-        if not self._listens():
-            LOG.warning('The conductor does not hear the bus; not beating')
-            return True
-        if self._stopped.is_set() or self._beat():
-            return True
-        LOG.error(
-            'Another conductor has taken the name of this one, which '
-            'therefore stops; give each a [DEFAULT] host of its own'
-        )
-        self._lost()
-        return False
+            self._on_lost()
+        return owned

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a conductor does for operations from time to time."""
+"""Periodic tasks of a conductor for operations."""
 
 import dataclasses
 import threading
@@ -19,220 +19,222 @@ LOG = log.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class Times:
-    """When things are done, in seconds.
+class Intervals:
+    """Intervals and ages, in seconds.
 
-    :param progress: between two looks at progress and cancellations.
-    :param upkeep: between two looks at all else; more often if need be, so
-        that there are several in ``gone_after``.
-    :param gone_after: how long the sign of life of a conductor must be
-        unchanged until its operations are settled.
-    :param keep: how long finished operations are kept.
-    :param keep_results: how long results are kept.
+    :param progress: between two writes of progress and reads of requests to
+        cancel.
+    :param upkeep: between two runs of all other tasks; they run more often
+        if necessary for several runs in ``absent_after``.
+    :param absent_after: how long the liveness update of a conductor must be
+        unchanged until its operations are ended.
+    :param keep: age at which final operations are deleted.
+    :param keep_results: age at which results are deleted.
     """
 
     progress: float
     upkeep: float
-    gone_after: float
+    absent_after: float
     keep: float
     keep_results: float
 
     @property
-    def between_signs(self) -> float:
-        """Between two signs of life, or two looks at those of others."""
-        return min(self.upkeep, self.gone_after / 4)
+    def liveness(self) -> float:
+        """Between two liveness updates, or two checks of those of others."""
+        return min(self.upkeep, self.absent_after / 4)
 
 
 class Housekeeping:
-    """Keeps the records of operations true, from a thread of its own.
+    """Keeps the records of operations correct, in a thread of its own.
 
-    Often: writes what drivers have reported, and tells them of requests to
-    end early.  Less often: settles what belongs to conductors that are gone,
-    and deletes what is old.  The sign of life of this conductor has a thread
-    of its own, for it must not wait for any of that.
+    Every ``progress`` seconds it writes the progress that drivers report,
+    and passes requests to cancel on to them. Less often it ends the
+    operations of absent conductors, and deletes old records. The liveness
+    update has another thread, so that it waits for none of these tasks.
 
-    It does not depend on the bus: a broker that is away makes no conductor
-    lose what it works on.
+    It does not use the bus: an unavailable broker ends no operation.
 
-    :param own: the operations of this conductor.
+    :param tracker: the operations of this conductor.
     :param hostname: of this conductor.
-    :param incarnation: identifier of this run of it.
-    :param purge_batch: how many rows are deleted in one transaction.
-    :param told: tells other services of what is settled.
+    :param incarnation: identifier of this run of the conductor.
+    :param purge_batch: number of rows deleted in one transaction.
+    :param events: publishes the operations that are ended.
     """
 
     def __init__(
         self,
         store: operations.OperationStore,
-        own: operation_tracker.OperationTracker,
+        tracker: operation_tracker.OperationTracker,
         *,
         hostname: str,
         incarnation: str,
-        times: Times,
+        intervals: Intervals,
         purge_batch: int,
-        told: events.NoEvents = events.NO_NOTICES,
+        events: events.NoEvents = events.NO_EVENTS,
     ) -> None:
         self._store = store
-        self._own = own
+        self._tracker = tracker
         self._hostname = hostname
         self._incarnation = incarnation
-        self._times = times
+        self._intervals = intervals
         self._purge_batch = purge_batch
-        self._notices = events.harmless(told)
-        self._upkeep_seconds = times.between_signs
-        self._absence = absence.AbsenceDetector(times.gone_after)
+        self._events = events
+        self._absence = absence.AbsenceDetector(intervals.absent_after)
         self._next_progress = float('-inf')
         self._next_upkeep = float('-inf')
-        self._away = False
+        self._is_available = True
         self._stopped = threading.Event()
         self._thread = threading.Thread(
-            target=self._run, name='keeper', daemon=True
+            target=self._run, name='housekeeping', daemon=True
         )
 
     def start(self) -> None:
-        """Settle what an earlier run of this conductor left, and begin.
+        """End the operations of earlier incarnations, and start the thread.
 
         :raises: RegistryUnavailable.
         """
         earlier = [
-            one
-            for one in self._store.active_incarnations()
-            if one.conductor == self._hostname and one.liveness_at is None
+            holder
+            for holder in self._store.active_incarnations()
+            if holder.conductor == self._hostname
+            and holder.liveness_at is None
         ]
-        settled = self._store.reap(earlier, reaped=self._notices.settled)
-        if settled:
-            LOG.warning(
-                '%d operations of an earlier run were settled', settled
-            )
+        ended = self._store.reap(earlier, reaped=self._events.ended)
+        if ended:
+            LOG.warning('%d operations of an earlier run were ended', ended)
         self._thread.start()
 
     def stop(self) -> None:
-        """End; returns when nothing more is written."""
+        """Return when the thread has ended."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
 
-    def settle_own(self) -> None:
-        """End whatever this conductor leaves unfinished."""
+    def reap_all(self) -> None:
+        """End all unfinished operations of this conductor."""
         try:
-            left = self._store.reap_own(
-                self._incarnation, self._notices.settled
-            )
+            ended = self._store.reap_own(self._incarnation, self._events.ended)
         except errors.RegistryUnavailable:
-            LOG.error('The registry is away; others settle what is left')
+            LOG.error(
+                'Registry database unavailable; other conductors will end '
+                'the unfinished operations'
+            )
             return
-        if left:
-            LOG.error('%d operations were not finished and are settled', left)
+        if ended:
+            LOG.error('%d unfinished operations were ended', ended)
 
     def _run(self) -> None:
-        pause = min(self._times.progress, self._upkeep_seconds)
+        upkeep_seconds = self._intervals.liveness
+        pause = min(self._intervals.progress, upkeep_seconds)
         while not self._stopped.wait(pause):
             try:
                 if time.monotonic() >= self._next_upkeep:
-                    self._next_upkeep = time.monotonic() + self._upkeep_seconds
-                    self._upkeep()
+                    self._next_upkeep = time.monotonic() + upkeep_seconds
+                    self._reap_own()
+                    self._reap_others()
+                    self._purge()
                 if time.monotonic() >= self._next_progress:
                     self._next_progress = (
-                        time.monotonic() + self._times.progress
+                        time.monotonic() + self._intervals.progress
                     )
-                    self._attend()
-                self._away = False
+                    self._exchange()
+                self._is_available = True
             except errors.RegistryUnavailable:
                 self._absence.reset()
-                if not self._away:
-                    LOG.warning('The registry is away; operations must wait')
-                self._away = True
+                if self._is_available:
+                    LOG.warning(
+                        'Registry database unavailable; housekeeping of '
+                        'operations skipped'
+                    )
+                self._is_available = False
             except Exception as error:
-                # It may pass, and without this thread nothing is settled.
+                # It may pass, and without this thread no operation of an
+                # absent conductor is ended.
                 LOG.error(
-                    'The upkeep of operations failed: %s', session.cause(error)
+                    'Housekeeping of operations failed: %s',
+                    session.cause(error),
                 )
 
-    def _attend(self) -> None:
-        """Write progress, and tell drivers of requests to end early."""
-        running = self._own.running()
+    def _exchange(self) -> None:
+        """Write progress, and pass requests to cancel on to drivers."""
+        running = self._tracker.running()
         if not running:
             return
-        news = {
-            key: (one, one.progress)
-            for key, one in running.items()
-            if one.progress is not one.written
+        changed = {
+            id_: (tracked, tracked.progress)
+            for id_, tracked in running.items()
+            if tracked.progress is not tracked.written
         }
         self._write_progress(
-            {key: progress for key, (_, progress) in news.items()}
+            {id_: progress for id_, (_, progress) in changed.items()}
         )
-        for one, progress in news.values():
-            one.written = progress
-        self._own.ask_to_end(self._store.cancel_requests(self._incarnation))
+        for tracked, progress in changed.values():
+            tracked.written = progress
+        self._tracker.request_cancel(
+            self._store.cancel_requests(self._incarnation)
+        )
 
-    def _write_progress(self, news: dict[str, operation.Progress]) -> None:
-        """Write progress; what the database refuses is left out."""
-        if not news:
+    def _write_progress(self, changed: dict[str, operation.Progress]) -> None:
+        """Write progress, except what the database refuses."""
+        if not changed:
             return
         try:
-            self._store.report_progress(self._incarnation, news)
+            self._store.report_progress(self._incarnation, changed)
         except errors.RegistryUnavailable:
             raise
         except Exception as error:
-            if len(news) > 1:
-                for key, progress in news.items():
-                    self._write_progress({key: progress})
+            if len(changed) > 1:
+                for id_, progress in changed.items():
+                    self._write_progress({id_: progress})
                 return
             LOG.warning(
                 'The progress of operation %s cannot be stored: %s',
-                *news,
+                *changed,
                 session.cause(error),
             )
 
-    def _upkeep(self) -> None:
-        self._settle_own()
-        self._settle_others()
-        self._purge()
-
-    def _settle_others(self) -> None:
-        now = time.monotonic()
-        others = [
-            one
-            for one in self._store.active_incarnations()
-            if one.incarnation != self._incarnation
-        ]
-        gone = self._absence.look(others, now)
-        settled = self._store.reap(gone, reaped=self._notices.settled)
-        if settled:
-            LOG.warning(
-                '%d operations of lost conductors were settled', settled
-            )
-
-    def _settle_own(self) -> None:
-        """End what nobody here will, and what takes far too long."""
-        ends = [
-            operation.end(one, operation.State.QUEUED)
-            for one in sorted(self._own.overdue())
-        ]
-        ends += [
-            operation.end(one, operation.State.RUNNING)
-            for one in sorted(self._own.given_up(self._times.gone_after))
-        ]
+    def _reap_own(self) -> None:
+        """End operations that are overdue, hung or orphans."""
+        tracker = self._tracker
+        overdue = sorted(tracker.overdue())
+        hung = sorted(tracker.hung(self._intervals.absent_after))
         active = self._store.active(self._incarnation)
-        strangers = self._own.strangers(set(active))
-        ends += [operation.end(one, active[one]) for one in sorted(strangers)]
+        orphans = sorted(tracker.orphans(set(active)))
+        ends = [
+            *(operation.end(id_, operation.State.QUEUED) for id_ in overdue),
+            *(operation.end(id_, operation.State.RUNNING) for id_ in hung),
+            *(operation.end(id_, active[id_]) for id_ in orphans),
+        ]
         if ends:
-            done = self._store.apply(ends)
-            self._notices.settled(
+            outcomes = self._store.apply(ends)
+            self._events.ended(
                 [
                     end.id
-                    for end, ended in zip(ends, done, strict=True)
-                    if ended is True
+                    for end, outcome in zip(ends, outcomes, strict=True)
+                    if outcome is True
                 ]
             )
 
+    def _reap_others(self) -> None:
+        """End the operations of absent conductors."""
+        now = time.monotonic()
+        others = [
+            holder
+            for holder in self._store.active_incarnations()
+            if holder.incarnation != self._incarnation
+        ]
+        absent = self._absence.check(others, now)
+        ended = self._store.reap(absent, reaped=self._events.ended)
+        if ended:
+            LOG.warning('%d operations of lost conductors were ended', ended)
+
     def _purge(self) -> None:
         for purge, age in (
-            (self._store.purge_results, self._times.keep_results),
-            (self._store.purge, self._times.keep),
+            (self._store.purge_results, self._intervals.keep_results),
+            (self._store.purge, self._intervals.keep),
         ):
-            # The rest must wait: others may need to be settled.
-            until = time.monotonic() + self._upkeep_seconds / 4
+            # The other tasks must not wait for all of it.
+            until = time.monotonic() + self._intervals.liveness / 4
             while not self._stopped.is_set():
                 deleted = purge(
                     older_than_seconds=age, limit=self._purge_batch

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much of a pool of workers one driver, or one BMC, may take."""
+"""Limits of concurrent calls, in all, per driver and per target."""
 
 import collections
 import threading
@@ -7,72 +7,80 @@ from collections.abc import Hashable
 from collections.abc import Iterable
 
 
-def default_driver_limit(pool: int, drivers: int) -> int:
-    """Return how many calls of one driver a pool takes by default.
+def default_driver_limit(size: int, drivers: int) -> int:
+    """Return the number of calls of one driver that a pool takes by default.
 
-    :param pool: calls that the pool takes in all.
-    :param drivers: how many drivers share it.
+    :param size: number of calls that the pool takes in all.
+    :param drivers: number of drivers that share it.
     """
     if drivers <= 1:
-        return pool
-    # Rounded up, so that it is one at least.
-    return -(-pool * 3 // 4)
+        return size
+    # Rounded up, so that it is at least one.
+    return -(-size * 3 // 4)
 
 
 class Limits:
-    """Counts the calls of one pool by driver and by target.
+    """Counts the concurrent calls of one pool; threads may share it.
 
-    It remembers nothing of what has no call at the moment.
+    Drivers and targets without calls occupy no memory.
 
-    :param driver_limit: calls of one driver at once; None for no limit.
-    :param target_limit: calls for one target of a driver at once.
+    :param size: number of calls in all.
+    :param driver_limit: number of calls of one driver.
+    :param target_limit: number of calls for one target of a driver.
     """
 
-    def __init__(self, driver_limit: int | None, target_limit: int) -> None:
+    def __init__(
+        self, size: int, *, driver_limit: int, target_limit: int
+    ) -> None:
+        self._size = size
         self._driver_limit = driver_limit
         self._target_limit = target_limit
         self._lock = threading.Lock()
+        self._total = 0
         self._counts: collections.Counter[Hashable] = collections.Counter()
 
     def acquire(self, driver: str, targets: Iterable[str]) -> bool:
-        """Count one more call, unless that is one too many.
+        """Count one more call, unless that exceeds a limit; never wait.
 
-        It never waits, and counts a call either for its driver and for all
-        of its targets or for none of them.
+        A call counts for its driver and for all of its targets, or not at
+        all.
 
         :returns: whether the call was counted.
         """
         pairs = _pairs(driver, targets)
         with self._lock:
             if (
-                self._driver_limit is not None
-                and self._counts[driver] >= self._driver_limit
+                self._total >= self._size
+                or self._counts[driver] >= self._driver_limit
+                or any(
+                    self._counts[pair] >= self._target_limit for pair in pairs
+                )
             ):
                 return False
-            if any(self._counts[pair] >= self._target_limit for pair in pairs):
-                return False
+            self._total += 1
             self._counts.update([driver, *pairs])
             return True
 
     def release(self, driver: str, targets: Iterable[str]) -> None:
-        """Count one call less, which :meth:`acquire` had counted.
+        """Count one call less.
 
-        :raises: ValueError if it had not.
+        :raises: ValueError if no such call is counted.
         """
         keys = [driver, *_pairs(driver, targets)]
         with self._lock:
             if any(self._counts[key] < 1 for key in keys):
                 raise ValueError(f'no such call of {driver} was counted')
+            self._total -= 1
             self._counts.subtract(keys)
             for key in keys:
                 if not self._counts[key]:
                     del self._counts[key]
 
     def __len__(self) -> int:
-        """Return how many drivers and targets are remembered."""
+        """Return the number of drivers and targets with calls."""
         return len(self._counts)
 
 
 def _pairs(driver: str, targets: Iterable[str]) -> set[tuple[str, str]]:
-    # Drivers may give one name to hardware of different kinds.
+    # Drivers may give one name to different hardware.
     return {(driver, target) for target in targets}

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operations that a conductor has in hand."""
+"""Tracking of the operations of a conductor until their final states."""
 
 import contextlib
 import dataclasses
+import functools
 import json
 import threading
 import time
@@ -23,43 +24,55 @@ from ironic_passthru.db import session
 
 LOG = log.getLogger(__name__)
 
-# How long an answer waits for its record while the registry is away.
-_PATIENCE_SECONDS = 5.0
+# How long a reply waits for its record while the registry is unavailable.
+_RECORD_WAIT_SECONDS = 5.0
 
-# More than anybody reads; database servers bound the size of a statement.
-_MAX_SENTENCE_LENGTH = 100_000
+# Database servers bound the size of a statement.
+_MAX_MESSAGE_LENGTH = 100_000
 
 
 class TrackedOperation(calls.JobState):
-    """An operation in hand, with what its driver says and learns of it.
+    """A recorded call, with the reports of its driver and requests to it.
 
-    :param begin_by: ``time.monotonic()`` by which it must have begun.
+    :param start_by: ``time.monotonic()`` by which it must have started.
+    :param on_release: called once when tracking ends.
+    :param publish: publishes its states.
     """
 
-    def __init__(self, job: calls.Job, begin_by: float) -> None:
+    def __init__(
+        self,
+        job: calls.Job,
+        start_by: float,
+        *,
+        on_release: Callable[[], None] = lambda: None,
+        publish: events.Publish = events.publish_nothing,
+    ) -> None:
         super().__init__(job)
         self.id = job.call.call_id
-        self.begin_by = begin_by
-        self.begun = False
-        #: Whether the journal has the move that ends it.
-        self.ending = False
-        #: Called once it is no longer in hand.
-        self.released: Callable[[], None] = _nothing
-        #: Called with each state that it gets.
-        self.tell: events.Tell = events.tell_nobody
+        self.start_by = start_by
+        self.on_release = on_release
+        self.publish = publish
+        self.started = False
+        #: Whether the writer has the final transition.
+        self.finishing = False
         self.progress = operation.Progress()
-        #: What was last written, so that nothing is written twice.
+        #: The progress in the record.
         self.written = self.progress
-        #: The targets in the record that the parameters name.
-        self.named: tuple[str, ...] = ()
         self._reporting = threading.Lock()
         self._cancel = threading.Event()
         self._timeout = threading.Event()
 
+    @functools.cached_property
+    def named_targets(self) -> tuple[str, ...]:
+        """The targets that the parameters name."""
+        # Of masked parameters, because a target may be a secret, too.
+        named = self.job.method.spec.targets(self.job.secrets.masked)
+        return targets.Targets(sorted(named)).names
+
     @property
     def overdue(self) -> bool:
-        """Whether it must no longer begin."""
-        return time.monotonic() > self.begin_by
+        """Whether it must no longer start."""
+        return time.monotonic() > self.start_by
 
     @property
     def cancel_requested(self) -> bool:
@@ -68,31 +81,26 @@ class TrackedOperation(calls.JobState):
 
     @property
     def timed_out(self) -> bool:
-        """Whether it should end early for its timeout alone."""
+        """Whether it should end early because of its timeout alone."""
         return not self._cancel.is_set() and self._timeout.is_set()
 
     @property
-    def late_by(self) -> float:
-        """By how many seconds it has run for longer than it should."""
-        if not self.begun or self.deadline is None:
+    def late_seconds(self) -> float:
+        """Time since its deadline; negative before it."""
+        if not self.started or self.deadline is None:
             return float('-inf')
         return time.monotonic() - self.deadline
 
-    @property
-    def patience(self) -> float:
-        """How long an answer may wait for its record, in seconds."""
-        return max(0.0, min(_PATIENCE_SECONDS, -self.late_by - 0.5))
-
-    def ask_to_end(self) -> None:
-        """Tell the driver that nobody wants it to go on."""
+    def request_cancel(self) -> None:
+        """Report to the driver that a client requested cancellation."""
         self._cancel.set()
 
-    def stop_late(self) -> None:
-        """Tell the driver that its timeout has passed."""
+    def set_timed_out(self) -> None:
+        """Report to the driver that the timeout has passed."""
         self._timeout.set()
 
     def report_progress(self, percent: float, message: str) -> None:
-        """Note how far it has come."""
+        """Keep the progress that the driver reports."""
         shown = self.job.secrets.text(message)
         with self._reporting:
             self.progress = dataclasses.replace(
@@ -100,28 +108,27 @@ class TrackedOperation(calls.JobState):
             )
 
     def report_targets(self, names: Iterable[str]) -> None:
-        """Note which hardware the call acts on."""
+        """Keep the targets that the driver reports."""
         super().report_targets(names)
         with self._reporting:
-            known = (*self.named, *self.job.reported.names)
+            known = (*self.named_targets, *self.job.reported.names)
             # Several threads may report: the last one writes all.
             found = tuple(dict.fromkeys(known))
-            if found != (self.progress.targets or self.named):
+            if found != (self.progress.targets or self.named_targets):
                 self.progress = dataclasses.replace(
                     self.progress, targets=found
                 )
 
 
 class OperationTracker:
-    """Follows each operation of this conductor from its record to its end.
+    """Tracks each operation of this conductor from record to final state.
 
-    Every active record of this incarnation is in here, or it belongs to a
-    call that was refused after all, or whose end could not be recorded: see
-    :meth:`strangers`.
+    Every active record of this incarnation is tracked; otherwise it is an
+    orphan: see :meth:`orphans`.
 
     :param hostname: of the conductor.
-    :param incarnation: identifier of this run of it.
-    :param told: tells other services of what is written here.
+    :param incarnation: identifier of this run of the conductor.
+    :param events: publishes operations that other conductors have ended.
     """
 
     def __init__(
@@ -130,16 +137,16 @@ class OperationTracker:
         *,
         hostname: str,
         incarnation: str,
-        told: events.NoEvents = events.NO_NOTICES,
+        events: events.NoEvents = events.NO_EVENTS,
     ) -> None:
-        self._journal = writer
-        self._notices = events.harmless(told)
+        self._writer = writer
+        self._events = events
         self._hostname = hostname
         self._incarnation = incarnation
         self._lock = threading.Lock()
-        self._known: dict[str, TrackedOperation] = {}
+        self._tracked: dict[str, TrackedOperation] = {}
 
-    def record(self, followed: TrackedOperation) -> None:
+    def record(self, tracked: TrackedOperation) -> None:
         """Return when a call is recorded.
 
         :raises: RegistryUnavailable, DuplicateCall, KeyInUse,
@@ -147,237 +154,227 @@ class OperationTracker:
         """
         try:
             with self._lock:
-                if followed.id in self._known:
+                if tracked.id in self._tracked:
                     raise errors.DuplicateCall()
-                self._known[followed.id] = followed
-            new = self._new(followed.job)
-            followed.named = new.targets
-            self._journal.record(new)
-            followed.tell = self._notices.recorded(followed.job, new)
+                self._tracked[tracked.id] = tracked
+            self._writer.record(self._new_operation(tracked))
+            tracked.publish(operation.State.QUEUED, None)
         except BaseException:
-            self._forget(followed)
+            self._release(tracked)
             raise
 
-    def _new(self, job: calls.Job) -> operation.NewOperation:
-        call, spec, context = job.call, job.method.spec, job.context
-        parameters = job.secrets.masked
-        # Of what is masked, because a target may be a secret, too.
-        named = targets.Targets(sorted(spec.targets(parameters)))
+    def _new_operation(
+        self, tracked: TrackedOperation
+    ) -> operation.NewOperation:
+        job = tracked.job
+        call, context = job.call, job.context
         return operation.NewOperation(
             id=call.call_id,
             driver=call.driver,
             method=call.method,
             http_method=call.http_method,
-            parameters=parameters,
+            parameters=job.secrets.masked,
             user_id=context.user_id,
             project_id=context.project_id,
             request_id=context.request_id,
             conductor=self._hostname,
             incarnation=self._incarnation,
             accepted=job.accepted,
-            attach=spec.attach,
-            targets=named.names,
+            attach=job.method.spec.attach,
+            targets=tracked.named_targets,
             key=call.key,
         )
 
-    def begin(self, followed: TrackedOperation) -> bool:
-        """Claim an operation; False if it was cancelled or settled.
+    def start(self, tracked: TrackedOperation) -> bool:
+        """Claim an operation; False if its record is final.
 
         :raises: ConductorStopping.
         """
         try:
-            followed.begun = self._journal.claim(
-                followed.id, self._incarnation
-            )
+            tracked.started = self._writer.claim(tracked.id, self._incarnation)
         finally:
-            if not followed.begun:
-                self._forget(followed)
-        if followed.begun:
-            followed.tell(operation.State.RUNNING, None)
+            if not tracked.started:
+                self._release(tracked)
+        if tracked.started:
+            tracked.publish(operation.State.RUNNING, None)
         else:
-            LOG.info('Operation %s is not run: it has ended', followed.id)
-            self._notices.not_begun(followed.id)
-        return followed.begun
+            LOG.info('Operation %s is final and does not run', tracked.id)
+            self._events.not_started(tracked.id)
+        return tracked.started
 
-    def succeed(self, followed: TrackedOperation, result: Any) -> None:
-        """Note what a method returned.
+    def succeed(self, tracked: TrackedOperation, result: Any) -> None:
+        """Record the result of a method.
 
         :param result: a JSON value, without secrets.
         """
         text = None if result is None else json.dumps(result)
-        self._end(followed, operation.State.SUCCEEDED, result=text)
+        self._finish(tracked, operation.State.SUCCEEDED, result=text)
 
-    def cancel(self, followed: TrackedOperation) -> None:
-        """Note that a method stopped on request."""
-        self._end(followed, operation.State.CANCELLED)
-        LOG.info('Operation %s stopped on request', followed.id)
+    def cancel(self, tracked: TrackedOperation) -> None:
+        """Record that a method stopped on request."""
+        self._finish(tracked, operation.State.CANCELLED)
+        LOG.info('Operation %s stopped on request', tracked.id)
 
     def fail(
-        self, followed: TrackedOperation, error: errors.PassthruError
+        self, tracked: TrackedOperation, error: errors.PassthruError
     ) -> None:
-        """Note why a method failed, or why it was not run after all."""
-        noted = operation.Error(
-            message=error.message[:_MAX_SENTENCE_LENGTH],
+        """Record why a method failed, or was not run."""
+        recorded = operation.Error(
+            message=error.message[:_MAX_MESSAGE_LENGTH],
             status=error.status,
             code=error.code,
         )
-        self._end(
-            followed,
+        self._finish(
+            tracked,
             operation.State.FAILED,
-            error=noted,
+            error=recorded,
             frees_key=isinstance(error, errors.NotRun),
         )
-        job = followed.job
         LOG.error(
             'Operation %s (%s) of request %s failed: %s',
-            followed.id,
-            job.name,
-            job.context.request_id,
+            tracked.id,
+            tracked.job.name,
+            tracked.job.context.request_id,
             error.message,
         )
 
-    def abandon(self, followed: TrackedOperation) -> None:
-        """Let go of an operation whose end the journal does not have.
+    def abandon(self, tracked: TrackedOperation) -> None:
+        """Release an operation whose outcome the writer did not receive.
 
-        Something unexpected came between its method and its record. It is
-        one of the :meth:`strangers` from now on, which the keeper ends.
+        An unexpected error prevented that. Its record is an orphan from now
+        on, which housekeeping ends.
         """
-        if not followed.ending and self._forget(followed):
+        if not tracked.finishing and self._release(tracked):
             LOG.error(
-                'The outcome of operation %s cannot be recorded', followed.id
+                'The outcome of operation %s cannot be recorded', tracked.id
             )
 
-    def expire(self, followed: TrackedOperation) -> None:
-        """Note that an operation will not be begun.
+    def expire(self, tracked: TrackedOperation) -> None:
+        """Record that an operation does not start.
 
         :raises: ConductorStopping.
         """
         try:
-            end = operation.end(followed.id, operation.State.QUEUED)
-            noted = self._journal.move(end).result()
+            end = operation.end(tracked.id, operation.State.QUEUED)
+            written = self._writer.write(end).result()
         finally:
-            self._forget(followed)
-        if noted:
-            followed.tell(end.target, None)
+            self._release(tracked)
+        if written:
+            tracked.publish(end.target, None)
         else:
-            self._notices.not_begun(followed.id)
+            self._events.not_started(tracked.id)
 
-    def strangers(self, active: set[str]) -> set[str]:
-        """Return those of our active records that nobody works on.
+    def orphans(self, active: set[str]) -> set[str]:
+        """Return the active records of this incarnation without a call.
 
-        They were committed while the acknowledgement was lost, so their
+        They were committed while the acknowledgement was lost, so that their
         callers were refused; or they were abandoned.
         """
         with self._lock:
-            return active - self._known.keys()
+            return active - self._tracked.keys()
 
     def overdue(self) -> set[str]:
-        """Return operations that wait for longer than they may."""
+        """Return operations that waited for a worker for too long."""
         with self._lock:
-            known = list(self._known.values())
-        return {one.id for one in known if not one.begun and one.overdue}
+            tracked = list(self._tracked.values())
+        return {one.id for one in tracked if not one.started and one.overdue}
 
-    def given_up(self, grace_seconds: float) -> set[str]:
-        """Return operations that run for much longer than they should.
+    def hung(self, grace_seconds: float) -> set[str]:
+        """Return operations that run for long after their deadlines.
 
-        The drivers of those that do so at all are asked to end them. An
-        operation whose method has finished is not late, however long the
-        journal takes to write its outcome.
+        The drivers of all that are past their deadlines are requested to end
+        them. An operation whose method has returned is not late, however
+        long the writer needs for its outcome.
         """
         late = [
-            one
-            for one in self.running().values()
-            if one.late_by > 0 and not one.ending
+            tracked
+            for tracked in self.running().values()
+            if tracked.late_seconds > 0 and not tracked.finishing
         ]
-        for one in late:
-            one.stop_late()
-        return {one.id for one in late if one.late_by > grace_seconds}
+        for tracked in late:
+            tracked.set_timed_out()
+        return {one.id for one in late if one.late_seconds > grace_seconds}
 
-    def ask_to_end(self, operation_ids: set[str]) -> None:
-        """Hand requests to end early on to the drivers."""
+    def request_cancel(self, operation_ids: set[str]) -> None:
+        """Pass requests to end early on to the drivers."""
         with self._lock:
-            asked = [self._known.get(one) for one in operation_ids]
-        for followed in asked:
-            if followed is not None:
-                followed.ask_to_end()
+            found = [self._tracked.get(id_) for id_ in operation_ids]
+        for tracked in found:
+            if tracked is not None:
+                tracked.request_cancel()
 
     def running(self) -> dict[str, TrackedOperation]:
         """Return the operations that run, by id."""
         with self._lock:
-            return {k: one for k, one in self._known.items() if one.begun}
+            return {k: one for k, one in self._tracked.items() if one.started}
 
-    def _end(
-        self, followed: TrackedOperation, state: operation.State, **facts: Any
+    def _finish(
+        self,
+        tracked: TrackedOperation,
+        state: operation.State,
+        **values: Any,
     ) -> None:
-        """Note the end of an operation.
+        """Record the final state of an operation.
 
-        Its outcome is known, whatever becomes of the record, so nothing is
-        raised; and a caller who waits for the outcome does not wait long for
-        a registry that is away.
+        The outcome is valid even if it cannot be recorded, so no error is
+        raised; and a caller who waits for it does not wait long for an
+        unavailable registry.
         """
-        if followed.ending:
+        if tracked.finishing:
             return
-        end = operation.Transition(
-            followed.id,
+        final = operation.Transition(
+            tracked.id,
             operation.State.RUNNING,
             state,
             owner=self._incarnation,
-            progress=followed.progress,
-            **facts,
+            progress=tracked.progress,
+            **values,
         )
-        try:
-            noted = self._journal.move(end)
-        except errors.ConductorStopping as error:
-            self._ended(followed, end, error)
-            return
-        noted.add_done_callback(
-            lambda done: self._ended(
-                followed, end, done.exception() or done.result()
-            )
+        written = self._writer.write(final)
+        written.add_done_callback(
+            functools.partial(self._finished, tracked, final)
         )
-        followed.ending = True
-        if not followed.job.accepted:
+        tracked.finishing = True
+        if not tracked.job.accepted:
+            left = -tracked.late_seconds - 0.5
             with contextlib.suppress(Exception):
-                futures.wait([noted], followed.patience)
+                futures.wait(
+                    [written], max(0.0, min(_RECORD_WAIT_SECONDS, left))
+                )
 
-    def _ended(
+    def _finished(
         self,
-        followed: TrackedOperation,
-        end: operation.Transition,
-        noted: bool | BaseException,
+        tracked: TrackedOperation,
+        final: operation.Transition,
+        written: futures.Future[bool],
     ) -> None:
-        """Let go of an operation; tell if its record says something else."""
-        self._forget(followed)
-        if noted is True:
-            followed.tell(end.target, end.error)
-        elif isinstance(noted, BaseException):
-            reason = (
-                'the conductor stops before the registry is available'
-                if isinstance(noted, errors.ConductorStopping)
-                else session.cause(noted)
-            )
-            LOG.error(
-                'Operation %s has ended as %s, which cannot be noted: %s',
-                followed.id,
-                end.target,
-                reason,
-            )
-        else:
+        """Release an operation, and log a record that differs from it."""
+        try:
+            if written.result():
+                tracked.publish(final.target, final.error)
+                return
             LOG.warning(
-                'Operation %s has ended as %s, but was given up before',
-                followed.id,
-                end.target,
+                'Operation %s finished as %s after its record was final',
+                tracked.id,
+                final.target,
             )
+        except Exception as error:
+            LOG.error(
+                'Operation %s finished as %s, which cannot be recorded: %s',
+                tracked.id,
+                final.target,
+                'the conductor stops before the registry is available'
+                if isinstance(error, errors.ConductorStopping)
+                else session.cause(error),
+            )
+        finally:
+            self._release(tracked)
 
-    def _forget(self, followed: TrackedOperation) -> bool:
-        """Let go of an operation once; return whether it was in hand."""
+    def _release(self, tracked: TrackedOperation) -> bool:
+        """Stop tracking an operation; return whether it was tracked."""
         with self._lock:
-            if self._known.get(followed.id) is not followed:
+            if self._tracked.get(tracked.id) is not tracked:
                 return False
-            del self._known[followed.id]
-        followed.released()
+            del self._tracked[tracked.id]
+        tracked.on_release()
         return True
-
-
-def _nothing() -> None:
-    """Do nothing."""

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing the operations of many calls in few transactions."""
+"""Batched writes of operations to the registry."""
 
 import collections
 import dataclasses
-import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -22,29 +21,32 @@ LOG = log.getLogger(__name__)
 
 _MAX_BATCH = 100
 _RETRY_SECONDS = 0.5
-# How long a busy writer lets changes gather; one that is not busy does not.
+# How long changes gather after a batch of several.
 _GATHER_SECONDS = 0.002
 
-# Results of more characters have threads of their own: one takes as long to
-# write as thousands of states.
+# Larger results, in characters, have threads of their own: writing one takes
+# as long as writing thousands of states.
 _LARGE_RESULT = 64 * 1024
 _LARGE_THREADS = 2
 
-# How often a change that fails is written together with others, and how
-# often it may fail alone, while others are written, until it is reduced.
+# Number of failures in batches after which a change is written alone, and
+# number of failures alone, while other changes succeed, after which it is
+# reduced.
 _MAX_SHARED_FAILURES = 3
 _MAX_LONE_FAILURES = 10
+
+# For statements that run when the time of close() is over.
+_JOIN_SECONDS = 5.0
 
 
 @dataclasses.dataclass
 class _Entry:
-    """A change and the future of its caller.
+    """A change and the future of its outcome.
 
-    :param shared_failures: how often a transaction with others failed.
-    :param lone_failures: how often it failed alone, though another change
-        was written since the time before.
-    :param failed_at: number of the last change that was written before it
-        failed.
+    :param shared_failures: number of failed transactions.
+    :param lone_failures: number of those without other changes, between
+        which another change was written.
+    :param failed_at: number of changes written before the last failure.
     """
 
     change: operation.Change
@@ -56,15 +58,18 @@ class _Entry:
     failed_at: int = 0
 
     @property
-    def patient(self) -> bool:
-        """Whether it is tried until the database is available.
+    def is_retried(self) -> bool:
+        """Whether it is retried until the database is available.
 
-        What has happened must be recorded; a new call can be refused.
+        A transition must be recorded; a new call can be refused.
         """
         return isinstance(self.change, operation.Transition)
 
     def reduce(self) -> bool:
-        """Leave out what the database may refuse; return if there was any."""
+        """Omit a part that the database may refuse, if there is one.
+
+        :returns: whether the change is smaller now.
+        """
         if not isinstance(self.change, operation.Transition):
             return False
         reduced = self.change.reduced()
@@ -73,54 +78,60 @@ class _Entry:
         self.lone_failures = 0
         return changed
 
+    def fail(self, error: Exception) -> None:
+        """Set the error of the future unless it has an outcome."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
 
 class OperationWriter:
-    """Commits changes of operations, those that come together at once.
+    """Writes changes of operations, simultaneous ones in one transaction.
 
-    A transaction costs a database several times what a row in it does, so
-    while one is committed the next ones gather.  Large results are written
-    by other threads, so that no state waits for them.
+    A transaction costs a database several times as much as one row in it,
+    so changes gather while another transaction commits. Other threads write
+    large results, so that no state waits for them.
 
-    :param new_recorder: returns what one thread writes with.
+    :param new_writer: returns the change writer of one thread.
     :param retry_seconds: pause while the database is unavailable.
     """
 
     def __init__(
         self,
-        new_recorder: Callable[[], operations.ChangeWriter],
+        new_writer: Callable[[], operations.ChangeWriter],
         *,
         retry_seconds: float = _RETRY_SECONDS,
     ) -> None:
-        self._small = _Writer(
-            [new_recorder()],
-            name='journal',
+        self._small = _Queue(
+            [new_writer()],
+            name='operation-writer',
             max_batch=_MAX_BATCH,
             retry_seconds=retry_seconds,
         )
-        self._large = _Writer(
-            [new_recorder() for _ in range(_LARGE_THREADS)],
-            name='journal-large',
+        self._large = _Queue(
+            [new_writer() for _ in range(_LARGE_THREADS)],
+            name='operation-writer-large',
             max_batch=1,
             retry_seconds=retry_seconds,
         )
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the threads."""
         self._small.start()
         self._large.start()
 
     def record(self, new: operation.NewOperation) -> None:
         """Return when an operation is committed, queued.
 
-        :raises: RegistryUnavailable, DuplicateCall, KeyInUse; on the first
-            it may have been committed all the same.
+        :raises: DuplicateCall, KeyInUse, ConductorStopping;
+            RegistryUnavailable, though it may have been committed then.
         """
         self._small.add(new).result()
 
     def claim(self, operation_id: str, incarnation: str) -> bool:
-        """Return whether a queued operation may now be run.
+        """Change an operation from queued to running.
 
-        :raises: ConductorStopping if that could not be found out in time.
+        :returns: False if it was not queued, so that it must not run.
+        :raises: ConductorStopping if the registry was not available in time.
         """
         claim = operation.Transition(
             operation_id,
@@ -128,39 +139,43 @@ class OperationWriter:
             operation.State.RUNNING,
             owner=incarnation,
         )
-        return self._small.add(claim).result()
+        return self.write(claim).result()
 
-    def move(self, move: operation.Transition) -> futures.Future[bool]:
-        """Move an operation; the future tells whether it was moved.
+    def write(self, change: operation.Transition) -> futures.Future[bool]:
+        """Write a transition.
 
-        :raises: ConductorStopping, as the future does, if there is or was
-            no time for it.
+        :returns: whether it was made, or False if the operation was not in
+            its source state; or ConductorStopping if the registry was not
+            available in time.
         """
-        large = len(move.result or '') > _LARGE_RESULT
-        return (self._large if large else self._small).add(move)
+        large = len(change.result or '') > _LARGE_RESULT
+        return (self._large if large else self._small).add(change)
 
     def close(self, seconds: float) -> None:
-        """Write what there is, but no longer than so; then end."""
+        """Write what is queued, retry failures for ``seconds``, and end.
+
+        A statement that the database does not answer is left to its thread.
+        """
         closes_at = time.monotonic() + seconds
-        for writer in (self._small, self._large):
-            writer.close(closes_at)
-        for writer in (self._small, self._large):
-            writer.join()
+        for queue in (self._small, self._large):
+            queue.close(closes_at)
+        for queue in (self._small, self._large):
+            queue.join(closes_at + _JOIN_SECONDS)
 
 
-class _Writer:
-    """Threads that write the changes of one queue.
+class _Queue:
+    """A queue of changes, and the threads that write them.
 
-    A change that fails neither stops nor delays those behind it: it waits
-    apart, and is written again after a pause.
+    A change that fails neither stops nor delays later ones: it is kept
+    apart, and written again after a pause.
 
-    :param recorders: one for each thread.
-    :param max_batch: how many changes one transaction has at most.
+    :param writers: one for each thread.
+    :param max_batch: number of changes in one transaction.
     """
 
     def __init__(
         self,
-        recorders: Sequence[operations.ChangeWriter],
+        writers: Sequence[operations.ChangeWriter],
         *,
         name: str,
         max_batch: int,
@@ -171,90 +186,93 @@ class _Writer:
         self._changed = threading.Condition()
         self._waiting: collections.deque[_Entry] = collections.deque()
         self._failed: collections.deque[_Entry] = collections.deque()
-        # Before these nothing new, and nothing that has failed, is written.
+        # When waiting and failed changes may be written again.
         self._pause_until = float('-inf')
         self._retry_at = float('-inf')
         self._retry_alone = False
         self._written = 0
         self._closes_at: float | None = None
-        self._away = False
+        self._is_available = True
         self._threads = [
             threading.Thread(
-                target=self._run, args=[recorder], name=name, daemon=True
+                target=self._run, args=[writer], name=name, daemon=True
             )
-            for recorder in recorders
+            for writer in writers
         ]
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def add(self, change: operation.Change) -> futures.Future[Any]:
-        """Queue a change; the future gets its outcome.
-
-        :raises: ConductorStopping.
-        """
+        """Queue a change; the future is ConductorStopping after close()."""
         entry = _Entry(change)
         with self._changed:
-            if self._closes_at is not None:
-                raise errors.ConductorStopping()
-            self._waiting.append(entry)
-            self._changed.notify()
+            if self._closes_at is None:
+                self._waiting.append(entry)
+                self._changed.notify()
+                return entry.done
+        entry.fail(errors.ConductorStopping())
         return entry.done
 
     def close(self, closes_at: float) -> None:
-        """Take no more changes, and give up those that fail by then."""
+        """Refuse further changes, and retry failed ones until then."""
         with self._changed:
             self._closes_at = closes_at
             self._changed.notify_all()
 
-    def join(self) -> None:
-        """Return when the threads have ended."""
+    def join(self, until: float) -> None:
+        """Wait for the threads, until then, and fail what they left."""
         for thread in self._threads:
             if thread.is_alive():
-                thread.join()
+                thread.join(max(0.0, until - time.monotonic()))
+        with self._changed:
+            left = [*self._waiting, *self._failed]
+            self._waiting.clear()
+            self._failed.clear()
+        if any(thread.is_alive() for thread in self._threads):
+            LOG.error(
+                'The registry database does not answer; the conductor stops '
+                'before all operations are recorded'
+            )
+        for entry in left:
+            entry.fail(errors.ConductorStopping())
 
-    def _run(self, recorder: operations.ChangeWriter) -> None:
+    def _run(self, writer: operations.ChangeWriter) -> None:
         while batch := self._take():
             try:
-                self._write(recorder, batch)
+                self._write(writer, batch)
             except Exception as error:
                 # Without this thread no call could be accepted or finished.
                 LOG.error(
                     'Operations cannot be written: %s', session.cause(error)
                 )
-                _give_up(batch)
+                for entry in batch:
+                    entry.fail(errors.PassthruError())
             if len(batch) > 1 and self._closes_at is None:
-                # Others are likely to follow soon.
+                # More changes are likely to follow soon.
                 time.sleep(_GATHER_SECONDS)
-        recorder.close()
+        writer.close()
 
     def _take(self) -> list[_Entry]:
-        """Wait for changes; none means that there will be no more."""
+        """Wait for the next batch; an empty one is the last."""
         with self._changed:
-            while not (self._due() or self._retry_due()):
-                if self._closes_at is not None and self._finished():
+            while True:
+                now = time.monotonic()
+                if self._failed and now >= self._retry_at:
+                    return self._take_failed()
+                if self._waiting and (
+                    self._closes_at is not None or now >= self._pause_until
+                ):
+                    size = min(self._max_batch, len(self._waiting))
+                    return [self._waiting.popleft() for _ in range(size)]
+                if self._closes_at is not None and self._is_finished():
                     return []
                 self._changed.wait(self._wait_seconds())
-            if self._retry_due():
-                return self._take_failed()
-            batch = list(itertools.islice(self._waiting, self._max_batch))
-            for _ in batch:
-                self._waiting.popleft()
-            return batch
-
-    def _due(self) -> bool:
-        late = self._closes_at is not None
-        return bool(self._waiting) and (
-            late or time.monotonic() >= self._pause_until
-        )
-
-    def _retry_due(self) -> bool:
-        return bool(self._failed) and time.monotonic() >= self._retry_at
 
     def _wait_seconds(self) -> float | None:
-        """Return when to look again, whatever is added until then."""
+        """Return the time until the next change may be written."""
         moments = []
         if self._waiting:
             moments.append(self._pause_until)
@@ -266,18 +284,18 @@ class _Writer:
             return None
         return max(0.0, min(moments) - time.monotonic())
 
-    def _finished(self) -> bool:
-        """Return whether a queue that is closed needs no more attempts."""
+    def _is_finished(self) -> bool:
+        """Return whether a closed queue needs no more attempts."""
         if self._failed and time.monotonic() >= (self._closes_at or 0.0):
             for entry in self._failed:
-                entry.done.set_exception(errors.ConductorStopping())
+                entry.fail(errors.ConductorStopping())
             self._failed.clear()
         return not self._failed and not self._waiting
 
     def _take_failed(self) -> list[_Entry]:
-        """Return changes to be tried again; after a failure one alone.
+        """Return changes to write again; after a failure a single one.
 
-        So one that fails again and again fails by itself in the end.
+        So a change that fails every time is finally written alone.
         """
         first = self._failed.popleft()
         batch = [first]
@@ -289,33 +307,33 @@ class _Writer:
             and self._failed[0].shared_failures < _MAX_SHARED_FAILURES
         ):
             batch.append(self._failed.popleft())
-        # Until its outcome is known.
+        # Until the outcome of this batch is known.
         self._retry_at = time.monotonic() + self._retry_seconds
         return batch
 
     def _write(
-        self, recorder: operations.ChangeWriter, batch: list[_Entry]
+        self, writer: operations.ChangeWriter, batch: list[_Entry]
     ) -> None:
-        """Write a batch, or put it aside to be tried again."""
+        """Write a batch, or keep it to be written again."""
         try:
-            outcomes = recorder.apply([entry.change for entry in batch])
+            outcomes = writer.apply([entry.change for entry in batch])
         except errors.RegistryUnavailable as error:
-            self._put_aside(batch, error)
+            self._keep(batch, error)
             return
         except (errors.DuplicateCall, errors.KeyInUse) as error:
-            batch[0].done.set_exception(error)
+            batch[0].fail(error)
             return
         except Exception as error:
             if len(batch) > 1:
-                # One that cannot be stored must not stand for all.
-                for one in batch:
-                    self._write(recorder, [one])
+                # Only the change that cannot be stored must fail.
+                for entry in batch:
+                    self._write(writer, [entry])
             else:
-                self._write_reduced(recorder, batch[0], error)
+                self._write_reduced(writer, batch[0], error)
             return
         with self._changed:
             self._written += 1
-            self._away = False
+            self._is_available = True
             self._pause_until = float('-inf')
             if batch[0].shared_failures:
                 self._retry_alone = False
@@ -326,40 +344,46 @@ class _Writer:
 
     def _write_reduced(
         self,
-        recorder: operations.ChangeWriter,
+        writer: operations.ChangeWriter,
         entry: _Entry,
         error: Exception,
     ) -> None:
-        """Write what the database accepts of a change that it refused."""
-        # Its text and its traceback may hold what a driver returned.
+        """Write the parts of a change that the database accepts."""
+        # Not its text or traceback, which may contain data of a driver.
         LOG.error('An operation cannot be stored: %s', session.cause(error))
         if entry.reduce():
-            self._write(recorder, [entry])
+            self._write(writer, [entry])
         else:
-            entry.done.set_exception(errors.PassthruError())
+            entry.fail(errors.PassthruError())
 
-    def _put_aside(
+    def _keep(
         self, batch: list[_Entry], error: errors.RegistryUnavailable
     ) -> None:
+        """Keep transitions to be written again, and fail new operations."""
         again = batch[0].shared_failures > 0
         with self._changed:
             for entry in batch:
                 self._count_failure(entry, alone=again and len(batch) == 1)
-            refused = [one for one in batch if not one.patient]
-            self._failed += [one for one in batch if one.patient]
+            refused = [entry for entry in batch if not entry.is_retried]
+            self._failed += [entry for entry in batch if entry.is_retried]
             self._retry_alone = True
             self._retry_at = time.monotonic() + self._retry_seconds
             if not again:
-                # The database seems to be unavailable for all that waits.
+                # The database seems to be unavailable for all changes.
                 self._pause_until = self._retry_at
-                refused += [one for one in self._waiting if not one.patient]
+                refused += [one for one in self._waiting if not one.is_retried]
                 self._waiting = collections.deque(
-                    one for one in self._waiting if one.patient
+                    entry for entry in self._waiting if entry.is_retried
                 )
-                self._note_away()
+                if self._is_available:
+                    LOG.warning(
+                        'Registry database unavailable; operation updates '
+                        'will be retried'
+                    )
+                self._is_available = False
             self._changed.notify_all()
         for entry in refused:
-            entry.done.set_exception(error)
+            entry.fail(error)
 
     def _count_failure(self, entry: _Entry, *, alone: bool) -> None:
         entry.shared_failures += 1
@@ -367,19 +391,4 @@ class _Writer:
             entry.lone_failures += 1
         entry.failed_at = self._written
         if entry.lone_failures > _MAX_LONE_FAILURES and entry.reduce():
-            LOG.error('An operation cannot be stored; a part is left out')
-
-    def _note_away(self) -> None:
-        if not self._away:
-            LOG.warning(
-                'The registry is away; what becomes of operations is noted '
-                'when it is back'
-            )
-        self._away = True
-
-
-def _give_up(batch: list[_Entry]) -> None:
-    """Fail the changes of a batch of which the outcome is not known."""
-    for entry in batch:
-        if not entry.done.done():
-            entry.done.set_exception(errors.PassthruError())
+            LOG.error('An operation cannot be stored; a part is omitted')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what a method returned to what crosses the bus."""
+"""Serialization of results of methods."""
 
 import dataclasses
 import json
@@ -28,19 +28,18 @@ _BYTES = 'application/octet-stream'
 # A media type with parameters, in printable ASCII: it becomes a header.
 _MEDIA_TYPE = re.compile(r'[\w.+-]+/[\w.+-]+(;[ -~]*)?', re.ASCII)
 
-# What is kept in the place of an attachment that is secret.
-_HIDDEN_ATTACHMENT = protocol.Attached(
+# Replaces secret attachments in records.
+_MASKED_ATTACHMENT = protocol.Attached(
     data=masking.MASK.encode(), media_type=_TEXT
 ).to_bus()
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a method returned.
+    """The result of a method.
 
-    :param value: JSON, for the one who called the method.
-    :param shown: the same with ``***`` for what the types of pydantic mark
-        as secret.
+    :param value: JSON, for the caller.
+    :param shown: the same with ``***`` for values of secret pydantic types.
     """
 
     value: Any
@@ -55,7 +54,7 @@ def encode(
     request_id: str | None,
     secrets: call_secrets.CallSecrets = call_secrets.NONE,
 ) -> Result:
-    """Return ``value`` as a JSON value that can be sent.
+    """Return ``value`` as JSON.
 
     Tuples, sets, dates, UUIDs, enumerations, dataclasses and pydantic models
     get their usual JSON form.
@@ -77,21 +76,23 @@ def encode(
 
 
 def recorded(job: calls.Job, result: Result) -> Any:
-    """Return what may be kept of a result: JSON without any secret.
+    """Return a result for the record: JSON without secrets.
 
-    The body of an attachment cannot be kept in part.
+    An attachment that contains a secret is replaced completely.
     """
     masker = job.method.result
     if not job.method.spec.attach:
         return job.secrets.value(masker.masked_result(result.shown))
     if masker.hides_all:
-        return _HIDDEN_ATTACHMENT
+        return _MASKED_ATTACHMENT
     if job.secrets.finds_nothing:
         return result.shown
     attached = protocol.Attached.from_bus(result.shown)
-    told = f'{attached.media_type}\n{attached.filename}'
-    if job.secrets.are_in(attached.data) or job.secrets.text(told) != told:
-        return _HIDDEN_ATTACHMENT
+    header = f'{attached.media_type}\n{attached.filename}'
+    if job.secrets.are_in(attached.data) or (
+        job.secrets.text(header) != header
+    ):
+        return _MASKED_ATTACHMENT
     return result.shown
 
 
@@ -101,7 +102,7 @@ def _json_value(
     try:
         with child_processes.contained():
             if isinstance(value, types.GeneratorType):
-                # It can be read once only.
+                # It can be iterated once only.
                 value = list(value)
             plain = shown = serialization.to_json(value)
             text = json.dumps(plain, allow_nan=False)
@@ -117,11 +118,11 @@ def _json_value(
         TypeError,
         ValueError,
     ):
-        # The text of these may hold parts of the value.
+        # Their texts may contain parts of the value.
         raise errors.ResultNotSerializable(**facts) from None
     except BaseException as error:
-        # A generator is the driver's own code and may raise anything, even
-        # what elsewhere says that the method did not run.
+        # A generator is code of the driver and may raise anything, even
+        # errors that otherwise mean that the method did not run.
         LOG.error(
             'The result of method %(method)s failed',
             facts,
@@ -156,5 +157,5 @@ def _attached(value: Any, facts: dict[str, Any]) -> tuple[Result, int]:
         media_type=media_type,
         filename=value.filename,
     ).to_bus()
-    shown = _HIDDEN_ATTACHMENT if secret else attached
+    shown = _MASKED_ATTACHMENT if secret else attached
     return Result(attached, shown), len(attached['data'])

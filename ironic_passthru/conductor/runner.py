@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a conductor does with a call, from its receipt to its outcome."""
+"""Admission and execution of calls, from the message to the outcome."""
 
 import time
+from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,16 +25,16 @@ LOG = log.getLogger(__name__)
 
 
 class Runner:
-    """Accepts and runs calls of the drivers of one conductor.
+    """Runs the calls of the drivers of one conductor.
 
     :param drivers: the loaded drivers by name.
-    :param admission: decides which calls are taken.
-    :param ledger: records those that are acknowledged before they run, or
+    :param admission: admits or refuses calls.
+    :param tracker: records calls that are acknowledged before they run, or
         that have an Idempotency-Key.
     :param workers: number of asynchronous calls that run at once.
     :param max_result_size: in bytes.
     :param queue_seconds: how long an accepted call may wait for a worker.
-    :param told: tells other services of each call that runs.
+    :param events: publishes calls and operations.
     """
 
     def __init__(
@@ -41,20 +42,20 @@ class Runner:
         drivers: Mapping[str, loader.Driver],
         *,
         admission: admission.Admission,
-        ledger: operation_tracker.OperationTracker,
+        tracker: operation_tracker.OperationTracker,
         workers: int,
         max_result_size: int,
         queue_seconds: float,
-        told: events.NoEvents = events.NO_NOTICES,
+        events: events.NoEvents = events.NO_EVENTS,
     ) -> None:
         self._drivers = drivers
         self._admission = admission
-        self._ledger = ledger
+        self._tracker = tracker
         self._max_result_size = max_result_size
         self._queue_seconds = queue_seconds
-        self._notices = events.harmless(told)
+        self._events = events
         share = limits.default_driver_limit(workers, len(drivers))
-        self._lanes = fair_executor.FairExecutor(workers, share)
+        self._executor = fair_executor.FairExecutor(workers, share)
         self._closed = False
 
     def driver(self, name: str) -> loader.Driver:
@@ -74,9 +75,9 @@ class Runner:
 
         :returns: ``return``, ``async`` and ``attach``, as in Ironic, and
             ``targets`` if the method has reported some.
-        :raises: NotRun if it certainly did not run; RequestError for what
-            is wrong with it; what the driver raised, made fit for a client,
-            with reported targets in its facts.
+        :raises: NotRun if it certainly did not run; RequestError if it is
+            invalid; the error of the driver that a client may see, with
+            reported targets in its facts.
         """
         self._admission.check(call)
         driver = self.driver(call.driver)
@@ -109,66 +110,79 @@ class Runner:
 
         :returns: False if calls wait for a thread that cannot be started.
         """
-        return self._lanes.recover()
+        return self._executor.recover()
 
     def close(self) -> None:
-        """Begin no further call; those that still run are left alone."""
+        """Start no further call; do not wait for running ones."""
         self._closed = True
-        self._lanes.close()
+        self._executor.close()
+
+    def _track(
+        self,
+        job: calls.Job,
+        start_by: float,
+        on_release: Callable[[], None] = lambda: None,
+    ) -> operation_tracker.TrackedOperation:
+        return operation_tracker.TrackedOperation(
+            job,
+            start_by,
+            on_release=on_release,
+            publish=self._events.publisher(job),
+        )
 
     def _accept(self, job: calls.Job, ticket: admission.Ticket) -> None:
-        begin_by = time.monotonic() + self._queue_seconds
-        followed = operation_tracker.TrackedOperation(job, begin_by)
+        start_by = time.monotonic() + self._queue_seconds
+        tracked = self._track(job, start_by, ticket.release)
         try:
-            self._record(followed)
-            followed.released = ticket.release
+            self._record(tracked)
             ticket.keep()
-            self._lanes.submit(job.call.driver, self._work, followed)
+            self._executor.submit(job.call.driver, self._work, tracked)
         except errors.PassthruError:
             raise
         except Exception:
-            # It was checked for longer than the conductor took to stop, or
-            # there is no memory left. No worker has it.
-            self._ledger.expire(followed)
+            # The executor is closed, because the validation took longer than
+            # the conductor to stop; or no memory is left. No worker has the
+            # operation.
+            self._tracker.expire(tracked)
             raise errors.OperationExpired() from None
         except BaseException:
-            self._ledger.abandon(followed)
+            self._tracker.abandon(tracked)
             raise
 
-    def _record(self, followed: operation_tracker.TrackedOperation) -> None:
-        """Record a call unless it is too late for that.
+    def _record(self, tracked: operation_tracker.TrackedOperation) -> None:
+        """Record a call unless its deadline has passed.
 
-        :raises: CallExpired, OperationExpired, and what
-            :meth:`ledger.Ledger.record` raises.
+        :raises: CallExpired, OperationExpired, and the errors of
+            :meth:`.OperationTracker.record`.
         """
-        # Its driver may have taken long to check it, or the registry to
-        # commit it; and what nobody waits for any more must not start.
-        call = followed.job.call
+        # The validation by the driver, or the commit, may have taken long;
+        # and a call whose caller no longer waits must not start.
+        call = tracked.job.call
         if call.expired:
             raise errors.CallExpired()
-        self._ledger.record(followed)
+        self._tracker.record(tracked)
         if call.expired:
-            self._ledger.expire(followed)
+            self._tracker.expire(tracked)
             raise errors.OperationExpired()
 
-    def _work(self, followed: operation_tracker.TrackedOperation) -> None:
+    def _work(self, tracked: operation_tracker.TrackedOperation) -> None:
         """Run an accepted call in a worker."""
         try:
             if self._closed:
                 return
-            followed.job.context.update_store()
-            if followed.overdue:
-                self._ledger.expire(followed)
+            tracked.job.context.update_store()
+            if tracked.overdue:
+                self._tracker.expire(tracked)
                 return
-            self._run_recorded(followed)
+            self._run_recorded(tracked)
         except errors.PassthruError as error:
-            # The record says so already, unless there was no time for it.
-            LOG.debug('Operation %s ended with %s', followed.id, error.code)
+            # It is recorded, unless the conductor stops.
+            LOG.debug('Operation %s ended with %s', tracked.id, error.code)
         except BaseException:
-            LOG.exception('Operation %s was lost', followed.id)
+            LOG.exception('Operation %s was lost', tracked.id)
         finally:
             if not self._closed:
-                self._ledger.abandon(followed)
+                self._tracker.abandon(tracked)
             request_context.clear_current()
 
     def _run_now(self, job: calls.Job) -> results.Result:
@@ -177,57 +191,62 @@ class Runner:
             deadline += time.monotonic() - time.time()
         if job.call.key is None:
             if job.call.expired:
-                # Its driver took long to check it.
+                # The validation by the driver took long.
                 raise errors.CallExpired()
             return self._execute(job, calls.JobState(job, deadline))
-        begin_by = float('inf') if deadline is None else deadline
-        followed = operation_tracker.TrackedOperation(job, begin_by)
+        start_by = float('inf') if deadline is None else deadline
+        tracked = self._track(job, start_by)
         try:
-            self._record(followed)
-            followed.deadline = deadline
-            return self._run_recorded(followed)
+            self._record(tracked)
+            tracked.deadline = deadline
+            return self._run_recorded(tracked)
         finally:
-            self._ledger.abandon(followed)
+            self._tracker.abandon(tracked)
 
     def _run_recorded(
-        self, followed: operation_tracker.TrackedOperation
+        self, tracked: operation_tracker.TrackedOperation
     ) -> results.Result:
-        """Run a call that has a record, and note what becomes of it.
+        """Run a call that has a record, and record its outcome.
 
-        :raises: OperationExpired if it was ended by somebody else before it
-            began; whatever its method raised.
+        :raises: OperationExpired if its record was final before it started;
+            any error of its method.
         """
-        if not self._ledger.begin(followed):
+        if not self._tracker.start(tracked):
             raise errors.OperationExpired()
-        job = followed.job
+        job = tracked.job
         result = None
         try:
             timeout = job.method.spec.timeout
             if job.accepted and timeout is not None:
-                followed.deadline = time.monotonic() + timeout
-            if followed.overdue:
-                # The registry was away for long.
+                tracked.deadline = time.monotonic() + timeout
+            if tracked.overdue:
+                # The registry was unavailable for long.
                 raise errors.OperationExpired()
-            result = self._execute(job, followed)
-            self._ledger.succeed(followed, results.recorded(job, result))
+            result = self._execute(job, tracked)
+            self._tracker.succeed(tracked, results.recorded(job, result))
         except errors.OperationCancelled:
-            self._ledger.cancel(followed)
+            self._tracker.cancel(tracked)
             raise
         except errors.PassthruError as error:
-            self._ledger.fail(followed, error)
+            self._tracker.fail(tracked, error)
             raise
         except BaseException as error:
-            # A mistake of ours, or no memory: it must end all the same.
+            # A bug, or no memory: the operation must end nevertheless.
             failure = _unexpected(job, ran=result is not None)
-            self._ledger.fail(followed, failure)
-            _log_unexpected(job, error)
+            self._tracker.fail(tracked, failure)
+            LOG.error(
+                'Driver method %s could not be completed in request %s',
+                job.name,
+                job.context.request_id,
+                exc_info=job.secrets.error(error),
+            )
             raise failure from None
         return result
 
     def _execute(
         self, job: calls.Job, state: request_context.CallState
     ) -> results.Result:
-        with self._notices.running(job):
+        with self._events.running(job):
             try:
                 return execution.execute(
                     job, state, max_result_size=self._max_result_size
@@ -247,12 +266,12 @@ class Runner:
                     job.name,
                     job.context.request_id,
                 )
-                # Without the text of the driver, which would mislead.
+                # Without the text of the driver, which would be misleading.
                 raise errors.Cancelled() from None
 
 
 def _unexpected(job: calls.Job, *, ran: bool) -> errors.PassthruError:
-    """Return the outcome of a call that an unexpected error has ended.
+    """Return the error of a call for an unexpected exception.
 
     :param ran: whether its method returned.
     """
@@ -264,15 +283,6 @@ def _unexpected(job: calls.Job, *, ran: bool) -> errors.PassthruError:
     return errors.DriverFailed(request_id=request_id)
 
 
-def _log_unexpected(job: calls.Job, error: BaseException) -> None:
-    LOG.error(
-        'Driver method %s could not be run to its end in request %s',
-        job.name,
-        job.context.request_id,
-        exc_info=job.secrets.error(error),
-    )
-
-
 def _reported(job: calls.Job) -> dict[str, list[str]]:
     """Return the reported targets of a reply."""
     names = job.reported.names
@@ -280,7 +290,7 @@ def _reported(job: calls.Job) -> dict[str, list[str]]:
 
 
 def find(driver: loader.Driver, call: calls.Call) -> loader.Method:
-    """Return the method that a call is for.
+    """Return the method of a call.
 
     :raises: MethodNotFound, DangerousMethod, VerbNotSupported.
     """

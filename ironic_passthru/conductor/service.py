@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of a conductor, from the first driver to the last answer."""
+"""Start and stop of a conductor."""
 
 import contextlib
 import random
@@ -31,11 +31,11 @@ from ironic_passthru.rpc import signing
 
 LOG = log.getLogger(__name__)
 
-# How many conductors are named to one who asks for a driver.
+# Number of conductors in the reply to a lookup of a driver.
 _MAX_LOCATED = 32
 
-# How long a stopping conductor waits for the registry to note what is done.
-_JOURNAL_SECONDS = 5.0
+# How long a stopping conductor retries to record outcomes.
+_RECORD_SECONDS = 5.0
 
 
 class ConductorService:
@@ -45,8 +45,8 @@ class ConductorService:
     :param transport: connection to the bus.
     :param store: the registry of conductors.
     :param records: the registry of operations.
-    :param drain_seconds: how long to go on refusing calls while leaving.
-    :param alive: called from time to time while the conductor is not stuck.
+    :param drain_seconds: how long to refuse calls before leaving the bus.
+    :param alive: called periodically while the conductor is not stuck.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class ConductorService:
         )
         self.drivers: Mapping[str, loader.Driver] = {}
         self._located: dict[str, conductors.ConductorRecord] = {}
-        #: Set when the conductor must end for a reason of its own.
+        #: Set when another process has registered with the same host name.
         self.lost = threading.Event()
 
     def start(self) -> None:
-        """Load the drivers, listen, and publish what is offered.
+        """Load the drivers, listen, and publish the catalog.
 
         :raises: DriverLoadError, ConfigError, RegistryUnavailable.
         """
@@ -89,19 +89,24 @@ class ConductorService:
         )
 
     def stop(self) -> bool:
-        """Leave: withdraw, refuse, let running calls finish, disconnect.
+        """Withdraw, refuse calls, let running calls finish, disconnect.
 
-        :returns: whether all calls had finished in time.
+        :returns: whether all calls have finished in time.
         """
-        deadline = (
-            time.monotonic() + self._conf.conductor.graceful_shutdown_timeout
-        )
+        timeout = self._conf.conductor.graceful_shutdown_timeout
+        deadline = time.monotonic() + timeout
         self._heartbeat.stop()
         self._withdraw()
-        # From here on calls are refused, which sends the API to another
-        # conductor at once; were the queue to vanish now, messages on their
-        # way into it would be lost and their callers left waiting.
-        self._admission.stop()
+        # From here on calls are refused, and the API sends them to another
+        # conductor at once. If the queue vanished now, messages on their way
+        # to it would be lost and their callers would wait.
+        count = self._admission.stop()
+        LOG.info(
+            'Conductor %s stops; it waits for %d calls, %g seconds at most',
+            self.address.hostname,
+            count,
+            timeout,
+        )
         drained = time.monotonic() + self._drain_seconds
         finished = self._admission.wait(max(0.0, deadline - time.monotonic()))
         time.sleep(max(0.0, drained - time.monotonic()))
@@ -110,27 +115,27 @@ class ConductorService:
         else:
             LOG.error('Calls still run after graceful_shutdown_timeout')
         self._runner.close()
-        self._journal.close(_JOURNAL_SECONDS)
-        self._keeper.stop()
-        self._keeper.settle_own()
-        self._end_signs()
-        self._notices.close()
+        self._writer.close(_RECORD_SECONDS)
+        self._housekeeping.stop()
+        self._housekeeping.reap_all()
+        self._stop_liveness()
+        self._events.close()
         loader.stop(self.drivers.values())
         return finished
 
     def _start(self, undo: contextlib.ExitStack) -> None:
-        """Start, and note how to undo each step should a later one fail."""
+        """Start each part, and register how to undo that."""
         options = self._conf.conductor
         keys = self._conf.rpc.signing_keys
         signatures = signing.make(keys)
         self.drivers = loader.load(options.enabled_drivers, self._conf)
         undo.callback(loader.stop, self.drivers.values())
-        self._notices = events.make(self._conf, self._records.get)
-        undo.callback(self._notices.close)
+        self._events = events.make(self._conf, self._records.get)
+        undo.callback(self._events.close)
         self._make_runner()
         undo.callback(self._runner.close)
-        self._journal.start()
-        undo.callback(self._journal.close, 0.0)
+        self._writer.start()
+        undo.callback(self._writer.close, 0.0)
         self._client = client.ConductorAPI(self._transport, signing_keys=keys)
         self._server = server.RPCServer(
             self._transport,
@@ -144,22 +149,21 @@ class ConductorService:
             workers=options.sync_workers,
             signatures=signatures,
         )
-        # Nobody may be sent here before the queue exists.
+        # The queue must exist before the catalog is published.
         self._server.start()
         undo.callback(self._server.stop)
         self._publish()
         undo.callback(self._withdraw)
-        self._signs.start()
-        undo.callback(self._end_signs)
-        self._keeper.start()
-        undo.callback(self._keeper.stop)
+        self._liveness.start()
+        undo.callback(self._stop_liveness)
+        self._housekeeping.start()
+        undo.callback(self._housekeeping.stop)
         self._heartbeat = heartbeat.Heartbeat(
             options.heartbeat_interval,
-            listens=self._listens,
-            able=self._runner.recover,
-            beat=self._beat,
-            lost=self.lost.set,
-            alive=self._alive,
+            write=self._write_heartbeat,
+            on_lost=self.lost.set,
+            is_ready=self._is_ready,
+            on_round=self._alive,
         )
         self._heartbeat.start()
 
@@ -177,60 +181,62 @@ class ConductorService:
             incarnation=incarnation,
             drivers=len(self.drivers),
         )
-        self._journal = operation_writer.OperationWriter(
+        self._writer = operation_writer.OperationWriter(
             self._records.change_writer
         )
-        own = operation_tracker.OperationTracker(
-            self._journal,
+        tracker = operation_tracker.OperationTracker(
+            self._writer,
             hostname=hostname,
             incarnation=incarnation,
-            told=self._notices,
+            events=self._events,
         )
         self._runner = runner.Runner(
             self.drivers,
             admission=self._admission,
-            ledger=own,
+            tracker=tracker,
             workers=options.async_workers,
             max_result_size=options.max_result_size,
             queue_seconds=self._conf.operations.queue_timeout,
-            told=self._notices,
+            events=self._events,
         )
-        self._keeper = housekeeping.Housekeeping(
-            self._records,
-            own,
-            hostname=hostname,
-            incarnation=incarnation,
-            times=self._times(),
-            purge_batch=self._conf.operations.purge_batch,
-            told=self._notices,
-        )
+        self._make_housekeeping(tracker)
 
-        self._liveness_updater = self._store.liveness_updater(
-            hostname, incarnation
-        )
-        self._signs = heartbeat.Heartbeat(
-            self._times().between_signs,
-            # It does not depend on the bus: a broker that is unavailable
-            # makes no conductor lose what it works on.
-            listens=lambda: True,
-            beat=self._liveness_updater.update,
-            lost=self.lost.set,
-            name='sign-of-life',
-        )
-
-    def _end_signs(self) -> None:
-        self._signs.stop()
-        self._liveness_updater.close()
-
-    def _times(self) -> housekeeping.Times:
+    def _make_housekeeping(
+        self, tracker: operation_tracker.OperationTracker
+    ) -> None:
         options = self._conf.operations
-        return housekeeping.Times(
+        hostname, incarnation = self.address.hostname, self.address.incarnation
+        intervals = housekeeping.Intervals(
             progress=options.progress_interval,
             upkeep=self._conf.conductor.heartbeat_interval,
-            gone_after=self._conf.conductor.heartbeat_timeout,
+            absent_after=self._conf.conductor.heartbeat_timeout,
             keep=options.retention_seconds,
             keep_results=options.result_retention_seconds,
         )
+        self._housekeeping = housekeeping.Housekeeping(
+            self._records,
+            tracker,
+            hostname=hostname,
+            incarnation=incarnation,
+            intervals=intervals,
+            purge_batch=options.purge_batch,
+            events=self._events,
+        )
+        self._liveness_record = self._store.liveness_updater(
+            hostname, incarnation
+        )
+        # It does not depend on the bus: an unavailable broker ends none of
+        # the operations of this conductor.
+        self._liveness = heartbeat.Heartbeat(
+            intervals.liveness,
+            write=self._liveness_record.update,
+            on_lost=self.lost.set,
+            name='liveness',
+        )
+
+    def _stop_liveness(self) -> None:
+        self._liveness.stop()
+        self._liveness_record.close()
 
     def _publish(self) -> None:
         self._store.register(
@@ -253,29 +259,45 @@ class ConductorService:
             )
         except errors.RegistryUnavailable:
             LOG.warning(
-                'The registry is away; this conductor counts as alive until '
-                'its heartbeat has expired'
+                'Registry database unavailable; this conductor counts as '
+                'alive until its heartbeat expires'
             )
 
-    def _beat(self) -> bool:
+    def _write_heartbeat(self) -> bool:
         return self._store.heartbeat(
             self.address.hostname, self.address.incarnation
         )
 
-    def _listens(self) -> bool:
+    def _is_ready(self) -> bool:
+        """Return whether this conductor can receive and run calls."""
+        if not self._runner.recover():
+            LOG.warning(
+                'Accepted calls wait for threads that cannot be started; '
+                'heartbeat skipped'
+            )
+            return False
+        if not self._receives():
+            LOG.warning(
+                'Cannot receive from the message bus; heartbeat skipped'
+            )
+            return False
+        return True
+
+    def _receives(self) -> bool:
+        """Return whether a message to this conductor arrives."""
         try:
-            answer = self._client.ping(
+            reply = self._client.ping(
                 {},
                 self.address,
                 timeout_seconds=self._conf.conductor.heartbeat_timeout / 2,
             )
         except errors.PassthruError:
             return False
-        return answer == self.address.incarnation
+        return reply == self.address.incarnation
 
     def _locate(self, driver_name: str) -> list[tuple[str, str]]:
-        # A heartbeat's age is measured from one lookup to the next by the
-        # clock of this process: the database's clock may jump.
+        # The age of a heartbeat is measured from one lookup to the next by
+        # the clock of this process: the clock of the database may jump.
         found = self._store.conductors(
             heartbeat_timeout_seconds=self._conf.conductor.heartbeat_timeout,
             known=self._located,

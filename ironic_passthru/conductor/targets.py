@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bounded lists of the hardware that calls act on."""
+"""Bounded lists of the targets of calls."""
 
 import threading
 from collections.abc import Iterable

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notifications that nobody waits for, whatever the message bus does.
+"""Notifications on the message bus, sent by a thread of their own.
 
 ::
 
-    whoever has something to tell ──> Outbox ──> its thread ──> Notifier
-                                        │
-                                        └──> dropped, and counted
+    publisher ──> NotificationQueue ──> thread ──> Notifier
+                        │
+                        └──> dropped, and counted
 
-An outbox holds so many and no more; what does not fit, or cannot be sent, is
-dropped. Each is sent at most once.
+The queue is bounded: notifications that do not fit, or cannot be sent, are
+dropped. Each notification is sent at most once.
 """
 
 import collections
+import dataclasses
 import threading
 import time
 from collections.abc import Callable
@@ -35,72 +36,93 @@ LOG = log.getLogger(__name__)
 GROUP = 'oslo_messaging_notifications'
 _RABBIT = 'oslo_messaging_rabbit'
 _DRIVERS = 'oslo.messaging.notify.drivers'
-# Of these drivers, these need a bus.
-_ON_A_BUS = frozenset({'messaging', 'messagingv2'})
+_BUS_DRIVERS = frozenset({'messaging', 'messagingv2'})
 
-# How often one is sent again, unless it is configured; oslo.messaging tries
-# for ever. The pauses grow: it gives up after half a minute.
+# Default number of attempts to send again; oslo.messaging has no limit. The
+# pauses grow: it gives up after half a minute.
 _RETRIES = 5
-# How often the log tells of what is dropped, at most.
-_TELL_SECONDS = 60.0
+# Shortest time between two log records about dropped notifications.
+_LOG_SECONDS = 60.0
+# How long close() waits for the notifications in the queue.
+_CLOSE_SECONDS = 2.0
 
 
-class Outbox:
-    """Hands things to a thread of its own, or drops them.
+@dataclasses.dataclass(frozen=True)
+class Notification:
+    """A notification to send.
 
-    The thread starts with the first of them, so that a server may fork
-    before; the process may end without it.
-
-    :param send: does what takes long with one of them; whatever it raises
-        costs that one alone.
-    :param size: how many may wait.
-    :ivar dropped: how many were dropped so far.
+    :param payload: a JSON object.
+    :param is_failure: whether its priority is ERROR instead of INFO.
     """
 
-    def __init__(self, send: Callable[[Any], object], size: int) -> None:
-        self._send = send
+    event_type: str
+    payload: dict[str, Any]
+    is_failure: bool = False
+
+
+#: A notification, or a function that returns it in the thread of the queue;
+#: None to send nothing.
+Item = Notification | Callable[[], Notification | None]
+
+
+class NotificationQueue:
+    """A bounded queue and the thread that sends its notifications.
+
+    The thread starts with the first notification, so that a server may fork
+    before. It is a daemon, unlike the threads of an executor: the process
+    may exit while it waits for the bus.
+
+    :param notifier: used by the thread; an error that it raises drops one
+        notification.
+    :param size: number of notifications that may wait.
+    :ivar dropped: number of dropped notifications.
+    """
+
+    def __init__(self, notifier: 'Notifier', size: int) -> None:
+        self._notifier = notifier
         self._size = size
         self._changed = threading.Condition()
-        self._waiting: collections.deque[Any] = collections.deque()
-        # How many are waiting or being sent.
-        self._count = 0
+        self._waiting: collections.deque[Item] = collections.deque()
+        # Number of notifications that wait or are being sent.
+        self._unsent = 0
         self._open = True
         self._thread = threading.Thread(
-            target=self._run, name='outbox', daemon=True
+            target=self._run, name='events', daemon=True
         )
         self._started = False
         self.dropped = 0
-        self._told = 0
-        self._tell_after = float('-inf')
+        self._logged = 0
+        self._log_after = float('-inf')
 
-    def put(self, item: Any) -> None:
-        """Take one; it never waits and never raises."""
+    def put(self, item: Item) -> None:
+        """Queue or drop a notification without waiting."""
         with self._changed:
             fits = self._open and len(self._waiting) < self._size
             if fits:
                 self._waiting.append(item)
-                self._count += 1
+                self._unsent += 1
                 self._changed.notify()
                 self._start()
         if not fits:
-            self._drop(1, 'too many wait')
+            self._drop(1, 'the queue is full')
 
-    def close(self, seconds: float) -> bool:
-        """Take no more and wait until all is sent, but no longer than so.
+    def close(self) -> None:
+        """Send what waits, for a bounded time, and close the notifier.
 
-        :returns: whether nothing is being sent any more.
+        The notifier stays open if it does not return in time.
         """
         with self._changed:
             self._open = False
             self._changed.notify()
         if self._started:
-            self._thread.join(seconds)
+            self._thread.join(_CLOSE_SECONDS)
         with self._changed:
-            left, self._count = self._count, 0
+            left, self._unsent = self._unsent, 0
             self._waiting.clear()
-            self._tell_after = float('-inf')
-        self._drop(left, 'there was no more time')
-        return not self._thread.is_alive()
+            self._log_after = float('-inf')
+        self._drop(left, 'the process stops')
+        if not self._thread.is_alive():
+            self._notifier.close()
 
     def _start(self) -> None:
         if self._started:
@@ -109,45 +131,47 @@ class Outbox:
             self._thread.start()
             self._started = True
         except RuntimeError:
-            # The process has as many threads as it may have; what waits is
-            # sent when there is another one.
-            LOG.warning('There is no thread to send notifications')
+            # The next notification tries again.
+            LOG.warning('Cannot start the thread that sends notifications')
 
     def _run(self) -> None:
-        while item := self._take():
+        while items := self._take():
             try:
-                self._send(item[0])
+                item = items[0]
+                found = item if isinstance(item, Notification) else item()
+                if found is not None:
+                    self._notifier.send(found)
                 self._drop(0, 'they could not be sent')
             except Exception as error:
-                # Its text may hold the notification.
+                # Not its text, which may contain the notification.
                 self._drop(1, type(error).__name__)
             with self._changed:
-                self._count = max(0, self._count - 1)
+                self._unsent = max(0, self._unsent - 1)
 
-    def _take(self) -> tuple[Any, ...]:
-        """Return one, or none if there will be no more."""
+    def _take(self) -> list[Item]:
+        """Return the next item, or an empty list after the last one."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or not self._open)
-            return (self._waiting.popleft(),) if self._waiting else ()
+            return [self._waiting.popleft()] if self._waiting else []
 
     def _drop(self, count: int, reason: str) -> None:
-        """Count what is dropped, and tell of it now and then."""
+        """Count dropped notifications, and log them at times."""
         with self._changed:
             self.dropped += count
-            news = self.dropped - self._told
+            new = self.dropped - self._logged
             now = time.monotonic()
-            if not news or now < self._tell_after:
+            if not new or now < self._log_after:
                 return
-            self._told = self.dropped
-            self._tell_after = now + _TELL_SECONDS
-        LOG.warning('%d notifications were dropped: %s', news, reason)
+            self._logged = self.dropped
+            self._log_after = now + _LOG_SECONDS
+        LOG.warning('%d notifications were dropped: %s', new, reason)
 
 
 class _Transport(transports.NotificationTransport):
-    """A transport that keeps the error of what it could not send.
+    """A transport that keeps the error of a notification.
 
-    oslo.messaging's drivers would log it, with its traceback and all that
-    was to be sent, each time.
+    The drivers of oslo.messaging log it each time, with its traceback and
+    the whole notification, and raise nothing.
     """
 
     error: Exception | None = None
@@ -160,13 +184,13 @@ class _Transport(transports.NotificationTransport):
 
 
 class Notifier:
-    """oslo.messaging's notifier, for one thread.
+    """A notifier of oslo.messaging, for one thread.
 
-    :param publisher_id: who tells.
-    :param driver: instead of those that are configured.
-    :param topics: the same.
-    :param url: the same, of the bus.
-    :param group: where ``url`` is configured.
+    :param publisher_id: service and host.
+    :param driver: overrides the configured drivers.
+    :param topics: overrides the configured topics.
+    :param url: overrides the configured address of the bus.
+    :param group: the group in which ``url`` is configured.
     :raises: ConfigError if there is no way to send anything.
     """
 
@@ -188,29 +212,31 @@ class Notifier:
             conf,
             address,
             group=group if url else GROUP,
-            needed=not _ON_A_BUS.isdisjoint(drivers),
+            needed=not _BUS_DRIVERS.isdisjoint(drivers),
         )
         self._transport = _Transport(transport._driver)
         self._notifier = oslo_messaging.Notifier(
             self._transport, publisher_id, driver=driver, topics=topics
         )
 
-    def send(
-        self, event_type: str, payload: dict[str, Any], *, failure: bool
-    ) -> None:
-        """Send a notification; returns when the bus has it.
+    def send(self, notification: Notification) -> None:
+        """Return when the bus has received a notification.
 
-        :param failure: whether its priority is ERROR rather than INFO.
+        :raises: any error of the bus.
         """
         self._transport.error = None
-        tell = self._notifier.error if failure else self._notifier.info
-        # No context: a notification says for itself whose it is.
-        tell({}, event_type, payload)
+        send = (
+            self._notifier.error
+            if notification.is_failure
+            else self._notifier.info
+        )
+        # Without context: the payload contains the identity.
+        send({}, notification.event_type, notification.payload)
         if self._transport.error is not None:
             raise self._transport.error
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._transport.cleanup()
 
 
@@ -222,9 +248,7 @@ def _register_options(conf: cfg.ConfigOpts) -> None:
 
 
 def _check(drivers: list[str]) -> None:
-    """Make sure that there are such drivers.
-
-    oslo.messaging would warn of one that there is not, and go on.
+    """Check that all drivers exist; oslo.messaging ignores unknown ones.
 
     :raises: ConfigError.
     """
@@ -244,20 +268,20 @@ def _transport(
     needed: bool,
     group: str = GROUP,
 ) -> oslo_messaging.Transport:
-    """Return a transport; it connects when it is first used.
+    """Return a transport, which connects at its first use.
 
-    :param group: where the address is configured.
-    :param needed: whether anything will be sent over it.
-    :raises: ConfigError, also for options by which TLS verifies nobody.
+    :param group: the group in which the address is configured.
+    :param needed: whether notifications are sent over it.
+    :raises: ConfigError, also for TLS without verification.
     """
     with rpc_transport.valid_url(group):
         url = rpc_transport.parse(conf, address, group)
         unset = not address and _is_default(conf, 'transport_url')
         if needed and (unset or url.transport == 'local'):
-            # Nobody else could ever listen there.
+            # No other process can receive from it.
             raise errors.ConfigError(
                 f'Option transport_url in group [{group}] must name a '
-                'message bus that others reach, to send notifications'
+                'message bus that other services reach, to send notifications'
             )
         _share_exchange(conf, url)
         transport = oslo_messaging.get_notification_transport(conf, url)
@@ -272,8 +296,9 @@ def _share_exchange(
 ) -> None:
     """Declare the exchange as all services of OpenStack do.
 
-    A broker refuses to have one in two ways, and for calls this service has
-    a default of its own: see :mod:`ironic_passthru.rpc.transport`.
+    A broker refuses a second declaration with other options, and this
+    service has its own default for calls: see
+    :mod:`ironic_passthru.rpc.transport`.
     """
     name = 'amqp_auto_delete'
     on_rabbit = url.transport.startswith(('rabbit', 'kombu'))

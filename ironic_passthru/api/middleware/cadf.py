@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CADF events for each request, made by keystonemiddleware's audit filter.
+"""CADF events for each request, by the audit filter of keystonemiddleware.
 
-The filter gets no more of a request than its events may tell: no body, no
-token, of the query only the method's name, and nothing that a client could
-forge.
+The filter receives only the parts of a request that its events may contain:
+no body, no token, the name of the method as the only query parameter, and
+nothing that a client could forge.
 """
 
 import configparser
@@ -11,14 +11,16 @@ import io
 import json
 import urllib.parse
 import uuid
-from collections.abc import Callable
 from collections.abc import Iterable
-from collections.abc import Mapping
 from typing import Any
+from wsgiref.types import StartResponse
+from wsgiref.types import WSGIApplication
+from wsgiref.types import WSGIEnvironment
 
 from oslo_config import cfg
 from oslo_log import log
 
+from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.api.auth import login
 from ironic_passthru.api.calls import audit_data
@@ -30,22 +32,19 @@ from ironic_passthru.rpc import notifications
 LOG = log.getLogger(__name__)
 
 _OPTIONS = 'audit_middleware_notifications'
-_INNER = 'ironic_passthru.cadf'
+_REQUEST = 'ironic_passthru.cadf'
 
-# How many events may wait to be sent.
+# Number of events that may wait to be sent.
 _BACKLOG = 1000
 
-# How long the end of the process waits for those.
-_CLOSE_SECONDS = 2.0
-
-# What of a request the filter sees as it came.
-_SHOWN = (
+# Keys that the filter receives unchanged.
+_COPIED = (
     *('REQUEST_METHOD', 'SCRIPT_NAME', 'PATH_INFO', 'SERVER_PROTOCOL'),
     'HTTP_USER_AGENT',
     *(keys.REQUEST_ID, keys.GLOBAL_REQUEST_ID),
 )
-# For all else it gets these: the body of what ends in "action" it would
-# read, and an odd Host header it could not.
+# It would read the body of requests whose path ends in "action", and fail
+# for some Host headers.
 _FIXED = {
     'QUERY_STRING': '',
     'CONTENT_LENGTH': '0',
@@ -58,41 +57,40 @@ _FIXED = {
 class NoCADFEvents:
     """Sends nothing."""
 
-    def wrap(self, application: Any) -> Any:
-        """Return an application that does what ``application`` does."""
+    def wrap(self, application: WSGIApplication) -> WSGIApplication:
+        """Return the application."""
         return application
 
     def close(self) -> None:
-        """End."""
+        """Send what waits, for a bounded time."""
 
 
 NO_EVENTS = NoCADFEvents()
 
 
-class CADFEvents:
-    """Sends events, by a thread of its own.
+class CADFEvents(NoCADFEvents):
+    """Sends events in a thread of its own.
 
     :raises: ConfigError.
     """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        self._conf = conf
         _check_map(conf.audit.cadf_map_file)
-        # Not at the top: it brings options along, for every process.
+        # Not at the top: it registers options in every process.
         from keystonemiddleware import audit as filters
 
         self._filter = filters.AuditMiddleware(
-            _continue,
+            _call_application,
             audit_map_file=conf.audit.cadf_map_file,
             oslo_config_config=conf,
             # It would wait for the bus before and after each request.
             use_oslo_messaging=False,
         )
         self._service = _service(conf)
+        self._queue: notifications.NotificationQueue | None = None
         options = conf[_OPTIONS]
-        self._close: Callable[[], None] = _nothing
         if options.use_oslo_messaging:
-            sender = notifications.Notifier(
+            notifier = notifications.Notifier(
                 conf,
                 f'ironic_passthru.api.{conf.host}',
                 driver=options.driver,
@@ -100,119 +98,112 @@ class CADFEvents:
                 url=options.transport_url,
                 group=_OPTIONS,
             )
-            queue = _Queue(sender)
-            self._filter._notifier = queue
-            self._close = queue.close
+            self._queue = notifications.NotificationQueue(notifier, _BACKLOG)
+            # There is no argument for a notifier.
+            self._filter._notifier = _QueueNotifier(self._queue)
 
-    def wrap(self, application: Any) -> Any:
+    def wrap(self, application: WSGIApplication) -> WSGIApplication:
         """Return an application that also sends events."""
 
         def wrapped(
-            environ: dict[str, Any], start_response: Any
+            environ: WSGIEnvironment, start_response: StartResponse
         ) -> Iterable[bytes]:
             if login.is_public(environ):
-                # There is nobody to tell of.
+                # There is no initiator.
                 return application(environ, start_response)
-            inner = _Inner(application, environ)
-            shown = self._shown(environ) | {_INNER: inner}
+            request = _Request(application, environ)
             try:
-                return self._filter(shown, start_response)
+                filtered = self._filtered(environ) | {_REQUEST: request}
+                body: Iterable[bytes] = self._filter(filtered, start_response)
+                return body
             except Exception as error:
-                if inner.entered:
+                if request.entered:
                     raise
-                LOG.error('No CADF event: %s', type(error).__name__)
+                LOG.error('A CADF event is lost: %s', type(error).__name__)
                 return application(environ, start_response)
 
         return wrapped
 
     def close(self) -> None:
-        """End, when all is sent or there was no time for that."""
-        self._close()
+        """Send what waits, for a bounded time."""
+        if self._queue is not None:
+            self._queue.close()
 
-    def _shown(self, environ: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the request as the filter may see it."""
-        shown: dict[str, Any] = {
-            **{key: environ[key] for key in _SHOWN if key in environ},
+    def _filtered(self, environ: WSGIEnvironment) -> WSGIEnvironment:
+        """Return the request that the filter receives."""
+        filtered: WSGIEnvironment = {
+            **{key: environ[key] for key in _COPIED if key in environ},
             **_FIXED,
             'wsgi.input': io.BytesIO(),
             'HTTP_X_SERVICE_CATALOG': self._service,
         }
         address = client_address.client_of(environ)
         if address is not None:
-            shown['REMOTE_ADDR'] = address
+            filtered['REMOTE_ADDR'] = address
         subject = audit.subject_of(environ)
         if subject and subject['event'] == 'call':
-            # In the form that says by its path what it is.
+            # Both forms of a call get the path of the one with a query.
             path, _, _ = environ['PATH_INFO'].partition('/vendor_passthru')
-            shown['PATH_INFO'] = f'{path}/vendor_passthru'
+            filtered['PATH_INFO'] = f'{path}/vendor_passthru'
             if subject['method']:
-                shown['QUERY_STRING'] = urllib.parse.urlencode(
+                filtered['QUERY_STRING'] = urllib.parse.urlencode(
                     {'method': subject['method']}
                 )
-        return shown | _identity(environ[keys.CONTEXT])
+        return filtered | _identity(environ[keys.CONTEXT])
 
 
-class _Queue:
-    """Stands where the filter has a notifier; nobody waits for this one."""
+class _QueueNotifier:
+    """The notifier of the filter: it does not wait for the bus."""
 
-    def __init__(self, sender: notifications.Notifier) -> None:
-        self._sender = sender
-        self._outbox = notifications.Outbox(self._send, _BACKLOG)
+    def __init__(self, queue: notifications.NotificationQueue) -> None:
+        self._queue = queue
 
     def notify(
-        self, context: Any, event_type: str, payload: dict[str, Any]
+        self, _context: Any, event_type: str, payload: dict[str, Any]
     ) -> None:
-        """Take an event from the filter."""
-        self._outbox.put((event_type, payload))
-
-    def close(self) -> None:
-        """End, when all is sent or there was no time for that."""
-        if self._outbox.close(_CLOSE_SECONDS):
-            self._sender.close()
-
-    def _send(self, event: tuple[str, dict[str, Any]]) -> None:
-        self._sender.send(*event, failure=False)
+        """Queue an event."""
+        self._queue.put(notifications.Notification(event_type, payload))
 
 
-class _Inner:
-    """The way on to the application, with the request as it is."""
+class _Request:
+    """The unfiltered request and its application.
 
-    def __init__(self, application: Any, environ: dict[str, Any]) -> None:
+    :ivar entered: whether the application was called.
+    """
+
+    def __init__(
+        self, application: WSGIApplication, environ: WSGIEnvironment
+    ) -> None:
         self._application = application
-        self._environ = environ
+        self.environ = environ
         self.entered = False
 
-    @property
-    def noted(self) -> audit_data.AuditData:
-        """The facts that the application has noted."""
-        return audit_data.of(self._environ)
-
-    def __call__(self, start_response: Any) -> Iterable[bytes]:
+    def __call__(self, start_response: StartResponse) -> Iterable[bytes]:
         self.entered = True
-        return self._application(self._environ, start_response)
+        return self._application(self.environ, start_response)
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
-def _continue(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    inner: _Inner = environ[_INNER]
-    answer = inner(start_response)
+def _call_application(
+    filtered: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    request: _Request = filtered[_REQUEST]
+    body = request(start_response)
     try:
-        _attach_targets(environ.get('cadf_event'), inner.noted)
+        _attach_targets(
+            filtered.get('cadf_event'), audit_data.of(request.environ)
+        )
     except Exception as error:
-        # Its text might hold a parameter.
+        # Not its text, which may contain a parameter.
         LOG.error('A CADF event has no targets: %s', type(error).__name__)
-    return answer
+    return body
 
 
-def _attach_targets(event: Any, noted: audit_data.AuditData) -> None:
-    """Let an event, if there is one, list the targets of a call."""
-    targets = audit.targets_of(noted)
+def _attach_targets(event: Any, data: audit_data.AuditData) -> None:
+    """Attach the targets of a call to its event, if there are both."""
+    targets = audit.targets_of(data)
     if event is None or not targets:
         return
-    # Not at the top: keystonemiddleware brings it, which is optional.
+    # Not at the top: an optional dependency, of keystonemiddleware.
     from pycadf import attachment
 
     event.add_attachment(
@@ -222,10 +213,10 @@ def _attach_targets(event: Any, noted: audit_data.AuditData) -> None:
     )
 
 
-def _identity(context: Any) -> dict[str, Any]:
-    """Return the headers that keystonemiddleware would make of a login.
+def _identity(context: request_context.RequestContext) -> dict[str, Any]:
+    """Return the identity headers of keystonemiddleware.
 
-    Whatever the strategy was: these cannot have come from a client.
+    They come from the context of any auth strategy, not from the client.
     """
     values = {
         'HTTP_X_USER_ID': context.user_id,
@@ -237,12 +228,12 @@ def _identity(context: Any) -> dict[str, Any]:
 
 
 def _service(conf: cfg.ConfigOpts) -> str:
-    """Return a catalog that names this service.
+    """Return a service catalog that contains this service.
 
-    The one of a token need not hold it, and other logins have none.
+    The catalog of a token may lack it, and other logins have none.
     """
     endpoint = {
-        # Identifiers of CADF should be UUIDs.
+        # CADF recommends UUIDs.
         'id': str(uuid.uuid5(uuid.NAMESPACE_DNS, conf.host)),
     }
     if conf.api.public_endpoint:
@@ -252,7 +243,7 @@ def _service(conf: cfg.ConfigOpts) -> str:
 
 
 def _check_map(path: str) -> None:
-    """Make sure that there is a mapping.
+    """Check the mapping file, which the filter reads later.
 
     :raises: ConfigError.
     """
@@ -262,7 +253,7 @@ def _check_map(path: str) -> None:
     except OSError as error:
         reason = error.strerror
     except (configparser.Error, UnicodeError):
-        reason = 'It is not a mapping of names to names'
+        reason = 'the file is not a mapping of names to names'
     else:
         return
     raise errors.ConfigError(
@@ -270,12 +261,9 @@ def _check_map(path: str) -> None:
     )
 
 
-Layer = NoCADFEvents | CADFEvents
+def make(conf: cfg.ConfigOpts) -> NoCADFEvents:
+    """Return the layer that the configuration selects.
 
-
-def make(conf: cfg.ConfigOpts) -> Layer:
-    """Return what sends events, if it is wanted.
-
-    :raises: ConfigError if it cannot work as it is configured.
+    :raises: ConfigError.
     """
     return CADFEvents(conf) if conf.audit.cadf_map_file else NO_EVENTS

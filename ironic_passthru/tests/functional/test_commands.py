@@ -411,7 +411,7 @@ class TestAllInOne(CommandTestCase):
         self.assertIn('in use', second.stderr)
         self.assertEqual(200, self.client(process).call('no_op').status)
         self.assertEqual(0, process.stop())
-        self.assertNotIn('has taken the name', process.log())
+        self.assertNotIn('registered with the same', process.log())
 
     def test_it_runs_without_any_configuration(self) -> None:
         try:

@@ -414,7 +414,7 @@ class TestStop(SplitTestCase):
         call = self.start_slow('leaving', 's1', 3.0)
         second = self.start_own('s1', 'leaving', name='s1-again')
         self.assertEqual(1, first.wait())
-        self.assertIn('has taken the name of this one', first.log())
+        self.assertIn('registered with the same [DEFAULT] host', first.log())
         self.assertEqual(200, call.result(30).status)
         self.assertTrue(second.running)
         self.assertEqual(['s1'], self.hosts('leaving'))

@@ -76,7 +76,7 @@ class TestAllInOne(ServiceCase):
         self.addCleanup(services.close)
         self.assertEqual(200, self.echo(services).status_code)
         # The conductor accepts its own messages.
-        self.assertTrue(services.conductor.service._listens())
+        self.assertTrue(services.conductor.service._receives())
         other = client.ConductorAPI(services.transport)
         self.assertRaises(
             errors.OutcomeUnknown,

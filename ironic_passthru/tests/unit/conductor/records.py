@@ -89,8 +89,8 @@ class Conductor:
 
     runner: runner.Runner
     admission: admission.Admission
-    journal: operation_writer.OperationWriter
-    ledger: operation_tracker.OperationTracker
+    writer: operation_writer.OperationWriter
+    tracker: operation_tracker.OperationTracker
     records: FakeRecords
 
 
@@ -101,12 +101,12 @@ def conductor(
     incarnation: str = 'one',
     queue_seconds: float = 60.0,
     max_result_size: int = 1 << 20,
-    told: events.NoEvents = events.NO_NOTICES,
+    events: events.NoEvents = events.NO_EVENTS,
     **bounds: Any,
 ) -> Conductor:
     """Return a conductor that ends with the test.
 
-    :param told: what is told of calls and operations.
+    :param events: publishes calls and operations.
     :param bounds: of :class:`admission.Bounds`.
     """
     values = {'sync_workers': 2, 'async_workers': 2, 'async_backlog': 0}
@@ -116,24 +116,24 @@ def conductor(
         lambda: store,  # type: ignore[arg-type, return-value]
         retry_seconds=0.01,
     )
-    taken = admission.Admission(
+    admitted = admission.Admission(
         admission.Bounds(**values),
         incarnation=incarnation,
         drivers=len(drivers),
     )
-    own = operation_tracker.OperationTracker(
-        writer, hostname='host', incarnation=incarnation, told=told
+    tracker = operation_tracker.OperationTracker(
+        writer, hostname='host', incarnation=incarnation, events=events
     )
     made = runner.Runner(
         drivers,
-        admission=taken,
-        ledger=own,
+        admission=admitted,
+        tracker=tracker,
         workers=values['async_workers'],
         max_result_size=max_result_size,
         queue_seconds=queue_seconds,
-        told=told,
+        events=events,
     )
     writer.start()
     case.addCleanup(writer.close, 0.0)
     case.addCleanup(made.close)
-    return Conductor(made, taken, writer, own, store)
+    return Conductor(made, admitted, writer, tracker, store)

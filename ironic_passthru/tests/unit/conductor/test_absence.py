@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A conductor is gone when its sign of life does not change, by one clock."""
+"""A conductor is absent when its liveness update does not change."""
 
 import datetime
 
@@ -28,7 +28,7 @@ class TestAbsence(base.TestCase):
     ) -> list[bool]:
         """Return whether it was gone at each of some looks."""
         return [
-            bool(self.detector.look([holder(liveness_at)], now))
+            bool(self.detector.check([holder(liveness_at)], now))
             for now, liveness_at in looks
         ]
 
@@ -67,5 +67,5 @@ class TestAbsence(base.TestCase):
 
     def test_one_that_holds_nothing_for_a_while_begins_anew(self) -> None:
         self.gone_after((0.0, _NOON), (10.0, _NOON), (20.0, _NOON))
-        self.detector.look([], 25.0)
+        self.detector.check([], 25.0)
         self.assertEqual([False], self.gone_after((35.0, _NOON)))

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What other services are told of calls and operations."""
+"""Notifications about calls and operations."""
 
-import contextlib
 import datetime
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Annotated
 from typing import Any
 
@@ -21,6 +20,7 @@ from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import events
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
+from ironic_passthru.rpc import notifications
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.conductor import records
 
@@ -30,7 +30,7 @@ _MOMENT = datetime.datetime(2026, 1, 1, 12, 0, tzinfo=datetime.UTC)
 
 
 class Vendor(drivers.VendorInterface):
-    """Does what a test tells it to."""
+    """Runs the action of a test."""
 
     def __init__(self) -> None:
         self.action: Any = lambda: 'hunter2'
@@ -56,9 +56,9 @@ class Vendor(drivers.VendorInterface):
 
 
 class FakeNotifier:
-    """Keeps what it sends.
+    """Keeps notifications.
 
-    :ivar go_on: cleared, it lets every notification wait.
+    :ivar go_on: cleared, every notification waits.
     """
 
     def __init__(self) -> None:
@@ -67,18 +67,27 @@ class FakeNotifier:
         self.go_on = threading.Event()
         self.go_on.set()
 
-    def send(
-        self, event_type: str, payload: dict[str, Any], *, failure: bool
-    ) -> None:
+    def send(self, sent: notifications.Notification) -> None:
         assert self.go_on.wait(20)
-        self.sent.append((event_type, payload, failure))
+        self.sent.append((sent.event_type, sent.payload, sent.is_failure))
 
     def close(self) -> None:
         self.closed = True
 
 
-class NoticesCase(base.TestCase):
-    """A conductor whose notifications stay here."""
+def event_sender(
+    notifier: FakeNotifier,
+    find: Callable[[str], operation.Operation | None] = lambda _: None,
+) -> events.EventSender:
+    queue = notifications.NotificationQueue(
+        notifier,  # type: ignore[arg-type]
+        100,
+    )
+    return events.EventSender(queue, find, conductor='host')
+
+
+class EventsCase(base.TestCase):
+    """A conductor with a notifier that keeps notifications."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -87,13 +96,8 @@ class NoticesCase(base.TestCase):
         )
         self.notifier = FakeNotifier()
         self.found: dict[str, operation.Operation] = {}
-        self.notices = events.EventSender(
-            self.notifier,  # type: ignore[arg-type]
-            self.found.get,
-            conductor='host',
-            backlog=100,
-        )
-        self.addCleanup(self.notices.close)
+        self.events = event_sender(self.notifier, self.found.get)
+        self.addCleanup(self.events.close)
         self.addCleanup(self.notifier.go_on.set)
         self.vendor = Vendor()
         self.conductor = records.conductor(
@@ -101,7 +105,7 @@ class NoticesCase(base.TestCase):
             {'acme': loader.make('acme', self.vendor)},
             async_workers=1,
             async_backlog=4,
-            told=self.notices,
+            events=self.events,
         )
         self.context = request_context.RequestContext(
             request_id='req-1',
@@ -117,18 +121,18 @@ class NoticesCase(base.TestCase):
         self.conductor.runner.run(self.context, call)
         return call.call_id
 
-    def told(self) -> list[tuple[str, dict[str, Any], bool]]:
-        """Return all that was told, as the last thing of a test."""
+    def sent(self) -> list[tuple[str, dict[str, Any], bool]]:
+        """Return all notifications, at the end of a test."""
         self.assertTrue(self.conductor.admission.wait(10))
-        self.notices.close()
+        self.events.close()
         return self.notifier.sent
 
     def names(self) -> list[str]:
-        """Return the event types of all that was told."""
-        return [name for name, _, _ in self.told()]
+        """Return the event types of all notifications."""
+        return [name for name, _, _ in self.sent()]
 
-    def let_fail(self, error: BaseException) -> None:
-        """Let the methods fail."""
+    def raise_in_methods(self, error: BaseException) -> None:
+        """Make the methods raise an error."""
 
         def action() -> None:
             raise error
@@ -136,12 +140,12 @@ class NoticesCase(base.TestCase):
         self.vendor.action = action
 
 
-class TestCalls(NoticesCase):
+class TestCalls(EventsCase):
     """``driver.vendor_passthru.*``."""
 
     def test_a_call_that_runs_has_two(self) -> None:
         call_id = self.call('now', slot=7)
-        start, end = self.told()
+        start, end = self.sent()
         self.assertEqual('driver.vendor_passthru.start', start[0])
         self.assertEqual('driver.vendor_passthru.end', end[0])
         self.assertFalse(start[2] or end[2])
@@ -175,10 +179,10 @@ class TestCalls(NoticesCase):
         )
         self.assertEqual(None, end[1]['error'])
 
-    def test_one_that_fails_tells_what_its_client_is_told(self) -> None:
-        self.let_fail(errors.InvalidParameterValue('no such slot'))
+    def test_a_failure_has_the_error_of_the_client(self) -> None:
+        self.raise_in_methods(errors.InvalidParameterValue('no such slot'))
         self.assertRaises(errors.PassthruError, self.call, 'now')
-        (_, (name, payload, failure)) = self.told()
+        (_, (name, payload, failure)) = self.sent()
         self.assertEqual('driver.vendor_passthru.error', name)
         self.assertTrue(failure)
         self.assertEqual(
@@ -190,21 +194,21 @@ class TestCalls(NoticesCase):
             payload['error'],
         )
 
-    def test_nothing_foreign_is_told(self) -> None:
-        self.let_fail(RuntimeError('hunter2'))
+    def test_no_text_of_an_unexpected_exception(self) -> None:
+        self.raise_in_methods(RuntimeError('hunter2'))
         self.assertRaises(errors.DriverFailed, self.call, 'now')
-        _, (_, payload, _) = told = self.told()
+        _, (_, payload, _) = sent = self.sent()
         self.assertEqual('driver_failed', payload['error']['code'])
-        self.assertNotIn('hunter2', json.dumps(told))
+        self.assertNotIn('hunter2', json.dumps(sent))
 
     def test_what_does_not_run_has_none(self) -> None:
         self.assertRaises(
             errors.InvalidParameters, self.call, 'now', slot='no'
         )
         self.assertRaises(errors.MethodNotFound, self.call, 'never')
-        self.assertEqual([], self.told())
+        self.assertEqual([], self.sent())
 
-    def test_no_secret_and_no_result_is_told(self) -> None:
+    def test_no_secret_and_no_result(self) -> None:
         self.call(
             'login',
             key='hunter2',
@@ -213,28 +217,28 @@ class TestCalls(NoticesCase):
             options={'admin_password': 'hunter2'},
             command='reset --password hunter2',
         )
-        told = self.told()
-        self.assertEqual(['***', 'r7'], told[0][1]['targets'])
-        shown = told[0][1]['parameters']
+        sent = self.sent()
+        self.assertEqual(['***', 'r7'], sent[0][1]['targets'])
+        shown = sent[0][1]['parameters']
         self.assertEqual('***', shown['key'])
         self.assertEqual('***', shown['pin'])
         for secret in ('hunter2', '314159'):
-            self.assertNotIn(secret, json.dumps(told))
+            self.assertNotIn(secret, json.dumps(sent))
 
     def test_long_parameters_are_cut(self) -> None:
         many = {f'n{number}': 'x' * 10_000 for number in range(100)}
         self.call('login', key=None, pin=1, **many)
-        for _, payload, _ in self.told():
+        for _, payload, _ in self.sent():
             self.assertLess(len(json.dumps(payload)), 32 * 1024)
             self.assertIn('(10000 characters)', payload['parameters']['n0'])
             self.assertIn(' more', payload['parameters']['...'])
 
 
-class TestOperations(NoticesCase):
+class TestOperations(EventsCase):
     """``operation.*``."""
 
     def record(self, operation_id: str, **values: Any) -> None:
-        """Let the registry have an operation."""
+        """Add an operation to the registry."""
         facts = {
             'driver': 'acme',
             'method': 'later',
@@ -260,7 +264,7 @@ class TestOperations(NoticesCase):
 
     def test_each_state_has_one(self) -> None:
         operation_id = self.call('later', slot=7)
-        told = self.told()
+        sent = self.sent()
         self.assertEqual(
             [
                 ('operation.queued', False),
@@ -269,10 +273,10 @@ class TestOperations(NoticesCase):
                 ('driver.vendor_passthru.end', False),
                 ('operation.succeeded', False),
             ],
-            [(name, failure) for name, _, failure in told],
+            [(name, failure) for name, _, failure in sent],
         )
-        self.assertEqual(operation_id, told[2][1]['call'])
-        last = told[-1][1]
+        self.assertEqual(operation_id, sent[2][1]['call'])
+        last = sent[-1][1]
         for changing in ('changed_at', 'duration'):
             self.assertTrue(last.pop(changing), changing)
         self.assertEqual(
@@ -296,25 +300,25 @@ class TestOperations(NoticesCase):
             },
             last,
         )
-        self.assertEqual(None, told[0][1]['duration'])
+        self.assertEqual(None, sent[0][1]['duration'])
 
-    def test_a_failure_tells_why(self) -> None:
-        self.let_fail(errors.Conflict('in use'))
+    def test_a_failure_has_its_error(self) -> None:
+        self.raise_in_methods(errors.Conflict('in use'))
         self.call('later')
-        name, payload, failure = self.told()[-1]
+        name, payload, failure = self.sent()[-1]
         self.assertEqual('operation.failed', name)
         self.assertTrue(failure)
         self.assertEqual('in use', payload['error']['message'])
 
     def test_one_that_stops_on_request_is_cancelled(self) -> None:
         def stop() -> None:
-            ledger = self.conductor.ledger
-            ledger.ask_to_end(set(ledger.running()))
+            tracker = self.conductor.tracker
+            tracker.request_cancel(set(tracker.running()))
             raise errors.Cancelled()
 
         self.vendor.action = stop
         self.call('later')
-        *_, call, (name, payload, failure) = self.told()
+        *_, call, (name, payload, failure) = self.sent()
         self.assertEqual('driver.vendor_passthru.error', call[0])
         self.assertEqual('operation_cancelled', call[1]['error']['code'])
         self.assertEqual('operation.cancelled', name)
@@ -323,19 +327,19 @@ class TestOperations(NoticesCase):
         self.assertIsNone(payload['error'])
         self.assertTrue(payload['duration'])
 
-    def test_a_call_with_a_key_is_one_too(self) -> None:
+    def test_a_call_with_a_key_is_an_operation(self) -> None:
         call = calls.Call(
             *('acme', 'now', 'POST', {}),
             key=operation.Key(digest='d' * 64, fingerprint='f' * 64),
         )
         self.conductor.runner.run(self.context, call)
-        told = self.told()
-        self.assertEqual('operation.queued', told[0][0])
-        self.assertFalse(told[0][1]['accepted'])
-        self.assertEqual('operation.succeeded', told[-1][0])
+        sent = self.sent()
+        self.assertEqual('operation.queued', sent[0][0])
+        self.assertFalse(sent[0][1]['accepted'])
+        self.assertEqual('operation.succeeded', sent[-1][0])
 
     def queue_one(self) -> str:
-        """Let the only worker wait, and another operation for it."""
+        """Occupy the only worker, and return an operation that waits."""
         go_on, begun = threading.Event(), threading.Event()
         self.addCleanup(go_on.set)
         self.go_on = go_on.set
@@ -349,22 +353,22 @@ class TestOperations(NoticesCase):
         self.assertTrue(begun.wait(10))
         return self.call('later')
 
-    def test_a_cancellation_is_told_when_its_turn_comes(self) -> None:
+    def test_a_cancellation_is_published_when_its_turn_comes(self) -> None:
         one = self.queue_one()
         self.conductor.records.states[one] = State.CANCELLED
         self.record(one, state=State.CANCELLED)
         self.go_on()
-        name, payload, failure = self.told()[-1]
+        name, payload, failure = self.sent()[-1]
         self.assertEqual('operation.cancelled', name)
         self.assertFalse(failure)
         self.assertEqual(one, payload['operation'])
-        # As the registry has it.
+        # As in the registry.
         self.assertEqual(
             '2026-01-01T12:01:30.000000+00:00', payload['changed_at']
         )
         self.assertEqual('other', payload['conductor'])
 
-    def test_what_somebody_else_has_settled_is_not_told_twice(self) -> None:
+    def test_an_end_by_another_conductor_is_not_published_twice(self) -> None:
         one = self.queue_one()
         self.conductor.records.states[one] = State.EXPIRED
         self.record(one, state=State.EXPIRED)
@@ -373,9 +377,9 @@ class TestOperations(NoticesCase):
 
     def test_what_waits_too_long_has_expired(self) -> None:
         one = self.queue_one()
-        self.conductor.ledger._known[one].begin_by = 0.0
+        self.conductor.tracker._tracked[one].start_by = 0.0
         self.go_on()
-        name, payload, failure = self.told()[-1]
+        name, payload, failure = self.sent()[-1]
         self.assertEqual('operation.expired', name)
         self.assertTrue(failure)
         self.assertEqual(one, payload['operation'])
@@ -384,27 +388,27 @@ class TestOperations(NoticesCase):
         one = self.queue_one()
         self.conductor.records.states[one] = State.CANCELLED
         self.record(one, state=State.CANCELLED)
-        self.conductor.ledger._known[one].begin_by = 0.0
+        self.conductor.tracker._tracked[one].start_by = 0.0
         self.go_on()
         self.assertEqual('operation.cancelled', self.names()[-1])
 
-    def test_an_end_that_the_record_does_not_have_is_not_told(self) -> None:
+    def test_an_end_that_is_not_recorded_is_not_published(self) -> None:
         one = self.queue_one()
-        (running,) = self.conductor.ledger.running()
+        (running,) = self.conductor.tracker.running()
         self.conductor.records.states[running] = State.UNKNOWN
         self.go_on()
         ended = [
             payload['operation']
-            for name, payload, _ in self.told()
+            for name, payload, _ in self.sent()
             if name == 'operation.succeeded'
         ]
         self.assertEqual([one], ended)
 
-    def test_what_is_settled_is_told_as_it_is_recorded(self) -> None:
+    def test_ended_operations_are_published_as_recorded(self) -> None:
         self.record('a', state=State.UNKNOWN, started_at=_MOMENT)
         self.record('b', state=State.EXPIRED)
-        self.notices.settled(['a', 'b', 'purged'])
-        unknown, expired = self.told()
+        self.events.ended(['a', 'b', 'purged'])
+        unknown, expired = self.sent()
         self.assertEqual('operation.unknown', unknown[0])
         self.assertTrue(unknown[2])
         self.assertEqual(90.0, unknown[1]['duration'])
@@ -415,10 +419,10 @@ class TestOperations(NoticesCase):
 
     def test_all_payloads_of_a_kind_have_the_same_fields(self) -> None:
         self.record('a', state=State.UNKNOWN, started_at=_MOMENT)
-        self.notices.settled(['a'])
+        self.events.ended(['a'])
         self.call('later')
         fields: dict[str, set[tuple[str, ...]]] = {}
-        for _, payload, _ in self.told():
+        for _, payload, _ in self.sent():
             names = tuple(sorted(payload))
             fields.setdefault(payload['payload_name'], set()).add(names)
         self.assertEqual(['call', 'operation'], sorted(fields))
@@ -426,26 +430,26 @@ class TestOperations(NoticesCase):
             self.assertEqual(1, len(found), kind)
 
 
-class TestHarmless(NoticesCase):
-    """Nothing of this may become the trouble of a call."""
+class TestHarmless(EventsCase):
+    """Notifications neither delay nor break calls."""
 
     def test_a_bus_that_hangs_delays_no_call_and_no_stop(self) -> None:
         self.notifier.go_on.clear()
         self.useFixture(
             fixtures.MonkeyPatch(
-                'ironic_passthru.conductor.events._CLOSE_SECONDS', 0.1
+                'ironic_passthru.rpc.notifications._CLOSE_SECONDS', 0.1
             )
         )
         began = time.monotonic()
         for _ in range(60):
             self.call('now')
         self.assertTrue(self.conductor.admission.wait(10))
-        self.notices.close()
+        self.events.close()
         self.assertLess(time.monotonic() - began, 10.0)
         self.assertFalse(self.notifier.closed)
         self.assertIn('notifications were dropped', self.log.output)
 
-    def test_parameters_that_cannot_be_masked_are_not_told(self) -> None:
+    def test_parameters_that_cannot_be_masked_are_not_published(self) -> None:
         def masked(method: Any, parameters: Any) -> Any:
             raise KeyError('hunter2')
 
@@ -455,28 +459,28 @@ class TestHarmless(NoticesCase):
             )
         )
         self.call('now', slot=7)
-        (_, payload, _), _ = self.told()
+        (_, payload, _), _ = self.sent()
         self.assertEqual({'slot': '***'}, payload['parameters'])
         self.assertEqual(None, payload['targets'])
         self.assertIn('lack parameters: KeyError', self.log.output)
 
-    def test_a_registry_that_is_away_costs_one_notification(self) -> None:
+    def test_an_unavailable_registry_drops_one_notification(self) -> None:
         def away(operation_id: str) -> None:
             raise errors.RegistryUnavailable()
 
-        self.notices._find = away
-        self.notices.settled(['a'])
+        self.events._find = away
+        self.events.ended(['a'])
         self.call('now')
-        self.assertEqual(2, len(self.told()))
+        self.assertEqual(2, len(self.sent()))
         self.assertIn('dropped: RegistryUnavailable', self.log.output)
 
-    def test_the_connection_is_given_back(self) -> None:
+    def test_the_connection_is_closed(self) -> None:
         self.call('now')
-        self.told()
+        self.sent()
         self.assertTrue(self.notifier.closed)
 
     def test_long_parameters_do_not_delay_a_method(self) -> None:
-        """What will be cut is not masked before."""
+        """Parameters are truncated before they are masked."""
         read: list[str] = []
         masked = spec.MethodSpec.masked
 
@@ -493,12 +497,12 @@ class TestHarmless(NoticesCase):
         self.call('login', key=None, pin=1, words=words, rack='r7')
         (text,) = read
         self.assertLess(len(text), 1000)
-        for _, payload, _ in self.told():
+        for _, payload, _ in self.sent():
             self.assertEqual('r7', payload['parameters']['rack'])
             self.assertEqual(['***', 'r7'], payload['targets'])
             self.assertIn(' characters)', payload['parameters']['words'])
 
-    def test_parameters_are_read_once_for_all_that_is_told(self) -> None:
+    def test_parameters_are_read_once_for_all_notifications(self) -> None:
         read: list[Any] = []
         shown = spec.MethodSpec.shown
 
@@ -512,53 +516,36 @@ class TestHarmless(NoticesCase):
             )
         )
         self.call('later', slot=7)
-        self.assertEqual(5, len(self.told()))
+        self.assertEqual(5, len(self.sent()))
         self.assertEqual([{'slot': 7}], read)
 
 
-class Broken(events.NoEvents):
-    """Fails in one place.
+class BrokenQueue(notifications.NotificationQueue):
+    """Fails for one notification.
 
-    :param where: name of a hook, or of a state that is told.
-    :ivar failed: how often it did.
+    :param event_type: of that notification.
+    :ivar failed: number of failures.
     """
 
-    def __init__(self, where: str) -> None:
-        self._where = where
+    def __init__(self, event_type: str) -> None:
+        self._event_type = event_type
         self.failed = 0
 
-    def fail(self, place: str) -> None:
-        """Fail if this is the place."""
-        if place == self._where:
+    def put(self, item: notifications.Item) -> None:
+        if (
+            not isinstance(item, notifications.Notification)
+            or item.event_type == self._event_type
+        ):
             self.failed += 1
             raise RuntimeError('hunter2')
 
-    @contextlib.contextmanager
-    def running(self, job: calls.Job) -> Iterator[None]:
-        self.fail('start')
-        try:
-            yield
-        finally:
-            self.fail('end')
-
-    def recorded(
-        self, job: calls.Job, new: operation.NewOperation
-    ) -> events.Tell:
-        self.fail('recorded')
-        return lambda state, error: self.fail(state.value)
-
-    def settled(self, operation_ids: Any) -> None:
-        self.fail('settled')
-
-    def not_begun(self, operation_id: str) -> None:
-        self.fail('not_begun')
-
     def close(self) -> None:
-        self.fail('close')
+        self.failed += 1
+        raise RuntimeError('hunter2')
 
 
-class TestMistakes(base.TestCase):
-    """A mistake in whatever tells harms neither a call nor its record."""
+class TestErrors(base.TestCase):
+    """An error of publishing harms neither a call nor its record."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -568,10 +555,16 @@ class TestMistakes(base.TestCase):
         self.vendor = Vendor()
         self.addCleanup(request_context.clear_current)
 
-    def run_one(self, told: Broken) -> tuple[Any, records.Conductor]:
-        """Return what the caller of a recorded call gets."""
+    def make(self, event_type: str) -> events.EventSender:
+        self.queue = BrokenQueue(event_type)
+        return events.EventSender(self.queue, lambda _: None, conductor='host')
+
+    def run_one(self, event_type: str) -> tuple[Any, State]:
+        """Return outcome and state of a recorded call."""
         conductor = records.conductor(
-            self, {'acme': loader.make('acme', self.vendor)}, told=told
+            self,
+            {'acme': loader.make('acme', self.vendor)},
+            events=self.make(event_type),
         )
         call = calls.Call(
             *('acme', 'now', 'POST', {}),
@@ -582,51 +575,56 @@ class TestMistakes(base.TestCase):
             outcome: Any = conductor.runner.run(context, call)['return']
         except errors.PassthruError as error:
             outcome = error.code
-        self.assertEqual({}, conductor.ledger._known)
+        self.wait_for(lambda: not conductor.tracker._tracked, 'its release')
+        self.assertEqual(1, self.queue.failed, event_type)
         self.assertIn('is lost: RuntimeError', self.log.output)
         self.assertNotIn('hunter2', self.log.output)
-        return outcome, conductor
+        (state,) = conductor.records.states.values()
+        return outcome, state
 
-    def test_what_succeeds_has_succeeded(self) -> None:
-        self.vendor.action = lambda: 'done'
-        for where in ('recorded', 'running', 'succeeded', 'start', 'end'):
-            told = Broken(where)
-            outcome, conductor = self.run_one(told)
-            self.assertEqual('done', outcome, where)
-            self.assertEqual(
-                [State.SUCCEEDED], list(conductor.records.states.values())
-            )
-            self.assertEqual(1, told.failed, where)
-
-    def test_what_fails_has_failed_as_it_did(self) -> None:
-        def action() -> None:
+    def test_an_outcome_does_not_depend_on_notifications(self) -> None:
+        def fail() -> None:
             raise errors.Conflict('in use')
 
-        self.vendor.action = action
-        for where in ('start', 'end', 'failed'):
-            told = Broken(where)
-            outcome, conductor = self.run_one(told)
-            self.assertEqual('conflict', outcome, where)
-            self.assertEqual(
-                [State.FAILED], list(conductor.records.states.values())
-            )
-            self.assertEqual(1, told.failed, where)
+        for action, outcome, names in (
+            (
+                lambda: 'done',
+                ('done', State.SUCCEEDED),
+                ('queued', 'running', 'succeeded', 'start', 'end'),
+            ),
+            (
+                fail,
+                ('conflict', State.FAILED),
+                ('queued', 'running', 'failed', 'start', 'error'),
+            ),
+        ):
+            self.vendor.action = action
+            for name in names:
+                kind = (
+                    'driver.vendor_passthru'
+                    if name in ('start', 'end', 'error')
+                    else 'operation'
+                )
+                self.assertEqual(outcome, self.run_one(f'{kind}.{name}'))
 
-    def test_no_hook_raises(self) -> None:
-        for where in ('settled', 'not_begun', 'close'):
-            broken = Broken(where)
-            told = events.harmless(broken)
-            told.settled(['a'])
-            told.not_begun('a')
-            told.close()
-            self.assertEqual(1, broken.failed, where)
+    def test_publishing_does_not_raise(self) -> None:
+        sender = self.make('')
+        sender.ended(['a'])
+        sender.not_started('a')
+        sender.close()
+        self.assertEqual(3, self.queue.failed)
 
-    def test_no_method_ends_in_silence(self) -> None:
-        told = events.harmless(Broken('nowhere'))
+    def test_an_error_of_a_method_is_raised(self) -> None:
+        job = calls.Job(
+            request_context.RequestContext(request_id='req-1'),
+            calls.Call('acme', 'now', 'POST', {}),
+            loader.make('acme', self.vendor).methods['now'],
+            {},
+        )
         for error in (ValueError(), SystemExit()):
             with (
                 self.assertRaises(type(error)) as raised,
-                told.running(None),  # type: ignore[arg-type]
+                self.make('').running(job),
             ):
                 raise error
             self.assertIs(error, raised.exception)
@@ -636,11 +634,11 @@ class TestMistakes(base.TestCase):
 class TestMake(base.TestCase):
     """``[notifications] enabled``."""
 
-    def test_off_it_tells_nobody(self) -> None:
+    def test_off(self) -> None:
         made = events.make(self.make_conf(), lambda _: None)
-        self.assertIs(events.NO_NOTICES, made)
+        self.assertIs(events.NO_EVENTS, made)
 
-    def test_on_there_must_be_a_way_to_send(self) -> None:
+    def test_on_without_a_driver(self) -> None:
         conf = self.make_conf(notifications__enabled=True)
         self.assertRaises(
             errors.ConfigError, events.make, conf, lambda _: None

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No driver occupies all workers, and none of its work is lost."""
+"""No driver occupies all workers, and no work is lost."""
 
 import threading
+from typing import Any
 
 from ironic_passthru.conductor import fair_executor
 from ironic_passthru.tests import base
 from ironic_passthru.tests import shortage
 
 
-class TestLanes(base.TestCase):
+class TestFairExecutor(base.TestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.lanes = fair_executor.FairExecutor(4, share=3)
-        self.addCleanup(self.lanes.close)
+        self.executor = fair_executor.FairExecutor(4, share=3)
+        self.addCleanup(self.executor.close)
         self.go_on = threading.Event()
         self.addCleanup(self.go_on.set)
         self.lock = threading.Lock()
@@ -31,19 +32,19 @@ class TestLanes(base.TestCase):
 
     def submit(self, driver: str, count: int) -> None:
         for number in range(count):
-            self.lanes.submit(driver, self.work, driver, number)
+            self.executor.submit(driver, self.work, driver, number)
 
     def test_the_share_of_one(self) -> None:
         self.submit('hung', 20)
         self.wait_for(lambda: self.busy == 3, 'its share is taken')
         other = threading.Event()
-        self.lanes.submit('other', other.set)
+        self.executor.submit('other', other.set)
         self.assertTrue(other.wait(10))
         self.assertEqual(3, self.busiest)
         self.go_on.set()
         self.wait_for(lambda: len(self.done) == 20, 'all have run')
-        self.assertEqual({}, dict(self.lanes._running))
-        self.assertEqual({}, self.lanes._aside)
+        self.assertEqual({}, dict(self.executor._running))
+        self.assertEqual({}, self.executor._waiting)
 
     def test_one_after_the_other(self) -> None:
         one = fair_executor.FairExecutor(1, share=1)
@@ -59,7 +60,7 @@ class TestLanes(base.TestCase):
             raise RuntimeError('no')
 
         for _ in range(20):
-            self.lanes.submit('a', fail)
+            self.executor.submit('a', fail)
         self.go_on.set()
         self.submit('a', 5)
         self.wait_for(lambda: len(self.done) == 5, 'the others have run')
@@ -67,8 +68,10 @@ class TestLanes(base.TestCase):
     def test_nothing_begins_after_the_end(self) -> None:
         self.submit('a', 10)
         self.wait_for(lambda: self.busy == 3, 'they run')
-        self.lanes.close()
-        self.assertRaises(RuntimeError, self.lanes.submit, 'b', self.go_on.set)
+        self.executor.close()
+        self.assertRaises(
+            RuntimeError, self.executor.submit, 'b', self.go_on.set
+        )
         self.go_on.set()
         self.wait_for(lambda: len(self.done) == 3, 'they have ended')
         self.assertEqual(3, self.busiest)
@@ -78,17 +81,35 @@ class TestLanes(base.TestCase):
             self.submit('a', 8)
             self.submit('b', 8)
             self.wait_for(lambda: self.busy == 1, 'one runs')
-            self.assertFalse(self.lanes.recover())
-        self.assertTrue(self.lanes.recover())
+            self.assertFalse(self.executor.recover())
+        self.assertTrue(self.executor.recover())
         self.wait_for(lambda: self.busy == 4, 'all workers are busy')
         self.go_on.set()
         self.wait_for(lambda: len(self.done) == 16, 'all have run')
-        self.assertEqual({}, dict(self.lanes._running))
+        self.assertEqual({}, dict(self.executor._running))
 
     def test_what_is_refused_takes_no_place(self) -> None:
-        self.lanes._pool.shutdown(wait=False)
+        self.executor._pool.shutdown(wait=False)
         for _ in range(4):
             self.assertRaises(
-                RuntimeError, self.lanes.submit, 'a', self.go_on.set
+                RuntimeError, self.executor.submit, 'a', self.go_on.set
             )
-        self.assertEqual({}, dict(self.lanes._running))
+        self.assertEqual({}, dict(self.executor._running))
+
+    def test_none_is_lost_when_it_cannot_be_queued_again(self) -> None:
+        """For lack of memory; the next submission may succeed."""
+        self.submit('a', 6)
+        self.wait_for(lambda: self.busy == 3, 'the share is used')
+        submit = self.executor._pool.submit
+        errors = [MemoryError(), MemoryError()]
+
+        def fail_first(*args: Any) -> Any:
+            if errors:
+                raise errors.pop()
+            return submit(*args)
+
+        self.executor._pool.submit = fail_first  # type: ignore[assignment]
+        self.go_on.set()
+        self.wait_for(lambda: len(self.done) == 6, 'all have run')
+        self.assertEqual([], errors)
+        self.wait_for(lambda: not self.executor._running, 'free workers')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is done for operations from time to time."""
+"""Periodic tasks for operations."""
 
 import datetime
 import threading
@@ -21,7 +21,7 @@ from ironic_passthru.tests import base
 State = operation.State
 
 
-def followed() -> operation_tracker.TrackedOperation:
+def tracked() -> operation_tracker.TrackedOperation:
     """Return an operation that runs."""
     job = calls.Job(
         context=None,  # type: ignore[arg-type]
@@ -29,7 +29,7 @@ def followed() -> operation_tracker.TrackedOperation:
         method=None,  # type: ignore[arg-type]
         arguments={},
     )
-    return operation_tracker.TrackedOperation(job, begin_by=float('inf'))
+    return operation_tracker.TrackedOperation(job, start_by=float('inf'))
 
 
 def holder(
@@ -43,7 +43,7 @@ def holder(
 
 
 class FakeStore:
-    """Notes what it is asked to do."""
+    """Keeps the calls of its methods."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -120,16 +120,16 @@ class FakeStore:
         return self._purge('purge_results', limit)
 
 
-class FakeLedger:
+class FakeTracker:
     def __init__(self) -> None:
         self.jobs: dict[str, operation_tracker.TrackedOperation] = {}
         self.known: set[str] = set()
         self.late: set[str] = set()
-        self.hung: set[str] = set()
+        self.hung_ids: set[str] = set()
 
-    def given_up(self, grace_seconds: float) -> set[str]:
+    def hung(self, grace_seconds: float) -> set[str]:
         assert grace_seconds == 0.3
-        return self.hung
+        return self.hung_ids
 
     def overdue(self) -> set[str]:
         return self.late
@@ -137,50 +137,50 @@ class FakeLedger:
     def running(self) -> dict[str, operation_tracker.TrackedOperation]:
         return dict(self.jobs)
 
-    def ask_to_end(self, ids: set[str]) -> None:
+    def request_cancel(self, ids: set[str]) -> None:
         for one in ids & self.jobs.keys():
-            self.jobs[one].ask_to_end()
+            self.jobs[one].request_cancel()
 
-    def strangers(self, active: set[str]) -> set[str]:
+    def orphans(self, active: set[str]) -> set[str]:
         return active - self.known
 
 
-class KeeperCase(base.TestCase):
+class HousekeepingCase(base.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.store = FakeStore()
-        self.ledger = FakeLedger()
+        self.tracker = FakeTracker()
 
     def make(
         self,
         *,
-        told: events.NoEvents = events.NO_NOTICES,
-        **times: float,
+        events: events.NoEvents = events.NO_EVENTS,
+        **intervals: float,
     ) -> housekeeping.Housekeeping:
         values = {
             'progress': 0.01,
             'upkeep': 0.02,
-            'gone_after': 0.3,
+            'absent_after': 0.3,
             'keep': 100.0,
             'keep_results': 10.0,
         }
         made = housekeeping.Housekeeping(
             self.store,  # type: ignore[arg-type]
-            self.ledger,  # type: ignore[arg-type]
+            self.tracker,  # type: ignore[arg-type]
             hostname='host',
             incarnation='one',
-            times=housekeeping.Times(**values | times),
+            intervals=housekeeping.Intervals(**values | intervals),
             purge_batch=5,
-            told=told,
+            events=events,
         )
         self.addCleanup(made.stop)
         return made
 
 
-class TestProgress(KeeperCase):
+class TestProgress(HousekeepingCase):
     def test_reports_are_written_once_and_the_latest_of_them(self) -> None:
-        running = followed()
-        self.ledger.jobs['a'] = running
+        running = tracked()
+        self.tracker.jobs['a'] = running
         for percent in range(50):
             running.report_progress(percent, 'on it')
         self.make().start()
@@ -195,8 +195,8 @@ class TestProgress(KeeperCase):
         )
 
     def test_what_could_not_be_written_is_written_later(self) -> None:
-        running = followed()
-        self.ledger.jobs['a'] = running
+        running = tracked()
+        self.tracker.jobs['a'] = running
         self.store.away = True
         running.report_progress(5, 'begun')
         made = self.make()
@@ -208,10 +208,10 @@ class TestProgress(KeeperCase):
 
     def test_one_that_is_refused_does_not_stop_the_others(self) -> None:
         log = self.useFixture(fixtures.FakeLogger(level=0, nuke_handlers=True))
-        jobs = {name: followed() for name in 'abc'}
+        jobs = {name: tracked() for name in 'abc'}
         for one in jobs.values():
             one.report_progress(5, 'begun')
-        self.ledger.jobs = jobs
+        self.tracker.jobs = jobs
         self.store.refused = {'b'}
         self.store.cancelled = {'b'}
         self.make().start()
@@ -222,17 +222,17 @@ class TestProgress(KeeperCase):
         self.assertEqual(1, log.output.count('progress of operation b'))
 
     def test_a_request_to_end_reaches_the_driver(self) -> None:
-        one, other = followed(), followed()
-        self.ledger.jobs = {'a': one, 'b': other}
+        one, other = tracked(), tracked()
+        self.tracker.jobs = {'a': one, 'b': other}
         self.make().start()
         self.assertFalse(one.cancel_requested)
         self.store.cancelled = {'a', 'z'}
-        self.wait_for(lambda: one.cancel_requested, 'it is told')
+        self.wait_for(lambda: one.cancel_requested, 'the request')
         self.assertFalse(other.cancel_requested)
 
 
-class TestUpkeep(KeeperCase):
-    def test_an_earlier_run_is_settled_before_all_else(self) -> None:
+class TestUpkeep(HousekeepingCase):
+    def test_an_earlier_incarnation_is_reaped_at_start(self) -> None:
         earlier = holder('host', liveness_at=None)
         self.store.held = {
             earlier,
@@ -246,18 +246,18 @@ class TestUpkeep(KeeperCase):
         self.store.away = True
         self.assertRaises(errors.RegistryUnavailable, self.make().start)
 
-    def test_one_whose_sign_does_not_change_is_settled(self) -> None:
+    def test_a_conductor_without_liveness_updates_is_reaped(self) -> None:
         lost = holder('lost')
         self.store.held = {lost, holder('host', incarnation='one')}
         self.make().start()
-        self.wait_for(lambda: self.store.settled, 'it is settled')
+        self.wait_for(lambda: self.store.settled, 'the end')
         at, gone = self.store.settled[0]
         self.assertEqual(lost, gone)
-        # Those looks that it made when it started do not count.
+        # The check at start does not count.
         self.assertGreaterEqual(at - self.store.looks[1], 0.29)
 
     def test_an_outage_is_no_absence(self) -> None:
-        """After it all signs are old, and all conductors may live."""
+        """After it all updates are old, and all conductors may run."""
         self.store.held = {holder('lives')}
         self.make().start()
         looks = len(self.store.looks)
@@ -267,12 +267,12 @@ class TestUpkeep(KeeperCase):
         self.wait_for(lambda: time.monotonic() > ended, 'an outage')
         recovered = time.monotonic()
         self.store.away = False
-        self.wait_for(lambda: self.store.settled, 'it is settled')
+        self.wait_for(lambda: self.store.settled, 'the end')
         self.assertGreaterEqual(self.store.settled[0][0] - recovered, 0.29)
 
-    def test_strangers_are_ended(self) -> None:
+    def test_orphans_are_ended(self) -> None:
         """A row may have been committed though its caller was refused."""
-        self.ledger.known = {'mine'}
+        self.tracker.known = {'mine'}
         self.store.states = {
             'mine': State.RUNNING,
             'lost': State.QUEUED,
@@ -288,30 +288,30 @@ class TestUpkeep(KeeperCase):
             self.store.applied,
         )
 
-    def test_others_are_told_of_what_has_ended_and_of_nothing_else(
+    def test_ended_operations_and_no_others_are_published(
         self,
     ) -> None:
-        told: list[str] = []
+        ended: list[str] = []
 
-        class Told(events.NoEvents):
-            def settled(self, operation_ids: Any) -> None:
-                told.extend(operation_ids)
+        class Recording(events.NoEvents):
+            def ended(self, operation_ids: Any) -> None:
+                ended.extend(operation_ids)
 
         self.store.states = {'a': State.QUEUED, 'b': State.RUNNING}
         self.store.too_late = {'b'}
         self.store.held = {holder('host', liveness_at=None)}
         self.store.lost = {'c'}
-        made = self.make(told=Told(), upkeep=100.0)
+        made = self.make(events=Recording(), upkeep=100.0)
         made.start()
         self.wait_for(lambda: len(self.store.applied) == 2, 'they end')
         made.stop()
-        made.settle_own()
-        self.assertEqual(['c', 'a', 'left'], told)
+        made.reap_all()
+        self.assertEqual(['c', 'a', 'left'], ended)
 
-    def test_what_waits_too_long_is_ended(self) -> None:
-        """All workers may hang, so none would come to look at it."""
-        self.ledger.known = {'late'}
-        self.ledger.late = {'late'}
+    def test_overdue_operations_are_ended(self) -> None:
+        """All workers may hang, so that none would expire it."""
+        self.tracker.known = {'late'}
+        self.tracker.late = {'late'}
         self.store.states = {'late': State.QUEUED}
         self.make().start()
         self.wait_for(lambda: self.store.applied, 'it ends')
@@ -319,8 +319,8 @@ class TestUpkeep(KeeperCase):
             operation.end('late', State.QUEUED), self.store.applied[0]
         )
 
-    def test_what_runs_far_too_long_is_given_up(self) -> None:
-        self.ledger.known = self.ledger.hung = {'hung'}
+    def test_hung_operations_are_ended(self) -> None:
+        self.tracker.known = self.tracker.hung_ids = {'hung'}
         self.store.states = {'hung': State.RUNNING}
         self.make().start()
         self.wait_for(lambda: self.store.applied, 'it ends')
@@ -328,11 +328,11 @@ class TestUpkeep(KeeperCase):
             operation.end('hung', State.RUNNING), self.store.applied[0]
         )
 
-    def test_a_slow_pace_still_settles(self) -> None:
-        """Whatever the intervals, there are several looks in a timeout."""
+    def test_long_intervals_still_reap(self) -> None:
+        """Whatever the intervals, there are several checks in a timeout."""
         self.store.held = {holder('lost')}
         self.make(upkeep=0.3, progress=5.0).start()
-        self.wait_for(lambda: self.store.settled, 'it is settled')
+        self.wait_for(lambda: self.store.settled, 'the end')
 
     def test_a_long_purge_does_not_stop_the_rest(self) -> None:
         self.store.left = {'purge': 10**9, 'purge_results': 10**9}
@@ -340,7 +340,7 @@ class TestUpkeep(KeeperCase):
         self.wait_for(lambda: len(self.store.looks) > 5, 'further looks')
         self.assertTrue('purge' in self.store.purged, 'both are purged')
 
-    def test_old_records_go_in_batches(self) -> None:
+    def test_old_records_are_deleted_in_batches(self) -> None:
         self.store.left = {'purge': 12, 'purge_results': 5}
         self.make(upkeep=100.0).start()
         self.wait_for(lambda: self.store.purged.count('purge') == 3, 'purged')
@@ -348,7 +348,7 @@ class TestUpkeep(KeeperCase):
             ['purge_results'] * 2 + ['purge'] * 3, self.store.purged
         )
 
-    def test_a_mistake_does_not_end_it(self) -> None:
+    def test_an_unexpected_error_does_not_end_it(self) -> None:
         made = self.make()
         made.start()
         holders = self.store.active_incarnations
@@ -361,12 +361,12 @@ class TestUpkeep(KeeperCase):
             return holders()
 
         self.store.active_incarnations = fail_once  # type: ignore[method-assign]
-        self.wait_for(lambda: not fails, 'the mistake')
+        self.wait_for(lambda: not fails, 'the error')
         looks = len(self.store.looks)
-        self.wait_for(lambda: len(self.store.looks) > looks, 'it goes on')
+        self.wait_for(lambda: len(self.store.looks) > looks, 'further checks')
 
-    def test_settling_its_own_without_the_registry(self) -> None:
+    def test_reaping_its_own_without_the_registry(self) -> None:
         made = self.make()
-        made.settle_own()
+        made.reap_all()
         self.store.away = True
-        made.settle_own()
+        made.reap_all()

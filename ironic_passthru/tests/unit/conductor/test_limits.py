@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One driver, or one target, does not take a whole pool."""
+"""One driver, or one target, does not occupy a whole pool."""
 
 import threading
 
@@ -7,92 +7,101 @@ from ironic_passthru.conductor import limits
 from ironic_passthru.tests import base
 
 
+def make(
+    driver_limit: int, target_limit: int, size: int = 9999
+) -> limits.Limits:
+    return limits.Limits(
+        size, driver_limit=driver_limit, target_limit=target_limit
+    )
+
+
 class LimitsTest(base.TestCase):
     def test_driver(self) -> None:
-        counted = limits.Limits(2, 9)
-        self.assertTrue(counted.acquire('a', ()))
-        self.assertTrue(counted.acquire('a', ()))
-        self.assertFalse(counted.acquire('a', ()))
-        self.assertTrue(counted.acquire('b', ()))
-        counted.release('a', ())
-        self.assertTrue(counted.acquire('a', ()))
+        counts = make(2, 9)
+        self.assertTrue(counts.acquire('a', ()))
+        self.assertTrue(counts.acquire('a', ()))
+        self.assertFalse(counts.acquire('a', ()))
+        self.assertTrue(counts.acquire('b', ()))
+        counts.release('a', ())
+        self.assertTrue(counts.acquire('a', ()))
 
-    def test_no_limit_of_drivers(self) -> None:
-        counted = limits.Limits(None, 1)
-        for _ in range(1000):
-            self.assertTrue(counted.acquire('a', ()))
-        self.assertTrue(counted.acquire('a', ['x']))
-        self.assertFalse(counted.acquire('a', ['x']))
+    def test_size(self) -> None:
+        counts = make(9, 9, size=2)
+        self.assertTrue(counts.acquire('a', ()))
+        self.assertTrue(counts.acquire('b', ['x']))
+        self.assertFalse(counts.acquire('c', ()))
+        counts.release('b', ['x'])
+        self.assertTrue(counts.acquire('c', ()))
 
     def test_target(self) -> None:
-        counted = limits.Limits(None, 2)
-        self.assertTrue(counted.acquire('a', {'x', 'y'}))
-        self.assertTrue(counted.acquire('a', {'y', 'z'}))
-        self.assertFalse(counted.acquire('a', {'y'}))
-        self.assertTrue(counted.acquire('b', {'y'}))
-        self.assertTrue(counted.acquire('a', {'x'}))
-        counted.release('a', {'x', 'y'})
-        self.assertTrue(counted.acquire('a', {'y'}))
+        counts = make(9999, 2)
+        self.assertTrue(counts.acquire('a', {'x', 'y'}))
+        self.assertTrue(counts.acquire('a', {'y', 'z'}))
+        self.assertFalse(counts.acquire('a', {'y'}))
+        self.assertTrue(counts.acquire('b', {'y'}))
+        self.assertTrue(counts.acquire('a', {'x'}))
+        counts.release('a', {'x', 'y'})
+        self.assertTrue(counts.acquire('a', {'y'}))
 
     def test_all_or_nothing(self) -> None:
-        counted = limits.Limits(3, 1)
-        self.assertTrue(counted.acquire('a', ['busy']))
+        counts = make(3, 1)
+        self.assertTrue(counts.acquire('a', ['busy']))
         for _ in range(5):
-            self.assertFalse(counted.acquire('a', ['x', 'busy', 'y']))
-        self.assertTrue(counted.acquire('a', ['x']))
-        self.assertTrue(counted.acquire('a', ['y']))
-        self.assertFalse(counted.acquire('a', ['z']))
-        counted.release('a', ['x'])
-        self.assertTrue(counted.acquire('a', ['z']))
+            self.assertFalse(counts.acquire('a', ['x', 'busy', 'y']))
+        self.assertTrue(counts.acquire('a', ['x']))
+        self.assertTrue(counts.acquire('a', ['y']))
+        self.assertFalse(counts.acquire('a', ['z']))
+        counts.release('a', ['x'])
+        self.assertTrue(counts.acquire('a', ['z']))
 
     def test_a_target_named_twice_counts_once(self) -> None:
-        counted = limits.Limits(None, 1)
-        self.assertTrue(counted.acquire('a', ['x', 'x']))
-        counted.release('a', ['x', 'x'])
-        self.assertEqual(0, len(counted))
+        counts = make(9999, 1)
+        self.assertTrue(counts.acquire('a', ['x', 'x']))
+        counts.release('a', ['x', 'x'])
+        self.assertEqual(0, len(counts))
 
     def test_a_target_called_as_its_driver(self) -> None:
-        counted = limits.Limits(2, 1)
-        self.assertTrue(counted.acquire('a', ['a']))
-        self.assertTrue(counted.acquire('a', ()))
+        counts = make(2, 1)
+        self.assertTrue(counts.acquire('a', ['a']))
+        self.assertTrue(counts.acquire('a', ()))
 
     def test_nothing_is_remembered_of_the_past(self) -> None:
-        counted = limits.Limits(1, 1)
+        counts = make(1, 1)
         for number in range(1000):
             name = str(number)
-            self.assertTrue(counted.acquire(name, [name]))
-            self.assertFalse(counted.acquire(name, [f'other {name}']))
-            self.assertTrue(counted.acquire('other', [name, 'x']))
-            counted.release('other', [name, 'x'])
-            counted.release(name, [name])
-        self.assertEqual(0, len(counted))
+            self.assertTrue(counts.acquire(name, [name]))
+            self.assertFalse(counts.acquire(name, [f'other {name}']))
+            self.assertTrue(counts.acquire('other', [name, 'x']))
+            counts.release('other', [name, 'x'])
+            counts.release(name, [name])
+        self.assertEqual(0, len(counts))
 
     def test_released_without_need(self) -> None:
-        counted = limits.Limits(9, 9)
-        counted.acquire('a', ['x'])
+        counts = make(9, 9)
+        counts.acquire('a', ['x'])
         for driver, targets in (('b', ()), ('a', ['y']), ('b', ['x'])):
-            self.assertRaises(ValueError, counted.release, driver, targets)
-        self.assertEqual(2, len(counted))
-        counted.release('a', ['x'])
-        self.assertRaises(ValueError, counted.release, 'a', ['x'])
-        self.assertEqual(0, len(counted))
+            self.assertRaises(ValueError, counts.release, driver, targets)
+        self.assertEqual(2, len(counts))
+        counts.release('a', ['x'])
+        self.assertRaises(ValueError, counts.release, 'a', ['x'])
+        self.assertEqual(0, len(counts))
 
     def test_threads(self) -> None:
-        counted = limits.Limits(3, 2)
+        counts = make(3, 2)
         highest = [0]
         running = [0]
         lock = threading.Lock()
 
         def work() -> None:
             for _ in range(500):
-                if not counted.acquire('a', ['x']):
+                if not counts.acquire('a', ['x']):
                     continue
                 with lock:
                     running[0] += 1
                     highest[0] = max(highest[0], running[0])
                 with lock:
                     running[0] -= 1
-                counted.release('a', ['x'])
+                counts.release('a', ['x'])
 
         threads = [threading.Thread(target=work) for _ in range(8)]
         for thread in threads:
@@ -101,7 +110,7 @@ class LimitsTest(base.TestCase):
             thread.join(60)
             self.assertFalse(thread.is_alive())
         self.assertLessEqual(highest[0], 2)
-        self.assertEqual(0, len(counted))
+        self.assertEqual(0, len(counts))
 
 
 class DefaultTest(base.TestCase):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A call that has a record: nothing runs that is not claimed."""
+"""Recorded calls: none runs unless it is claimed."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ KEY = operation.Key(digest='d' * 64, fingerprint='f' * 64)
 
 
 class Vendor(drivers.VendorInterface):
-    """Does what a test tells it to."""
+    """Runs the action of a test."""
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
@@ -110,7 +110,7 @@ class RecordedCase(base.TestCase):
         self.assertTrue(self.conductor.admission.wait(10))
 
     def block(self, context: Any) -> str:
-        """Wait until the test lets all methods go on."""
+        """Wait until the test sets ``go_on``."""
         self.vendor.go_on.wait(20)
         return 'done'
 
@@ -126,9 +126,9 @@ def _raise(error: BaseException) -> Any:
 
 
 class TestRecords(RecordedCase):
-    """What is recorded, and when."""
+    """Contents and time of records."""
 
-    def test_there_is_a_record_before_the_answer(self) -> None:
+    def test_there_is_a_record_before_the_reply(self) -> None:
         self.vendor.action = self.block
         answer = self.call(call_id='a', parameters={})
         self.assertEqual(
@@ -157,8 +157,8 @@ class TestRecords(RecordedCase):
         self.ended()
         self.assertEqual([State.RUNNING], seen)
         self.assertEqual(State.SUCCEEDED, self.store.states['a'])
-        self.assertEqual({}, self.conductor.ledger.running())
-        self.assertEqual({'a'}, self.conductor.ledger.strangers({'a'}))
+        self.assertEqual({}, self.conductor.tracker.running())
+        self.assertEqual({'a'}, self.conductor.tracker.orphans({'a'}))
 
     def test_a_call_without_id_gets_one(self) -> None:
         self.call()
@@ -228,11 +228,11 @@ class TestRecords(RecordedCase):
         self.assertRaises(errors.RegistryUnavailable, self.call, call_id='a')
         self.ended()
         self.assertEqual([], self.vendor.calls)
-        # Were it there all the same, the upkeep would find it.
-        self.assertEqual({'a'}, self.conductor.ledger.strangers({'a'}))
+        # If it were recorded nevertheless, housekeeping would find it.
+        self.assertEqual({'a'}, self.conductor.tracker.orphans({'a'}))
 
     def test_what_took_too_long_to_record_does_not_run(self) -> None:
-        """Its client has been told by then that the outcome is unknown."""
+        """By then the client received that the outcome is unknown."""
         for number, facts in enumerate(({}, {'method': 'now', 'key': KEY})):
             self.store.go_on.clear()
             raised: list[Exception] = []
@@ -259,7 +259,7 @@ class TestRecords(RecordedCase):
 
 
 class TestClaims(RecordedCase):
-    """What was cancelled, settled or has waited too long does not run."""
+    """Cancelled, ended and overdue operations do not run."""
 
     def test_what_was_cancelled_does_not_run(self) -> None:
         self.build(async_workers=1)
@@ -273,7 +273,7 @@ class TestClaims(RecordedCase):
         self.assertEqual(1, len(self.vendor.calls))
         self.assertEqual(State.CANCELLED, self.store.states['second'])
 
-    def test_what_was_given_up_keeps_its_end(self) -> None:
+    def test_an_ended_operation_keeps_its_state(self) -> None:
         self.vendor.action = self.block
         self.call(call_id='a')
         self.wait_for(lambda: self.vendor.calls, 'it runs')
@@ -281,7 +281,7 @@ class TestClaims(RecordedCase):
         self.vendor.go_on.set()
         self.ended()
         self.assertEqual(State.UNKNOWN, self.store.states['a'])
-        self.assertIn('was given up before', self.log.output)
+        self.assertIn('after its record was final', self.log.output)
 
     def test_what_waits_too_long_expires(self) -> None:
         self.build(async_workers=1, queue_seconds=0.0)
@@ -323,21 +323,21 @@ class TestClaims(RecordedCase):
         self.assertEqual(1, len(self.vendor.calls))
         self.assertEqual(State.QUEUED, self.store.states['b'])
 
-    def test_a_second_message_that_nobody_remembers(self) -> None:
+    def test_a_second_message_after_its_id_was_removed(self) -> None:
         """The record alone must be enough to refuse it."""
         self.vendor.action = self.block
         self.call(call_id='a')
         self.wait_for(lambda: self.vendor.calls, 'it runs')
-        self.conductor.admission._memory._ids.clear()
+        self.conductor.admission._seen_calls._ids.clear()
         self.assertRaises(errors.DuplicateCall, self.call, call_id='a')
         self.vendor.go_on.set()
         self.ended()
-        self.conductor.admission._memory._ids.clear()
+        self.conductor.admission._seen_calls._ids.clear()
         self.assertRaises(errors.DuplicateCall, self.call, call_id='a')
         self.ended()
         self.assertEqual(1, len(self.vendor.calls))
 
-    def test_one_that_takes_far_too_long_is_given_up(self) -> None:
+    def test_a_hung_operation_is_ended(self) -> None:
         seen: list[bool] = []
 
         def hang(context: Any) -> None:
@@ -348,11 +348,11 @@ class TestClaims(RecordedCase):
         self.call('bounded', call_id='a')
         self.call('later', call_id='b')
         self.wait_for(lambda: len(self.vendor.calls) == 2, 'they hang')
-        book = self.conductor.ledger
-        self.assertEqual(set(), book.given_up(0.0))
-        book.running()['a'].deadline = time.monotonic() - 5.0
-        self.assertEqual(set(), book.given_up(10.0))
-        self.assertEqual({'a'}, book.given_up(1.0))
+        tracker = self.conductor.tracker
+        self.assertEqual(set(), tracker.hung(0.0))
+        tracker.running()['a'].deadline = time.monotonic() - 5.0
+        self.assertEqual(set(), tracker.hung(10.0))
+        self.assertEqual({'a'}, tracker.hung(1.0))
         self.vendor.go_on.set()
         self.ended()
         self.assertEqual([False, True], sorted(seen))
@@ -365,13 +365,13 @@ class TestClaims(RecordedCase):
         self.vendor.action = action
         self.call('bounded', call_id='a')
         self.wait_for(lambda: self.vendor.calls, 'it runs')
-        book = self.conductor.ledger
-        one = book.running()['a']
+        tracker = self.conductor.tracker
+        one = tracker.running()['a']
         self.store.away = True
         self.vendor.go_on.set()
-        self.wait_for(lambda: one.ending, 'its method has ended')
+        self.wait_for(lambda: one.finishing, 'its method has ended')
         one.deadline = time.monotonic() - 5.0
-        self.assertEqual(set(), book.given_up(1.0))
+        self.assertEqual(set(), tracker.hung(1.0))
         self.store.away = False
         self.ended()
         return self.store.states['a']
@@ -412,7 +412,7 @@ class TestClaims(RecordedCase):
 
 
 class TestKeys(RecordedCase):
-    """A synchronous call with a key is recorded and answered."""
+    """A synchronous call with a key has a record and a reply."""
 
     def test_it_answers_and_is_recorded(self) -> None:
         self.vendor.action = lambda _: 'done'
@@ -443,10 +443,12 @@ class TestKeys(RecordedCase):
         self.assertEqual('no fan', error.message)
         self.assertEqual(State.FAILED, self.store.states['a'])
 
-    def test_a_known_outcome_is_told_though_it_cannot_be_noted(self) -> None:
+    def test_an_outcome_that_cannot_be_recorded_is_returned(
+        self,
+    ) -> None:
         """Not 503: the method has run."""
         for action, wanted in (
-            (lambda _: self.conductor.journal.close(0.0) or 'done', 'done'),
+            (lambda _: self.conductor.writer.close(0.0) or 'done', 'done'),
             (_raise(errors.NotFound('no fan')), errors.NotFound),
         ):
             self.build()
@@ -459,32 +461,32 @@ class TestKeys(RecordedCase):
         self.build()
 
         def fail(_: Any) -> None:
-            self.conductor.journal.close(0.0)
+            self.conductor.writer.close(0.0)
             raise errors.NotFound('no fan')
 
         self.vendor.action = fail
         self.assertRaises(errors.NotFound, self.call, 'now', key=KEY)
 
-    def test_one_that_was_settled_before_it_began(self) -> None:
-        """It has certainly not run, and its record says why."""
-        claim = self.conductor.journal.claim
+    def test_an_operation_that_was_ended_before_it_started(self) -> None:
+        """It has certainly not run, and its record contains the reason."""
+        claim = self.conductor.writer.claim
 
         def late(operation_id: str, incarnation: str) -> bool:
             self.store.states[operation_id] = State.EXPIRED
             return claim(operation_id, incarnation)
 
-        self.conductor.journal.claim = late  # type: ignore[method-assign]
+        self.conductor.writer.claim = late  # type: ignore[method-assign]
         self.assertRaises(
             errors.OperationExpired, self.call, 'now', call_id='a', key=KEY
         )
         self.assertEqual([], self.vendor.calls)
 
-    def test_the_answer_does_not_wait_for_a_registry_that_is_away(
+    def test_the_reply_does_not_wait_for_an_unavailable_registry(
         self,
     ) -> None:
         self.useFixture(
             fixtures.MonkeyPatch(
-                'ironic_passthru.conductor.operation_tracker._PATIENCE_SECONDS',
+                'ironic_passthru.conductor.operation_tracker._RECORD_WAIT_SECONDS',
                 0.05,
             )
         )
@@ -497,14 +499,14 @@ class TestKeys(RecordedCase):
         answer = self.call('now', call_id='a', key=KEY)
         self.assertEqual('done', answer['return'])
         self.assertEqual(State.RUNNING, self.store.states['a'])
-        self.assertEqual(set(), self.conductor.ledger.strangers({'a'}))
+        self.assertEqual(set(), self.conductor.tracker.orphans({'a'}))
         self.store.away = False
         self.wait_for(
             lambda: self.store.states['a'] is State.SUCCEEDED, 'it is noted'
         )
 
 
-class TestAsynchronousByWish(RecordedCase):
+class TestAsynchronousOnRequest(RecordedCase):
     def test_a_synchronous_method_is_accepted(self) -> None:
         self.vendor.action = self.block
         answer = self.call('now', call_id='a', respond_async=True)
@@ -516,7 +518,7 @@ class TestAsynchronousByWish(RecordedCase):
 
 
 class TestContext(RecordedCase):
-    """What a driver can say and learn of its call."""
+    """Reports of a driver, and the state of its call."""
 
     def test_progress_is_kept_with_the_end(self) -> None:
         def act(context: Any) -> None:
@@ -551,7 +553,7 @@ class TestContext(RecordedCase):
 
         def act(context: Any) -> None:
             seen.append(context.cancel_requested)
-            self.conductor.ledger.ask_to_end({'a', 'other'})
+            self.conductor.tracker.request_cancel({'a', 'other'})
             seen.append(context.cancel_requested)
 
         self.vendor.action = act
@@ -573,7 +575,7 @@ class TestContext(RecordedCase):
         self.assertTrue(5 < left[2] <= 10, left)
         self.assertIsNone(left[3])
 
-    def test_a_synchronous_call_has_nobody_who_follows_it(self) -> None:
+    def test_reports_of_an_unrecorded_call_are_ignored(self) -> None:
         seen: list[Any] = []
 
         def act(context: Any) -> None:
@@ -586,7 +588,7 @@ class TestContext(RecordedCase):
 
 
 class TestLimits(RecordedCase):
-    """One target or driver cannot take the whole pool."""
+    """One target or driver cannot occupy the whole pool."""
 
     def test_one_target(self) -> None:
         self.build(async_workers=4, target_limit=2)
@@ -633,7 +635,7 @@ class TestLimits(RecordedCase):
         self.assertRaises(errors.ConductorBusy, self.call, driver='zeta')
 
     def test_a_driver_that_hangs_leaves_workers_to_others(self) -> None:
-        """Not only places in their queue."""
+        """Workers, and not only places in their queue."""
         self.build(async_workers=4, async_backlog=8)
         self.vendor.action = self.block
         for _ in range(9):
@@ -650,7 +652,7 @@ class TestLimits(RecordedCase):
         self.ended()
         self.assertEqual(10, len(self.vendor.calls))
 
-    def test_a_single_driver_has_all_there_is(self) -> None:
+    def test_a_single_driver_has_the_whole_pool(self) -> None:
         self.conductor = records.conductor(
             self,
             {'acme': loader.make('acme', self.vendor)},
@@ -682,7 +684,7 @@ class TestCancelled(RecordedCase):
     def stop_when_asked(self, context: Any) -> None:
         """Report progress and stop as a driver does."""
         context.report_progress(40, 'slot 2 of 5')
-        self.conductor.ledger.ask_to_end({'a'})
+        self.conductor.tracker.request_cancel({'a'})
         if context.cancel_requested:
             raise errors.Cancelled()
 
@@ -699,7 +701,7 @@ class TestCancelled(RecordedCase):
         self.assertEqual(
             operation.Progress(40.0, 'slot 2 of 5'), move.progress
         )
-        self.assertEqual({}, self.conductor.ledger.running())
+        self.assertEqual({}, self.conductor.tracker.running())
 
     def test_by_an_error_of_a_class_of_the_vendor(self) -> None:
         class Stopped(errors.Cancelled):
@@ -707,7 +709,7 @@ class TestCancelled(RecordedCase):
             _msg_fmt = 'Stopped after %(done)s slots.'
 
         def stop(context: Any) -> None:
-            self.conductor.ledger.ask_to_end({'a'})
+            self.conductor.tracker.request_cancel({'a'})
             raise Stopped(done=2)
 
         self.vendor.action = stop
@@ -726,7 +728,7 @@ class TestCancelled(RecordedCase):
     def test_after_its_timeout_it_has_failed(self) -> None:
         def stop(context: Any) -> None:
             context.report_progress(40, 'slot 2 of 5')
-            self.conductor.ledger.running()['a'].stop_late()
+            self.conductor.tracker.running()['a'].set_timed_out()
             if context.cancel_requested:
                 raise errors.Cancelled()
 
@@ -739,15 +741,15 @@ class TestCancelled(RecordedCase):
         self.assertEqual(40.0, move.progress.percent)
         # A request to cancel it outweighs the timeout.
         self.vendor.action = lambda context: (
-            self.conductor.ledger.running()['b'].stop_late(),
-            self.conductor.ledger.ask_to_end({'b'}),
+            self.conductor.tracker.running()['b'].set_timed_out(),
+            self.conductor.tracker.request_cancel({'b'}),
             _raise(errors.Cancelled())(context),
         )
         self.call(call_id='b')
         self.ended()
         self.assertEqual(State.CANCELLED, self.store.states['b'])
 
-    def test_without_a_request_it_is_a_mistake_of_the_driver(self) -> None:
+    def test_without_a_request_it_is_an_error_of_the_driver(self) -> None:
         self.vendor.action = _raise(errors.Cancelled('hunter2'))
         for method, facts in (
             ('later', {}),
@@ -769,7 +771,7 @@ class TestCancelled(RecordedCase):
 
     def test_another_error_after_a_request_is_a_failure(self) -> None:
         def fail(context: Any) -> None:
-            self.conductor.ledger.ask_to_end({'a'})
+            self.conductor.tracker.request_cancel({'a'})
             raise errors.DriverOperationError('the fan is stuck')
 
         self.vendor.action = fail
@@ -778,14 +780,16 @@ class TestCancelled(RecordedCase):
         self.assertEqual(State.FAILED, self.store.states['a'])
 
     def test_a_result_after_a_request_is_a_success(self) -> None:
-        self.vendor.action = lambda _: self.conductor.ledger.ask_to_end({'a'})
+        self.vendor.action = lambda _: self.conductor.tracker.request_cancel(
+            {'a'}
+        )
         self.call(call_id='a')
         self.ended()
         self.assertEqual(State.SUCCEEDED, self.store.states['a'])
 
 
 class TestShortage(RecordedCase):
-    """No accepted call is lost while threads are refused."""
+    """No accepted call is lost while threads cannot be started."""
 
     def test_what_is_accepted_runs(self) -> None:
         self.build(async_workers=8, async_backlog=8)

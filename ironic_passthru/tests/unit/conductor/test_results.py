@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a method returns either crosses the bus or fails at once."""
+"""A result is serialized for the bus, or the call fails at once."""
 
 import base64
 import dataclasses
@@ -147,7 +147,7 @@ class TestJSON(base.TestCase):
             self.assertTrue(error.__suppress_context__)
 
     def test_a_generator_that_fails_is_a_result_that_fails(self) -> None:
-        # The method has run by then: no refusal may be heard.
+        # The method has run by then: the error must not deny that.
         raised = [
             errors.ConductorBusy(),
             errors.TemporaryFailure('again'),

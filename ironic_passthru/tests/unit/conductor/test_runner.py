@@ -30,13 +30,13 @@ from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.conductor import records
 
-PATIENCE_SECONDS = 20
+WAIT_SECONDS = 20
 # Not in one piece: a traceback shows lines of this file.
 SECRET = 'hunter' + '2'
 
 
 class VendorInterface(drivers.VendorInterface):
-    """Does what a test tells it to, and notes what it was called with."""
+    """Runs the action of a test, and keeps the arguments of its methods."""
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
@@ -56,7 +56,7 @@ class VendorInterface(drivers.VendorInterface):
 
     def block(self) -> str:
         self.entered.release()
-        self.go_on.wait(PATIENCE_SECONDS)
+        self.go_on.wait(WAIT_SECONDS)
         return 'done'
 
     @drivers.driver_passthru(['GET', 'POST'], async_call=False)
@@ -126,7 +126,7 @@ class IronicStyle(errors.DriverError):
 
 
 class Forgetful(errors.DriverError):
-    """Does not call its base class, so it has no sentence."""
+    """Does not call its base class, so it has no message."""
 
     def __init__(self) -> None:
         pass
@@ -152,7 +152,7 @@ class Outcome:
             self.value = error
 
     def get(self) -> Any:
-        self.thread.join(PATIENCE_SECONDS)
+        self.thread.join(WAIT_SECONDS)
         return self.value
 
 
@@ -223,7 +223,7 @@ class RunnerCase(base.TestCase):
 
     def in_thread(self, method: str = 'plain', **facts: Any) -> Outcome:
         outcome = Outcome(lambda: self.call(method, **facts))
-        self.addCleanup(outcome.thread.join, PATIENCE_SECONDS)
+        self.addCleanup(outcome.thread.join, WAIT_SECONDS)
         self.addCleanup(self.interface.go_on.set)
         return outcome
 
@@ -308,7 +308,7 @@ class TestFence(RunnerCase):
             self.assertTrue(issubclass(error, errors.NotRun))
 
     def test_a_stop_during_conversion_is_too_late(self) -> None:
-        # wait() must never say that nothing runs while something may.
+        # wait() must not return True while a call may run.
         idle = []
 
         def stop(value: int) -> int:
@@ -387,7 +387,7 @@ class TestDuplicates(RunnerCase):
     def test_remembered_for_as_long_as_the_message_is_good(self) -> None:
         for seconds in (0.5, 60, 3600):
             self.call(call_id=str(seconds), deadline=time.time() + seconds)
-            until, _ = self.admission._memory._order[-1]
+            until, _ = self.admission._seen_calls._order[-1]
             self.assertGreater(until - time.monotonic(), seconds)
 
     def test_forgotten_only_when_the_deadline_refuses_it(self) -> None:
@@ -406,7 +406,7 @@ class TestDuplicates(RunnerCase):
         self.wait_for(
             lambda: (
                 self.call(call_id=f'later-{next(ids)}')
-                and 'a' not in self.admission._memory
+                and 'a' not in self.admission._seen_calls
             ),
             'it is forgotten',
         )
@@ -635,7 +635,7 @@ class TestNarrowValidation(RunnerCase):
         self.assertEqual([('typed', {'day': day})], self.interface.validated)
 
 
-# What a driver raises; status, code and sentence that a client gets.
+# Error of a driver; status, code and message that a client gets.
 STATED: list[tuple[errors.DriverError, int, str, str]] = [
     (errors.InvalidParameterValue('slot 9'), 400, 'invalid_parameter_value',
      'slot 9'),
@@ -656,7 +656,7 @@ class TestOutcome(RunnerCase):
     def outcome(
         self, error: BaseException, *, validating: bool = False
     ) -> Any:
-        """Return what a client hears of an error, as it comes by the bus."""
+        """Return an error as it arrives from the bus."""
         self.interface.action = self.interface.validation = lambda: None
         if validating:
             self.interface.validation = _raise(error)
@@ -678,7 +678,7 @@ class TestOutcome(RunnerCase):
         self.fail(f'{error!r} was lost')
 
     def failed(self, error: BaseException, **where: Any) -> None:
-        """Assert that a client gets no more than a fixed sentence."""
+        """Assert that a client gets no more than a fixed message."""
         outcome = self.outcome(error, **where)
         self.assertIsInstance(outcome, errors.DriverFailed, repr(error))
         self.assertNotIsInstance(outcome, errors.NotRun)
@@ -863,7 +863,7 @@ class TestAsynchronous(RunnerCase):
         self.call('later')
         self.ran()
         # The only worker, so this comes after it.
-        self.runner._lanes._pool.submit(
+        self.runner._executor._pool.submit(
             lambda: seen.append(oslo_context.get_current())
         ).result(10)
         self.assertEqual([None], seen)

@@ -182,7 +182,7 @@ FOREIGN = (
 
 
 class Vendor(drivers.VendorInterface):
-    """Does what a test tells it to with the secrets that it is given."""
+    """Runs the action of a test with the secrets of its arguments."""
 
     def __init__(self) -> None:
         self.action: Callable[..., Any] = lambda *_: None
@@ -312,7 +312,7 @@ class SecretsCase(base.TestCase):
 
 class ErrorsTest(SecretsCase):
     def raised(self, action: Callable[..., Any]) -> list[Any]:
-        """Return what callers and records are told in every way."""
+        """Return all texts that callers and records receive."""
         self.vendor.action = action
         told: list[Any] = []
         for pin in (PLAIN, SECRET):

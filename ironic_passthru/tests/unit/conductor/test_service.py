@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A conductor comes and goes without anybody being sent to a deaf one."""
+"""No call is sent to a conductor that does not receive messages."""
 
 import concurrent.futures
 import datetime
@@ -65,7 +65,7 @@ class Vendor(drivers.VendorInterface):
 
 
 class Store(conductors.ConductorStore):
-    """The real registry, which notes who asks whether the bus is heard."""
+    """The real registry, with a list of its calls."""
 
     case: 'ServiceCase'
     away = False
@@ -144,10 +144,10 @@ class ServiceCase(base.TestCase):
         return driver
 
     def event(self, what: str) -> None:
-        """Note what happens, and whether the conductor hears then."""
-        self.events.append(what if self.hears() else f'{what} (deaf)')
+        """Keep an event, and whether the conductor receives messages then."""
+        self.events.append(what if self.receives() else f'{what} (silent)')
 
-    def hears(self) -> bool:
+    def receives(self) -> bool:
         try:
             self.client.ping({}, self.conductor.address, timeout_seconds=5)
         except errors.CallNotDelivered:
@@ -192,7 +192,9 @@ class TestUnexpected(ServiceCase):
             call_id=one,
         )
 
-    def test_an_end_that_cannot_be_written_is_left_to_the_keeper(self) -> None:
+    def test_an_end_that_cannot_be_written(
+        self,
+    ) -> None:
         apply = operations.ChangeWriter.apply
 
         def refuse(recorder: Any, changes: Any) -> Any:
@@ -217,7 +219,7 @@ class TestUnexpected(ServiceCase):
         self.assertTrue(self.conductor._admission.wait(5))
         self.assertTrue(self.conductor.stop())
 
-    def test_refused_threads_are_started_by_a_heartbeat(self) -> None:
+    def test_missing_threads_are_started_by_a_heartbeat(self) -> None:
         self.start()
         beaten = self.record().heartbeat_at
         self.wait_for(
@@ -243,28 +245,28 @@ class TestUnexpected(ServiceCase):
 
     def test_a_start_without_threads_leaves_nothing(self) -> None:
         # This connects the client, which needs a thread as well.
-        self.assertFalse(self.hears())
+        self.assertFalse(self.receives())
         with shortage.ThreadShortage():
             self.assertRaises(RuntimeError, self.conductor.start)
-        self.assertFalse(self.hears())
+        self.assertFalse(self.receives())
         self.start()
         self.assertEqual('ok', self.call())
         self.assertTrue(self.conductor.stop())
 
 
 class TestLife(ServiceCase):
-    def test_nobody_is_sent_here_while_it_is_deaf(self) -> None:
+    def test_it_is_registered_only_while_it_receives(self) -> None:
         self.start()
         self.assertEqual('ok', self.call())
         self.assertTrue(self.conductor.stop())
         self.assertEqual(
             [
-                'start one (deaf)',
-                'start two (deaf)',
+                'start one (silent)',
+                'start two (silent)',
                 'register',
                 'withdraw',
-                'stop two (deaf)',
-                'stop one (deaf)',
+                'stop two (silent)',
+                'stop one (silent)',
             ],
             self.events,
         )
@@ -275,8 +277,8 @@ class TestLife(ServiceCase):
     ) -> None:
         self.conf.set_override('enabled', True, group='notifications')
         self.assertRaises(errors.ConfigError, self.conductor.start)
-        self.assertFalse(self.hears())
-        self.assertEqual('stop one (deaf)', self.events[-1])
+        self.assertFalse(self.receives())
+        self.assertEqual('stop one (silent)', self.events[-1])
 
     def test_what_it_publishes(self) -> None:
         self.conf.set_override('conductor_group', 'rack1', group='conductor')
@@ -340,31 +342,34 @@ class TestLife(ServiceCase):
         start = time.monotonic()
         stopping.start()
         self.addCleanup(stopping.join)
-        heard: set[str] = set()
+        replies: set[str] = set()
         while stopping.is_alive():
             try:
-                heard.add(self.call())
+                replies.add(self.call())
             except (errors.ConductorStopping, errors.CallNotDelivered) as e:
-                heard.add(e.code)
+                replies.add(e.code)
         self.assertGreaterEqual(time.monotonic() - start, 0.5)
-        self.assertIn('conductor_stopping', heard)
+        self.assertIn('conductor_stopping', replies)
         self.assertLessEqual(
-            heard, {'ok', 'conductor_stopping', 'call_not_delivered'}
+            replies, {'ok', 'conductor_stopping', 'call_not_delivered'}
         )
 
     def test_running_calls_get_their_time(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger())
         self.start()
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             running = pool.submit(self.call, 'block')
             self.assertTrue(self.vendors['one'].entered.acquire(timeout=10))
             stopping = pool.submit(self.conductor.stop)
-            self.wait_for(lambda: 'withdraw' in self.events, 'withdrawn')
+            self.wait_for(
+                lambda: 'waits for 1 calls' in log.output, 'a log record'
+            )
             self.assertFalse(stopping.done())
             self.vendors['one'].go_on.set()
             self.assertEqual('done', running.result(10))
             self.assertTrue(stopping.result(10))
 
-    def test_but_not_more_than_that(self) -> None:
+    def test_running_calls_are_left_after_the_timeout(self) -> None:
         self.conf.set_override(
             'graceful_shutdown_timeout', 0.1, group='conductor'
         )
@@ -382,11 +387,11 @@ class TestLife(ServiceCase):
             self.assertEqual('done', running.result(10))
         self.conductor._server.stop()
 
-    def test_a_registry_that_is_away_does_not_hold_it(self) -> None:
+    def test_an_unavailable_registry_does_not_delay_a_stop(self) -> None:
         self.start()
         self.store.away = True
         self.assertTrue(self.conductor.stop())
-        self.assertIn('stop one (deaf)', self.events)
+        self.assertIn('stop one (silent)', self.events)
 
     def test_taken_over(self) -> None:
         self.start()
@@ -399,7 +404,7 @@ class TestLife(ServiceCase):
 
 
 class TestOperations(ServiceCase):
-    """What is accepted reaches an end, whatever becomes of the conductor."""
+    """Accepted operations reach a final state in any case."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -413,7 +418,7 @@ class TestOperations(ServiceCase):
         """Return the states of all operations, the oldest first."""
         return [o.state for o in reversed(self.records.page(limit=10))]
 
-    def test_what_an_earlier_run_left_is_settled_at_the_start(self) -> None:
+    def test_operations_of_an_earlier_run_are_ended_at_start(self) -> None:
         self.start()
         self.accept()
         self.assertTrue(self.vendors['one'].entered.acquire(timeout=10))
@@ -427,7 +432,7 @@ class TestOperations(ServiceCase):
         self.assertTrue(second.stop())
         self.assertEqual(['unknown', 'expired'], self.states())
 
-    def test_what_belongs_to_a_lost_conductor_is_settled_in_time(self) -> None:
+    def test_operations_of_a_lost_conductor_are_ended(self) -> None:
         self.conf.set_override('heartbeat_timeout', 0.5, group='conductor')
         self.start()
         lost = 'lost'
@@ -453,7 +458,7 @@ class TestOperations(ServiceCase):
             attach=False,
         )
 
-    def test_a_stop_works_off_what_is_accepted(self) -> None:
+    def test_a_stop_runs_accepted_operations(self) -> None:
         self.start()
         self.accept()
         self.accept()
@@ -473,7 +478,7 @@ class TestOperations(ServiceCase):
             return True
         return False
 
-    def test_a_stop_settles_what_takes_too_long(self) -> None:
+    def test_a_stop_ends_operations_that_take_too_long(self) -> None:
         self.conf.set_override(
             'graceful_shutdown_timeout', 0.1, group='conductor'
         )
@@ -487,19 +492,19 @@ class TestOperations(ServiceCase):
         self.conductor._server.stop()
         self.assertEqual(['unknown', 'expired'], self.states())
 
-    def test_it_is_seen_though_it_cannot_hear(self) -> None:
-        """A broker that is away must not end what runs."""
+    def test_liveness_does_not_depend_on_the_bus(self) -> None:
+        """An unavailable broker must not end running operations."""
         self.start()
         self.conductor._heartbeat.stop()
         self.accept()
         first = self.liveness_at()
-        self.wait_for(lambda: self.liveness_at() > first, 'a sign of life')
+        self.wait_for(lambda: self.liveness_at() > first, 'a liveness update')
         self.assertIn(self.states(), (['queued'], ['running']))
         self.vendors['one'].go_on.set()
         self.conductor.stop()
 
-    def test_it_is_seen_though_its_upkeep_hangs(self) -> None:
-        """A long purge, or a slow database, is no absence."""
+    def test_liveness_does_not_depend_on_housekeeping(self) -> None:
+        """A long purge, or a slow database, is not an absence."""
         hangs, go_on = threading.Event(), threading.Event()
 
         def purge(*_: Any, **__: Any) -> int:
@@ -524,7 +529,7 @@ class TestOperations(ServiceCase):
         self.assertFalse(go_on.is_set())
 
     def test_a_record_in_a_file_that_is_gone_is_refused(self) -> None:
-        """What is answered 202 can be found."""
+        """A call with the reply 202 has a record."""
         self.start()
         self.addCleanup(self.conductor.stop)
         self.addCleanup(self.vendors['one'].go_on.set)
@@ -549,9 +554,9 @@ class TestFailedStart(ServiceCase):
         self.before = set(threading.enumerate())
 
     def nothing_is_left(self) -> None:
-        for line in ('start one (deaf)', 'stop one (deaf)'):
+        for line in ('start one (silent)', 'stop one (silent)'):
             self.assertIn(line, self.events)
-        self.assertFalse(self.hears())
+        self.assertFalse(self.receives())
         # Those of the client connecting once end by themselves.
         self.wait_for(
             lambda: set(threading.enumerate()) <= self.before,
@@ -569,7 +574,7 @@ class TestFailedStart(ServiceCase):
         self.store.away = True
         self.assertRaises(errors.RegistryUnavailable, self.conductor.start)
         self.nothing_is_left()
-        self.assertIn('stop two (deaf)', self.events)
+        self.assertIn('stop two (silent)', self.events)
 
     def test_a_name_that_cannot_be_published(self) -> None:
         self.conductor.address = protocol.ConductorAddress('x' * 300, 'run')

@@ -13,7 +13,6 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.conductor import call as calls
-from ironic_passthru.conductor import events
 from ironic_passthru.conductor import targets
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
@@ -102,16 +101,13 @@ class ReportedCase(base.TestCase):
             fixtures.FakeLogger(level=0, nuke_handlers=True)
         )
         self.notifier = test_events.FakeNotifier()
-        self.notices = events.EventSender(
-            self.notifier,  # type: ignore[arg-type]
-            lambda _: None,
-            conductor='host',
-            backlog=100,
-        )
-        self.addCleanup(self.notices.close)
+        self.events = test_events.event_sender(self.notifier)
+        self.addCleanup(self.events.close)
         self.vendor = Vendor()
         self.conductor = records.conductor(
-            self, {'acme': loader.make('acme', self.vendor)}, told=self.notices
+            self,
+            {'acme': loader.make('acme', self.vendor)},
+            events=self.events,
         )
         self.store = self.conductor.records
         self.addCleanup(request_context.clear_current)
@@ -137,7 +133,7 @@ class ReportedCase(base.TestCase):
 
     def noted(self) -> dict[str, list[str]]:
         """Return the targets of all notifications, as the last thing."""
-        self.notices.close()
+        self.events.close()
         return {name: one['targets'] for name, one, _ in self.notifier.sent}
 
 
@@ -247,7 +243,7 @@ class TestRecorded(ReportedCase):
         seen: list[operation.Progress] = []
 
         def look(context: request_context.RequestContext) -> Any:
-            (one,) = self.conductor.ledger.running().values()
+            (one,) = self.conductor.tracker.running().values()
             context.report_progress(50, 'half')
             context.report_targets(['b2'])
             context.report_progress(75, 'more')

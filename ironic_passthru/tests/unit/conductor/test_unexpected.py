@@ -23,7 +23,7 @@ _FILES = {module.__file__ for module in (runner, operation_tracker, results)}
 
 # Steps that let go of an operation: there is nothing left to fall back on.
 _LAST_STEPS: set[CodeType] = {
-    operation_tracker.OperationTracker._forget.__code__,
+    operation_tracker.OperationTracker._release.__code__,
     operation_tracker.OperationTracker.abandon.__code__,
 }
 
@@ -107,15 +107,15 @@ class UnexpectedCase(test_recorded.RecordedCase):
             self.conductor.admission.wait(10), f'{where}: a place is taken'
         )
         self.wait_for(
-            lambda: not self.conductor.ledger._known,
-            f'{where}: it is let go of',
+            lambda: not self.conductor.tracker._tracked,
+            f'{where}: it is released',
         )
         self.assertLessEqual(len(self.vendor.calls), 1, where)
         state = self.store.states.get(call_id)
         if state in (State.QUEUED, State.RUNNING):
-            # The keeper ends it.
+            # Housekeeping ends it.
             self.assertEqual(
-                {call_id}, self.conductor.ledger.strangers({call_id}), where
+                {call_id}, self.conductor.tracker.orphans({call_id}), where
             )
         elif state is State.SUCCEEDED:
             self.assertEqual(1, len(self.vendor.calls), where)
@@ -126,16 +126,16 @@ class TestAccepted(UnexpectedCase):
         work = self.conductor.runner._work
 
         def run(call_id: str, injector: Injector) -> None:
-            def watched(followed: operation_tracker.TrackedOperation) -> None:
+            def watched(tracked: operation_tracker.TrackedOperation) -> None:
                 with injector.active(), contextlib.suppress(BaseException):
-                    work(followed)
+                    work(tracked)
 
             self.conductor.runner._work = watched  # type: ignore[method-assign]
             self.call(call_id=call_id)
             self.assertTrue(self.conductor.admission.wait(10), injector.place)
 
         places = self.each_line(run)
-        for step in ('_work', 'begin', 'succeed', 'recorded', '_end'):
+        for step in ('_work', 'start', 'succeed', 'recorded', '_finish'):
             self.assertTrue(
                 [one for one in places if step in one], f'{step}: {places}'
             )
@@ -146,7 +146,7 @@ class TestAccepted(UnexpectedCase):
                 self.call(call_id=call_id)
 
         places = self.each_line(run)
-        for step in ('_accept', 'record', '_new'):
+        for step in ('_accept', 'record', '_new_operation'):
             self.assertTrue(
                 [one for one in places if step in one], f'{step}: {places}'
             )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notifications delay nobody, and what is dropped is counted."""
+"""Notifications delay no caller, and dropped ones are counted."""
 
 import threading
 import time
@@ -14,99 +14,138 @@ from ironic_passthru.rpc import transport as rpc_transport
 from ironic_passthru.tests import base
 
 _LOG = 'ironic_passthru.rpc.notifications'
+Notification = rpc_notifications.Notification
 
 
-class TestOutbox(base.TestCase):
+class FakeNotifier:
+    """Keeps notifications.
+
+    :ivar go_on: cleared, every notification waits.
+    """
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.closed = False
+        self.entered = threading.Semaphore(0)
+        self.go_on = threading.Event()
+
+    def send(self, notification: Notification) -> None:
+        self.entered.release()
+        assert self.go_on.wait(20)
+        if notification.is_failure:
+            raise ValueError('hunter2')
+        self.sent.append(notification.event_type)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class TestNotificationQueue(base.TestCase):
     """The queue, and the thread that empties it."""
 
     def setUp(self) -> None:
         super().setUp()
         self.log = self.useFixture(fixtures.FakeLogger(_LOG))
-        self.sent: list[Any] = []
-        self.entered = threading.Semaphore(0)
-        self.go_on = threading.Event()
-        self.addCleanup(self.go_on.set)
+        self.notifier = FakeNotifier()
 
-    def outbox(self, size: int = 10) -> rpc_notifications.Outbox:
-        made = rpc_notifications.Outbox(self.send, size)
-        self.addCleanup(made.close, 5.0)
-        self.addCleanup(self.go_on.set)
-        return made
+    def make(self, size: int = 10) -> rpc_notifications.NotificationQueue:
+        queue = rpc_notifications.NotificationQueue(
+            self.notifier,  # type: ignore[arg-type]
+            size,
+        )
+        self.addCleanup(queue.close)
+        self.addCleanup(self.notifier.go_on.set)
+        return queue
 
-    def send(self, item: Any) -> None:
-        self.entered.release()
-        assert self.go_on.wait(20)
-        if isinstance(item, Exception):
-            raise item
-        self.sent.append(item)
+    def limit_close(self, seconds: float) -> None:
+        self.useFixture(
+            fixtures.MonkeyPatch(f'{_LOG}._CLOSE_SECONDS', seconds)
+        )
 
     def test_all_are_sent_in_their_order(self) -> None:
-        self.go_on.set()
-        outbox = self.outbox()
-        for number in range(10):
-            outbox.put(number)
-        self.assertTrue(outbox.close(10.0))
-        self.assertEqual(list(range(10)), self.sent)
-        self.assertEqual(0, outbox.dropped)
+        self.notifier.go_on.set()
+        queue = self.make()
+        names = [str(number) for number in range(10)]
+        for name in names:
+            queue.put(Notification(name, {}))
+        queue.close()
+        self.assertEqual(names, self.notifier.sent)
+        self.assertEqual(0, queue.dropped)
         self.assertEqual('', self.log.output)
+        self.assertTrue(self.notifier.closed)
 
     def test_there_is_no_thread_before_the_first(self) -> None:
         before = threading.active_count()
-        outbox = self.outbox()
+        queue = self.make()
         self.assertEqual(before, threading.active_count())
-        self.assertTrue(outbox.close(0.0))
+        queue.close()
+        self.assertTrue(self.notifier.closed)
 
-    def test_what_does_not_fit_is_dropped_and_told_once(self) -> None:
-        outbox = self.outbox(size=2)
-        outbox.put('sent')
-        self.assertTrue(self.entered.acquire(timeout=10))
+    def test_a_full_queue_drops_and_logs_once(self) -> None:
+        self.limit_close(10.0)
+        queue = self.make(size=2)
+        queue.put(Notification('sent', {}))
+        self.assertTrue(self.notifier.entered.acquire(timeout=10))
         began = time.monotonic()
         for number in range(1000):
-            outbox.put(number)
+            queue.put(Notification(str(number), {}))
         self.assertLess(time.monotonic() - began, 5.0)
-        self.assertEqual(998, outbox.dropped)
+        self.assertEqual(998, queue.dropped)
         self.assertEqual(
-            '1 notifications were dropped: too many wait\n', self.log.output
+            '1 notifications were dropped: the queue is full\n',
+            self.log.output,
         )
-        self.go_on.set()
-        self.assertTrue(outbox.close(10.0))
-        self.assertEqual(['sent', 0, 1], self.sent)
+        self.notifier.go_on.set()
+        queue.close()
+        self.assertEqual(['sent', '0', '1'], self.notifier.sent)
         self.assertIn('997 notifications were dropped', self.log.output)
 
-    def test_one_that_cannot_be_sent_costs_no_other(self) -> None:
-        self.go_on.set()
-        outbox = self.outbox()
-        for item in (1, ValueError('hunter2'), 2):
-            outbox.put(item)
-        self.assertTrue(outbox.close(10.0))
-        self.assertEqual([1, 2], self.sent)
-        self.assertEqual(1, outbox.dropped)
+    def test_an_error_drops_one_notification(self) -> None:
+        def fail() -> None:
+            raise KeyError('hunter2')
+
+        self.notifier.go_on.set()
+        queue = self.make()
+        for item in (
+            Notification('1', {}),
+            Notification('failing', {}, is_failure=True),
+            fail,
+            lambda: None,
+            lambda: Notification('2', {}),
+        ):
+            queue.put(item)
+        queue.close()
+        self.assertEqual(['1', '2'], self.notifier.sent)
+        self.assertEqual(2, queue.dropped)
         self.assertIn('were dropped: ValueError', self.log.output)
         self.assertNotIn('hunter2', self.log.output)
 
-    def test_the_end_does_not_wait_for_a_bus_that_hangs(self) -> None:
-        outbox = self.outbox()
-        outbox.put(1)
-        outbox.put(2)
-        self.assertTrue(self.entered.acquire(timeout=10))
+    def test_close_does_not_wait_for_a_bus_that_hangs(self) -> None:
+        self.limit_close(0.2)
+        queue = self.make()
+        queue.put(Notification('1', {}))
+        queue.put(Notification('2', {}))
+        self.assertTrue(self.notifier.entered.acquire(timeout=10))
         began = time.monotonic()
-        self.assertFalse(outbox.close(0.2))
+        queue.close()
         self.assertLess(time.monotonic() - began, 5.0)
+        # The thread still uses it.
+        self.assertFalse(self.notifier.closed)
         self.assertIn(
-            '2 notifications were dropped: there was no more time',
+            '2 notifications were dropped: the process stops',
             self.log.output,
         )
 
-    def test_after_the_end_all_are_dropped(self) -> None:
-        outbox = self.outbox()
-        outbox.close(0.0)
-        outbox.put(1)
-        self.assertEqual(1, outbox.dropped)
-        self.assertEqual([], self.sent)
+    def test_after_close_all_are_dropped(self) -> None:
+        queue = self.make()
+        queue.close()
+        queue.put(Notification('1', {}))
+        self.assertEqual(1, queue.dropped)
+        self.assertEqual([], self.notifier.sent)
 
 
 class TestNotifier(base.TestCase):
-    """What stands between this service and oslo.messaging."""
+    """The notifier of oslo.messaging, with checked options."""
 
     def conf(self, **options: Any) -> Any:
         values = {
@@ -129,8 +168,8 @@ class TestNotifier(base.TestCase):
         _impl_test.reset()
         self.addCleanup(_impl_test.reset)
         sender = self.notifier(driver=['test'])
-        sender.send('a.b', {'x': 1}, failure=False)
-        sender.send('a.c', {}, failure=True)
+        sender.send(Notification('a.b', {'x': 1}))
+        sender.send(Notification('a.c', {}, is_failure=True))
         (_, first, priority, retries), (_, second, *_) = (
             _impl_test.NOTIFICATIONS
         )
@@ -139,15 +178,15 @@ class TestNotifier(base.TestCase):
         self.assertEqual({'x': 1}, first['payload'])
         self.assertEqual('INFO', priority)
         self.assertEqual('ERROR', second['priority'])
-        # For ever is the default of the library.
+        # The library has no limit by default.
         self.assertEqual(5, retries)
 
-    def test_it_says_when_it_could_not(self) -> None:
+    def test_it_raises_errors_of_the_bus(self) -> None:
         sender = self.notifier(driver=['messagingv2'], transport_url='fake://')
         self.assertRaises(
-            ValueError, sender.send, 'a', {'x': object()}, failure=False
+            ValueError, sender.send, Notification('a', {'x': object()})
         )
-        sender.send('a', {'x': 1}, failure=False)
+        sender.send(Notification('a', {'x': 1}))
 
     def assert_refused(self, words: str, **options: Any) -> None:
         conf = self.conf(**options)
@@ -163,7 +202,7 @@ class TestNotifier(base.TestCase):
 
     def test_there_must_be_a_bus(self) -> None:
         self.assert_refused(
-            'must name a message bus that others reach',
+            'must name a message bus that other services reach',
             driver=['messagingv2'],
             transport_url='local://',
         )
@@ -174,7 +213,7 @@ class TestNotifier(base.TestCase):
                 transport_url=url,
             )
 
-    def test_a_bus_that_nobody_named_is_none(self) -> None:
+    def test_a_bus_must_be_configured(self) -> None:
         conf = self.conf(driver=['messagingv2'])
         conf.clear_override('transport_url')
         self.assertRaises(
@@ -191,7 +230,7 @@ class TestNotifier(base.TestCase):
         rpc_notifications._register_options(conf)
         made = rpc_notifications._transport(conf, 'rabbit://h', needed=True)
         self.addCleanup(made.cleanup)
-        # The calls' own default is another one.
+        # Calls have another default.
         rpc_transport.make(conf, 'rabbit://').cleanup()
         self.assertTrue(conf.oslo_messaging_rabbit.amqp_auto_delete)
         self.assertFalse(made.conf.oslo_messaging_rabbit.amqp_auto_delete)

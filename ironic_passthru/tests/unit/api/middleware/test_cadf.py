@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""keystonemiddleware's audit filter tells of requests, and harms none."""
+"""CADF events of requests, which they neither delay nor break."""
 
 import json
 import pathlib
@@ -67,13 +67,13 @@ class CadfCase(base.TestCase):
         return request.get_response(self.application)
 
     def events(self) -> list[dict[str, Any]]:
-        """Return what was sent until now, as the last thing."""
+        """Return the sent events, at the end of a test."""
         self.layer.close()
         return [event for _, event, _, _ in _impl_test.NOTIFICATIONS]
 
 
 class TestEvents(CadfCase):
-    """What is told."""
+    """Contents of events."""
 
     def test_there_is_one_before_and_one_after(self) -> None:
         self.ask('/v1/drivers/d/vendor_passthru/m', 'PUT')
@@ -86,7 +86,7 @@ class TestEvents(CadfCase):
         self.assertEqual(before['payload']['id'], after['payload']['id'])
 
     def note(self, **noted: Any) -> None:
-        """Let the application note facts of the call."""
+        """Set audit data in the application."""
 
         def answer(environ: dict[str, Any], start_response: Any) -> Any:
             found = audit_data.of(environ)
@@ -137,7 +137,7 @@ class TestEvents(CadfCase):
         self.assertIn('A CADF event has no targets', log.output)
         self.assertEqual(2, len(self.events()))
 
-    def test_it_tells_who_and_what(self) -> None:
+    def test_initiator_action_and_target(self) -> None:
         self.ask('/v1/drivers/d/vendor_passthru/m', 'PUT')
         payload = self.events()[1]['payload']
         who = payload['initiator']
@@ -161,7 +161,7 @@ class TestEvents(CadfCase):
             target['addresses'],
         )
 
-    def test_what_is_no_address_is_not_told(self) -> None:
+    def test_an_invalid_address_is_left_out(self) -> None:
         self.address = 'forged'
         self.ask('/v1/drivers')
         who = self.events()[1]['payload']['initiator']
@@ -170,7 +170,7 @@ class TestEvents(CadfCase):
     def test_both_forms_of_a_call_are_one_action(self) -> None:
         self.ask('/v1/drivers/d/vendor_passthru/m', 'DELETE')
         self.ask('/v1/drivers/d/vendor_passthru?method=m', 'DELETE')
-        told = {
+        found = {
             (event['payload']['action'], event['payload']['requestPath'])
             for event in self.events()
         }
@@ -181,13 +181,13 @@ class TestEvents(CadfCase):
                     '/v1/drivers/d/vendor_passthru?method=m',
                 )
             },
-            told,
+            found,
         )
 
     def test_reading_has_events_too(self) -> None:
         for path in ('/v1/drivers', '/v1/operations/o1'):
             self.ask(path)
-        told = [
+        found = [
             (event['payload']['action'], event['payload']['target']['typeURI'])
             for event in self.events()[::2]
         ]
@@ -196,7 +196,7 @@ class TestEvents(CadfCase):
                 ('read/list', 'service/baremetal/drivers'),
                 ('read', 'service/baremetal/operations/operation'),
             ],
-            told,
+            found,
         )
 
     def test_what_needs_no_login_has_none(self) -> None:
@@ -220,7 +220,7 @@ class TestEvents(CadfCase):
 
 
 class TestHarmless(CadfCase):
-    """What the layer must not do to a request."""
+    """Requests and responses are not changed."""
 
     def test_the_application_gets_the_request_as_it_was(self) -> None:
         self.ask('/v1/drivers/d/vendor_passthru/m?x=1', 'PUT', Host='h:1')
@@ -246,9 +246,9 @@ class TestHarmless(CadfCase):
         log = self.useFixture(fixtures.FakeLogger(cadf.__name__))
         self.assertEqual(202, self.ask('/v1/drivers/%ff').status_int)
         self.assertEqual(1, len(self.seen))
-        self.assertIn('No CADF event: UnicodeDecodeError', log.output)
+        self.assertIn('A CADF event is lost: UnicodeDecodeError', log.output)
 
-    def test_a_bus_that_hangs_delays_nobody(self) -> None:
+    def test_a_bus_that_hangs_delays_no_request(self) -> None:
         go_on = threading.Event()
         self.addCleanup(go_on.set)
         self.useFixture(
@@ -261,14 +261,14 @@ class TestHarmless(CadfCase):
             self.assertEqual(202, self.ask('/v1/drivers').status_int)
         self.useFixture(
             fixtures.MonkeyPatch(
-                'ironic_passthru.api.middleware.cadf._CLOSE_SECONDS', 0.1
+                'ironic_passthru.rpc.notifications._CLOSE_SECONDS', 0.1
             )
         )
         self.layer.close()
 
 
 class TestConfiguration(CadfCase):
-    """What ``[audit] cadf_map_file`` may say."""
+    """Values of ``[audit] cadf_map_file``."""
 
     def assert_refused(self, words: str) -> None:
         error = self.assertRaises(errors.ConfigError, cadf.make, self.conf)
@@ -280,7 +280,7 @@ class TestConfiguration(CadfCase):
         self.assertIs(fakes.method, layer.wrap(fakes.method))
         layer.close()
 
-    def test_it_must_be_there(self) -> None:
+    def test_it_must_exist(self) -> None:
         self.conf.set_override('cadf_map_file', '/no/map', group='audit')
         self.assert_refused('/no/map: No such file or directory')
 
@@ -288,9 +288,9 @@ class TestConfiguration(CadfCase):
         path = pathlib.Path(self.useFixture(fixtures.TempDir()).path) / 'map'
         path.write_text('no section\n')
         self.conf.set_override('cadf_map_file', str(path), group='audit')
-        self.assert_refused('It is not a mapping')
+        self.assert_refused('the file is not a mapping')
 
-    def test_there_must_be_a_way_to_send(self) -> None:
+    def test_a_driver_is_required(self) -> None:
         self.conf.set_override('driver', [], group=notifications.GROUP)
         self.assert_refused('Option driver in group')
 
@@ -308,9 +308,9 @@ class TestConfiguration(CadfCase):
 
 
 class TestPlace(fakes.ApplicationCase):
-    """Where in the application the layer stands."""
+    """The position of the layer in the application."""
 
-    def test_it_is_told_of_who_is_let_in(self) -> None:
+    def test_it_receives_authenticated_requests(self) -> None:
         seen: list[Any] = []
 
         class Layer(cadf.NoCADFEvents):

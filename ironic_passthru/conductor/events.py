@@ -156,38 +156,35 @@ class EventSender(NoEvents):
 
         return functools.partial(_contained, publish)
 
-    def ended(self, operation_ids: Collection[str]) -> None:
-        """Publish operations as they are in the registry."""
+    def ended(
+        self,
+        operation_ids: Collection[str],
+        states: Collection[operation.State] = operation.FINAL,
+    ) -> None:
+        """Publish operations as they are in the registry.
+
+        :param states: others are not published.
+        """
+
+        def read(id_: str) -> notifications.Notification | None:
+            found = self._find(id_)
+            if found is None or found.state not in states:
+                return None
+            return _of_record(found)
+
         for id_ in operation_ids:
-            _contained(self._queue.put, functools.partial(self._record, id_))
+            _contained(self._queue.put, functools.partial(read, id_))
 
     def not_started(self, operation_id: str) -> None:
         """Publish an operation if it was cancelled.
 
         Any other state was published by the conductor that set it.
         """
-        _contained(
-            self._queue.put,
-            functools.partial(
-                self._record, operation_id, operation.State.CANCELLED
-            ),
-        )
+        self.ended([operation_id], [operation.State.CANCELLED])
 
     def close(self) -> None:
         """Send what waits, for a bounded time."""
         _contained(self._queue.close)
-
-    def _record(
-        self, operation_id: str, *states: operation.State
-    ) -> notifications.Notification | None:
-        """Return the notification of an operation in the registry.
-
-        :param states: if given, it must have one of them.
-        """
-        found = self._find(operation_id)
-        if found is None or (states and found.state not in states):
-            return None
-        return _of_record(found)
 
     def _common(self, job: calls.Job) -> dict[str, Any]:
         """Return the fields that notifications of a call share."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Serialization of results of methods."""
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -139,23 +140,19 @@ def _attached(value: Any, facts: dict[str, Any]) -> tuple[Result, int]:
     if secret:
         data = data.get_secret_value()
     if isinstance(data, str):
-        try:
+        # A lone surrogate cannot be encoded.
+        with contextlib.suppress(UnicodeEncodeError):
             data, media_type = data.encode('utf-8'), _TEXT
-        except UnicodeEncodeError:
-            raise errors.BadAttachment(**facts) from None
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise errors.BadAttachment(**facts)
     media_type = value.media_type or media_type
-    if not isinstance(media_type, str) or not (
-        _MEDIA_TYPE.fullmatch(media_type)
+    if not (
+        isinstance(data, bytes | bytearray | memoryview)
+        and isinstance(media_type, str)
+        and _MEDIA_TYPE.fullmatch(media_type)
+        and isinstance(value.filename, str | None)
     ):
         raise errors.BadAttachment(**facts)
-    if not isinstance(value.filename, str | None):
-        raise errors.BadAttachment(**facts)
     attached = protocol.Attached(
-        data=bytes(data),
-        media_type=media_type,
-        filename=value.filename,
+        data=bytes(data), media_type=media_type, filename=value.filename
     ).to_bus()
     shown = _MASKED_ATTACHMENT if secret else attached
     return Result(attached, shown), len(attached['data'])

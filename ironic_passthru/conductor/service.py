@@ -2,6 +2,7 @@
 """Start and stop of a conductor."""
 
 import contextlib
+import functools
 import random
 import threading
 import time
@@ -158,9 +159,10 @@ class ConductorService:
         undo.callback(self._stop_liveness)
         self._housekeeping.start()
         undo.callback(self._housekeeping.stop)
+        run = self.address.hostname, self.address.incarnation
         self._heartbeat = heartbeat.Heartbeat(
             options.heartbeat_interval,
-            write=self._write_heartbeat,
+            write=functools.partial(self._store.heartbeat, *run),
             on_lost=self.lost.set,
             is_ready=self._is_ready,
             on_round=self._alive,
@@ -262,11 +264,6 @@ class ConductorService:
                 'Registry database unavailable; this conductor counts as '
                 'alive until its heartbeat expires'
             )
-
-    def _write_heartbeat(self) -> bool:
-        return self._store.heartbeat(
-            self.address.hostname, self.address.incarnation
-        )
 
     def _is_ready(self) -> bool:
         """Return whether this conductor can receive and run calls."""

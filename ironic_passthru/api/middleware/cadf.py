@@ -32,7 +32,7 @@ from ironic_passthru.rpc import notifications
 LOG = log.getLogger(__name__)
 
 _OPTIONS = 'audit_middleware_notifications'
-_REQUEST = 'ironic_passthru.cadf'
+_CALL = 'ironic_passthru.cadf'
 
 # Number of events that may wait to be sent.
 _BACKLOG = 1000
@@ -111,13 +111,23 @@ class CADFEvents(NoCADFEvents):
             if login.is_public(environ):
                 # There is no initiator.
                 return application(environ, start_response)
-            request = _Request(application, environ)
+            entered = False
+
+            def call(
+                filtered: WSGIEnvironment, start_filtered: StartResponse
+            ) -> Iterable[bytes]:
+                nonlocal entered
+                entered = True
+                body = application(environ, start_filtered)
+                _attach_targets(filtered.get('cadf_event'), environ)
+                return body
+
             try:
-                filtered = self._filtered(environ) | {_REQUEST: request}
+                filtered = self._filtered(environ) | {_CALL: call}
                 body: Iterable[bytes] = self._filter(filtered, start_response)
                 return body
             except Exception as error:
-                if request.entered:
+                if entered:
                     raise
                 LOG.error('A CADF event is lost: %s', type(error).__name__)
                 return application(environ, start_response)
@@ -165,52 +175,32 @@ class _QueueNotifier:
         self._queue.put(notifications.Notification(event_type, payload))
 
 
-class _Request:
-    """The unfiltered request and its application.
-
-    :ivar entered: whether the application was called.
-    """
-
-    def __init__(
-        self, application: WSGIApplication, environ: WSGIEnvironment
-    ) -> None:
-        self._application = application
-        self.environ = environ
-        self.entered = False
-
-    def __call__(self, start_response: StartResponse) -> Iterable[bytes]:
-        self.entered = True
-        return self._application(self.environ, start_response)
-
-
 def _call_application(
     filtered: WSGIEnvironment, start_response: StartResponse
 ) -> Iterable[bytes]:
-    request: _Request = filtered[_REQUEST]
-    body = request(start_response)
+    body: Iterable[bytes] = filtered[_CALL](filtered, start_response)
+    return body
+
+
+def _attach_targets(event: Any, environ: WSGIEnvironment) -> None:
+    """Attach the targets of a call to its event, if there are both."""
     try:
-        _attach_targets(
-            filtered.get('cadf_event'), audit_data.of(request.environ)
+        targets = audit.targets_of(audit_data.of(environ))
+        if event is None or not targets:
+            return
+        # Not at the top: an optional dependency, of keystonemiddleware.
+        from pycadf import attachment
+
+        event.add_attachment(
+            attachment.Attachment(
+                typeURI='mime:application/json',
+                content=targets,
+                name='targets',
+            )
         )
     except Exception as error:
         # Not its text, which may contain a parameter.
         LOG.error('A CADF event has no targets: %s', type(error).__name__)
-    return body
-
-
-def _attach_targets(event: Any, data: audit_data.AuditData) -> None:
-    """Attach the targets of a call to its event, if there are both."""
-    targets = audit.targets_of(data)
-    if event is None or not targets:
-        return
-    # Not at the top: an optional dependency, of keystonemiddleware.
-    from pycadf import attachment
-
-    event.add_attachment(
-        attachment.Attachment(
-            typeURI='mime:application/json', content=targets, name='targets'
-        )
-    )
 
 
 def _identity(context: request_context.RequestContext) -> dict[str, Any]:

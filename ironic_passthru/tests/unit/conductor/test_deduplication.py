@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A call is remembered for as long as its message could come again."""
+"""The id of a call is kept for as long as its message may arrive again."""
 
 import concurrent.futures
 
@@ -25,7 +25,7 @@ class TestCallDeduplication(base.TestCase):
         self.wait_for(lambda: self.ids.add('short', 60), 'an id is forgotten')
         self.assertFalse(self.ids.add('long', 60))
 
-    def test_it_does_not_grow_for_ever(self) -> None:
+    def test_it_does_not_grow_without_bound(self) -> None:
         for number in range(1000):
             self.ids.add(str(number), 0.0)
         self.wait_for(

@@ -211,7 +211,7 @@ class TestAttachment(base.TestCase):
             self.attached(attachment),
         )
 
-    def test_the_drivers_mistakes(self) -> None:
+    def test_invalid_attachments_of_drivers(self) -> None:
         values: list[Any] = [
             None,
             5,

@@ -239,7 +239,7 @@ _PUT = ('injected', 'anything')
 
 
 class TestDangerous(RunnerCase):
-    def test_refused_whoever_asks(self) -> None:
+    def test_dangerous_methods_are_refused(self) -> None:
         self.context.roles = ['admin']
         for method in ('erase', 'erase_later'):
             # Even with parameters or a verb that are wrong besides.
@@ -734,8 +734,8 @@ class TestOutcome(RunnerCase):
         self.assertNotIn(SECRET, refused.message)
         self.assertIn(SECRET, self.log.output)
 
-    def test_foreign_errors_stay_in_the_log(self) -> None:
-        foreign: list[BaseException] = [
+    def test_unexpected_exceptions_stay_in_the_log(self) -> None:
+        unexpected: list[BaseException] = [
             RuntimeError(f'password={SECRET}'),
             KeyError(SECRET),
             SystemExit(SECRET),
@@ -745,13 +745,13 @@ class TestOutcome(RunnerCase):
             ExceptionGroup(SECRET, [ValueError(SECRET)]),
             StopIteration(SECRET),
         ]
-        for error in foreign:
+        for error in unexpected:
             for validating in (False, True):
                 self.failed(error, validating=validating)
         lines = self.log.output.splitlines()
-        told = [line for line in lines if line.startswith('ERROR ')]
-        self.assertEqual(2 * len(foreign), len(told))
-        for line in told:
+        logged = [line for line in lines if line.startswith('ERROR ')]
+        self.assertEqual(2 * len(unexpected), len(logged))
+        for line in logged:
             self.assertIn('acme.plain', line)
             self.assertIn('req-1', line)
         self.assertIn(f'password={SECRET}', self.log.output)

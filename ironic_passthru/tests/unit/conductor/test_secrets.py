@@ -314,24 +314,24 @@ class ErrorsTest(SecretsCase):
     def raised(self, action: Callable[..., Any]) -> list[Any]:
         """Return all texts that callers and records receive."""
         self.vendor.action = action
-        told: list[Any] = []
+        found: list[Any] = []
         for pin in (PLAIN, SECRET):
             for method in ('typed', 'any_name', 'attached'):
                 error = self.assertRaises(
                     errors.PassthruError, self.call, method, pin=pin
                 )
-                told.append(error)
+                found.append(error)
             end = self.recorded('later', pin=pin)
             self.assertIsNotNone(end.error)
             self.assert_hidden(end.error.message, end.error.code)
-        for error in told:
+        for error in found:
             self.assert_hidden(
                 error.message, error.kwargs, error.code, str(error)
             )
             self.assertTrue(error.__suppress_context__)
             self.assertIsNone(error.__cause__)
             self.assertFalse(getattr(error, '__notes__', ()))
-        return told
+        return found
 
     def test_sentences_stay_readable(self) -> None:
         def refuse(pin: str, _: Any) -> None:
@@ -367,7 +367,7 @@ class ErrorsTest(SecretsCase):
         for action in (message, as_json, facts, code, with_cause):
             self.raised(action)
 
-    def test_foreign_errors_are_logged_without_them(self) -> None:
+    def test_unexpected_exceptions_are_logged_without_secrets(self) -> None:
         for action in FOREIGN:
             for error in self.raised(action):
                 self.assertIsInstance(error, errors.DriverFailed)
@@ -457,14 +457,14 @@ class ErrorsTest(SecretsCase):
             raise errors.InvalidParameterValue(f'{pin} is a bad one')
 
         self.vendor.action = refuse
-        for pin, told in (
+        for pin, found in (
             ('abc', 'abc is a bad one'),
             ('abcd', '*** is a bad one'),
         ):
             error = self.assertRaises(
                 errors.InvalidParameterValue, self.call, 'typed', pin=pin
             )
-            self.assertEqual(told, error.message)
+            self.assertEqual(found, error.message)
 
 
 class ProgressTest(SecretsCase):
@@ -647,36 +647,37 @@ class FaultsTest(SecretsCase):
         self.assert_hidden(error.message, error.kwargs)
         return {fault.pointer: fault.detail for fault in error.field_errors()}
 
-    def test_what_only_code_can_tell(self) -> None:
+    def test_validators_in_code(self) -> None:
         # A secret value of a parameter is found wherever it is quoted.
-        told = self.faults(raw=PLAIN, pin=f'like {PLAIN}')
-        self.assertEqual({'/raw', '/pin'}, set(told))
-        self.assertIn('like *** is too easy', told['/pin'])
-        self.assertIn('Input is not valid', told['/raw'])
+        found = self.faults(raw=PLAIN, pin=f'like {PLAIN}')
+        self.assertEqual({'/raw', '/pin'}, set(found))
+        self.assertIn('like *** is too easy', found['/pin'])
+        self.assertIn('Input is not valid', found['/raw'])
         # However short, where it is the value at fault.
         self.assertNotIn('ab', self.faults(raw='ab')['/raw'])
         self.assertIn('cd is too easy', self.faults(pin='cd')['/pin'])
 
     def test_errors_of_libraries_are_not_quoted(self) -> None:
-        told = self.faults(ascii_only='é')
+        found = self.faults(ascii_only='é')
         self.assertEqual(
-            {'/ascii_only': "parameter 'ascii_only': Input is not valid"}, told
+            {'/ascii_only': "parameter 'ascii_only': Input is not valid"},
+            found,
         )
 
     def test_names_within_a_secret(self) -> None:
         for vault in ({PLAIN: -1}, {PLAIN: 'x'}, {'a': -1}):
-            told = self.faults(vault=vault)
-            self.assertEqual(['/vault'], list(told))
-            self.assertNotIn("'vault.a'", told['/vault'])
+            found = self.faults(vault=vault)
+            self.assertEqual(['/vault'], list(found))
+            self.assertNotIn("'vault.a'", found['/vault'])
 
     def test_a_value_as_a_name(self) -> None:
-        told = self.faults(raw=PLAIN, **{PLAIN: 1})
+        found = self.faults(raw=PLAIN, **{PLAIN: 1})
         self.assertEqual(
             {'/***': "unexpected parameter '***'"},
-            told,
+            found,
         )
 
-    def test_bounds_are_told(self) -> None:
+    def test_bounds_are_reported(self) -> None:
         self.assertEqual(
             {'/number': "parameter 'number' must be at least 1000"},
             self.faults(number=12),

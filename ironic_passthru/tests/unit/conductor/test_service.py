@@ -304,6 +304,24 @@ class TestLife(ServiceCase):
         )
         self.conductor.stop()
 
+    def test_no_heartbeat_without_threads_or_bus(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger())
+        self.start()
+        self.addCleanup(self.conductor.stop)
+        self.assertTrue(self.conductor._is_ready())
+
+        def fail(*_: Any, **__: Any) -> None:
+            raise errors.CallNotDelivered()
+
+        for target, function, text in (
+            (self.conductor._runner, 'recover', 'threads that cannot'),
+            (self.conductor._client, 'ping', 'Cannot receive'),
+        ):
+            replacement = fail if function == 'ping' else lambda: False
+            with fixtures.MockPatchObject(target, function, replacement):
+                self.assertFalse(self.conductor._is_ready())
+            self.assertIn(text, log.output)
+
     def test_every_run_is_another(self) -> None:
         self.assertNotEqual(
             self.conductor.address.incarnation,

@@ -184,7 +184,7 @@ class TestSynchronous(ReportedCase):
         self.assertNotIn('targets', self.failure('now').kwargs)
         self.assertNotIn('targets', self.failure('no_method').kwargs)
 
-    def test_a_mistake_of_the_driver_fails_the_call(self) -> None:
+    def test_invalid_reports_fail_the_call(self) -> None:
         self.vendor.reports = [['b2'], 'b3']  # type: ignore[list-item]
         error = self.failure('now')
         self.assertIsInstance(error, errors.DriverFailed)

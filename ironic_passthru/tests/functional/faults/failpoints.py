@@ -21,8 +21,9 @@ VARIABLE = 'PASSTHRU_TEST_FAILPOINT'
 METHOD = 'method'
 
 _RUNNER = 'ironic_passthru.conductor.runner', 'Runner', 'run'
-_RECORD = 'ironic_passthru.conductor.operation_writer', 'Journal', 'record'
-_CLAIM = 'ironic_passthru.conductor.operation_writer', 'Journal', 'claim'
+_WRITER = 'ironic_passthru.conductor.operation_writer', 'OperationWriter'
+_RECORD = *_WRITER, 'record'
+_CLAIM = *_WRITER, 'claim'
 _REPLY = 'ironic_passthru.rpc.rabbit', '_Request', 'reply'
 
 _BEFORE, _AFTER = 'before', 'after'

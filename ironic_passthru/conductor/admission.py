@@ -10,9 +10,9 @@ from typing import Any
 
 from ironic_passthru import errors
 from ironic_passthru import spec
-from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import deduplication
 from ironic_passthru.conductor import limits
+from ironic_passthru.rpc import protocol
 
 #: Number of asynchronous calls that are converted, validated and recorded at
 #: once. That runs driver code in the threads of the RPC server, which it must
@@ -116,7 +116,7 @@ class Admission:
         self._changed = threading.Condition()
         self._count = 0
 
-    def check(self, call: calls.Call) -> None:
+    def check(self, call: protocol.CallRequest) -> None:
         """Refuse a call that this conductor must not run.
 
         :raises: DuplicateCall, ConductorStopping, StaleCall, CallExpired.
@@ -134,7 +134,11 @@ class Admission:
             raise errors.CallExpired()
 
     def admit(
-        self, call: calls.Call, method: spec.MethodSpec, *, accepted: bool
+        self,
+        call: protocol.CallRequest,
+        method: spec.MethodSpec,
+        *,
+        accepted: bool,
     ) -> Ticket:
         """Admit a call and keep its id, or refuse it, in one step.
 
@@ -145,28 +149,28 @@ class Admission:
         :raises: ConductorBusy and the errors of :meth:`check`.
         """
         pool = self._async if accepted else self._sync
-        targets = method.targets(call.parameters)
+        targets = method.targets(call.info)
         with self._changed:
             self.check(call)
             # Also if it is refused now: the caller continues with another
             # conductor, and a duplicate that arrives when there is room
             # again must not run too.
             self._seen_calls.add(call.call_id, _keep_seconds(call))
-            if not pool.acquire(call.driver, targets):
+            if not pool.acquire(call.driver_name, targets):
                 raise errors.ConductorBusy()
             if accepted and not self._acceptances.acquire(
-                call.driver, _NO_TARGETS
+                call.driver_name, _NO_TARGETS
             ):
-                pool.release(call.driver, targets)
+                pool.release(call.driver_name, targets)
                 raise errors.ConductorBusy()
             self._count += 1
 
         def end_acceptance() -> None:
             if accepted:
-                self._acceptances.release(call.driver, _NO_TARGETS)
+                self._acceptances.release(call.driver_name, _NO_TARGETS)
 
         return Ticket(
-            functools.partial(self._release, pool, call.driver, targets),
+            functools.partial(self._release, pool, call.driver_name, targets),
             end_acceptance,
         )
 
@@ -190,7 +194,7 @@ class Admission:
             self._changed.notify_all()
 
 
-def _keep_seconds(call: calls.Call) -> float:
+def _keep_seconds(call: protocol.CallRequest) -> float:
     if call.deadline is None:
         return _KEEP_SECONDS
     return max(0.0, call.deadline - time.time()) + _CLOCK_STEP_SECONDS

@@ -194,8 +194,8 @@ class EventSender(NoEvents):
             'global_request_id': _text(context.global_request_id),
             'user': _text(context.user_id),
             'project': _text(context.project_id),
-            'driver': call.driver,
-            'method': call.method,
+            'driver': call.driver_name,
+            'method': call.driver_method,
             'http_method': call.http_method,
             'parameters': _parameters(job),
             'accepted': job.accepted,
@@ -226,7 +226,7 @@ def _parameters(job: calls.Job) -> dict[str, Any]:
             job.context.request_id,
             type(error).__name__,
         )
-        masked, more = dict.fromkeys(job.call.parameters, masking.MASK), 0
+        masked, more = dict.fromkeys(job.call.info, masking.MASK), 0
     return _bounded(masked, more)
 
 

@@ -16,6 +16,7 @@ from ironic_passthru.drivers import child_processes
 from ironic_passthru.drivers import loader
 from ironic_passthru.redaction import call_secrets
 from ironic_passthru.redaction import converted_values
+from ironic_passthru.rpc import protocol
 
 LOG = log.getLogger(__name__)
 
@@ -27,7 +28,7 @@ _NOT_FOR_DRIVERS = (401, 405)
 
 def prepare(
     context: request_context.RequestContext,
-    call: calls.Call,
+    call: protocol.CallRequest,
     *,
     driver: loader.Driver,
     method: loader.Method,
@@ -36,20 +37,20 @@ def prepare(
 
     :raises: InvalidParameters; the translated error of the driver.
     """
-    secrets = method.spec.secrets(call.parameters)
+    secrets = method.spec.secrets(call.info)
     guard = _Guard(context, call, secrets)
 
     def convert() -> dict[str, Any]:
         # Types of drivers may run any code.
         arguments = method.signature.convert(
-            call.method, call.parameters, secrets=secrets
+            call.driver_method, call.info, secrets=secrets
         )
         # Before driver_validate(), which may change the arguments.
         secrets.add(
             converted_values.secrets(
                 method.spec.masker,
                 {**method.signature.defaults, **arguments},
-                parameters=call.parameters,
+                parameters=call.info,
             )
         )
         return arguments
@@ -57,7 +58,7 @@ def prepare(
     def validate() -> None:
         values = {**arguments, 'http_method': call.http_method}
         driver.interface.driver_validate(
-            call.method, **driver.validated.select(values)
+            call.driver_method, **driver.validated.select(values)
         )
 
     with secrets.in_logs():
@@ -113,7 +114,7 @@ class _Guard:
     """
 
     context: request_context.RequestContext
-    call: calls.Call
+    call: protocol.CallRequest
     secrets: call_secrets.CallSecrets
 
     def run(
@@ -148,8 +149,8 @@ class _Guard:
                 error = bug
         LOG.error(
             'Driver method %s.%s failed in request %s',
-            self.call.driver,
-            self.call.method,
+            self.call.driver_name,
+            self.call.driver_method,
             self.context.request_id,
             exc_info=self.secrets.error(error),
         )

@@ -170,8 +170,8 @@ class OperationTracker:
         call, context = job.call, job.context
         return operation.NewOperation(
             id=call.call_id,
-            driver=call.driver,
-            method=call.method,
+            driver=call.driver_name,
+            method=call.driver_method,
             http_method=call.http_method,
             parameters=job.secrets.masked,
             user_id=context.user_id,

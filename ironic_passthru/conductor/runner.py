@@ -69,7 +69,9 @@ class Runner:
             raise errors.DriverNotFound(driver=name) from None
 
     def run(
-        self, context: request_context.RequestContext, call: calls.Call
+        self,
+        context: request_context.RequestContext,
+        call: protocol.CallRequest,
     ) -> dict[str, Any]:
         """Run a call, or accept it if it is asynchronous.
 
@@ -80,9 +82,9 @@ class Runner:
             reported targets in its facts.
         """
         self._admission.check(call)
-        driver = self.driver(call.driver)
+        driver = self.driver(call.driver_name)
         method = find(driver, call)
-        method.spec.parameters.check(call.parameters)
+        method.spec.parameters.check(call.info)
         accepted = method.spec.is_accepted(call.respond_async)
         with self._admission.admit(
             call, method.spec, accepted=accepted
@@ -136,7 +138,7 @@ class Runner:
         try:
             self._record(tracked)
             ticket.keep()
-            self._executor.submit(job.call.driver, self._work, tracked)
+            self._executor.submit(job.call.driver_name, self._work, tracked)
         except errors.PassthruError:
             raise
         except Exception:
@@ -254,7 +256,7 @@ class Runner:
             except errors.Cancelled:
                 if state.timed_out:
                     raise errors.MethodTimedOut(
-                        method=job.call.method
+                        method=job.call.driver_method
                     ) from None
                 if state.cancel_requested:
                     raise errors.OperationCancelled(
@@ -278,7 +280,7 @@ def _unexpected(job: calls.Job, *, ran: bool) -> errors.PassthruError:
     request_id = job.context.request_id
     if ran:
         return errors.ResultNotSerializable(
-            method=job.call.method, request_id=request_id
+            method=job.call.driver_method, request_id=request_id
         )
     return errors.DriverFailed(request_id=request_id)
 
@@ -289,19 +291,21 @@ def _reported(job: calls.Job) -> dict[str, list[str]]:
     return {protocol.TARGETS: list(names)} if names else {}
 
 
-def find(driver: loader.Driver, call: calls.Call) -> loader.Method:
+def find(driver: loader.Driver, call: protocol.CallRequest) -> loader.Method:
     """Return the method of a call.
 
     :raises: MethodNotFound, DangerousMethod, VerbNotSupported.
     """
-    method = driver.methods.get(call.method)
+    method = driver.methods.get(call.driver_method)
     if method is None:
-        raise errors.MethodNotFound(method=call.method)
+        raise errors.MethodNotFound(method=call.driver_method)
     if not method.spec.allowed:
-        raise errors.DangerousMethod(driver=call.driver, method=call.method)
+        raise errors.DangerousMethod(
+            driver=call.driver_name, method=call.driver_method
+        )
     if call.http_method not in method.spec.http_methods:
         raise errors.VerbNotSupported(
-            method=call.method,
+            method=call.driver_method,
             http_method=call.http_method,
             allowed=', '.join(method.spec.http_methods),
         )

@@ -16,6 +16,7 @@ from oslo_utils import uuidutils
 
 from ironic_passthru import errors
 from ironic_passthru.conductor import admission
+from ironic_passthru.conductor import endpoint
 from ironic_passthru.conductor import events
 from ironic_passthru.conductor import heartbeat
 from ironic_passthru.conductor import housekeeping
@@ -34,6 +35,10 @@ LOG = log.getLogger(__name__)
 
 # Number of conductors in the reply to a lookup of a driver.
 _MAX_LOCATED = 32
+
+# Threads beyond those of synchronous calls: to accept asynchronous calls, and
+# to refuse calls and reply to pings while all workers are occupied.
+_SPARE_THREADS = admission.MAX_ADMISSIONS + 8
 
 # How long a stopping conductor retries to record outcomes.
 _RECORD_SECONDS = 5.0
@@ -128,7 +133,7 @@ class ConductorService:
         """Start each part, and register how to undo that."""
         options = self._conf.conductor
         keys = self._conf.rpc.signing_keys
-        signatures = signing.make(keys)
+        signatures = signing.Signatures(keys)
         self.drivers = loader.load(options.enabled_drivers, self._conf)
         undo.callback(loader.stop, self.drivers.values())
         self._events = events.make(self._conf, self._records.get)
@@ -141,13 +146,13 @@ class ConductorService:
         self._server = server.RPCServer(
             self._transport,
             self.address,
-            endpoint=server.Endpoint(
+            endpoint=endpoint.Endpoint(
                 self._runner,
                 incarnation=self.address.incarnation,
                 locate=self._locate,
                 fenced=signatures.required,
             ),
-            workers=options.sync_workers,
+            threads=options.sync_workers + _SPARE_THREADS,
             signatures=signatures,
         )
         # The queue must exist before the catalog is published.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client of the conductors, for the API and for other services."""
+"""RPC client of the conductors, for the API and for other services."""
 
 import dataclasses
 import json
@@ -7,7 +7,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +28,7 @@ from ironic_passthru.validation import strict_json
 
 LOG = log.getLogger(__name__)
 
-# A conductor that answers one of these has not started the call.
+# A conductor that returns one of these has not started the call.
 _REFUSALS = (
     errors.ConductorBusy,
     errors.ConductorStopping,
@@ -36,33 +36,30 @@ _REFUSALS = (
     errors.CallExpired,
 )
 
-# A fleet may have hundreds of conductors; when this many in a row refuse,
-# asking further ones would only delay the answer.
+# Among hundreds of conductors, further attempts after this many refusals
+# would only delay the error.
 _MAX_ATTEMPTS = 8
 _LOCATE_ATTEMPTS = 2
 
-# Nesting of arguments; [api] max_body_depth allows no more for parameters.
+# Nesting of arguments; [api] max_body_depth is lower for parameters.
 _MAX_DEPTH = 502
 
-# Bytes that the bus, signatures and the address add to a message at most.
+# Upper bound of the bytes that oslo.messaging, signature and address add.
 _OVERHEAD_BYTES = 4096
-# The most bytes of a message for a byte of its UTF-8 text.
+# Upper bound of the bytes of a message for each byte of its UTF-8 text.
 _MAX_GROWTH = 7
-
-# What must not happen twice; all other methods only ask.
-_CALL = 'driver_vendor_passthru'
 
 
 class ConductorAPI:
-    """Calls conductors over the bus; one object serves all threads.
+    """RPC client of the conductors; one object serves all threads.
 
     :param transport: from :func:`ironic_passthru.rpc.transport.make`.
-    :param timeout_seconds: how long a call may take unless it says so.
-    :param monitor_seconds: how long a conductor may show no sign of life
-        during a call; at least 2, a whole number.
-    :param connect_seconds: how long the first call waits for the bus.
+    :param timeout_seconds: default timeout of a call.
+    :param monitor_seconds: timeout of a call without heartbeats of the
+        conductor; a whole number, at least 2.
+    :param connect_seconds: timeout of the first connection to the bus.
     :param signing_keys: as ``[rpc] signing_keys`` of the conductors; the
-        first one signs. By default messages are not signed. With them
+        first key signs. By default messages are not signed. With keys,
         conductors have to prove that a call was not run.
     :raises: ConfigError for a key that is too short.
     """
@@ -77,10 +74,9 @@ class ConductorAPI:
         signing_keys: Sequence[str] = (),
     ) -> None:
         self._timeout_seconds = timeout_seconds
-        self._monitor_seconds = monitor_seconds
         self._connect_seconds = connect_seconds
         self._max_message_size: int = transport.conf.rpc.max_message_size
-        self._signatures = signing.make(signing_keys)
+        self._signatures = signing.Signatures(signing_keys)
         self._client = oslo_messaging.get_rpc_client(
             transport,
             rpc_transport.target(),
@@ -112,63 +108,69 @@ class ConductorAPI:
         """Call a vendor passthru method of a driver, at most once.
 
         :param context: the request context.
-        :param http_method: the verb, in upper case.
+        :param http_method: in upper case.
         :param info: the parameters; JSON values.
-        :param servers: conductors that offer the method; by default those
-            that some conductor names.
+        :param servers: conductors that offer the method; by default located
+            by any conductor.
         :param call_id: unique id of the call; by default a new one.
-        :param timeout_seconds: how long the call may take.
-        :param respond_async: whether it is to be accepted before it runs,
-            as an operation of this id, even if its method is synchronous.
-        :param key: its Idempotency-Key; the call is recorded, and refused
-            if another one was recorded with that key.
-        :param tried: a list that gets the conductors which the call was
-            offered to; the last one is the one that answered, or did not.
-        :returns: ``return`` (a JSON value; for ``attach`` what
-            :meth:`protocol.Attached.from_bus` reads), ``async`` and
-            ``attach``; ``targets`` (a list of str) if the method of a
-            synchronous call has reported some.
+        :param timeout_seconds: timeout of the call.
+        :param respond_async: whether to run the call as an operation with
+            this id even if the method is synchronous.
+        :param key: the Idempotency-Key; the call is recorded, and refused
+            if another call was recorded with this key.
+        :param tried: a list to which each conductor is added before the call
+            is sent to it.
+        :returns: ``return`` (a JSON value; for ``attach`` the argument of
+            :meth:`protocol.Attached.from_bus`), ``async`` and ``attach``;
+            ``targets`` (a list of str) if the method of a synchronous call
+            has reported targets.
         :raises: RequestError if an argument has no JSON form or the message
             is larger than ``[rpc] max_message_size``, before anything is
-            sent; KeyInUse; NotRun if the call certainly did not run,
-            OutcomeUnknown if it may have; whatever the conductor or the
-            driver raised, whose ``kwargs`` have reported ``targets``.
+            sent; KeyInUse; NotRun if the call certainly did not run;
+            OutcomeUnknown if it may have run; errors of the conductor or
+            the driver, with reported ``targets`` in ``kwargs``.
         """
         timeout = timeout_seconds or self._timeout_seconds
         if not math.isfinite(timeout):
             raise errors.RequestError(reason='timeout_seconds is not finite')
-        deadline = time.monotonic() + timeout
-        arguments: dict[str, Any] = {
-            'driver_name': driver_name,
-            'driver_method': driver_method,
-            'http_method': http_method,
-            'info': dict(info),
-            'call_id': call_id or uuidutils.generate_uuid(),
-        }
-        if respond_async:
-            arguments['respond_async'] = True
-        if key is not None:
-            arguments['key'] = dataclasses.asdict(key)
-        self._check(context, arguments)
-        if servers is None:
-            servers = self._locate(context, driver_name, timeout)
-        return self._call_one(
+        request = protocol.CallRequest(
+            driver_name=driver_name,
+            driver_method=driver_method,
+            http_method=http_method,
+            info=info,
+            call_id=call_id or uuidutils.generate_uuid(),
+            respond_async=respond_async,
+            key=key,
+        )
+
+        def arguments(
+            server: protocol.ConductorAddress | None, seconds: float
+        ) -> dict[str, Any]:
+            if server is None:
+                return request.to_bus()
+            return dataclasses.replace(
+                request,
+                incarnation=server.incarnation,
+                deadline=time.time() + seconds,
+            ).to_bus()
+
+        return self._call(
             context,
-            _CALL,
+            protocol.CALL,
+            arguments,
+            timeout=timeout,
             servers=servers,
-            deadline=deadline,
-            arguments=arguments,
             tried=tried,
         )
 
     def get_driver_vendor_passthru_methods(
         self, context: Any, driver_name: str
     ) -> dict[str, dict[str, Any]]:
-        """Return the methods of a driver as Ironic describes them.
+        """Return the methods of a driver in Ironic's format.
 
         :raises: RequestError, DriverNotFound, NotRun, OutcomeUnknown.
         """
-        return self._ask(
+        return self._read(
             context, 'get_driver_vendor_passthru_methods', driver_name
         )
 
@@ -179,7 +181,7 @@ class ConductorAPI:
 
         :raises: RequestError, DriverNotFound, NotRun, OutcomeUnknown.
         """
-        return self._ask(context, 'get_driver_properties', driver_name)
+        return self._read(context, 'get_driver_properties', driver_name)
 
     def ping(
         self,
@@ -188,37 +190,94 @@ class ConductorAPI:
         *,
         timeout_seconds: float,
     ) -> str:
-        """Return the incarnation of a conductor, if it hears the bus.
+        """Return the incarnation of a conductor.
 
         :raises: NotRun, OutcomeUnknown.
         """
-        return self._send(
+        incarnation: str = self._send(
             context, 'ping', server=server, timeout=timeout_seconds
         )
+        return incarnation
 
     @property
     def connecting(self) -> bool:
-        """Whether it tries to reach the bus, which may take any time."""
+        """Whether the first connection is being opened, without a limit."""
         return self._connecting.locked()
 
     def check(self) -> str:
-        """Make sure that the bus can be reached.
+        """Check the connection to the bus.
 
-        :returns: a phrase for people.
+        :returns: a description.
         :raises: BusUnavailable.
         """
         self._ensure_connected()
-        nobody = protocol.ConductorAddress('nobody', uuidutils.generate_uuid())
         try:
-            self.ping({}, nobody, timeout_seconds=self._connect_seconds)
+            self.ping({}, _no_server(), timeout_seconds=self._connect_seconds)
         except errors.CallNotDelivered:
             return 'reachable'
         except errors.PassthruError:
             raise errors.BusUnavailable() from None
         return 'reachable'
 
-    def _check(self, context: Any, arguments: Mapping[str, Any]) -> None:
-        """Refuse what conductors would drop without a reply.
+    def _read(
+        self, context: Any, method: str, driver_name: str
+    ) -> dict[str, Any]:
+        return self._call(
+            context,
+            method,
+            lambda *_: {'driver_name': driver_name},
+            timeout=self._timeout_seconds,
+        )
+
+    def _call(
+        self,
+        context: Any,
+        method: str,
+        arguments: Callable[
+            [protocol.ConductorAddress | None, float], dict[str, Any]
+        ],
+        *,
+        timeout: float,
+        servers: Sequence[protocol.ConductorAddress] | None = None,
+        tried: list[protocol.ConductorAddress] | None = None,
+    ) -> dict[str, Any]:
+        """Send a call to one server after another until one accepts it.
+
+        :param arguments: returns the arguments for a server, None for any,
+            and for a number of seconds that are left.
+        """
+        sample = arguments(None, timeout)
+        self._check_arguments(context, sample)
+        deadline = time.monotonic() + timeout
+        if servers is None:
+            servers = self._locate(context, sample['driver_name'], timeout)
+        refusal: errors.NotRun = errors.CallNotDelivered()
+        # A random order spreads the load; it needs no secrecy.
+        count = min(len(servers), _MAX_ATTEMPTS)
+        for server in random.sample(servers, count):  # nosec B311
+            seconds = deadline - time.monotonic()
+            if seconds <= 0:
+                break
+            if tried is not None:
+                tried.append(server)
+            try:
+                result: dict[str, Any] = self._send(
+                    context,
+                    method,
+                    server=server,
+                    timeout=seconds,
+                    **arguments(server, seconds),
+                )
+                return result
+            except (errors.CallNotDelivered, *_REFUSALS) as error:
+                LOG.debug('%s refused a call: %s', server, error.code)
+                refusal = error
+        raise refusal
+
+    def _check_arguments(
+        self, context: Any, arguments: Mapping[str, Any]
+    ) -> None:
+        """Reject arguments that conductors would drop without a reply.
 
         :raises: RequestError.
         """
@@ -232,36 +291,23 @@ class ConductorAPI:
             raise errors.RequestError(
                 reason=f'the arguments are not JSON: {error}'
             ) from None
-        largest = self._max_message_size - _OVERHEAD_BYTES
-        if len(text.encode('utf-8')) * _MAX_GROWTH <= largest:
+        limit = self._max_message_size - _OVERHEAD_BYTES
+        if len(text.encode('utf-8')) * _MAX_GROWTH <= limit:
             return
-        # oslo.messaging sends text within text, both in ASCII.
-        if len(json.dumps(json.dumps(content))) > largest:
+        # oslo.messaging encodes the text twice, in ASCII.
+        if len(json.dumps(json.dumps(content))) > limit:
             raise errors.RequestError(
                 reason='the message is larger than [rpc] max_message_size, '
                 f'{self._max_message_size} bytes'
             )
 
-    def _ask(self, context: Any, name: str, driver_name: str) -> Any:
-        self._check(context, {'driver_name': driver_name})
-        timeout = self._timeout_seconds
-        deadline = time.monotonic() + timeout
-        servers = self._locate(context, driver_name, timeout)
-        return self._call_one(
-            context,
-            name,
-            servers=servers,
-            deadline=deadline,
-            arguments={'driver_name': driver_name},
-        )
-
     def _locate(
         self, context: Any, driver_name: str, timeout: float
     ) -> list[protocol.ConductorAddress]:
-        """Ask any conductor which ones offer the driver.
+        """Return the conductors that offer a driver, from any conductor.
 
-        The one that takes the message may not answer, or not trust it;
-        asking once more does no harm, and nothing has run yet.
+        The conductor that receives the message may fail or have other keys;
+        a second attempt is safe because nothing runs.
         """
         for _ in range(_LOCATE_ATTEMPTS):
             try:
@@ -276,94 +322,61 @@ class ConductorAPI:
                     protocol.ConductorAddress(*address) for address in found
                 ]
             except errors.OutcomeUnknown:
-                LOG.debug('No conductor told where %s is', driver_name)
+                LOG.debug('No reply to the lookup of driver %s', driver_name)
         raise errors.CallNotDelivered()
-
-    def _call_one(
-        self,
-        context: Any,
-        name: str,
-        *,
-        servers: Sequence[protocol.ConductorAddress],
-        deadline: float,
-        arguments: dict[str, Any],
-        tried: list[protocol.ConductorAddress] | None = None,
-    ) -> Any:
-        """Offer the call to one server after another until one takes it."""
-        refusal: errors.NotRun = errors.CallNotDelivered()
-        for server in _in_random_order(servers):
-            timeout = deadline - time.monotonic()
-            if timeout <= 0:
-                break
-            if name == _CALL:
-                arguments['incarnation'] = server.incarnation
-                arguments['deadline'] = time.time() + timeout
-            if tried is not None:
-                tried.append(server)
-            try:
-                return self._send(
-                    context, name, server=server, timeout=timeout, **arguments
-                )
-            except (errors.CallNotDelivered, *_REFUSALS) as error:
-                LOG.debug('%s did not take a call: %s', server, error.code)
-                refusal = error
-        raise refusal
 
     def _send(
         self,
         context: Any,
-        name: str,
+        method: str,
         *,
         server: protocol.ConductorAddress | None,
         timeout: float,
         **arguments: Any,
     ) -> Any:
-        """Send one message and wait for its answer; the one door out.
-
-        Errors of the bus become the project's here: see ``failures``.
-        """
+        """Send one message, wait for its reply and convert all errors."""
         self._ensure_connected()
         server_name = server.name if server else None
         prepared = self._client.prepare(server=server_name, timeout=timeout)
         signed = self._signatures.sign(
             request_context.to_bus(context),
             server=server_name,
-            method=name,
+            method=method,
             arguments=arguments,
         )
+        request_id = getattr(context, 'request_id', None)
+        # Otherwise a forged error could cause a running call to be sent again.
+        needs_proof = method == protocol.CALL and self._signatures.required
         try:
             return reply_validation.check(
-                name, prepared.call(signed, name, **arguments)
+                method, prepared.call(signed, method, **arguments)
             )
-        except error_mapping.OF_THE_BUS as error:
-            raise error_mapping.of_the_bus(error, context) from None
+        except error_mapping.BUS_ERRORS as error:
+            raise error_mapping.of_bus(error, request_id) from None
         except errors.PassthruError as error:
-            if self._is_believed(error, name, signed=signed):
+            if self._is_trusted(error, signed if needs_proof else None):
                 raise
             failure = type(error).__name__
         except Exception as error:
-            # Errors of built-in classes are rebuilt under their own names,
-            # with the traceback of the conductor as their text.
+            # oslo.messaging rebuilds exceptions of built-in classes, with the
+            # traceback of the conductor as their text.
             failure = str(getattr(error, 'exc_type', type(error).__name__))
-        # Not while the exception is handled: oslo.log adds its text.
-        if self._needs_proof(name):
-            raise error_mapping.unproven(failure, context)
-        raise error_mapping.of_a_conductor(failure, context)
+        # Outside the exception handler: oslo.log would add the exception.
+        if needs_proof:
+            raise error_mapping.of_unproven(failure, request_id)
+        raise error_mapping.of_conductor(failure, request_id)
 
-    def _needs_proof(self, name: str) -> bool:
-        """Tell whether only those who have a key may say "not run".
-
-        Somebody else may say so of a call that is running.
-        """
-        return name == _CALL and self._signatures.required
-
-    def _is_believed(
-        self, error: errors.PassthruError, name: str, *, signed: dict[str, Any]
+    def _is_trusted(
+        self, error: errors.PassthruError, signed: dict[str, Any] | None
     ) -> bool:
-        """Tell whether an error may be acted upon; take its proof off."""
-        if not reply_validation.is_error(error):
+        """Return whether an error is valid; remove its proof.
+
+        :param signed: the signed context of a message whose errors need a
+            proof.
+        """
+        if not reply_validation.is_valid_error(error):
             return False
-        if not self._needs_proof(name):
+        if signed is None:
             return True
         proof = error.kwargs.pop(signing.PROOF, None)
         return (
@@ -372,11 +385,14 @@ class ConductorAPI:
         )
 
     def _ensure_connected(self) -> None:
-        """Wait for the bus before the first message, but not for ever.
+        """Wait for the first connection to the bus, with a timeout.
 
-        oslo.messaging sets up its reply queue during the first call and,
-        while the broker is away, blocks there without limit.  A thread of
-        its own takes that risk, with a message that nobody receives.
+        oslo.messaging creates its reply queue during the first call and
+        blocks without limit while the broker is unavailable. Therefore a
+        separate thread sends the first message, to a server that does not
+        exist.
+
+        :raises: BusUnavailable.
         """
         if self._connected.is_set():
             return
@@ -386,7 +402,7 @@ class ConductorAPI:
                     target=self._connect, name='bus-connect', daemon=True
                 ).start()
             except BaseException as error:
-                # Without the thread the next call must be able to try again.
+                # The next call must be able to try again.
                 self._connecting.release()
                 LOG.warning('Cannot connect to the message bus: %s', error)
                 raise errors.BusUnavailable() from None
@@ -394,16 +410,15 @@ class ConductorAPI:
             raise errors.BusUnavailable()
 
     def _connect(self) -> None:
-        # Nobody will receive it, so it needs no signature.
-        nobody = protocol.ConductorAddress('nobody', uuidutils.generate_uuid())
         try:
-            self._client.prepare(server=nobody.name, timeout=1).call(
+            # Without a receiver, so without a signature.
+            self._client.prepare(server=_no_server().name, timeout=1).call(
                 {}, 'ping'
             )
         except oslo_messaging.MessageUndeliverable:
             self._connected.set()
         except Exception as error:
-            if error_mapping.no_exchange(error):
+            if error_mapping.is_missing_exchange(error):
                 self._connected.set()
             else:
                 LOG.warning('The message bus cannot be reached: %s', error)
@@ -411,10 +426,6 @@ class ConductorAPI:
             self._connecting.release()
 
 
-def _in_random_order(
-    servers: Sequence[protocol.ConductorAddress],
-) -> Iterator[protocol.ConductorAddress]:
-    """Yield some of ``servers``, so that they share the load evenly."""
-    count = min(len(servers), _MAX_ATTEMPTS)
-    # Spreading load needs no secrecy.
-    yield from random.sample(servers, count)  # nosec B311
+def _no_server() -> protocol.ConductorAddress:
+    """Return an address that no conductor has."""
+    return protocol.ConductorAddress('none', uuidutils.generate_uuid())

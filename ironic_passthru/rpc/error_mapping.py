@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What failures of the bus, and of conductors, say about a call."""
-
-from typing import Any
+"""Mapping of errors of the message bus and of conductors to ``errors``."""
 
 import amqp
 import kombu.exceptions
@@ -13,44 +11,44 @@ from ironic_passthru.rpc import rabbit
 
 LOG = log.getLogger(__name__)
 
-# What sending a message and waiting for its answer raises by itself.
-OF_THE_BUS = (
+#: Errors that oslo.messaging raises while it sends a message or waits for
+#: the reply.
+BUS_ERRORS = (
     oslo_messaging.MessageUndeliverable,
     oslo_messaging.MessagingTimeout,
     oslo_messaging.MessageDeliveryFailure,
     kombu.exceptions.OperationalError,
 )
 
-# What a conductor of an older release says before it looks at a message any
-# further. No error of a driver crosses the bus under these names.
-_OTHER_RELEASE = ('UnsupportedVersion', 'NoSuchMethod')
+# Errors of a conductor of an older release, raised before dispatch. Errors of
+# drivers never have these names.
+_OLDER_RELEASE = ('UnsupportedVersion', 'NoSuchMethod')
 
 
-def of_the_bus(error: Exception, context: Any) -> errors.PassthruError:
-    """Return what one of ``OF_THE_BUS`` means for the call."""
-    if isinstance(error, oslo_messaging.MessageUndeliverable):
+def of_bus(error: Exception, request_id: str | None) -> errors.PassthruError:
+    """Return the error of a call for one of :data:`BUS_ERRORS`."""
+    if isinstance(
+        error, oslo_messaging.MessageUndeliverable
+    ) or is_missing_exchange(error):
         return errors.CallNotDelivered()
-    if isinstance(error, rabbit.NothingSent):
+    if isinstance(error, rabbit.NothingSent) or _is_rejected(
+        error, amqp.exceptions.AccessRefused
+    ):
         return errors.BusUnavailable()
-    if no_exchange(error):
-        return errors.CallNotDelivered()
-    if _refused(error, amqp.exceptions.AccessRefused):
-        return errors.BusUnavailable()
-    return outcome_unknown(context)
+    return errors.OutcomeUnknown(request_id=request_id)
 
 
-def no_exchange(error: Exception) -> bool:
-    """Tell whether there is a bus, though no conductor was there yet."""
-    return _refused(error, amqp.exceptions.NotFound)
+def is_missing_exchange(error: Exception) -> bool:
+    """Return whether the broker has no exchange: no conductor ever started."""
+    return _is_rejected(error, amqp.exceptions.NotFound)
 
 
-def of_a_conductor(name: str, context: Any) -> errors.PassthruError:
-    """Log what else a conductor answers with, and return what it means.
+def of_conductor(name: str, request_id: str | None) -> errors.PassthruError:
+    """Log an unexpected exception of a conductor; return the error.
 
-    :param name: of the class of what it raised.
+    :param name: class name of the exception.
     """
-    request_id = _request_id(context)
-    if name in _OTHER_RELEASE:
+    if name in _OLDER_RELEASE:
         LOG.warning('A conductor is too old for request %s', request_id)
         return errors.CallNotDelivered()
     LOG.error(
@@ -59,35 +57,26 @@ def of_a_conductor(name: str, context: Any) -> errors.PassthruError:
     return errors.PassthruError()
 
 
-def unproven(name: str, context: Any) -> errors.OutcomeUnknown:
-    """Log what anybody may have answered, and return what it means.
+def of_unproven(name: str, request_id: str | None) -> errors.OutcomeUnknown:
+    """Log an error reply without a valid proof; return the error.
 
-    :param name: of the class of the error that is not believed.
+    :param name: class name of the exception in the reply.
     """
     LOG.warning(
-        'Nothing proves that a conductor answered request %s with %s; all '
-        'need the same [rpc] signing_keys',
-        _request_id(context),
+        'Ignored the unproven reply %s to request %s; [rpc] signing_keys must '
+        'be the same on all hosts',
         _shown(name),
+        request_id,
     )
-    return outcome_unknown(context)
-
-
-def outcome_unknown(context: Any) -> errors.OutcomeUnknown:
-    """Return the error for a call that may have run."""
-    return errors.OutcomeUnknown(request_id=_request_id(context))
-
-
-def _request_id(context: Any) -> str | None:
-    return getattr(context, 'request_id', None)
+    return errors.OutcomeUnknown(request_id=request_id)
 
 
 def _shown(name: str) -> str:
     return name if name.isidentifier() else 'an error'
 
 
-def _refused(error: Exception, reason: type[amqp.AMQPError]) -> bool:
-    """Tell whether the broker says of a message itself that it refuses it."""
+def _is_rejected(error: Exception, reason: type[amqp.AMQPError]) -> bool:
+    """Return whether the broker rejected the publication of a message."""
     cause = error.__context__
     return (
         isinstance(cause, reason)

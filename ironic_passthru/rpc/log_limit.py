@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limit of log records that other programs can cause by messages."""
+"""Rate limit of log records that messages of other programs can cause."""
 
 import logging
 import threading
@@ -24,18 +24,18 @@ class LogLimit(logging.Filter):
         super().__init__()
         self._now = now
         self._lock = threading.Lock()
-        # Start of the period and number of records in it.
+        # Start of the period and number of records in it, by format.
         self._seen: dict[str, tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a record is to be logged."""
+        """Return whether to log a record."""
         if record.levelno <= logging.DEBUG or not isinstance(record.msg, str):
             return True
         now = self._now()
         with self._lock:
-            began, count = self._seen.get(record.msg, (now, 0))
-            if now - began < _PERIOD_SECONDS:
-                self._seen[record.msg] = (began, count + 1)
+            start, count = self._seen.get(record.msg, (now, 0))
+            if now - start < _PERIOD_SECONDS:
+                self._seen[record.msg] = (start, count + 1)
                 return count < MAX_RECORDS
             self._seen[record.msg] = (now, 1)
         if count > MAX_RECORDS:
@@ -49,12 +49,12 @@ class LogLimit(logging.Filter):
             self._seen.clear()
 
 
-#: The one of this process.
+#: The limit of this process.
 LIMIT = LogLimit()
 
 
 def apply(*names: str) -> None:
-    """Limit the records of some loggers."""
+    """Limit the records of loggers."""
     for name in names:
-        # A filter that is there already is not added again.
+        # Adding the same filter again has no effect.
         logging.getLogger(name).addFilter(LIMIT)

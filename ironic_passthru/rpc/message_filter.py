@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a message must be before a method of the conductor sees it.
+"""Validation and authentication of RPC messages before dispatch.
 
-oslo.messaging hands everything that it can read to its dispatcher. There it
-would fail in ways of its own, each with a traceback in the log, and some of
-them without end.
+The dispatcher of oslo.messaging fails on invalid messages with a traceback in
+the log.
 """
 
 import inspect
@@ -24,19 +23,16 @@ LOG = log.getLogger(__name__)
 
 _VERSION = re.compile('([0-9]{1,4})[.]([0-9]{1,4})', re.ASCII)
 
-# Changes things, so it must be addressed to one conductor.
-_CALL = 'driver_vendor_passthru'
-
 _MAX_SHOWN = 64
 
 
-class MessageFilter(monitor.Dispatcher):
-    """Dispatches messages that are in order, and answers all others.
+class MessageFilter(oslo_messaging.RPCDispatcher):
+    """Dispatcher that rejects invalid messages.
 
-    :param monitor: sends signs of life.
-    :param endpoint: has the methods.
-    :param address: of the conductor.
-    :param signatures: checks who a message is from.
+    :param monitor: sends heartbeats to the clients of running calls.
+    :param endpoint: object with the exposed methods.
+    :param address: address of the conductor.
+    :param signatures: verifies the messages.
     """
 
     def __init__(
@@ -48,11 +44,11 @@ class MessageFilter(monitor.Dispatcher):
         signatures: signing.Signatures,
     ) -> None:
         super().__init__(
-            monitor,
             endpoints=[endpoint],
             serializer=protocol.ContextSerializer(),
             access_policy=oslo_messaging.ExplicitRPCAccessPolicy,
         )
+        self._monitor = monitor
         self._methods = {
             name
             for name, _ in inspect.getmembers(type(endpoint))
@@ -62,7 +58,11 @@ class MessageFilter(monitor.Dispatcher):
         self._signatures = signatures
 
     def dispatch(self, incoming: Any) -> Any:
-        """Run the method that a message names and return its result."""
+        """Run the method that a message names and return its result.
+
+        :raises: ExpectedException for an invalid message, and for errors that
+            the method returns to its client.
+        """
         try:
             self._check(incoming.message)
         except (
@@ -70,88 +70,87 @@ class MessageFilter(monitor.Dispatcher):
             rpc.NoSuchMethod,
             rpc.UnsupportedVersion,
         ):
-            # One that is expected is answered, but not logged once more.
+            # oslo.messaging returns this one to the client without logging.
             raise rpc.ExpectedException() from None
         try:
-            return super().dispatch(incoming)
+            with self._monitor.watch(incoming):
+                return super().dispatch(incoming)
         except rpc.ExpectedException as expected:
-            if incoming.message['method'] == _CALL:
+            if incoming.message['method'] == protocol.CALL:
                 self._prove(incoming.ctxt, expected.exc_info[1])
             raise
 
     def _prove(self, context: Any, error: errors.PassthruError) -> None:
-        """Let the sender of a call know for sure that it was not run.
+        """Add the proof that a call was not run to its error.
 
-        Only here: the gate itself refuses by more than what is signed, so
-        that it might refuse a copy of a message that is running.
+        :meth:`_check` must not prove a rejection: it validates fields that
+        are not signed, so it may reject a copy of a running message.
         """
-        if error.status not in errors.RESENT_ON:
-            return
-        proof = self._signatures.prove(context)
-        if proof is not None:
+        if error.status in errors.RESENT_ON and self._signatures.required:
+            proof = self._signatures.prove(context)
             error.kwargs = {**error.kwargs, signing.PROOF: proof}
 
     def is_authentic(self, incoming: Any) -> bool:
-        """Return whether a message is signed as agreed; log why it is not.
+        """Return whether the signature is valid; log why it is not.
 
-        To be called before :meth:`dispatch`, and before the message takes
-        anything that calls need.
+        To be called before :meth:`dispatch`, and before the message occupies
+        a thread.
         """
         if not self._signatures.required:
             return True
         method = incoming.message.get('method')
         arguments = incoming.message.get('args', {})
         if not isinstance(method, str) or not isinstance(arguments, dict):
-            LOG.warning('Refused a message that calls no method')
+            LOG.warning('Rejected a message without a method')
             return False
         name = self._address.name
         try:
             self._signatures.check(
                 incoming.ctxt,
-                # Whoever takes it may answer a question, but what changes
-                # things is addressed to one conductor.
-                servers=[name] if method == _CALL else [name, None],
+                # Calls must be addressed to one conductor.
+                servers=[name] if method == protocol.CALL else [name, None],
                 method=method,
                 arguments=arguments,
             )
             return True
         except signing.NotSigned as error:
             reason = str(error)
-        # Not while the exception is handled: oslo.log adds its text.
+        # Outside the exception handler: oslo.log would add the exception.
         LOG.warning(
-            'Refused a message for the method %s: %s', _shown(method), reason
+            'Rejected a message for the method %s: %s', _shown(method), reason
         )
         return False
 
     def _check(self, message: Mapping[str, Any]) -> None:
-        """Refuse a message that is not in order, and log why.
+        """Reject and log an invalid message.
 
-        :raises: RequestError; NoSuchMethod and UnsupportedVersion, as
-            clients of oslo.messaging know them.
+        :raises: RequestError, NoSuchMethod, UnsupportedVersion.
         """
         method = message.get('method')
         arguments = message.get('args', {})
         if not isinstance(method, str) or not isinstance(arguments, dict):
-            LOG.warning('Refused a message that calls no method')
-            raise errors.RequestError(reason='the message calls no method')
+            LOG.warning('Rejected a message without a method')
+            raise errors.RequestError(reason='the message has no method')
         version = message.get('version', '1.0')
         if message.get('namespace') is not None or not _is_served(version):
-            LOG.warning('Refused a message of another version')
+            LOG.warning('Rejected a message with an unsupported version')
             raise rpc.UnsupportedVersion(_shown(version), _shown(method))
         if method not in self._methods:
-            LOG.warning('Refused a message for the method %s', _shown(method))
+            LOG.warning(
+                'Rejected a message for the unknown method %s', _shown(method)
+            )
             raise rpc.NoSuchMethod(_shown(method))
 
 
 def _is_served(version: Any) -> bool:
-    """Tell whether a version is the one served here, or an older one."""
-    found = _VERSION.fullmatch(version) if isinstance(version, str) else None
-    if found is None:
+    """Return whether the minor version is not later than the local one."""
+    match = _VERSION.fullmatch(version) if isinstance(version, str) else None
+    if match is None:
         return False
     major, minor = protocol.VERSION.split('.')
-    return int(found[1]) == int(major) and int(found[2]) <= int(minor)
+    return int(match[1]) == int(major) and int(match[2]) <= int(minor)
 
 
 def _shown(value: Any) -> str:
-    """Return what a log line can show of a value from a message."""
+    """Return a printable, short form of a value of a message."""
     return ascii(value)[:_MAX_SHOWN] if isinstance(value, str) else '?'

@@ -1,94 +1,91 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What oslo.messaging's RabbitMQ driver lacks against foreign messages.
+"""Changes to private parts of oslo.messaging (requirements.txt: <19).
 
-Its consumers decode a message and hand it on. If that fails they log a
-traceback; and if it fails after the message was acknowledged, they reject it
-all the same, which ends their channel: the process no longer hears of its
-queues, or of its replies. So the callback of each consumer is replaced.
+No other module but ``local``, whose driver implements an interface of
+oslo.messaging, depends on private parts. Each change works around a
+limitation of oslo.messaging 18:
 
-Nor does it tell whether a message that could not be sent may have arrived
-all the same. So what fails before a call is published is an error of its own.
-
-This is the one place that touches private parts of oslo.messaging's driver.
+``_deliver``
+    A message that its consumers cannot decode costs a traceback; if it was
+    acknowledged before, the rejection closes the channel, and the process
+    receives neither messages nor replies.
+``_Request``
+    A reply to a missing queue occupies a thread of the pool.
+``_EncodedConnection``
+    Login and virtual host are not percent-encoded.
+``_Connection``
+    An error does not show whether a message was published; connections to a
+    blocked or silent broker are kept; codecs and headers of a message can
+    stop a consumer.
+``_CompactLog``
+    One invalid message causes several records and a traceback.
+``MessageServer``
+    Messages are read without a limit while all threads are occupied.
 """
 
-import bz2
 import contextlib
 import functools
-import json
 import logging
+import threading
 import time
-import zlib
 from collections.abc import Iterator
 from typing import Any
 from urllib import parse
 
 import amqp.exceptions
-import kombu.serialization
 import oslo_messaging
 from oslo_log import log
 from oslo_messaging._drivers import amqp as rpc_amqp
 from oslo_messaging._drivers import amqpdriver
 from oslo_messaging._drivers import common
 from oslo_messaging._drivers import impl_rabbit
+from oslo_messaging.rpc import server as rpc_server
 from oslo_utils import netutils
 
+from ironic_passthru import threads as passthru_threads
+from ironic_passthru.rpc import envelope
 from ironic_passthru.rpc import log_limit
+from ironic_passthru.rpc import message_filter
 from ironic_passthru.rpc import reply_retry
-from ironic_passthru.validation import strict_json
 
 LOG = log.getLogger(__name__)
 
-# How long a conductor tries to reach a caller whose queue is not there. A
-# caller without signs of life gives up sooner; oslo's default is a minute.
+# Seconds to retry a reply whose queue is missing. A client without heartbeats
+# times out sooner; the default of oslo.messaging is a minute.
 _REPLY_SECONDS = 10
 
-# Begin of lines that are followed by another one: that the queue for a reply
-# is missing, or by ours that a conductor failed.
-_SAID_TWICE = (
+# Prefixes of records that repeat another one: of a missing reply queue, and
+# of a failed conductor.
+_REDUNDANT = (
     'The reply %(msg_id)s failed to send after',
     'Failed to rebuild remote exception',
 )
 
-_ENVELOPE = {'oslo.version', 'oslo.message'}
+# Interval of heartbeats to the broker while no thread is free.
+_HEARTBEAT_SECONDS = 2.0
 
-# The driver remembers and logs these; its own have 32 characters.
-_IDS = ('_msg_id', '_unique_id')
-_MAX_ID_LENGTH = 255
-
-_JSON = 'application/json'
-
-# For the values of [oslo_messaging_rabbit] kombu_compression.
-_DECOMPRESSORS: dict[Any, Any] = {
-    'application/x-gzip': zlib.decompressobj,
-    'application/x-bz2': bz2.BZ2Decompressor,
-}
-
-
-class NotOurs(ValueError):
-    """A message is none of oslo.messaging's."""
-
-
-class TooLarge(NotOurs):
-    """A message exceeds ``[rpc] max_message_size``."""
+# Prefix of the reply queues of oslo.messaging, and the length limit of AMQP.
+_REPLY_QUEUE_PREFIX = 'reply_'
+_MAX_ROUTE_LENGTH = 255
 
 
 class NothingSent(oslo_messaging.MessageDeliveryFailure):
-    """A call did not get as far as being published."""
+    """A call failed before it was published."""
 
 
 class _Message(impl_rabbit.RabbitMessage):
-    """What a message says; it is acknowledged through this."""
+    """The decoded content of a message, with methods to acknowledge it."""
 
     def __init__(self, raw: Any, content: dict[str, Any]) -> None:
+        # The base class would decode the message.
         dict.__init__(self, content)
         self._raw_message = raw
 
 
 class _Request(amqpdriver.AMQPIncomingMessage):
-    """A request; no thread waits for the queue of its reply.
+    """A request whose reply is retried outside the thread pool.
 
-    :param retrier: retries the reply while the queue is missing.
+    :param retrier: retries the reply while its queue is missing.
     """
 
     def __init__(self, retrier: reply_retry.ReplyRetrier, *args: Any) -> None:
@@ -96,7 +93,7 @@ class _Request(amqpdriver.AMQPIncomingMessage):
         self._retrier = retrier
 
     def reply(self, reply: Any = None, failure: Any = None) -> None:
-        """Send the reply, or pass it on to the retrier."""
+        """Send the reply, or pass it to the retrier."""
         send = functools.partial(self._try_to_send, reply, failure)
         if not send():
             seconds = self.listener.driver.missing_destination_retry_timeout
@@ -104,13 +101,19 @@ class _Request(amqpdriver.AMQPIncomingMessage):
                 reply_retry.Reply(
                     queue=self.reply_q,
                     send=send,
-                    abandon=self._abandon,
+                    # Logs the reply and sends nothing to this queue for a
+                    # minute.
+                    abandon=functools.partial(
+                        self._obsolete_reply_queues.add,
+                        self.reply_q,
+                        self.msg_id,
+                    ),
                     deadline=time.monotonic() + seconds,
                 )
             )
 
     def _try_to_send(self, reply: Any, failure: Any) -> bool:
-        """Return whether nothing is left to do, as the queue exists."""
+        """Return whether the queue exists."""
         driver = self.listener.driver
         try:
             with driver._get_connection(common.PURPOSE_SEND) as connection:
@@ -122,17 +125,13 @@ class _Request(amqpdriver.AMQPIncomingMessage):
             return False
         return True
 
-    def _abandon(self) -> None:
-        # Nothing is sent to this queue for a minute. Logs it.
-        self._obsolete_reply_queues.add(self.reply_q, self.msg_id)
-
 
 class _EncodedConnection(impl_rabbit.Connection):
     """A connection with the login and virtual host of its transport URL.
 
-    oslo.messaging decodes all of them, but leaves ``/`` and the virtual host
-    unencoded in the URL that it makes for kombu, which then reads another
-    user, password, host or virtual host.
+    oslo.messaging decodes them but does not encode ``/`` and the virtual host
+    in the URL for kombu, which then reads another user, password, host or
+    virtual host.
     """
 
     # The defaults are those of the library.
@@ -161,16 +160,16 @@ def _encoded(text: str) -> str:
 class _Connection(_EncodedConnection):
     """A connection whose consumers survive every message.
 
-    No call waits at it for a broker that is out of memory or disk, and one
-    that has become silent is replaced.
+    Calls do not wait for a blocked broker, and a silent connection is
+    replaced.
     """
 
     def __init__(
         self, conf: Any, url: Any, purpose: Any, retry: int | None = None
     ) -> None:
-        # Whether what is being sent may wait for the broker as long as it
-        # takes, and whether any of it may have left.
-        self._patient = False
+        # Whether to wait for a blocked broker, and whether a part of the
+        # message may have been sent.
+        self._waits_if_blocked = False
         self._publishing = False
         self._all_options = conf
         try:
@@ -194,91 +193,225 @@ class _Connection(_EncodedConnection):
             raise NothingSent(str(error)) from error
 
     def direct_send(self, *args: Any, **kwargs: Any) -> None:
-        with self._patience():
+        """Send a reply, after a blocked broker has recovered."""
+        with self._waiting_if_blocked():
             super().direct_send(*args, **kwargs)
 
     def notify_send(self, *args: Any, **kwargs: Any) -> None:
-        with self._patience():
+        """Send a notification, after a blocked broker has recovered."""
+        with self._waiting_if_blocked():
             super().notify_send(*args, **kwargs)
 
     @contextlib.contextmanager
-    def _patience(self) -> Iterator[None]:
-        # These are sent again until they arrive, and would meet the same
-        # broker over one new connection after the other.
-        self._patient = True
+    def _waiting_if_blocked(self) -> Iterator[None]:
+        # Replies and notifications are retried; without this each attempt
+        # would open another connection to the blocked broker.
+        self._waits_if_blocked = True
         try:
             yield
         finally:
-            self._patient = False
+            self._waits_if_blocked = False
 
     def _transport_socket_timeout(
         self, timeout: float | None
     ) -> contextlib.AbstractContextManager[None]:
-        # Entered when all is ready to publish, and for nothing else.
+        # Entered immediately before publishing, and only then.
         self._publishing = True
-        return super()._transport_socket_timeout(timeout)
+        limit: contextlib.AbstractContextManager[None]
+        limit = super()._transport_socket_timeout(timeout)
+        return limit
 
     def ensure_connection(self) -> None:
-        # Called when heartbeats are missed. The AMQP library goes on with a
-        # connection as long as the network does not say that it is gone, and
-        # closing it in order would need an answer.
+        """Replace the connection after missed heartbeats."""
+        # The AMQP library uses a silent connection until the network reports
+        # an error. Closing it regularly would wait for a reply.
         if self.connection.connected:
             self.connection.collect()
         super().ensure_connection()
 
     def _on_connection_blocked(self, reason: str) -> None:
         super()._on_connection_blocked(reason)
-        if self._patient:
+        if self._waits_if_blocked:
             return
-        # The broker reads no more until it has what it lacks. The AMQP
-        # library would wait for that as long as it takes, whatever time the
-        # call has: each sign of life of the broker begins the time anew. Nor
-        # would the broker answer if the connection were closed in order.
+        # The broker is short of memory or disk and reads no messages. The
+        # AMQP library would wait without limit, because each heartbeat of the
+        # broker restarts its timeout; closing the connection regularly would
+        # wait as well.
         self.connection.connection.collect()
         raise amqp.exceptions.RecoverableConnectionError(reason)
 
     def _set_current_channel(self, new_channel: Any) -> None:
-        # Called for each new channel. The AMQP library would decode a body by
-        # whichever codec its message names, and some codecs take hours.
+        # Called for each new channel. The AMQP library would decode a body
+        # with any codec that its message names; some codecs take hours.
         if new_channel is not None:
             new_channel.auto_decode = False
         super()._set_current_channel(new_channel)
 
     def declare_consumer(self, consumer: Any) -> Any:
+        """Declare a consumer that drops invalid messages."""
         consumer._callback = functools.partial(
             _deliver, consumer, max_size=self._all_options.rpc.max_message_size
         )
         return super().declare_consumer(consumer)
 
     def consume(self, timeout: float | None = None) -> None:
+        """Receive messages; replace the connection if headers are invalid."""
         try:
             super().consume(timeout)
             return
         except oslo_messaging.MessageDeliveryFailure:
-            # Not the network, which is tried again for ever: the AMQP library
-            # has stumbled over the headers of a message.
+            # The AMQP library failed to read the headers of a message.
+            # Network errors do not arrive here: they are retried forever.
             pass
-        LOG.error('A message cannot be read; the connection is replaced')
-        # The next call makes another one.
+        LOG.error('Cannot read the headers of a message; reconnecting')
+        # The next call of this method opens another one.
         self.connection.close()
 
 
-class _OneLine(logging.Filter):
-    """Makes one line of what the driver says of one foreign message."""
+def _deliver(consumer: Any, delivered: Any, *, max_size: int) -> None:
+    """Pass a message to the callback of a consumer, or drop it.
+
+    No content of the message causes an exception.
+
+    :param max_size: bytes of the body, before and after decompression.
+    """
+    headers = delivered.properties.get('application_headers') or {}
+    # kombu would decompress a body with this header, to any size.
+    compression = headers.pop('compression', None)
+    raw = consumer.queue.channel.message_to_python(delivered)
+    try:
+        content = envelope.decode(
+            raw.body,
+            content_type=raw.content_type,
+            compression=compression,
+            max_size=max_size,
+        )
+        # Free the memory: the message may wait for a thread.
+        raw.body = None
+        consumer.callback(_Message(raw, content))
+        return
+    except Exception as error:
+        reason = type(error).__name__
+    # Outside the exception handler: oslo.log would add the exception.
+    LOG.warning(
+        'Dropped an invalid message from queue %s: %s',
+        consumer.queue_name,
+        reason,
+    )
+    # To reject an acknowledged message would close the channel.
+    if not raw.acknowledged:
+        raw.reject()
+
+
+class _CompactLog(logging.Filter):
+    """Limits the records of the driver to one line for each message."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether to log a record; remove its traceback."""
         if not isinstance(record.msg, str):
             return True
         if record.msg.startswith('ignoring duplicate message'):
             record.exc_info = None
-        return not record.msg.startswith(_SAID_TWICE)
+        return not record.msg.startswith(_REDUNDANT)
 
 
-_ONE_LINE = _OneLine()
+_COMPACT_LOG = _CompactLog()
+
+
+class MessageServer(rpc_server.RPCServer):
+    """Server that accepts only authentic messages with a valid reply queue.
+
+    It drops other messages in the thread that reads messages: they occupy no
+    thread of the pool and get no reply.
+
+    :param threads: size of the pool. While all threads are occupied, further
+        messages stay in the broker.
+    :param retrier: retries replies whose queues are missing.
+    """
+
+    dispatcher: message_filter.MessageFilter
+
+    def __init__(
+        self,
+        transport: oslo_messaging.Transport,
+        target: oslo_messaging.Target,
+        *,
+        dispatcher: message_filter.MessageFilter,
+        threads: int,
+        retrier: reply_retry.ReplyRetrier,
+    ) -> None:
+        super().__init__(transport, target, dispatcher)
+        # The pool of futurist never recovers from a failed thread start.
+        self._executor_cls = passthru_threads.ThreadPool
+        self._free_threads = threading.Semaphore(threads)
+        self._retrier = retrier
+
+    def _create_listener(self) -> Any:
+        listener = super()._create_listener()
+        poller = listener._poll_style_listener
+        if isinstance(poller, amqpdriver.RpcAMQPListener):
+            poller.message_cls = functools.partial(_Request, self._retrier)
+        return listener
+
+    def discard(self) -> None:
+        """Stop the pool of a server that failed to start."""
+        if self._work_executor is not None:
+            self._work_executor.shutdown(wait=False)
+
+    def _on_incoming(self, incoming: list[Any]) -> None:
+        # The batch size of this server is one.
+        (message,) = incoming
+        if not self._is_accepted(message):
+            message.acknowledge()
+            return
+        while not self._free_threads.acquire(timeout=_HEARTBEAT_SECONDS):
+            _send_heartbeat(message)
+        super()._on_incoming(incoming)
+
+    def _is_accepted(self, message: Any) -> bool:
+        if _has_valid_route(message):
+            return self.dispatcher.is_authentic(message)
+        LOG.warning('Dropped a message without a valid reply queue')
+        return False
+
+    def _process_incoming(self, incoming: list[Any]) -> None:
+        try:
+            super()._process_incoming(incoming)
+        finally:
+            self._free_threads.release()
+
+
+def _has_valid_route(incoming: Any) -> bool:
+    """Return whether the reply queue of a message belongs to a client.
+
+    In any other queue, of a conductor or another service of the broker, the
+    reply would be read as a request.
+    """
+    if not hasattr(incoming, 'reply_q'):
+        # Only AMQP messages name their reply queue.
+        return True
+    return all(
+        isinstance(name, str)
+        and 0 < len(name) <= _MAX_ROUTE_LENGTH
+        and name.isascii()
+        and name.isprintable()
+        for name in (incoming.reply_q, incoming.orig_msg_id)
+    ) and incoming.reply_q.startswith(_REPLY_QUEUE_PREFIX)
+
+
+def _send_heartbeat(incoming: Any) -> None:
+    """Keep the connection of a message alive while nothing is read."""
+    if not isinstance(incoming, amqpdriver.AMQPIncomingMessage):
+        return
+    try:
+        incoming.listener.conn.connection.connection.send_heartbeat()
+    except Exception as error:
+        # The next read fails too, and reconnects.
+        LOG.debug('Cannot send a heartbeat to the broker: %s', error)
 
 
 def adapt(transport: oslo_messaging.Transport) -> None:
-    """Let a transport survive foreign messages, if it is RabbitMQ's."""
+    """Apply the changes to a transport for RPC, if it uses RabbitMQ."""
     driver = transport._driver
     if not isinstance(driver, impl_rabbit.RabbitDriver):
         return
@@ -288,122 +421,23 @@ def adapt(transport: oslo_messaging.Transport) -> None:
     transport.conf.set_default(option, _REPLY_SECONDS, group=group)
     driver.missing_destination_retry_timeout = transport.conf[group][option]
     for module in (amqpdriver, common):
-        # A filter that is there already is not added again.
-        logging.getLogger(module.__name__).addFilter(_ONE_LINE)
+        # Adding the same filter again has no effect.
+        logging.getLogger(module.__name__).addFilter(_COMPACT_LOG)
     log_limit.apply(__name__, amqpdriver.__name__, common.__name__)
 
 
-def defer_replies(listener: Any, retrier: reply_retry.ReplyRetrier) -> None:
-    """Let no thread wait for missing queues, if a listener is RabbitMQ's.
-
-    :param listener: as a transport returned it; not started yet.
-    """
-    poller = listener._poll_style_listener
-    if isinstance(poller, amqpdriver.RpcAMQPListener):
-        poller.message_cls = functools.partial(_Request, retrier)
-
-
-def send_heartbeat(incoming: Any) -> None:
-    """Keep the connection that a message came by, while nothing is read."""
-    if not isinstance(incoming, amqpdriver.AMQPIncomingMessage):
-        return
-    try:
-        incoming.listener.conn.connection.connection.send_heartbeat()
-    except Exception as error:
-        # Reading finds out, and connects anew.
-        LOG.debug('A heartbeat could not be sent: %s', error)
-
-
 def encode_logins(transport: oslo_messaging.Transport) -> None:
-    """Let a transport for notifications use the login of its URL."""
+    """Encode the login of a transport for notifications, for RabbitMQ."""
     driver = transport._driver
     if isinstance(driver, impl_rabbit.RabbitDriver):
         driver._connection_pool.connection_cls = _EncodedConnection
 
 
 def options(transport: oslo_messaging.Transport) -> Any | None:
-    """Return the options that count for a transport, if it is RabbitMQ's.
+    """Return the effective options of a transport, None without RabbitMQ.
 
-    Its URL may hold some.
+    Options in its URL override the configuration.
     """
     if isinstance(transport._driver, impl_rabbit.RabbitDriver):
         return transport._driver._connection_pool.conf.oslo_messaging_rabbit
     return None
-
-
-def _deliver(consumer: Any, delivered: Any, *, max_size: int) -> None:
-    """Hand a message to the callback of a consumer, or drop it.
-
-    Nothing may be raised on account of what is in it.
-
-    :param max_size: bytes of the body, before and after decompression.
-    """
-    headers = delivered.properties.get('application_headers') or {}
-    # kombu decompresses what has this header, to any size.
-    compression = headers.pop('compression', None)
-    raw = consumer.queue.channel.message_to_python(delivered)
-    try:
-        content = _unpack(_payload(raw, compression, max_size=max_size))
-        # Not needed any more; the message may wait for a thread.
-        raw.body = None
-        consumer.callback(_Message(raw, content))
-        return
-    except Exception as error:
-        fault = type(error).__name__
-    # Not while the exception is handled: oslo.log adds the text of that.
-    LOG.warning(
-        'A message in queue %s was dropped, for it is not one of ours: %s',
-        consumer.queue_name,
-        fault,
-    )
-    # A second answer to the broker would end the channel.
-    if not raw.acknowledged:
-        raw.reject()
-
-
-def _payload(raw: Any, compression: Any, *, max_size: int) -> Any:
-    """Return what the body of a message holds.
-
-    :raises: NotOurs and other errors.
-    """
-    body = raw.body
-    if len(body) > max_size:
-        raise TooLarge('too large')
-    if compression is not None:
-        decompressor = _DECOMPRESSORS[compression]()
-        body = decompressor.decompress(body, max_size + 1)
-        if len(body) > max_size:
-            raise TooLarge('too large')
-        if not decompressor.eof:
-            raise NotOurs('incomplete')
-    # Never by the codec that the message names: some of them decompress.
-    return kombu.serialization.loads(
-        body, raw.content_type, 'utf-8', accept={_JSON}
-    )
-
-
-def _unpack(envelope: Any) -> dict[str, Any]:
-    """Return the content of a message.
-
-    :raises: NotOurs and other errors for what is no content.
-    """
-    if not isinstance(envelope, dict) or not envelope.keys() >= _ENVELOPE:
-        raise NotOurs('no envelope')
-    if envelope['oslo.version'] != common._RPC_ENVELOPE_VERSION:
-        raise NotOurs('another version of the envelope')
-    content = json.loads(
-        envelope['oslo.message'],
-        parse_constant=strict_json.no_constant,
-        parse_float=strict_json.finite,
-    )
-    if not isinstance(content, dict):
-        raise NotOurs('no object')
-    for name in _IDS:
-        value = content.get(name)
-        if value is not None and not (
-            isinstance(value, str)
-            and len(value) <= _MAX_ID_LENGTH
-            and value.isprintable()
-        ):
-            raise NotOurs('not an identifier')
-    return content

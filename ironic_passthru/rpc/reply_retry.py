@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Retry replies whose queue is missing, in one thread."""
+"""Retries of replies whose queue is missing, in one thread."""
 
 import collections
 import dataclasses
@@ -16,12 +16,12 @@ _INTERVAL_SECONDS = 0.25
 
 @dataclasses.dataclass(frozen=True)
 class Reply:
-    """A reply whose queue was missing when it was first sent.
+    """A reply whose queue was missing at the first attempt.
 
     :param queue: name of the queue.
     :param send: sends the reply; returns False if the queue is missing.
     :param abandon: called if the queue is still missing at the deadline.
-    :param deadline: ``time.monotonic()`` after which nothing is sent.
+    :param deadline: ``time.monotonic()`` of the last attempt.
     """
 
     queue: str
@@ -31,13 +31,13 @@ class Reply:
 
 
 class ReplyRetrier:
-    """Sends replies again until their queues exist or their time is over.
+    """Retries replies until their queues exist or their deadlines pass.
 
-    A queue is missing for a moment when a broker fails over, and for good
-    when its client has exited. oslo.messaging waits for either in the thread
-    that ran the call; a number of exited clients would occupy all threads.
+    A queue is missing for a moment while a broker fails over, and permanently
+    after its client has exited. oslo.messaging waits in the thread that ran
+    the call; a number of exited clients would occupy all threads.
 
-    :param capacity: number of replies kept; further ones are dropped.
+    :param capacity: number of pending replies; further ones are dropped.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -49,10 +49,14 @@ class ReplyRetrier:
         self._thread: threading.Thread | None = None
 
     def add(self, reply: Reply) -> None:
-        """Keep a reply, or drop it if there are too many."""
+        """Retry a reply, or drop it if too many are pending.
+
+        :raises: RuntimeError if no thread can be started; the reply stays
+            pending, and the next call starts the thread.
+        """
         with self._changed:
-            kept = self._count < self._capacity
-            if kept:
+            fits = self._count < self._capacity
+            if fits:
                 self._count += 1
                 self._pending.setdefault(
                     reply.queue, collections.deque()
@@ -62,18 +66,17 @@ class ReplyRetrier:
                 thread = threading.Thread(
                     target=self._run, name='reply-retrier', daemon=True
                 )
-                # If it cannot be started, the next reply tries again.
                 thread.start()
                 self._thread = thread
-        if not kept:
+        if not fits:
             LOG.warning(
-                'A reply was dropped: its queue is missing, and %d others '
-                'wait for theirs',
+                'Dropped a reply whose queue is missing: %d replies are '
+                'pending',
                 self._capacity,
             )
 
     def stop(self) -> None:
-        """Wait for the replies that are left, then end the thread."""
+        """Wait for the pending replies, then stop the thread."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -94,7 +97,7 @@ class ReplyRetrier:
             time.sleep(_INTERVAL_SECONDS)
 
     def _retry(self, queue: str) -> None:
-        """Send the replies for a queue until one of them does not arrive."""
+        """Send the replies of a queue, in order, while the queue exists."""
         while True:
             with self._changed:
                 replies = self._pending[queue]
@@ -102,15 +105,15 @@ class ReplyRetrier:
                     del self._pending[queue]
                     return
                 reply = replies[0]
-            if not _is_settled(reply):
+            if not _is_done(reply):
                 return
             with self._changed:
                 replies.popleft()
                 self._count -= 1
 
 
-def _is_settled(reply: Reply) -> bool:
-    """Send or abandon a reply; return whether that is done."""
+def _is_done(reply: Reply) -> bool:
+    """Send or abandon a reply; return False if it has to be retried."""
     try:
         if time.monotonic() < reply.deadline:
             return reply.send()

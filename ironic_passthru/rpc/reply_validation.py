@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an answer must be before a client relies on it.
+"""Validation of replies by the client.
 
-Answers are not signed: whoever has a login to the broker can forge one. He
-must not get further than to a wrong answer.
+Replies are not signed: everyone who can log in to the broker can forge one. A
+forged reply must have no effect but a wrong result.
 """
 
 from typing import Any
@@ -10,13 +10,12 @@ from typing import Any
 from ironic_passthru import errors
 from ironic_passthru.rpc import protocol
 
-# Longest sentence of an error. One that names all that is wrong with the
-# parameters of a call can be long.
+# Messages of InvalidParameters list all validation errors of a call.
 _MAX_MESSAGE_LENGTH = 1 << 20
 _MAX_CODE_LENGTH = 255
 
-# What only the API itself says; some of these become headers.
-_NOT_FROM_CONDUCTORS = (
+# Raised only in API processes; some set response headers.
+_API_ERRORS = (
     errors.Unauthorized,
     errors.VerbNotAllowed,
     errors.ConfigError,
@@ -24,80 +23,74 @@ _NOT_FROM_CONDUCTORS = (
 
 
 class InvalidReply(ValueError):
-    """An answer is not what a conductor would have sent."""
+    """The form of a reply is not that of its RPC method."""
 
 
-def check(method: str, answer: Any) -> Any:
-    """Return an answer if it has the form that the method's has.
+def check(method: str, reply: Any) -> Any:
+    """Return a reply if it has the form of its RPC method.
 
-    :raises: BadAnswer.
+    :raises: InvalidReply.
     """
-    if not _FORMS[method](answer):
+    if not _FORMS[method](reply):
         raise InvalidReply()
-    return answer
+    return reply
 
 
-def is_error(error: errors.PassthruError) -> bool:
-    """Tell whether an error has the facts that its class has."""
-    if isinstance(error, _NOT_FROM_CONDUCTORS):
+def is_valid_error(error: errors.PassthruError) -> bool:
+    """Return whether a conductor can have sent an error."""
+    if isinstance(error, _API_ERRORS):
         return False
     try:
-        faults = error.field_errors()
+        details = error.field_errors()
     except Exception:
         return False
     return (
         isinstance(error.status, int)
         and 400 <= error.status <= 599
-        and _is_text(error.code, _MAX_CODE_LENGTH)
-        and _is_text(error.message, _MAX_MESSAGE_LENGTH)
-        and _has_targets(error.kwargs)
+        and isinstance(error.code, str)
+        and len(error.code) <= _MAX_CODE_LENGTH
+        and isinstance(error.message, str)
+        and len(error.message) <= _MAX_MESSAGE_LENGTH
+        and _has_valid_targets(error.kwargs)
         and all(
-            isinstance(text, str)
-            for fault in faults
-            for text in (fault.pointer, fault.detail)
+            isinstance(detail.pointer, str) and isinstance(detail.detail, str)
+            for detail in details
         )
     )
 
 
-def _is_text(value: Any, longest: int) -> bool:
-    return isinstance(value, str) and len(value) <= longest
-
-
-def _is_outcome(value: Any) -> bool:
+def _is_result(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and 'return' in value
         and isinstance(value.get('async'), bool)
         and isinstance(value.get('attach'), bool)
-        and _has_targets(value)
+        and _has_valid_targets(value)
     )
 
 
-def _has_targets(facts: dict[str, Any]) -> bool:
-    """Tell whether reported targets, if there are any, are texts."""
-    targets = facts.get(protocol.TARGETS, [])
-    return isinstance(targets, list) and all(
-        isinstance(one, str) for one in targets
-    )
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict)
+def _has_valid_targets(values: dict[str, Any]) -> bool:
+    targets = values.get(protocol.TARGETS, [])
+    return isinstance(targets, list) and _are_texts(targets)
 
 
 def _is_addresses(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(
         isinstance(address, list | tuple)
         and len(address) == 2
-        and all(isinstance(part, str) for part in address)
+        and _are_texts(address)
         for address in value
     )
 
 
+def _are_texts(values: list[Any] | tuple[Any, ...]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
 _FORMS = {
-    'driver_vendor_passthru': _is_outcome,
-    'get_driver_vendor_passthru_methods': _is_object,
-    'get_driver_properties': _is_object,
+    protocol.CALL: _is_result,
+    'get_driver_vendor_passthru_methods': lambda v: isinstance(v, dict),
+    'get_driver_properties': lambda v: isinstance(v, dict),
     'locate_driver': _is_addresses,
-    'ping': lambda value: isinstance(value, str),
+    'ping': lambda v: isinstance(v, str),
 }

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signatures that prove that a message comes from one who has a key.
+"""Signatures of RPC messages by shared keys.
 
-A broker's login lets anybody send messages; with ``[rpc] signing_keys`` that
-alone calls nothing. What is signed is the whole message as it is acted upon::
+With ``[rpc] signing_keys`` a login to the broker is not sufficient to call
+methods. The signature is the HMAC-SHA256 of the whole message::
 
     {"args": ..., "context": ..., "method": ..., "server": ...}
 
-as JSON without white space and with sorted keys, by HMAC-SHA256. Signing does
-not hide anything.
+as JSON without white space and with sorted keys. Messages are not encrypted.
 
-Answers are not signed, but for one thing: that a call was not run. Whoever
-hears that sends it again, so it comes with a proof, which is the HMAC of the
-signature of the call that was refused.
+Replies are not signed, except the statement that a call was not run, because
+clients send such a call again. Its proof is the HMAC of the signature of the
+rejected message.
 """
 
 import hmac
@@ -19,131 +18,55 @@ import json
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
-from typing import Protocol
 
 from oslo_serialization import jsonutils
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 
-#: Fewest characters of a key; as many bytes as a SHA-256 has.
+#: Minimum length of a key; a SHA-256 has as many bytes.
 MIN_KEY_LENGTH = 32
 
-#: The field of the context that holds the signature.
+#: Field of the context that contains the signature.
 FIELD = 'signature'
 
-#: The fact of an error that holds the proof.
+#: Name of the proof in ``kwargs`` of an error.
 PROOF = 'proof'
 
 _HASH = 'sha256'
-# Tells keys apart; it need not be hard to guess.
+# The id only distinguishes keys.
 _KEY_ID_LENGTH = 8
-# No message that is signed begins like this.
+# Signed messages never start with this text.
 _NOT_RUN = b'not run '
 
-# What has no JSON form is converted as oslo.messaging will.
+# Converts values that are not JSON as oslo.messaging does.
 _CANONICAL = json.JSONEncoder(
     sort_keys=True, separators=(',', ':'), default=jsonutils.to_primitive
 )
 
 
 class NotSigned(Exception):
-    """A message is not signed as agreed; the text says how not."""
+    """A message has no valid signature; the text is the reason."""
 
 
-class Signatures(Protocol):
-    """Signs messages and checks the signatures of others.
+class Signatures:
+    """Signs messages with the first key and verifies them with all keys.
 
-    :ivar required: whether a message without one is refused.
-    """
-
-    required: bool
-
-    def sign(
-        self,
-        context: dict[str, Any],
-        *,
-        server: str | None,
-        method: str,
-        arguments: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        """Return the context that a message has to be sent with.
-
-        :param context: as :func:`ironic_passthru.context.to_bus` made it.
-        :param server: name of the server that it is sent to; None if any
-            may take it.
-        """
-
-    def check(
-        self,
-        context: Any,
-        *,
-        servers: Sequence[str | None],
-        method: str,
-        arguments: Mapping[str, Any],
-    ) -> None:
-        """Make sure that a message came as it was signed.
-
-        :param context: as it came.
-        :param servers: those that it may have been signed for.
-        :raises: NotSigned.
-        """
-
-    def prove(self, context: Any) -> str | None:
-        """Return what proves to its sender that a message was not run.
-
-        It must never be run either, not even a copy of it.
-
-        :param context: of a message that :meth:`check` has accepted.
-        :returns: None if nobody asks for a proof.
-        """
-
-    def is_proven(self, context: Mapping[str, Any], proof: Any) -> bool:
-        """Tell whether a message was not run.
-
-        :param context: as :meth:`sign` returned it.
-        :param proof: what came, of whatever type.
-        """
-
-
-class NoSignatures:
-    """Signs nothing, and takes messages whether they are signed or not."""
-
-    required = False
-
-    def sign(self, context: dict[str, Any], **message: Any) -> dict[str, Any]:
-        """Return the context as it is."""
-        return context
-
-    def check(self, context: Any, **message: Any) -> None:
-        """Accept any message."""
-
-    def prove(self, context: Any) -> str | None:
-        """Return None."""
-        return None
-
-    def is_proven(self, context: Mapping[str, Any], proof: Any) -> bool:
-        """Believe whoever says so."""
-        return True
-
-
-class KeySignatures:
-    """Signs with the first of some keys and accepts all of them.
+    Without keys, messages are sent unsigned and are not verified.
 
     :param keys: secrets of at least :data:`MIN_KEY_LENGTH` characters.
-    :raises: ConfigError for one that is shorter.
+    :ivar required: whether messages have to be signed.
+    :raises: ConfigError for a key that is too short.
     """
-
-    required = True
 
     def __init__(self, keys: Sequence[str]) -> None:
         if any(len(key) < MIN_KEY_LENGTH for key in keys):
             raise errors.ConfigError(
-                'Option signing_keys in group [rpc] must hold keys of at '
+                'Option signing_keys in group [rpc] must contain keys of at '
                 f'least {MIN_KEY_LENGTH} characters each, separated by commas'
             )
         self._keys = {key_id(key): key.encode('utf-8') for key in keys}
-        self._id, self._key = next(iter(self._keys.items()))
+        self.required = bool(keys)
 
     def sign(
         self,
@@ -153,18 +76,23 @@ class KeySignatures:
         method: str,
         arguments: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """Return the context with a signature by the first key.
+        """Return the context to send, with the signature of the message.
 
+        :param context: from :func:`ironic_passthru.context.to_bus`.
+        :param server: name of the receiving server; None if any server may
+            process the message.
         :raises: RequestError for arguments that have no JSON form.
         """
+        if not self.required:
+            return context
         text = canonical(
             context,
             server=server,
             method=method,
             arguments=_as_sent(arguments),
         )
-        mac = hmac.digest(self._key, text, _HASH).hex()
-        return {**context, FIELD: f'{self._id}:{mac}'}
+        name, key = next(iter(self._keys.items()))
+        return {**context, FIELD: f'{name}:{_mac(key, text)}'}
 
     def check(
         self,
@@ -174,17 +102,21 @@ class KeySignatures:
         method: str,
         arguments: Mapping[str, Any],
     ) -> None:
-        """Make sure that one of the keys signed this very message.
+        """Verify the signature of a message.
 
+        :param context: context of the message, of any type.
+        :param servers: accepted values of ``server`` in :meth:`sign`.
         :raises: NotSigned.
         """
+        if not self.required:
+            return
         signature = context.get(FIELD) if isinstance(context, dict) else None
         if not isinstance(signature, str):
             raise NotSigned('it is not signed')
-        name, _, stated = signature.partition(':')
+        name, _, mac = signature.partition(':')
         key = self._keys.get(name)
         if key is None:
-            raise NotSigned('its signing key is not known here')
+            raise NotSigned('the signing key is unknown')
         signed = {
             name: context[name]
             for name in request_context.BUS_FIELDS
@@ -196,43 +128,46 @@ class KeySignatures:
                     signed, server=server, method=method, arguments=arguments
                 )
             except (ValueError, RecursionError):
-                # Whoever signed this could not have written it down.
+                # A client could not have encoded this message.
                 break
-            mac = hmac.digest(key, text, _HASH).hex().encode('ascii')
-            if hmac.compare_digest(mac, stated.encode('ascii', 'replace')):
+            if _is_equal(_mac(key, text), mac):
                 return
-        raise NotSigned('its signature does not fit it')
+        raise NotSigned('the signature does not match')
 
-    def prove(self, context: Any) -> str | None:
-        """Return a proof by the key that the message was signed with.
+    def prove(self, context: Any) -> str:
+        """Return the proof that a message was not run and never will be.
 
-        Its sender has that key, whichever is the first one here.
+        The proof is made with the key of the message, which the client has.
+
+        :param context: context of a message that :meth:`check` accepted.
         """
         signature: str = context[FIELD]
         key = self._keys[signature.partition(':')[0]]
-        text = _NOT_RUN + signature.encode('ascii')
-        return hmac.digest(key, text, _HASH).hex()
+        return _mac(key, _NOT_RUN + signature.encode('ascii'))
 
     def is_proven(self, context: Mapping[str, Any], proof: Any) -> bool:
-        """Tell whether one who has the key says that a message was not run."""
-        expected = self.prove(context) or ''
-        return isinstance(proof, str) and hmac.compare_digest(
-            expected.encode('ascii'), proof.encode('ascii', 'replace')
-        )
+        """Return whether the proof that a message was not run is valid.
+
+        :param context: from :meth:`sign`, with keys.
+        :param proof: received value, of any type.
+        """
+        return isinstance(proof, str) and _is_equal(self.prove(context), proof)
 
 
-def make(keys: Sequence[str]) -> Signatures:
-    """Return what signs and checks with some keys, or without any.
+def _mac(key: bytes, text: bytes) -> str:
+    return hmac.digest(key, text, _HASH).hex()
 
-    :raises: ConfigError for a key that is too short.
-    """
-    return KeySignatures(keys) if keys else NoSignatures()
+
+def _is_equal(expected: str, received: str) -> bool:
+    return hmac.compare_digest(
+        expected.encode('ascii'), received.encode('ascii', 'replace')
+    )
 
 
 def _as_sent(arguments: Mapping[str, Any]) -> Any:
-    """Return what the conductor will read.
+    """Return the arguments as the conductor will read them.
 
-    JSON makes text of keys that are numbers, and text sorts otherwise.
+    JSON converts keys that are numbers to text, which is sorted differently.
 
     :raises: RequestError.
     """
@@ -247,9 +182,8 @@ def _as_sent(arguments: Mapping[str, Any]) -> Any:
 
 
 def key_id(key: str) -> str:
-    """Return the name by which a signature tells its key."""
-    mac = hmac.digest(key.encode('utf-8'), b'key id', _HASH)
-    return mac.hex()[:_KEY_ID_LENGTH]
+    """Return the id of a key in signatures."""
+    return _mac(key.encode('utf-8'), b'key id')[:_KEY_ID_LENGTH]
 
 
 def canonical(
@@ -259,7 +193,7 @@ def canonical(
     method: str,
     arguments: Mapping[str, Any],
 ) -> bytes:
-    """Return the bytes that are signed."""
+    """Return the bytes to sign."""
     return _CANONICAL.encode(
         {
             'args': arguments,

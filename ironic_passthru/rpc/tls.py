@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the options for TLS to RabbitMQ do what they seem to do."""
+"""Validation of the options for TLS to RabbitMQ."""
 
 import ssl
 
@@ -16,12 +16,12 @@ _VERSIONS = ('', 'sslv23', 'tlsv1_2')
 
 
 def check(transport: oslo_messaging.Transport) -> None:
-    """Make sure that a broker which is asked for TLS is verified.
+    """Ensure that TLS verifies the broker and that the files are usable.
 
-    Without ``ssl_ca_file`` oslo.messaging verifies no host name, and with
-    ``ssl_version`` besides not even the certificate. Files that cannot be
-    used would show up as a broker that is never reached. What the URL of
-    the transport says takes the place of what is configured.
+    Without ``ssl_ca_file`` oslo.messaging does not verify host names, and
+    with ``ssl_version`` not even certificates; with unusable files the broker
+    seems to be unavailable. Options in the URL of the transport override the
+    configuration.
 
     :raises: ConfigError with one line that names the option.
     """
@@ -29,18 +29,18 @@ def check(transport: oslo_messaging.Transport) -> None:
     if section is None or not section.ssl:
         return
     if not section.ssl_ca_file:
-        raise _fault(
+        raise _config_error(
             'ssl_ca_file',
-            'is not set, without which brokers are not verified; it is the '
-            'file of the certificate authorities to trust',
+            'is not set, so brokers would not be verified; set it to the file '
+            'with the certificates of the trusted authorities',
         )
     if section.ssl_version.lower() not in _VERSIONS:
-        raise _fault(
+        raise _config_error(
             'ssl_version',
-            f'{section.ssl_version!r} is not TLSv1_2; unset, the newest '
-            'version that the broker knows is used',
+            f'{section.ssl_version!r} is not TLSv1_2; unset it to use the '
+            'newest version that the broker supports',
         )
-    # Only to try the files: oslo.messaging makes its own ones.
+    # Used only to validate the files.
     context = ssl.create_default_context()
     try:
         context.load_verify_locations(section.ssl_ca_file)
@@ -52,7 +52,7 @@ def check(transport: oslo_messaging.Transport) -> None:
         context.load_cert_chain(
             section.ssl_cert_file,
             section.ssl_key_file or None,
-            # An empty one: to ask at the terminal would stop a start.
+            # Empty, because OpenSSL would prompt for it.
             password='',  # nosec B106
         )
     except OSError as error:
@@ -63,13 +63,13 @@ def check(transport: oslo_messaging.Transport) -> None:
 
 def _unusable(option: str, path: str, error: OSError) -> errors.ConfigError:
     if not isinstance(error, ssl.SSLError):
-        reason = error.strerror or 'it cannot be read'
+        reason = error.strerror or 'cannot be read'
     elif option == 'ssl_ca_file':
-        reason = 'it holds no certificates'
+        reason = 'it contains no certificates'
     else:
-        reason = 'it is no certificate, or ssl_key_file is not its key'
-    return _fault(option, f'{path} cannot be used: {reason}')
+        reason = 'not a certificate, or ssl_key_file is not its key'
+    return _config_error(option, f'{path} cannot be used: {reason}')
 
 
-def _fault(option: str, what: str) -> errors.ConfigError:
-    return errors.ConfigError(f'Option {option} in group [{GROUP}]: {what}')
+def _config_error(option: str, reason: str) -> errors.ConfigError:
+    return errors.ConfigError(f'Option {option} in group [{GROUP}]: {reason}')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connection to the bus, with the defaults that this service needs."""
+"""Transports for RPC, with the defaults of this service."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,27 +15,27 @@ from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import rabbit
 from ironic_passthru.rpc import tls
 
-# Errors of these modules are rebuilt on the other side, all else is not.
+# Clients rebuild only the exceptions of these modules.
 ERROR_MODULES = [errors.__name__]
 
 _TRANSIENT_SECONDS = 60
 # Messages that the broker sends ahead to each consumer. They are acknowledged
 # as they are read, so more of them would not make anything faster.
 _PREFETCH_COUNT = 64
-# How long a broker may be silent before its connection is given up. A call
-# that is being sent to it waits as long; oslo's default is a minute.
+# Seconds without traffic after which a connection is closed. A call that is
+# being sent waits as long; the default of oslo.messaging is a minute.
 _SILENCE_SECONDS = 15
 
 
 def make(
     conf: cfg.ConfigOpts, url: str | None = None
 ) -> oslo_messaging.Transport:
-    """Return a transport; it connects when it is first used.
+    """Return a transport, which connects at its first use.
 
     :param url: transport URL; by default ``[DEFAULT] transport_url``.
-    :raises: ConfigError for a URL or options for TLS that are not valid.
+    :raises: ConfigError for an invalid URL or invalid options for TLS.
     """
-    # Other services have a configuration of their own.
+    # The configuration may be that of another service.
     project_conf.register_opts(conf, [rpc_conf])
     with valid_url('DEFAULT'):
         transport = oslo_messaging.get_rpc_transport(
@@ -53,31 +53,31 @@ def make(
 def parse(
     conf: cfg.ConfigOpts, url: str | None, group: str
 ) -> oslo_messaging.TransportURL:
-    """Return a transport URL that all libraries read in the same way.
+    """Return a transport URL that all libraries parse identically.
 
     :param url: by default ``[DEFAULT] transport_url``.
-    :param group: where the URL is configured, as ``transport_url``.
+    :param group: group of the option ``transport_url``.
     :raises: ConfigError, or an error for :func:`valid_url`.
     """
-    # This registers the options.
+    # Registers the options.
     oslo_messaging.TransportURL(conf)
     if not url:
         group = 'DEFAULT'
     text = url or urls.read(conf, option='transport_url', group=group) or ''
-    # Before it is parsed: oslo.messaging logs parts that it misreads.
+    # Before parsing: oslo.messaging logs parts of an invalid URL.
     urls.check(text, option='transport_url', group=group, several=True)
     parsed = oslo_messaging.TransportURL.parse(conf, text)
     if any(not host.hostname for host in parsed.hosts):
-        raise ValueError('a login without a host')
+        raise ValueError('missing host')
     return parsed
 
 
 @contextlib.contextmanager
 def valid_url(group: str) -> Iterator[None]:
-    """Say what is wrong while a transport is made.
+    """Convert errors of an invalid transport URL.
 
-    :param group: where the URL is configured, as ``transport_url``.
-    :raises: ConfigError for a URL that is not valid.
+    :param group: group of the option ``transport_url``.
+    :raises: ConfigError.
     """
     try:
         yield
@@ -86,7 +86,7 @@ def valid_url(group: str) -> Iterator[None]:
         oslo_messaging.DriverLoadFailure,
         ValueError,
     ):
-        # The text of these holds the URL, and so a password.
+        # The text of the exception contains the URL with the password.
         raise errors.ConfigError(
             f'Option transport_url in group [{group}] is not a valid '
             'transport URL such as rabbit://user:password@host:5672/; special '
@@ -95,16 +95,16 @@ def valid_url(group: str) -> Iterator[None]:
 
 
 def _set_rabbit_defaults(conf: cfg.ConfigOpts) -> None:
-    """Let queues go with the process that they belong to.
+    """Set defaults that delete queues with their process.
 
-    Quorum queues cannot do that in RabbitMQ; for them an operator sets an
-    expiry by a policy.
+    RabbitMQ cannot delete quorum queues this way; their expiry is set by a
+    policy.
     """
     group = tls.GROUP
     if not conf[group].rabbit_quorum_queue:
         conf.set_default('amqp_auto_delete', True, group=group)
-    # For replies and fanout, which expire instead: within half an hour, the
-    # default, a process that restarts often would leave many behind.
+    # Queues of replies expire instead. With the default of half an hour, a
+    # process that restarts often would leave many of them.
     conf.set_default(
         'rabbit_transient_queues_ttl', _TRANSIENT_SECONDS, group=group
     )
@@ -117,7 +117,7 @@ def _set_rabbit_defaults(conf: cfg.ConfigOpts) -> None:
 def target(
     server: protocol.ConductorAddress | None = None,
 ) -> oslo_messaging.Target:
-    """Return the address of the conductors, or of one of them."""
+    """Return the target of all conductors, or of one of them."""
     return oslo_messaging.Target(
         exchange=protocol.EXCHANGE,
         topic=protocol.TOPIC,

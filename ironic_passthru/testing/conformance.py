@@ -33,11 +33,11 @@ from ironic_passthru import conf as project_conf
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import spec
-from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import execution
 from ironic_passthru.conductor import runner
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import loader
+from ironic_passthru.rpc import protocol
 from ironic_passthru.validation import json_pointer
 from ironic_passthru.validation import schema as parameter_schema
 from ironic_passthru.validation import strict_json
@@ -104,11 +104,11 @@ class DriverConformance(_Mixin):
         :raises: what the client would be told.
         """
         driver = self.start()
-        call = calls.Call(
-            driver=driver.name,
-            method=method,
+        call = protocol.CallRequest(
+            driver_name=driver.name,
+            driver_method=method,
             http_method=http_method,
-            parameters=parameters,
+            info=parameters,
         )
         found = runner.find(driver, call)
         found.spec.parameters.check(parameters)

@@ -141,7 +141,7 @@ def a_context() -> context.RequestContext:
 
 def arithmetic(info_bytes: int) -> dict[str, float]:
     """Return microseconds of CPU to sign one message and to check it."""
-    keys = signing.make([_KEY])
+    keys = signing.Signatures([_KEY])
     values = context.to_bus(a_context())
     message: dict[str, Any] = {
         'method': 'driver_vendor_passthru',

@@ -628,7 +628,7 @@ class TestWhoAcceptsWhat(BusCase):
             sender.ping({}, self.site.address(host), timeout_seconds=3)
         except errors.OutcomeUnknown:
             # It would not be there if the conductor were merely slow.
-            conductor.wait_for_log("Refused a message for the method 'ping'")
+            conductor.wait_for_log("Rejected a message for the method 'ping'")
             return False
         return True
 

@@ -171,7 +171,7 @@ class BrokerTest(TlsTestCase):
         self.assertEqual(1, conductor.wait())
         *_, last = conductor.log().splitlines()
         self.assertIn(
-            'Option transport_url in group [DEFAULT]: the broker says '
+            'Option transport_url in group [DEFAULT]: the broker returned '
             'ACCESS_REFUSED - Login was refused',
             last,
         )

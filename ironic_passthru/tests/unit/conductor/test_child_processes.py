@@ -18,10 +18,10 @@ from typing import Annotated
 import pydantic
 from oslo_config import cfg
 from ironic_passthru import errors
-from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import execution
 from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base, loader
+from ironic_passthru.rpc import protocol
 
 logging.basicConfig(stream=sys.stdout, level=logging.ERROR,
                     format='"%(levelname)s"')
@@ -83,8 +83,7 @@ conf.register_opts([cfg.ListOpt('allowed_dangerous_methods', default=[])],
                    group='conductor')
 driver = loader.load(['acme'], conf)['acme']
 context = request_context.RequestContext()
-call = calls.Call(driver='acme', method='act', http_method='POST',
-                  parameters={'slot': 1}, call_id='1')
+call = protocol.CallRequest('acme', 'act', 'POST', {'slot': 1}, call_id='1')
 job = execution.prepare(context, call, driver=driver,
                         method=driver.methods['act'])
 result = execution.execute(job, request_context.CallState(),

@@ -19,10 +19,10 @@ from pydantic import dataclasses as pydantic_dataclasses
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
-from ironic_passthru.conductor import call as calls
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
 from ironic_passthru.redaction import log_filter
+from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.conductor import records
 
@@ -239,11 +239,11 @@ class Case(base.TestCase):
         self.count += 1
         return self.runner.run(
             request_context.RequestContext(overwrite=False),
-            calls.Call(
-                driver='acme',
-                method=method,
+            protocol.CallRequest(
+                driver_name='acme',
+                driver_method=method,
                 http_method='POST',
-                parameters=parameters,
+                info=parameters,
                 key=operation.Key(f'{self.count:064}', '0' * 64),
                 **facts,
             ),

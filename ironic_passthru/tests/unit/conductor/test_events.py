@@ -21,6 +21,7 @@ from ironic_passthru.conductor import events
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import notifications
+from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.conductor import records
 
@@ -117,7 +118,7 @@ class EventsCase(base.TestCase):
 
     def call(self, method: str, **parameters: Any) -> str:
         """Call a method and return the id of the call."""
-        call = calls.Call('acme', method, 'POST', parameters)
+        call = protocol.CallRequest('acme', method, 'POST', parameters)
         self.conductor.runner.run(self.context, call)
         return call.call_id
 
@@ -328,7 +329,7 @@ class TestOperations(EventsCase):
         self.assertTrue(payload['duration'])
 
     def test_a_call_with_a_key_is_an_operation(self) -> None:
-        call = calls.Call(
+        call = protocol.CallRequest(
             *('acme', 'now', 'POST', {}),
             key=operation.Key(digest='d' * 64, fingerprint='f' * 64),
         )
@@ -566,7 +567,7 @@ class TestErrors(base.TestCase):
             {'acme': loader.make('acme', self.vendor)},
             events=self.make(event_type),
         )
-        call = calls.Call(
+        call = protocol.CallRequest(
             *('acme', 'now', 'POST', {}),
             key=operation.Key(digest='d' * 64, fingerprint='f' * 64),
         )
@@ -617,7 +618,7 @@ class TestErrors(base.TestCase):
     def test_an_error_of_a_method_is_raised(self) -> None:
         job = calls.Job(
             request_context.RequestContext(request_id='req-1'),
-            calls.Call('acme', 'now', 'POST', {}),
+            protocol.CallRequest('acme', 'now', 'POST', {}),
             loader.make('acme', self.vendor).methods['now'],
             {},
         )

@@ -16,6 +16,7 @@ from ironic_passthru.conductor import events
 from ironic_passthru.conductor import housekeeping
 from ironic_passthru.conductor import operation_tracker
 from ironic_passthru.db import operations
+from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
 
 State = operation.State
@@ -25,7 +26,7 @@ def tracked() -> operation_tracker.TrackedOperation:
     """Return an operation that runs."""
     job = calls.Job(
         context=None,  # type: ignore[arg-type]
-        call=calls.Call('acme', 'reset', 'POST', {}, call_id='a'),
+        call=protocol.CallRequest('acme', 'reset', 'POST', {}, call_id='a'),
         method=None,  # type: ignore[arg-type]
         arguments={},
     )

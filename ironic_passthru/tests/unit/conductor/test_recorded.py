@@ -13,9 +13,9 @@ import pydantic
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
-from ironic_passthru.conductor import call as calls
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
+from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
 from ironic_passthru.tests import shortage
 from ironic_passthru.tests.unit.conductor import records
@@ -93,14 +93,14 @@ class RecordedCase(base.TestCase):
         self.store = self.conductor.records
 
     def call(self, method: str = 'later', **facts: Any) -> Any:
-        facts.setdefault('driver', 'acme')
+        facts['driver_name'] = facts.pop('driver', 'acme')
         parameters = facts.pop('parameters', {})
         return self.conductor.runner.run(
             self.context,
-            calls.Call(
-                method=method,
+            protocol.CallRequest(
+                driver_method=method,
                 http_method='POST',
-                parameters=parameters,
+                info=parameters,
                 **facts,
             ),
         )

@@ -22,7 +22,6 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.conductor import admission
-from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import runner
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
@@ -201,11 +200,13 @@ class RunnerCase(base.TestCase):
 
     def call(self, method: str = 'plain', **facts: Any) -> dict[str, Any]:
         facts.setdefault('http_method', 'PUT' if method in _PUT else 'POST')
-        facts.setdefault('driver', 'acme')
+        facts['driver_name'] = facts.pop('driver', 'acme')
         parameters = facts.pop('parameters', {})
         return self.runner.run(
             self.context,
-            calls.Call(method=method, parameters=parameters, **facts),
+            protocol.CallRequest(
+                driver_method=method, info=parameters, **facts
+            ),
         )
 
     def refused(

@@ -21,7 +21,6 @@ import pydantic
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
-from ironic_passthru.conductor import call as calls
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
 from ironic_passthru.redaction import call_secrets
@@ -274,11 +273,11 @@ class SecretsCase(base.TestCase):
     def _run(
         self, method: str, parameters: dict[str, Any], **facts: Any
     ) -> Any:
-        call = calls.Call(
-            driver='acme',
-            method=method,
+        call = protocol.CallRequest(
+            driver_name='acme',
+            driver_method=method,
             http_method='POST',
-            parameters=parameters,
+            info=parameters,
             **facts,
         )
         return self.runner.run(self.context, call)

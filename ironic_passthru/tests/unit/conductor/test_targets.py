@@ -12,10 +12,10 @@ import pydantic
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
-from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import targets
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
+from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.conductor import records
 from ironic_passthru.tests.unit.conductor import test_events
@@ -117,7 +117,7 @@ class ReportedCase(base.TestCase):
     ) -> dict[str, Any]:
         answer = self.conductor.runner.run(
             request_context.RequestContext(),
-            calls.Call('acme', method, 'POST', info, key=key),
+            protocol.CallRequest('acme', method, 'POST', info, key=key),
         )
         self.assertTrue(self.conductor.admission.wait(10))
         return answer

@@ -5,7 +5,6 @@ from typing import Any
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
-from ironic_passthru.conductor import call as calls
 from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
@@ -28,11 +27,11 @@ class IronicStyleTest(base.TestCase):
     ) -> Any:
         return self.runner.run(
             request_context.RequestContext(),
-            calls.Call(
-                driver='zeta',
-                method=method,
+            protocol.CallRequest(
+                driver_name='zeta',
+                driver_method=method,
                 http_method=http_method,
-                parameters=parameters,
+                info=parameters,
             ),
         )['return']
 

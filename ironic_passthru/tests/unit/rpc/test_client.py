@@ -55,7 +55,7 @@ class FakeDriver:
         **options: Any,
     ) -> Any:
         server = target.server or ''
-        if server.startswith('nobody.') and context == {}:
+        if server.startswith('none.') and context == {}:
             return self.connect()
         sent = {
             'server': target.server,
@@ -745,7 +745,7 @@ class TestSigning(ClientCase):
         self.client = self.make_client(signing_keys=self.KEYS)
 
     def check(self, message: dict[str, Any], server: str | None) -> None:
-        signing.make(self.KEYS[:1]).check(
+        signing.Signatures(self.KEYS[:1]).check(
             message['context'],
             servers=[server],
             method=message['method'],
@@ -754,7 +754,7 @@ class TestSigning(ClientCase):
 
     def proven(self, error: errors.PassthruError) -> Callable[..., Any]:
         """Refuse as a conductor does that has one of the keys."""
-        keys = signing.make(self.KEYS[:1])
+        keys = signing.Signatures(self.KEYS[:1])
 
         def fate(context: Any, **message: Any) -> Any:
             error.kwargs['proof'] = keys.prove(context)
@@ -814,7 +814,7 @@ class TestSigning(ClientCase):
         ]
 
     def proof_of_another(self) -> str | None:
-        keys = signing.make(self.KEYS)
+        keys = signing.Signatures(self.KEYS)
         message = {'method': 'm', 'arguments': {'call_id': 'another'}}
         return keys.prove(keys.sign({}, server=SERVERS[0].name, **message))
 
@@ -835,7 +835,7 @@ class TestSigning(ClientCase):
         self.driver.fate = _raise(errors.ConductorBusy(proof=SECRET))
         self.assertRaises(errors.OutcomeUnknown, self.call)
         (line,) = log.output.splitlines()
-        self.assertIn('answered request req-1 with ConductorBusy', line)
+        self.assertIn('unproven reply ConductorBusy to request req-1', line)
         self.assertIn('signing_keys', line)
         self.assertNotIn(SECRET, line)
 

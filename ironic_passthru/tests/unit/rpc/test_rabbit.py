@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a consumer does with a message that is none of ours."""
+"""Invalid messages, and errors of the connection to RabbitMQ."""
 
 import bz2
 import gzip
@@ -18,6 +18,7 @@ from kombu.transport import pyamqp
 from oslo_messaging._drivers import amqpdriver
 from oslo_messaging._drivers import common
 
+from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import rabbit
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests import base
@@ -35,7 +36,7 @@ def deep(levels: int) -> str:
 
 
 # Body, content type, content encoding.
-FOREIGN: list[tuple[Any, Any, Any]] = [
+INVALID: list[tuple[Any, Any, Any]] = [
     (b'', JSON, 'utf-8'),
     (b'no JSON', JSON, 'utf-8'),
     (b'\x80\xff', JSON, 'utf-8'),
@@ -78,7 +79,7 @@ class DeliveryCase(base.TestCase):
             fixtures.FakeLogger(level=logging.INFO, nuke_handlers=True)
         )
         self.channel = mock.Mock(no_ack_consumers=None)
-        # So that this is not one of its calls.
+        # Not recorded as a call of the channel.
         self.channel.message_to_python = lambda message: pyamqp.Message(
             message, channel=self.channel
         )
@@ -105,27 +106,27 @@ class DeliveryCase(base.TestCase):
 
 
 class TestDelivery(DeliveryCase):
-    def test_one_of_ours(self) -> None:
+    def test_a_valid_message(self) -> None:
         self.deliver(envelope('{"method": "ping", "args": {"a": 1.5}}'))
         self.assertEqual([{'method': 'ping', 'args': {'a': 1.5}}], self.got)
         self.assertEqual([], self.channel.method_calls)
         self.got[0].acknowledge()  # type: ignore[attr-defined]
         self.channel.basic_ack.assert_called_once_with(5, multiple=False)
 
-    def test_foreign_ones(self) -> None:
-        for count, (body, content_type, encoding) in enumerate(FOREIGN, 1):
+    def test_invalid_messages(self) -> None:
+        for count, (body, content_type, encoding) in enumerate(INVALID, 1):
             self.deliver(body, content_type, encoding)
             self.assertEqual([], self.got, body[:80])
             lines = self.log.output.splitlines()
             self.assertEqual(count, len(lines), body[:80])
             self.assertLess(len(lines[-1]), 200)
         self.assertEqual(
-            [mock.call.basic_reject(5, requeue=False)] * len(FOREIGN),
+            [mock.call.basic_reject(5, requeue=False)] * len(INVALID),
             self.channel.method_calls,
         )
         self.assertNotIn('Traceback', self.log.output)
 
-    def test_one_that_fails_after_it_was_acknowledged(self) -> None:
+    def test_a_callback_that_fails_after_it_acknowledged(self) -> None:
         for error in (TypeError('x'), RecursionError(), KeyError('a\nb')):
 
             def fail(message: Any, error: Exception = error) -> None:
@@ -134,7 +135,7 @@ class TestDelivery(DeliveryCase):
 
             self.consumer.callback = fail
             self.deliver(envelope('{}'))
-        # A rejection on top would end the channel.
+        # A rejection would close the channel.
         self.channel.basic_reject.assert_not_called()
         self.assertEqual(3, self.channel.basic_ack.call_count)
         self.assertEqual(3, len(self.log.output.splitlines()))
@@ -149,7 +150,7 @@ class TestDelivery(DeliveryCase):
             self.assertEqual({'method': 'ping'}, self.got.pop(), name)
         self.assertEqual('', self.log.output)
 
-    def test_compressed_otherwise(self) -> None:
+    def test_invalid_compression(self) -> None:
         body = envelope('{}').encode()
         for name, compressed in (
             ('application/x-gzip', b'x'),
@@ -187,7 +188,7 @@ class TestDelivery(DeliveryCase):
         for line in lines:
             self.assertIn('TooLarge', line)
 
-    def test_what_is_too_large_is_neither_decompressed_nor_decoded(
+    def test_large_messages_are_neither_decompressed_nor_decoded(
         self,
     ) -> None:
         bomb = zlib.compress(b' ' * 300 * MAX_SIZE)
@@ -219,7 +220,7 @@ class TestDelivery(DeliveryCase):
         self.deliver(bomb, 'application/data', 'bz2')
         _, peak = tracemalloc.get_traced_memory()
         self.assertLess(peak, 10 * MAX_SIZE)
-        # UTF-8 whatever it is called, as kombu reads JSON.
+        # Always decoded as UTF-8, as kombu does for JSON.
         self.deliver(body.encode(), JSON, 'latin-1')
         self.assertEqual([{'method': 'ping'}], self.got)
 
@@ -236,7 +237,7 @@ class TestDelivery(DeliveryCase):
 
 
 class TestTheDriversOwnCallbacks(DeliveryCase):
-    """Contents that oslo.messaging stumbles over, after it acknowledged."""
+    """Contents on which oslo.messaging fails after it acknowledged them."""
 
     def test_a_request(self) -> None:
         driver = mock.Mock(prefetch_size=0)
@@ -272,7 +273,7 @@ class TestAdapt(base.TestCase):
         self.assertIs(rabbit._Connection, pool.connection_cls)
         self.assertEqual(10, bus._driver.missing_destination_retry_timeout)
 
-    def test_what_an_operator_sets_is_kept(self) -> None:
+    def test_configured_options_are_kept(self) -> None:
         conf = self.make_conf()
         transport.make(conf, 'rabbit://h/')
         conf.set_override(
@@ -283,7 +284,7 @@ class TestAdapt(base.TestCase):
         bus = transport.make(conf, 'rabbit://h/')
         self.assertEqual(33, bus._driver.missing_destination_retry_timeout)
 
-    def test_what_the_driver_logs_of_one_message(self) -> None:
+    def test_records_of_the_driver_have_no_traceback(self) -> None:
         transport.make(self.make_conf(), 'rabbit://h/')
         transport.make(self.make_conf(), 'rabbit://h/')
         log = self.useFixture(fixtures.FakeLogger(nuke_handlers=True))
@@ -292,11 +293,11 @@ class TestAdapt(base.TestCase):
         except common.DuplicateMessageError:
             amqpdriver.LOG.exception('ignoring duplicate message %s', 'm')
         self.assertEqual('ignoring duplicate message m\n', log.output)
-        self.assertEqual(1, amqpdriver.LOG.filters.count(rabbit._ONE_LINE))
+        self.assertEqual(1, amqpdriver.LOG.filters.count(rabbit._COMPACT_LOG))
 
 
 class TestSending(base.TestCase):
-    """What is certain of a call that could not be sent."""
+    """Errors show whether a call may have been published."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -317,7 +318,7 @@ class TestSending(base.TestCase):
         self, connection: Any, _conf: Any, url: str, _purpose: str, retry: Any
     ) -> None:
         connection.amqp_durable_queues = connection.amqp_auto_delete = True
-        if url == 'away':
+        if url == 'unavailable':
             raise ConnectionResetError('no')
 
     def publish(self, connection: Any, *_: Any, **kwargs: Any) -> None:
@@ -329,11 +330,11 @@ class TestSending(base.TestCase):
     def send(self, connection: Any) -> None:
         connection.topic_send('exchange', 'topic', {})
 
-    def test_one_that_was_not_published(self) -> None:
+    def test_a_call_that_was_not_published(self) -> None:
         connection = rabbit._Connection(None, 'here', 'send', retry=0)
         self.assertRaises(rabbit.NothingSent, self.send, connection)
 
-    def test_one_that_was_published(self) -> None:
+    def test_a_call_that_was_published(self) -> None:
         connection = rabbit._Connection(None, 'here', 'send', retry=0)
         for self.published in (False, True, False, True):
             error = self.assertRaises(
@@ -343,15 +344,19 @@ class TestSending(base.TestCase):
                 not self.published, isinstance(error, rabbit.NothingSent)
             )
 
-    def test_one_for_which_there_is_no_connection(self) -> None:
+    def test_a_call_without_a_connection(self) -> None:
         self.assertRaises(
             rabbit.NothingSent,
-            *(rabbit._Connection, None, 'away', 'send', 0),
+            *(rabbit._Connection, None, 'unavailable', 'send', 0),
         )
 
-    def test_connections_for_something_else(self) -> None:
+    def test_connections_for_other_purposes(self) -> None:
         self.assertRaises(
-            ConnectionResetError, rabbit._Connection, None, 'away', 'listen'
+            ConnectionResetError,
+            rabbit._Connection,
+            None,
+            'unavailable',
+            'listen',
         )
 
 
@@ -377,3 +382,34 @@ class TestConnection(base.TestCase):
         if not self.failed:
             self.failed = True
             raise oslo_messaging.MessageDeliveryFailure('no')
+
+
+class TestRoutes(base.TestCase):
+    """Valid reply queues."""
+
+    def test_only_reply_queues_are_valid(self) -> None:
+        def is_valid(reply_q: Any, msg_id: Any = 'id') -> bool:
+            incoming = mock.Mock(reply_q=reply_q, orig_msg_id=msg_id)
+            return rabbit._has_valid_route(incoming)
+
+        self.assertTrue(is_valid('reply_1f'))
+        self.assertTrue(is_valid('reply_host:name:7'))
+        for name in (
+            None,
+            '',
+            7,
+            [],
+            {},
+            'x' * 256,
+            'a\nb',
+            '\ud800',
+            f'{protocol.TOPIC}.host.run',
+            protocol.TOPIC,
+            # Of other services that share the broker.
+            'compute.host',
+            'notifications.info',
+            'Reply_1f',
+        ):
+            self.assertFalse(is_valid(name), name)
+        for msg_id in (None, '', 7, [], {}, 'x' * 256):
+            self.assertFalse(is_valid('reply_1f', msg_id), msg_id)

@@ -81,7 +81,7 @@ class TestRetrier(base.TestCase):
             self.add(f'q{number}', str(number))
         lines = self.log.output.splitlines()
         self.assertEqual(2, len(lines), lines)
-        self.assertIn('and 3 others wait', lines[0])
+        self.assertIn('3 replies are pending', lines[0])
         self.existing.update(f'q{number}' for number in range(5))
         self.retrier.stop()
         self.assertEqual(['0', '1', '2'], sorted(self.sent))

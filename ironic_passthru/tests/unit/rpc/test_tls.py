@@ -62,8 +62,8 @@ class CheckTest(base.TestCase):
             )
             self.assertEqual(
                 f'Option ssl_version in group [{tls.GROUP}]: {version!r} is '
-                'not TLSv1_2; unset, the newest version that the broker '
-                'knows is used',
+                'not TLSv1_2; unset it to use the newest version that the '
+                'broker supports',
                 error.message,
             )
 
@@ -122,10 +122,10 @@ class CheckTest(base.TestCase):
 
     def test_bad(self) -> None:
         not_set = (
-            'is not set, without which brokers are not verified; it is the '
-            'file of the certificate authorities to trust'
+            'is not set, so brokers would not be verified; set it to the file '
+            'with the certificates of the trusted authorities'
         )
-        no_pair = 'it is no certificate, or ssl_key_file is not its key'
+        no_pair = 'not a certificate, or ssl_key_file is not its key'
         for ca, cert, key, option, fault in (
             ('', '', '', 'ssl_ca_file', not_set),
             ('', self.cert, self.key, 'ssl_ca_file', not_set),
@@ -141,7 +141,7 @@ class CheckTest(base.TestCase):
                 '',
                 '',
                 'ssl_ca_file',
-                f'{self.junk} cannot be used: it holds no certificates',
+                f'{self.junk} cannot be used: it contains no certificates',
             ),
             (
                 self.ca,

@@ -8,7 +8,7 @@ from typing import Any
 import hypothesis
 from hypothesis import strategies as st
 
-from ironic_passthru.rpc import rabbit
+from ironic_passthru.rpc import envelope as rpc_envelope
 from ironic_passthru.tests import base
 from ironic_passthru.validation import strict_json
 
@@ -192,7 +192,7 @@ class DumpsTest(base.TestCase):
             'oslo.version': '2.0',
             'oslo.message': json.dumps({'a': value}),
         }
-        self.assertEqual(json.loads(text), rabbit._unpack(envelope)['a'])
+        self.assertEqual(json.loads(text), rpc_envelope.unpack(envelope)['a'])
 
     @hypothesis.settings(max_examples=300, deadline=None, derandomize=True)
     @hypothesis.given(_JSON)

@@ -2,6 +2,7 @@
 """RPC client of the conductors, for the API and for other services."""
 
 import dataclasses
+import functools
 import json
 import math
 import random
@@ -142,22 +143,10 @@ class ConductorAPI:
             respond_async=respond_async,
             key=key,
         )
-
-        def arguments(
-            server: protocol.ConductorAddress | None, seconds: float
-        ) -> dict[str, Any]:
-            if server is None:
-                return request.to_bus()
-            return dataclasses.replace(
-                request,
-                incarnation=server.incarnation,
-                deadline=time.time() + seconds,
-            ).to_bus()
-
         return self._call(
             context,
             protocol.CALL,
-            arguments,
+            functools.partial(_addressed, request),
             timeout=timeout,
             servers=servers,
             tried=tried,
@@ -424,6 +413,21 @@ class ConductorAPI:
                 LOG.warning('The message bus cannot be reached: %s', error)
         finally:
             self._connecting.release()
+
+
+def _addressed(
+    request: protocol.CallRequest,
+    server: protocol.ConductorAddress | None,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return the arguments for a server, or for none in particular."""
+    if server is None:
+        return request.to_bus()
+    return dataclasses.replace(
+        request,
+        incarnation=server.incarnation,
+        deadline=time.time() + seconds,
+    ).to_bus()
 
 
 def _no_server() -> protocol.ConductorAddress:

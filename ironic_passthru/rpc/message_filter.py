@@ -98,12 +98,11 @@ class MessageFilter(oslo_messaging.RPCDispatcher):
         """
         if not self._signatures.required:
             return True
-        method = incoming.message.get('method')
-        arguments = incoming.message.get('args', {})
-        if not isinstance(method, str) or not isinstance(arguments, dict):
-            LOG.warning('Rejected a message without a method')
-            return False
         name = self._address.name
+        try:
+            method, arguments = _method(incoming.message)
+        except errors.RequestError:
+            return False
         try:
             self._signatures.check(
                 incoming.ctxt,
@@ -126,11 +125,7 @@ class MessageFilter(oslo_messaging.RPCDispatcher):
 
         :raises: RequestError, NoSuchMethod, UnsupportedVersion.
         """
-        method = message.get('method')
-        arguments = message.get('args', {})
-        if not isinstance(method, str) or not isinstance(arguments, dict):
-            LOG.warning('Rejected a message without a method')
-            raise errors.RequestError(reason='the message has no method')
+        method, _ = _method(message)
         version = message.get('version', '1.0')
         if message.get('namespace') is not None or not _is_served(version):
             LOG.warning('Rejected a message with an unsupported version')
@@ -140,6 +135,18 @@ class MessageFilter(oslo_messaging.RPCDispatcher):
                 'Rejected a message for the unknown method %s', _shown(method)
             )
             raise rpc.NoSuchMethod(_shown(method))
+
+
+def _method(message: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return method and arguments of a message; log their absence.
+
+    :raises: RequestError.
+    """
+    method, arguments = message.get('method'), message.get('args', {})
+    if not isinstance(method, str) or not isinstance(arguments, dict):
+        LOG.warning('Rejected a message without a method')
+        raise errors.RequestError(reason='the message has no method')
+    return method, arguments
 
 
 def _is_served(version: Any) -> bool:

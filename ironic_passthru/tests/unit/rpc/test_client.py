@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What became of a call: the answer, certainly not run, or unknown."""
+"""Outcomes of a call: the reply, certainly not run, or unknown."""
 
 import concurrent.futures
 import json
@@ -33,15 +33,16 @@ UNDELIVERABLE = oslo_messaging.MessageUndeliverable('NO_ROUTE', 'x', 'y', {})
 
 
 class FakeDriver:
-    """A bus where a test says what becomes of each message.
+    """A bus whose replies a test determines.
 
-    :ivar sent: the messages, but for the one that tries the connection.
+    :ivar sent: the messages, without the first one that opens the connection.
+    :ivar outcome: returns the reply to a message, or raises.
     """
 
     def __init__(self, conf: Any) -> None:
         self.conf = conf
         self.sent: list[dict[str, Any]] = []
-        self.fate: Callable[..., Any] = lambda **message: ANSWER
+        self.outcome: Callable[..., Any] = lambda **message: ANSWER
         self.connect: Callable[[], Any] = _raise(UNDELIVERABLE)
 
     def require_features(self, requeue: bool = False) -> None:
@@ -65,7 +66,7 @@ class FakeDriver:
             **options,
         }
         self.sent.append(sent)
-        return self.fate(**sent)
+        return self.outcome(**sent)
 
 
 class ClientCase(base.TestCase):
@@ -97,16 +98,16 @@ class ClientCase(base.TestCase):
 
 
 def _raise(error: BaseException) -> Callable[..., Any]:
-    def fate(**message: Any) -> Any:
+    def outcome(**message: Any) -> Any:
         raise error
 
-    return fate
+    return outcome
 
 
 def not_delivered(cause: BaseException | None) -> Callable[..., Any]:
     """Fail as oslo.messaging does: the reason is the context."""
 
-    def fate(**message: Any) -> Any:
+    def outcome(**message: Any) -> Any:
         if cause is None:
             raise oslo_messaging.MessageDeliveryFailure('no')
         try:
@@ -114,10 +115,10 @@ def not_delivered(cause: BaseException | None) -> Callable[..., Any]:
         except Exception:
             raise oslo_messaging.MessageDeliveryFailure('no')  # noqa: B904
 
-    return fate
+    return outcome
 
 
-# What the broker says of a message that was published.
+# Errors of the broker for a published message.
 NO_EXCHANGE = amqp.exceptions.NotFound(
     'no exchange', amqp.spec.Basic.Publish, 'basic.publish'
 )
@@ -125,8 +126,8 @@ NO_PERMISSION = amqp.exceptions.AccessRefused(
     'no permission', amqp.spec.Basic.Publish, 'basic.publish'
 )
 
-# What the bus does; what the caller hears; whether the next server is tried.
-FATES: list[tuple[Callable[..., Any], type[errors.PassthruError], bool]] = [
+# Event on the bus; error of the call; whether the next server is tried.
+OUTCOMES: list[tuple[Callable[..., Any], type[errors.PassthruError], bool]] = [
     (_raise(UNDELIVERABLE), errors.CallNotDelivered, True),
     (_raise(errors.ConductorBusy()), errors.ConductorBusy, True),
     (_raise(errors.ConductorStopping()), errors.ConductorStopping, True),
@@ -135,7 +136,7 @@ FATES: list[tuple[Callable[..., Any], type[errors.PassthruError], bool]] = [
     (not_delivered(NO_EXCHANGE), errors.CallNotDelivered, True),
     (not_delivered(NO_PERMISSION), errors.BusUnavailable, False),
     (_raise(rabbit.NothingSent(SECRET)), errors.BusUnavailable, False),
-    # Of something else than the message.
+    # Not an error of the message.
     (
         not_delivered(amqp.exceptions.NotFound()),
         errors.OutcomeUnknown,
@@ -176,7 +177,7 @@ FATES: list[tuple[Callable[..., Any], type[errors.PassthruError], bool]] = [
         errors.PassthruError,
         False,
     ),
-    # A conductor of an older release, which has not looked any further.
+    # A conductor of an older release, before dispatch.
     (
         _raise(oslo_messaging.RemoteError('UnsupportedVersion', SECRET)),
         errors.CallNotDelivered,
@@ -193,52 +194,52 @@ FATES: list[tuple[Callable[..., Any], type[errors.PassthruError], bool]] = [
 ]
 
 
-class TestFates(ClientCase):
-    def test_each_failure_and_what_is_heard_of_it(self) -> None:
-        for fate, expected, goes_on in FATES:
+class TestOutcomes(ClientCase):
+    def test_each_failure(self) -> None:
+        for outcome, expected, tries_next in OUTCOMES:
             self.driver.sent.clear()
-            self.driver.fate = fate
+            self.driver.outcome = outcome
             error = self.assertRaises(errors.PassthruError, self.call)
             self.assertIsInstance(error, expected)
             self.assertNotIn(SECRET, str(error.kwargs) + error.message)
-            count = len(SERVERS) if goes_on else 1
+            count = len(SERVERS) if tries_next else 1
             self.assertEqual(count, len(self.driver.sent), expected)
             if expected is errors.PassthruError:
                 self.assertIs(expected, type(error))
                 self.assertEqual(500, error.status)
 
     def test_503_is_not_run_and_504_is_unknown(self) -> None:
-        for fate, expected, goes_on in FATES:
-            self.driver.fate = fate
+        for outcome, expected, tries_next in OUTCOMES:
+            self.driver.outcome = outcome
             error = self.assertRaises(errors.PassthruError, self.call)
-            if goes_on or expected is errors.BusUnavailable:
+            if tries_next or expected is errors.BusUnavailable:
                 self.assertIsInstance(error, errors.NotRun)
                 self.assertEqual(503, error.status)
             else:
                 self.assertNotIsInstance(error, errors.NotRun)
 
     def test_the_next_one_takes_it(self) -> None:
-        for fate, _, goes_on in FATES:
-            if not goes_on:
+        for outcome, _, tries_next in OUTCOMES:
+            if not tries_next:
                 continue
             self.driver.sent.clear()
 
-            def two_refuse(refuse: Any = fate, **message: Any) -> Any:
+            def two_refuse(refuse: Any = outcome, **message: Any) -> Any:
                 if len(self.driver.sent) < 3:
                     refuse(**message)
                 return ANSWER
 
-            self.driver.fate = two_refuse
+            self.driver.outcome = two_refuse
             self.assertEqual(ANSWER, self.call())
             self.assertEqual(3, len(set(self.sent_to())), 'each is new')
 
-    def test_nobody_after_one_that_may_have_run_it(self) -> None:
-        def fate(**message: Any) -> Any:
+    def test_no_attempt_after_one_that_may_have_run(self) -> None:
+        def outcome(**message: Any) -> Any:
             if len(self.driver.sent) == 1:
                 raise errors.ConductorBusy()
             raise oslo_messaging.MessagingTimeout
 
-        self.driver.fate = fate
+        self.driver.outcome = outcome
         error = self.assertRaises(errors.OutcomeUnknown, self.call)
         self.assertEqual(2, len(self.driver.sent))
         self.assertIn('req-1', error.message)
@@ -247,9 +248,9 @@ class TestFates(ClientCase):
         self.assertRaises(errors.CallNotDelivered, self.call, servers=[])
         self.assertEqual([], self.driver.sent)
 
-    def test_a_fleet_that_is_busy_is_not_asked_to_the_last(self) -> None:
+    def test_the_number_of_attempts_is_limited(self) -> None:
         fleet = [protocol.ConductorAddress('h', str(n)) for n in range(300)]
-        self.driver.fate = _raise(errors.ConductorBusy())
+        self.driver.outcome = _raise(errors.ConductorBusy())
         self.assertRaises(errors.ConductorBusy, self.call, servers=fleet)
         self.assertEqual(8, len(set(self.sent_to())))
 
@@ -258,20 +259,20 @@ class TestFates(ClientCase):
             self.call()
         self.assertEqual(len(SERVERS), len(set(self.sent_to())))
 
-    def test_what_the_log_says_of_a_failed_conductor(self) -> None:
+    def test_records_of_a_failed_conductor(self) -> None:
         log = self.useFixture(fixtures.FakeLogger(level=0, nuke_handlers=True))
         for error in (
             oslo_messaging.RemoteError('KeyError', SECRET, [SECRET]),
             KeyError(SECRET),
         ):
-            self.driver.fate = _raise(error)
+            self.driver.outcome = _raise(error)
             self.assertRaises(errors.PassthruError, self.call)
         self.assertEqual(2, log.output.count('KeyError in request req-1'))
         self.assertNotIn(SECRET, log.output)
 
 
 class TestStrictness(ClientCase):
-    """What conductors would drop without a reply is not sent."""
+    """Messages that conductors would drop without a reply are not sent."""
 
     def check_refused(self, reason: str, **options: Any) -> None:
         given: dict[str, Any] = {
@@ -350,8 +351,8 @@ class TestStrictness(ClientCase):
 
 
 class TestMessages(ClientCase):
-    def test_what_each_message_says(self) -> None:
-        self.driver.fate = _raise(errors.ConductorBusy())
+    def test_the_content_of_messages(self) -> None:
+        self.driver.outcome = _raise(errors.ConductorBusy())
         before = time.time()
         self.assertRaises(
             errors.ConductorBusy, self.call, call_id='id', timeout_seconds=30
@@ -381,8 +382,8 @@ class TestMessages(ClientCase):
             self.assertEqual(0, message['retry'])
             self.assertTrue(message['wait_for_reply'])
 
-    def test_one_id_a_call(self) -> None:
-        self.driver.fate = _raise(errors.ConductorBusy())
+    def test_each_call_has_one_id(self) -> None:
+        self.driver.outcome = _raise(errors.ConductorBusy())
         ids = []
         for _ in range(2):
             self.driver.sent.clear()
@@ -392,14 +393,14 @@ class TestMessages(ClientCase):
         self.assertNotEqual(*ids)
 
     def test_all_attempts_share_one_deadline(self) -> None:
-        def fate(args: dict[str, Any], **message: Any) -> Any:
+        def outcome(args: dict[str, Any], **message: Any) -> Any:
             if len(self.driver.sent) == 2:
                 self.wait_for(
                     lambda: time.time() > args['deadline'] + 0.05, 'too late'
                 )
             raise errors.ConductorBusy()
 
-        self.driver.fate = fate
+        self.driver.outcome = outcome
         self.assertRaises(errors.ConductorBusy, self.call, timeout_seconds=0.5)
         first, second = self.driver.sent
         self.assertLess(second['timeout'], first['timeout'])
@@ -408,14 +409,14 @@ class TestMessages(ClientCase):
             first['args']['deadline'], second['args']['deadline'], delta=0.05
         )
 
-    def test_the_clients_own_times(self) -> None:
+    def test_timeouts_of_the_client(self) -> None:
         self.client = self.make_client(timeout_seconds=7, monitor_seconds=3)
         self.call()
         message = self.driver.sent[0]
         self.assertAlmostEqual(7, message['timeout'], delta=2)
         self.assertEqual(3, message['call_monitor_timeout'])
 
-    def test_who_offers_the_driver_is_asked_of_any(self) -> None:
+    def test_any_conductor_locates_a_driver(self) -> None:
         found = [['host3', 'run3']]
         local = _Local(self)
         local.endpoint.located = found
@@ -435,9 +436,9 @@ class TestMessages(ClientCase):
             ),
         )
 
-    def test_nobody_answers_who_offers_the_driver(self) -> None:
-        # Nothing has run, whatever became of the question.
-        self.driver.fate = _raise(oslo_messaging.MessagingTimeout())
+    def test_no_conductor_locates_the_driver(self) -> None:
+        # Lookups run nothing.
+        self.driver.outcome = _raise(oslo_messaging.MessagingTimeout())
         self.assertRaises(errors.CallNotDelivered, self.call, servers=None)
         self.assertEqual(
             ['locate_driver'] * 2,
@@ -487,7 +488,7 @@ class _Local:
         server = oslo_messaging.get_rpc_server(
             bus, transport.target(SERVERS[3]), [self.endpoint]
         )
-        # The usual pool takes up to a second to end.
+        # The usual pool takes up to a second to stop.
         server._executor_cls = concurrent.futures.ThreadPoolExecutor
         server.start()
         test.addCleanup(server.wait)
@@ -506,12 +507,12 @@ class TestOverLocal(base.TestCase):
             {}, 'acme', 'm', http_method='GET', info={}, servers=SERVERS
         )
 
-    def test_the_one_that_lives_is_found(self) -> None:
+    def test_the_live_conductor_is_found(self) -> None:
         for _ in range(20):
             self.assertEqual(ANSWER, self.call())
         self.assertEqual(['call run3'] * 20, self.endpoint.seen)
 
-    def test_what_a_conductor_never_meant_to_raise(self) -> None:
+    def test_unexpected_exceptions_of_a_conductor(self) -> None:
         for raised in (KeyError(SECRET), TypeError(SECRET), UnicodeError()):
             self.endpoint.error = raised
             error = self.assertRaises(errors.PassthruError, self.call)
@@ -531,7 +532,7 @@ class TestOverLocal(base.TestCase):
         self.assertEqual('reachable', self.local.client.check())
 
 
-# What may come as the answer to each method, with what is no answer to any.
+# Valid replies to each method, and invalid replies to all methods.
 ANSWERS: dict[str, list[Any]] = {
     'driver_vendor_passthru': [
         ANSWER,
@@ -543,7 +544,7 @@ ANSWERS: dict[str, list[Any]] = {
     'get_driver_properties': [{}, {'p': 'text'}],
     'ping': ['run'],
 }
-NO_ANSWERS: list[Any] = [
+INVALID_ANSWERS: list[Any] = [
     None,
     7,
     [],
@@ -561,7 +562,7 @@ NO_ANSWERS: list[Any] = [
 
 
 class TestForgedAnswers(ClientCase):
-    """Whoever has a login to the broker can answer in place of a conductor."""
+    """Programs with a login to the broker can forge replies."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -575,12 +576,12 @@ class TestForgedAnswers(ClientCase):
         )
 
     def lines(self) -> list[str]:
-        """Return what was logged, but for what oslo.messaging adds."""
+        """Return the log records, without those of oslo.messaging."""
         lines = self.log.output.splitlines()
         return [line for line in lines if 'Failed to rebuild' not in line]
 
-    def assert_told_nothing(self, method: str = 'ping') -> None:
-        """Fail unless the caller gets 500, and the log one line."""
+    def assert_internal_error(self, method: str = 'ping') -> None:
+        """Fail unless the error is a 500 with one log record."""
         before = len(self.lines())
         error = self.assertRaises(errors.PassthruError, self.ask, method)
         self.assertIs(errors.PassthruError, type(error))
@@ -590,28 +591,28 @@ class TestForgedAnswers(ClientCase):
         self.assertLess(len(line), 200)
 
     def answer(self, answer: Any) -> None:
-        self.driver.fate = lambda **message: answer
+        self.driver.outcome = lambda **message: answer
 
     def test_answers_of_each_form(self) -> None:
         for method, good in ANSWERS.items():
             for answer in good:
                 self.answer(answer)
                 self.assertEqual(answer, self.ask(method))
-            for answer in NO_ANSWERS:
+            for answer in INVALID_ANSWERS:
                 if method.startswith('get_') and isinstance(answer, dict):
                     continue
                 self.answer(answer)
-                self.assert_told_nothing(method)
+                self.assert_internal_error(method)
 
     def test_addresses(self) -> None:
         self.answer([['h', 'r'], ('h', 's')])
         self.assertEqual(2, len(self.ask('locate_driver')))
         for answer in ('hr', [1], [['h']], [['h', 7]], [['h', 'r', 's']], {}):
             self.answer(answer)
-            self.assert_told_nothing('locate_driver')
+            self.assert_internal_error('locate_driver')
 
     def forge(self, name: str, *args: Any, **kwargs: Any) -> None:
-        """Let an error be answered as it is rebuilt from the bus."""
+        """Reply with an error as oslo.messaging rebuilds it."""
         self.forge_text(
             {
                 'class': name,
@@ -624,12 +625,12 @@ class TestForgedAnswers(ClientCase):
         )
 
     def forge_text(self, failure: Any) -> None:
-        def fate(**message: Any) -> Any:
+        def outcome(**message: Any) -> Any:
             raise common.deserialize_remote_exception(
                 json.dumps(failure), transport.ERROR_MODULES
             )
 
-        self.driver.fate = fate
+        self.driver.outcome = outcome
 
     def test_errors_that_a_conductor_sends(self) -> None:
         for name, kwargs in (
@@ -651,7 +652,7 @@ class TestForgedAnswers(ClientCase):
             self.assertIsInstance(error, getattr(errors, name))
             self.assertEqual(kwargs, {k: error.kwargs[k] for k in kwargs})
 
-    def test_facts_that_no_conductor_sends(self) -> None:
+    def test_arguments_that_no_conductor_sends(self) -> None:
         vendor = {'message': 's', 'status': 507, 'code': 'c'}
         parameters = {'method': 'm', 'errors': []}
         for name, kwargs in (
@@ -683,10 +684,10 @@ class TestForgedAnswers(ClientCase):
             ('ConfigError', {'reason': 'r'}),
         ):
             self.forge(name, **kwargs)
-            self.assert_told_nothing()
+            self.assert_internal_error()
         self.assertNotIn(SECRET, self.log.output)
 
-    def test_classes_that_are_no_errors_of_ours(self) -> None:
+    def test_classes_outside_of_errors(self) -> None:
         for module, name in (
             ('os', 'system'),
             ('subprocess', 'Popen'),
@@ -731,7 +732,7 @@ class TestForgedAnswers(ClientCase):
             error = self.assertRaises(errors.PassthruError, self.ask, 'ping')
             self.assertIs(errors.PassthruError, type(error))
 
-    def test_who_asks_is_not_told_to_go_on(self) -> None:
+    def test_an_invalid_reply_is_not_tried_again(self) -> None:
         self.answer({'return': 1})
         self.assertRaises(errors.PassthruError, self.call)
         self.assertEqual(1, len(self.driver.sent))
@@ -753,17 +754,17 @@ class TestSigning(ClientCase):
         )
 
     def proven(self, error: errors.PassthruError) -> Callable[..., Any]:
-        """Refuse as a conductor does that has one of the keys."""
+        """Refuse with the proof of a conductor that has one of the keys."""
         keys = signing.Signatures(self.KEYS[:1])
 
-        def fate(context: Any, **message: Any) -> Any:
+        def outcome(context: Any, **message: Any) -> Any:
             error.kwargs['proof'] = keys.prove(context)
             raise error
 
-        return fate
+        return outcome
 
     def test_each_attempt_is_signed_for_its_server(self) -> None:
-        self.driver.fate = self.proven(errors.ConductorBusy())
+        self.driver.outcome = self.proven(errors.ConductorBusy())
         self.assertRaises(errors.ConductorBusy, self.call)
         for message in self.driver.sent:
             self.check(message, message['server'])
@@ -780,25 +781,25 @@ class TestSigning(ClientCase):
             (errors.VendorError(message='s', status=503, code='c'), 1),
         ):
             self.driver.sent.clear()
-            self.driver.fate = self.proven(error)
+            self.driver.outcome = self.proven(error)
             raised = self.assertRaises(type(error), self.call)
             self.assertNotIn('proof', raised.kwargs)
             self.assertEqual(count, len(self.driver.sent))
 
-    def test_nothing_is_sent_again_for_who_has_no_key(self) -> None:
-        """Whoever has a login to the broker can answer while a call runs."""
+    def test_unproven_refusals_are_not_tried_again(self) -> None:
+        """Forged refusals must not cause a second run."""
         for error in self.not_run():
             for proof in ('', 'x' * 64, 7, self.proof_of_another()):
                 self.driver.sent.clear()
                 error.kwargs['proof'] = proof
-                self.driver.fate = _raise(error)
+                self.driver.outcome = _raise(error)
                 raised = self.assertRaises(errors.PassthruError, self.call)
                 self.assertIs(errors.OutcomeUnknown, type(raised))
                 self.assertIn('req-1', raised.message)
                 self.assertEqual(1, len(self.driver.sent), error)
 
     def not_run(self) -> list[errors.PassthruError]:
-        """Return all errors upon which a call would be sent again."""
+        """Return all errors upon which clients send a call again."""
         made: list[errors.PassthruError] = [
             one(driver='d', known=1, operation='o')
             for one in vars(errors).values()
@@ -821,26 +822,28 @@ class TestSigning(ClientCase):
     def test_an_older_release_cannot_prove_it_either(self) -> None:
         for name in ('UnsupportedVersion', 'NoSuchMethod'):
             self.driver.sent.clear()
-            self.driver.fate = _raise(oslo_messaging.RemoteError(name, SECRET))
+            self.driver.outcome = _raise(
+                oslo_messaging.RemoteError(name, SECRET)
+            )
             self.assertRaises(errors.OutcomeUnknown, self.call)
             self.assertEqual(1, len(self.driver.sent))
 
-    def test_what_was_not_delivered_needs_no_proof(self) -> None:
-        self.driver.fate = _raise(UNDELIVERABLE)
+    def test_undelivered_calls_need_no_proof(self) -> None:
+        self.driver.outcome = _raise(UNDELIVERABLE)
         self.assertRaises(errors.CallNotDelivered, self.call)
         self.assertEqual(len(SERVERS), len(self.driver.sent))
 
-    def test_what_is_said_of_one_that_is_not_proven(self) -> None:
+    def test_the_record_of_an_unproven_refusal(self) -> None:
         log = self.useFixture(fixtures.FakeLogger(level=0, nuke_handlers=True))
-        self.driver.fate = _raise(errors.ConductorBusy(proof=SECRET))
+        self.driver.outcome = _raise(errors.ConductorBusy(proof=SECRET))
         self.assertRaises(errors.OutcomeUnknown, self.call)
         (line,) = log.output.splitlines()
         self.assertIn('unproven reply ConductorBusy to request req-1', line)
         self.assertIn('signing_keys', line)
         self.assertNotIn(SECRET, line)
 
-    def test_a_question_to_any_is_signed_for_any(self) -> None:
-        self.driver.fate = _raise(oslo_messaging.MessagingTimeout())
+    def test_lookups_are_signed_for_any_server(self) -> None:
+        self.driver.outcome = _raise(oslo_messaging.MessagingTimeout())
         self.assertRaises(errors.CallNotDelivered, self.call, servers=None)
         for message in self.driver.sent:
             self.check(message, None)
@@ -889,7 +892,7 @@ class TestConnection(ClientCase):
             self.assertRaises(errors.BusUnavailable, self.call)
             self.assertRaises(errors.BusUnavailable, self.client.check)
         self.assertLess(time.monotonic() - start, 5)
-        self.assertEqual(1, self.attempts, 'one thread takes the risk')
+        self.assertEqual(1, self.attempts, 'one thread')
         self.assertEqual([], self.driver.sent)
         self.go_on.set()
         self.wait_for(self._works, 'it recovers')

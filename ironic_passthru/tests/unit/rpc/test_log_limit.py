@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many records a flood of messages leaves."""
+"""Limits of records with the same format."""
 
 import logging
 
@@ -28,13 +28,13 @@ class TestLimit(base.TestCase):
         for number in range(count):
             self.logger.warning(text, number)
 
-    def test_so_many_of_each_format(self) -> None:
+    def test_each_format_has_its_own_limit(self) -> None:
         self.flood('one %s', log_limit.MAX_RECORDS + 7)
         self.assertEqual(log_limit.MAX_RECORDS, len(self.lines()))
         self.flood('two %s', 1)
         self.assertEqual('two 0', self.lines()[-1])
 
-    def test_the_next_period_states_how_many(self) -> None:
+    def test_the_next_period_states_the_number(self) -> None:
         self.flood('one %s', log_limit.MAX_RECORDS + 7)
         self.now += 61.0
         self.flood('one %s', 2)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replies whose queues are missing."""
+"""Retries of replies whose queues are missing."""
 
 import logging
 import threading
@@ -70,13 +70,13 @@ class TestRetrier(base.TestCase):
         self.add('q', 'later', seconds=-1.0)
         self.wait_for(lambda: len(self.abandoned) == 2, 'both are abandoned')
         self.assertEqual(0, self.tries)
-        # There is room again.
+        # Further replies fit again.
         self.existing.add('q')
         for text in 'abc':
             self.add('q', text)
         self.wait_for(lambda: len(self.sent) == 3, 'three')
 
-    def test_more_than_there_is_room_for(self) -> None:
+    def test_replies_beyond_the_capacity_are_dropped(self) -> None:
         for number in range(5):
             self.add(f'q{number}', str(number))
         lines = self.log.output.splitlines()
@@ -86,7 +86,7 @@ class TestRetrier(base.TestCase):
         self.retrier.stop()
         self.assertEqual(['0', '1', '2'], sorted(self.sent))
 
-    def test_one_that_fails_does_not_end_the_thread(self) -> None:
+    def test_the_thread_survives_a_failed_reply(self) -> None:
         def fail() -> bool:
             raise ValueError('no')
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options for TLS to RabbitMQ: what would not verify, or not work."""
+"""Invalid options for TLS to RabbitMQ are rejected."""
 
 import pathlib
 
@@ -81,7 +81,7 @@ class CheckTest(base.TestCase):
             )
             self.assertIn(f'Option {option} in group', error.message)
             self.assertNotIn('secret', error.message)
-        # What the URL says counts.
+        # The URL overrides the configuration.
         self.assertRaises(
             errors.ConfigError,
             self.make,
@@ -90,17 +90,17 @@ class CheckTest(base.TestCase):
             ssl_ca_file=self.ca,
         )
 
-    def test_a_bus_that_is_none_of_rabbitmqs(self) -> None:
+    def test_without_rabbitmq(self) -> None:
         self.make('local://', ssl=True)
 
     def test_notifications(self) -> None:
-        """Whose bus may be the only one that there is."""
+        """The transport of notifications is validated as well."""
         group = 'oslo_messaging_notifications'
         for query, drivers, ca, fails in (
             ('', 'messagingv2', '', True),
             ('', 'messagingv2', self.ca, False),
             (f'?ssl_ca_file={self.junk}', 'messagingv2', self.ca, True),
-            # Nothing will be sent there.
+            # This driver sends nothing to the bus.
             ('', 'log', '', False),
         ):
             conf = self.make_conf(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connection to the bus, and where its messages go."""
+"""Transports and targets of RPC."""
 
 import oslo_messaging
 from oslo_config import cfg
@@ -39,7 +39,7 @@ class TestMake(base.TestCase):
             ['ironic_passthru.errors'], made._driver._allowed_remote_exmods
         )
 
-    def test_a_url_that_is_none(self) -> None:
+    def test_invalid_urls(self) -> None:
         for url in (
             f'nothing://user:{SECRET}@host/',
             f'rabbit://user:{SECRET}@host:port/',
@@ -60,7 +60,7 @@ class TestMake(base.TestCase):
             self.assertNotIn(SECRET, error.message)
             self.assertNotIn('\n', error.message)
 
-    def test_queues_go_with_their_process(self) -> None:
+    def test_queues_are_deleted_with_their_process(self) -> None:
         conf = self.make_conf()
         made = transport.make(conf, 'rabbit://user:secret@127.0.0.1:1/')
         self.addCleanup(made.cleanup)
@@ -77,7 +77,7 @@ class TestMake(base.TestCase):
         )
         self.assertEqual(5, options.rabbit_qos_prefetch_count)
 
-    def test_but_not_quorum_queues(self) -> None:
+    def test_quorum_queues_are_kept(self) -> None:
         conf = self.make_conf(
             oslo_messaging_rabbit__rabbit_quorum_queue=True,
             oslo_messaging_rabbit__amqp_durable_queues=True,
@@ -86,7 +86,7 @@ class TestMake(base.TestCase):
         self.addCleanup(made.cleanup)
         self.assertFalse(conf.oslo_messaging_rabbit.amqp_auto_delete)
 
-    def test_what_an_operator_sets_stays(self) -> None:
+    def test_configured_options_are_kept(self) -> None:
         conf = self.make_conf(oslo_messaging_rabbit__amqp_auto_delete=False)
         made = transport.make(conf, 'rabbit://user:secret@127.0.0.1:1/')
         self.addCleanup(made.cleanup)
@@ -104,7 +104,7 @@ class TestTarget(base.TestCase):
             transport.target(),
         )
 
-    def test_one_run_of_one(self) -> None:
+    def test_one_run_of_a_conductor(self) -> None:
         target = transport.target(protocol.ConductorAddress('host', 'run'))
         self.assertEqual('host.run', target.server)
         self.assertEqual('ironic_passthru.conductor_manager', target.topic)

@@ -330,7 +330,7 @@ class TestRequests(BusCase):
         for number in range(_MANY):
             self.publish(request(_reply_q=f'reply_{number}'), self.target)
         self.assert_serves()
-        self.conductor.wait_for_log('others wait for theirs')
+        self.conductor.wait_for_log('replies are pending')
         self.conductor.wait_for_log("reply_0 doesn't exist")
 
     def test_large_messages_that_are_dropped(self) -> None:
@@ -375,7 +375,7 @@ class TestRequests(BusCase):
     def test_headers_that_cannot_be_read(self) -> None:
         channel = self.connection.channel()
         channel.basic_publish(unreadable.Message(), routing_key=self.target)
-        self.conductor.wait_for_log('the connection is replaced')
+        self.conductor.wait_for_log('headers of a message; reconnecting')
 
         def serves() -> bool:
             try:
@@ -590,11 +590,11 @@ class TestSigned(SignedCase):
         )
         self.addCleanup(second.stop)
         answers = [self.send(self.queue('second'))]
-        second.wait_for_log('its signature does not fit it')
+        second.wait_for_log('the signature does not match')
         self.conductor.kill()
         self.conductor = self.site.start_conductor('locked')
         answers.append(self.send(self.queue('locked')))
-        self.conductor.wait_for_log('its signature does not fit it')
+        self.conductor.wait_for_log('the signature does not match')
         for replies in answers:
             self.assertIsNone(replies.get(no_ack=True))
         self.assertEqual(self.marks, self.site.marked(self.key))
@@ -645,7 +645,7 @@ class TestWhoAcceptsWhat(BusCase):
 
         self.wait_for(refused, 'no answer', seconds=20.0)
         self.site.process('locked', []).wait_for_log(
-            'its signing key is not known here'
+            'the signing key is unknown'
         )
         self.assertEqual([], self.site.marked(key))
 

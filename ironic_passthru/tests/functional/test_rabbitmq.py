@@ -332,7 +332,7 @@ class TestService(RabbitMQTestCase):
                 unreadable.Message(),
                 routing_key=queue_of(self.site.address('c1')),
             )
-        conductor.wait_for_log('the connection is replaced')
+        conductor.wait_for_log('headers of a message; reconnecting')
         limit = policy()['definition']['delivery-limit']
 
         def serves() -> bool:
@@ -341,7 +341,7 @@ class TestService(RabbitMQTestCase):
 
         self.wait_for(serves, 'a call', seconds=30.0)
         said = conductor.log()[before:]
-        self.assertEqual(1 + limit, said.count('the connection is replaced'))
+        self.assertEqual(1 + limit, said.count('message; reconnecting'))
 
     def test_the_queue_of_a_dead_conductor_expires(self) -> None:
         found = policy()

@@ -760,7 +760,7 @@ class TestCancelled(RecordedCase):
                 self.call(method, **facts)
             except errors.Cancelled as error:
                 self.assertEqual(500, error.status)
-                self.assertIn('not requested', error.message)
+                self.assertIn('no cancellation was requested', error.message)
             self.ended()
         self.assertEqual({State.FAILED}, set(self.store.states.values()))
         noted = self.last_move().error

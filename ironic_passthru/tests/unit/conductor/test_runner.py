@@ -876,7 +876,7 @@ class TestAsynchronous(RunnerCase):
             (_raise(RuntimeError('a cause')), 'a cause'),
             (_raise(SystemExit('an exit')), 'an exit'),
             (_raise(Forgetful()), 'Forgetful'),
-            (object, 'no JSON form'),
+            (object, 'cannot be serialized'),
         ]
         for action, text in cases:
             log = self.useFixture(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How Sphinx builds the documentation."""
 
+import os
 import pathlib
 import sys
 
@@ -12,6 +13,12 @@ threads.init()
 # The examples are documented from their docstrings.
 sys.path.insert(0, str(pathlib.Path(__file__).parent / 'examples'))
 
+# The commands of this installation, whose help is on a page.
+os.environ['PATH'] = os.pathsep.join(
+    [os.path.dirname(sys.executable), os.environ.get('PATH', os.defpath)]
+)
+os.environ.update({'COLUMNS': '79', 'NO_COLOR': '1'})
+
 project = 'ironic_passthru'
 copyright = 'ironic_passthru contributors'
 
@@ -21,6 +28,7 @@ extensions = [
     'oslo_config.sphinxext',
     'oslo_policy.sphinxext',
     'sphinx.ext.autodoc',
+    'sphinxcontrib.programoutput',
 ]
 
 html_theme = 'openstackdocs'

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Extension of Sphinx: pages of drivers and commands from what they say.
+"""Sphinx extension: generate the reference of a driver from its code.
 
-Name it in ``extensions`` of the ``conf.py`` of your pages. It needs Sphinx
-8.1 or later, which this package does not install.
+It requires Sphinx 8.1 or later, which this package does not install.
 """
 
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from docutils import nodes
 from sphinx import application
 
-from ironic_passthru.sphinxext import commands
 from ironic_passthru.sphinxext import drivers
 from ironic_passthru.sphinxext import methods
 
@@ -23,7 +21,6 @@ def setup(app: application.Sphinx) -> dict[str, Any]:
         ref_nodeclass=nodes.literal,
         objname='driver method',
     )
-    app.add_directive('command-reference', commands.Command)
     app.add_directive('driver-methods', drivers.DriverMethods)
     app.add_directive('driver-properties', drivers.DriverProperties)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

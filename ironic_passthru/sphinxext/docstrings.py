@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Docstrings of drivers, as what they say to those who call a method."""
+"""Docstrings of drivers, for the callers of their methods."""
 
 import dataclasses
 
@@ -10,24 +10,20 @@ from sphinx.util import docutils
 from sphinx.util import parsing
 
 _PARAMETER = ('param', 'parameter', 'arg', 'argument', 'key', 'keyword')
-# Names of types in Python, which the schema tells in other words.
+# Types of Python; the schema has those of JSON.
 _TYPE = ('type', 'rtype', 'paramtype', 'kwtype')
 _LABELS = {
-    'return': 'Returns',
-    'returns': 'Returns',
-    'raise': 'Raises',
-    'raises': 'Raises',
-    'except': 'Raises',
-    'exception': 'Raises',
+    **dict.fromkeys(('return', 'returns'), 'Returns'),
+    **dict.fromkeys(('raise', 'raises', 'except', 'exception'), 'Raises'),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Docstring:
-    """What a docstring says.
+    """A docstring as nodes.
 
-    :param body: all but what it says of single parameters.
-    :param parameters: that, by name.
+    :param body: all but the descriptions of parameters.
+    :param parameters: descriptions by the name of the parameter.
     """
 
     body: list[nodes.Node]
@@ -37,20 +33,22 @@ class Docstring:
 def read(
     directive: docutils.SphinxDirective, text: str | None, *, source: str
 ) -> Docstring:
-    """Read a docstring, which is reStructuredText.
+    """Parse a docstring, which is reStructuredText.
 
-    :param source: what messages about it say that it is.
+    :param source: name of the source in warnings.
     """
     lines = statemachine.StringList(
         docstrings.prepare_docstring(text or ''), source=source
     )
-    # Without this a message would name a line of the page.
+    # Otherwise, warnings would name a line of the page.
     with docutils.switch_source_input(directive.state, lines):
         body = parsing.nested_parse_to_nodes(
             directive.state, lines, allow_section_headings=False
         )
     parameters: dict[str, list[nodes.Node]] = {}
-    for fields in [one for one in body if isinstance(one, nodes.field_list)]:
+    for fields in [
+        node for node in body if isinstance(node, nodes.field_list)
+    ]:
         for field in list(fields):
             _sort(fields, field, parameters)
         if not fields.children:
@@ -63,11 +61,11 @@ def _sort(
     field: nodes.field,
     parameters: dict[str, list[nodes.Node]],
 ) -> None:
-    """Take a field out of its list, unless it is for everybody."""
+    """Remove a field that describes a parameter; label any other."""
     name, body = field
     kind, _, argument = name.astext().partition(' ')
     if kind in _PARAMETER:
-        # The type may stand before the name.
+        # The type may precede the name.
         parameters[argument.rpartition(' ')[2]] = body.children
     if kind in (*_PARAMETER, *_TYPE):
         fields.remove(field)

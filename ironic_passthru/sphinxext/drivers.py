@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The directives that show what a driver offers."""
+"""Directives that show a driver: its methods and properties."""
 
 import inspect
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ def load(place: str, name: str) -> loader.Driver:
     """Load a driver as a conductor does, without starting it.
 
     :param place: an entry point, or a class as ``module:Class``.
-    :param name: what to call the driver.
+    :param name: name of the driver on the page.
     :raises: DriverLoadError.
     """
     if ':' not in place:
@@ -44,18 +44,18 @@ def _source(kind: type) -> str | None:
     try:
         return inspect.getsourcefile(kind)
     except (OSError, TypeError):
-        # It is built in, or made by a program.
+        # The class is built in or made dynamically.
         return None
 
 
 class _Driver(docutils.SphinxDirective):
-    """What both directives have in common."""
+    """Base of the directives: load the driver, report its errors."""
 
     required_arguments = 1
     option_spec: ClassVar[Any] = {'as': directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
-        """Return the nodes, or nothing but a warning."""
+        """Return the nodes, or an empty list after a warning."""
         place = self.arguments[0]
         try:
             driver = load(place, self.options.get('as', place))
@@ -69,11 +69,11 @@ class _Driver(docutils.SphinxDirective):
         return self.show(driver)
 
     def show(self, driver: loader.Driver) -> list[nodes.Node]:
-        """Return what is shown of a driver."""
+        """Return the nodes of a driver."""
         raise NotImplementedError
 
     def warn(self, text: str) -> None:
-        """Tell where the page is wrong; an error where warnings are."""
+        """Log a warning with the location of the directive."""
         LOG.warning('%s: %s', self.name, text, location=self.get_location())
 
 
@@ -86,7 +86,7 @@ class DriverProperties(_Driver):
 
 
 class DriverMethods(_Driver):
-    """``driver-methods``: what a driver is, its properties and methods."""
+    """``driver-methods``: a driver with its properties and methods."""
 
     option_spec: ClassVar[Any] = {
         **_Driver.option_spec,
@@ -95,14 +95,14 @@ class DriverMethods(_Driver):
     }
 
     def show(self, driver: loader.Driver) -> list[nodes.Node]:
-        """Return everything, or the methods that an option names."""
+        """Return the whole driver, or the methods that an option names."""
         if 'methods' in self.options:
-            return self._chosen(driver, self.options['methods'].split())
+            return self._selected(driver, self.options['methods'].split())
         kind = type(driver.interface)
-        about = docstrings.read(
+        docstring = docstrings.read(
             self, kind.__doc__, source=f'docstring of {kind.__qualname__}'
         )
-        shown = about.body
+        shown = docstring.body
         properties = driver.spec.properties
         if properties and 'no-properties' not in self.options:
             shown.append(nodes.rubric('', 'Properties'))
@@ -117,7 +117,7 @@ class DriverMethods(_Driver):
             shown += described
         return shown
 
-    def _chosen(
+    def _selected(
         self, driver: loader.Driver, names: list[str]
     ) -> list[nodes.Node]:
         unknown = [name for name in names if name not in driver.methods]
@@ -125,7 +125,7 @@ class DriverMethods(_Driver):
             known = ', '.join(sorted(driver.methods))
             self.warn(
                 f'driver {driver.name} has no method {", ".join(unknown)} '
-                f'(there are: {known})'
+                f'(available: {known})'
             )
         return [
             methods.describe(self, driver, name)
@@ -135,10 +135,7 @@ class DriverMethods(_Driver):
 
 
 def _in_order(driver: loader.Driver) -> list[str]:
-    """Return the methods in the order of the source, which has its reasons.
-
-    What a class inherits comes before what is its own.
-    """
+    """Return the methods in the order of the source, inherited ones first."""
     marks = [
         base.passthru_mark(value)
         for kind in reversed(type(driver.interface).__mro__)
@@ -160,4 +157,4 @@ def _properties(properties: Mapping[str, str]) -> nodes.table:
         )
         for name, text in properties.items()
     ]
-    return inline.table(('Property', 'Meaning'), rows, widths=(25, 75))
+    return inline.table(('Property', 'Description'), rows, widths=(25, 75))

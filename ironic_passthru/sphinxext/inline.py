@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text with literals in it, and the nodes and tables made of it.
+"""Text with literals, and the nodes and tables made from it.
 
-Within a text, what stands between two ``LITERAL`` marks is shown as a
-literal. So a sentence can be put together before it becomes nodes.
+Text between two ``LITERAL`` marks is shown as a literal.
 """
 
 import json
@@ -25,31 +24,24 @@ def literal(text: str) -> str:
 
 
 def json_literal(value: Any) -> str:
-    """Return a JSON value as a client writes it, marked as a literal."""
+    """Return a JSON value marked as a literal."""
     return literal(json.dumps(value, ensure_ascii=False))
-
-
-def to_nodes(text: str) -> list[nodes.Node]:
-    """Return a text with marks as nodes."""
-    made: list[nodes.Node] = []
-    for index, part in enumerate(text.split(LITERAL)):
-        if index % 2:
-            made.append(nodes.literal(part, part))
-        elif part:
-            made.append(nodes.Text(part))
-    return made
 
 
 def paragraph(text: str) -> nodes.paragraph:
     """Return a text with marks as a paragraph."""
-    return nodes.paragraph('', '', *to_nodes(text))
+    parts = [
+        nodes.literal(part, part) if index % 2 else nodes.Text(part)
+        for index, part in enumerate(text.split(LITERAL))
+        if part or index % 2
+    ]
+    return nodes.paragraph('', '', *parts)
 
 
 def plain_paragraphs(text: str) -> list[nodes.Node]:
-    """Return text that was not written for a page as paragraphs.
+    """Return plain text as paragraphs, its double backquotes as literals.
 
-    It is no reStructuredText: nothing in it can be wrong. Only double
-    backquotes mean there what they mean here.
+    It is not parsed as reStructuredText, so it cannot contain errors.
     """
     made = [
         paragraph(_QUOTED.sub(lambda match: literal(match[1]), part))
@@ -57,7 +49,7 @@ def plain_paragraphs(text: str) -> list[nodes.Node]:
         if part.strip()
     ]
     for each in made:
-        # Nor is -- a dash in it: it may begin an option.
+        # ``--`` may begin an option and is not a dash.
         each['support_smartquotes'] = False
     return list(made)
 
@@ -70,9 +62,8 @@ def table(
 ) -> nodes.table:
     """Return a table.
 
-    :param rows: of cells, each a sequence of paragraphs and the like.
-    :param widths: of the columns, in any unit; builders that break lines
-        use their ratios.
+    :param rows: of cells, each a sequence of nodes.
+    :param widths: relative widths of the columns.
     """
     group = nodes.tgroup(cols=len(headings))
     group += [nodes.colspec(colwidth=width) for width in widths]

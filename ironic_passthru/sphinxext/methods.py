@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One method of a driver as nodes: what holds for it, and what it takes."""
+"""One method of a driver as nodes: calls, limits and parameters."""
 
 from collections.abc import Mapping
 
@@ -15,34 +15,28 @@ from ironic_passthru.sphinxext import docstrings
 from ironic_passthru.sphinxext import inline
 from ironic_passthru.sphinxext import parameters
 
-_CALLS = {
-    False: 'Synchronous: the answer has the result.',
-    True: 'Asynchronous: answered 202, with an operation to follow.',
-}
-
-#: Type of the objects that pages can link to, and the role that does.
+#: Type of the objects that pages can link to, and the role of these links.
 OBJECT = 'driver-method'
 
 
 def describe(
     directive: docutils.SphinxDirective, driver: loader.Driver, name: str
 ) -> addnodes.desc:
-    """Return all that is to be known of one method.
+    """Return the description of one method.
 
-    :param directive: what the page asks for it with.
+    :param directive: the directive that shows it.
     """
     method = driver.methods[name]
     described = method.spec
+    text = method.function.__doc__ or ''
     docstring = docstrings.read(
-        directive,
-        method.function.__doc__,
-        source=f'docstring of {driver.name}.{name}',
+        directive, text, source=f'docstring of {driver.name}.{name}'
     )
     content = addnodes.desc_content()
-    if described.description != _first_line(method.function.__doc__):
+    if described.description != text.strip().partition('\n')[0]:
         content += inline.plain_paragraphs(described.description)
     content += docstring.body
-    content += _facts(driver.name, described)
+    content += _attributes(driver.name, described)
     content += _parameters(described, docstring.parameters)
     return addnodes.desc(
         '',
@@ -59,16 +53,16 @@ def _signature(
 ) -> addnodes.desc_signature:
     """Return the heading of a method, which pages can link to.
 
-    :param name: the driver's and its own.
+    :param name: ``driver.method``.
     """
     env, document = directive.env, directive.state.document
-    verbs = f'{" ".join(method.http_methods)} '
+    http_methods = f'{" ".join(method.http_methods)} '
     signature = addnodes.desc_signature(
         '',
         '',
-        addnodes.desc_annotation(verbs, verbs),
+        addnodes.desc_annotation(http_methods, http_methods),
         addnodes.desc_name(method.name, method.name),
-        # Names in the contents beside the page.
+        # Entries of the table of contents.
         _toc_name=method.name,
         _toc_parts=(method.name,),
     )
@@ -84,10 +78,10 @@ def _signature(
 def summary(
     driver: loader.Driver, described: list[addnodes.desc]
 ) -> nodes.table:
-    """Return a table of methods that leads to what is said of each."""
+    """Return a table of methods with links to their descriptions."""
     rows = []
-    for one in described:
-        signature = one[0]
+    for description in described:
+        signature = description[0]
         name = signature['_toc_name']
         method = driver.methods[name].spec
         link = nodes.reference(
@@ -106,61 +100,60 @@ def summary(
             )
         )
     return inline.table(
-        ('Method', 'Verbs', 'Kind', 'What it does'),
+        ('Method', 'HTTP methods', 'Kind', 'Description'),
         rows,
         widths=(22, 14, 18, 46),
     )
 
 
-def _first_line(docstring: str | None) -> str:
-    return (docstring or '').strip().partition('\n')[0]
-
-
 def _kind(method: spec.MethodSpec) -> str:
-    words = ['async' if method.async_call else 'sync']
+    kinds = ['async' if method.async_call else 'sync']
     if method.attach:
-        words.append('attach')
+        kinds.append('attach')
     if method.dangerous:
-        words.append('dangerous')
-    return ', '.join(words)
+        kinds.append('dangerous')
+    return ', '.join(kinds)
 
 
-def _facts(driver: str, method: spec.MethodSpec) -> nodes.field_list:
-    """Return what holds for calls of a method, besides its parameters."""
-    facts = {'Call': _CALLS[method.async_call]}
+def _attributes(driver: str, method: spec.MethodSpec) -> nodes.field_list:
+    """Return the attributes of a method besides its parameters."""
+    mask = inline.literal(masking.MASK)
+    attributes = {
+        'Call': 'Asynchronous: the response is 202 with an operation.'
+        if method.async_call
+        else 'Synchronous: the response contains the result.'
+    }
     if method.attach:
-        facts['Result'] = 'A file: it is the raw body of the answer.'
+        attributes['Result'] = 'A file: the raw body of the response.'
     if method.timeout is not None:
-        facts['Time'] = f'A call may take {method.timeout:g} seconds.'
+        attributes['Timeout'] = f'{method.timeout:g} seconds.'
     if method.target:
         names = ', '.join(inline.literal(name) for name in method.target)
-        facts['Target'] = (
-            f'{names}; {inline.literal("[conductor] target_limit")} bounds '
-            'the calls for one at a time.'
+        limit = inline.literal('[conductor] target_limit')
+        attributes['Target'] = (
+            f'{names}; {limit} limits concurrent calls for one target.'
         )
     if method.dangerous:
-        facts['Danger'] = (
-            'Refused (403) unless '
-            f'{inline.literal("[conductor] allowed_dangerous_methods")} '
-            f'names {inline.literal(f"{driver}.{method.name}")}.'
+        option = inline.literal('[conductor] allowed_dangerous_methods')
+        name = inline.literal(f'{driver}.{method.name}')
+        attributes['Dangerous'] = f'403 unless {option} contains {name}.'
+    if secret := _secret(method):
+        attributes['Secret'] = (
+            f'{secret}: shown as {mask} in records and logs.'
         )
-    hidden = _hidden(method)
-    if hidden:
-        mask = inline.literal(masking.MASK)
-        facts['Secret'] = f'{hidden}: records and logs show {mask}.'
     fields = [
         nodes.field(
             '',
             nodes.field_name(name, name),
             nodes.field_body('', inline.paragraph(text)),
         )
-        for name, text in facts.items()
+        for name, text in attributes.items()
     ]
     return nodes.field_list('', *fields)
 
 
-def _hidden(method: spec.MethodSpec) -> str:
-    """Return what is secret besides parameters, which say it themselves."""
+def _secret(method: spec.MethodSpec) -> str:
+    """Return the secrets that are not parameters."""
     if masking.RESULT in method.secret:
         return 'The result'
     names = [
@@ -168,25 +161,24 @@ def _hidden(method: spec.MethodSpec) -> str:
         for name in method.secret
         if name not in method.schema['properties']
     ]
-    return f'{", ".join(names)}, wherever it stands' if names else ''
+    return f'{", ".join(names)}, at any depth' if names else ''
 
 
 def _parameters(
-    method: spec.MethodSpec, told: Mapping[str, list[nodes.Node]]
+    method: spec.MethodSpec, documented: Mapping[str, list[nodes.Node]]
 ) -> nodes.Node:
-    found = parameters.Parameters(method, told).rows()
+    found = parameters.Parameters(method, documented).rows()
     if not found:
-        return inline.paragraph('It takes no parameters.')
-    described = any(row.about for row in found)
+        return inline.paragraph('No parameters.')
     rows = []
     for row in found:
         default = 'required' if row.required else row.default or 'optional'
-        cells = [row.name, row.takes, default]
-        rows.append([[inline.paragraph(cell)] for cell in cells])
-        if described:
-            rows[-1].append(row.about)
-    headings = ('Parameter', 'Takes', 'Default', 'Meaning')
-    count = 4 if described else 3
+        cells = [[inline.paragraph(c)] for c in (row.name, row.type, default)]
+        rows.append([*cells, row.description])
+    # Most drivers describe all parameters, or none.
+    columns = 4 if any(row.description for row in found) else 3
     return inline.table(
-        headings[:count], rows, widths=(22, 30, 14, 34)[:count]
+        ('Parameter', 'Type', 'Default', 'Description')[:columns],
+        [row[:columns] for row in rows],
+        widths=(22, 30, 14, 34)[:columns],
     )

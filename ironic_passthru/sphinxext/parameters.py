@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters of a method, and all fields of those that are objects."""
+"""Rows for the parameters of a method and for the fields of objects."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -11,61 +11,59 @@ from docutils import nodes
 from ironic_passthru import spec
 from ironic_passthru.redaction import masking
 from ironic_passthru.sphinxext import inline
-from ironic_passthru.sphinxext import phrases
-from ironic_passthru.sphinxext import wording
+from ironic_passthru.sphinxext import types
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One parameter, or one field of it.
+    """One parameter, or one field of it. Texts contain marks.
 
-    :param name: where the value stands, as ``curve.celsius``; a text with
-        marks.
-    :param takes: what it may be, a text with marks.
-    :param required: whether it must be given.
-    :param default: what it is if it is not given, a text with marks; empty
-        if that is not told.
-    :param about: what is said of it, as paragraphs.
+    :param name: the place of the value, such as ``curve.celsius``.
+    :param type: its type and constraints.
+    :param required: whether it is required.
+    :param default: its default; empty if unset or secret.
+    :param description: paragraphs.
     """
 
     name: str
-    takes: str
+    type: str
     required: bool
     default: str
-    about: list[nodes.Node]
+    description: list[nodes.Node]
 
 
 class Parameters:
-    """What one method takes.
+    """The parameters of one method.
 
-    :param method: whose schema it is.
-    :param told: paragraphs about parameters that the schema does not
-        describe, by name.
+    :param method: the method.
+    :param documented: paragraphs for parameters without a description in
+        the schema, by name.
     """
 
     def __init__(
         self,
         method: spec.MethodSpec,
-        told: Mapping[str, list[nodes.Node]] | None = None,
+        documented: Mapping[str, list[nodes.Node]] | None = None,
     ) -> None:
         self._method = method
-        self._told = told or {}
-        self._phrases = phrases.Phrases(method.schema)
+        self._documented = documented or {}
+        self._types = types.Types(method.schema)
 
     def rows(self) -> list[Row]:
         """Return all parameters, each followed by its fields."""
         schema = self._method.schema
-        rows = list(self._fields(schema, phrases.Place('', ())))
+        rows = list(self._fields(schema, types.Place('', ())))
         others = schema.get('additionalProperties', True)
         if others is not False:
-            place = phrases.Place('*', ('*',))
+            place = types.Place('*', ('*',))
             first, *fields = self._row(place, others, required=False)
-            first.about.insert(0, inline.paragraph('Any other parameter.'))
+            note = inline.paragraph('Any other parameter.')
+            first.description.insert(0, note)
             rows += [first, *fields]
         return rows
 
     def _fields(
-        self, schema: Mapping[str, Any], place: phrases.Place, title: str = ''
+        self, schema: Mapping[str, Any], place: types.Place, title: str = ''
     ) -> Iterator[Row]:
         dot = '.' if place.shown else ''
         required = schema.get('required', ())
@@ -79,57 +77,48 @@ class Parameters:
 
     def _row(
         self,
-        place: phrases.Place,
+        place: types.Place,
         schema: Any,
         *,
         required: bool,
         title: str = '',
     ) -> Iterator[Row]:
-        takes, objects = self._phrases.say(schema, place)
+        text, objects = self._types.describe(schema, place)
+        resolved = self._types.resolved(schema)
+        defaults = [resolved['default']] if 'default' in resolved else []
         yield Row(
             name=inline.literal(place.shown),
-            takes=takes,
+            type=text,
             required=required,
-            default=self._default(place, schema),
-            about=self._about(place, schema, title),
+            default=''.join(self._shown(place, defaults)),
+            description=self._description(place, resolved, title),
         )
         for each in objects:
             yield from self._fields(each.schema, each.place, each.title)
 
-    def _about(
-        self, place: phrases.Place, schema: Any, title: str
+    def _description(
+        self, place: types.Place, schema: Mapping[str, Any], title: str
     ) -> list[nodes.Node]:
-        about: list[nodes.Node] = []
-        if title:
-            about.append(inline.paragraph(f'Of {inline.literal(title)} only.'))
-        full = self._phrases.resolved(schema)
-        described = inline.plain_paragraphs(full.get('description', ''))
-        told = self._told.get(place.shown, []) if not described else []
-        about += [*described, *told]
-        examples = full.get('examples', [])
-        if values := list(self._shown(place, examples)):
-            about.append(
-                inline.paragraph(f'For example {wording.listing(values)}.')
-            )
-        if full.get('deprecated'):
-            about.append(inline.paragraph('Deprecated.'))
+        notes: list[str] = []
+        if examples := list(self._shown(place, schema.get('examples', []))):
+            notes.append(f'Examples: {", ".join(examples)}.')
+        if schema.get('deprecated'):
+            notes.append('Deprecated.')
         if self._is_secret(place):
             mask = inline.literal(masking.MASK)
-            about.append(
-                inline.paragraph(f'Secret: records and logs show {mask}.')
-            )
-        return about
+            notes.append(f'Secret: shown as {mask} in records and logs.')
+        only = f'Only for {inline.literal(title)}.'
+        return [
+            *([inline.paragraph(only)] if title else []),
+            *(
+                inline.plain_paragraphs(schema.get('description', ''))
+                or self._documented.get(place.shown, [])
+            ),
+            *map(inline.paragraph, notes),
+        ]
 
-    def _default(self, place: phrases.Place, schema: Any) -> str:
-        full = self._phrases.resolved(schema)
-        defaults = [full['default']] if 'default' in full else []
-        return ''.join(self._shown(place, defaults))
-
-    def _shown(self, place: phrases.Place, values: list[Any]) -> Iterator[str]:
-        """Yield values as records would show them, but none that is secret.
-
-        That there is none may be told: it is no secret.
-        """
+    def _shown(self, place: types.Place, values: list[Any]) -> Iterator[str]:
+        """Yield values as records show them; skip secret ones except null."""
         secret = self._is_secret(place)
         for value in values:
             if value is None:
@@ -139,16 +128,16 @@ class Parameters:
                 if shown != masking.MASK:
                     yield inline.json_literal(shown)
 
-    def _is_secret(self, place: phrases.Place) -> bool:
-        """Tell whether a text in this place would be masked."""
-        # A text around it may hold it as JSON, and would be masked as one.
+    def _is_secret(self, place: types.Place) -> bool:
+        """Return whether a string in this place is masked."""
+        # A string that contains the value as JSON is masked as a whole.
         ends = range(1, len(place.keys) + 1)
         return any(
             self._masked(place.keys[:end], 'x') == masking.MASK for end in ends
         )
 
     def _masked(self, keys: tuple[str | int, ...], value: Any) -> Any:
-        """Return a value as it would be shown in a place."""
+        """Return a value of a place as it is masked."""
         for key in reversed(keys):
             value = (
                 {key: value}

@@ -163,7 +163,7 @@ class TestCommands(base.TestCase):
 
     def test_every_command_has_its_reference(self) -> None:
         text = (ROOT / 'doc/source/admin/commands.rst').read_text()
-        found = re.findall(r'^\.\. command-reference:: (\S+)$', text, re.M)
+        found = re.findall(r'^\.\. command-output:: (\S+) --help$', text, re.M)
         self.assertEqual(_entry_points('console_scripts'), found)
 
 

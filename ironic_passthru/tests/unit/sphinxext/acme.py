@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A vendor's drivers, to be put on pages."""
+"""Drivers of a vendor, which tests show on pages."""
 
 from typing import Annotated
 from typing import Any
@@ -22,7 +22,7 @@ class AcmeVendor(Common):
     """
 
     def start(self, conf: Any) -> None:
-        raise AssertionError('a page starts no driver')
+        raise AssertionError('a page must not start a driver')
 
     def get_properties(self) -> dict[str, str]:
         """Return the properties."""
@@ -53,7 +53,9 @@ class AcmeVendor(Common):
         """
         return {'ticket': 'secret'}
 
-    @base.driver_passthru(['POST'], description='Fetch * everything.')
+    @base.driver_passthru(
+        ['POST'], description='Fetch * everything, see --force.'
+    )
     def collect(self, **kwargs: Any) -> None:
         """Collect.
 
@@ -78,7 +80,7 @@ class NoSchema(base.VendorInterface):
     @base.driver_passthru(['GET'])
     def pair(
         self,
-        # So older versions of JSON Schema tell of a tuple.
+        # The form of a tuple in older versions of JSON Schema.
         values: Annotated[
             list[Any], pydantic.WithJsonSchema({'items': [True, False]})
         ],

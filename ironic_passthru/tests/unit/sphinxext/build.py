@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages that Sphinx builds for a test."""
+"""A fixture that builds pages with Sphinx."""
 
 import io
 import pathlib
@@ -13,11 +13,11 @@ from sphinx.util import docutils
 class Build(fixtures.Fixture):
     """A directory of pages that Sphinx has built.
 
-    :param pages: texts of pages by name; ``index`` must be one of them.
-    :param builder: ``text``, ``html`` or any other.
-    :param options: instead of a ``conf.py``.
+    :param pages: texts of pages by name, ``index`` included.
+    :param builder: name of the builder, such as ``html``.
+    :param options: options of ``conf.py``.
 
-    ``warnings`` is all that Sphinx has warned of.
+    ``warnings`` contains all warnings of Sphinx.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Build(fixtures.Fixture):
         self._options = {
             'extensions': ['ironic_passthru.sphinxext'],
             'nitpicky': True,
-            # A page of a few lines need not be in a list of contents.
+            # The pages have no table of contents.
             'suppress_warnings': ['toc.not_included'],
             'html_theme': 'basic',
             **options,
@@ -46,7 +46,7 @@ class Build(fixtures.Fixture):
         for name, text in self._pages.items():
             (self.source / f'{name}.rst').write_text(text)
         warnings = io.StringIO()
-        # Directives are registered for the length of this build alone.
+        # Directives are registered for this build only.
         with docutils.patch_docutils(), docutils.docutils_namespace():
             self._app = application.Sphinx(
                 self.source,
@@ -71,7 +71,7 @@ class Build(fixtures.Fixture):
         return self._app.env.get_doctree(name)
 
     def dependencies(self) -> list[set[str]]:
-        """Return the files that each page is made of besides its own."""
+        """Return the files that each page depends on."""
         source = self.source
         return [
             {str((source / name).resolve()) for name in files}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A driver with parameters of every kind, and the rows of these."""
+"""A driver with parameters of every kind, and the rows that show them."""
 
 import datetime
 import enum
@@ -152,7 +152,7 @@ class Vendor(driver_base.VendorInterface):
     ) -> None: ...
 
     @driver_base.driver_passthru(['GET'])
-    def told(
+    def described(
         self,
         a: Annotated[
             int, pydantic.Field(description='First ``a``.\n\nThen *more*.')
@@ -167,12 +167,12 @@ DRIVER = loader.make('acme', Vendor())
 
 
 def shown(text: str) -> str:
-    """Return a text with marks as tests write it."""
+    """Return a text with backquotes around literals."""
     return text.replace(inline.LITERAL, '`')
 
 
-def words(row: parameters.Row) -> list[str]:
-    return [paragraph.astext() for paragraph in row.about]
+def paragraphs(row: parameters.Row) -> list[str]:
+    return [paragraph.astext() for paragraph in row.description]
 
 
 def rows_of(name: str) -> list[tuple[str, parameters.Row]]:
@@ -188,7 +188,7 @@ def of_method(name: str) -> dict[str, parameters.Row]:
 def of_schema(
     schema: Mapping[str, Any], **root: Any
 ) -> dict[str, parameters.Row]:
-    """Return the rows of a parameter ``p``, whatever made its schema."""
+    """Return the rows of a parameter ``p`` with any schema."""
     method = spec.MethodSpec(
         name='m',
         http_methods=('GET',),

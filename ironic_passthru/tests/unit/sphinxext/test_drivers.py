@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages with drivers, as Sphinx builds them."""
+"""Directives for drivers, by pages that Sphinx builds."""
 
 import json
 import re
@@ -51,7 +51,7 @@ class TestMethods(base.TestCase):
     def text(self, label: str) -> str:
         return squeezed(self.methods[label].astext())
 
-    def facts(self, label: str) -> dict[str, str]:
+    def attributes(self, label: str) -> dict[str, str]:
         return {
             field[0].astext(): squeezed(field[1].astext())
             for field in self.methods[label].findall(nodes.field)
@@ -67,7 +67,7 @@ class TestMethods(base.TestCase):
         (table,) = self.methods[label].findall(nodes.table)
         return self.rows(table)
 
-    def test_nothing_to_warn_of(self) -> None:
+    def test_no_warnings(self) -> None:
         self.assertEqual('', self.build.warnings)
 
     def test_the_driver_is_described(self) -> None:
@@ -79,14 +79,14 @@ class TestMethods(base.TestCase):
         properties, summary, *_ = self.tree.findall(nodes.table)
         self.assertEqual(
             [
-                ['Property', 'Meaning'],
+                ['Property', 'Description'],
                 ['acme_rack', 'Name of the rack, see acme_user.'],
             ],
             self.rows(properties),
         )
         self.assertEqual(
             [
-                ['Method', 'Verbs', 'Kind', 'What it does'],
+                ['Method', 'HTTP methods', 'Kind', 'Description'],
                 [
                     'inherited',
                     'GET',
@@ -99,7 +99,12 @@ class TestMethods(base.TestCase):
                     'sync, dangerous',
                     'Write the tag of one rack.',
                 ],
-                ['collect', 'POST', 'async', 'Fetch * everything.'],
+                [
+                    'collect',
+                    'POST',
+                    'async',
+                    'Fetch * everything, see --force.',
+                ],
                 ['a_file', 'GET', 'async, attach', ''],
             ],
             self.rows(summary),
@@ -109,7 +114,7 @@ class TestMethods(base.TestCase):
         html = self.build.read('index.html')
         for method in ('inherited', 'set_tag', 'collect', 'a_file'):
             self.assertIn(f'id="acme.{method}"', html)
-            # The summary leads there.
+            # The link in the summary.
             self.assertIn(f'href="#acme.{method}"', html)
         self.assertIn('PUT DELETE set_tag', self.text('acme.set_tag'))
 
@@ -122,60 +127,60 @@ class TestMethods(base.TestCase):
             )
         self.assertIn('acme.a_file', found['std:driver-method'])
 
-    def test_methods_stand_in_the_contents(self) -> None:
+    def test_methods_are_in_the_table_of_contents(self) -> None:
         html = self.build.read('index.html')
         self.assertRegex(html, r'<li><a .*href="#acme.set_tag"')
 
-    def test_facts(self) -> None:
+    def test_attributes(self) -> None:
         self.assertEqual(
             {
-                'Call': 'Synchronous: the answer has the result.',
-                'Time': 'A call may take 90 seconds.',
-                'Target': 'rack; [conductor] target_limit bounds the calls '
-                'for one at a time.',
-                'Danger': 'Refused (403) unless [conductor] '
-                'allowed_dangerous_methods names acme.set_tag.',
-                'Secret': 'ticket, wherever it stands: records and logs show '
-                '***.',
+                'Call': 'Synchronous: the response contains the result.',
+                'Timeout': '90 seconds.',
+                'Target': 'rack; [conductor] target_limit limits concurrent '
+                'calls for one target.',
+                'Dangerous': '403 unless [conductor] '
+                'allowed_dangerous_methods contains acme.set_tag.',
+                'Secret': 'ticket, at any depth: shown as *** in records and '
+                'logs.',
                 'Returns': 'the ticket of the print.',
                 'Raises Jam': 'if the printer is jammed.',
                 'see': 'the manual',
             },
-            self.facts('acme.set_tag'),
+            self.attributes('acme.set_tag'),
         )
-        facts = self.facts('acme.a_file')
-        self.assertTrue(facts['Call'].startswith('Asynchronous'))
-        self.assertTrue(facts['Result'].startswith('A file'))
-        self.assertTrue(facts['Secret'].startswith('The result'))
+        attributes = self.attributes('acme.a_file')
+        self.assertTrue(attributes['Call'].startswith('Asynchronous'))
+        self.assertTrue(attributes['Result'].startswith('A file'))
+        self.assertTrue(attributes['Secret'].startswith('The result'))
 
     def test_docstrings_are_parsed(self) -> None:
         self.assertIn('It is printed at once.', self.text('acme.set_tag'))
         emphasis = self.methods['acme.set_tag'].findall(nodes.emphasis)
         self.assertEqual(['printed'], [one.astext() for one in emphasis])
 
-    def test_parameters_take_their_text_from_the_docstring(self) -> None:
+    def test_parameters_are_described_by_the_docstring(self) -> None:
         self.assertEqual(
             [
-                ['Parameter', 'Takes', 'Default', 'Meaning'],
-                ['rack', 'text', 'required', 'name of the rack.'],
-                ['tag', 'text', '"x"', 'what to print.'],
+                ['Parameter', 'Type', 'Default', 'Description'],
+                ['rack', 'string', 'required', 'name of the rack.'],
+                ['tag', 'string', '"x"', 'what to print.'],
             ],
             self.parameters('acme.set_tag'),
         )
 
     def test_a_description_of_its_own_comes_first(self) -> None:
         text = self.text('acme.collect')
-        self.assertRegex(text, r'Fetch \* everything\. Collect\.')
+        self.assertRegex(text, r'Fetch \* everything, see --force\. Collect\.')
 
     def test_without_parameters(self) -> None:
-        self.assertIn('It takes no parameters.', self.text('acme.a_file'))
+        self.assertIn('No parameters.', self.text('acme.a_file'))
         self.assertEqual(
             [], list(self.methods['acme.a_file'].findall(nodes.table))
         )
 
 
 class TestParts(base.TestCase):
-    """A part of a driver."""
+    """Directives for a part of a driver."""
 
     def build(self, page: str, **options: object) -> build.Build:
         return self.useFixture(build.Build({'index': page}, **options))
@@ -220,6 +225,10 @@ class TestParts(base.TestCase):
             built = self.build(PAGE, builder=builder)
             self.assertEqual('', built.warnings, builder)
 
+    def test_dashes_of_options_stay_dashes(self) -> None:
+        built = self.build(PAGE, builder='html')
+        self.assertIn('see --force', built.read('index.html'))
+
     def test_a_page_is_read_again_when_its_driver_changes(self) -> None:
         built = self.build(PAGE)
         (page,) = built.dependencies()
@@ -232,7 +241,7 @@ class TestParts(base.TestCase):
 
 
 class TestMistakes(base.TestCase):
-    """Each is a warning, which may be an error, and tells the place."""
+    """Mistakes are warnings with their location."""
 
     def assert_warns(self, page: str, *words: str) -> None:
         built = self.useFixture(build.Build({'index': f'T\n=\n\n{page}\n'}))
@@ -257,7 +266,7 @@ class TestMistakes(base.TestCase):
             f'.. driver-properties:: {acme.__name__}:Vendor', "'Vendor'"
         )
 
-    def test_what_is_no_driver(self) -> None:
+    def test_a_class_that_is_not_a_driver(self) -> None:
         self.assert_warns(
             '.. driver-methods:: collections:Counter', 'no', 'VendorInterface'
         )
@@ -268,7 +277,7 @@ class TestMistakes(base.TestCase):
             'SystemExit: no library',
         )
 
-    def test_a_schema_that_is_none(self) -> None:
+    def test_an_invalid_schema(self) -> None:
         self.assert_warns(
             f'.. driver-methods:: {MODULE}:NoSchema', "'pair'", 'is wrong'
         )
@@ -297,9 +306,9 @@ class TestMistakes(base.TestCase):
 
 
 class TestRuntime(base.TestCase):
-    """The service itself does without Sphinx."""
+    """The service does not need Sphinx."""
 
-    def test_no_part_of_it_imports_sphinx(self) -> None:
+    def test_the_service_does_not_import_sphinx(self) -> None:
         program = (
             'import json, sys\n'
             'from ironic_passthru.cmd import all_in_one, conductor, status\n'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters and their fields, and what is said of each."""
+"""Rows of parameters and their fields."""
 
 from docutils import nodes
 
@@ -10,52 +10,52 @@ from ironic_passthru.tests.unit.sphinxext import kinds
 
 
 class TestFields(base.TestCase):
-    """Parameters that are objects, and theirs."""
+    """Parameters that are objects, and their fields."""
 
-    def takes(self, method: str) -> list[tuple[str, str]]:
+    def types(self, method: str) -> list[tuple[str, str]]:
         return [
-            (name, kinds.shown(row.takes))
+            (name, kinds.shown(row.type))
             for name, row in kinds.rows_of(method)
         ]
 
     def test_models(self) -> None:
         self.assertEqual(
             [
-                ('curve', 'object (no other fields)'),
-                ('curve.points', 'array (each: object)'),
-                ('curve.points[].x', 'whole number'),
-                ('curve.points[].y', 'whole number of at least 0'),
-                ('curve.login', 'text or `null`'),
-                ('maybe', 'the same as `curve.points[]` or `null`'),
+                ('curve', 'object (additionalProperties `false`)'),
+                ('curve.points', 'array of object'),
+                ('curve.points[].x', 'integer'),
+                ('curve.points[].y', 'integer (minimum `0`)'),
+                ('curve.login', 'string (format `password`) or null'),
+                ('maybe', 'same as `curve.points[]` or null'),
             ],
-            self.takes('models'),
+            self.types('models'),
         )
         rows = kinds.of_method('models')
         self.assertTrue(rows['curve.points[].x'].required)
         self.assertFalse(rows['curve.points[].y'].required)
         self.assertEqual(
-            ['How far up.'], kinds.words(rows['curve.points[].y'])
+            ['How far up.'], kinds.paragraphs(rows['curve.points[].y'])
         )
-        self.assertIn('Secret', kinds.words(rows['curve.login'])[0])
+        self.assertIn('Secret', kinds.paragraphs(rows['curve.login'])[0])
 
     def test_a_second_time(self) -> None:
         self.assertEqual(
             [
                 ('first', 'object'),
-                ('first.x', 'whole number'),
-                ('first.y', 'whole number of at least 0'),
-                ('second', 'the same as `first`'),
+                ('first.x', 'integer'),
+                ('first.y', 'integer (minimum `0`)'),
+                ('second', 'same as `first`'),
             ],
-            self.takes('again'),
+            self.types('again'),
         )
 
     def test_recursion(self) -> None:
         self.assertEqual(
             [
                 ('tree', 'object'),
-                ('tree.children', 'array (each: the same as `tree`)'),
+                ('tree.children', 'array of same as `tree`'),
             ],
-            self.takes('recursion'),
+            self.types('recursion'),
         )
 
     def test_recursion_below_what_has_no_fields(self) -> None:
@@ -73,8 +73,8 @@ class TestFields(base.TestCase):
             },
         )
         self.assertEqual(
-            {'p': 'array (each: object)', 'p[].trees': 'the same as `p`'},
-            {name: kinds.shown(row.takes) for name, row in rows.items()},
+            {'p': 'array of object', 'p[].trees': 'same as `p`'},
+            {name: kinds.shown(row.type) for name, row in rows.items()},
         )
 
     def test_recursion_without_fields(self) -> None:
@@ -95,8 +95,8 @@ class TestFields(base.TestCase):
             },
         )
         self.assertEqual(
-            'text or array (each: the same as `p`)',
-            kinds.shown(rows['p'].takes),
+            'string or array of same as `p`',
+            kinds.shown(rows['p'].type),
         )
 
     def test_several_objects_in_one_place(self) -> None:
@@ -104,41 +104,43 @@ class TestFields(base.TestCase):
             [
                 ('disk', 'object `Ssd` or object `Hdd`'),
                 ('disk.kind', '`"ssd"`'),
-                ('disk.wear', 'whole number'),
+                ('disk.wear', 'integer'),
                 ('disk.kind', '`"hdd"`'),
-                ('disk.rpm', 'whole number'),
+                ('disk.rpm', 'integer'),
                 (
                     'disks',
-                    'array (each: the same as `disk`)',
+                    'array of same as `disk`',
                 ),
             ],
-            self.takes('union'),
+            self.types('union'),
         )
         rows = kinds.of_method('union')
-        self.assertEqual(['Of Ssd only.'], kinds.words(rows['disk.wear']))
-        self.assertEqual(['Of Hdd only.'], kinds.words(rows['disk.rpm']))
+        self.assertEqual(
+            ['Only for Ssd.'], kinds.paragraphs(rows['disk.wear'])
+        )
+        self.assertEqual(['Only for Hdd.'], kinds.paragraphs(rows['disk.rpm']))
 
     def test_objects_by_name(self) -> None:
         self.assertEqual(
             [
-                ('points', 'object (each value: object)'),
-                ('points.*.x', 'whole number'),
-                ('points.*.y', 'whole number of at least 0'),
+                ('points', 'object (additionalProperties: object)'),
+                ('points.*.x', 'integer'),
+                ('points.*.y', 'integer (minimum `0`)'),
             ],
-            self.takes('by_name'),
+            self.types('by_name'),
         )
 
     def test_any_other_parameter(self) -> None:
         self.assertEqual(
-            [('name', 'text'), ('*', 'whole number')], self.takes('others')
+            [('name', 'string'), ('*', 'integer')], self.types('others')
         )
         row = kinds.of_method('others')['*']
-        self.assertEqual(['Any other parameter.'], kinds.words(row))
+        self.assertEqual(['Any other parameter.'], kinds.paragraphs(row))
         self.assertFalse(row.required)
 
 
-class TestAbout(base.TestCase):
-    """What is said of each."""
+class TestDescriptions(base.TestCase):
+    """Defaults and descriptions of parameters."""
 
     def test_defaults(self) -> None:
         found = {
@@ -151,7 +153,7 @@ class TestAbout(base.TestCase):
                 'number': ('`0.5`', False),
                 'none': ('`null`', False),
                 'items': ('`["a", "ü"]`', False),
-                # What is secret is not told.
+                # Secret defaults are omitted.
                 'seed': ('', False),
             },
             found,
@@ -162,34 +164,34 @@ class TestAbout(base.TestCase):
         rows = kinds.of_method('secrets')
         for name in ('password', 'seed'):
             self.assertEqual(
-                ['Secret: records and logs show ***.'],
-                kinds.words(rows[name]),
+                ['Secret: shown as *** in records and logs.'],
+                kinds.paragraphs(rows[name]),
             )
-        self.assertEqual([], kinds.of_method('plain')['text'].about)
+        self.assertEqual([], kinds.of_method('plain')['text'].description)
 
-    def test_secret_values_are_not_told(self) -> None:
+    def test_secret_values_are_omitted(self) -> None:
         for schema, below in (
             ({'properties': {'password': {}}}, 'p.password'),
             ({'properties': {'k': {'writeOnly': True}}}, 'p.k'),
             ({'additionalProperties': {'format': 'password'}}, 'p'),
         ):
             field = next(iter(schema.get('properties', {'k': {}})))
-            told = {'default': {field: 'hunter2'}}
-            told['examples'] = [{field: 'hunter2'}]
+            annotations = {'default': {field: 'hunter2'}}
+            annotations['examples'] = [{field: 'hunter2'}]
             for each in schema.get('properties', {}).values():
                 each |= {'default': 'hunter2', 'examples': ['hunter2']}
-            rows = kinds.of_schema({'type': 'object', **schema, **told})
+            rows = kinds.of_schema({'type': 'object', **schema, **annotations})
             whole = f'{{"{field}": "***"}}'
             self.assertEqual(f'`{whole}`', kinds.shown(rows['p'].default))
-            self.assertIn(f'For example {whole}.', kinds.words(rows['p']))
+            self.assertIn(f'Examples: {whole}.', kinds.paragraphs(rows['p']))
             text = ' '.join(
-                ' '.join([row.takes, row.default, *kinds.words(row)])
+                ' '.join([row.type, row.default, *kinds.paragraphs(row)])
                 for row in rows.values()
             )
             self.assertNotIn('hunter2', text)
             self.assertIn(below, rows)
 
-    def test_secret_parts_of_texts_are_not_told(self) -> None:
+    def test_secret_parts_of_texts_are_masked(self) -> None:
         row = kinds.of_schema({'default': 'http://me:hunter2@localhost/'})
         self.assertNotIn('hunter2', row['p'].default)
         self.assertIn('localhost', row['p'].default)
@@ -206,11 +208,11 @@ class TestAbout(base.TestCase):
         )
         self.assertEqual(['', ''], [row.default for row in rows.values()])
 
-    def test_that_there_is_no_secret_may_be_told(self) -> None:
+    def test_null_is_shown_in_place_of_a_secret(self) -> None:
         row = kinds.of_schema({'format': 'password', 'default': None})['p']
         self.assertEqual('`null`', kinds.shown(row.default))
 
-    def test_what_a_reference_leads_to(self) -> None:
+    def test_annotations_of_a_reference(self) -> None:
         definitions = {
             'Outer': {'$ref': '#/$defs/Inner', 'description': 'Outer.'},
             'Inner': {'description': 'Inner.', 'default': 3},
@@ -218,22 +220,26 @@ class TestAbout(base.TestCase):
         rows = kinds.of_schema(
             {'$ref': '#/$defs/Outer'}, **{'$defs': definitions}
         )
-        self.assertEqual(['Outer.'], kinds.words(rows['p']))
+        self.assertEqual(['Outer.'], kinds.paragraphs(rows['p']))
         self.assertEqual('`3`', kinds.shown(rows['p'].default))
 
     def test_descriptions(self) -> None:
-        rows = kinds.of_method('told')
-        self.assertEqual(['First a.', 'Then *more*.'], kinds.words(rows['a']))
-        (literal,) = rows['a'].about[0].findall(nodes.literal)
+        rows = kinds.of_method('described')
+        self.assertEqual(
+            ['First a.', 'Then *more*.'], kinds.paragraphs(rows['a'])
+        )
+        (literal,) = rows['a'].description[0].findall(nodes.literal)
         self.assertEqual('a', literal.astext())
-        self.assertEqual(['For example "x" or "y".'], kinds.words(rows['b']))
-        self.assertEqual(['Deprecated.'], kinds.words(rows['c']))
-        self.assertEqual(['A tree of trees.'], kinds.words(rows['tree']))
+        self.assertEqual(['Examples: "x", "y".'], kinds.paragraphs(rows['b']))
+        self.assertEqual(['Deprecated.'], kinds.paragraphs(rows['c']))
+        self.assertEqual(['A tree of trees.'], kinds.paragraphs(rows['tree']))
 
-    def test_what_the_docstring_tells(self) -> None:
-        told = {name: [inline.paragraph(f'{name}, as told')] for name in 'abz'}
-        method = kinds.DRIVER.methods['told'].spec
-        a, b, *_ = parameters.Parameters(method, told).rows()
-        # The schema knows better.
-        self.assertEqual(['First a.', 'Then *more*.'], kinds.words(a))
-        self.assertEqual('b, as told', kinds.words(b)[0])
+    def test_descriptions_of_the_docstring(self) -> None:
+        documented = {
+            name: [inline.paragraph(f'{name}, documented')] for name in 'abz'
+        }
+        method = kinds.DRIVER.methods['described'].spec
+        a, b, *_ = parameters.Parameters(method, documented).rows()
+        # The schema takes precedence.
+        self.assertEqual(['First a.', 'Then *more*.'], kinds.paragraphs(a))
+        self.assertEqual('b, documented', kinds.paragraphs(b)[0])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever a valid JSON Schema says, a page can be made of it."""
+"""Every valid JSON Schema can be shown."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from ironic_passthru.sphinxext import inline
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.sphinxext import kinds
 
-# Keywords of 2020-12 by what stands behind them.
+# Keywords of 2020-12 by the kind of their values.
 _ONE = (
     *('additionalProperties', 'contains', 'contentSchema', 'else', 'if'),
     *('items', 'not', 'propertyNames', 'then', 'unevaluatedItems'),
@@ -30,7 +30,7 @@ _KINDS = (
 )
 _BY_NAME = ('$defs', 'dependentSchemas', 'patternProperties', 'properties')
 
-# What a recursive definition looks like, in several ways.
+# Recursive and other definitions.
 DEFINITIONS = {
     'Alias': {'$ref': '#/$defs/Text', 'maxLength': 5},
     'AliasOfAlias': {'$ref': '#/$defs/Alias', 'description': 'Outer.'},
@@ -155,12 +155,12 @@ def rows(schema: Any, others: Any = False) -> None:
         schema, **{'$defs': DEFINITIONS, 'additionalProperties': others}
     )
     for row in made.values():
-        for text in (row.name, row.takes, row.default):
+        for text in (row.name, row.type, row.default):
             inline.paragraph(text).astext()
 
 
 class TestValidSchemas(base.TestCase):
-    """Every valid schema, including those that a conductor refuses."""
+    """Every valid schema, including those that a conductor rejects."""
 
     def test_the_odd_ones_are_valid(self) -> None:
         for schema in ODDITIES:

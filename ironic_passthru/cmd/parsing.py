@@ -65,7 +65,7 @@ class _RaisingHandler(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         if not str(record.msg).startswith(_NOT_LOADED):
             return True
-        text = ' '.join(log_filter.masked(record.getMessage()).split())
+        text = ' '.join(log_filter.redact(record.getMessage()).split())
         raise errors.ConfigError(
             f'Option config_source in group [DEFAULT]: {text}'
         )

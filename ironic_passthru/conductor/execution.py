@@ -15,7 +15,6 @@ from ironic_passthru.conductor import results
 from ironic_passthru.drivers import child_processes
 from ironic_passthru.drivers import loader
 from ironic_passthru.redaction import call_secrets
-from ironic_passthru.redaction import converted_values
 from ironic_passthru.rpc import protocol
 
 LOG = log.getLogger(__name__)
@@ -46,13 +45,7 @@ def prepare(
             call.driver_method, call.info, secrets=secrets
         )
         # Before driver_validate(), which may change the arguments.
-        secrets.add(
-            converted_values.secrets(
-                method.spec.masker,
-                {**method.signature.defaults, **arguments},
-                parameters=call.info,
-            )
-        )
+        secrets.add_converted({**method.signature.defaults, **arguments})
         return arguments
 
     def validate() -> None:

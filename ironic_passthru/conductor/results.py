@@ -108,7 +108,7 @@ def _json_value(
             plain = shown = serialization.to_json(value)
             text = json.dumps(plain, allow_nan=False)
             if serialization.HIDDEN in text or (
-                serialization.holds_secret(value)
+                serialization.contains_secret(value)
             ):
                 plain, shown = serialization.reveal(value, shown)
                 text = json.dumps(plain, allow_nan=False)

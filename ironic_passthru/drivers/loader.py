@@ -322,7 +322,7 @@ def _with_names(schema: Any, masker: masking.Masker) -> Any:
     """
     copied = _copied(schema, _with_names, masker)
     for name, declared in _declared(copied, 'properties'):
-        if masker.is_named(name):
+        if masker.is_secret_name(name):
             declared['writeOnly'] = True
     return copied
 
@@ -375,9 +375,9 @@ def _check_secret(
     taken = schema_walker.SchemaWalker(schema)
     given = schema_walker.SchemaWalker(returned)
     for name in mark.secret:
-        if name == masking.RESULT or taken.may_hold(name):
+        if name == masking.RESULT or taken.may_contain(name):
             continue
-        if mark.attach or not given.may_hold(name):
+        if mark.attach or not given.may_contain(name):
             raise errors.DriverLoadError(
                 driver=driver,
                 reason=f"method '{mark.method}': its secret '{name}' is "

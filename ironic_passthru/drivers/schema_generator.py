@@ -11,8 +11,8 @@ import pydantic
 import pydantic_core
 from pydantic import json_schema
 
-from ironic_passthru.redaction import converted_values
 from ironic_passthru.redaction import schema_walker
+from ironic_passthru.redaction import values
 from ironic_passthru.validation import formats
 
 _INTEGER_KEY = {'pattern': '^-?[0-9]{1,4000}$'}
@@ -90,7 +90,7 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
         if result.get('format') == 'regex':
             longest = {'maxLength': formats.MAX_PATTERN_LENGTH}
             result = {**longest, **result}
-        if not _holds_secret(schema, self._known):
+        if not _contains_secret(schema, self._known):
             return result
         if _is_secret(schema) or self._is_hidden(schema, result):
             # pydantic marks SecretStr and SecretBytes, but not Secret[...].
@@ -108,7 +108,7 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
         if self.mode == 'serialization':
             return 'serialization' in schema
         walker = schema_walker.SchemaWalker({'$defs': self.definitions})
-        return not walker.holds_secret(result)
+        return not walker.contains_secret(result)
 
     def _marked(self, result: dict[str, Any], keyword: str) -> dict[str, Any]:
         """Return a schema with a keyword, in its definition if it has one."""
@@ -166,10 +166,10 @@ class ResultGenerator(ParameterGenerator):
 
 def _of_keys(result: dict[str, Any], schema: Any) -> dict[str, Any]:
     """Return the JSON Schema of an object with bounds of its keys."""
-    for pattern, values in result.pop('patternProperties', {}).items():
-        # It would let every other name pass.
+    for pattern, value in result.pop('patternProperties', {}).items():
+        # patternProperties would accept every other name.
         names = {**result.get('propertyNames', {}), 'pattern': pattern}
-        result |= {'additionalProperties': values, 'propertyNames': names}
+        result |= {'additionalProperties': value, 'propertyNames': names}
     if schema.get('keys_schema', {}).get('type') == 'int':
         result['propertyNames'] = _INTEGER_KEY
     # Names of an object in JSON are text.
@@ -224,11 +224,11 @@ def _is_secret(schema: Any) -> bool:
     # The same member of a serialization is the function itself.
     make = validator.get('function') if isinstance(validator, dict) else None
     if isinstance(make, type):
-        return issubclass(make, converted_values.SECRETS)
+        return issubclass(make, values.SECRETS)
     return getattr(make, '__code__', None) is _SECRET_CODE
 
 
-def _holds_secret(schema: Any, known: Mapping[str, Any]) -> bool:
+def _contains_secret(schema: Any, known: Mapping[str, Any]) -> bool:
     """Return whether pydantic's schema of a type contains a secret type.
 
     :param known: the definitions that it refers to.

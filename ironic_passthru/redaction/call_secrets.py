@@ -2,7 +2,7 @@
 """The secrets of one call: masked parameters and redacted output.
 
 A driver may put a secret parameter into an error, a log record, a progress
-message or a result. ``***`` takes its place.
+message or a result, where ``***`` replaces it.
 """
 
 import contextlib
@@ -18,17 +18,16 @@ from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import exceptions
 from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import search
+from ironic_passthru.redaction import values
 from ironic_passthru.validation import json_pointer
 
 
 class CallSecrets:
-    """Knows the secrets of one call.
-
-    It is made before any code of the driver runs.
+    """The secrets of one call; to be created before the driver runs.
 
     :param masker: masks parameters of the method.
-    :param parameters: JSON values by name, as received. No code of a driver
-        may receive these objects, since it could change them.
+    :param parameters: JSON values by name, as received. They must not be
+        passed to code of a driver, which could change them.
     """
 
     def __init__(
@@ -38,12 +37,14 @@ class CallSecrets:
         self._parameters = parameters
         self._converted: frozenset[str] = frozenset()
 
-    def add(self, secrets: Iterable[str]) -> None:
-        """Add secrets that only the driver's types reveal.
+    def add_converted(self, arguments: Mapping[str, Any]) -> None:
+        """Add secrets that conversion to the driver's types revealed.
 
-        :param secrets: see :mod:`ironic_passthru.redaction.converted_values`.
+        :param arguments: converted values by name.
         """
-        self._converted |= frozenset(secrets)
+        self._converted |= self._masker.converted_secrets(
+            arguments, self._parameters
+        )
         self.__dict__.pop('_search', None)
 
     @functools.cached_property
@@ -70,8 +71,8 @@ class CallSecrets:
     def text(self, text: str) -> str:
         """Return a text with ``***`` in place of secrets.
 
-        Passwords in URLs are replaced, too: a driver may know them from
-        elsewhere, such as its inventory.
+        Passwords in URLs are replaced, too: a driver may have them from
+        another source, such as its inventory.
         """
         redacted = self._text(text, search.Budget())
         return credentials.without_logins(redacted, masking.MASK)
@@ -106,7 +107,7 @@ class CallSecrets:
         if isinstance(value, list):
             return [self._redacted(item, budget) for item in value]
         if isinstance(value, int | float) and not isinstance(value, bool):
-            texts = masking.texts_of_number(value)
+            texts = values.texts_of_number(value)
             hidden = any(map(self._search.is_secret, texts))
             return masking.MASK if hidden else value
         return value
@@ -121,7 +122,7 @@ class CallSecrets:
 
     def error(self, error: BaseException) -> BaseException:
         """Return an exception to log, or a copy of it without secrets."""
-        return exceptions.cleaned(error, self.text)
+        return exceptions.redacted(error, self.text)
 
     @contextlib.contextmanager
     def in_logs(self) -> Iterator[None]:
@@ -143,8 +144,8 @@ class CallSecrets:
         :param found: list of ``{'pointer': ..., 'detail': ...}``.
         """
         places: dict[str, dict[str, str]] = {}
-        for one in found:
-            safe = self._safe_error(**one)
+        for error in found:
+            safe = self._safe_error(**error)
             places.setdefault(safe['pointer'], safe)
         return list(places.values())
 
@@ -152,7 +153,7 @@ class CallSecrets:
         path = json_pointer.parts(pointer)
         depth = self._visible_depth(path)
         if depth < len(path):
-            # The rest are member names of a secret value.
+            # The other parts are member names of a secret value.
             path = path[:depth]
             name = '.'.join(path)
             detail = f"parameter '{name}' does not fit its declaration"
@@ -165,15 +166,13 @@ class CallSecrets:
         for depth, part in enumerate(path):
             if found is None:
                 break
-            value, seen = found
-            named = isinstance(value, Mapping)
-            if seen == masking.MASK and named and not self._is_public(part):
+            value, masked = found
+            is_name = isinstance(value, Mapping)
+            public = part in self._masker.declared
+            if masked == masking.MASK and is_name and not public:
                 return depth
-            found = _step(value, seen, part=part)
+            found = _step(value, masked, part=part)
         return len(path)
-
-    def _is_public(self, name: str) -> bool:
-        return name in self._masker.declared
 
     def has(self, path: Iterable[Any], part: Any) -> bool:
         """Return whether the value at ``path`` has a member."""
@@ -182,12 +181,12 @@ class CallSecrets:
     def secrets_at(self, path: Iterable[Any]) -> set[str] | None:
         """Return the texts of a secret value, or None if it is not secret.
 
-        :param path: where the value is; unknown parts are skipped.
+        :param path: place of the value; unknown parts are skipped.
         """
-        value, seen = self._at(path)
-        if seen != masking.MASK or value == masking.MASK:
+        value, masked = self._at(path)
+        if masked != masking.MASK or value == masking.MASK:
             return None
-        return masking.texts_of(value)
+        return values.texts(value)
 
     def _at(self, path: Iterable[Any]) -> tuple[Any, Any]:
         found: tuple[Any, Any] = (self._parameters, self._split[0])
@@ -213,14 +212,13 @@ def current() -> CallSecrets:
     return _current.get()
 
 
-def _step(value: Any, seen: Any, *, part: Any) -> tuple[Any, Any] | None:
-    """Return a member of a value, and the same of its masked form."""
-    if isinstance(value, Mapping) and part in value:
-        return value[part], seen[part] if isinstance(seen, Mapping) else seen
-    if isinstance(value, list) and str(part).isdecimal():
-        index = int(part)
-        if index < len(value):
-            return value[index], seen[index] if isinstance(
-                seen, list
-            ) else seen
-    return None
+def _step(value: Any, masked: Any, *, part: Any) -> tuple[Any, Any] | None:
+    """Return a member of a value and of its masked form."""
+    key = part
+    if isinstance(value, list):
+        key = int(part) if str(part).isdecimal() else len(value)
+        if key >= len(value):
+            return None
+    elif not isinstance(value, Mapping) or part not in value:
+        return None
+    return value[key], masked if isinstance(masked, str) else masked[key]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that hold credentials, which only their owner may read."""
+"""Credentials in configuration files and URLs, and permissions of files."""
 
 import glob
 import os
@@ -13,36 +13,36 @@ from oslo_config import cfg
 from ironic_passthru import errors
 from ironic_passthru.redaction import control_characters
 
-# What the options of this service and its libraries are called whose value
-# is a credential by itself; and words that are none.
+# Names of options whose value is a credential, in this service and its
+# libraries, and values that are not credentials.
 _NAME = re.compile(
     r'(?:^|_)(?:password|passphrase|secret|secret_key|signing_keys?|token)$'
 )
 _NOT_VALUES = frozenset({'', 'true', 'false', 'none'})
 
-# What follows the scheme of a URL, up to the next one's scheme.
+# A URL without its scheme, up to the scheme of the next URL.
 _URL = re.compile(r"""://(?:(?!://)[^\s'"<>])+""")
 _PORT = re.compile(r'\d{1,5}[/?#,]')
 _PATH = re.compile(r'[/?#]')
 _MARK = re.compile(r'[\[\]:]')
 _DEPTH = {'[': 1, ']': -1, ':': 0}
-# What oslo.config quotes of a line that it cannot parse.
+# The part of a message of oslo.config that quotes a line.
 _QUOTED = re.compile(r""": ['"].*""")
-# What oslo.config raises for a $ within the value of an option.
+# Errors of oslo.config for a $ within the value of an option.
 _SUBSTITUTION_ERRORS = (
     cfg.NoSuchOptError,
     cfg.NoSuchGroupError,
     cfg.TemplateSubstitutionError,
 )
 DOLLAR = (
-    'a value refers by $ to an option that does not exist; a $ that belongs '
-    'to a value must be written $$'
+    'a value refers by $ to an option that does not exist; a literal $ must '
+    'be written $$'
 )
 _IN_QUERY = re.compile(r'^(?:ssl)?passw(?:or)?d$', re.IGNORECASE)
 
 
 def check_configuration(conf: cfg.ConfigOpts) -> None:
-    """Refuse configuration files that tell every user a credential.
+    """Check that no configuration file shows a credential to every user.
 
     :raises: ConfigError naming an option and its file.
     """
@@ -51,7 +51,7 @@ def check_configuration(conf: cfg.ConfigOpts) -> None:
 
 
 def files(conf: cfg.ConfigOpts) -> list[str]:
-    """Return the configuration files, in the order in which they count."""
+    """Return the configuration files in order of precedence, lowest first."""
     found = list(conf.config_file or [])
     for directory in conf.config_dir or []:
         found.extend(sorted(glob.glob(os.path.join(directory, '*.conf'))))
@@ -59,12 +59,13 @@ def files(conf: cfg.ConfigOpts) -> list[str]:
 
 
 def describe(error: Exception) -> str:
-    """Return in one line, fit for a terminal, what is wrong.
+    """Return the message of an error in one line, safe for a terminal.
 
     A line that cannot be parsed is not quoted: it may be part of a password.
     """
     if isinstance(error, _SUBSTITUTION_ERRORS):
-        # Their text names what follows the $, which may be a password.
+        # Their text contains the name after the $, which may be part of a
+        # password.
         return DOLLAR
     text = control_characters.escape(' '.join(str(error).split()))
     if isinstance(error, cfg.ConfigFileParseError):
@@ -80,7 +81,7 @@ def _check_file(path: str) -> None:
 
 
 def _credentials(path: str) -> Iterator[tuple[str, str]]:
-    """Yield group and name of each option that holds a credential."""
+    """Yield group and name of each option that contains a credential."""
     sections: dict[str, dict[str, list[str]]] = {}
     cfg.ConfigParser(path, sections).parse()
     for group, options in sections.items():
@@ -105,9 +106,9 @@ def without_logins(text: str, mask: str) -> str:
 
 
 def _without_login(url: str, mask: str) -> str:
-    """Return a URL, which begins with ``://``, without its password.
+    """Return a URL, which starts with ``://``, without its password.
 
-    All up to the last @ is taken for the password, which may hold what
+    The password extends to the last @, since it may contain characters that
     should have been escaped.
     """
     login, at, host = url.rpartition('@')
@@ -116,8 +117,8 @@ def _without_login(url: str, mask: str) -> str:
     path = _PATH.search(url, 3)
     depth = 0
     for mark in _MARK.finditer(login, 3):
-        # Of several hosts, the first ones may have no login; and addresses
-        # in brackets have colons of their own.
+        # Of several hosts, the first ones may have no login. Addresses in
+        # brackets contain colons.
         depth += _DEPTH[mark[0]]
         if mark[0] != ':' or depth > 0 or _PORT.match(url, mark.end()):
             continue
@@ -128,13 +129,12 @@ def _without_login(url: str, mask: str) -> str:
 
 
 def check_private(path: str | os.PathLike[str], what: str) -> None:
-    """Make sure that a file with credentials is kept from others.
+    """Check that a file with credentials is not open to every user.
 
-    Its group may read it: a service's own group is how administrators let
-    the service read what root owns.
+    Its group may read it: administrators give files of root to the group of
+    the service.
 
-    :param path: of the file.
-    :param what: what it is, such as the option that names it.
+    :param what: the purpose of the file, such as the option that names it.
     :raises: ConfigError if every user of the host can read or change it, or
         if it cannot be examined.
     """
@@ -144,7 +144,8 @@ def check_private(path: str | os.PathLike[str], what: str) -> None:
         raise errors.ConfigError(f'{what}: {path}: {error.strerror}') from None
     if _is_open(mode):
         raise errors.ConfigError(
-            f'{what}: {path} holds credentials but can be read or changed by '
+            f'{what}: {path} contains credentials but can be read or changed '
+            'by '
             f'every user (mode {mode:04o}); run: chmod o= {path}'
         )
 

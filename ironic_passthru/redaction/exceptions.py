@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies of exceptions whose tracebacks contain no secret."""
+"""Copies of exceptions without secrets in their tracebacks."""
 
 import traceback
 from collections.abc import Callable
@@ -11,23 +11,22 @@ from ironic_passthru.redaction import control_characters
 _MAX_ERRORS = 50
 
 _FAILED = '<its str() failed>'
-_LEFT_OUT = '<left out, with what led to it>'
-_UNSHOWN = '<its text cannot be shown without secrets>'
+_OMITTED = '<omitted, with its causes>'
+_UNSHOWN = '<the text cannot be redacted>'
 
 
-def cleaned(
-    error: BaseException, clean: Callable[[str], str]
+def redacted(
+    error: BaseException, redact: Callable[[str], str]
 ) -> BaseException:
-    """Return an exception whose traceback contains nothing to redact.
+    """Return an exception without secrets in its traceback.
 
-    The exception itself if that is true of it; otherwise a copy with the
-    same class name and traceback, made of redacted texts.
-
-    :param clean: returns a text without its secrets.
+    :param redact: returns a text without its secrets.
+    :returns: ``error`` itself if it contains none, otherwise a copy with
+        the same class name and traceback, and redacted texts.
     """
     try:
         text = ''.join(traceback.format_exception(error))
-        return error if clean(text) == text else _copied(error, clean, {})
+        return error if redact(text) == text else _copied(error, redact, {})
     except BaseException:
         # A driver's class can fail in any way, and logging must not raise.
         return _named(type(error))(_UNSHOWN)
@@ -35,29 +34,29 @@ def cleaned(
 
 def _copied(
     error: BaseException,
-    clean: Callable[[str], str],
+    redact: Callable[[str], str],
     known: dict[int, BaseException],
 ) -> BaseException:
     if id(error) in known:
         return known[id(error)]
     kind = type(error)
     if len(known) >= _MAX_ERRORS:
-        return _named(kind)(_LEFT_OUT)
-    copy = _named(kind)(clean(_text_of(error)))
+        return _named(kind)(_OMITTED)
+    copy = _named(kind)(redact(_text_of(error)))
     known[id(error)] = copy
     if isinstance(error, BaseExceptionGroup):
         inner = [
-            _copied(one, clean, known)
-            for one in error.exceptions[:_MAX_ERRORS]
+            _copied(each, redact, known)
+            for each in error.exceptions[:_MAX_ERRORS]
         ]
-        copy = BaseExceptionGroup(clean(str(error.message)), inner)
+        copy = BaseExceptionGroup(redact(str(error.message)), inner)
         known[id(error)] = copy
     for note in _notes_of(error):
-        copy.add_note(clean(_text_of(note)))
+        copy.add_note(redact(_text_of(note)))
     if error.__cause__ is not None:
-        copy.__cause__ = _copied(error.__cause__, clean, known)
+        copy.__cause__ = _copied(error.__cause__, redact, known)
     if error.__context__ is not None:
-        copy.__context__ = _copied(error.__context__, clean, known)
+        copy.__context__ = _copied(error.__context__, redact, known)
     copy.__suppress_context__ = error.__suppress_context__
     return copy.with_traceback(error.__traceback__)
 

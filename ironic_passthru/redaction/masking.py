@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Masking of secret members of parameters and results by their schema.
 
-A value is secret if the schema of its method declares it, as pydantic does
-for ``SecretStr`` and ``SecretBytes``, or if its name implies it. A value that
-cannot be decided is secret: where a value may be read as one of several
-types, one secret type is enough.
+A value is secret if the schema of its method declares it secret, as pydantic
+does for ``SecretStr`` and ``SecretBytes``, or if its name implies it. If a
+value may be read as one of several types, one secret type is sufficient.
 """
 
 import functools
+import json
 import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Set
 from typing import Any
 from urllib import parse
 
@@ -20,6 +19,7 @@ from oslo_utils import strutils
 
 from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import schema_walker
+from ironic_passthru.redaction import values
 
 MASK = '***'
 
@@ -31,8 +31,7 @@ _SECRET_NAME = re.compile(
     'passw|pwd|(?:^|[_-])pass(?:$|[_-])|credential|api[_-]?key', re.IGNORECASE
 )
 
-# Where a model reads a field from, below the value at hand, and the schema
-# of the field.
+# Path of a field relative to a value, and the schema of the field.
 _Alias = tuple[tuple[str | int, ...], Any]
 
 
@@ -53,14 +52,12 @@ class Masker:
         guess: bool = True,
     ) -> None:
         self._root = schema
-        #: Finds the subschemas of a value's members.
-        self.walker = schema_walker.SchemaWalker(schema)
+        self._walker = schema_walker.SchemaWalker(schema)
         self._names = frozenset(names)
-        #: Whether names and texts may imply a secret.
-        self.guess = guess
-        #: The schema, if it has a secret: most methods have none and need no
-        #: traversal of it.
-        self.schemas = [schema] if self.walker.holds_secret(schema) else []
+        self._guess = guess
+        # Most schemas contain no secret and need no traversal.
+        contains = self._walker.contains_secret(schema)
+        self._schemas = [schema] if contains else []
 
     def masked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return a copy of parameters with ``***`` in place of secrets.
@@ -79,10 +76,12 @@ class Masker:
         """
         secrets: set[str] = set()
         try:
-            masked = self._object(parameters, self.schemas, (), secrets)
+            masked = self._object(parameters, self._schemas, (), secrets)
         except RecursionError:
             masked = dict.fromkeys(parameters, MASK)
-            secrets = texts_of([*parameters.values()], public=self.declared)
+            secrets = values.texts(
+                [*parameters.values()], public=self.declared
+            )
         return masked, secrets
 
     def masked_result(self, value: Any) -> Any:
@@ -92,10 +91,10 @@ class Masker:
         """
         if RESULT in self._names:
             return MASK
-        if not self.schemas and not self._names:
+        if not self._schemas and not self._names:
             return value
         try:
-            return self._masked(value, self.schemas, (), set())
+            return self._masked(value, self._schemas, (), set())
         except RecursionError:
             return MASK
 
@@ -111,22 +110,76 @@ class Masker:
     def declared(self) -> frozenset[str]:
         """All property names that the schema contains, at any depth."""
         names: set[str] = set()
-        waiting: list[Any] = [self._root]
-        while waiting:
-            schema = waiting.pop()
+        pending: list[Any] = [self._root]
+        while pending:
+            schema = pending.pop()
             if isinstance(schema, Mapping):
-                # A default may have any form, and so may what is below names.
+                # Not every member is a schema: defaults have any form.
                 fields = schema.get('properties')
                 names.update(fields if isinstance(fields, Mapping) else ())
-                waiting.extend(schema.values())
+                pending.extend(schema.values())
             elif isinstance(schema, list):
-                waiting.extend(schema)
+                pending.extend(schema)
         return frozenset(names)
+
+    def converted_secrets(
+        self, arguments: Mapping[str, Any], parameters: Mapping[str, Any]
+    ) -> set[str]:
+        """Return the texts of secrets that conversion changed or added.
+
+        A type strips, decodes or parses a parameter, or a default takes the
+        place of a missing one.
+
+        :param arguments: values of any type by the name of the parameter.
+        :param parameters: JSON values by name, as received.
+        """
+        changed = {
+            name: value
+            for name, value in arguments.items()
+            if name not in parameters or not _is_same(parameters[name], value)
+        }
+        found: set[str] = set()
+        seen: set[int] = set()
+        # Values, their schemas, and whether their name is secret.
+        pending: list[tuple[Any, Iterable[Any], bool]] = [
+            (changed, self._schemas, False)
+        ]
+        while pending:
+            value, schemas, secret = pending.pop()
+            secret = secret or isinstance(value, values.SECRETS)
+            applying = [] if secret else self._walker.applying(schemas)
+            if secret or self._hides(applying, value):
+                found |= values.texts(value, public=self.declared)
+                continue
+            value = values.unwrapped(value)
+            members = values.members(value)
+            if members is None:
+                found |= _logins(value) if self._guess else set()
+            elif id(value) not in seen:
+                seen.add(id(value))
+                pending.extend(self._members(members, applying))
+        return found
+
+    def _members(
+        self,
+        members: Iterable[tuple[str | None, Any]],
+        applying: list[Mapping[str, Any]],
+    ) -> Iterator[tuple[Any, list[Any], bool]]:
+        aliases = list(self._walker.of_aliases(applying))
+        for index, (name, part) in enumerate(members):
+            if name is None:
+                found = list(self._walker.of_item(applying, index))
+                yield part, found, False
+                continue
+            found = list(self._walker.of_property(applying, name))
+            # The schema of a field lists its own name among its aliases.
+            found += (schema for path, schema in aliases if path == (name,))
+            yield part, found, self.is_secret_name(name)
 
     @property
     def hides_all(self) -> bool:
-        """Whether a result that cannot be divided is secret."""
-        return RESULT in self._names or bool(self.schemas)
+        """Whether an indivisible result is secret."""
+        return RESULT in self._names or bool(self._schemas)
 
     def _masked(
         self,
@@ -136,8 +189,8 @@ class Masker:
         secrets: set[str],
     ) -> Any:
         """Return a value masked; add its secrets to ``secrets``."""
-        applying = self.walker.applying(schemas)
-        if any(self.walker.hides(schema, value) for schema in applying):
+        applying = self._walker.applying(schemas)
+        if self._hides(applying, value):
             return self._hidden(value, secrets)
         if isinstance(value, Mapping):
             return self._object(value, applying, aliases, secrets)
@@ -145,7 +198,7 @@ class Masker:
             return [
                 self._masked(
                     item,
-                    [*self.walker.of_item(applying, i), *_at(aliases, *keys)],
+                    [*self._walker.of_item(applying, i), *_at(aliases, *keys)],
                     _below(aliases, *keys),
                     secrets,
                 )
@@ -153,29 +206,29 @@ class Masker:
                 # An alias may count from the end.
                 for keys in [(i, i - len(value))]
             ]
-        if self.guess and isinstance(value, str):
+        if self._guess and isinstance(value, str):
             masked = strutils.mask_password(value, MASK)
             masked = credentials.without_logins(masked, MASK)
             if masked != value:
-                secrets |= hidden_parts(value, masked)
+                secrets |= _hidden_parts(value, masked)
             return masked
         return value
 
     def _object(
         self,
-        values: Mapping[str, Any],
+        parameters: Mapping[str, Any],
         schemas: Iterable[Any],
         aliases: Iterable[_Alias],
         secrets: set[str],
     ) -> dict[str, Any]:
-        applying = self.walker.applying(schemas)
-        every = [*aliases, *self.walker.of_aliases(applying)]
+        applying = self._walker.applying(schemas)
+        every = [*aliases, *self._walker.of_aliases(applying)]
         masked: dict[str, Any] = {}
-        for name, value in values.items():
-            if self.is_named(str(name)):
+        for name, value in parameters.items():
+            if self.is_secret_name(str(name)):
                 masked[name] = self._hidden(value, secrets)
                 continue
-            found = self.walker.of_property(applying, name)
+            found = self._walker.of_property(applying, name)
             masked[name] = self._masked(
                 value,
                 [*found, *_at(every, name)],
@@ -184,13 +237,18 @@ class Masker:
             )
         return masked
 
+    def _hides(
+        self, applying: Iterable[Mapping[str, Any]], value: Any
+    ) -> bool:
+        return any(self._walker.hides(schema, value) for schema in applying)
+
     def _hidden(self, value: Any, secrets: set[str]) -> str:
-        secrets |= texts_of(value, public=self.declared)
+        secrets |= values.texts(value, public=self.declared)
         return MASK
 
-    def is_named(self, name: str) -> bool:
+    def is_secret_name(self, name: str) -> bool:
         """Return whether the value of this name is secret."""
-        return name in self._names or (self.guess and is_telling(name))
+        return name in self._names or (self._guess and implies_secret(name))
 
 
 def _at(aliases: Iterable[_Alias], *keys: str | int) -> Iterator[Any]:
@@ -212,35 +270,7 @@ def _into(
     return ((path[1:], schema) for path, schema in aliases if path[0] in keys)
 
 
-def texts_of(value: Any, *, public: Set[str] = frozenset()) -> set[str]:
-    """Return the strings of a secret JSON value, and its numbers as strings.
-
-    :param public: names of members that every caller knows.
-    """
-    found: set[str] = set()
-    waiting = [value]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, Mapping):
-            found.update(str(name) for name in part if name not in public)
-            waiting.extend(part.values())
-        elif isinstance(part, list | tuple):
-            waiting.extend(part)
-        elif isinstance(part, str):
-            found.add(part)
-        elif isinstance(part, int | float) and not isinstance(part, bool):
-            found |= texts_of_number(part)
-    return found
-
-
-def texts_of_number(number: int | float) -> set[str]:
-    """Return the texts of a number: 7.0 is 7, too."""
-    if isinstance(number, float) and number.is_integer():
-        return {str(number), str(int(number))}
-    return {str(number)}
-
-
-def hidden_parts(text: str, masked: str) -> set[str]:
+def _hidden_parts(text: str, masked: str) -> set[str]:
     """Return the parts of a text that are ``***`` in its masked form."""
     found: set[str] = set()
     first, *others = masked.split(MASK)
@@ -257,9 +287,29 @@ def hidden_parts(text: str, masked: str) -> set[str]:
 
 
 @functools.lru_cache(maxsize=4096)
-def is_telling(name: str) -> bool:
+def implies_secret(name: str) -> bool:
     """Return whether the name of a value implies a secret."""
     if _SECRET_NAME.search(name):
         return True
-    # oslo.utils publishes its decision, but not its list of names.
-    return strutils.mask_dict_password({name: ''}, MASK)[name] == MASK
+    # oslo.utils does not publish its list of names.
+    masked: dict[str, str] = strutils.mask_dict_password({name: ''}, MASK)
+    return masked[name] == MASK
+
+
+def _logins(value: Any) -> set[str]:
+    """Return the passwords within a URL."""
+    is_text = isinstance(value, str) or values.is_url(value)
+    text = str(value) if is_text else ''
+    if '://' not in text:
+        return set()
+    return _hidden_parts(text, credentials.without_logins(text, MASK))
+
+
+def _is_same(given: Any, converted: Any) -> bool:
+    """Return whether conversion did not change a JSON value."""
+    try:
+        # 7 and 7.0 are equal, but have different texts.
+        return json.dumps(given) == json.dumps(converted)
+    except BaseException:
+        # It may contain objects of the driver's classes.
+        return False

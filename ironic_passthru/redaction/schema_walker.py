@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
-from ironic_passthru.validation import json_pointer
+from ironic_passthru.validation import references
 
-#: Keyword of a published schema: further places from which a model reads a
+#: Keyword of a published schema: other places from which a model reads a
 #: property, as lists of names and indexes, by the name of the property.
 ALIASES = 'x-aliases'
 
@@ -29,31 +29,32 @@ _RESTRICTING = frozenset({'type', '$ref', 'enum', 'const', *_LISTS_IN_PLACE})
 class SchemaWalker:
     """Finds the subschemas that apply to the members of a value.
 
-    :param root: JSON Schema, which references are resolved in. References
-        to other documents are never resolved: their values are secret.
+    :param root: JSON Schema, in which references are resolved. Values of
+        references to other documents are secret.
     """
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
+        self._references = references.References(root)
         self._known: dict[int, bool] = {}
 
     def applying(self, schemas: Iterable[Any]) -> list[Mapping[str, Any]]:
         """Return all schemas that may apply to a value of ``schemas``."""
         found: list[Mapping[str, Any]] = []
-        waiting = list(schemas)
+        pending = list(schemas)
         seen: set[int] = set()
-        while waiting:
-            schema = waiting.pop()
+        while pending:
+            schema = pending.pop()
             # True and False are schemas, too.
             if not isinstance(schema, Mapping) or id(schema) in seen:
                 continue
             seen.add(id(schema))
             found.append(schema)
-            waiting.append(self._referred(schema))
-            waiting.extend(schema.get(keyword) for keyword in _IN_PLACE)
-            waiting.extend(schema.get('dependentSchemas', {}).values())
+            pending.append(self._target(schema))
+            pending.extend(schema.get(keyword) for keyword in _IN_PLACE)
+            pending.extend(schema.get('dependentSchemas', {}).values())
             for keyword in _LISTS_IN_PLACE:
-                waiting.extend(schema.get(keyword, ()))
+                pending.extend(schema.get(keyword, ()))
         return found
 
     def of_property(
@@ -76,14 +77,16 @@ class SchemaWalker:
             if extra is False or (extra is not None and not rearranged):
                 # An additional property, which no field is read from.
                 continue
-            if not _is_alias(schema, name) and self.holds_secret(properties):
+            if not _is_alias(schema, name) and self.contains_secret(
+                properties
+            ):
                 # The model may read one of its fields from this name.
                 yield SECRET
 
     def of_aliases(
         self, applying: Iterable[Mapping[str, Any]]
     ) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-        """Yield path and schema of further places of an object's fields.
+        """Yield path and schema of other places of an object's fields.
 
         :param applying: result of :meth:`applying` for the object.
         """
@@ -108,44 +111,46 @@ class SchemaWalker:
 
     def hides(self, schema: Mapping[str, Any], value: Any) -> bool:
         """Return whether a schema makes a value secret as a whole."""
-        if is_secret(schema):
+        if _is_secret(schema):
             return True
         if isinstance(value, Mapping):
-            # Names masked one by one would all become one name.
-            return self.holds_secret(schema.get('propertyNames'))
-        if self.holds_secret(schema.get('contentSchema')):
-            # JSON within a text.
+            # Names masked one by one would all become the same name.
+            return self.contains_secret(schema.get('propertyNames'))
+        if self.contains_secret(schema.get('contentSchema')):
+            # A string that contains JSON.
             return True
-        # The driver may parse a text or a list into a model.
-        return bool(schema.get(PREPROCESSED)) and self.holds_secret(schema)
+        # The driver may parse a string or a list into a model.
+        return bool(schema.get(PREPROCESSED)) and self.contains_secret(schema)
 
-    def holds_secret(self, schema: Any) -> bool:
+    def contains_secret(self, schema: Any) -> bool:
         """Return whether a schema or any of its subschemas is secret."""
         if id(schema) not in self._known:
-            self._known[id(schema)] = any(map(is_secret, self.below(schema)))
+            self._known[id(schema)] = any(
+                map(_is_secret, self._descendants(schema))
+            )
         return self._known[id(schema)]
 
-    def below(self, schema: Any) -> Iterator[Mapping[str, Any]]:
-        """Yield a schema and everything that it contains or refers to."""
-        waiting = [schema]
+    def _descendants(self, schema: Any) -> Iterator[Mapping[str, Any]]:
+        """Yield a schema and all that it contains or refers to."""
+        pending = [schema]
         seen: set[int] = set()
-        while waiting:
-            found = waiting.pop()
+        while pending:
+            found = pending.pop()
             if isinstance(found, list):
-                waiting.extend(found)
+                pending.extend(found)
             if not isinstance(found, Mapping) or id(found) in seen:
                 continue
             seen.add(id(found))
             yield found
-            waiting.append(self._referred(found))
-            waiting.extend(found.values())
+            pending.append(self._target(found))
+            pending.extend(found.values())
 
-    def may_hold(self, name: str) -> bool:
+    def may_contain(self, name: str) -> bool:
         """Return whether a value may have a member of this name."""
-        waiting: list[Any] = [self._root]
+        pending: list[Any] = [self._root]
         seen: set[int] = set()
-        while waiting:
-            schema = waiting.pop()
+        while pending:
+            schema = pending.pop()
             if schema is True or schema == {}:
                 return True
             if not isinstance(schema, Mapping) or id(schema) in seen:
@@ -156,23 +161,17 @@ class SchemaWalker:
             properties = schema.get('properties', {})
             if name in properties or schema.get('additionalProperties'):
                 return True
-            waiting.extend(properties.values())
-            waiting.extend(schema.get('prefixItems', ()))
-            waiting.append(schema.get('items'))
-            waiting.extend(self.applying([schema]))
+            pending.extend(properties.values())
+            pending.extend(schema.get('prefixItems', ()))
+            pending.append(schema.get('items'))
+            pending.extend(self.applying([schema]))
         return False
 
-    def _referred(self, schema: Mapping[str, Any]) -> Any:
+    def _target(self, schema: Mapping[str, Any]) -> Any:
         reference = schema.get('$ref')
         if not isinstance(reference, str):
             return None
-        here = reference.partition('/')[0] == '#'
-        found: Any = self._root if here else None
-        try:
-            for part in json_pointer.parts(reference):
-                found = found[part]
-        except (KeyError, TypeError):
-            found = None
+        found = self._references.target(reference)
         return SECRET if found is None else found
 
 
@@ -184,7 +183,7 @@ def _is_alias(schema: Mapping[str, Any], name: str) -> bool:
     )
 
 
-def is_secret(schema: Mapping[str, Any]) -> bool:
+def _is_secret(schema: Mapping[str, Any]) -> bool:
     """Return whether a schema itself declares its values secret."""
     return (
         schema.get('writeOnly') is True or schema.get('format') == 'password'

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Search for secrets in texts, in any common escaping.
 
-A text is searched as it is and after each chain of up to three decodings,
-so that a secret is found whatever it was quoted with: Python, JSON, YAML,
-C and shell strings, URLs, HTML and XML, SQL and CSV, or one within another.
+A text is searched as it is and after each chain of up to three decodings, so
+that a secret is found in strings of Python, JSON, YAML, C and shell, in URLs,
+HTML, XML, SQL and CSV, and in nested forms of these.
 """
 
 import array
@@ -20,8 +20,8 @@ MIN_LENGTH = 4
 # A line of a key or a certificate is secret, too.
 _MIN_LINE_LENGTH = 8
 
-# More than these are not searched for: a call with that many secrets must
-# not occupy a conductor.
+# A call with more secrets must not occupy a conductor: all of its output is
+# redacted as a whole.
 _MAX_SECRETS = 1000
 _MAX_STEPS = 2_000_000_000
 
@@ -55,9 +55,9 @@ _LETTERS = {
 class _Decoding:
     """One way to unescape a text.
 
-    :param marks: characters of which an escaped text has at least one.
-    :param pattern: matches what stands for one character or a few.
-    :param decode: returns what a match stands for.
+    :param marks: an escaped text contains at least one of these characters.
+    :param pattern: matches the escaped form of one or more characters.
+    :param decode: returns the characters of a match.
     """
 
     marks: str
@@ -90,7 +90,7 @@ def _backslash(match: re.Match[str]) -> str:
     if kind in '01234567':
         return chr(int(text[1:], 8))
     if kind in '\r\n':
-        # The string goes on in the next line.
+        # The string continues in the next line.
         return ''
     return _LETTERS.get(kind, kind)
 
@@ -102,7 +102,10 @@ def _octets(match: re.Match[str]) -> str:
     values = re.findall(rf'\\x({_HEX}{{2}})|\\([0-7]{{3}})', text)
     return _of_octets(
         bytes(
-            [int(one, 16) if one else int(eight, 8) for one, eight in values]
+            [
+                int(hexa, 16) if hexa else int(octal, 8)
+                for hexa, octal in values
+            ]
         )
     )
 
@@ -123,9 +126,9 @@ _DECODINGS = (
     _Decoding('%', re.compile(_CHARACTER), _percent),
     _Decoding('+', re.compile(rf'\+|{_CHARACTER}'), _percent),
     _Decoding('\\', re.compile(_ESCAPE, re.DOTALL), _backslash),
-    # The same where a backslash itself is not escaped, as in error streams.
+    # The same without escaped backslashes, as in error streams.
     _Decoding('\\', re.compile(_NUMBER), _backslash),
-    # And where each octet of UTF-8 is escaped.
+    # The same with each octet of UTF-8 escaped.
     _Decoding(
         '\\',
         re.compile(
@@ -139,20 +142,20 @@ _DECODINGS = (
         re.compile(r'&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z]\w{1,31});'),
         lambda match: html.unescape(match[0]),
     ),
-    # Quotes within quotes: the shell, YAML, SQL, CSV; and what is doubled in
-    # printf formats and in configuration files.
+    # Quotes within quotes (shell, YAML, SQL, CSV) and doubled characters of
+    # printf formats and configuration files.
     _Decoding(
         '\'"%$',
         re.compile(r"""'(?:"'"|\\')'|''|""|%%|\$\$"""),
         lambda match: match[0][0],
     ),
     # Folded lines of YAML and of headers.
-    _Decoding('\n', re.compile(r'[ \t]*\r?\n[ \t]*'), lambda match: ' '),
-    # Words and string literals in pieces: textwrap and pprint.
+    _Decoding('\n', re.compile(r'[ \t]*\r?\n[ \t]*'), lambda _match: ' '),
+    # Words and string literals that textwrap and pprint split.
     _Decoding(
         '\n',
         re.compile(r"""(["'])[ \t]*\r?\n[ \t]*b?\1|[ \t]*\r?\n[ \t]*"""),
-        lambda match: '',
+        lambda _match: '',
     ),
 )
 
@@ -160,17 +163,17 @@ _Chain = tuple[_Decoding, ...]
 
 
 class TooMuch(Exception):
-    """A text would take too long to search."""
+    """The search of a text would take too long."""
 
 
 class Search:
     """Finds the secrets of one call.
 
-    :param secrets: the secrets as they are.
+    :param secrets: the secrets, not encoded.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        whole = {one for one in secrets if len(one) >= MIN_LENGTH}
+        whole = {text for text in secrets if len(text) >= MIN_LENGTH}
         self._too_many = len(whole) > _MAX_SECRETS
         budget = Budget(_MAX_DECODED_SECRETS)
         self._secrets = (
@@ -178,13 +181,13 @@ class Search:
             if self._too_many
             else {
                 form
-                # Decoding a long secret must not leave out short ones.
-                for one in sorted(whole, key=len)
-                for form in _needles(one, budget)
+                # Short secrets first: a long one may exhaust the budget.
+                for secret in sorted(whole, key=len)
+                for form in _needles(secret, budget)
                 if len(form) >= MIN_LENGTH
             }
         )
-        self._runs = {one: _longest_run(one) for one in self._secrets}
+        self._runs = {text: _longest_run(text) for text in self._secrets}
 
     def __bool__(self) -> bool:
         return self._too_many or bool(self._secrets)
@@ -196,8 +199,8 @@ class Search:
     def is_absent(self, text: str, budget: 'Budget') -> bool:
         """Return whether a long text certainly contains no secret.
 
-        :param text: possibly JSON, which leaves letters and digits as they
-            are.
+        :param text: plain or JSON, in which letters and digits are not
+            encoded.
         :raises: TooMuch.
         """
         return len(text) > _THOROUGH_LENGTH and not self._likely(text, budget)
@@ -225,7 +228,7 @@ class Search:
     def _likely(self, text: str, budget: 'Budget') -> bool:
         if self._too_many:
             return True
-        budget.take_checks(len(self._runs) * len(text))
+        budget.take(checks=len(self._runs) * len(text))
         return any(run in text for run in self._runs.values())
 
     def _found(
@@ -238,8 +241,8 @@ class Search:
             return
         try:
             for chain, form in _forms(text, budget):
-                budget.take_steps(len(self._secrets) * len(form))
-                found = [one for one in self._secrets if one in form]
+                budget.take(steps=len(self._secrets) * len(form))
+                found = [text for text in self._secrets if text in form]
                 if found:
                     yield chain, found
         except TooMuch:
@@ -248,7 +251,7 @@ class Search:
 
 
 class Budget:
-    """Bounds the work for one text or for all texts of one value.
+    """Limits of the work for one text or for all texts of one value.
 
     :param characters: number of characters that may be decoded.
     """
@@ -258,38 +261,27 @@ class Budget:
         self._checks = _MAX_STEPS
         self._characters = characters
 
-    def take_steps(self, number: int) -> None:
-        """Count comparisons of characters.
+    def take(
+        self, *, steps: int = 0, checks: int = 0, characters: int = 0
+    ) -> None:
+        """Count work.
 
+        :param steps: comparisons of characters.
+        :param checks: comparisons of characters before any decoding.
+        :param characters: decoded characters.
         :raises: TooMuch.
         """
-        self._steps -= number
-        if self._steps < 0:
-            raise TooMuch()
-
-    def take_checks(self, number: int) -> None:
-        """Count comparisons of characters before any decoding.
-
-        :raises: TooMuch.
-        """
-        self._checks -= number
-        if self._checks < 0:
-            raise TooMuch()
-
-    def take_characters(self, number: int) -> None:
-        """Count decoded characters.
-
-        :raises: TooMuch.
-        """
-        self._characters -= number
-        if self._characters < 0:
+        self._steps -= steps
+        self._checks -= checks
+        self._characters -= characters
+        if min(self._steps, self._checks, self._characters) < 0:
             raise TooMuch()
 
 
 def _needles(secret: str, budget: Budget) -> Iterator[str]:
-    """Yield what to search for: a secret, its lines, and decoded forms.
+    """Yield the texts to search for: a secret, its lines, decoded forms.
 
-    Some encoders leave alone what looks encoded already.
+    Some encoders do not encode text that looks encoded.
     """
     yield secret.strip()
     if '\n' in secret:
@@ -300,7 +292,7 @@ def _needles(secret: str, budget: Budget) -> Iterator[str]:
         for _, form in _forms(secret, budget):
             yield form
     except TooMuch:
-        # The secret itself was the first form.
+        # The first form, the secret itself, has been yielded.
         return
 
 
@@ -309,7 +301,7 @@ def _longest_run(secret: str) -> str:
 
 
 def _forms(text: str, budget: Budget) -> Iterator[tuple[_Chain, str]]:
-    """Yield a text and what chains of decodings make of it, each form once.
+    """Yield a text and its forms after chains of decodings, each form once.
 
     :raises: TooMuch.
     """
@@ -324,7 +316,7 @@ def _forms(text: str, budget: Budget) -> Iterator[tuple[_Chain, str]]:
             result = decoding.pattern.sub(decoding.decode, form)
             if result in seen:
                 continue
-            budget.take_characters(len(result))
+            budget.take(characters=len(result))
             seen.add(result)
             forms.append(((*chain, decoding), result))
             yield forms[-1]
@@ -334,7 +326,7 @@ def _forms(text: str, budget: Budget) -> Iterator[tuple[_Chain, str]]:
 def _spans(
     text: str, chain: _Chain, secrets: Iterable[str]
 ) -> Iterator[tuple[int, int]]:
-    """Yield where in a text the secrets are that a chain reveals."""
+    """Yield start and end of secrets in a text that a chain reveals."""
     form, starts, ends = text, *_identity(len(text))
     for decoding in chain:
         form, starts, ends = _decoded(form, starts, ends, decoding=decoding)
@@ -345,10 +337,10 @@ def _spans(
             at = form.find(secret, at + 1)
 
 
-_Places = array.array
+_Offsets = array.array
 
 
-def _identity(length: int) -> tuple['_Places[int]', '_Places[int]']:
+def _identity(length: int) -> tuple['_Offsets[int]', '_Offsets[int]']:
     return array.array('Q', range(length)), array.array(
         'Q', range(1, length + 1)
     )
@@ -356,15 +348,15 @@ def _identity(length: int) -> tuple['_Places[int]', '_Places[int]']:
 
 def _decoded(
     form: str,
-    starts: '_Places[int]',
-    ends: '_Places[int]',
+    starts: '_Offsets[int]',
+    ends: '_Offsets[int]',
     *,
     decoding: _Decoding,
-) -> tuple[str, '_Places[int]', '_Places[int]']:
-    """Return a decoded form and the place of each character of it.
+) -> tuple[str, '_Offsets[int]', '_Offsets[int]']:
+    """Return a decoded form, and start and end of its characters in the text.
 
-    :param starts: where each character of ``form`` begins in the text.
-    :param ends: where it ends.
+    :param starts: start of each character of ``form`` in the text.
+    :param ends: end of each character of ``form`` in the text.
     """
     parts: list[str] = []
     new_starts, new_ends = array.array('Q'), array.array('Q')

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The beginnings of JSON values that are too long to be told in full.
+"""Truncation of JSON values that are too long for a record.
 
-What is cut says so, and how long it was. Secrets are masked before: half of
-one is a secret, too.
+A truncated value contains a note with its original length. Secrets must be
+masked before: a part of a secret is secret, too.
 """
 
 import json
@@ -14,8 +14,8 @@ from typing import Any
 # For a note such as "... (1048576 characters)", in its quotes.
 _NOTE = 40
 
-# What is longer is not read for an excerpt: one value, and all together, in
-# characters. Who shows more of a value than that needs more of it.
+# Longest values that are read for a record, in characters: one value, and all
+# together. Limits of records must not exceed these.
 _MAX_READ = 16 * 1024
 _MAX_READ_IN_ALL = 32 * 1024
 
@@ -23,14 +23,14 @@ _MAX_READ_IN_ALL = 32 * 1024
 def readable(
     values: Mapping[str, Any], needed: Collection[str] = ()
 ) -> tuple[dict[str, Any], int]:
-    """Return what of ``values`` may become an excerpt, to be masked.
+    """Return the first of ``values``, before they are masked.
 
-    Masking reads every character many times, so what will be cut is better
-    left out before. A value is kept whole, or a note stands for it: half of
-    a secret would not be known as one.
+    Masking reads every character many times, so omitting values before it
+    saves time. A value is kept as a whole or replaced by a note, since a part
+    of a secret would not be recognized.
 
-    :param needed: names that are kept however many there are.
-    :returns: the first ones, and how many are left out.
+    :param needed: names that are always kept.
+    :returns: the values, and the number of omitted ones.
     """
     kept: dict[str, Any] = {}
     room = _MAX_READ_IN_ALL
@@ -47,22 +47,22 @@ def readable(
 
 
 def _size(value: Any) -> int:
-    """Return about how long the JSON of a value is.
+    """Return the approximate length of the JSON of a value.
 
-    Of one that is too long not all is counted.
+    Counting stops when the value is too long.
     """
     size = 0
-    waiting = [value]
-    while waiting and size <= _MAX_READ:
-        part = waiting.pop()
+    pending = [value]
+    while pending and size <= _MAX_READ:
+        part = pending.pop()
         if isinstance(part, str):
             size += len(part) + 2
         elif isinstance(part, Mapping | list | tuple):
             size += 2 * len(part)
             if size <= _MAX_READ:
-                waiting.extend(part)
+                pending.extend(part)
                 if isinstance(part, Mapping):
-                    waiting.extend(part.values())
+                    pending.extend(part.values())
         else:
             size += len(str(part))
     return size
@@ -92,11 +92,11 @@ def of_value(value: Any, limit: int) -> Any:
 def of_object(
     values: Mapping[str, Any], limit: int, *, each: int, more: int = 0
 ) -> dict[str, Any]:
-    """Return ``values``, or if their JSON is longer the first ones, cut.
+    """Return ``values``, truncated if their JSON exceeds ``limit``.
 
-    :param limit: number of characters, without the note on what is left out.
-    :param each: the same for each name and for each value.
-    :param more: how many are left out before.
+    :param limit: number of characters, without the note on omitted values.
+    :param each: limit of each name and of each value.
+    :param more: number of values that were omitted before.
     """
     if len(json.dumps(values)) <= limit and not more:
         return dict(values)
@@ -115,10 +115,10 @@ def of_object(
 
 
 def of_list(values: Sequence[str], limit: int, *, each: int) -> list[str]:
-    """Return ``values``, or if their JSON is longer the first ones, cut.
+    """Return ``values``, truncated if their JSON exceeds ``limit``.
 
-    :param limit: number of characters, without the note on what is left out.
-    :param each: the same for each value.
+    :param limit: number of characters, without the note on omitted values.
+    :param each: limit of each value.
     """
     if len(json.dumps(values)) <= limit:
         return list(values)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """References within one JSON Schema."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,20 +19,22 @@ class References:
     """
 
     def __init__(self, root: Mapping[str, Any]) -> None:
-        # An identifier would change the base of all references.
-        anonymous = {key: root[key] for key in root if key != '$id'}
-        self._resolver: Any = referencing.Registry().resolver_with_root(
-            jsonschema.DRAFT202012.create_resource(anonymous)
-        )
+        self._root = root
         self._known: dict[str, Any] = {}
 
-    def target(self, reference: Any) -> Any:
+    @functools.cached_property
+    def _resolver(self) -> Any:
+        # An identifier would change the base of all references.
+        root = {key: self._root[key] for key in self._root if key != '$id'}
+        return referencing.Registry().resolver_with_root(
+            jsonschema.DRAFT202012.create_resource(root)
+        )
+
+    def target(self, reference: str) -> Any:
         """Return the referenced part of the schema, or None.
 
         A result that is not a Mapping or bool is not a schema.
         """
-        if not isinstance(reference, str):
-            return None
         if reference not in self._known:
             self._known[reference] = self._lookup(reference)
         return self._known[reference]

@@ -80,7 +80,7 @@ def _as_fault(
         internal = InternalError(request_id=request_id)
         if keys.TRACEBACKS in environ:
             lines = traceback.format_exception(error)
-            internal.debuginfo = log_filter.masked(''.join(lines))
+            internal.debuginfo = log_filter.redact(''.join(lines))
         return internal
     if type(error) is errors.PassthruError:
         return InternalError(request_id=request_id)

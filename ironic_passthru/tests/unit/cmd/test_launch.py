@@ -219,7 +219,7 @@ class TestConfiguration(LaunchCase):
         ):
             self.assertEqual(launch.EXIT_FAILED, code, line)
             self.assertEqual(1, line.count('\n'), line)
-            self.assertIn(f'Option {option}: {path} holds', line)
+            self.assertIn(f'Option {option}: {path} contains', line)
             self.assertIn('chmod o=', line)
             self.assertNotIn('hunter2', line)
         self.assertEqual((launch.EXIT_OK, ''), third)
@@ -394,7 +394,9 @@ class TestWsgi(LaunchCase):
         process = self.start(WSGI, OS_IRONIC_PASSTHRU_CONFIG_FILES=path)
         _, err = process.communicate(timeout=60)
         self.assertEqual(launch.EXIT_FAILED, process.returncode)
-        self.assertIn(f'transport_url in group [DEFAULT]: {path} holds', err)
+        self.assertIn(
+            f'transport_url in group [DEFAULT]: {path} contains', err
+        )
         self.assertNotIn('hunter2', err)
         self.assertNotIn('Traceback', err)
 

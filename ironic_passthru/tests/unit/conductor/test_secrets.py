@@ -399,7 +399,7 @@ class ErrorsTest(SecretsCase):
         for action in (deep, refuses, code_exits):
             for error in self.raised(action):
                 self.assertIsInstance(error, errors.DriverFailed)
-        self.assertIn('Odd: <its text cannot be shown', self.log.output)
+        self.assertIn('Odd: <the text cannot be redacted', self.log.output)
 
     def test_an_error_without_secrets_is_logged_as_it_is(self) -> None:
         error = OSError('no route')

@@ -95,7 +95,7 @@ class TestCheckConfiguration(base.TestCase):
                     errors.ConfigError, self.check, line, mode
                 )
                 self.assertIn(
-                    f'Option {name} in group [acme]: {self.path} holds',
+                    f'Option {name} in group [acme]: {self.path} contains',
                     error.message,
                 )
                 self.assertIn(f'chmod o= {self.path}', error.message)

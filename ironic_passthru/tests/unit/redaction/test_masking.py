@@ -198,6 +198,7 @@ class SchemaTest(base.TestCase):
             'a/b~c': {'format': 'password'},
             'loop': {'$ref': '#/$defs/loop'},
             'list': {'items': {'anyOf': [{'$ref': '#/$defs/list'}]}},
+            'either': {'anyOf': [{}, {'writeOnly': True}]},
         }
         # Elsewhere, so that the schema is looked at.
         whole['properties']['secret_one'] = {'writeOnly': True}
@@ -215,7 +216,9 @@ class SchemaTest(base.TestCase):
             {'$ref': '#/$defs/missing'},
             {'$ref': '#anchor'},
             {'$ref': 'https://example.com/schema'},
-            {'$ref': '#/$defs/list/items/anyOf/0'},
+            {'$ref': '#/$defs/either/anyOf/1'},
+            {'$ref': '#/$defs/either/anyOf/7'},
+            {'$ref': '#/$defs/either/anyOf/x'},
         ):
             self.assertEqual('***', self.masked(schema, SECRET), schema)
 

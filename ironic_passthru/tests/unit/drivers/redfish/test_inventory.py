@@ -156,7 +156,7 @@ class PrivacyTest(InventoryTestCase):
                 errors.ConfigError, inventory.InventoryFile, self.path
             )
             self.assertIn(
-                f'[redfish] inventory_file: {self.path} holds credentials',
+                f'[redfish] inventory_file: {self.path} contains credentials',
                 error.message,
             )
         self.path.chmod(0o640)
@@ -173,7 +173,7 @@ class PrivacyTest(InventoryTestCase):
             errors.ConfigError, inventory.InventoryFile, self.path
         )
         self.assertIn(
-            f'{self.path}: node-1: password_file: {self.secret} holds',
+            f'{self.path}: node-1: password_file: {self.secret} contains',
             error.message,
         )
 
@@ -182,7 +182,7 @@ class PrivacyTest(InventoryTestCase):
         self.path.chmod(0o644)
         for _ in range(3):
             self.assertEqual(1, len(source.current()))
-        self.assertEqual(1, self.log.output.count('holds credentials'))
+        self.assertEqual(1, self.log.output.count('contains credentials'))
         self.assertIn(
             'the last valid targets remain in force', self.log.output
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a driver is made of: the interface, its decorator, its results.
+"""Interface of drivers, its decorator and types of results.
 
 A vendor interface written for Ironic runs here after its imports have been
 changed: ``ironic.drivers.base`` to this module, ``ironic.common.exception``
@@ -26,10 +26,7 @@ _Function = TypeVar('_Function', bound=Callable[..., Any])
 
 @dataclasses.dataclass(frozen=True)
 class Passthru:
-    """What the decorator was told about one function.
-
-    The fields are the decorator's arguments.
-    """
+    """The arguments of the decorator of one function."""
 
     http_methods: tuple[str, ...]
     method: str
@@ -46,7 +43,7 @@ class Passthru:
 class Attachment:
     """The result of an ``attach`` method that names its own media type.
 
-    :param data: the body of the answer.
+    :param data: body of the response.
     :param media_type: value of Content-Type; by default ``text/plain;
         charset=utf-8`` for text and ``application/octet-stream`` for bytes.
     :param filename: name under which a client should save it.
@@ -69,56 +66,54 @@ def driver_passthru(
     dangerous: bool = False,
     secret: str | Sequence[str] | None = None,
 ) -> Callable[[_Function], _Function]:
-    """Offer the decorated function as a vendor passthru method.
+    """Publish the decorated function as a vendor passthru method.
 
-    The parameters of the method are those of the function: annotations
-    become the JSON Schema that requests are checked against, one without
-    annotation takes any JSON value, ``**kwargs`` takes any name. Arguments
-    called ``context`` and ``http_method`` are handed in and are no
+    The parameters of the method are those of the function. Annotations
+    become the JSON Schema of requests; a parameter without annotation
+    accepts any JSON value, and ``**kwargs`` accepts any name. The arguments
+    ``context`` and ``http_method`` are passed by the conductor and are not
     parameters.
 
-    :param http_methods: verbs that the method takes, out of GET, POST, PUT,
-        DELETE and PATCH.
+    :param http_methods: allowed HTTP methods, of GET, POST, PUT, DELETE and
+        PATCH.
     :param method: name of the method; by default the function's.
     :param async_call: whether a call is acknowledged (202) before it runs.
-    :param description: one line for people; by default the first line of
-        the docstring.
+    :param description: one line of text; by default the first line of the
+        docstring.
     :param attach: whether the result (text, bytes or an
-        :class:`Attachment`) is the raw body of the answer.
-    :param timeout: seconds that a call may take, up to thirty days; by
-        default ``[api] call_timeout`` decides. The API waits as long, and
+        :class:`Attachment`) is the raw body of the response.
+    :param timeout: maximum duration of a call in seconds, up to thirty
+        days; by default ``[api] call_timeout``. The API waits as long, and
         the deadline of the call follows from it.
-    :param target: name, or names, of the parameters that say which hardware
-        a call is for. Calls for one target are limited (``[conductor]
-        target_limit``). The value of such a parameter is one target, each
-        item of a list is one, and ``null`` is none.
-    :param dangerous: whether the method can do harm that is not undone by
-        another call. It is refused (403), whoever asks, unless
-        ``[conductor] allowed_dangerous_methods`` names it.
-    :param secret: name, or names, of parameters and of fields of the result
-        that are secret, at any depth; ``return`` is the result as a whole.
+    :param target: name, or names, of the parameters that name the hardware
+        of a call. Calls for one target are limited (``[conductor]
+        target_limit``). The value of such a parameter is one target, or a
+        list of targets, or ``null`` for no target.
+    :param dangerous: whether the method can cause damage that no other call
+        can undo. Calls are rejected (403) unless ``[conductor]
+        allowed_dangerous_methods`` contains the method.
+    :param secret: name, or names, of secret parameters and of secret fields
+        of the result, at any depth; ``return`` is the result as a whole.
         Types of pydantic (``SecretStr``, ``SecretBytes``, ``Secret[...]``)
-        say the same. The method gets and gives real values, and the caller
-        of a synchronous one is answered with them; records, logs and error
-        texts show ``***``.
-    :raises: ValueError for an unknown verb, for none, for a name that is
-        not text, for a timeout that is no number of seconds, or if
-        ``dangerous`` is no boolean.
+        have the same effect. The method and the caller of a synchronous
+        method receive the real values; records, logs and error texts show
+        ``***``.
+    :raises: ValueError for an unknown or missing HTTP method, a name that
+        is not a string, a timeout that is not a number of seconds, or a
+        ``dangerous`` that is not a boolean.
     """
     if not isinstance(method, str | None):
         raise ValueError(f'method must be a name, not {method!r}')
-    verbs = tuple(http_method.upper() for http_method in http_methods)
-    unknown = [
-        http_method for http_method in verbs if http_method not in HTTP_METHODS
-    ]
-    if unknown or not verbs or isinstance(http_methods, str):
+    allowed = tuple(http_method.upper() for http_method in http_methods)
+    unknown = set(allowed) - {*HTTP_METHODS}
+    if unknown or not allowed or isinstance(http_methods, str):
         raise ValueError(
             f'http_methods must be a list out of {", ".join(HTTP_METHODS)}, '
             f'not {http_methods!r}'
         )
     _check_timeout(timeout)
     if not isinstance(dangerous, bool):
-        # A name or a list would count as true: it is meant for ``secret``.
+        # A name or a list is meant for ``secret``, but would be true.
         raise ValueError(f'dangerous must be a boolean, not {dangerous!r}')
     targets = _names('target', target)
     secrets = _names('secret', secret)
@@ -126,7 +121,7 @@ def driver_passthru(
     def decorate(function: _Function) -> _Function:
         docstring = (function.__doc__ or '').strip().partition('\n')[0]
         mark = Passthru(
-            http_methods=tuple(dict.fromkeys(verbs)),
+            http_methods=tuple(dict.fromkeys(allowed)),
             method=method or function.__name__,
             async_call=async_call,
             description=docstring if description is None else description,
@@ -146,7 +141,7 @@ def _check_timeout(timeout: Any) -> None:
     if timeout is None:
         return
     number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-    # NaN compares false with everything, and is refused by that.
+    # NaN compares false with everything, so it is rejected, too.
     if not number or not 0 < timeout <= MAX_TIMEOUT_SECONDS:
         raise ValueError(
             'timeout must be a number of seconds above 0, up to '
@@ -170,42 +165,42 @@ def _names(argument: str, value: Any) -> tuple[str, ...]:
 
 
 def passthru(*_args: Any, **_kwargs: Any) -> Callable[[_Function], _Function]:
-    """Leave a node's passthru method as it is; only drivers' are offered.
+    """Ignore a passthru method of a node; only drivers' are published.
 
-    Ironic's vendor interfaces often hold both kinds; this lets them load.
+    Vendor interfaces of Ironic often contain both kinds.
     """
     return lambda function: function
 
 
 def passthru_mark(function: object) -> Passthru | None:
-    """Return what :func:`driver_passthru` noted on ``function``, if it did."""
+    """Return the arguments of :func:`driver_passthru`, or None."""
     mark = getattr(function, _MARK, None)
-    # Some objects, such as proxies of remote servers, have every attribute.
+    # Proxies of remote servers, for example, have every attribute.
     return mark if isinstance(mark, Passthru) else None
 
 
 class VendorInterface:
-    """A driver: vendor passthru methods with what they have in common.
+    """A driver: vendor passthru methods and their shared state.
 
     One instance serves all calls, from several threads at once.
     """
 
     def start(self, conf: cfg.ConfigOpts) -> None:
-        """Prepare for calls; runs once, before the first one.
+        """Prepare for calls; runs once, before the first call.
 
         :param conf: the configuration of the service.
         :raises: ConfigError to stop the start of the conductor.
         """
 
     def stop(self) -> None:
-        """Give back what the driver holds; runs after the last call."""
+        """Release all resources; runs after the last call."""
 
     def get_properties(self) -> dict[str, str]:
         """Return the properties of the driver with their descriptions."""
         return {}
 
     def driver_validate(self, method: str, **kwargs: Any) -> None:
-        """Check the parameters of a call beyond what their types say.
+        """Check the parameters of a call beyond their types.
 
         It runs before the method does and, for asynchronous methods, before
         the call is accepted.

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def contained() -> Iterator[None]:
-    """Run code of a driver; end a child process that comes out of it.
+    """Run code of a driver; end child processes that return from it.
 
-    A child of ``os.fork()`` that returns or raises would go on as a second
-    conductor, with the connections and without the threads of the first one.
-    It ends at once, with the status of its SystemExit, or 1: nothing may be
-    logged, flushed or sent, since its locks and buffers are copies.
+    A child of ``os.fork()`` that returns or raises would continue as a second
+    conductor with copies of all connections and without threads. It exits at
+    once with the status of its SystemExit, or 1. Nothing may be logged,
+    flushed or sent, since its locks and buffers are copies.
     """
     parent = os.getpid()
     status = 1
@@ -28,7 +28,7 @@ def contained() -> Iterator[None]:
 
 
 def _status(code: object) -> int:
-    """Return the exit status that Python would choose for SystemExit."""
+    """Return Python's exit status for a SystemExit."""
     if code is None:
         return 0
     return code & 0xFF if isinstance(code, int) else 1

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``fake-hardware``: one method of each kind, without any hardware.
 
-It serves to try the service, to test it, and as a tutorial: read it from
-top to bottom to see all that a driver can do.
+It is for trials and tests of the service, and a tutorial of all features of
+drivers.
 """
 
 import datetime
@@ -18,9 +18,8 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
 
-# A model describes a parameter that is an object; its bounds and those of
-# plain parameters become part of the JSON Schema that requests must fit.
-# Descriptions go to the pages about the driver.
+# Limits of parameters, and of fields of models, become part of the JSON Schema
+# of requests. Descriptions are shown on the pages about the driver.
 Percent = Annotated[int, pydantic.Field(ge=0, le=100)]
 Seconds = Annotated[
     float, pydantic.Field(ge=0, le=3600, description='How long it takes.')
@@ -35,8 +34,7 @@ Address = Annotated[
     ),
 ]
 
-
-# The rack that is meant unless a caller names another one.
+# The default rack.
 _RACK = 'r1'
 
 
@@ -48,7 +46,7 @@ class FanCurve(pydantic.BaseModel):
 
 
 class OutOfPaper(errors.DriverError):
-    """An error of this driver's own, with a status of its own."""
+    """An error class of this driver with its own status."""
 
     code = 'fake_out_of_paper'
     status = 507
@@ -56,18 +54,18 @@ class OutOfPaper(errors.DriverError):
 
 
 class FakeVendor(base.VendorInterface):
-    """Pretended rack controllers."""
+    """Simulated rack controllers."""
 
     def get_properties(self) -> dict[str, str]:
-        """Return what an operator can set for this driver."""
+        """Return the properties of the driver."""
         return {
-            'fake_rack': 'Name of the pretended rack. Optional.',
-            'fake_delay': 'Seconds that the pretended hardware takes. '
+            'fake_rack': 'Name of the simulated rack. Optional.',
+            'fake_delay': 'Seconds that the simulated hardware takes. '
             'Optional; 0 by default.',
         }
 
     def driver_validate(self, method: str, **kwargs: Any) -> None:
-        """Refuse what types alone cannot: curves of unequal length."""
+        """Check what types cannot: the length of curves."""
         curve = kwargs.get('curve')
         if curve and len(curve.celsius) != len(curve.percent):
             raise errors.InvalidParameterValue(
@@ -77,11 +75,11 @@ class FakeVendor(base.VendorInterface):
     # A synchronous method: the caller waits for its result.
     @base.driver_passthru(['GET'], async_call=False)
     def hello(self, name: str = 'world') -> dict[str, str]:
-        """Greet somebody; the simplest method there is."""
+        """Return a greeting; the simplest method."""
         return {'greeting': f'Hello, {name}!'}
 
-    # An asynchronous one (the default): the caller gets 202 at once, with
-    # the address of an operation that tells how it went.
+    # An asynchronous method (the default): the caller gets 202 at once, with
+    # the URL of an operation.
     @base.driver_passthru(['POST'])
     def start_fan_test(
         self, context: request_context.RequestContext, seconds: Seconds = 0
@@ -89,9 +87,9 @@ class FakeVendor(base.VendorInterface):
         """Spin all fans up and down for some seconds."""
         time.sleep(seconds)
 
-    # It tells how far it has come, and looks whether it is still wanted
-    # where it can stop without harm: by errors.Cancelled its operation ends
-    # as cancelled. What it returns is kept for a while.
+    # The method reports progress, and checks for cancellation where it can
+    # stop safely: errors.Cancelled sets the state of the operation to
+    # cancelled. The result is kept for a limited time.
     @base.driver_passthru(['POST'])
     def inspect_rack(
         self,
@@ -99,9 +97,9 @@ class FakeVendor(base.VendorInterface):
         slots: Annotated[int, pydantic.Field(ge=1, le=1000)] = 10,
         seconds_per_slot: Annotated[float, pydantic.Field(ge=0, le=60)] = 0.5,
     ) -> dict[str, Any]:
-        """Inspect slot after slot of a rack, until told to stop."""
-        # No parameter names the hardware, so the method does: audit, record
-        # and notifications show it then.
+        """Inspect all slots of a rack; can be cancelled."""
+        # No parameter names the hardware, so the method reports it for audit,
+        # record and notifications.
         context.report_targets([_RACK])
         empty = []
         for slot in range(1, slots + 1):
@@ -116,8 +114,8 @@ class FakeVendor(base.VendorInterface):
         context.report_progress(100, f'{slots} slots done')
         return {'slots': slots, 'empty': empty}
 
-    # target: calls for one BMC are limited, so that a BMC which hangs takes
-    # no more than a few workers.
+    # target: calls for one BMC are limited, so that a hanging BMC occupies
+    # only a few workers.
     @base.driver_passthru(['POST'], target='bmc')
     def power_cycle(
         self, bmc: Address, seconds: Seconds = 0
@@ -126,7 +124,7 @@ class FakeVendor(base.VendorInterface):
         time.sleep(seconds)
         return {'bmc': bmc, 'power': 'on'}
 
-    # Secrets are masked wherever the parameters of a call are kept.
+    # Secrets are masked in records, logs and notifications.
     @base.driver_passthru(['PUT'], target='bmc')
     def set_login(
         self,
@@ -140,32 +138,31 @@ class FakeVendor(base.VendorInterface):
             raise errors.InvalidParameterValue('the password is too short')
         return {'bmc': bmc, 'user': user, 'pin': pin is not None}
 
-    # dangerous: refused, whoever asks, unless [conductor]
-    # allowed_dangerous_methods names it.
+    # dangerous: rejected unless [conductor] allowed_dangerous_methods contains
+    # the method.
     @base.driver_passthru(
         ['POST'], async_call=False, target='bmc', dangerous=True
     )
     def erase(self, bmc: Address) -> dict[str, Any]:
-        """Erase all disks of a server, which nothing brings back."""
+        """Erase all disks of a server; cannot be undone."""
         return {'bmc': bmc, 'erased': True}
 
-    # secret: the caller gets the ticket; where the result is kept, *** is in
-    # its place.
+    # secret: the caller gets the ticket; records of the result contain ***.
     @base.driver_passthru(
         ['POST'], async_call=False, target='bmc', secret=['ticket']
     )
     def open_console(self, bmc: Address) -> dict[str, str]:
-        """Open the console of a server with a ticket of its own."""
+        """Open the console of a server with a new ticket."""
         return {'bmc': bmc, 'ticket': secrets.token_urlsafe()}
 
-    # timeout: callers wait for this one longer than for others.
+    # timeout: calls may take longer than the default.
     @base.driver_passthru(['POST'], async_call=False, timeout=120)
     def self_test(self, seconds: Seconds = 0) -> dict[str, Any]:
         """Test everything; it may take two minutes."""
         time.sleep(seconds)
         return {'passed': True, 'seconds': seconds}
 
-    # Several verbs in one method; http_method tells which one it was.
+    # Several HTTP methods; http_method is the method of the call.
     @base.driver_passthru(['GET', 'PUT', 'DELETE'], async_call=False)
     def asset_tag(
         self,
@@ -182,7 +179,7 @@ class FakeVendor(base.VendorInterface):
         action = {'GET': 'read', 'PUT': 'written', 'DELETE': 'cleared'}
         return {'rack': rack, 'tag': tag, 'action': action[http_method]}
 
-    # Enumerations, nested models and lists are all checked before it runs.
+    # Enumerations, nested models and lists are validated before it runs.
     @base.driver_passthru(['PUT'], async_call=False)
     def set_fans(
         self,
@@ -190,13 +187,13 @@ class FakeVendor(base.VendorInterface):
         speed: Percent = 50,
         curve: FanCurve | None = None,
     ) -> dict[str, Any]:
-        """Set how the fans of the rack run."""
+        """Set mode and speed of the fans of the rack."""
         return {'mode': mode, 'speed': speed, 'curve': curve}
 
-    # **kwargs takes any parameters, and needs no further declaration.
+    # **kwargs accepts any parameters.
     @base.driver_passthru(['POST'], async_call=False)
     def echo(self, http_method: str, **kwargs: Any) -> dict[str, Any]:
-        """Return whatever parameters it is called with."""
+        """Return the parameters of the call."""
         return kwargs
 
     @base.driver_passthru(['PATCH'], async_call=False)
@@ -210,7 +207,7 @@ class FakeVendor(base.VendorInterface):
     def clear_log(self, before: datetime.date | None = None) -> None:
         """Clear the event log; a method that returns nothing."""
 
-    # attach: the result is the raw body of the answer.
+    # attach: the result is the raw body of the response.
     @base.driver_passthru(['GET'], async_call=False, attach=True)
     def event_log(
         self, lines: Annotated[int, pydantic.Field(ge=0, le=100_000)] = 3
@@ -229,7 +226,7 @@ class FakeVendor(base.VendorInterface):
     def firmware(
         self, size: Annotated[int, pydantic.Field(ge=0, le=64 << 20)] = 256
     ) -> bytes:
-        """Fetch bytes of every value, as a firmware image has them."""
+        """Fetch bytes of every value, as in a firmware image."""
         return bytes(range(256)) * (size // 256) + bytes(range(size % 256))
 
     @base.driver_passthru(['POST'], attach=True)
@@ -248,7 +245,7 @@ class FakeVendor(base.VendorInterface):
         time.sleep(seconds)
         return {'slept': seconds}
 
-    # An error of the project's: status and sentence reach the client.
+    # A DriverError: the client gets status and message.
     @base.driver_passthru(['POST'], async_call=False)
     def fail(
         self,
@@ -259,20 +256,23 @@ class FakeVendor(base.VendorInterface):
         """Fail with one of the errors that a driver may raise."""
         raise {
             'paper': OutOfPaper(rack='r1'),
-            'invalid': errors.InvalidParameterValue('there is no such rack'),
-            'not-found': errors.NotFound('the rack has been taken away'),
+            'invalid': errors.InvalidParameterValue('the rack does not exist'),
+            'not-found': errors.NotFound('the rack was removed'),
             'conflict': errors.Conflict('the rack is being serviced'),
             'temporary': errors.TemporaryFailure('the rack is starting'),
-            'vendor': errors.VendorPassthruException('the rack said no'),
+            'vendor': errors.VendorPassthruException(
+                'the rack rejected the request'
+            ),
         }[kind]
 
-    # Anything else: the client gets a fixed sentence, the log the cause.
+    # Any other exception: the client gets a fixed message; the cause is
+    # logged.
     @base.driver_passthru(['POST'], async_call=False)
     def crash(
         self,
         kind: Literal['error', 'exit', 'interrupt', 'recurse'] = 'error',
     ) -> None:
-        """Fail with something that was not meant for the client."""
+        """Fail with an exception that is not for the client."""
         if kind == 'exit':
             raise SystemExit(3)
         if kind == 'interrupt':
@@ -283,14 +283,14 @@ class FakeVendor(base.VendorInterface):
 
     @base.driver_passthru(['POST'])
     def crash_later(self) -> None:
-        """Fail after the caller was told that the call is accepted."""
+        """Fail after the call was accepted."""
         raise RuntimeError(f'cannot reach 192.0.2.7 with {_LOGIN}')
 
     @base.driver_passthru(['GET'], async_call=False)
     def unserialisable(
         self, kind: Literal['object', 'nan', 'cycle'] = 'object'
     ) -> Any:
-        """Return something that has no JSON form, by mistake."""
+        """Return a value that has no JSON form, by mistake."""
         cycle: list[Any] = []
         cycle.append(cycle)
         return {'object': object(), 'nan': float('nan'), 'cycle': cycle}[kind]
@@ -299,22 +299,22 @@ class FakeVendor(base.VendorInterface):
     def large(
         self, size: Annotated[int, pydantic.Field(ge=0, le=64 << 20)] = 1 << 20
     ) -> str:
-        """Return a text of some bytes."""
+        """Return a text of the given size."""
         return 'x' * size
 
     @base.driver_passthru(['GET', 'POST'], async_call=False)
     def no_op(self) -> None:
-        """Do nothing, as fast as it can be done."""
+        """Do nothing."""
 
     @base.driver_passthru(['POST'])
     def no_op_async(self) -> None:
         """Do nothing, asynchronously."""
 
 
-# What must never be seen, not even in a line of code of a traceback.
+# Must not be shown, not even in a source line of a traceback.
 _LOGIN = 'password=hunter2'
 
-# A GIF of one pixel, the smallest picture that is a picture.
+# A GIF of one pixel.
 _PIXEL = bytes.fromhex(
     '47494638396101000100800000000000ffffff21f90401000000002c00000000'
     '010001000002024401003b'

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drivers by name: entry points loaded with stevedore and made ready."""
+"""Load drivers from entry points, check and start them."""
 
+import copy
 import dataclasses
 import re
 from collections.abc import Callable
@@ -29,8 +30,7 @@ NAMESPACE = 'ironic_passthru.drivers'
 
 _WILD = {'*': '.*', '?': '.'}
 
-#: What a driver's own code may raise while it is loaded: SystemExit would
-#: otherwise end the process without a word.
+#: Exceptions of a driver's code that are reported as errors of the driver.
 FAILURES = (Exception, SystemExit)
 
 
@@ -38,10 +38,10 @@ FAILURES = (Exception, SystemExit)
 class Method:
     """A method of a loaded driver.
 
-    :param spec: what is published of it.
+    :param spec: the published description.
     :param function: the bound function.
-    :param signature: how the function is called.
-    :param result: masks what it returns.
+    :param signature: its parameters.
+    :param result: masks its results.
     """
 
     spec: spec.MethodSpec
@@ -54,11 +54,11 @@ class Method:
 class Driver:
     """A loaded driver.
 
-    :param name: the name that it is enabled by.
+    :param name: its name in ``enabled_drivers``.
     :param interface: its only instance.
-    :param methods: what it offers, by name.
-    :param validated: what its ``driver_validate`` looks at.
-    :param spec: what is published of it.
+    :param methods: its methods by name.
+    :param validated: arguments of its ``driver_validate``.
+    :param spec: the published description.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Driver:
 def load(names: Iterable[str], conf: cfg.ConfigOpts) -> dict[str, Driver]:
     """Load and start the drivers ``names``.
 
-    :raises: DriverLoadError naming the first one that fails, and why.
+    :raises: DriverLoadError with the first failed driver and the reason.
     """
     loaded: dict[str, Driver] = {}
     try:
@@ -81,14 +81,12 @@ def load(names: Iterable[str], conf: cfg.ConfigOpts) -> dict[str, Driver]:
     except BaseException:
         stop(loaded.values())
         raise
-    _warn_of_unused(conf.conductor.allowed_dangerous_methods, loaded.values())
+    _warn_unused(conf.conductor.allowed_dangerous_methods, loaded.values())
     return loaded
 
 
-def _warn_of_unused(
-    patterns: Iterable[str], drivers: Iterable[Driver]
-) -> None:
-    """Tell of entries that allow nothing: they may be slips of the pen."""
+def _warn_unused(patterns: Iterable[str], drivers: Iterable[Driver]) -> None:
+    """Log patterns without a matching method, which may be typos."""
     dangerous = [
         (driver.name, name)
         for driver in drivers
@@ -105,10 +103,10 @@ def _warn_of_unused(
 
 
 def _allows(pattern: str, driver: str, method: str) -> bool:
-    """Tell whether a pattern of ``driver.method`` means this method.
+    """Return whether a pattern of ``driver.method`` matches a method.
 
-    Both names may hold dots. Each is matched by itself, or else ``acme.*``
-    would mean the methods of a driver ``acme.lab``, too.
+    Both names may contain dots. They are matched separately, so that
+    ``acme.*`` does not match methods of a driver ``acme.lab``.
     """
     dots = [place for place, mark in enumerate(pattern) if mark == '.']
     return pattern == '*' or any(
@@ -124,7 +122,7 @@ def _matches(pattern: str, name: str) -> bool:
 
 
 def stop(drivers: Iterable[Driver]) -> None:
-    """Stop drivers, the last one first; one that fails is logged."""
+    """Stop drivers in reverse order; log failures."""
     for driver in reversed(list(drivers)):
         try:
             with child_processes.contained():
@@ -134,12 +132,12 @@ def stop(drivers: Iterable[Driver]) -> None:
 
 
 def instance(name: str) -> Any:
-    """Return a new instance of what the entry point ``name`` names.
+    """Return a new instance of the class of an entry point.
 
-    :raises: DriverLoadError if there is none, or if it fails.
+    :raises: DriverLoadError if it does not exist or fails.
     """
     try:
-        # verify_requirements would search all installed packages once more.
+        # Without verify_requirements, which searches all packages again.
         return stevedore.DriverManager(
             NAMESPACE, name, invoke_on_load=True
         ).driver
@@ -159,8 +157,8 @@ def instance(name: str) -> Any:
 
 def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
     interface = instance(name)
-    # Libraries of vendors add handlers of the log when they are imported, and
-    # when they are set up.
+    # Libraries of vendors add log handlers when they are imported, and when
+    # they are configured.
     log_filter.install()
     driver = make(
         name,
@@ -180,16 +178,16 @@ def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
 def failed(
     name: str, what: str, error: BaseException
 ) -> errors.DriverLoadError:
-    """Return the error that tells of another one, in one line."""
+    """Return a DriverLoadError with another error in one line."""
     text = ' '.join(str(error).split())
     kind = type(error).__name__
     return errors.DriverLoadError(driver=name, reason=f'{what}{kind}: {text}')
 
 
 def _missing(name: str, error: ModuleNotFoundError) -> str:
-    """Say what a driver lacks, and how to get it.
+    """Return which module is missing, and how to install it.
 
-    A package has an extra of the name of a driver for what that one needs.
+    The extra with the requirements of a driver has the driver's name.
     """
     reason = f"the Python module '{error.name}' is not installed"
     for entry in metadata.entry_points(group=NAMESPACE, name=name):
@@ -200,7 +198,7 @@ def _missing(name: str, error: ModuleNotFoundError) -> str:
 
 
 def _known() -> Iterable[str]:
-    # stevedore would load all of them to tell their names.
+    # stevedore would load all entry points to list their names.
     return metadata.entry_points(group=NAMESPACE).names
 
 
@@ -209,9 +207,9 @@ def make(
 ) -> Driver:
     """Build the driver ``name`` from an instance of its interface.
 
-    :param allowed: patterns of ``driver.method``, of the dangerous methods
-        that may be called.
-    :raises: DriverLoadError if one of its methods cannot be offered.
+    :param allowed: patterns of ``driver.method``: dangerous methods that
+        may be called.
+    :raises: DriverLoadError if one of its methods cannot be published.
     """
     if not isinstance(interface, base.VendorInterface):
         raise errors.DriverLoadError(
@@ -243,7 +241,7 @@ def make(
 
 
 def _validated(name: str, interface: base.VendorInterface) -> signature.Names:
-    # Once: it takes longer than many a check does.
+    # Once per driver: inspection is slower than many checks.
     try:
         return signature.Names.of(interface.driver_validate)
     except signature.SignatureError as error:
@@ -296,7 +294,7 @@ def _spec(
             target=mark.target,
             dangerous=mark.dangerous,
             allowed=not mark.dangerous
-            or any(_allows(one, driver, mark.method) for one in allowed),
+            or any(_allows(each, driver, mark.method) for each in allowed),
             secret=mark.secret,
         )
     except spec.InvalidSpec as error:
@@ -308,60 +306,43 @@ def _spec(
 def _with_secrets(
     schema: dict[str, Any], names: Iterable[str]
 ) -> dict[str, Any]:
-    """Mark secret members as pydantic does; publish no secret default."""
-    marked: dict[str, Any] = _with_names(
-        schema, masking.Masker(schema, names=names)
-    )
-    return _without_defaults(marked, masking.Masker(marked, names=names))
+    """Mark secret members as pydantic does; remove secret defaults.
 
-
-def _with_names(schema: Any, masker: masking.Masker) -> Any:
-    """Return a copy of a schema that marks members whose name is secret.
-
-    The mark applies to a member under each of its aliases.
+    A member is marked under each of its aliases.
     """
-    copied = _copied(schema, _with_names, masker)
-    for name, declared in _declared(copied, 'properties'):
-        if masker.is_secret_name(name):
+    marked = copy.deepcopy(schema)
+    declarations = list(_declarations(marked))
+    by_name = masking.Masker(schema, names=names)
+    for keyword, name, declared in declarations:
+        if keyword == 'properties' and by_name.is_secret_name(name):
             declared['writeOnly'] = True
-    return copied
-
-
-def _without_defaults(schema: Any, masker: masking.Masker) -> Any:
-    """Return a copy of a schema without defaults that contain a secret."""
-    copied = _copied(schema, _without_defaults, masker)
-    for _, declared in (
-        *_declared(copied, 'properties'),
-        *_declared(copied, '$defs'),
-    ):
+    masker = masking.Masker(marked, names=names)
+    for _, _, declared in declarations:
         if 'default' in declared and masker.masks(
             declared['default'], declared
         ):
             del declared['default']
-    return copied
+    return marked
 
 
-def _copied(
-    schema: Any,
-    copy: Callable[[Any, masking.Masker], Any],
-    masker: masking.Masker,
-) -> Any:
-    if isinstance(schema, list):
-        return [copy(one, masker) for one in schema]
-    if isinstance(schema, dict):
-        return {key: copy(part, masker) for key, part in schema.items()}
-    return schema
-
-
-def _declared(
-    schema: Any, keyword: str
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield names and schemas of a keyword that contains schemas."""
-    found = schema.get(keyword) if isinstance(schema, dict) else None
-    for name, declared in found.items() if isinstance(found, dict) else ():
-        # True and False are schemas, too.
-        if isinstance(declared, dict):
-            yield name, declared
+def _declarations(schema: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield keyword, name and schema of all named schemas, at any depth."""
+    pending = [schema]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending.extend(part)
+        if not isinstance(part, dict):
+            continue
+        pending.extend(part.values())
+        for keyword in ('properties', '$defs'):
+            found = part.get(keyword)
+            # Not every member is a schema: defaults have any form.
+            for name, declared in (
+                found.items() if isinstance(found, dict) else ()
+            ):
+                if isinstance(declared, dict):
+                    yield keyword, name, declared
 
 
 def _check_secret(
@@ -371,13 +352,13 @@ def _check_secret(
     *,
     returned: Mapping[str, Any],
 ) -> None:
-    """Refuse a secret that is found nowhere: it is misspelt."""
-    taken = schema_walker.SchemaWalker(schema)
-    given = schema_walker.SchemaWalker(returned)
+    """Reject a secret that is neither a parameter nor a result field."""
+    parameters = schema_walker.SchemaWalker(schema)
+    result = schema_walker.SchemaWalker(returned)
     for name in mark.secret:
-        if name == masking.RESULT or taken.may_contain(name):
+        if name == masking.RESULT or parameters.may_contain(name):
             continue
-        if mark.attach or not given.may_contain(name):
+        if mark.attach or not result.may_contain(name):
             raise errors.DriverLoadError(
                 driver=driver,
                 reason=f"method '{mark.method}': its secret '{name}' is "
@@ -388,7 +369,7 @@ def _check_secret(
 def _check_target(
     driver: str, mark: base.Passthru, schema: Mapping[str, Any]
 ) -> None:
-    """Refuse a target that a call can never have."""
+    """Reject a target that is not a parameter."""
     takes_any = schema.get('additionalProperties') is not False
     for name in mark.target:
         if name in schema['properties']:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON Schemas of types, where pydantic's own would not do."""
+"""Generators of JSON Schema that extend those of pydantic."""
 
 import json
 from collections.abc import Iterable
@@ -18,16 +18,16 @@ from ironic_passthru.validation import formats
 _INTEGER_KEY = {'pattern': '^-?[0-9]{1,4000}$'}
 _HASHABLE = {'type': ['string', 'number', 'integer', 'boolean', 'null']}
 
-# The code that makes a Secret[...]; serializers can be replaced.
+# The code of the validator of Secret[...], which identifies the type even if
+# its serializer is replaced.
 _SECRET_CODE = (
     pydantic.TypeAdapter(pydantic.Secret[int])
     .core_schema['json_schema']['function']['function']
     .__code__
 )
 
-# Hashes of numbers, UUIDs and others can be chosen so that they collide, and
-# adding an item then takes time in proportion to the items before it. Hashes
-# of text are randomized.
+# A caller can choose numbers and UUIDs whose hashes collide, so that adding an
+# item takes time in proportion to the size. Hashes of strings are randomized.
 _MAX_HASHED = 1000
 _RANDOMLY_HASHED = frozenset({'str', 'any', None})
 
@@ -35,9 +35,9 @@ _REARRANGING = ('function-before', 'function-wrap', 'function-plain')
 
 
 class ParameterGenerator(json_schema.GenerateJsonSchema):
-    """Generates the schema of what a caller sends."""
+    """Generates the schema of parameters."""
 
-    # A default that has no JSON form is simply not shown.
+    # A default without a JSON form is omitted.
     ignored_warning_kinds = {'skipped-choice', 'non-serializable-default'}
 
     def field_title_should_be_set(self, schema: Any) -> bool:
@@ -46,8 +46,8 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
     def encode_default(self, dft: Any) -> Any:
         encoded = super().encode_default(dft)
         if isinstance(dft, set | frozenset):
-            # Their order differs from process to process, while conductors
-            # that offer the same must publish the same.
+            # The order of sets differs from process to process, but all
+            # conductors must publish the same schema.
             encoded = sorted(encoded, key=json.dumps)
         try:
             json.dumps(encoded, allow_nan=False)
@@ -58,16 +58,16 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
         return encoded
 
     def default_schema(self, schema: Any) -> dict[str, Any]:
-        result = super().default_schema(schema)
+        result: dict[str, Any] = super().default_schema(schema)
         if result.get('writeOnly'):
-            # So pydantic marks secrets, and schemas are published.
+            # A secret; its default must not be published.
             result.pop('default', None)
         return result
 
     def dict_schema(self, schema: Any) -> dict[str, Any]:
         return _of_keys(super().dict_schema(schema), schema)
 
-    # Older releases of pydantic generate the following three as they do dict.
+    # Older releases of pydantic use dict_schema for the next three types.
     def frozendict_schema(self, schema: Any) -> dict[str, Any]:
         return _of_keys(super().frozendict_schema(schema), schema)
 
@@ -80,12 +80,12 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
     def generate(self, schema: Any, mode: Any = 'validation') -> Any:
         """Generate a JSON Schema."""
         self._known = {
-            one['ref']: one for one in schema.get('definitions', ())
+            each['ref']: each for each in schema.get('definitions', ())
         }
         return super().generate(schema, mode)
 
     def generate_inner(self, schema: Any) -> dict[str, Any]:
-        """Generate the JSON Schema of a part, with what masking needs."""
+        """Generate the JSON Schema of a part; add the keywords for masking."""
         result = super().generate_inner(schema)
         if result.get('format') == 'regex':
             longest = {'maxLength': formats.MAX_PATTERN_LENGTH}
@@ -100,10 +100,10 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
         return result
 
     def _is_hidden(self, schema: Any, result: dict[str, Any]) -> bool:
-        """Return whether the secrets of a part are not in its JSON Schema.
+        """Return whether the JSON Schema of a part lacks its secrets.
 
         A class or an annotation may replace the JSON Schema, and a
-        serializer what a result consists of.
+        serializer may replace the result.
         """
         if self.mode == 'serialization':
             return 'serialization' in schema
@@ -130,7 +130,7 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
         )
 
     def _with_aliases(self, result: Any, schema: Any) -> dict[str, Any]:
-        """Add where a model reads its fields from besides their names."""
+        """Add the other names and paths of the fields of a model."""
         if self.mode != 'validation':
             return result
         aliases: dict[str, list[list[str | int]]] = {}
@@ -155,9 +155,9 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
 
 
 class ResultGenerator(ParameterGenerator):
-    """Generates the schema of what a method returns."""
+    """Generates the schema of results."""
 
-    # What has no JSON Schema is simply not described.
+    # A type without a JSON Schema is not described.
     def handle_invalid_for_json_schema(
         self, schema: Any, error_info: str
     ) -> dict[str, Any]:
@@ -165,21 +165,21 @@ class ResultGenerator(ParameterGenerator):
 
 
 def _of_keys(result: dict[str, Any], schema: Any) -> dict[str, Any]:
-    """Return the JSON Schema of an object with bounds of its keys."""
+    """Return the JSON Schema of an object with limits for its keys."""
     for pattern, value in result.pop('patternProperties', {}).items():
         # patternProperties would accept every other name.
         names = {**result.get('propertyNames', {}), 'pattern': pattern}
         result |= {'additionalProperties': value, 'propertyNames': names}
     if schema.get('keys_schema', {}).get('type') == 'int':
         result['propertyNames'] = _INTEGER_KEY
-    # Names of an object in JSON are text.
+    # Other keys are converted from the strings of JSON.
     if schema.get('keys_schema', {}).get('type') not in _RANDOMLY_HASHED:
         result.setdefault('maxProperties', _MAX_HASHED)
     return result
 
 
 def _of_hashable(array: dict[str, Any], schema: Any) -> dict[str, Any]:
-    """Return the JSON Schema of a set with bounds of its items."""
+    """Return the JSON Schema of a set with limits for its items."""
     if not array.get('items'):
         array = {**array, 'items': _HASHABLE}
     if schema.get('items_schema', {}).get('type') == 'str':
@@ -210,7 +210,7 @@ def _paths(field: Any, name: str) -> Iterator[list[str | int]]:
 def _public_name(
     paths: Iterable[list[str | int]], properties: Mapping[str, Any]
 ) -> str | None:
-    """Return the name of a field in the JSON Schema, if it is there."""
+    """Return the name of a field in the JSON Schema, or None."""
     for first, *more in paths:
         if not more and first in properties:
             return str(first)
@@ -221,7 +221,7 @@ def _is_secret(schema: Any) -> bool:
     for kind in ('lax_schema', 'json_schema'):
         schema = schema.get(kind, schema)
     validator = schema.get('function')
-    # The same member of a serialization is the function itself.
+    # In a serialization, this member is the function itself.
     make = validator.get('function') if isinstance(validator, dict) else None
     if isinstance(make, type):
         return issubclass(make, values.SECRETS)
@@ -231,17 +231,17 @@ def _is_secret(schema: Any) -> bool:
 def _contains_secret(schema: Any, known: Mapping[str, Any]) -> bool:
     """Return whether pydantic's schema of a type contains a secret type.
 
-    :param known: the definitions that it refers to.
+    :param known: the referenced definitions by name.
     """
-    waiting, seen = [schema], set()
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, list | tuple):
-            waiting.extend(one)
-        elif isinstance(one, dict) and id(one) not in seen:
-            seen.add(id(one))
-            if _is_secret(one):
+    pending, seen = [schema], set()
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list | tuple):
+            pending.extend(part)
+        elif isinstance(part, dict) and id(part) not in seen:
+            seen.add(id(part))
+            if _is_secret(part):
                 return True
-            waiting.extend(one.values())
-            waiting.append(known.get(one.get('schema_ref', '')))
+            pending.extend(part.values())
+            pending.append(known.get(part.get('schema_ref', '')))
     return False

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the signature of a function to the schema of its parameters.
+"""JSON Schema and conversion of parameters, from a function's signature.
 
-A schema cannot say everything: a validator written in Python, bounds of
-dates, the text of a Decimal, bounds of the keys of an object, the length of
-``bytes``, strictness (3.0 for a ``StrictInt``), a file that must exist.  Such
-faults are found by :meth:`Signature.convert` only, before the method runs
-and before an asynchronous call is accepted; the caller gets the same 400.
+JSON Schema cannot express every check: validators in Python, limits of dates,
+the text of a Decimal, limits of the keys of an object, the length of
+``bytes``, strictness (3.0 for a ``StrictInt``), an existing file. These errors
+are detected by :meth:`Signature.convert`, before the method runs and before an
+asynchronous call is accepted; the caller gets the same 400.
 """
 
 import copy
@@ -38,8 +38,8 @@ LOG = log.getLogger(__name__)
 _INJECTED = ('context', 'http_method')
 _FORBIDDEN = spec.RESERVED_NAMES - {*_INJECTED}
 
-# pydantic tells of these with the name of the class that they should be of.
-_OF_CLASSES = frozenset(
+# Errors of pydantic whose message contains the name of a class.
+_CLASS_ERRORS = frozenset(
     {
         'dataclass_exact_type',
         'dataclass_type',
@@ -50,7 +50,7 @@ _OF_CLASSES = frozenset(
     }
 )
 
-# Top-level modules whose exceptions report a value that cannot be converted.
+# Top-level modules whose exceptions mean that a value cannot be converted.
 _CONVERTING = sys.stdlib_module_names | {
     'email_validator',
     'pydantic',
@@ -58,9 +58,9 @@ _CONVERTING = sys.stdlib_module_names | {
     'pydantic_extra_types',
 }
 
-# pydantic's errors of paths. A path that cannot be examined gets the same
-# message, which must not reveal that one of its directories exists.
-_OF_PATHS = frozenset(
+# Errors of pydantic for paths, which all get the same message: it must not
+# reveal which files exist.
+_PATH_ERRORS = frozenset(
     {
         'parent_does_not_exist',
         'path_exists',
@@ -70,22 +70,22 @@ _OF_PATHS = frozenset(
     }
 )
 
-# What a check raises to tell of its own fault. Subclasses tell of failures
-# of libraries, such as UnicodeError.
-_MEANT_TO_BE_SEEN = (ValueError, AssertionError)
+# Errors of validators, whose text is for clients. Subclasses, such as
+# UnicodeError, are errors of libraries.
+_PUBLIC_ERRORS = (ValueError, AssertionError)
 _UNFIT = 'Input is not valid'
 
 
 class SignatureError(Exception):
-    """A function cannot be offered; ``str()`` says why."""
+    """A function cannot be published; ``str()`` is the reason."""
 
 
 class Signature:
-    """How one function is called.
+    """The parameters of one function: their schema and conversion.
 
     :param function: a bound method.
-    :raises: SignatureError if it cannot be called by parameters' names or
-        has an annotation that JSON cannot express.
+    :raises: SignatureError if a parameter cannot be passed by name or has
+        an annotation that JSON cannot express.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -108,14 +108,13 @@ class Signature:
         self._aliases: dict[str, str] = {}
         fields: dict[str, Any] = {}
         for parameter in parameters.values():
-            _refuse_unusable(parameter)
+            _check_parameter(parameter)
             if parameter.name in _INJECTED or (
                 parameter.kind is parameter.VAR_KEYWORD
             ):
                 continue
-            # pydantic reserves many names ('copy', '_x', 'model_…'), while
-            # a driver's parameter may have any: so the field's name is
-            # neutral, and the parameter's stands in the alias.
+            # pydantic reserves names that a parameter may have ('copy',
+            # '_x', 'model_…'): the field has another name and an alias.
             field = f'p{len(fields)}'
             self._aliases[field] = parameter.name
             fields[field] = _field(parameter, hints)
@@ -150,7 +149,7 @@ class Signature:
         try:
             return type('Parameters', (pydantic.BaseModel,), namespace)
         except Exception as error:
-            # Types bring code of their own, which may raise anything.
+            # Code of the types may raise anything.
             raise SignatureError(_first_line(error)) from error
 
     def schema(self) -> dict[str, Any]:
@@ -190,24 +189,24 @@ class Signature:
         *,
         secrets: call_secrets.CallSecrets | None = None,
     ) -> dict[str, Any]:
-        """Return ``values`` as the types that the function declares.
+        """Return ``values`` converted to the types of the function.
 
         :param method: name of the method, for the error.
         :param values: JSON values; the driver receives copies of them.
         :param secrets: redacts validation errors; by default nothing is
             secret.
-        :raises: InvalidParameters; whatever code of the driver raises
+        :raises: InvalidParameters; any exception of the driver's types
             besides ValueError and AssertionError.
         """
         secrets = secrets or call_secrets.without_secrets(values)
         try:
             model = self._model.model_validate(_copied(values))
         except Exception as error:
-            faults = self._faults(values, error, secrets=secrets)
-            if not faults:
+            found = self._validation_errors(values, error, secrets=secrets)
+            if not found:
                 raise
             raise errors.InvalidParameters(
-                method=method, errors=secrets.validation_errors(faults)
+                method=method, errors=secrets.validation_errors(found)
             ) from None
         converted = {
             name: getattr(model, field)
@@ -216,45 +215,47 @@ class Signature:
         }
         return converted | (model.model_extra or {})
 
-    def _faults(
+    def _validation_errors(
         self,
         values: Mapping[str, Any],
         error: Exception,
         *,
         secrets: call_secrets.CallSecrets,
     ) -> list[dict[str, str]]:
-        """Return the validation errors for what a conversion raised.
+        """Return the validation errors of a failed conversion.
 
         An exception other than ValidationError ends the conversion, so each
-        parameter is converted by itself to find those that raise it.
+        parameter is converted separately to find those that raise it.
 
-        :returns: an empty list if no parameter explains it.
-        :raises: whatever code of the driver raised.
+        :returns: an empty list if no single parameter raises it.
+        :raises: the exception, if code of the driver raised it.
         """
         if isinstance(error, pydantic.ValidationError):
-            return [_fault(entry, secrets) for entry in error.errors()]
-        if _is_of_driver(error):
-            raise _unlike_ours(error)
+            return [
+                _validation_error(entry, secrets) for entry in error.errors()
+            ]
+        if _from_driver(error):
+            raise _not_ours(error)
         found: list[dict[str, str]] = []
         for name, value in values.items():
             try:
                 self._model.model_validate(_copied({name: value}))
             except pydantic.ValidationError as own:
                 found += [
-                    _fault(entry, secrets)
+                    _validation_error(entry, secrets)
                     for entry in own.errors()
                     if entry['loc'][:1] == (name,)
                 ]
             except Exception as own:
-                if _is_of_driver(own):
-                    raise _unlike_ours(own)  # noqa: B904
+                if _from_driver(own):
+                    raise _not_ours(own)  # noqa: B904
                 found.append(_entry([name], _reason(own)))
         return found
 
     def inject(
         self, values: dict[str, Any], *, context: Any, http_method: str
     ) -> dict[str, Any]:
-        """Return ``values`` with what the function takes besides them."""
+        """Return ``values`` with ``context`` and ``http_method`` as needed."""
         arguments = dict(values)
         if 'context' in self._names:
             arguments['context'] = context
@@ -264,10 +265,10 @@ class Signature:
 
 
 def result_schema(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the JSON Schema of what a function says that it returns.
+    """Return the JSON Schema of the result of a function.
 
-    Nothing depends on it but the search for secrets, so one that cannot be
-    made is one that says nothing.
+    Only the search for secrets depends on it, so the schema of a type without
+    JSON Schema is empty.
     """
     try:
         annotation = _hints(function, {'return'}).get('return', Any)
@@ -275,32 +276,32 @@ def result_schema(function: Callable[..., Any]) -> dict[str, Any]:
         try:
             adapter = pydantic.TypeAdapter(annotation, config=config)
         except pydantic.PydanticUserError:
-            # The type has a configuration of its own.
+            # The type has its own configuration.
             adapter = pydantic.TypeAdapter(annotation)
         return adapter.json_schema(
             schema_generator=schema_generator.ResultGenerator,
             mode='serialization',
         )
     except Exception as error:
-        # Types bring code of their own, which may raise anything.
-        LOG.debug('A result is not described: %s', _first_line(error))
+        # Code of the types may raise anything.
+        LOG.debug('The result has no schema: %s', _first_line(error))
         return {}
 
 
 @dataclasses.dataclass(frozen=True)
 class Names:
-    """Which arguments a function takes by name.
+    """The arguments that a function accepts by name.
 
-    :param known: their names; None if it takes any.
+    :param known: their names; None if it accepts any.
     """
 
     known: frozenset[str] | None
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> 'Names':
-        """Return those of ``function``.
+        """Return the names for ``function``.
 
-        :raises: SignatureError if it cannot be told.
+        :raises: SignatureError if its signature is not available.
         """
         try:
             parameters = inspect.signature(function).parameters
@@ -311,7 +312,7 @@ class Names:
         return cls(frozenset(parameters))
 
     def select(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return those of ``values`` that the function takes."""
+        """Return the ``values`` that the function accepts."""
         if self.known is None:
             return dict(values)
         return {name: v for name, v in values.items() if name in self.known}
@@ -320,9 +321,9 @@ class Names:
 def _hints(
     function: Callable[..., Any], names: Collection[str]
 ) -> dict[str, Any]:
-    """Return the annotations of some parameters, evaluated."""
+    """Return the evaluated annotations of some parameters."""
     function = inspect.unwrap(function)
-    # The others may name what is imported for type checkers only.
+    # Other annotations may use names imported for type checkers only.
     needed = types.SimpleNamespace(
         __annotations__={
             name: annotation
@@ -337,13 +338,13 @@ def _hints(
             include_extras=True,
         )
     except Exception as error:
-        # Evaluating an annotation runs the driver's own code.
+        # Evaluating an annotation runs code of the driver.
         raise SignatureError(
             f'an annotation cannot be evaluated: {_first_line(error)}'
         ) from error
 
 
-def _refuse_unusable(parameter: inspect.Parameter) -> None:
+def _check_parameter(parameter: inspect.Parameter) -> None:
     if parameter.kind in (
         parameter.POSITIONAL_ONLY,
         parameter.VAR_POSITIONAL,
@@ -374,10 +375,12 @@ def _field(
     )
 
 
-def _fault(entry: Any, secrets: call_secrets.CallSecrets) -> dict[str, str]:
+def _validation_error(
+    entry: Any, secrets: call_secrets.CallSecrets
+) -> dict[str, str]:
     path: list[str] = []
     for part in entry['loc']:
-        # pydantic also names types that it has tried, which are no places.
+        # pydantic also adds the types that it tried, which are not members.
         last = part is entry['loc'][-1] and entry['type'] == 'missing'
         if last or secrets.has(path, part):
             path.append(str(part))
@@ -390,20 +393,20 @@ def _entry(path: list[str], phrase: str) -> dict[str, str]:
 
 
 def _reason(error: Exception) -> str:
-    """Return why a value cannot be converted, without text of an error.
+    """Return why a value cannot be converted, without text of the error.
 
-    That may contain the value, or reveal which files exist.
+    The text may contain the value, or reveal which files exist.
     """
-    LOG.debug('A parameter was refused for %s', type(error).__name__)
+    LOG.debug('Conversion of a parameter raised %s', type(error).__name__)
     if isinstance(error, RecursionError):
         return 'Input is nested too deeply'
     return _UNFIT
 
 
-def _unlike_ours(error: Exception) -> Exception:
-    """Return what a driver's code raised, but for InvalidParameters.
+def _not_ours(error: Exception) -> Exception:
+    """Return an exception of a driver; replace InvalidParameters.
 
-    Its text may be secret, and would be sent to the caller.
+    The text of InvalidParameters would be sent to the caller.
     """
     if not isinstance(error, errors.InvalidParameters):
         return error
@@ -412,8 +415,8 @@ def _unlike_ours(error: Exception) -> Exception:
     return other
 
 
-def _is_of_driver(error: Exception) -> bool:
-    """Return whether code of a driver raised an error or called what did.
+def _from_driver(error: Exception) -> bool:
+    """Return whether code of a driver is part of the traceback of an error.
 
     pydantic and Python's library raise more than ValueError for values that
     they cannot convert: OverflowError, OSError, TypeError and others.
@@ -431,26 +434,26 @@ def _is_of_driver(error: Exception) -> bool:
 
 
 def _phrase(entry: Any, secrets: set[str] | None) -> str:
-    """Return what is wrong, in words that were meant for a client."""
+    """Return the message of an error of pydantic, safe for clients."""
     kind, text = entry['type'], str(entry['msg'])
-    if kind in _OF_PATHS:
+    if kind in _PATH_ERRORS:
         return _UNFIT
-    if kind in _OF_CLASSES:
-        # It would be called by the name of its class.
+    if kind in _CLASS_ERRORS:
+        # The message contains the name of a class of the driver.
         return 'Input should be an object'
     if kind == 'union_tag_invalid':
         # pydantic quotes the value.
         return _UNFIT
     raised = entry.get('ctx', {}).get('error')
-    if isinstance(raised, Exception) and type(raised) not in _MEANT_TO_BE_SEEN:
-        # Raised by something that the driver's own check has called.
+    if isinstance(raised, Exception) and type(raised) not in _PUBLIC_ERRORS:
+        # A library that a validator of the driver calls raised it.
         return _UNFIT
     if secrets is None:
         return text
     if kind.endswith(('_parsing', '_invalid')) or any(
         secret in text for secret in secrets
     ):
-        # The former quote a character of what they cannot read.
+        # The messages of the former contain a character of the value.
         return _UNFIT
     return text
 
@@ -458,7 +461,7 @@ def _phrase(entry: Any, secrets: set[str] | None) -> str:
 def _copied(value: Any) -> Any:
     """Return a copy of a JSON value.
 
-    Types such as ``Any`` hand a value to the driver as it is.
+    Types such as ``Any`` pass a value to the driver unchanged.
     """
     if isinstance(value, dict):
         return {name: _copied(part) for name, part in value.items()}

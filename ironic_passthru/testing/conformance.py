@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tests that every driver must pass, to be inherited by its author.
+"""Conformance tests that every driver must pass, to be inherited.
 
 ::
 
@@ -45,10 +45,10 @@ from ironic_passthru.validation import strict_json
 if typing.TYPE_CHECKING:
     _Mixin = unittest.TestCase
 else:
-    # Were it a TestCase, test runners would run it without any driver.
+    # Test runners would run a TestCase without a driver.
     _Mixin = object
 
-# What needs no escaping in a URL (RFC 3986, unreserved characters).
+# Unreserved characters of URLs (RFC 3986), which need no escaping.
 _USABLE_NAME = re.compile(r'\A[A-Za-z0-9_.~-]{1,255}\Z')
 
 
@@ -57,8 +57,7 @@ class DriverConformance(_Mixin):
 
     :cvar driver: name of an entry point in ``ironic_passthru.drivers``, or a
         subclass of :class:`ironic_passthru.drivers.base.VendorInterface`.
-    :cvar end_seconds: how long threads and asynchronous calls may take to
-        end.
+    :cvar end_seconds: time for threads to end.
     """
 
     driver: str | type[base.VendorInterface]
@@ -67,7 +66,7 @@ class DriverConformance(_Mixin):
     def make_driver_conf(self) -> cfg.ConfigOpts:
         """Return the configuration that the driver is started with.
 
-        Override it to set options; by default all have their defaults.
+        Override it to set options.
         """
         conf = cfg.ConfigOpts()
         project_conf.register_opts(conf)
@@ -94,14 +93,13 @@ class DriverConformance(_Mixin):
         return driver
 
     def call(self, method: str, http_method: str, /, **parameters: Any) -> Any:
-        """Call a method of a new driver the way a conductor does.
+        """Call a method of a new driver as a conductor does.
 
-        A dangerous one is called, too.
+        Dangerous methods are allowed. Asynchronous methods run until they
+        end.
 
-        An asynchronous method has ended when this returns.
-
-        :returns: the result as it is answered, JSON.
-        :raises: what the client would be told.
+        :returns: the result as a JSON value.
+        :raises: the errors that a client receives.
         """
         driver = self.start()
         call = protocol.CallRequest(
@@ -123,15 +121,17 @@ class DriverConformance(_Mixin):
         ).value
 
     def test_loads(self) -> None:
-        """The driver is a VendorInterface whose methods can be offered."""
+        """The driver is a VendorInterface whose methods can be published."""
         self.assertIsInstance(self.load().interface, base.VendorInterface)
 
     def test_offers_methods(self) -> None:
-        """A driver without methods serves nobody."""
-        self.assertTrue(self.load().methods, 'there is no driver_passthru')
+        """A driver has at least one method."""
+        self.assertTrue(
+            self.load().methods, 'the driver has no driver_passthru method'
+        )
 
     def test_method_names_are_usable(self) -> None:
-        """A name stands in a URL as it is."""
+        """A name can be part of a URL without escaping."""
         for name in self.load().methods:
             self.assertRegex(name, _USABLE_NAME)
 
@@ -142,7 +142,7 @@ class DriverConformance(_Mixin):
             self.assertNotIn('GET', method.spec.http_methods)
 
     def test_methods_are_described(self) -> None:
-        """Each method says in one line what it does."""
+        """Each method has a description of one line."""
         for name, method in self.load().methods.items():
             text = method.spec.description
             self.assertTrue(text.strip(), f'{name} has no description')
@@ -164,23 +164,23 @@ class DriverConformance(_Mixin):
             self.assertEqual('object', method.spec.schema['type'], name)
 
     def test_defaults_fit_their_declarations(self) -> None:
-        """What a parameter is by default may also be given."""
+        """Each default is valid for its parameter."""
         for name, method in self.load().methods.items():
             properties = method.spec.schema['properties']
             for parameter, declared in properties.items():
                 if 'default' not in declared:
                     continue
-                wrong = _faults_of(method, parameter, declared['default'])
+                wrong = _errors_of(method, parameter, declared['default'])
                 self.assertEqual([], wrong, f'{name}: {parameter}')
 
     def test_targets_are_no_secrets(self) -> None:
-        """Which hardware is meant may be compared, counted and logged."""
+        """Targets are not secret: they are compared, counted and logged."""
         for name, method in self.load().methods.items():
             named = dict.fromkeys(method.spec.target, 'bmc')
             self.assertEqual(named, method.spec.masked(named), name)
 
     def test_specs_survive_the_registry(self) -> None:
-        """What the API reads is what the conductor wrote."""
+        """The API reads the same spec that the conductor writes."""
         driver = self.load()
         text = json.dumps(driver.spec.to_document(), allow_nan=False)
         self.assertEqual(
@@ -191,23 +191,23 @@ class DriverConformance(_Mixin):
         )
 
     def test_specs_are_stable(self) -> None:
-        """Two conductors with this driver publish the same."""
+        """Two conductors with this driver publish the same spec."""
         self.assertEqual(self.load().spec.digest, self.load().spec.digest)
 
     def test_validate_takes_every_call(self) -> None:
-        """Parameters that a call leaves out are no ``TypeError``."""
+        """Omitted parameters do not cause a ``TypeError``."""
         validate = self.load().interface.driver_validate
         _, *others = inspect.signature(validate).parameters.values()
         for parameter in others:
             self.assertTrue(
                 parameter.default is not parameter.empty
                 or parameter.kind is parameter.VAR_KEYWORD,
-                f'driver_validate() needs {parameter.name}, which a call '
-                'need not have',
+                f'driver_validate() requires {parameter.name}, which a call '
+                'may omit',
             )
 
     def test_validate_refuses_in_words(self) -> None:
-        """A call without parameters is accepted or refused, no crash."""
+        """A call without parameters is accepted or gets a DriverError."""
         driver = self.start()
         for name, method in driver.methods.items():
             if method.spec.schema.get('required'):
@@ -225,13 +225,13 @@ class DriverConformance(_Mixin):
             driver.interface.stop()
 
     def test_stops_twice(self) -> None:
-        """To stop what is stopped, or never started, does no harm."""
+        """A driver that is stopped, or was not started, can be stopped."""
         self.load().interface.stop()
         driver = self.start()
         driver.interface.stop()
 
     def test_leaves_no_thread(self) -> None:
-        """A conductor can end: all threads of the driver have ended."""
+        """All threads of a stopped driver have ended."""
         before = set(threading.enumerate())
         driver = self.load()
         driver.interface.start(self.make_driver_conf())
@@ -242,7 +242,7 @@ class DriverConformance(_Mixin):
             self.assertFalse(thread.is_alive(), f'{thread} still runs')
 
     def test_errors_can_be_answered(self) -> None:
-        """The error classes of the driver state a status of an error."""
+        """The error classes of the driver have a status of an error."""
         module = type(self.load().interface).__module__
         package = module.rpartition('.')[0] or module
         for kind in _subclasses(errors.DriverError):
@@ -254,8 +254,8 @@ class DriverConformance(_Mixin):
             self.assertIsInstance(kind._msg_fmt, str, kind.__name__)
 
 
-def _faults_of(method: loader.Method, parameter: str, value: Any) -> list[str]:
-    """Return what is wrong with one value, whatever others are missing."""
+def _errors_of(method: loader.Method, parameter: str, value: Any) -> list[str]:
+    """Return the validation errors of one parameter."""
     try:
         method.spec.parameters.check({parameter: value})
     except errors.InvalidParameters as error:

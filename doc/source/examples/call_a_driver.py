@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How another service calls a driver over the bus."""
+"""Call a driver over the message bus from another service."""
 
 import sys
 
@@ -28,15 +28,15 @@ def greet(bus: oslo_messaging.Transport, name: str) -> str:
             info={'name': name},
         )
     except errors.NotRun:
-        return 'nobody took the call; it may be sent again'
+        return 'the call was not run; it can be repeated'
     except errors.OutcomeUnknown:
-        return 'no answer came; look before sending it again'
+        return 'the outcome is unknown; check before repeating the call'
     return answer['return']['greeting']
 
 
 def main() -> None:
-    """Greet by way of the broker that the configuration files name."""
-    # Of options, [DEFAULT] transport_url is enough.
+    """Call the driver with the broker of the configuration files."""
+    # The only required option is [DEFAULT] transport_url.
     cfg.CONF(sys.argv[1:], project='my-service')
     bus = transport.make(cfg.CONF)
     print(greet(bus, 'Ada'))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A driver with a method that takes long, and checks before it begins."""
+"""A driver with a long-running method and validation before it."""
 
 from typing import Annotated
 from typing import Any
@@ -12,7 +12,7 @@ from ironic_passthru.drivers import base
 
 
 class LampParade(base.VendorInterface):
-    """Switches the lamps of racks, many times."""
+    """Switches the lamps of racks repeatedly."""
 
     def get_properties(self) -> dict[str, str]:
         return {'rack': 'Name of a rack, such as r1. Required.'}
@@ -21,7 +21,7 @@ class LampParade(base.VendorInterface):
         if kwargs.get('rack') not in ('r1', 'r2'):
             raise errors.InvalidParameterValue('there are r1 and r2')
 
-    # Asynchronous, which is the default, for it may take a while.
+    # Asynchronous (the default), since it may take minutes.
     @base.driver_passthru(['POST'], target='rack', timeout=600)
     def parade(
         self,
@@ -34,5 +34,5 @@ class LampParade(base.VendorInterface):
             if context.cancel_requested:
                 raise errors.Cancelled()
             context.report_progress(100 * done / rounds, f'round {done + 1}')
-            # Here the hardware would be talked to.
+            # Send the commands to the hardware here.
         return f'{rack} did {rounds} rounds'

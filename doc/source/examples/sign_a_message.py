@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a service without our client signs what it sends to conductors."""
+"""Sign messages to conductors without the Python client."""
 
 import hashlib
 import hmac
@@ -39,7 +39,7 @@ def signature(key, server, method, context, arguments):
 
 
 def is_proven(key, signature, proof):
-    """Tell whether the call with a signature was certainly not run."""
+    """Return whether the call with a signature was certainly not run."""
     text = f'not run {signature}'
     mac = hmac.new(key.encode('utf-8'), text.encode('ascii'), hashlib.sha256)
     expected, stated = mac.hexdigest(), str(proof)

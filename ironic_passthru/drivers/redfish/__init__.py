@@ -3,15 +3,15 @@
 
 ::
 
-    driver ──> inventory        which targets a call means
+    driver ──> inventory        the targets of a call
        │
-       └─────> fleet            all of them at once, within the call's time
+       └─────> executor         all targets concurrently, until the deadline
                  │
-                 └──> bmc       what is done to one of them, on sushy
+                 └──> bmc       the actions on one target, with sushy
                        │
                        └──> connector      one request, sent once
 
-    failures     what went wrong with one target, as its item says it
+    failures     errors of one target, as its item contains them
 """
 
 from ironic_passthru.drivers.redfish.driver import RedfishVendor

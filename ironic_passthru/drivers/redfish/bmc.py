@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be done to the system behind one BMC, in terms of sushy."""
+"""Actions on the system of one BMC, with sushy."""
 
 import enum
 import logging
@@ -16,14 +16,14 @@ from ironic_passthru.drivers.redfish import inventory
 
 LOG = logging.getLogger(__name__)
 
-# Characters of a text that a BMC wrote and a caller gets.
+# Longest text of a BMC in a result, in characters.
 _MAX_TEXT = 255
 
 
 class Bmc:
     """The system of one target, over an open connection.
 
-    :raises: from every method what :mod:`failures` classifies.
+    :raises: from every method the exceptions of :mod:`failures`.
     """
 
     def __init__(
@@ -32,8 +32,8 @@ class Bmc:
         connector: bmc_connector.Connector,
     ) -> None:
         self._connector = connector
-        # Logging in at each request needs no session on the BMC: few BMCs
-        # have many, and one that is cut off would be left there.
+        # Basic authentication needs no session: most BMCs support only a few
+        # sessions, and an interrupted call would not close its session.
         root = sushy.Sushy(
             target.name,
             auth=sushy_auth.BasicAuth(
@@ -43,8 +43,8 @@ class Bmc:
         )
         self._system = root.get_system(_system_path(root, target.system_id))
 
-    def facts(self) -> failures.Item:
-        """Return what the system is and how it does."""
+    def state(self) -> failures.Item:
+        """Return model, serial number, power state and health."""
         system = self._system
         return {
             'reachable': True,
@@ -61,7 +61,7 @@ class Bmc:
         return {'reachable': True, 'state': state}
 
     def eject_vmedia(self, device: str | None) -> failures.Item:
-        """Eject what is inserted in the devices of the kind ``device``.
+        """Eject inserted media from the devices of the type ``device``.
 
         :param device: a Redfish media type; ``None`` for every device.
         """
@@ -77,7 +77,7 @@ class Bmc:
             try:
                 self._eject(drive)
             except Exception as exc:
-                # What was ejected before stays ejected, so it is told.
+                # Earlier devices stay ejected, so the item lists them.
                 LOG.debug('Ejecting failed', exc_info=True)
                 return {
                     **failures.classify(exc).item(),
@@ -90,7 +90,7 @@ class Bmc:
         try:
             return list(self._system.virtual_media.get_members())
         except sushy_exceptions.MissingAttributeError:
-            # Up to ComputerSystem 1.12 (2020) they belonged to the manager.
+            # Up to ComputerSystem 1.12 (2020), managers have the devices.
             return [
                 drive
                 for manager in self._system.managers
@@ -100,16 +100,16 @@ class Bmc:
     def _eject(self, drive: Any) -> None:
         """Send the one request that ejects.
 
-        sushy's ``eject_media()`` sends a second one when the first, without
-        a body, is refused, and takes most refusals for success. An empty
-        object is the body that every BMC has to accept (DSP0266).
+        sushy's ``eject_media()`` sends a second request if the first, without
+        a body, is rejected, and treats most rejections as success. Every BMC
+        must accept an empty object as the body (DSP0266).
         """
         actions = drive.json.get('Actions') or {}
         action = actions.get('#VirtualMedia.EjectMedia') or {}
         if action.get('target'):
             self._connector.post(action['target'], data={})
             return
-        # Older firmware of some vendors has no action but a writable state.
+        # Older firmware of some vendors has a writable state, but no action.
         headers = self._connector.get(drive.path).headers
         if 'PATCH' not in headers.get('Allow', '').upper():
             raise sushy_exceptions.MissingActionError(
@@ -123,7 +123,7 @@ class Bmc:
 
 
 def _system_path(root: sushy.Sushy, system_id: str | None) -> str:
-    """Return the path of the system that the inventory means."""
+    """Return the path of the system that the inventory names."""
     if system_id is not None and system_id.startswith('/'):
         return system_id
     paths = root.get_system_collection().members_identities
@@ -139,15 +139,15 @@ def _last_part(path: str) -> str:
 
 
 def _is_loaded(drive: Any) -> bool:
-    # Inserted is optional; an image that is set counts where it is absent.
+    # Inserted is optional; without it, an image means inserted.
     return bool(drive.image if drive.inserted is None else drive.inserted)
 
 
 def _text(value: object) -> str | None:
-    """Return a value of a document as text, ``None`` for any other kind.
+    """Return a string of a document, ``None`` for any other type.
 
-    It goes to callers and their terminals: what cannot be printed is left
-    out, and a long text is cut.
+    Terminals of callers show it: unprintable characters are removed, and a
+    long text is truncated.
     """
     if isinstance(value, enum.Enum):
         value = value.value

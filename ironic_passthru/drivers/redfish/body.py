@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The body of an answer, which may be hostile, with a bound on its size."""
+"""The body of a possibly hostile response, with limited size."""
 
 import zlib
 
 from ironic_passthru.drivers.redfish import failures
 
-# With the header of gzip or of zlib, whichever it turns out to have.
+# Detect the header of gzip or zlib.
 _ANY_HEADER = 32 + zlib.MAX_WBITS
 
 _PLAIN = frozenset({'', 'identity'})
@@ -13,14 +13,14 @@ _COMPRESSED = frozenset({'gzip', 'x-gzip', 'deflate'})
 
 
 class Body:
-    """What came of a body so far, unpacked.
+    """The decompressed part of a body that has been received.
 
-    The driver asks for bodies that are not compressed, and some BMCs
-    compress them all the same. One layer of that is undone, not several.
+    Some BMCs compress bodies although the driver requests ``identity``. Only
+    one layer is decompressed.
 
-    :param encoding: the answer's Content-Encoding.
-    :param limit: how many bytes it may have, on the wire and unpacked.
-    :raises: BadAnswer for an encoding that is not known.
+    :param encoding: Content-Encoding of the response.
+    :param limit: maximum number of bytes, on the wire and decompressed.
+    :raises: BadAnswer for an unknown encoding.
     """
 
     def __init__(self, encoding: str, *, limit: int) -> None:
@@ -36,13 +36,13 @@ class Body:
 
     @property
     def size(self) -> int:
-        """How many bytes it has, on the wire or unpacked, what is more."""
+        """Number of bytes on the wire or decompressed, the larger."""
         return max(self._received, len(self._content))
 
     def add(self, chunk: bytes) -> None:
-        """Take a further piece of it.
+        """Add a chunk.
 
-        :raises: BadAnswer if it is too long or cannot be unpacked.
+        :raises: BadAnswer if the body is too long or corrupt.
         """
         self._received += len(chunk)
         self._content += self._unpacked(chunk)
@@ -52,7 +52,7 @@ class Body:
     def end(self) -> bytes:
         """Return the whole body.
 
-        :raises: BadAnswer if it is not whole.
+        :raises: BadAnswer if it is incomplete.
         """
         if self._decoder is not None and not self._decoder.eof:
             raise failures.BadAnswer()
@@ -63,7 +63,7 @@ class Body:
             return chunk
         room = self._limit - len(self._content)
         try:
-            # One more than there is room for tells that it is too long.
+            # One byte more than allowed shows that it is too long.
             return self._decoder.decompress(chunk, room + 1)
         except zlib.error as exc:
             raise failures.BadAnswer() from exc

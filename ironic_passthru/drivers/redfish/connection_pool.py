@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections to one BMC that end with the call they belong to."""
+"""Connections to one BMC that end with their call."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from ironic_passthru.drivers.redfish import deadline as call_deadline
 
 
 class _Ending:
-    """Lets the end of a call cut what waits at a connection.
+    """Shuts down a connection at the end of its call.
 
-    A time-out holds for each piece that arrives, so a BMC that sends its
-    header byte by byte could keep a thread busy for days.
+    A timeout applies to each read, so a BMC that sends its header byte by
+    byte could occupy a thread for days.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ def pool(
     ca: str | None,
     verify: bool,
 ) -> connectionpool.HTTPConnectionPool:
-    """Return a pool of connections to one address, and no other.
+    """Return a pool of connections to one address.
 
     :param url: scheme and authority.
     :param ca: file of trusted certificates; ``None`` for the system's.

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The connection to one BMC, which sends every request exactly once.
 
-sushy's own connector cannot be told to do that: with
-``server_side_retries=1`` it still repeats a POST whose answer holds certain
-vendors' words for "not now", a PATCH that is answered 412, and, through
-requests, whatever is answered with a redirect. It also logs the address of
-the BMC. sushy takes any object with the public methods of its connector.
+The connector of sushy cannot be configured for that: even with
+``server_side_retries=1`` it repeats a POST whose response contains certain
+vendor messages, a PATCH with the response 412, and, through requests, every
+request with a redirect. It also logs the address of the BMC. sushy accepts
+any object with the public methods of its connector.
 """
 
 import base64
@@ -28,19 +28,18 @@ from ironic_passthru.drivers.redfish import failures
 
 LOG = logging.getLogger(__name__)
 
-# What is read here, systems and their devices, has some ten KiB each. Once
-# decoded a document takes up to twenty times its size in memory, and sushy
-# keeps all those of a call until its end.
+# A system or device has some ten KiB. A decoded document takes up to twenty
+# times its size in memory, and sushy keeps all documents of a call.
 MAX_ANSWER_BYTES = 1024 * 1024
 MAX_CALL_BYTES = 4 * MAX_ANSWER_BYTES
 
 _READING = frozenset({'GET', 'HEAD'})
 
-# What a URL means that names none (RFC 9110).
+# Default ports of URLs (RFC 9110).
 _PORTS = {'http': 80, 'https': 443}
 
-# The first row whose class fits counts. urllib3 makes no difference between
-# a TLS handshake and a TLS connection that fails later.
+# The first matching row applies. urllib3 does not distinguish a failed TLS
+# handshake from a TLS connection that fails later.
 _LINK_TABLE: tuple[tuple[type[Exception], type[failures.LinkFailure]], ...] = (
     (link_exceptions.ConnectTimeoutError, failures.NotConnected),
     (link_exceptions.NewConnectionError, failures.NotConnected),
@@ -58,12 +57,12 @@ _LINK_ERRORS = (link_exceptions.HTTPError, OSError)
 
 @dataclasses.dataclass(frozen=True)
 class Address:
-    """Where a BMC is and how to log in to it.
+    """Address and credentials of a BMC.
 
     :param url: scheme and authority, such as ``https://bmc.example.com``.
-    :param ca: file of the certificates that are trusted; ``None`` for those
-        of the operating system.
-    :param verify: whether the BMC's certificate is checked at all.
+    :param ca: file of trusted certificates; ``None`` for those of the
+        operating system.
+    :param verify: whether the BMC's certificate is verified.
     """
 
     url: str = dataclasses.field(repr=False)
@@ -74,13 +73,13 @@ class Address:
 
     @property
     def encrypted(self) -> bool:
-        """Whether what is sent there is encrypted."""
+        """Whether the connection is encrypted."""
         return self.url.startswith('https://')
 
 
 @dataclasses.dataclass(frozen=True)
 class BmcResponse:
-    """What a BMC answered; the part of a requests response sushy reads."""
+    """A response, with the attributes of requests that sushy reads."""
 
     status_code: int
     headers: Mapping[str, str]
@@ -92,14 +91,14 @@ class BmcResponse:
 
 
 class Connector:
-    """Sends requests to one BMC: each one once, to its address alone.
+    """Sends each request once, only to the address of one BMC.
 
-    Redirects are not followed and the environment's proxies are not used:
-    the password goes to the address in the inventory or nowhere.
+    Redirects are not followed and the environment's proxies are not used, so
+    that the password is sent to the address in the inventory only.
 
     :raises: from every sending method :class:`failures.LinkFailure` and
         :class:`sushy.exceptions.HTTPError`. For a request that may change
-        something, :class:`failures.OutcomeUnknown` stands for every failure
+        something, :class:`failures.OutcomeUnknown` replaces every failure
         after which it may have been received.
     """
 
@@ -117,9 +116,9 @@ class Connector:
         self._read_timeout = read_timeout_seconds
         self._headers = {
             'Accept': 'application/json',
-            # Some BMCs hand out another ETag with a compressed body.
+            # Some BMCs send another ETag with a compressed body.
             'Accept-Encoding': 'identity',
-            # Many BMCs serve only a few connections.
+            # Many BMCs support only a few connections.
             'Connection': 'close',
             'OData-Version': '4.0',
             'User-Agent': 'ironic-passthru',
@@ -147,10 +146,10 @@ class Connector:
         self._pool.close()
 
     def set_auth(self, auth: object) -> None:
-        """Accept sushy's object for logins; there is nothing to renew."""
+        """Accept sushy's authentication object, which is not needed."""
 
     def set_http_basic_auth(self, username: str, password: str) -> None:
-        """Log in with every request (RFC 7617, in UTF-8)."""
+        """Use Basic authentication (RFC 7617, in UTF-8)."""
         login = _login(username, password)
         self._headers['Authorization'] = f'Basic {login}'
 
@@ -185,7 +184,7 @@ class Connector:
         etag: str | None = None,
         **options: Any,
     ) -> BmcResponse:
-        """Change a resource, if ``etag`` is given only in that version."""
+        """Change a resource, with ``etag`` only in that version."""
         headers = dict(options.pop('headers', None) or {})
         if etag:
             headers['If-Match'] = etag
@@ -197,19 +196,19 @@ class Connector:
 
     def _send(
         self,
-        verb: str,
+        http_method: str,
         path: str,
         *,
         data: Any = None,
         headers: Mapping[str, str] | None = None,
         **_: Any,
     ) -> BmcResponse:
-        """Send one request; further options are sushy's and mean nothing."""
+        """Send one request; other options of sushy are ignored."""
         target = self._target_of(path)
         connect, read = self._timeouts()
         try:
             response = self._pool.request(
-                verb,
+                http_method,
                 target,
                 json=data,
                 headers=self._headers_with(headers, data),
@@ -219,40 +218,44 @@ class Connector:
                 preload_content=False,
             )
         except Exception as exc:
-            raise _translate(exc, verb)() from exc
-        LOG.debug('%s %r was answered %d', verb, target, response.status)
-        return self._check(verb, path, response)
+            raise _translate(exc, http_method)() from exc
+        LOG.debug(
+            '%s %r was answered %d', http_method, target, response.status
+        )
+        return self._check(http_method, path, response)
 
     def _check(
-        self, verb: str, path: str, response: urllib3.BaseHTTPResponse
+        self, http_method: str, path: str, response: urllib3.BaseHTTPResponse
     ) -> BmcResponse:
         try:
             content = self._read(response)
         except (*_LINK_ERRORS, failures.LinkFailure) as exc:
-            if verb in _READING and response.status < 300:
-                raise _translate(exc, verb)() from exc
-            # The status says it all of a change, and of a refusal.
-            LOG.debug('%s %r: no body', verb, path, exc_info=True)
+            if http_method in _READING and response.status < 300:
+                raise _translate(exc, http_method)() from exc
+            # The status of a change or rejection is sufficient.
+            LOG.debug('%s %r: no body', http_method, path, exc_info=True)
             content = b''
         finally:
             response.close()
         if 300 <= response.status < 400:
             raise failures.Redirected()
         if response.status >= 400:
-            refusal = self._without_secrets(content)
-            LOG.debug('%s %r was refused with %.2000r', verb, path, refusal)
-            # sushy puts the body of a refusal into its exception's text and
-            # stumbles over one that is not an object; nobody reads it here.
+            rejection = self._without_secrets(content)
+            LOG.debug(
+                '%s %r was rejected with %.2000r', http_method, path, rejection
+            )
+            # sushy includes the body in the text of its exception and fails
+            # for a body that is not an object; the text is not used.
             content = b'{}'
         answer = BmcResponse(response.status, response.headers, content)
-        sushy_exceptions.raise_for_response(verb, path, answer)
+        sushy_exceptions.raise_for_response(http_method, path, answer)
         return answer
 
     def _target_of(self, path: str) -> str:
-        """Return the path and query of a link, which must lead to this BMC.
+        """Return path and query of a link, which must refer to this BMC.
 
-        The pool has connections to the BMC's address alone, so that what
-        becomes of a link does not hang on how its host is spelled.
+        The pool connects only to the BMC's address, however the host of a
+        link is spelled.
         """
         try:
             parts = parse.urlsplit(parse.urljoin(self._url, path))
@@ -265,7 +268,7 @@ class Connector:
         return f'/{parts.path.lstrip("/")}{query}'
 
     def _timeouts(self) -> tuple[float, float]:
-        """Return the seconds to connect and to wait for a sign of life."""
+        """Return the connect and read timeouts in seconds."""
         left = self._deadline.left_seconds()
         if not left:
             raise failures.NoAnswer()
@@ -280,7 +283,7 @@ class Connector:
         return merged
 
     def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        """Read a body that may be dripping in, or have no end."""
+        """Read a body, which may be slow or endless."""
         _, seconds = self._timeouts()
         until = call_deadline.Deadline(seconds)
         content = body.Body(
@@ -295,7 +298,7 @@ class Connector:
         return content.end()
 
     def _without_secrets(self, content: bytes) -> bytes:
-        # There are servers that repeat a request in what they say of it.
+        # Some servers include the request in their error messages.
         for secret in self._secrets:
             content = content.replace(secret, b'***')
         return content
@@ -310,9 +313,9 @@ def _origin(parts: parse.SplitResult) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, port
 
 
-def _translate(exc: Exception, verb: str) -> type[failures.LinkFailure]:
-    """Return what stands for ``exc``, raised once ``verb`` was under way."""
+def _translate(exc: Exception, http_method: str) -> type[failures.LinkFailure]:
+    """Return the failure for an exception of a request."""
     failure = next(row[1] for row in _LINK_TABLE if isinstance(exc, row[0]))
-    if verb in _READING or failure is failures.NotConnected:
+    if http_method in _READING or failure is failures.NotConnected:
         return failure
     return failures.OutcomeUnknown

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The moment by which a call must have its answer."""
+"""Deadlines of calls."""
 
 import contextlib
 import socket
@@ -9,7 +9,7 @@ import weakref
 
 
 class Deadline:
-    """A moment ``seconds`` from now."""
+    """A deadline ``seconds`` from now."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -18,11 +18,11 @@ class Deadline:
         self._over = False
 
     def left_seconds(self) -> float:
-        """Return the seconds that are left, 0 when there are none."""
+        """Return the remaining seconds, at least 0."""
         return max(0.0, self._end - time.monotonic())
 
     def cut_at_end(self, connection: socket.socket) -> None:
-        """Let :meth:`end` cut a connection, at once if that was before."""
+        """Let :meth:`end` shut down a connection, at once if ended."""
         with self._lock:
             self._sockets.add(connection)
             over = self._over
@@ -30,16 +30,16 @@ class Deadline:
             _cut(connection)
 
     def end(self) -> None:
-        """Cut every connection: nobody waits for what would still come."""
+        """Shut down every connection."""
         with self._lock:
             self._over = True
-            open_ones = list(self._sockets)
-        for connection in open_ones:
+            sockets = list(self._sockets)
+        for connection in sockets:
             _cut(connection)
 
 
 def _cut(connection: socket.socket) -> None:
-    # Not by the method of a TLS socket, which would take the connection's
-    # state away from under the thread that reads. That thread wakes up.
+    # The method of a TLS socket would remove the state of the connection
+    # while another thread reads; this one wakes that thread.
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RDWR)

@@ -38,32 +38,32 @@ Tag = Annotated[
 
 _SELECTORS = ('target', 'targets', 'tag')
 
-# A tag, or none of them, means targets that only the inventory knows. The
-# fleet bounds what they take, and the time of a call.
+# A tag, or no selector, refers to targets that only the inventory lists. The
+# executor limits their threads, and the time of a call.
 _NAMES = ('target', 'targets')
 
 
 class RedfishVendor(base.VendorInterface):
     """Servers with a Redfish BMC, as the conductor's inventory names them.
 
-    Every method answers ``{target: item}``. A target that failed has an
-    item with ``error``; the call itself does not fail for it.
+    Every method returns ``{target: item}``. The item of a failed target
+    contains ``error``; the call itself does not fail.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._inventory: bmc_inventory.Source = bmc_inventory.NoFile()
-        self._fleet = executor.FleetExecutor(
+        self._executor = executor.FleetExecutor(
             concurrency=1, call_timeout_seconds=1.0
         )
         self._connect_timeout_seconds = 1.0
         self._read_timeout_seconds = 1.0
-        self._quiet: log_filter.DebugOnly | None = None
+        self._log_filter: log_filter.DebugOnly | None = None
 
     def start(self, conf: cfg.ConfigOpts) -> None:
         """Read options and inventory.
 
-        :raises: ConfigError if the inventory has a fault.
+        :raises: ConfigError if the inventory is invalid.
         """
         section = conf.redfish
         if section.inventory_file:
@@ -71,28 +71,28 @@ class RedfishVendor(base.VendorInterface):
             self._inventory = bmc_inventory.InventoryFile(path)
         self._connect_timeout_seconds = section.connect_timeout
         self._read_timeout_seconds = section.read_timeout
-        self._fleet = executor.FleetExecutor(
+        self._executor = executor.FleetExecutor(
             concurrency=section.concurrency,
             call_timeout_seconds=section.call_timeout,
         )
-        self._quiet = log_filter.install()
+        self._log_filter = log_filter.install()
 
     def stop(self) -> None:
-        """Begin no further work on any BMC."""
-        self._fleet.close()
-        if self._quiet is not None:
-            log_filter.remove(self._quiet)
-            self._quiet = None
+        """Start no further work on any BMC."""
+        self._executor.close()
+        if self._log_filter is not None:
+            log_filter.remove(self._log_filter)
+            self._log_filter = None
 
     def get_properties(self) -> dict[str, str]:
-        """Return what the inventory file says of a target."""
+        """Return the fields of a target in the inventory file."""
         return {
             name: field.description or ''
             for name, field in bmc_inventory.Entry.model_fields.items()
         }
 
     def driver_validate(self, method: str, **kwargs: Any) -> None:
-        """Check that the targets are named, in one way, and exist.
+        """Check that exactly one selector is given, and that targets exist.
 
         :raises: MissingParameterValue, InvalidParameterValue
         """
@@ -119,12 +119,12 @@ class RedfishVendor(base.VendorInterface):
         targets: Targets = None,
         tag: Tag = None,
     ) -> dict[str, failures.Item]:
-        """Tell model, serial number, power state and health of targets.
+        """Return model, serial number, power state and health of targets.
 
-        What the BMC does not tell is ``null``.
+        Values that the BMC does not report are ``null``.
         """
         chosen = self._choose(target=target, targets=targets, tag=tag)
-        return self._each(context, chosen, lambda one: one.facts())
+        return self._each(context, chosen, lambda system: system.state())
 
     @base.driver_passthru(['PUT'], async_call=False, target=_NAMES)
     def indicator_led(
@@ -133,7 +133,7 @@ class RedfishVendor(base.VendorInterface):
         *,
         state: Annotated[
             Literal['Lit', 'Blinking', 'Off'],
-            pydantic.Field(description='What the LED is to do.'),
+            pydantic.Field(description='State of the LED.'),
         ],
         target: Target = None,
         targets: Targets = None,
@@ -144,7 +144,7 @@ class RedfishVendor(base.VendorInterface):
         return self._each(
             context,
             chosen,
-            lambda one: one.set_indicator_led(state),
+            lambda system: system.set_indicator_led(state),
             late=failures.OUTCOME_UNKNOWN,
         )
 
@@ -165,15 +165,15 @@ class RedfishVendor(base.VendorInterface):
     ) -> dict[str, failures.Item]:
         """Eject the virtual media that are inserted in targets.
 
-        ``ejected`` lists the devices that were emptied; it is empty if
-        nothing was inserted. If one device of several fails, the item has
-        both ``error`` and what had been ejected before.
+        ``ejected`` lists the ejected devices; it is empty if nothing was
+        inserted. If one of several devices fails, the item contains both
+        ``error`` and the devices that had been ejected before.
         """
         chosen = self._choose(target=target, targets=targets, tag=tag)
         return self._each(
             context,
             chosen,
-            lambda one: one.eject_vmedia(device),
+            lambda system: system.eject_vmedia(device),
             late=failures.OUTCOME_UNKNOWN,
         )
 
@@ -185,10 +185,10 @@ class RedfishVendor(base.VendorInterface):
         *,
         late: failures.BmcFailure = failures.TIMEOUT,
     ) -> dict[str, failures.Item]:
-        """Do ``act`` with each of ``targets``; return their items by name.
+        """Run ``act`` for each of ``targets``; return their items by name.
 
-        Each target is reported when its turn comes, so that those that were
-        not attempted are not.
+        Each target is reported when its work starts, so that targets that
+        were not attempted are not reported.
         """
 
         def work(
@@ -204,7 +204,7 @@ class RedfishVendor(base.VendorInterface):
             with connection:
                 return act(bmc.Bmc(target, connection))
 
-        return self._fleet.run(work, targets, late=late)
+        return self._executor.run(work, targets, late=late)
 
     def _choose(
         self,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work on many BMCs at once, within the time of one call."""
+"""Concurrent work on many BMCs until the deadline of a call."""
 
 import logging
 import threading
@@ -18,17 +18,17 @@ Work = Callable[[inventory.Target, call_deadline.Deadline], failures.Item]
 
 THREAD_NAME_PREFIX = 'redfish'
 
-# Work ends by itself at the deadline, and then knows best how it ended: it
-# gets this much longer to say so.
+# Work ends at the deadline; its own result, a little later, is more precise
+# than a timeout.
 _GRACE_SECONDS = 1.0
 
 
 class FleetExecutor:
     """Runs calls over targets with a bounded number of threads.
 
-    The bound holds over all calls together. Targets get their turns in the
-    order in which calls came, so a long call can use up the time of a later
-    one; its targets are then told ``not_attempted``.
+    The limit applies to all calls together. Targets are processed in the
+    order of calls, so a long call can use up the time of a later one; the
+    targets of the later call are then ``not_attempted``.
     """
 
     def __init__(self, *, concurrency: int, call_timeout_seconds: float):
@@ -44,12 +44,11 @@ class FleetExecutor:
         *,
         late: failures.BmcFailure = failures.TIMEOUT,
     ) -> dict[str, failures.Item]:
-        """Do ``work`` for every target; return their items by name.
+        """Run ``work`` for every target; return their items by name.
 
-        It returns within a second after the call's time, at the latest.
+        It returns at most one second after the deadline.
 
-        :param late: what is said of a target that is still being worked on
-            by then.
+        :param late: error of targets that have not finished by then.
         """
         deadline = call_deadline.Deadline(self._call_timeout_seconds)
         executor = self._started()
@@ -63,7 +62,7 @@ class FleetExecutor:
         items = {
             name: _collect(future, late) for name, future in running.items()
         }
-        # What is late may hold its thread no longer: others wait for it.
+        # Late work must release its thread.
         deadline.end()
         for name, item in items.items():
             if 'error' in item:
@@ -71,7 +70,7 @@ class FleetExecutor:
         return items
 
     def close(self) -> None:
-        """Start nothing more; what is running ends by its own time-outs."""
+        """Cancel queued work; running work ends by its own timeouts."""
         with self._lock:
             executor, self._executor = self._executor, None
         if executor is not None:
@@ -91,7 +90,7 @@ def _attempt(
     target: inventory.Target,
     deadline: call_deadline.Deadline,
 ) -> failures.Item:
-    """Do ``work``; whatever it raises becomes the target's item."""
+    """Run ``work``; an exception becomes the item of the target."""
     if not deadline.left_seconds():
         return failures.NOT_ATTEMPTED.item()
     try:

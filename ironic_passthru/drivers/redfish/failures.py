@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door where everything that can go wrong with a BMC becomes an item.
+"""Errors of a BMC and their items in results.
 
-A caller gets a code and a fixed sentence. What a library or a BMC says about
-a failure may hold addresses and credentials, so that goes to the debug log.
+A caller gets a code and a fixed message. Texts of libraries and BMCs may
+contain addresses and credentials, so they are written to the debug log only.
 """
 
 import dataclasses
@@ -14,37 +14,37 @@ Item = dict[str, Any]
 
 
 class LinkFailure(sushy_exceptions.SushyError):
-    """A request did not come to a usable answer."""
+    """A request has no usable response."""
 
-    message = 'The request did not come to a usable answer.'
+    message = 'The request has no usable response.'
 
 
 class NotConnected(LinkFailure):
-    """There was no connection, so nothing was sent."""
+    """The connection failed, so nothing was sent."""
 
 
 class Untrusted(LinkFailure):
-    """The BMC could not prove who it is."""
+    """The BMC cannot be authenticated."""
 
 
 class NoAnswer(LinkFailure):
-    """The BMC stayed silent for too long, or the call's time is over."""
+    """The BMC did not respond in time, or the deadline has passed."""
 
 
 class Cut(LinkFailure):
-    """The connection ended before the answer did."""
+    """The connection ended before the response."""
 
 
 class BadAnswer(LinkFailure):
-    """The answer is not what Redfish says it is."""
+    """The response is not valid Redfish."""
 
 
 class Redirected(LinkFailure):
-    """The BMC answered with a redirect."""
+    """The response is a redirect."""
 
 
 class OutcomeUnknown(LinkFailure):
-    """A change was sent and no answer came."""
+    """A change was sent without a response."""
 
 
 class NoSuchSystem(LinkFailure):
@@ -52,16 +52,16 @@ class NoSuchSystem(LinkFailure):
 
 
 class NoSuchDevice(LinkFailure):
-    """The system has no virtual media device of the kind asked for."""
+    """The system has no virtual media device of the requested type."""
 
 
 @dataclasses.dataclass(frozen=True)
 class BmcFailure:
-    """What an item says of a failure.
+    """The error in the item of a target.
 
     :param code: stable identifier.
-    :param reachable: whether the BMC answered; ``None`` if it was not asked.
-    :param message: the sentence for the caller.
+    :param reachable: whether the BMC responded; ``None`` if nothing was sent.
+    :param message: the text for the caller.
     """
 
     code: str
@@ -69,7 +69,7 @@ class BmcFailure:
     message: str
 
     def item(self) -> Item:
-        """Return the item of a target that failed this way."""
+        """Return the item of a target with this error."""
         return {
             'reachable': self.reachable,
             'error': {'code': self.code, 'message': self.message},
@@ -97,7 +97,7 @@ NOT_SUPPORTED = BmcFailure(
     'not_supported', True, 'The BMC does not offer this for the system.'
 )
 
-# The first row whose class fits counts, so a subclass comes before its base.
+# The first matching row applies, so a subclass precedes its base.
 _TABLE: tuple[tuple[type[Exception], BmcFailure], ...] = (
     (
         NotConnected,
@@ -179,10 +179,10 @@ _TABLE: tuple[tuple[type[Exception], BmcFailure], ...] = (
 
 
 def classify(exc: Exception) -> BmcFailure:
-    """Return what is said of ``exc``.
+    """Return the failure for an exception.
 
-    Whatever the table does not know was raised while an answer was being
-    read: sushy stumbles in many ways over a document of the wrong shape.
+    sushy raises many types of exceptions for invalid documents, so other
+    exceptions mean a bad response.
     """
     for kind, failure in _TABLE:
         if isinstance(exc, kind):

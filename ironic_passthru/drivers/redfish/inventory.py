@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which BMCs there are: the inventory file, read again when it changes."""
+"""The inventory file of BMCs, reloaded when it changes."""
 
 import dataclasses
 import logging
@@ -106,7 +106,7 @@ _ENTRIES = pydantic.TypeAdapter(dict[Name, Entry])
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """One BMC that callers may name."""
+    """One BMC that calls can select."""
 
     name: str
     address: connector.Address
@@ -115,7 +115,7 @@ class Target:
 
 
 class Inventory:
-    """The targets at one moment, and the choosing among them."""
+    """One version of the targets, and their selection."""
 
     def __init__(self, targets: Iterable[Target] = ()) -> None:
         self._targets = {target.name: target for target in targets}
@@ -142,9 +142,9 @@ class Inventory:
         return [self._targets[name] for name in unique]
 
     def tagged(self, tag: str) -> list[Target]:
-        """Return the targets that bear a tag.
+        """Return the targets with a tag.
 
-        :raises: InvalidParameterValue if none does.
+        :raises: InvalidParameterValue if no target has the tag.
         """
         chosen = [t for t in self._targets.values() if tag in t.tags]
         if not chosen:
@@ -153,14 +153,14 @@ class Inventory:
 
 
 class Source(Protocol):
-    """Where the driver gets its inventory at every call."""
+    """A source of the current inventory."""
 
     def current(self) -> Inventory:
-        """Return the targets as they are now."""
+        """Return the current targets."""
 
 
 class NoFile:
-    """The inventory of a conductor that has no BMCs."""
+    """The inventory of a conductor without BMCs."""
 
     def current(self) -> Inventory:
         """Return an inventory without targets."""
@@ -168,10 +168,10 @@ class NoFile:
 
 
 class InventoryFile:
-    """An inventory that follows its file and the files that it names.
+    """An inventory that is reloaded when one of its files changes.
 
-    :param look_seconds: shortest time between two looks at the files.
-    :raises: ConfigError if the file has a fault to begin with, or if every
+    :param look_seconds: minimum time between two checks of the files.
+    :raises: ConfigError if the file is invalid at the start, or if every
         user of the host can read a password.
     """
 
@@ -190,19 +190,19 @@ class InventoryFile:
         )
 
     def current(self) -> Inventory:
-        """Return the targets of the last version without a fault."""
+        """Return the targets of the last valid version."""
         return self._files.current()
 
     def _load(
         self, reader: watched_files.Reader, previous: Inventory | None
     ) -> Inventory:
         loaded = _load(self._path, reader)
-        _warn_of_exposed(loaded)
+        _warn_exposed(loaded)
         return loaded
 
 
-def _warn_of_exposed(inventory: Inventory) -> None:
-    """Log the targets whose passwords others could come by."""
+def _warn_exposed(inventory: Inventory) -> None:
+    """Log the targets whose passwords are exposed."""
     for target in inventory.everything():
         if not target.address.encrypted:
             LOG.warning(
@@ -219,11 +219,11 @@ def _warn_of_exposed(inventory: Inventory) -> None:
 
 
 class _KeyTwice(yaml.MarkedYAMLError):
-    """A mapping has one key twice."""
+    """A mapping contains a key twice."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Loads plain values, and refuses what YAML lets pass in silence."""
+    """Loads plain values; rejects duplicate keys."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         keys = [
@@ -239,16 +239,16 @@ class _Loader(yaml.SafeLoader):
 def _load(path: pathlib.Path, reader: watched_files.Reader) -> Inventory:
     """Read an inventory and the files that it names.
 
-    :raises: ConfigError with one line that names file, entry and fault, and
-        quotes nothing that stands in the file but names of entries.
+    :raises: ConfigError with file, entry and error in one line. It quotes
+        only names of entries.
     """
     try:
         document = _parse(_read(path, reader))
         entries = _ENTRIES.validate_python(document or {})
     except pydantic.ValidationError as exc:
-        raise _fault(path, _describe(exc)) from None
+        raise _error(path, _describe(exc)) from None
     except watched_files.Unusable as exc:
-        raise _fault(path, str(exc)) from None
+        raise _error(path, str(exc)) from None
     if any(entry.password is not None for entry in entries.values()):
         credentials.check_private(path, '[redfish] inventory_file')
     targets = []
@@ -262,7 +262,7 @@ def _load(path: pathlib.Path, reader: watched_files.Reader) -> Inventory:
                 authorities.add(ca)
             targets.append(target)
         except watched_files.Unusable as exc:
-            raise _fault(path, f'{name}: {exc}') from None
+            raise _error(path, f'{name}: {exc}') from None
     return Inventory(targets)
 
 
@@ -328,8 +328,8 @@ def _check_ca(path: pathlib.Path, reader: watched_files.Reader) -> None:
 
 
 def _parse(text: str) -> Any:
-    # What the parser says of a fault may quote a password, so only the
-    # place is told.
+    # Messages of the parser may quote a password, so only the line number
+    # is reported.
     loader = None
     try:
         loader = _Loader(text)
@@ -350,21 +350,21 @@ def _parse(text: str) -> Any:
             loader.dispose()
 
 
-def _fault(path: pathlib.Path, what: str) -> errors.ConfigError:
+def _error(path: pathlib.Path, what: str) -> errors.ConfigError:
     return errors.ConfigError(f'[redfish] inventory_file {path}: {what}')
 
 
 def _describe(exc: pydantic.ValidationError) -> str:
-    """Return the first fault as ``entry: key: what is wrong``."""
-    faults: list[Mapping[str, Any]] = [
-        dict(fault) for fault in exc.errors(include_input=False)
+    """Return the first error as ``entry: key: message``."""
+    found: list[Mapping[str, Any]] = [
+        dict(error) for error in exc.errors(include_input=False)
     ]
-    first = faults[0]
+    first = found[0]
     where = [str(part) for part in first['loc'] if part != '[key]']
     what = first['msg'].removeprefix('Value error, ')
     if first['type'] == 'extra_forbidden':
-        # A value that slipped into the place of a key is not quoted.
+        # The key may be a misplaced value, so it is not quoted.
         where.pop()
         what = f'has a key that is none of {", ".join(Entry.model_fields)}'
-    more = f' (and {len(faults) - 1} more)' if len(faults) > 1 else ''
+    more = f' (and {len(found) - 1} more)' if len(found) > 1 else ''
     return ': '.join([*where, what]) + more

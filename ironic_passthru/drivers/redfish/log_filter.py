@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the libraries under the driver from logging where BMCs are."""
+"""Keep addresses of BMCs out of the log records of libraries."""
 
 import logging
 
@@ -12,16 +12,15 @@ _LIBRARIES = frozenset({'sushy', 'urllib3'})
 
 
 class DebugOnly(logging.Filter):
-    """Makes a debug line of every line that a worker thread logs.
+    """Changes the level of all records of worker threads to debug.
 
-    urllib3 names host and URL in warnings, and sushy repeats what a BMC
-    wrote. What matters of it is logged by the fleet, under the target's
-    name. Lines from other threads, such as those of a login service's
-    client, pass unchanged.
+    Warnings of urllib3 contain host and URL, and sushy logs text of BMCs. The
+    executor logs the errors with the name of the target. Records of other
+    threads, such as those of an Identity client, are not changed.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether ``record`` is to be logged."""
+        """Return whether ``record`` is logged."""
         name = record.threadName or ''
         if record.levelno <= logging.DEBUG or not name.startswith(
             executor.THREAD_NAME_PREFIX
@@ -33,8 +32,8 @@ class DebugOnly(logging.Filter):
 
 
 def install() -> DebugOnly:
-    """Put a filter on every logger of the libraries and return it."""
-    # The warning names the host, and the inventory says verify: false.
+    """Add a filter to every logger of the libraries and return it."""
+    # The warning contains the host, and the inventory has verify: false.
     urllib3.disable_warnings(link_exceptions.InsecureRequestWarning)
     debug_only = DebugOnly()
     for logger in _loggers():
@@ -43,13 +42,13 @@ def install() -> DebugOnly:
 
 
 def remove(debug_only: DebugOnly) -> None:
-    """Take away what :func:`install` put on the loggers."""
+    """Remove the filter that :func:`install` added."""
     for logger in _loggers():
         logger.removeFilter(debug_only)
 
 
 def _loggers() -> list[logging.Logger]:
-    # A filter does not hold for the loggers below its own one.
+    # A filter does not apply to child loggers.
     return [
         logging.getLogger(name)
         for name in list(logging.root.manager.loggerDict)

@@ -107,7 +107,7 @@ class CommandLineCases(ClientCases):
             {row['property'] for row in properties},
         )
         listed = {row['name']: row for row in methods}
-        self.assertIn('Greet somebody', listed['hello']['description'])
+        self.assertIn('Return a greeting', listed['hello']['description'])
         self.assertFalse(listed['hello']['async'])
         self.assertTrue(listed['start_fan_test']['async'])
         self.assertEqual(
@@ -231,7 +231,7 @@ class SdkCases(ClientCases):
         for kind, message in (
             ('conflict', 'the rack is being serviced'),
             ('temporary', 'the rack is starting'),
-            ('vendor', 'the rack said no'),
+            ('vendor', 'the rack rejected the request'),
         ):
             self.key = uuidutils.generate_uuid()
             error = self.assertRaises(

@@ -140,7 +140,7 @@ class TestConductorAPI(ServiceTestCase):
         error = self.assertRaises(
             errors.InvalidParameterValue, self.call, 'fail', kind='invalid'
         )
-        self.assertEqual('there is no such rack', error.message)
+        self.assertEqual('the rack does not exist', error.message)
         self.assertEqual(400, error.status)
 
     def test_a_vendors_own_error_keeps_status_and_code(self) -> None:

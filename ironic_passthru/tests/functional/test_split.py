@@ -209,7 +209,7 @@ class TestLogs(SplitTestCase):
         answer = self.api.call('crash', 'POST')
         self.wait_for_line(answer.request_id)
         for conductor in (self.c1, self.c2):
-            self.assertNotIn('there is no such rack', conductor.log())
+            self.assertNotIn('the rack does not exist', conductor.log())
 
 
 class TestDeath(SplitTestCase):

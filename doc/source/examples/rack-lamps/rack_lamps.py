@@ -8,14 +8,14 @@ from ironic_passthru.drivers import base
 
 
 class RackLamps(base.VendorInterface):
-    """Signal lamps; this one keeps them in memory."""
+    """Signal lamps, simulated in memory."""
 
     def __init__(self) -> None:
         self._lamps = {'r1': 'off', 'r2': 'off'}
 
     @base.driver_passthru(['GET'], async_call=False)
     def lamps(self) -> dict[str, str]:
-        """Tell the state of every lamp."""
+        """Return the state of every lamp."""
         return self._lamps
 
     @base.driver_passthru(['PUT'], async_call=False)

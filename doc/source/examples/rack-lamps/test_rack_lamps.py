@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every driver must do, and what the lamps do."""
+"""Conformance tests, and tests of the lamps."""
 
 import unittest
 
@@ -8,7 +8,7 @@ from ironic_passthru.testing import conformance
 
 
 class TestRackLamps(conformance.DriverConformance, unittest.TestCase):
-    """The driver as it is installed, called the way a conductor does."""
+    """The installed driver, called as a conductor does."""
 
     driver = 'rack-lamps'
 

@@ -14,7 +14,7 @@ from ironic_passthru import errors as exception
 from ironic_passthru.drivers import base
 
 
-# Stands in for the vendor's own translation module.
+# Replaces the translation module of the vendor.
 def _(text: str) -> str:
     return text
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``fake-hardware`` has one method of each kind, and each does its part."""
+"""Methods of ``fake-hardware``."""
 
 import json
 import math

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drivers by name: loading, its failures, starting and stopping."""
+"""Loading, starting and stopping of drivers."""
 
 import functools
 import importlib.metadata
@@ -152,7 +152,7 @@ class LoadTest(base.TestCase):
         )
 
     def _fail(self, target: str) -> str:
-        """Return the sentence with which loading ``target`` fails."""
+        """Return the message of the error when loading ``target``."""
         self._offer(first='Recorder', acme=target)
         error = self.assertRaises(
             errors.DriverLoadError, loader.load, ['first', 'acme'], self.conf
@@ -326,7 +326,7 @@ class Child(Parent):
     def other_function(self, slot: str) -> str:
         return 'child'
 
-    # Without the decorator it is no longer offered.
+    # Without the decorator it is not published.
     overridden = None
 
     def withdrawn(self) -> str:
@@ -335,7 +335,7 @@ class Child(Parent):
     @driver_base.driver_passthru(['POST'])
     @_traced
     def traced_inside(self, slot: int) -> int:
-        """Say that it was traced."""
+        """Return the slot."""
         return slot
 
     @_traced

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From signatures to schemas, and from JSON to arguments."""
+"""Schemas of signatures, and conversion of JSON to arguments."""
 
 import datetime
 import enum
@@ -51,7 +51,7 @@ def _properties(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 class SchemaTest(base.TestCase):
-    """The schema says what the signature says."""
+    """The schema matches the signature."""
 
     def test_types_bounds_and_defaults(self) -> None:
         def call(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of files that hold credentials."""
+"""Permissions of files with credentials, and passwords in URLs."""
 
 import pathlib
 import re
@@ -129,7 +129,7 @@ class TestNames(base.TestCase):
 
     # Their values are URLs, which hold a login or do not.
     URLS = ('connection', 'transport_url')
-    # What sounds like a credential and is none: durations and names.
+    # Options that are not credentials in spite of their names.
     NO_SECRETS = frozenset(
         {
             'connection_debug',
@@ -223,7 +223,7 @@ class TestDescribe(base.TestCase):
 
 
 class TestWithoutLogins(base.TestCase):
-    """What is masked may come from anybody, and be of any length."""
+    """Texts of callers can have any length."""
 
     def test_long_texts_take_no_time(self) -> None:
         size = 1 << 20

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No handler writes a password, and none fails for the search for it."""
+"""No log handler writes a secret or fails while it is redacted."""
 
 import io
 import json
@@ -173,7 +173,7 @@ class HandlersTest(LogsCase):
             except ValueError as error:
                 error.add_note(given)
                 self.logger.exception('failed')
-                # The formatters of oslo.log tell of the error at hand.
+                # The formatters of oslo.log append the current exception.
                 self.logger.error('again')
                 self.logger.exception('password=%s', SECRET)
 
@@ -292,7 +292,7 @@ class HandlersTest(LogsCase):
     def test_an_error_at_hand_that_a_line_does_not_name(self) -> None:
         for name, wanted in (
             ('ironic_passthru.acme', False),
-            # Of others, nobody knows what they mean to say.
+            # Records of other loggers get the summary.
             ('acme.secrets', True),
         ):
             self.logger = logging.getLogger(name)

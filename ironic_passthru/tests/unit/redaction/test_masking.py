@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No secret survives masking, wherever a signature puts it."""
+"""Masking of secrets anywhere in a signature."""
 
 import copy
 import json
@@ -39,7 +39,7 @@ class Closed(pydantic.BaseModel):
 
 
 class Vendor(driver_base.VendorInterface):
-    """Secrets of every kind; none has a name that tells."""
+    """Secrets of every kind, without names that imply a secret."""
 
     @driver_base.driver_passthru(['POST'])
     def method(
@@ -157,7 +157,7 @@ class MaskingTest(base.TestCase):
                         self.masked(method, **{name: value, 'deep': nested}),
                     )
 
-    def test_names_that_tell_nothing_stay(self) -> None:
+    def test_other_names_are_not_masked(self) -> None:
         given = {'rack': 'r1', 'bypass': True, 'compass': {'n': [0, None]}}
         self.assertEqual(given, self.masked('without', **given))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets are found in texts whatever they are quoted with."""
+"""Search for secrets in texts with any escaping."""
 
 import csv
 import html
@@ -106,7 +106,7 @@ def _lower_hex(text: str) -> str:
 
 class SearchTest(base.TestCase):
     def check(self, secret: str, encoded: str, names: object) -> None:
-        """Fail unless what encodes the secret, and only that, is redacted."""
+        """Fail unless exactly the encoded secret is redacted."""
         text = f'before [{encoded}] after'
         redacted = search.Search([secret]).redact(text, '***')
         self.assertIn('***', redacted, (names, secret, text))
@@ -134,7 +134,7 @@ class SearchTest(base.TestCase):
             text = json.dumps({'k': json.dumps([json.dumps(secret)])})
             self.check(secret, text, 'three times')
 
-    def test_what_stands_before_a_secret_does_not_hide_it(self) -> None:
+    def test_characters_before_a_secret_do_not_hide_it(self) -> None:
         for before in ('\\', 'DOMAIN\\', '%', '%4', '&', '&#', '\\x4', "'"):
             text = f'{before}n41-secret'
             self.assertEqual(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is too long is cut, and says so."""
+"""Truncation of long values, with a note."""
 
 import json
 from typing import Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kit passes the drivers that ship, and catches each kind of fault."""
+"""The conformance tests accept our drivers and detect each mistake."""
 
 import threading
 import unittest
@@ -69,7 +69,7 @@ class Undescribed(Good):
 class OddFlags(Good):
     @driver_base.driver_passthru(['GET'], async_call=None)
     def two(self) -> None:
-        """Have a flag that is no boolean."""
+        """Have a flag with an invalid default."""
 
 
 class RefersElsewhere(Good):
@@ -97,7 +97,7 @@ class OddDefault(Good):
 class SecretTarget(Good):
     @driver_base.driver_passthru(['GET'], target='community')
     def two(self, community: pydantic.SecretStr) -> None:
-        """Be for hardware whose name nobody may know."""
+        """Have a secret target."""
 
 
 class Unstable(Good):
@@ -152,7 +152,7 @@ class OddDescription(Good):
         """Be described by what JSON does not have."""
 
 
-# In a module of their own, for the kit tells whose errors are whose by it.
+# In another module, which shows the tests which errors belong to a driver.
 OddErrors = type('OddErrors', (Good,), {'__module__': 'odd_errors'})
 AnswersWithSuccess = type(
     'AnswersWithSuccess',
@@ -198,7 +198,7 @@ def _run_kit(driver: Any) -> tuple[set[str], set[str]]:
 
 
 class KitTest(base.TestCase):
-    """The kit catches what it says, and blames nothing else."""
+    """Each test detects its mistake and no other."""
 
     def test_each_fault_is_caught(self) -> None:
         self.addCleanup(LeavesThread.end.set)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies: packed or not, whole or not, and never too long."""
+"""Bodies: compressed, incomplete, too long."""
 
 import gzip
 import zlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a connection to a BMC may lead."""
+"""Links that a connection to a BMC follows."""
 
 from ironic_passthru.drivers.redfish import connector
 from ironic_passthru.drivers.redfish import deadline

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The end of a call cuts the connections that belong to it."""
+"""The end of a call shuts down its connections."""
 
 import gc
 import socket

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver's methods as callers see them, before any BMC is asked."""
+"""Methods of the driver before any request to a BMC."""
 
 import pathlib
 

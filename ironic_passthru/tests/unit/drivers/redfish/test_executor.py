@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work on many targets: each has its item, and the call has its time."""
+"""Work on many targets: one item each, within the time of the call."""
 
 import threading
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong with a BMC, as the item of its target says it."""
+"""Errors of a BMC as items of its target."""
 
 import sushy
 from sushy import exceptions as sushy_exceptions
@@ -21,7 +21,7 @@ def _http_error(status: int) -> Exception:
 
 
 class ClassifyTest(base.TestCase):
-    """Every failure has a code, and a sentence that is always the same."""
+    """Every failure has a code and a fixed message."""
 
     def test_table(self) -> None:
         missing = sushy_exceptions.MissingAttributeError(

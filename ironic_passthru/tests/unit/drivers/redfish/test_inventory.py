@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The inventory file: what it may say, and what is said of its faults."""
+"""The inventory file: its contents and errors."""
 
 import logging
 import os
@@ -73,7 +73,7 @@ class InventoryTestCase(base.TestCase):
 
 
 class GoodFileTest(InventoryTestCase):
-    """What a file says is what the targets are."""
+    """Targets have the fields of their entries."""
 
     def test_entries(self) -> None:
         one, two, three = self.load(GOOD).current().everything()

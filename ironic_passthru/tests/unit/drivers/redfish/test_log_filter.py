@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Library lines of worker threads are for debugging only."""
+"""Records of libraries in worker threads have the level debug."""
 
 import logging
 import threading

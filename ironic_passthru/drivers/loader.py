@@ -96,8 +96,8 @@ def _warn_unused(patterns: Iterable[str], drivers: Iterable[Driver]) -> None:
     for pattern in patterns:
         if not any(_allows(pattern, *names) for names in dangerous):
             LOG.warning(
-                "[conductor] allowed_dangerous_methods: '%s' is no dangerous "
-                'method of an enabled driver',
+                "[conductor] allowed_dangerous_methods: '%s' matches no "
+                'dangerous method of an enabled driver',
                 pattern,
             )
 
@@ -377,8 +377,8 @@ def _check_target(
         if not takes_any or name in spec.RESERVED_NAMES:
             raise errors.DriverLoadError(
                 driver=driver,
-                reason=f"method '{mark.method}': its target '{name}' is no "
-                'parameter',
+                reason=f"method '{mark.method}': its target '{name}' is not "
+                'a parameter',
             )
 
 

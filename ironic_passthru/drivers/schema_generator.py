@@ -38,12 +38,16 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
     """Generates the schema of parameters."""
 
     # A default without a JSON form is omitted.
-    ignored_warning_kinds = {'skipped-choice', 'non-serializable-default'}
+    ignored_warning_kinds: Any = frozenset(
+        {'skipped-choice', 'non-serializable-default'}
+    )
 
-    def field_title_should_be_set(self, schema: Any) -> bool:
+    def field_title_should_be_set(self, _schema: Any) -> bool:
+        """Return False: names are sufficient."""
         return False
 
     def encode_default(self, dft: Any) -> Any:
+        """Return the JSON form of a default."""
         encoded = super().encode_default(dft)
         if isinstance(dft, set | frozenset):
             # The order of sets differs from process to process, but all
@@ -58,6 +62,7 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
         return encoded
 
     def default_schema(self, schema: Any) -> dict[str, Any]:
+        """Generate the schema of a value with a default."""
         result: dict[str, Any] = super().default_schema(schema)
         if result.get('writeOnly'):
             # A secret; its default must not be published.
@@ -65,16 +70,20 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
         return result
 
     def dict_schema(self, schema: Any) -> dict[str, Any]:
+        """Generate the schema of a dictionary."""
         return _of_keys(super().dict_schema(schema), schema)
 
     # Older releases of pydantic use dict_schema for the next three types.
     def frozendict_schema(self, schema: Any) -> dict[str, Any]:
+        """Generate the schema of a frozen dictionary."""
         return _of_keys(super().frozendict_schema(schema), schema)
 
     def ordered_dict_schema(self, schema: Any) -> dict[str, Any]:
+        """Generate the schema of an ordered dictionary."""
         return _of_keys(super().ordered_dict_schema(schema), schema)
 
     def counter_schema(self, schema: Any) -> dict[str, Any]:
+        """Generate the schema of a counter."""
         return _of_keys(super().counter_schema(schema), schema)
 
     def generate(self, schema: Any, mode: Any = 'validation') -> Any:
@@ -119,12 +128,15 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
         return {**result, keyword: True}
 
     def model_fields_schema(self, schema: Any) -> dict[str, Any]:
+        """Generate the schema of the fields of a model."""
         return self._with_aliases(super().model_fields_schema(schema), schema)
 
     def typed_dict_schema(self, schema: Any) -> dict[str, Any]:
+        """Generate the schema of a TypedDict."""
         return self._with_aliases(super().typed_dict_schema(schema), schema)
 
     def dataclass_args_schema(self, schema: Any) -> dict[str, Any]:
+        """Generate the schema of the fields of a dataclass."""
         return self._with_aliases(
             super().dataclass_args_schema(schema), schema
         )
@@ -145,22 +157,25 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
         )
 
     def set_schema(self, schema: Any) -> dict[str, Any]:
+        """Generate the schema of a set."""
         return _of_hashable(super().set_schema(schema), schema)
 
     def frozenset_schema(self, schema: Any) -> dict[str, Any]:
+        """Generate the schema of a frozen set."""
         return _of_hashable(super().frozenset_schema(schema), schema)
 
     def json_schema(self, schema: Any) -> dict[str, Any]:
+        """Generate the schema of a string that contains JSON."""
         return {**super().json_schema(schema), 'format': 'json-string'}
 
 
 class ResultGenerator(ParameterGenerator):
     """Generates the schema of results."""
 
-    # A type without a JSON Schema is not described.
     def handle_invalid_for_json_schema(
-        self, schema: Any, error_info: str
+        self, _schema: Any, _error_info: str
     ) -> dict[str, Any]:
+        """Return the schema of a type without JSON Schema: any value."""
         return {}
 
 

@@ -23,7 +23,7 @@ from ironic_passthru.redaction import values
 
 MASK = '***'
 
-#: The name that stands for the whole result of a method.
+#: The name of the whole result of a method.
 RESULT = 'return'
 
 # Names of secrets that BMC tools use and oslo.utils does not know.

@@ -37,7 +37,7 @@ def unwrapped(value: Any) -> Any:
 def members(value: Any) -> Iterator[tuple[str | None, Any]] | None:
     """Return names and members of a value, or None if it has no members.
 
-    The name of an item of a sequence is None. No code of the value's class
+    Items of a sequence have the name None. No code of the value's class
     runs.
     """
     if isinstance(value, Mapping):

@@ -260,9 +260,9 @@ def _errors_of(method: loader.Method, parameter: str, value: Any) -> list[str]:
         method.spec.parameters.check({parameter: value})
     except errors.InvalidParameters as error:
         return [
-            fault.detail
-            for fault in error.field_errors()
-            if json_pointer.parts(fault.pointer)[:1] == [parameter]
+            found.detail
+            for found in error.field_errors()
+            if json_pointer.parts(found.pointer)[:1] == [parameter]
         ]
     return []
 

@@ -48,8 +48,8 @@ class Entry(pydantic.BaseModel):
     password_file: str | None = pydantic.Field(
         None,
         min_length=1,
-        description='File that holds the password; one newline at its end is '
-        'no part of it.',
+        description='File with the password; one newline at its end is '
+        'ignored.',
     )
     ca: str | None = pydantic.Field(
         None,
@@ -194,7 +194,7 @@ class InventoryFile:
         return self._files.current()
 
     def _load(
-        self, reader: watched_files.Reader, previous: Inventory | None
+        self, reader: watched_files.Reader, _previous: Inventory | None
     ) -> Inventory:
         loaded = _load(self._path, reader)
         _warn_exposed(loaded)
@@ -206,14 +206,14 @@ def _warn_exposed(inventory: Inventory) -> None:
     for target in inventory.everything():
         if not target.address.encrypted:
             LOG.warning(
-                'Target %s has no TLS: its password and all that is done '
-                'there can be read and changed on the way',
+                'Target %s has no TLS: its password and all requests can be '
+                'read and changed on the network',
                 target.name,
             )
         elif not target.address.verify:
             LOG.warning(
-                'Target %s is not verified: whoever answers at its address '
-                'gets its password',
+                'Certificate of target %s is not verified: any server at its '
+                'address receives its password',
                 target.name,
             )
 
@@ -338,7 +338,7 @@ def _parse(text: str) -> Any:
         mark = getattr(exc, 'problem_mark', None)
         where = f' (line {mark.line + 1})' if mark else ''
         what = (
-            'holds a key twice in one mapping'
+            'contains a key twice in one mapping'
             if isinstance(exc, _KeyTwice)
             else 'is not valid YAML'
         )
@@ -365,6 +365,6 @@ def _describe(exc: pydantic.ValidationError) -> str:
     if first['type'] == 'extra_forbidden':
         # The key may be a misplaced value, so it is not quoted.
         where.pop()
-        what = f'has a key that is none of {", ".join(Entry.model_fields)}'
+        what = f'contains a key other than {", ".join(Entry.model_fields)}'
     more = f' (and {len(found) - 1} more)' if len(found) > 1 else ''
     return ': '.join([*where, what]) + more

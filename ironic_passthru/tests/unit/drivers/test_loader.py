@@ -402,7 +402,7 @@ class MakeTest(base.TestCase):
             self.assertEqual(['traced', 3], method.function(slot=3))
         self.assertEqual(3, driver.methods['static'].function(slot=3))
         self.assertEqual(
-            'Say that it was traced.',
+            'Return the slot.',
             driver.methods['traced_inside'].spec.description,
         )
 
@@ -453,8 +453,10 @@ class MakeTest(base.TestCase):
             @driver_base.driver_passthru(['GET'], target='context')
             def method(self, context: Any, **kwargs: Any) -> None: ...
 
-        self._refuse(Unknown(), "'method': its target 'bmc' is no parameter")
-        self._refuse(Injected(), "its target 'context' is no parameter")
+        self._refuse(
+            Unknown(), "'method': its target 'bmc' is not a parameter"
+        )
+        self._refuse(Injected(), "its target 'context' is not a parameter")
 
     def test_dangerous_methods(self) -> None:
         class Acme(driver_base.VendorInterface):

@@ -181,7 +181,7 @@ class TestReach(ServerCase):
                 'http_methods': ['GET', 'POST'],
                 'async': False,
                 'attach': False,
-                'description': 'Do nothing, as fast as it can be done.',
+                'description': 'Do nothing.',
             },
             methods['no_op'],
         )

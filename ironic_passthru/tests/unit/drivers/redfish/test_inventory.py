@@ -112,7 +112,7 @@ class GoodFileTest(InventoryTestCase):
             lines = self.log.output.splitlines()
             for warning in (
                 'Target node-2 has no TLS',
-                'Target node-3 is not verified',
+                'Certificate of target node-3 is not verified',
             ):
                 found = [line for line in lines if line.startswith(warning)]
                 self.assertEqual(count, len(found), lines)
@@ -229,7 +229,7 @@ class FaultTest(InventoryTestCase):
             ),
             (
                 ENTRY + '  password: hunter2\n  hunter2: x',
-                f'node-1: has a key that is none of {keys}',
+                f'node-1: contains a key other than {keys}',
             ),
             (
                 ENTRY + '  password: hunter2\n  ca: x\n  verify: false',
@@ -273,10 +273,13 @@ class FaultTest(InventoryTestCase):
             ('a: [hunter2\n', 'is not valid YAML (line 2)'),
             ('a:\n  b: *hunter2\n', 'is not valid YAML (line 2)'),
             ('a: !hunter2 x', 'is not valid YAML (line 1)'),
-            ('a: {b: 1, b: 2}', 'holds a key twice in one mapping (line 1)'),
+            (
+                'a: {b: 1, b: 2}',
+                'contains a key twice in one mapping (line 1)',
+            ),
             (
                 ENTRY + '  password: hunter2' + ENTRY,
-                'holds a key twice in one mapping (line 2)',
+                'contains a key twice in one mapping (line 2)',
             ),
             ('a: \x00', 'is not valid YAML'),
             ('a: 2026-99-99', 'is not valid YAML'),

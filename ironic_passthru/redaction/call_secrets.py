@@ -18,7 +18,6 @@ from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import exceptions
 from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import search
-from ironic_passthru.redaction import values
 from ironic_passthru.validation import json_pointer
 
 
@@ -107,7 +106,7 @@ class CallSecrets:
         if isinstance(value, list):
             return [self._redacted(item, budget) for item in value]
         if isinstance(value, int | float) and not isinstance(value, bool):
-            texts = values.texts_of_number(value)
+            texts = masking.texts_of_number(value)
             hidden = any(map(self._search.is_secret, texts))
             return masking.MASK if hidden else value
         return value
@@ -186,7 +185,7 @@ class CallSecrets:
         value, masked = self._at(path)
         if masked != masking.MASK or value == masking.MASK:
             return None
-        return values.texts(value)
+        return masking.texts_of(value)
 
     def _at(self, path: Iterable[Any]) -> tuple[Any, Any]:
         found: tuple[Any, Any] = (self._parameters, self._split[0])

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Set
 from typing import Any
 from urllib import parse
 
@@ -19,7 +20,6 @@ from oslo_utils import strutils
 
 from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import schema_walker
-from ironic_passthru.redaction import values
 
 MASK = '***'
 
@@ -79,9 +79,7 @@ class Masker:
             masked = self._object(parameters, self._schemas, (), secrets)
         except RecursionError:
             masked = dict.fromkeys(parameters, MASK)
-            secrets = values.texts(
-                [*parameters.values()], public=self.declared
-            )
+            secrets = texts_of([*parameters.values()], public=self.declared)
         return masked, secrets
 
     def masked_result(self, value: Any) -> Any:
@@ -133,6 +131,9 @@ class Masker:
         :param arguments: values of any type by the name of the parameter.
         :param parameters: JSON values by name, as received.
         """
+        # Not at the top: the API masks parameters without loading pydantic.
+        from ironic_passthru.redaction import values
+
         changed = {
             name: value
             for name, value in arguments.items()
@@ -154,7 +155,8 @@ class Masker:
             value = values.unwrapped(value)
             members = values.members(value)
             if members is None:
-                found |= _logins(value) if self._guess else set()
+                text = values.text_of_url(value) if self._guess else ''
+                found |= _logins(text)
             elif id(value) not in seen:
                 seen.add(id(value))
                 pending.extend(self._members(members, applying))
@@ -243,7 +245,7 @@ class Masker:
         return any(self._walker.hides(schema, value) for schema in applying)
 
     def _hidden(self, value: Any, secrets: set[str]) -> str:
-        secrets |= values.texts(value, public=self.declared)
+        secrets |= texts_of(value, public=self.declared)
         return MASK
 
     def is_secret_name(self, name: str) -> bool:
@@ -268,6 +270,34 @@ def _into(
     aliases: Iterable[_Alias], keys: tuple[str | int, ...]
 ) -> Iterator[_Alias]:
     return ((path[1:], schema) for path, schema in aliases if path[0] in keys)
+
+
+def texts_of(value: Any, *, public: Set[str] = frozenset()) -> set[str]:
+    """Return the strings of a secret JSON value, and its numbers as strings.
+
+    :param public: names of members that every caller knows.
+    """
+    found: set[str] = set()
+    pending = [value]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Mapping):
+            found.update(str(name) for name in part if name not in public)
+            pending.extend(part.values())
+        elif isinstance(part, list | tuple):
+            pending.extend(part)
+        elif isinstance(part, str):
+            found.add(part)
+        elif isinstance(part, int | float) and not isinstance(part, bool):
+            found |= texts_of_number(part)
+    return found
+
+
+def texts_of_number(number: int | float) -> set[str]:
+    """Return the texts of a number: 7.0 is 7, too."""
+    if isinstance(number, float) and number.is_integer():
+        return {str(number), str(int(number))}
+    return {str(number)}
 
 
 def _hidden_parts(text: str, masked: str) -> set[str]:
@@ -296,10 +326,8 @@ def implies_secret(name: str) -> bool:
     return masked[name] == MASK
 
 
-def _logins(value: Any) -> set[str]:
+def _logins(text: str) -> set[str]:
     """Return the passwords within a URL."""
-    is_text = isinstance(value, str) or values.is_url(value)
-    text = str(value) if is_text else ''
     if '://' not in text:
         return set()
     return _hidden_parts(text, credentials.without_logins(text, MASK))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Members and texts of values of any type, JSON values included.
+"""Members and texts of values of any type: converted arguments and results.
 
 Only ``str()`` and JSON serialization of a secret may run code of a driver.
 """
@@ -17,6 +17,8 @@ from urllib import parse
 
 import pydantic
 import pydantic_core
+
+from ironic_passthru.redaction import masking
 
 #: Types of pydantic that hide their value.
 SECRETS = (pydantic.SecretStr, pydantic.SecretBytes, pydantic.Secret)
@@ -76,20 +78,13 @@ def texts(value: Any, *, public: Set[str] = frozenset()) -> set[str]:
     return found
 
 
-def texts_of_number(number: int | float) -> set[str]:
-    """Return the texts of a number: 7.0 is 7, too."""
-    if isinstance(number, float) and number.is_integer():
-        return {str(number), str(int(number))}
-    return {str(number)}
-
-
 def _texts_of_leaf(value: Any) -> set[str]:
     if value is None or isinstance(value, bool):
         return set()
     if type(value) is str:
         return {value}
     if type(value) in (int, float):
-        return texts_of_number(value)
+        return masking.texts_of_number(value)
     if isinstance(value, enum.Enum):
         return {value.name, *texts(value.value)}
     if isinstance(value, bytes | bytearray):
@@ -105,7 +100,7 @@ def _texts_of_leaf(value: Any) -> set[str]:
         found |= {value.hex, value.urn}
     elif isinstance(value, datetime.date | datetime.time):
         found.add(value.isoformat())
-    elif is_url(value):
+    elif _is_url(value):
         found |= _passwords(value)
     return found
 
@@ -124,8 +119,12 @@ def _shown(value: Any) -> set[str]:
     return found
 
 
-def is_url(value: Any) -> bool:
-    """Return whether a value is of a URL type of pydantic."""
+def text_of_url(value: Any) -> str:
+    """Return a string or URL as a string; empty for other types."""
+    return str(value) if isinstance(value, str) or _is_url(value) else ''
+
+
+def _is_url(value: Any) -> bool:
     # These types have no public base class.
     return hasattr(type(value), 'unicode_string')
 

@@ -180,7 +180,9 @@ class LoadTest(base.TestCase):
         for entry, line in zip(
             ('acme.harmless', 'zeta.wipe', 'beta.*'), unused, strict=True
         ):
-            self.assertIn(f"allowed_dangerous_methods: '{entry}' is no", line)
+            self.assertIn(
+                f"allowed_dangerous_methods: '{entry}' matches no", line
+            )
 
     def test_handlers_that_drivers_add_are_masked(self) -> None:
         self._offer(acme='ChattyLogs')

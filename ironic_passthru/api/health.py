@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/healthcheck/detailed``: what the API can reach."""
+"""``/healthcheck/detailed``: the dependencies of the API."""
 
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ import webob
 
 from ironic_passthru import errors
 from ironic_passthru.api.auth import policy
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
+from ironic_passthru.api.http import error_responses
 from ironic_passthru.api.http import expose
 from ironic_passthru.policies import health as rules
 
 
 class HealthController:
-    """Asks each dependency.
+    """Check each dependency.
 
-    :param checks: by name, functions that return a phrase for people, or
-        raise PassthruError.
-    :param retry_after_seconds: what a 503 names.
+    :param checks: functions by name; each returns a description, or raises
+        PassthruError.
     """
 
     def __init__(
@@ -27,28 +27,32 @@ class HealthController:
         checks: Mapping[str, Callable[[], str]],
         *,
         policy: policy.Policy,
-        retry_after_seconds: int,
+        renderer: error_responses.ErrorRenderer,
     ) -> None:
         self._checks = checks
         self._policy = policy
-        self._retry_after_seconds = retry_after_seconds
+        self._renderer = renderer
 
     @expose.controller
-    def detailed(self, request: Any, response: Any) -> webob.Response:
-        """Return what each check says; 503 if one of them fails."""
-        self._policy.authorize(request.environ[keys.CONTEXT], rules.GET)
-        results = {name: _ask(check) for name, check in self._checks.items()}
+    def detailed(
+        self, request: webob.Request, _response: webob.Response
+    ) -> webob.Response:
+        """Return the result of each check; 503 if one of them fails."""
+        self._policy.authorize(
+            request.environ[environ_keys.CONTEXT], rules.GET
+        )
+        results = {name: _run(check) for name, check in self._checks.items()}
         healthy = all(result['healthy'] for result in results.values())
-        answer = expose.json_response(
+        response = expose.json_response(
             {'healthy': healthy, 'checks': results},
             status=200 if healthy else 503,
         )
         if not healthy:
-            answer.retry_after = self._retry_after_seconds
-        return answer
+            response.retry_after = self._renderer.retry_after_seconds
+        return response
 
 
-def _ask(check: Callable[[], str]) -> dict[str, Any]:
+def _run(check: Callable[[], str]) -> dict[str, Any]:
     try:
         return {'healthy': True, 'detail': check()}
     except errors.PassthruError as error:

@@ -16,19 +16,15 @@ from typing import Any
 import yaml
 
 from ironic_passthru import errors
-from ironic_passthru.api import app
-from ironic_passthru.api.calls import audit_data
+from ironic_passthru.api import audit_data
+from ironic_passthru.api.http import routes
 
 PAGES = pathlib.Path(__file__).parents[2] / 'api-ref/source'
 
 #: Verb and path of each chapter; a call takes any verb.
-ROUTES = (
-    *(
-        (verbs[0] if verbs else 'METHOD', path)
-        for verbs, path, _ in app.ROUTES
-    ),
-    # This is answered by a layer, before any route is looked for.
-    ('GET', '/healthcheck'),
+ROUTES = tuple(
+    (route.http_methods[0] if route.http_methods else 'METHOD', route.path)
+    for route in routes.ROUTES
 )
 
 _METHOD = re.compile(r'^\.\. rest_method:: (\S+) (\S+)$', re.M)
@@ -125,19 +121,16 @@ def _statuses(text: str, kind: str) -> frozenset[int]:
     return frozenset(map(int, re.findall(r'^   - (\d{3})\b', rows, re.M)))
 
 
-@functools.cache
-def _pattern(path: str) -> re.Pattern[str]:
-    # The root is its own slash at the end.
-    slash = '' if path == '/' else '/?'
-    return re.compile(re.sub(r'\{\w+\}', '[^/]+', path) + slash)
-
-
 def find(http_method: str, path: str) -> tuple[str, str] | None:
     """Return which chapter is about a request, if one is."""
     http_method = 'GET' if http_method == 'HEAD' else http_method
-    if path.split('/')[1] in app.RESOURCES:
+    if path.split('/')[1] in routes.RESOURCES:
         path = f'/v1{path}'
-    fits = [route for route in ROUTES if _pattern(route[1]).fullmatch(path)]
+    fits = [
+        found
+        for found, route in zip(ROUTES, routes.ROUTES, strict=True)
+        if route.pattern.fullmatch(path)
+    ]
     for route in fits:
         if route[0] in (http_method, 'METHOD'):
             return route

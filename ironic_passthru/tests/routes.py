@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A request for every route of the API, for tests that leave none out."""
 
-from ironic_passthru.api import app
+from ironic_passthru.api.http import routes
 
 VERBS = ('GET', 'POST', 'PUT', 'DELETE', 'PATCH')
-# What clients read before they log in.
-PUBLIC = frozenset({'/', '/v1'})
 
 
 def requests(**names: str) -> list[tuple[str, str]]:
@@ -17,9 +15,9 @@ def requests(**names: str) -> list[tuple[str, str]]:
         ``hostname`` and ``operation``.
     """
     return [
-        (http_method, form.format(**names))
-        for verbs, path, _ in app.ROUTES
-        if path not in PUBLIC
-        for form in dict.fromkeys((path, path.removeprefix('/v1')))
-        for http_method in verbs or VERBS
+        (http_method, path.format(**names))
+        for route in routes.ROUTES
+        if not route.public
+        for path in dict.fromkeys((route.path, route.path.removeprefix('/v1')))
+        for http_method in route.http_methods or VERBS
     ]

@@ -9,7 +9,7 @@ import re
 import secrets
 import threading
 from collections.abc import Mapping
-from typing import Any
+from wsgiref import types as wsgi_types
 
 import bcrypt
 from oslo_config import cfg
@@ -24,104 +24,101 @@ LOG = log.getLogger(__name__)
 
 CHALLENGE = 'Basic realm="ironic_passthru", charset="UTF-8"'
 
-# What follows the cost in a hash that no password has.
-_NOBODYS_SALT_AND_DIGEST = '.' * 53
+# Salt and digest that match no password.
+_UNUSABLE_SALT_AND_DIGEST = '.' * 53
 
-# bcrypt looks at no more, so a longer password would be as good as its
-# beginning.
+# bcrypt ignores further bytes, so it would accept the beginning alone.
 _MAX_PASSWORD_BYTES = 72
 
-# How many logins are remembered.
-_REMEMBERED = 1024
+_CACHE_SIZE = 1024
 
 _IMPLIED = {'admin': ('member', 'reader'), 'member': ('reader',)}
-_EVERYBODY_ELSE = '*'
+_OTHER_USERS = '*'
 _ROLE = re.compile(r'[\w.-]+')
 
 
-class Memory:
-    """Remembers which logins were right, since to find out takes long.
+class LoginCache:
+    """Cache of verified logins, because bcrypt is slow.
 
-    Neither a password nor anything that one could be tried against is
-    kept: the digests are worth nothing without a key of this process.
+    The cache contains HMACs with a key of this process, so passwords cannot
+    be guessed with its content alone.
     """
 
-    def __init__(self, size: int = _REMEMBERED) -> None:
+    def __init__(self, size: int = _CACHE_SIZE) -> None:
         self._size = size
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
-        self._known: collections.OrderedDict[bytes, None] = (
+        self._digests: collections.OrderedDict[bytes, None] = (
             collections.OrderedDict()
         )
 
-    def digest(self, *facts: bytes) -> bytes:
-        """Return what a login is remembered by."""
-        # Each with its length: facts must not run into each other.
-        text = b''.join(b'%d:%b' % (len(fact), fact) for fact in facts)
+    def digest(self, *values: bytes) -> bytes:
+        """Return the cache key of a login."""
+        # The lengths make the concatenation unambiguous.
+        text = b''.join(b'%d:%b' % (len(value), value) for value in values)
         return hmac.digest(self._key, text, hashlib.sha256)
 
-    def has(self, digest: bytes) -> bool:
-        """Tell whether a login is remembered."""
+    def __contains__(self, digest: bytes) -> bool:
         with self._lock:
-            if digest not in self._known:
+            if digest not in self._digests:
                 return False
-            self._known.move_to_end(digest)
+            self._digests.move_to_end(digest)
             return True
 
     def add(self, digest: bytes) -> None:
-        """Remember a login, and forget another one if they are many."""
+        """Add a login, and evict the least recently used one if needed."""
         with self._lock:
-            self._known[digest] = None
-            if len(self._known) > self._size:
-                self._known.popitem(last=False)
+            self._digests[digest] = None
+            if len(self._digests) > self._size:
+                self._digests.popitem(last=False)
 
 
-class Passwords:
-    """Tells whether a password is that of a user.
+class PasswordChecker:
+    """Check passwords.
 
-    :param hashes: of the passwords, by the names of the users.
+    :param hashes: hashes of passwords by user name.
     """
 
     def __init__(self, hashes: Mapping[str, str]) -> None:
         self.hashes = hashes
-        self._memory = Memory()
-        # To guess for somebody who does not exist takes as long as for
-        # somebody who does, whatever the costs of the hashes are.
+        self._cache = LoginCache()
+        # For equal response times, an unknown user gets a hash with the cost
+        # of a real one.
         self._dummies = [
-            digest[: -len(_NOBODYS_SALT_AND_DIGEST)] + _NOBODYS_SALT_AND_DIGEST
+            digest[: -len(_UNUSABLE_SALT_AND_DIGEST)]
+            + _UNUSABLE_SALT_AND_DIGEST
             for digest in hashes.values()
-        ] or ['$2b$12$' + _NOBODYS_SALT_AND_DIGEST]
+        ] or ['$2b$12$' + _UNUSABLE_SALT_AND_DIGEST]
 
     def check(self, name: str, password: bytes) -> bool:
-        """Tell whether ``password`` is that of the user ``name``."""
+        """Return whether ``password`` is that of the user ``name``."""
         if len(password) > _MAX_PASSWORD_BYTES or b'\0' in password:
             return False
         user = name.encode()
-        wanted = self.hashes.get(name) or self._dummy(user)
-        seen = self._memory.digest(user, password, wanted.encode())
-        if self._memory.has(seen):
+        expected = self.hashes.get(name) or self._dummy(user)
+        key = self._cache.digest(user, password, expected.encode())
+        if key in self._cache:
             return True
         try:
-            right = bcrypt.checkpw(password, wanted.encode())
+            matches = bcrypt.checkpw(password, expected.encode())
         except ValueError:
-            # What one version of the library takes another one refuses.
+            # Versions of bcrypt accept different hashes.
             return False
-        if not right or name not in self.hashes:
+        if not matches or name not in self.hashes:
             return False
-        self._memory.add(seen)
+        self._cache.add(key)
         return True
 
     def _dummy(self, user: bytes) -> str:
-        """Return a hash for somebody unknown, the same each time."""
-        number = int.from_bytes(self._memory.digest(user)[:8], 'big')
+        """Return the hash of an unknown user, the same each time."""
+        number = int.from_bytes(self._cache.digest(user)[:8], 'big')
         return self._dummies[number % len(self._dummies)]
 
 
-class Basic:
-    """Knows users by their passwords.
+class HTTPBasic:
+    """Authenticate users by their passwords.
 
-    :param file: of the users.
-    :param roles: of each user, with ``*`` for all who are not named.
+    :param roles: roles by user name; ``*`` for all other users.
     """
 
     def __init__(
@@ -130,50 +127,50 @@ class Basic:
         self._file = file
         self._roles = roles
         self._lock = threading.Lock()
-        self._passwords = self._read_passwords(file.users())
+        self._checker = self._make_checker(file.users())
 
     def identify(
-        self, environ: dict[str, Any]
+        self, environ: wsgi_types.WSGIEnvironment
     ) -> request_context.RequestContext:
-        """Return whose name and password a request bears.
+        """Return the user whose name and password a request contains.
 
         :raises: Unauthorized.
         """
         name, password = _read(environ.get('HTTP_AUTHORIZATION', ''))
-        if not self._current_passwords().check(name, password):
+        if not self._current_checker().check(name, password):
             raise _unauthorized()
         return self._context(environ, name)
 
-    def _current_passwords(self) -> Passwords:
+    def _current_checker(self) -> PasswordChecker:
         hashes = self._file.users()
-        if self._passwords.hashes is not hashes:
+        if self._checker.hashes is not hashes:
             with self._lock:
-                if self._passwords.hashes is not hashes:
-                    self._passwords = self._read_passwords(hashes)
-        return self._passwords
+                if self._checker.hashes is not hashes:
+                    self._checker = self._make_checker(hashes)
+        return self._checker
 
-    def _read_passwords(self, hashes: Mapping[str, str]) -> Passwords:
-        """Return what knows nothing of logins that were right before."""
-        absent = self._roles.keys() - hashes.keys() - {_EVERYBODY_ELSE}
+    def _make_checker(self, hashes: Mapping[str, str]) -> PasswordChecker:
+        """Return a checker with an empty cache."""
+        absent = self._roles.keys() - hashes.keys() - {_OTHER_USERS}
         if absent:
-            # It may be a user of tomorrow, but also the name of one of today
-            # in another spelling, who has other roles than meant then.
+            # Possibly a future user, but possibly a misspelled name: that
+            # user then has unintended roles.
             LOG.warning(
                 'Option http_basic_roles in group [DEFAULT] names users that '
-                'the file of users does not hold: %s',
+                'the user file does not contain: %s',
                 ', '.join(sorted(absent)),
             )
-        return Passwords(hashes)
+        return PasswordChecker(hashes)
 
     def _context(
-        self, environ: dict[str, Any], name: str
+        self, environ: wsgi_types.WSGIEnvironment, name: str
     ) -> request_context.RequestContext:
-        roles = self._roles.get(name, self._roles.get(_EVERYBODY_ELSE, []))
-        # The headers that keystonemiddleware would set; as WSGI has it, in
-        # bytes that look like Latin-1.
-        shown = name.encode().decode('latin-1')
+        roles = self._roles.get(name, self._roles.get(_OTHER_USERS, []))
+        # The headers that keystonemiddleware would set. WSGI passes bytes as
+        # Latin-1.
+        encoded = name.encode().decode('latin-1')
         environ['HTTP_X_IDENTITY_STATUS'] = 'Confirmed'
-        environ['HTTP_X_USER_ID'] = environ['HTTP_X_USER_NAME'] = shown
+        environ['HTTP_X_USER_ID'] = environ['HTTP_X_USER_NAME'] = encoded
         environ['HTTP_X_ROLES'] = ','.join(roles)
         return login.make_context(
             environ,
@@ -184,17 +181,17 @@ class Basic:
         )
 
 
-def make(conf: cfg.ConfigOpts) -> Basic:
-    """Return the strategy as configured.
+def make(conf: cfg.ConfigOpts) -> HTTPBasic:
+    """Return the configured strategy.
 
     :raises: ConfigError.
     """
     roles = read_roles(conf.http_basic_roles)
-    return Basic(htpasswd.UserFile(conf.http_basic_auth_user_file), roles)
+    return HTTPBasic(htpasswd.UserFile(conf.http_basic_auth_user_file), roles)
 
 
 def read_roles(option: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the roles of each user, with those that they imply.
+    """Return the roles of each user, with the implied ones.
 
     :param option: value of ``http_basic_roles``.
     :raises: ConfigError.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The file of users of ``auth_strategy = http_basic``, as Apache has it."""
+"""User file of ``auth_strategy = http_basic``, in Apache's format."""
 
 import re
 from collections.abc import Mapping
@@ -10,14 +10,13 @@ from ironic_passthru.redaction import credentials
 
 OPTION = 'Option http_basic_auth_user_file in group [DEFAULT]'
 
-# bcrypt alone: the other hashes that htpasswd writes are quickly tried out.
-# Two characters have bits to spare, and bcrypt wants those of the salt unset.
+# Only bcrypt: other hashes of htpasswd can be brute-forced. The last character
+# of the salt has unused bits, which must be unset.
 _HASH = re.compile(
     r'\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}'
 )
 
-# One try at a password takes milliseconds at the least of these costs, and
-# seconds at the greatest.
+# A check takes milliseconds at the lowest cost and seconds at the highest.
 _COSTS = range(4, 18)
 
 _MAX_NAME_LENGTH = 255
@@ -26,49 +25,48 @@ _MAX_NAME_LENGTH = 255
 def parse(data: bytes) -> dict[str, str]:
     """Return the hashes of the users by their names.
 
-    :raises: Unusable naming the line, but nothing that it holds.
+    :raises: Unusable with the number of the line, but not its content.
     """
     users: dict[str, str] = {}
     for number, line in enumerate(data.splitlines(), start=1):
         try:
             text = line.decode('utf-8').strip()
         except UnicodeError:
-            raise _wrong(number, 'is not UTF-8') from None
+            raise _invalid(number, 'is not UTF-8') from None
         if not text or text.startswith('#'):
             continue
         name, _, digest = text.partition(':')
         if not 0 < len(name) <= _MAX_NAME_LENGTH or not name.isprintable():
-            raise _wrong(number, 'does not begin with the name of a user')
+            raise _invalid(number, 'does not begin with a user name')
         if name in users:
-            raise _wrong(number, 'names a user for the second time')
+            raise _invalid(number, 'repeats a user name')
         match = _HASH.fullmatch(digest)
         if match is None:
-            raise _wrong(
-                number, 'has no hash of bcrypt, which "htpasswd -B" writes'
+            raise _invalid(
+                number, 'contains no bcrypt hash; create it with "htpasswd -B"'
             )
         if int(match[1]) not in _COSTS:
-            raise _wrong(
+            raise _invalid(
                 number,
-                f'has a hash of cost {match[1]}; those from {_COSTS[0]} to '
-                f'{_COSTS[-1]} are taken',
+                f'contains a hash of cost {match[1]}; allowed are '
+                f'{_COSTS[0]} to {_COSTS[-1]}',
             )
         users[name] = digest
     return users
 
 
-def _wrong(number: int, reason: str) -> watched_files.Unusable:
+def _invalid(number: int, reason: str) -> watched_files.Unusable:
     return watched_files.Unusable(f'line {number} {reason}')
 
 
 class UserFile:
-    """The users, read again when their file changes.
+    """The users, loaded again when their file changes.
 
-    A file that cannot be used any more leaves the users in force that it
-    contained before: half a file must not lock everybody out. A file that
-    contains only comments refuses every login.
+    If a changed file is not valid, the previous users stay in use: a half
+    written file must not lock out all users. With a file that contains only
+    comments, every login fails.
 
-    :param path: of the file.
-    :param look_seconds: shortest time between two looks at the file.
+    :param look_seconds: minimum interval between checks of the file.
     :raises: ConfigError if the file cannot be used, or contains no user.
     """
 

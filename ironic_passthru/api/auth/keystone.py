@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """``auth_strategy = keystone``: tokens of the Identity service.
 
-keystonemiddleware checks them. It never answers a request: it gets an
-application that does nothing, and what it makes of a request is read from
-whether that one was reached.
+keystonemiddleware validates them. It wraps an application that does nothing:
+a token is valid if that application is reached.
 """
 
 import importlib.util
 import os
 from collections.abc import Iterable
 from typing import Any
+from wsgiref import types as wsgi_types
 
 from keystoneauth1 import loading
 from keystonemiddleware import auth_token
@@ -29,18 +29,18 @@ _GROUP = keystone_authtoken.GROUP_NAME
 _TOKEN = 'HTTP_X_AUTH_TOKEN'  # nosec B105
 _SERVICE_TOKEN = 'HTTP_X_SERVICE_TOKEN'  # nosec B105
 
-# Where the middleware leaves what the Identity service said, a name too.
+# Key of the token data that the middleware adds, a name too.
 _TOKEN_AUTH = 'keystone.token_auth'  # nosec B105
 
-# No token is longer; a server would refuse a longer header, which is no
-# reason to say that the Identity service is away.
+# Servers reject longer headers. Such a rejection must not look like an
+# unavailable Identity service.
 _MAX_TOKEN_LENGTH = 4096
 
-# What the service itself logs in with, where the plugin has such options.
-_NEEDED = (('auth_url',), ('username', 'user_id'), ('password',))
+# Credentials of this service, required if the plugin has these options.
+_REQUIRED = (('auth_url',), ('username', 'user_id'), ('password',))
 
-# What a context says of the service that calls for a user.
-_OF_SERVICES = (
+# Attributes that a context has for the service that acts for a user.
+_SERVICE_ATTRIBUTES = (
     'user_id',
     'user_name',
     'user_domain_id',
@@ -56,11 +56,11 @@ _FILES = ('cafile', 'certfile', 'keyfile')
 
 
 class Keystone:
-    """Checks tokens with the Identity service.
+    """Validate tokens with the Identity service.
 
-    Nothing connects before the first request.
+    The first request opens the first connection.
 
-    :raises: ConfigError if ``[keystone_authtoken]`` cannot be used.
+    :raises: ConfigError if ``[keystone_authtoken]`` is not valid.
     """
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
@@ -70,21 +70,20 @@ class Keystone:
             _check_files(conf)
             _check_cache(conf[_GROUP])
             self._middleware = auth_token.AuthProtocol(
-                _let_in,
+                _accept,
                 {
                     'oslo_config_config': conf,
-                    # It would ask the Identity service for what it is not
-                    # told.
+                    # Prevents a request to the Identity service.
                     'www_authenticate_uri': uri,
-                    # Otherwise a token that could not be checked would look
-                    # like one that is not valid.
+                    # Distinguishes an unavailable Identity service from an
+                    # invalid token.
                     'delay_auth_decision': False,
                 },
             )
         except errors.ConfigError:
             raise
         except Exception as error:
-            # Two libraries check these options, each with errors of its own.
+            # Two libraries validate options and raise various exceptions.
             raise errors.ConfigError(
                 f'Group [{_GROUP}], which auth_strategy keystone needs, is '
                 f'not valid: {_one_line(error)}'
@@ -92,9 +91,9 @@ class Keystone:
         self._challenge = f'Keystone uri="{uri}"'
 
     def identify(
-        self, environ: dict[str, Any]
+        self, environ: wsgi_types.WSGIEnvironment
     ) -> request_context.RequestContext:
-        """Return who owns the token of a request.
+        """Return the owner of the token of a request.
 
         :raises: Unauthorized, IdentityUnavailable.
         """
@@ -103,15 +102,15 @@ class Keystone:
             and _may_be_token(environ.get(_SERVICE_TOKEN, 'none'))
         ):
             raise errors.Unauthorized(challenge=self._challenge)
-        status = self._ask(environ)
+        status = self._validate(environ)
         if status == 401:
             raise errors.Unauthorized(challenge=self._challenge)
         if status != 200:
             raise errors.IdentityUnavailable()
         return _context(environ)
 
-    def _ask(self, environ: dict[str, Any]) -> int:
-        """Return the status that the middleware gives a request."""
+    def _validate(self, environ: wsgi_types.WSGIEnvironment) -> int:
+        """Return the status of the response of the middleware."""
         statuses = []
 
         def start_response(status: str, *_: Any) -> None:
@@ -120,21 +119,23 @@ class Keystone:
         try:
             list(self._middleware(environ, start_response))
         except Exception as error:
-            # Names that have no address, certificates that nobody trusts,
-            # answers that are no JSON, memcached, ...
-            LOG.error('A token cannot be checked: %s', _one_line(error))
+            # DNS, TLS, invalid JSON, memcached, ...
+            LOG.error('A token cannot be validated: %s', _one_line(error))
             return 503
         return statuses[0]
 
 
-def _let_in(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Stand for the application: only a valid token gets here."""
+def _accept(
+    _environ: wsgi_types.WSGIEnvironment,
+    start_response: wsgi_types.StartResponse,
+) -> Iterable[bytes]:
+    """Respond to a request with a valid token."""
     start_response('200 OK', [])
     return []
 
 
 def _may_be_token(text: str | None) -> bool:
-    """Tell whether a text can be a token at all."""
+    """Return whether a text has the form of a token."""
     return (
         text is not None
         and 0 < len(text) <= _MAX_TOKEN_LENGTH
@@ -144,12 +145,14 @@ def _may_be_token(text: str | None) -> bool:
     )
 
 
-def _context(environ: dict[str, Any]) -> request_context.RequestContext:
-    """Return who the Identity service said it is.
+def _context(
+    environ: wsgi_types.WSGIEnvironment,
+) -> request_context.RequestContext:
+    """Return the identity in the response of the Identity service.
 
-    Its answer is read and not the headers made from it: there the scope of
-    a service token would take the place of the user's. The tokens are left
-    out, since contexts are sent over the bus, logged and recorded.
+    The headers of the middleware are not used: the scope of a service token
+    would replace that of the user. The context excludes the tokens, since
+    contexts are sent over the bus, logged and recorded.
     """
     tokens = environ[_TOKEN_AUTH]
     user, service = tokens.user, tokens.service
@@ -158,7 +161,7 @@ def _context(environ: dict[str, Any]) -> request_context.RequestContext:
         identity |= {
             f'service_{name}': value
             for name, value in _identity(service).items()
-            if name in _OF_SERVICES
+            if name in _SERVICE_ATTRIBUTES
         }
     if user.system_scoped and user.system.get('all'):
         identity['system_scope'] = 'all'
@@ -172,7 +175,7 @@ def _context(environ: dict[str, Any]) -> request_context.RequestContext:
 
 
 def _identity(access: Any) -> dict[str, Any]:
-    """Return what a token says, by the names that a context has for it."""
+    """Return the attributes of a context from token data."""
     return {
         'user_id': access.user_id,
         'user_name': access.username,
@@ -187,7 +190,7 @@ def _identity(access: Any) -> dict[str, Any]:
 
 
 def _public_uri(conf: cfg.ConfigOpts) -> str:
-    """Return where clients get tokens, having checked the login of ours.
+    """Return the Identity URL for clients; check the other options.
 
     :raises: ConfigError.
     """
@@ -200,7 +203,7 @@ def _public_uri(conf: cfg.ConfigOpts) -> str:
         loading.get_auth_plugin_conf_options(loader), group=group
     )
     known = {option.dest for option in loader.get_options()}
-    for names in _NEEDED:
+    for names in _REQUIRED:
         if known.issuperset(names[:1]) and not any(
             conf[group][name] for name in names if name in known
         ):
@@ -230,7 +233,7 @@ def _not_set(option: str, group: str) -> errors.ConfigError:
 
 
 def _check_files(conf: cfg.ConfigOpts) -> None:
-    """Make sure that the certificates can be read, which is done late."""
+    """Check that certificates are readable; the library reads them late."""
     for name in _FILES:
         path = conf[_GROUP][name]
         if path and not os.access(path, os.R_OK):
@@ -240,15 +243,15 @@ def _check_files(conf: cfg.ConfigOpts) -> None:
 
 
 def _check_cache(options: cfg.ConfigOpts.GroupAttr) -> None:
-    """Make sure that what memcached needs is there, which is loaded late."""
+    """Check for the modules that memcached needs; they are loaded late."""
     if not options.memcached_servers:
         return
-    needed = ['memcache']
+    required = ['memcache']
     if options.memcache_tls_enabled or options.memcache_sasl_enabled:
-        needed.append('bmemcached')
+        required.append('bmemcached')
     if options.memcache_security_strategy == 'ENCRYPT':
-        needed.append('cryptography')
-    missing = [name for name in needed if not importlib.util.find_spec(name)]
+        required.append('cryptography')
+    missing = [name for name in required if not importlib.util.find_spec(name)]
     if missing:
         raise errors.ConfigError(
             f'Option memcached_servers in group [{_GROUP}] needs Python '

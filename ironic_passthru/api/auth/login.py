@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The layer that asks each request who sent it."""
+"""Authentication layer."""
 
 from collections.abc import Iterable
 from typing import Any
 from typing import Protocol
+from wsgiref import types as wsgi_types
 
 from ironic_passthru import context as request_context
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
+from ironic_passthru.api.http import routes
 
-# What anybody may read: clients look there for how to go on.
-PUBLIC_PATHS = ('', '/', '/v1', '/v1/')
-PUBLIC_VERBS = ('GET', 'HEAD', 'OPTIONS')
-
-# Headers by which a login tells the layers below, and libraries such as the
-# audit middleware, who asks; a client may send them as well.
-_WHO = (
+# Headers of the identity, for libraries such as keystonemiddleware. Clients
+# can forge them.
+_IDENTITY = (
     'DOMAIN_ID',
     'DOMAIN_NAME',
     'PROJECT_ID',
@@ -29,13 +27,13 @@ _WHO = (
     'IDENTITY_STATUS',
 )
 FORGEABLE = (
-    *(f'HTTP_X_{name}' for name in _WHO),
-    *(f'HTTP_X_SERVICE_{name}' for name in _WHO),
-    # keystonemiddleware replaces this one of a valid token only.
+    *(f'HTTP_X_{name}' for name in _IDENTITY),
+    *(f'HTTP_X_SERVICE_{name}' for name in _IDENTITY),
+    # keystonemiddleware replaces it only for a valid token.
     'HTTP_OPENSTACK_SYSTEM_SCOPE',
     'HTTP_X_SERVICE_CATALOG',
     'HTTP_X_IS_ADMIN_PROJECT',
-    # Names of long ago, which libraries still look at.
+    # Deprecated names that libraries still read.
     'HTTP_X_ROLE',
     'HTTP_X_USER',
     'HTTP_X_TENANT',
@@ -47,70 +45,66 @@ FORGEABLE = (
 
 
 class Strategy(Protocol):
-    """Finds out who sent a request."""
+    """An authentication strategy."""
 
     def identify(
-        self, environ: dict[str, Any]
+        self, environ: wsgi_types.WSGIEnvironment
     ) -> request_context.RequestContext:
-        """Return who sent the request, having proved it.
+        """Return the authenticated identity of the caller.
 
-        It may also leave headers about the caller in ``environ``, which
-        holds none when it is called.
+        The strategy may add headers of the identity to ``environ``, which
+        contains none of them before.
 
         :raises: Unauthorized, IdentityUnavailable.
         """
 
 
 class Login:
-    """Lets only callers with a login through.
+    """Authenticate requests to resources that are not public.
 
-    The identity stands in the environment of the request, and is the
-    current context of the thread for as long as the request lasts.
+    The identity is added to the environment, and is the current context of
+    the thread until the request has finished.
     """
 
-    def __init__(self, application: Any, strategy: Strategy) -> None:
+    def __init__(
+        self, application: wsgi_types.WSGIApplication, strategy: Strategy
+    ) -> None:
         self._application = application
         self._strategy = strategy
 
     def __call__(
-        self, environ: dict[str, Any], start_response: Any
+        self,
+        environ: wsgi_types.WSGIEnvironment,
+        start_response: wsgi_types.StartResponse,
     ) -> Iterable[bytes]:
         for name in FORGEABLE:
             environ.pop(name, None)
         try:
-            environ[keys.CONTEXT] = self._identify(environ)
+            environ[environ_keys.CONTEXT] = self._identify(environ)
             return self._application(environ, start_response)
         finally:
-            # The thread will serve other requests.
+            # The thread serves other requests.
             request_context.clear_current()
 
     def _identify(
-        self, environ: dict[str, Any]
+        self, environ: wsgi_types.WSGIEnvironment
     ) -> request_context.RequestContext:
-        if is_public(environ):
-            # Not even a look at what it bears: a client whose token has
-            # expired reads here where to get another one.
+        if routes.match(environ).public:
+            # Ignore credentials: clients with an expired token read these
+            # resources to get another one.
             return make_context(environ)
         return self._strategy.identify(environ)
 
 
-def is_public(environ: dict[str, Any]) -> bool:
-    """Tell whether a request needs no login."""
-    return (
-        environ['REQUEST_METHOD'] in PUBLIC_VERBS
-        and environ.get('PATH_INFO', '') in PUBLIC_PATHS
-    )
-
-
 def make_context(
-    environ: dict[str, Any], **identity: Any
+    environ: wsgi_types.WSGIEnvironment, **identity: Any
 ) -> request_context.RequestContext:
-    """Return the context of a request, and make it that of the thread.
+    """Return the context of a request, and set it as that of the thread.
 
-    :param identity: what is known of the caller; by default nothing.
+    :param identity: attributes of the context; by default anonymous.
     """
     return request_context.RequestContext(
-        request_id=environ[keys.REQUEST_ID],
-        global_request_id=environ.get(keys.GLOBAL_REQUEST_ID),
+        request_id=environ[environ_keys.REQUEST_ID],
+        global_request_id=environ.get(environ_keys.GLOBAL_REQUEST_ID),
         **identity,
     )

@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``auth_strategy = noauth``: no login at all."""
+"""``auth_strategy = noauth``: no authentication."""
 
-from typing import Any
+from wsgiref import types as wsgi_types
 
 from ironic_passthru import context as request_context
 from ironic_passthru.api.auth import login
 
-# Everybody may do whatever the policy leaves to administrators.
 _ROLES = ('admin', 'member', 'reader')
 
 
 class Anonymous:
-    """Everybody is an administrator, nobody has a name."""
+    """Identify every caller as an anonymous administrator."""
 
     def identify(
-        self, environ: dict[str, Any]
+        self, environ: wsgi_types.WSGIEnvironment
     ) -> request_context.RequestContext:
-        """Return the identity that all callers share."""
+        """Return the identity of all callers."""
         return login.make_context(
             environ, roles=list(_ROLES), system_scope='all'
         )

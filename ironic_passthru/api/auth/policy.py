@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Authorization by rules that files can change."""
+"""Authorization with rules from files."""
 
 import dataclasses
 import os
@@ -36,7 +36,7 @@ Verdict = Callable[[Mapping[str, Any]], bool]
 class _Loaded:
     """Rules and their origin.
 
-    :param places: the policy file, and the directories that contain files.
+    :param places: the policy file, and the directories with files.
     :param files: all policy files.
     """
 
@@ -46,14 +46,14 @@ class _Loaded:
 
 
 class Policy:
-    """The rules in force; threads may share it.
+    """The current rules; threads may share the object.
 
-    Rules are never changed in place: those of a request are the old ones or
-    the new ones.
+    A reload replaces all rules at once, so each decision uses a consistent
+    set.
 
-    :param look_seconds: shortest time between two looks at the files.
-    :raises: ConfigError if a file cannot be used, or a configured one is
-        missing.
+    :param look_seconds: minimum interval between checks of the files.
+    :raises: ConfigError if a file is not valid, or a configured file does not
+        exist.
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class Policy:
         rule: str,
         target: Mapping[str, Any] = _NOTHING,
     ) -> None:
-        """Return if the caller may do something.
+        """Check that a rule allows the caller to act on a target.
 
-        :param target: attributes of what is done, none of them None.
+        :param target: attributes of the target; their values are not None.
         :raises: Forbidden, PolicyUnavailable.
         """
         if not self.allows(context, rule, target):
@@ -91,13 +91,13 @@ class Policy:
         rule: str,
         target: Mapping[str, Any] = _NOTHING,
     ) -> bool:
-        """Tell whether the caller may do something; see authorize()."""
+        """Return whether a rule allows it; see authorize()."""
         return self.verdict_on_named(context, rule)(target)
 
     def verdict(
         self, context: request_context.RequestContext, rule: str
     ) -> Verdict:
-        """Return a function that decides on many existing targets."""
+        """Return a function that decides about existing targets."""
         current = self._current()
         caller = policy_rules.caller_values(context)
         return lambda target: current.decide(rule, target, caller)
@@ -105,10 +105,10 @@ class Policy:
     def verdict_on_named(
         self, context: request_context.RequestContext, rule: str
     ) -> Verdict:
-        """Return a function that decides on targets that a request names.
+        """Return a function that decides about targets named by a request.
 
-        Its work does not depend on earlier requests, thus not on whether
-        the targets exist.
+        Its duration does not depend on earlier requests, and therefore not
+        on whether the targets exist.
         """
         current = self._current()
         caller = policy_rules.caller_values(context)
@@ -123,29 +123,29 @@ class Policy:
     ) -> _Loaded:
         """Return the rules of the files and, for all others, the defaults.
 
-        :param previous: what is in force; a place of it that has no rules
-            any more is an error.
+        :param previous: the current rules. If one of its places no longer
+            contains rules, that is an error.
         :raises: ConfigError.
         """
         places, files = _find(self._conf, reader)
         for place in previous.places if previous else ():
             if place not in places and not reader.probe(os.path.isfile, place):
-                raise _unusable(place, 'it contains no policy rules any more')
+                raise _unusable(place, 'it no longer contains policy rules')
         texts: dict[str, str] = {}
         origins: dict[str, str] = {}
         for path in files:
             found = _read(reader, path)
             texts |= found
             origins |= dict.fromkeys(found, path)
-        made = policy_rules.PolicyRules(self._conf, texts, origins)
+        rules = policy_rules.PolicyRules(self._conf, texts, origins)
         for path in previous.files if previous else ():
             if path not in files:
                 LOG.warning(
-                    'Policy file %s is not in use any more: its rules do not '
+                    'Policy file %s is no longer in use: its rules do not '
                     'apply',
                     path,
                 )
-        return _Loaded(made, tuple(places), tuple(files))
+        return _Loaded(rules, tuple(places), tuple(files))
 
 
 def _find(
@@ -182,9 +182,9 @@ def _resolve(
     option: str,
     name: str,
 ) -> str | None:
-    """Return the path of a policy file or directory, None if it is absent.
+    """Return the path of a policy file or directory, None if it is missing.
 
-    :raises: ConfigError if it is absent although the option is set.
+    :raises: ConfigError if it is missing although the option is set.
     """
     path: str | None = reader.probe(conf.find_file, name)
     if path is None:
@@ -227,7 +227,7 @@ def _read(reader: watched_files.Reader, path: str) -> dict[str, str]:
     if not isinstance(found, dict):
         raise _unusable(path, 'it is not a mapping of rules to checks')
     for name, check in found.items():
-        # To oslo.policy all that is empty or false is a check that is true.
+        # oslo.policy would treat any empty value as a true check.
         if not isinstance(name, str) or not isinstance(check, str):
             raise _unusable(path, f'the check of rule {name} is not text')
     return found

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of the policy at one moment: read, checked, and decided by.
+"""One set of policy rules: validation and decisions.
 
-oslo.policy has the language. It forgives nearly every mistake in a file,
-some of which open what they were to close: a check of something that is not
-known is false, so that its ``not`` is true. Here a file with a mistake in a
-rule that counts is refused as a whole.
+oslo.policy defines the language. It accepts nearly every mistake in a file,
+and some of them grant access: a check of an unknown value is false, so its
+``not`` is true. Here a mistake in a used rule rejects all files.
+
+``Enforcer.check_rules()`` is not used: it does not look below ``not``, and its
+error states neither the file nor the undefined name.
 """
 
 import ast
@@ -16,7 +18,7 @@ from typing import Any
 from oslo_config import cfg
 from oslo_log import log
 
-# Not all kinds of checks have a public name.
+# Some classes of checks have no public name.
 from oslo_policy import _checks
 from oslo_policy import policy
 
@@ -27,32 +29,31 @@ from ironic_passthru.policies import base
 
 LOG = log.getLogger(__name__)
 
-# Kinds of checks that are URLs with attributes in them.
-_URLS = ('http', 'https')
-# Another name that oslo.policy has for the value system_scope of a caller.
+# Kinds of checks that are URLs, possibly with attributes.
+_URL_KINDS = ('http', 'https')
+# oslo.policy's second name of the value system_scope.
 _SYSTEM = 'system'
-_OF_CALLERS = frozenset(
+_CALLER_VALUES = frozenset(
     [
         *request_context.RequestContext(overwrite=False).to_policy_values(),
         _SYSTEM,
     ]
 )
-# Decisions are kept up to this number, then forgotten all at once.
-_MOST_DECISIONS = 10_000
-# Attributes that callers do not choose the values of.
+# The cache is cleared when it has this size.
+_MAX_DECISIONS = 10_000
+# Attributes whose values callers cannot choose.
 _NOT_CHOSEN = frozenset({'dangerous', 'conductor_group'})
-# That of something longer is not kept: callers choose the names that they
-# ask for.
-_LONGEST_KEY = 500
+# Longer keys are not cached, since callers choose names.
+_MAX_KEY_LENGTH = 500
 
 Decisions = dict[tuple[Any, ...], bool]
 
 
 def caller_values(context: request_context.RequestContext) -> dict[str, Any]:
-    """Return what rules can ask of a caller.
+    """Return the values of a caller for policy rules.
 
-    What is not known is left out: oslo.policy compares texts, and None is
-    the same as 'None' then.
+    Unknown values are omitted: oslo.policy compares strings, so None would
+    equal 'None'.
     """
     known = context.to_policy_values().items()
     values = {name: value for name, value in known if value is not None}
@@ -62,8 +63,8 @@ def caller_values(context: request_context.RequestContext) -> dict[str, Any]:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Mentions:
-    """All that a rule looks at, itself or by other rules.
+class _Inputs:
+    """All inputs of a rule, including those of rules that it refers to.
 
     :param attributes: of the target.
     :param values: of the caller.
@@ -73,23 +74,23 @@ class _Mentions:
     values: tuple[str, ...]
 
 
-class _Trial(dict[str, str]):
-    """A target that has every attribute, and holds those asked for."""
+class _RecordingTarget(dict[str, str]):
+    """A target with every attribute; it records the ones that are read."""
 
     def __missing__(self, name: str) -> str:
         self[name] = ''
         return ''
 
     def __repr__(self) -> str:
-        # Or a check would be of the text of the whole target.
-        raise ValueError('"%" wants the name of an attribute')
+        # The check would compare the text of the whole target.
+        raise ValueError('"%" needs the name of an attribute')
 
 
 class PolicyRules:
-    """All rules; they never change.
+    """All rules; immutable.
 
-    :param texts: the checks that stand in files, by names of rules.
-    :param origins: the file of each, for messages.
+    :param texts: the checks in files, by rule name.
+    :param origins: the file of each rule, for messages.
     :raises: ConfigError.
     """
 
@@ -111,20 +112,20 @@ class PolicyRules:
         self._decisions: Decisions = {}
         self._enforcer = policy.Enforcer(conf, use_conf=False)
         self._enforcer.register_defaults(list(defaults.values()))
-        # It reads no file then, neither now nor at a decision.
+        # use_conf=False: the enforcer reads no files.
         self._enforcer.set_rules(self._checks, use_conf=False)
         used: set[str] = set()
-        self._mentions = {
+        self._inputs = {
             rule.name: self._examine(rule, used) for rule in defaults.values()
         }
         for name in sorted(used & texts.keys()):
-            # oslo.policy puts a refusal where it does not understand.
+            # oslo.policy replaces a check that it cannot parse by '!'.
             if str(self._checks[name]).count('!') > texts[name].count('!'):
-                raise self._error(name, 'it is not in the language of rules')
+                raise self._error(name, 'it is not in the policy language')
         unused = sorted(texts.keys() - used - {self._enforcer.default_rule})
         if unused:
             LOG.warning(
-                'No request asks for these rules of the policy: %s',
+                'No request uses these policy rules: %s',
                 ', '.join(unused),
             )
 
@@ -136,66 +137,65 @@ class PolicyRules:
         *,
         own: Decisions | None = None,
     ) -> bool:
-        """Tell whether a rule lets a caller do something.
+        """Return whether a rule allows a caller to act on a target.
 
-        :param target: attributes of what is done; none of them is None.
-        :param caller: what :func:`caller_values` returned.
-        :param own: decisions of one request, where the caller chose names
-            in ``target``. Those that depend on such names are neither read
-            from nor kept with the shared ones: the time of an answer would
-            show which names were decided on before, such as those in lists.
-        :raises: PolicyUnavailable if somebody else has to decide, and fails.
+        :param target: attributes of the target; their values are not None.
+        :param caller: result of :func:`caller_values`.
+        :param own: cache of one request, if the caller chose names in
+            ``target``. Decisions that depend on such names do not use the
+            shared cache: response times would show which names were used
+            before, such as those in lists.
+        :raises: PolicyUnavailable if a remote check fails.
         """
-        mentions = self._mentions[name]
-        if mentions is None:
-            return self._ask_others(name, target, caller)
+        inputs = self._inputs[name]
+        if inputs is None:
+            return self._decide_remotely(name, target, caller)
         key = (
             name,
-            *[target.get(attribute) for attribute in mentions.attributes],
-            *[_hashable(caller.get(value)) for value in mentions.values],
+            *[target.get(attribute) for attribute in inputs.attributes],
+            *[_hashable(caller.get(value)) for value in inputs.values],
         )
-        if own is not None and not _NOT_CHOSEN.issuperset(mentions.attributes):
+        if own is not None and not _NOT_CHOSEN.issuperset(inputs.attributes):
             if key not in own:
-                own[key] = self._ask(name, target, caller)
+                own[key] = self._authorize(name, target, caller)
             return own[key]
         decision = self._decisions.get(key)
         if decision is None:
-            decision = self._ask(name, target, caller)
-            self._keep(key, decision)
+            decision = self._authorize(name, target, caller)
+            self._cache(key, decision)
         return decision
 
-    def _keep(self, key: tuple[Any, ...], decision: bool) -> None:
-        # In ASCII no character is shorter than what it takes in memory.
-        if len(ascii(key)) > _LONGEST_KEY:
+    def _cache(self, key: tuple[Any, ...], decision: bool) -> None:
+        # The ASCII form is at least as long as the key in memory.
+        if len(ascii(key)) > _MAX_KEY_LENGTH:
             return
-        if len(self._decisions) >= _MOST_DECISIONS:
+        if len(self._decisions) >= _MAX_DECISIONS:
             self._decisions.clear()
         self._decisions[key] = decision
 
-    def _ask_others(
+    def _decide_remotely(
         self, name: str, target: Mapping[str, Any], caller: dict[str, Any]
     ) -> bool:
         try:
-            return self._ask(name, target, caller)
+            return self._authorize(name, target, caller)
         except Exception as error:
-            # Whatever it is: HTTP alone fails in a dozen ways, and other
-            # kinds of checks may be installed.
+            # HTTP raises many exceptions, and other kinds of checks may be
+            # installed.
             reason = ' '.join(str(error).split()) or type(error).__name__
             LOG.error('Rule %s cannot be decided: %s', name, reason)
             raise errors.PolicyUnavailable(rule=name) from None
 
-    def _ask(
+    def _authorize(
         self, name: str, target: Mapping[str, Any], caller: dict[str, Any]
     ) -> bool:
-        # oslo.policy adds to both. It tells a wrong scope by False, too.
-        answer = self._enforcer.authorize(name, dict(target), dict(caller))
-        return bool(answer)
+        # oslo.policy changes both. It returns False for a wrong scope.
+        return bool(self._enforcer.authorize(name, dict(target), dict(caller)))
 
-    def _examine(self, rule: base.Rule, used: set[str]) -> _Mentions | None:
-        """Make sure that a rule can be decided by.
+    def _examine(self, rule: base.Rule, used: set[str]) -> _Inputs | None:
+        """Validate a rule.
 
-        :param used: gets the names of all rules that belong to it.
-        :returns: what it looks at, or None if that cannot be known.
+        :param used: gets the names of all rules that it refers to.
+        :returns: its inputs, or None if they are unknown.
         :raises: ConfigError.
         """
         attributes: set[str] = set()
@@ -205,30 +205,29 @@ class PolicyRules:
             used.add(owner)
             if isinstance(leaf, _checks.TrueCheck | _checks.FalseCheck):
                 continue
-            trial = _Trial()
+            target = _RecordingTarget()
             if isinstance(leaf, _checks.RoleCheck | _checks.GenericCheck):
-                values |= self._try(owner, leaf, trial)
+                values |= self._try(owner, leaf, target)
             else:
-                # Such as one that asks a remote service.
+                # For example a remote check.
                 known = False
-                if leaf.kind in _URLS:
-                    self._fill(owner, leaf, trial)
-            unknown = trial.keys() - rule.attributes
+                if leaf.kind in _URL_KINDS:
+                    self._fill(owner, leaf, target)
+            unknown = target.keys() - rule.attributes
             if unknown:
                 raise self._error(
                     owner,
-                    f'what {rule.name} decides on has no attribute '
-                    f'{min(unknown)}',
+                    f'{rule.name} has no attribute {min(unknown)}',
                 )
-            attributes |= trial.keys()
+            attributes |= target.keys()
         if not known:
             return None
-        return _Mentions(tuple(attributes), tuple(values))
+        return _Inputs(tuple(attributes), tuple(values))
 
     def _leaves(
         self, name: str, path: tuple[str, ...]
     ) -> Iterator[tuple[str, Any]]:
-        """Yield each single check of a rule, and the rule that it is of."""
+        """Yield the leaves of a rule, each with the rule that contains it."""
         if name in path:
             raise self._error(name, 'it refers to itself')
         pending = [self._checks[name]]
@@ -240,39 +239,45 @@ class PolicyRules:
                 pending.append(check.rule)
             elif isinstance(check, policy.RuleCheck):
                 if check.match not in self._checks:
-                    raise self._error(name, f'no rule is named {check.match}')
+                    raise self._error(
+                        name, f'rule {check.match} does not exist'
+                    )
                 yield name, _checks.TrueCheck()
                 yield from self._leaves(check.match, (*path, name))
             else:
                 yield name, check
 
-    def _try(self, name: str, leaf: _checks.Check, trial: _Trial) -> set[str]:
-        """Return the values of callers that a check looks at.
+    def _try(
+        self, name: str, leaf: _checks.Check, target: _RecordingTarget
+    ) -> set[str]:
+        """Return the values of callers that a check reads.
 
-        :raises: ConfigError if it cannot be decided.
+        :raises: ConfigError if the check fails.
         """
         try:
-            leaf(trial, {'roles': []}, self._enforcer, name)
+            leaf(target, {'roles': []}, self._enforcer, name)
         except Exception as error:
-            # Else it would fail at each request.
+            # It would fail at each request.
             raise self._error(
-                name, f'{str(leaf)!r} cannot be decided ({error})'
+                name, f'{str(leaf)!r} cannot be evaluated ({error})'
             ) from None
         if isinstance(leaf, _checks.RoleCheck):
             return {'roles'}
         if _is_literal(leaf.kind):
             return set()
         value = leaf.kind.partition('.')[0]
-        if value not in _OF_CALLERS:
+        if value not in _CALLER_VALUES:
             raise self._error(name, f'callers have no value {value}')
         return {value}
 
-    def _fill(self, name: str, leaf: _checks.Check, trial: _Trial) -> None:
+    def _fill(
+        self, name: str, leaf: _checks.Check, target: _RecordingTarget
+    ) -> None:
         try:
-            _ = leaf.match % trial
+            _ = leaf.match % target
         except (TypeError, ValueError) as error:
             raise self._error(
-                name, f'{str(leaf)!r} is no URL ({error})'
+                name, f'{str(leaf)!r} is not a URL ({error})'
             ) from None
 
     def _error(self, name: str, reason: str) -> errors.ConfigError:
@@ -282,7 +287,7 @@ class PolicyRules:
 
 
 def _is_literal(text: str) -> bool:
-    """Tell whether the left side of a check stands for itself."""
+    """Return whether the left side of a check is a literal."""
     try:
         ast.literal_eval(text)
     except ValueError:

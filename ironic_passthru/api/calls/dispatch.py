@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sending a call that has been checked, and answering its client."""
+"""Dispatch of checked calls to conductors."""
 
 import dataclasses
 import hmac
@@ -13,28 +13,28 @@ from oslo_utils import uuidutils
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru import spec
-from ironic_passthru.api.calls import audit_data
+from ironic_passthru.api import audit_data
 from ironic_passthru.api.calls import idempotency
 from ironic_passthru.api.calls import long_poll
 from ironic_passthru.api.calls import responses
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import prefer
 from ironic_passthru.db import operations
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 
-_ADVICE = (
-    'Send calls that take long with the header "Prefer: respond-async": they '
-    'are answered at once, and their results are kept.'
+_HINT = (
+    'Send calls that take long with the header "Prefer: respond-async": the '
+    'response is immediate, and the result is stored.'
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class CheckedCall:
-    """A call of which nothing is wrong.
+    """A call that passed all checks.
 
-    :param parameters: JSON values that fit the method's schema.
-    :param servers: the live conductors that offer the method.
+    :param parameters: JSON values that match the schema of the method.
+    :param servers: live conductors that offer the method.
     """
 
     driver: str
@@ -45,133 +45,130 @@ class CheckedCall:
 
 
 class CallDispatcher:
-    """Sends calls.
+    """Send calls to conductors.
 
-    :param timeout_seconds: how long one may take unless its method says so.
+    :param timeout_seconds: of calls whose method has no timeout.
     """
 
     def __init__(
         self,
-        conductors: client.ConductorAPI,
+        conductor_api: client.ConductorAPI,
         operations: operations.OperationStore,
         *,
-        answers: responses.CallResponses,
-        waits: long_poll.LongPoll,
+        responses: responses.CallResponses,
+        long_poll: long_poll.LongPoll,
         timeout_seconds: float,
     ) -> None:
-        self._conductors = conductors
+        self._conductor_api = conductor_api
         self._operations = operations
-        self._answers = answers
-        self._waits = waits
+        self._responses = responses
+        self._long_poll = long_poll
         self._timeout_seconds = timeout_seconds
 
-    def send(self, request: Any, call: CheckedCall) -> webob.Response:
-        """Send a call once and return the answer.
+    def dispatch(
+        self, request: webob.Request, call: CheckedCall
+    ) -> webob.Response:
+        """Send a call at most once and return the response.
 
-        :raises: NotRun, OutcomeUnknown, and whatever the driver raised.
+        :raises: NotRun, OutcomeUnknown, errors of the driver.
         """
         preferences = prefer.parse(request.headers.get('Prefer'))
         key = _key(request, call)
         if key is not None:
-            earlier = self._earlier(request, key, preferences)
-            if earlier is not None:
-                return earlier
+            response = self._repeat(request, key, preferences)
+            if response is not None:
+                return response
         if not call.servers:
             raise errors.NoLiveConductor(driver=call.driver)
         try:
-            return self._new(request, call, key, preferences=preferences)
+            return self._send(request, call, key, preferences=preferences)
         except errors.KeyInUse:
-            # Another one with this key came first, but only just.
-            earlier = key and self._earlier(request, key, preferences)
-            if earlier is None:
+            # A concurrent call with the same key was recorded first.
+            response = key and self._repeat(request, key, preferences)
+            if response is None:
                 raise
-            return earlier
+            return response
 
-    def _new(
+    def _send(
         self,
-        request: Any,
+        request: webob.Request,
         call: CheckedCall,
         key: operation.Key | None,
         *,
         preferences: prefer.Preferences,
     ) -> webob.Response:
         call_id = uuidutils.generate_uuid()
-        # Before anything runs: the client may have sent a Host header that
-        # no URL can be made of.
-        location = self._answers.location(request, call_id)
+        # Fails for an invalid Host header, so it precedes the call.
+        location = self._responses.location(request, call_id)
         respond_async = preferences.respond_async
         accepted = call.method.is_accepted(respond_async)
-        noted = audit_data.of(request.environ)
+        data = audit_data.of(request.environ)
+        # Methods have their own timeouts; accepting a call does not run them.
+        timeout = None if accepted else call.method.timeout
         try:
-            answer = self._conductors.driver_vendor_passthru(
-                request.environ[keys.CONTEXT],
+            result = self._conductor_api.driver_vendor_passthru(
+                request.environ[environ_keys.CONTEXT],
                 call.driver,
                 call.method.name,
                 http_method=call.http_method,
                 info=call.parameters,
                 servers=call.servers,
                 call_id=call_id,
-                timeout_seconds=self._timeout(call, accepted=accepted),
+                timeout_seconds=timeout or self._timeout_seconds,
                 respond_async=respond_async,
                 key=key,
-                tried=noted.tried,
+                tried=data.tried,
             )
         except errors.OutcomeUnknown as unknown:
-            error = unknown if accepted else _advised(unknown)
+            error = unknown if accepted else _with_hint(unknown)
             if not (accepted or key) or not self._is_recorded(call_id):
                 raise error from unknown.__cause__
-            noted.operation_id = call_id
-            return self._answers.error(request, error, location=location)
+            data.operation_id = call_id
+            return self._responses.error(request, error, location=location)
         except errors.PassthruError as error:
-            noted.reported = error.kwargs.get(protocol.TARGETS, ())
+            data.reported_targets = error.kwargs.get(protocol.TARGETS, ())
             raise
-        noted.reported = answer.get(protocol.TARGETS, ())
+        data.reported_targets = result.get(protocol.TARGETS, ())
         if accepted or key:
-            noted.operation_id = call_id
-        if not answer['async']:
-            return responses.result(answer['return'], attach=answer['attach'])
+            data.operation_id = call_id
+        if not result['async']:
+            return responses.result(result['return'], attach=result['attach'])
         return self._accepted(
             request, call_id, location=location, preferences=preferences
         )
 
-    def _timeout(self, call: CheckedCall, *, accepted: bool) -> float:
-        """Return how long an answer may take.
-
-        To be accepted takes all methods alike, however long they run then.
-        """
-        if accepted:
-            return self._timeout_seconds
-        return call.method.timeout or self._timeout_seconds
-
     def _accepted(
         self,
-        request: Any,
+        request: webob.Request,
         call_id: str,
         *,
         location: str,
         preferences: prefer.Preferences,
     ) -> webob.Response:
-        """Answer a call that a conductor has accepted."""
-        held = self._waits.hold(call_id, preferences.wait_seconds)
-        wait = [] if held is None else [f'wait={held}']
-        response = self._outcome(request, call_id) if wait else None
+        """Return the response to a call that a conductor has accepted."""
+        waited = self._long_poll.wait(call_id, preferences.wait_seconds)
+        applied = [] if waited is None else [f'wait={waited}']
+        response = self._final(request, call_id) if applied else None
         if response is None:
-            response = self._answers.accepted(location)
+            response = self._responses.accepted(location)
             if preferences.respond_async:
-                wait.insert(0, 'respond-async')
-        response.headers.update(prefer.applied(wait))
+                applied.insert(0, 'respond-async')
+        response.headers.update(prefer.applied(applied))
         return response
 
-    def _outcome(self, request: Any, call_id: str) -> webob.Response | None:
-        """Return the answer of an operation, if it is final and known."""
+    def _final(
+        self, request: webob.Request, call_id: str
+    ) -> webob.Response | None:
+        """Return the response of a final operation, or None."""
         try:
             found = self._operations.get(call_id)
             if found is None or not found.final or _was_stopped(found):
                 return None
-            audit_data.of(request.environ).reported = found.targets or ()
-            return self._answers.outcome(request, found)
+            data = audit_data.of(request.environ)
+            data.reported_targets = found.targets or ()
+            return self._responses.outcome(request, found)
         except errors.RegistryUnavailable:
-            # The call was accepted: nothing else may be said of it.
+            # The call was accepted, so the response must not be a 503.
             return None
 
     def _is_recorded(self, call_id: str) -> bool:
@@ -180,13 +177,13 @@ class CallDispatcher:
         except errors.RegistryUnavailable:
             return False
 
-    def _earlier(
+    def _repeat(
         self,
-        request: Any,
+        request: webob.Request,
         key: operation.Key,
         preferences: prefer.Preferences,
     ) -> webob.Response | None:
-        """Return the answer of the call that a key stands for, if any.
+        """Return the response of an earlier call with a key, or None.
 
         :raises: KeyReused, RegistryUnavailable.
         """
@@ -196,42 +193,42 @@ class CallDispatcher:
         call_id, fingerprint = holder
         if not hmac.compare_digest(fingerprint, key.fingerprint):
             raise errors.KeyReused()
-        held = self._waits.hold(call_id, preferences.wait_seconds)
+        waited = self._long_poll.wait(call_id, preferences.wait_seconds)
         found = self._operations.get(call_id)
         if found is None or found.state is operation.State.EXPIRED:
-            # It has gone meanwhile, or certainly did not run.
+            # Purged in the meantime, or certainly not run.
             return None
-        noted = audit_data.of(request.environ)
-        noted.operation_id, noted.repeated = call_id, True
-        noted.reported = found.targets or ()
-        location = self._answers.location(request, call_id)
+        data = audit_data.of(request.environ)
+        data.operation_id, data.repeated = call_id, True
+        data.reported_targets = found.targets or ()
+        location = self._responses.location(request, call_id)
         if not found.final:
-            response = self._answers.error(
+            response = self._responses.error(
                 request,
                 errors.OperationActive(operation=call_id),
                 location=location,
             )
-        elif found.accepted and held is None:
-            response = self._answers.accepted(location)
+        elif found.accepted and waited is None:
+            response = self._responses.accepted(location)
         else:
-            response = self._answers.outcome(request, found)
-        if held is not None:
-            response.headers.update(prefer.applied([f'wait={held}']))
+            response = self._responses.outcome(request, found)
+        if waited is not None:
+            response.headers.update(prefer.applied([f'wait={waited}']))
         return response
 
 
-def _advised(error: errors.OutcomeUnknown) -> errors.OutcomeUnknown:
-    """Return the error of a call that was answered late or not at all."""
+def _with_hint(error: errors.OutcomeUnknown) -> errors.OutcomeUnknown:
+    """Return the error of a synchronous call, with advice for the next one."""
     if isinstance(error, errors.DuplicateCall):
         return error
-    return errors.OutcomeUnknown(**error.kwargs | {'hint': _ADVICE})
+    return errors.OutcomeUnknown(**error.kwargs | {'hint': _HINT})
 
 
 def _was_stopped(found: operation.Operation) -> bool:
     """Return whether a method had started when its operation was cancelled.
 
-    The 409 of such an operation must not answer the call itself: clients send
-    a call again on 409, and the method would run twice.
+    The call itself must not get the 409 of such an operation: clients repeat
+    a call on 409, and the method would run twice.
     """
     return (
         found.state is operation.State.CANCELLED
@@ -239,17 +236,17 @@ def _was_stopped(found: operation.Operation) -> bool:
     )
 
 
-def _key(request: Any, call: CheckedCall) -> operation.Key | None:
-    """Return what is kept of the key of a request, if it has one.
+def _key(request: webob.Request, call: CheckedCall) -> operation.Key | None:
+    """Return the stored form of the key of a request, or None.
 
     :raises: InvalidKey.
     """
     header = request.headers.get(idempotency.HEADER)
-    if header is None or call.http_method not in idempotency.VERBS:
+    if header is None or call.http_method not in idempotency.HTTP_METHODS:
         return None
-    context = request.environ[keys.CONTEXT]
-    return idempotency.record(
-        idempotency.read(header),
+    context = request.environ[environ_keys.CONTEXT]
+    return idempotency.stored_key(
+        idempotency.parse(header),
         operation.Owner.of(context.project_id, context.user_id),
         driver=call.driver,
         method=call.method.name,

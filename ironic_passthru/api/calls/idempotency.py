@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Idempotency-Key header, by which a client sends a call only once.
+"""The Idempotency-Key header.
 
-What is kept of a key tells nobody who reads the database the key, nor the
-parameters of its request, as long as the key cannot be guessed: a digest
-finds the key again, and a fingerprint of the request that is made with the
-key shows whether another request has the same parameters.
+The database contains neither keys nor parameters: a digest identifies a key,
+and an HMAC of the request with the key detects other parameters. Both are
+safe as long as the key cannot be guessed.
 """
 
 import hashlib
@@ -18,8 +17,8 @@ from ironic_passthru import errors
 from ironic_passthru import operation
 
 HEADER = 'Idempotency-Key'
-# To read twice is to read once.
-VERBS = ('POST', 'PUT', 'DELETE', 'PATCH')
+#: HTTP methods that use the header; GET is idempotent by itself.
+HTTP_METHODS = ('POST', 'PUT', 'DELETE', 'PATCH')
 
 _MAX_LENGTH = 255
 _VISIBLE = re.compile(r'[!-~]+')
@@ -27,8 +26,8 @@ _VISIBLE = re.compile(r'[!-~]+')
 _STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 
 
-def read(header: str) -> str:
-    """Return the key that a header holds, bare or as a quoted string.
+def parse(header: str) -> str:
+    """Return the key of a header, which may be a quoted string.
 
     :raises: InvalidKey.
     """
@@ -45,7 +44,7 @@ def read(header: str) -> str:
     return key
 
 
-def record(
+def stored_key(
     key: str,
     owner: operation.Owner,
     *,
@@ -54,24 +53,22 @@ def record(
     http_method: str,
     parameters: Mapping[str, Any],
 ) -> operation.Key:
-    """Return what is kept of a key and its request.
+    """Return the stored form of a key and its request.
 
-    :param owner: whose key it is: those of others are others.
+    :param owner: the same key of another owner is another key.
     """
-    # A user who is called like a project is somebody else.
+    # The id of a user may equal the id of a project.
     user = owner.user_id
-    whose = owner.project_id if user is None else {'user': user}
-    owned = _canonical([whose, key]).encode('ascii')
-    request = _canonical([driver, method, http_method, parameters]).encode(
-        'ascii'
-    )
+    owner_id = owner.project_id if user is None else {'user': user}
+    request = [driver, method, http_method, parameters]
     return operation.Key(
-        digest=hashlib.sha256(owned).hexdigest(),
+        digest=hashlib.sha256(_canonical([owner_id, key])).hexdigest(),
         fingerprint=hmac.new(
-            key.encode('ascii'), request, 'sha256'
+            key.encode('ascii'), _canonical(request), 'sha256'
         ).hexdigest(),
     )
 
 
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(',', ':'))
+def _canonical(value: Any) -> bytes:
+    text = json.dumps(value, sort_keys=True, separators=(',', ':'))
+    return text.encode('ascii')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Holding an answer back until an operation is final."""
+"""Long polling for final operations."""
 
 import threading
 import time
@@ -8,17 +8,17 @@ from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.db import operations
 
-# Many operations take no time, and most of the others a long one.
+# Many operations finish at once; most others take long.
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.25
 _GROWTH = 1.5
 
 
 class LongPoll:
-    """Holds a bounded number of answers for a bounded time.
+    """Wait for operations, with limits.
 
-    :param max_seconds: how long one answer is held at most.
-    :param max_waiting: how many are held at once; each holds a thread.
+    :param max_seconds: limit of one request.
+    :param max_waiting: number of waiting requests; each occupies a thread.
     """
 
     def __init__(
@@ -30,40 +30,40 @@ class LongPoll:
     ) -> None:
         self._operations = operations
         self._max_seconds = max_seconds
-        self._places = threading.BoundedSemaphore(max_waiting)
+        self._slots = threading.BoundedSemaphore(max_waiting)
 
-    def hold(self, operation_id: str, seconds: int | None) -> int | None:
-        """Return once an operation is final, or its time is over.
+    def wait(self, operation_id: str, seconds: int | None) -> int | None:
+        """Wait until an operation is final, or for some seconds.
 
-        :param seconds: how long the client would wait, if it said so.
-        :returns: how long this would have waited; None if that cannot be
-            promised now, or the database has gone away.
+        :param seconds: preference of the client; None if it has none.
+        :returns: the limit that was applied, in seconds; None if all slots
+            are in use or the registry is unavailable.
         """
-        bound = min(seconds or 0, self._max_seconds)
-        if not bound:
+        limit = min(seconds or 0, self._max_seconds)
+        if not limit:
             return None
-        deadline = time.monotonic() + bound
+        deadline = time.monotonic() + limit
         try:
-            if self._is_over(operation_id):
-                return bound
-            if not self._places.acquire(blocking=False):
+            if self._is_final(operation_id):
+                return limit
+            if not self._slots.acquire(blocking=False):
                 return None
             try:
                 self._poll(operation_id, deadline)
             finally:
-                self._places.release()
+                self._slots.release()
         except errors.RegistryUnavailable:
             return None
-        return bound
+        return limit
 
     def _poll(self, operation_id: str, deadline: float) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while (left := deadline - time.monotonic()) > 0:
             time.sleep(min(pause, left))
-            if self._is_over(operation_id):
+            if self._is_final(operation_id):
                 return
             pause = min(pause * _GROWTH, _LONGEST_PAUSE_SECONDS)
 
-    def _is_over(self, operation_id: str) -> bool:
-        # One that is not there will not come.
+    def _is_final(self, operation_id: str) -> bool:
+        # An unknown operation has the state None.
         return self._operations.state(operation_id) not in operation.ACTIVE

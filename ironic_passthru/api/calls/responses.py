@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client is answered for a call, at once or from its record."""
+"""Responses to calls, from a result or from a recorded operation."""
 
 import json
 from collections.abc import Mapping
@@ -18,54 +18,54 @@ from ironic_passthru.rpc import protocol
 
 
 class CallResponses:
-    """Makes the answers that a call can have.
-
-    :param retry_after_seconds: when to ask again.
-    """
+    """Make the responses to calls."""
 
     def __init__(
         self,
         operations: operations.OperationStore,
         links: links.Links,
-        *,
-        retry_after_seconds: int,
+        renderer: error_responses.ErrorRenderer,
     ) -> None:
         self._operations = operations
         self._links = links
-        self.retry_after_seconds = retry_after_seconds
+        self._renderer = renderer
 
-    def location(self, request: Any, operation_id: str) -> str:
+    @property
+    def retry_after_seconds(self) -> int:
+        """Recommended interval for polling an operation."""
+        return self._renderer.retry_after_seconds
+
+    def location(self, request: webob.Request, operation_id: str) -> str:
         """Return the URL of an operation.
 
-        :raises: RequestError if the Host header is needed and not valid.
+        :raises: RequestError as :meth:`links.Links.base`.
         """
         return self._links.href(request, 'operations', operation_id)
 
     def accepted(self, location: str) -> webob.Response:
-        """Return the answer to a call that was accepted, or is not done."""
+        """Return the response to a call that is accepted but not final."""
         response = webob.Response(status=202, location=location)
         del response.headers['Content-Type']
         response.retry_after = self.retry_after_seconds
         return response
 
     def error(
-        self, request: Any, error: Exception, *, location: str | None = None
+        self,
+        request: webob.Request,
+        error: Exception,
+        *,
+        location: str | None = None,
     ) -> webob.Response:
-        """Return the answer that tells of an error.
+        """Return the response to an error.
 
-        :param location: URL of the operation that it is about.
+        :param location: URL of the operation that failed.
         """
-        return error_responses.render(
-            error,
-            request.environ,
-            retry_after_seconds=self.retry_after_seconds,
-            location=location,
-        )
+        return self._renderer.render(error, request.environ, location=location)
 
     def outcome(
-        self, request: Any, found: operation.Operation
+        self, request: webob.Request, found: operation.Operation
     ) -> webob.Response:
-        """Return what a synchronous call would have been answered.
+        """Return the response that a synchronous call would have had.
 
         :param found: a final operation.
         :raises: RegistryUnavailable.
@@ -87,16 +87,16 @@ class CallResponses:
 
 
 def result(value: Any, *, attach: bool) -> webob.Response:
-    """Return the answer that holds what a method returned.
+    """Return the response with the result of a method.
 
-    :param attach: whether the value is what
-        :meth:`protocol.Attached.from_bus` reads.
+    :param attach: whether ``value`` is input of
+        :meth:`protocol.Attached.from_bus`.
     """
     return _attachment(value) if attach else expose.json_response(value)
 
 
 def _error(found: operation.Operation) -> errors.PassthruError:
-    """Return why an operation has no result."""
+    """Return the error of an operation without a result."""
     if found.state is operation.State.CANCELLED:
         return errors.OperationCancelled(operation=found.id)
     if found.state is operation.State.EXPIRED:

@@ -4,23 +4,23 @@
 import unicodedata
 from urllib import parse
 
-# Browsers show the first as it is and save the other; anything else might
-# run in them, with the login that they have for this service.
+# Browsers display or save these. Other media types might run scripts with the
+# user's credentials for this service.
 _HARMLESS = ('text/plain', 'application/octet-stream')
 
-# What most file systems take, in bytes, and how much of it may be suffix.
+# Limit of most file systems, in bytes, and the part of it for a suffix.
 _MAX_NAME = 255
 _MAX_SUFFIX = 32
 
-# They mean something to shells, to file systems or within the header.
+# Special characters of shells, file systems and the header.
 _SPECIAL = frozenset('*:<>?|%')
 
 
 def header(media_type: str, filename: str | None) -> str | None:
-    """Return the header, or None where none is needed.
+    """Return the header, or None if it is not needed.
 
-    :param media_type: of the attachment, with parameters if it has some.
-    :param filename: as the driver names it, so anything.
+    :param media_type: of the attachment, optionally with parameters.
+    :param filename: any text of the driver.
     """
     name = _safe(filename or '')
     if name:
@@ -36,10 +36,10 @@ def header(media_type: str, filename: str | None) -> str | None:
 
 
 def _safe(filename: str) -> str:
-    """Return the last part of a path, without what nobody can see.
+    """Return the last part of a path, without invisible characters.
 
-    Characters that turn the direction of writing can show one suffix for
-    another; surrogates have no bytes.
+    Bidirectional control characters can disguise a suffix; surrogates cannot
+    be encoded.
     """
     name = filename.replace('\\', '/').rpartition('/')[2]
     name = ''.join(
@@ -47,12 +47,12 @@ def _safe(filename: str) -> str:
         for char in name
         if unicodedata.category(char)[0] not in 'CZ' or char == ' '
     )
-    # Neither '..' nor a hidden file; Windows drops them at the end.
+    # Prevents '..' and hidden files; Windows drops final dots and spaces.
     return _cut(name.strip(' .'))
 
 
 def _cut(name: str) -> str:
-    """Return at most as much of a name as a file's may have."""
+    """Return a name cut to ``_MAX_NAME`` bytes, with its suffix."""
     if len(name.encode()) <= _MAX_NAME:
         return name
     stem, dot, suffix = name.rpartition('.')

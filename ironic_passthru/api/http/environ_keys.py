@@ -1,25 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the layers of the API leave for each other in the WSGI environment."""
+"""Keys that the layers of the API add to the WSGI environment."""
 
-# The negotiated version of the API, a versions.Version.
+#: Negotiated API version, a versions.APIVersion.
 VERSION = 'ironic_passthru.version'
-# The whole request body, bytes within the allowed size.
+#: Match of the request in the table of routes, a routes.RouteMatch.
+ROUTE = 'ironic_passthru.route'
+#: Complete request body; bytes within the size limit.
 BODY = 'ironic_passthru.body'
-# The query string as it came.
+#: Original query string.
 QUERY = 'ironic_passthru.query'
-# The Accept header as it came, or None.
+#: Original Accept header, or None.
 ACCEPT = 'ironic_passthru.accept'
-# The Content-Type header as it came, or the empty text.
+#: Original Content-Type header, or the empty string.
 CONTENT_TYPE = 'ironic_passthru.content_type'
-# Whether answers may hold tracebacks; unset unless they may.
-TRACEBACKS = 'ironic_passthru.tracebacks'
-# The identity of the caller, a context.RequestContext.
+#: Identity of the caller, a context.RequestContext.
 CONTEXT = 'ironic_passthru.context'
-# What becomes known of a call, a facts.Facts.
-FACTS = 'ironic_passthru.facts'
-# The address of who is connected, where headers of a proxy may change what
-# REMOTE_ADDR says; unset where they may not.
-PEER = 'ironic_passthru.peer'
-# The id of the request, set by oslo.middleware.
+#: Data for the audit record, an audit_data.AuditData.
+AUDIT_DATA = 'ironic_passthru.audit_data'
+#: Address of the connection; set only if the headers of a proxy may replace
+#: REMOTE_ADDR.
+PROXY_ADDRESS = 'ironic_passthru.proxy_address'
+#: Request ids, set by oslo.middleware.
 REQUEST_ID = 'openstack.request_id'
 GLOBAL_REQUEST_ID = 'openstack.global_request_id'

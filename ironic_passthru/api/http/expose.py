@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a function with WSME types to a Pecan controller that answers JSON."""
+"""Decorators that make Pecan controllers of methods."""
 
 import dataclasses
 import json
-import weakref
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +10,11 @@ from typing import Any
 import pecan
 import webob
 import wsme.types
-from wsme import api as wsme_api
 from wsme.rest import args as wsme_args
 from wsme.rest import json as wsme_json
 
 from ironic_passthru import errors
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import error_responses
 from ironic_passthru.api.http import query
 from ironic_passthru.api.http import versions
@@ -24,10 +22,10 @@ from ironic_passthru.api.http import versions
 
 @dataclasses.dataclass(frozen=True)
 class Argument:
-    """A parameter that a query may hold.
+    """A query parameter.
 
     :param kind: its WSME type.
-    :param since: the version of the API that it came with.
+    :param since: first API version that has it.
     """
 
     kind: Any
@@ -36,10 +34,7 @@ class Argument:
 
 @dataclasses.dataclass(frozen=True)
 class ExposedResponse:
-    """What a method returns that says more than a value.
-
-    :param headers: by name, further ones of the response.
-    """
+    """A value with a status and additional headers."""
 
     value: Any
     status: int = 200
@@ -47,73 +42,72 @@ class ExposedResponse:
 
 
 def json_response(value: Any, status: int = 200) -> webob.Response:
-    """Return a response that holds ``value`` as JSON."""
-    return _response(json.dumps(value).encode('ascii'), status)
+    """Return a response with ``value`` as JSON."""
+    return json_text_response(json.dumps(value).encode('ascii'), status)
 
 
-def _response(body: bytes, status: int = 200) -> webob.Response:
+def json_text_response(body: bytes, status: int = 200) -> webob.Response:
+    """Return a response with a JSON text."""
     return webob.Response(
         body, status, [('Content-Type', error_responses.JSON)]
     )
 
 
+def options_response() -> webob.Response:
+    """Return the empty response to OPTIONS; CORS has its own layer."""
+    response = webob.Response(status=200)
+    del response.headers['Content-Type']
+    return response
+
+
 def controller(function: Callable[..., Any]) -> Callable[..., Any]:
     """Expose a method that takes a request and returns a response."""
-    return pecan.expose(content_type=error_responses.JSON)(function)
+    decorate = pecan.expose(content_type=error_responses.JSON)
+    exposed: Callable[..., Any] = decorate(function)
+    return exposed
 
 
 def expose(
     return_type: Any,
     *,
     subject: Callable[..., Any] | None = None,
-    constant: bool = False,
     **arguments: Argument,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Expose a method of a resource that is read.
+    """Expose a method that returns a value, or an ExposedResponse.
 
-    The method gets the request, what ``subject`` found and, by name, those
-    of its arguments that the query gives. It returns a value, or an
-    :class:`Answer` around one.
+    The method gets the request, the return value of ``subject`` and, by name,
+    the arguments that the query contains.
 
-    :param return_type: WSME type of what the method returns.
-    :param subject: method that finds what the path names, from the request
-        and the variable segments of the path. That there is no such thing
-        is told before any fault of the query.
-    :param constant: the answer depends on nothing but what ``subject``
-        found, so it is written once for each.
-    :param arguments: what the query may hold.
+    :param return_type: WSME type of the value.
+    :param subject: method that returns the resource of the path; called with
+        the request and the variable segments of the path. Its errors take
+        precedence over errors of the query.
+    :param arguments: allowed query parameters.
     """
+    value_type = wsme.types.register_type(return_type)
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        definition = _definition(function, return_type, arguments)
-        written: weakref.WeakKeyDictionary[Any, bytes] = (
-            weakref.WeakKeyDictionary()
-        )
-
         def handler(
-            self: Any, request: Any, response: Any, *segments: str
+            self: Any,
+            request: webob.Request,
+            response: webob.Response,
+            *segments: str,
         ) -> webob.Response:
             found: tuple[Any, ...] = ()
             if subject:
                 found = (subject(self, request, *segments),)
             error_responses.check_accept(request.environ)
             values = _values(
-                definition,
                 query.parameters(request.environ),
-                arguments=arguments,
-                version=request.environ[keys.VERSION],
+                arguments,
+                request.environ[environ_keys.VERSION],
             )
-            body = written.get(found[0]) if found and constant else None
-            if body is not None:
-                return _response(body)
-            answer = function(self, request, *found, **values)
-            if not isinstance(answer, ExposedResponse):
-                answer = ExposedResponse(answer)
-            plain = wsme_json.tojson(definition.return_type, answer.value)
-            response = json_response(plain, answer.status)
-            response.headers.update(answer.headers)
-            if found and constant:
-                written[found[0]] = response.body
+            result = function(self, request, *found, **values)
+            if not isinstance(result, ExposedResponse):
+                result = ExposedResponse(result)
+            plain = wsme_json.tojson(value_type, result.value)
+            response = json_response(plain, result.status)
+            response.headers.update(result.headers)
             return response
 
         handler.__name__ = function.__name__
@@ -123,42 +117,22 @@ def expose(
     return decorate
 
 
-def _definition(
-    function: Callable[..., Any],
-    return_type: Any,
-    arguments: Mapping[str, Argument],
-) -> wsme_api.FunctionDefinition:
-    definition = wsme_api.FunctionDefinition(function)
-    definition.return_type = wsme.types.register_type(return_type)
-    definition.arguments = [
-        wsme_api.FunctionArgument(
-            name, wsme.types.register_type(argument.kind), 0, None
-        )
-        for name, argument in arguments.items()
-    ]
-    return definition
-
-
 def _values(
-    definition: wsme_api.FunctionDefinition,
-    texts: dict[str, str],
-    *,
+    texts: Mapping[str, str],
     arguments: Mapping[str, Argument],
     version: versions.APIVersion,
 ) -> dict[str, Any]:
-    """Return the values that ``texts`` stand for.
+    """Return the values of query parameters.
 
     :raises: FieldNotInVersion, UnexpectedArguments, InvalidArgument.
     """
     for name in texts:
         if name in arguments:
             versions.require(version, arguments[name].since, name)
-    unknown = [name for name in texts if name not in arguments]
-    if unknown:
-        raise errors.UnexpectedArguments(names=', '.join(unknown))
+    query.check_names(texts, arguments)
     values = {}
     for name, text in texts.items():
-        datatype = definition.get_arg(name).datatype
+        datatype = wsme.types.register_type(arguments[name].kind)
         try:
             values[name] = wsme_args.from_param(datatype, text)
         except ValueError as error:

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client prefers: the Prefer header (RFC 7240)."""
+"""The Prefer header (RFC 7240)."""
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
-# More seconds than anybody waits; what is longer is no number of seconds.
 _SECONDS = re.compile(r'[0-9]{1,9}')
 
 
 @dataclasses.dataclass(frozen=True)
 class Preferences:
-    """Those preferences that mean something here.
+    """The supported preferences of a request.
 
-    :param respond_async: whether not to wait for the method.
-    :param wait_seconds: how long an answer may be held.
+    :param respond_async: whether to respond before the method has finished.
+    :param wait_seconds: how long to wait for a final operation.
     """
 
     respond_async: bool = False
@@ -26,7 +26,7 @@ _NONE = Preferences()
 
 
 def parse(header: str | None) -> Preferences:
-    """Return what a header says; what is unknown or invalid says nothing.
+    """Return the preferences; unknown and invalid ones are ignored.
 
     :param header: the header, or several of them joined by commas.
     """
@@ -34,37 +34,35 @@ def parse(header: str | None) -> Preferences:
         return _NONE
     found: dict[str, str] = {}
     for member in _split(header, ','):
-        # What follows the first semicolon are parameters, which neither of
-        # the two has.
+        # Parameters follow the first semicolon; neither preference has any.
         name, _, value = _split(f'{member};', ';')[0].partition('=')
         name = name.strip().lower()
-        text = _word(value.strip())
+        text = _unquoted(value.strip())
         if _TOKEN.fullmatch(name) and text is not None:
-            # Of several the first counts.
+            # RFC 7240: the first of several counts.
             found.setdefault(name, text)
     wait = found.get('wait', '')
     return Preferences(
-        # An empty value is no value.
         respond_async=found.get('respond-async') == '',
         wait_seconds=int(wait) if _SECONDS.fullmatch(wait) else None,
     )
 
 
-def applied(preferences: list[str]) -> dict[str, str]:
-    """Return the header that tells which preferences an answer follows."""
+def applied(preferences: Sequence[str]) -> dict[str, str]:
+    """Return the header that lists the applied preferences."""
     if not preferences:
         return {}
     return {'Preference-Applied': ', '.join(preferences)}
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """Split a text where a separator stands outside of quotes."""
+    """Split a text at separators outside of quotes."""
     part = rf'(?:[^"{separator}]|"(?:[^"\\]|\\.)*"?)+'
     return re.findall(part, text) or ['']
 
 
-def _word(text: str) -> str | None:
-    """Return the value of a token, a quoted text or nothing."""
+def _unquoted(text: str) -> str | None:
+    """Return the value of a token or quoted string, None if it is invalid."""
     if not text or _TOKEN.fullmatch(text):
         return text
     quoted = _QUOTED.fullmatch(text)

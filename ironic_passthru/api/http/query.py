@@ -1,41 +1,62 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Query strings, read strictly."""
+"""Strict parsing of query strings."""
 
-from typing import Any
+from collections.abc import Collection
+from collections.abc import Iterable
 from urllib import parse
+from wsgiref import types as wsgi_types
 
 from ironic_passthru import errors
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 
-# More than any client sends; parsing is linear, but each costs memory.
+# Each parameter costs memory; clients send far fewer.
 _MAX_FIELDS = 100
 
 
-def parameters(environ: dict[str, Any]) -> dict[str, str]:
+def parameters(environ: wsgi_types.WSGIEnvironment) -> dict[str, str]:
     """Return the query parameters of a request.
 
-    :raises: RequestError if the query is not UTF-8 or too long,
-        InvalidArgument if a name stands twice.
+    :raises: RequestError if the query is not UTF-8 or has too many
+        parameters, InvalidArgument if a name is repeated.
     """
-    pairs = _pairs(environ[keys.QUERY], 'strict')
+    pairs = _pairs(environ[environ_keys.QUERY], 'strict')
     values = dict(pairs)
     if len(values) != len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise errors.InvalidArgument(name=twice, reason='it stands twice')
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise errors.InvalidArgument(
+            name=repeated, reason='it occurs more than once'
+        )
     return values
 
 
-def first(environ: dict[str, Any], name: str) -> str:
-    """Return the first value of a parameter, or the empty text.
+def first(query: str, name: str) -> str:
+    """Return the first value of a parameter, or the empty string.
 
-    What else is wrong with the query is left for :func:`parameters` to
-    find, because other faults may have to answer before.
+    Other errors of the query are left to :func:`parameters`, because other
+    checks precede it.
 
-    :raises: RequestError if the query is too long.
+    :raises: RequestError if the query has too many parameters.
     """
-    pairs = _pairs(environ[keys.QUERY], 'replace')
+    pairs = _pairs(query, 'replace')
     return next((value for key, value in pairs if key == name), '')
+
+
+def check_names(
+    names: Iterable[str], allowed: Collection[str], hint: str = ''
+) -> None:
+    """Check that the query contains only allowed parameters.
+
+    :param hint: addition to the message; by default the allowed names.
+    :raises: UnexpectedArguments.
+    """
+    unexpected = [name for name in names if name not in allowed]
+    if unexpected:
+        if not hint and allowed:
+            hint = f'Allowed: {", ".join(sorted(allowed))}.'
+        raise errors.UnexpectedArguments(
+            names=', '.join(unexpected), hint=hint
+        )
 
 
 def _pairs(query: str, on_error: str) -> list[tuple[str, str]]:
@@ -43,7 +64,7 @@ def _pairs(query: str, on_error: str) -> list[tuple[str, str]]:
         return []
     try:
         return parse.parse_qsl(
-            # WSGI hands out bytes as Latin-1.
+            # WSGI passes bytes as Latin-1.
             query.encode('latin-1').decode('utf-8', on_error),
             keep_blank_values=True,
             errors=on_error,
@@ -52,4 +73,6 @@ def _pairs(query: str, on_error: str) -> list[tuple[str, str]]:
     except UnicodeError:
         raise errors.RequestError(reason='its query is not UTF-8') from None
     except ValueError:
-        raise errors.RequestError(reason='its query is too long') from None
+        raise errors.RequestError(
+            reason=f'its query has more than {_MAX_FIELDS} parameters'
+        ) from None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""API versions, with the numbers that Ironic gave to what is served here."""
+"""API versions and their negotiation; the numbers are Ironic's."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _PATTERN = re.compile(r'([1-9][0-9]{0,4})\.(0|[1-9][0-9]{0,4})')
 
 
 class APIVersion(NamedTuple):
-    """A version of the API; versions compare as numbers do."""
+    """A version of the API; versions compare numerically."""
 
     major: int
     minor: int
@@ -27,7 +27,7 @@ class APIVersion(NamedTuple):
 MINIMUM = APIVersion(1, 1)
 MAXIMUM = APIVersion(1, 115)
 
-# What came with which version; the numbers are Ironic's.
+# Versions that introduced features.
 PROPERTIES_LINK = APIVersion(1, 14)
 DRIVER_DETAIL = APIVersion(1, 30)
 CONDUCTORS = APIVersion(1, 49)
@@ -35,32 +35,32 @@ DRIVER_FIELDS = APIVersion(1, 77)
 
 
 def negotiate(environ: Mapping[str, str]) -> APIVersion:
-    """Return the version that a request asks for; by default the minimum.
+    """Return the requested version; by default the minimum.
 
     :raises: VersionNotAcceptable.
     """
-    asked = _standard_header(environ.get(_ENV_STANDARD_HEADER, ''))
-    if asked is None:
-        asked = environ.get(_ENV_HEADER, '').strip()
-    if not asked:
+    requested = _standard_header(environ.get(_ENV_STANDARD_HEADER, ''))
+    if requested is None:
+        requested = environ.get(_ENV_HEADER, '').strip()
+    if not requested:
         return MINIMUM
-    if asked.lower() == 'latest':
+    if requested.lower() == 'latest':
         return MAXIMUM
-    match = _PATTERN.fullmatch(asked)
+    match = _PATTERN.fullmatch(requested)
     if match:
         version = APIVersion(int(match[1]), int(match[2]))
         if MINIMUM <= version <= MAXIMUM:
             return version
     raise errors.VersionNotAcceptable(
-        version=asked[:32], minimum=str(MINIMUM), maximum=str(MAXIMUM)
+        version=requested[:32], minimum=str(MINIMUM), maximum=str(MAXIMUM)
     )
 
 
 def _standard_header(value: str) -> str | None:
-    """Return the version for this service, or None if there is none.
+    """Return the version for this service, or None.
 
-    The header may name several services, separated by commas; a value that
-    names no service, or another one, says nothing here.
+    The header may contain versions for several services, separated by commas.
+    A value without a service type is ignored.
     """
     for part in value.split(','):
         service, *version = part.split(maxsplit=1)[:2] or ['']

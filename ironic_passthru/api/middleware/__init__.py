@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every request passes before it is routed."""
+"""Layers that a request passes before its controller."""

@@ -1,29 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One line for each call, whatever becomes of it: who asked for what.
+"""Audit records: one line for each call and each cancel request.
 
-A line tells of one request that calls a method or cancels an operation. It
-is written before the client has its answer.
+A record is written before the client receives the response.
 """
 
 import datetime
 import json
 import logging
-import re
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from wsgiref import types as wsgi_types
 
+from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru import spec
-from ironic_passthru.api.calls import audit_data
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api import audit_data
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import query
+from ironic_passthru.api.http import routes
 from ironic_passthru.api.middleware import client_address
 from ironic_passthru.redaction import control_characters
 from ironic_passthru.redaction import log_filter
@@ -31,63 +32,71 @@ from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import truncation
 
 LOG = log.getLogger(__name__)
-#: Where the lines go; not one of oslo.log's, which add to what programs read.
+#: Logger of the records; loggers of oslo.log would add their own fields.
 AUDIT = logging.getLogger('ironic_passthru.audit')
 
-#: No line is longer, in bytes.
+#: Limit of a line, in bytes.
 MAX_LENGTH = 16 * 1024
-# Of a line that would be: for one field, for one parameter or target with
-# its name, and for all parameters.
+# Limits within a line that would be longer: of one field, of one parameter or
+# target with its name, of all parameters, and of all targets.
 _MAX_FIELD = 512
 _MAX_ITEM = 256
 _MAX_ITEMS = 8 * 1024
 _MAX_TARGETS = 1024
-# For an entry such as "...": "100000 more".
+# Space for an entry such as "...": "100000 more".
 _COUNT = 64
 
-_CALL = re.compile('/v1/drivers/([^/]+)/vendor_passthru(?:/([^/]+))?/?')
-_CANCELLATION = re.compile('/v1/operations/([^/]+)/?')
-_READING = ('GET', 'HEAD')
-
-Form = Callable[[Mapping[str, Any]], str]
+Format = Callable[[Mapping[str, Any]], str]
 
 
-# json.dumps() would look for its encoder each time.
+# json.dumps() would create an encoder for each record.
 _encode = json.JSONEncoder().encode
 
 
 def _encoded(value: Any) -> str:
-    # JSON escapes all control characters but DEL.
+    # JSON escapes all control characters except DEL.
     return control_characters.escape(_encode(value))
 
 
 def _text(record: Mapping[str, Any]) -> str:
-    """Return name=value pairs; the values are JSON, so on one line."""
+    """Return name=value pairs; each value is JSON, without line feeds."""
     return ' '.join(
         f'{name}={"null" if value is None else _encoded(value)}'
         for name, value in record.items()
     )
 
 
-FORMS: dict[str, Form] = {'text': _text, 'json': _encoded}
+FORMATS: dict[str, Format] = {'text': _text, 'json': _encoded}
+
+
+def make(
+    conf: cfg.ConfigOpts, application: wsgi_types.WSGIApplication
+) -> wsgi_types.WSGIApplication:
+    """Return the application, audited if that is enabled."""
+    if conf.audit.enabled:
+        return Audit(application, FORMATS[conf.audit.format])
+    return application
 
 
 class Audit:
-    """Writes the lines.
+    """Write audit records.
 
-    :param form: turns a record, a JSON object, into one line of ASCII.
+    :param to_line: returns a record, a JSON object, as one line of ASCII.
     """
 
-    def __init__(self, application: Any, form: Form) -> None:
+    def __init__(
+        self, application: wsgi_types.WSGIApplication, to_line: Format
+    ) -> None:
         self._application = application
-        self._form = form
+        self._to_line = to_line
 
     def __call__(
-        self, environ: dict[str, Any], start_response: Any
+        self,
+        environ: wsgi_types.WSGIEnvironment,
+        start_response: wsgi_types.StartResponse,
     ) -> Iterable[bytes]:
         subject = None
         if AUDIT.isEnabledFor(logging.INFO):
-            # Else nobody would read what is dear to write.
             subject = subject_of(environ)
         if subject is None:
             return self._application(environ, start_response)
@@ -97,59 +106,59 @@ class Audit:
             statuses.append(status)
             return start_response(status, headers, *args)
 
-        noted = environ[keys.FACTS] = audit_data.AuditData()
-        moment = datetime.datetime.now(datetime.UTC)
-        began = time.monotonic()
+        data = environ[environ_keys.AUDIT_DATA] = audit_data.AuditData()
+        now = datetime.datetime.now(datetime.UTC)
+        started_at = time.monotonic()
         try:
             return self._application(environ, start)
         finally:
             self._write(
                 {
-                    'time': moment.isoformat(timespec='milliseconds'),
+                    'time': now.isoformat(timespec='milliseconds'),
                     'event': subject['event'],
                     **_caller(environ),
                     **subject,
                 },
-                noted,
-                # None: the server must think of something.
+                data,
+                # Without a status, the server makes the response.
                 status=int(statuses[-1][:3]) if statuses else None,
-                seconds=time.monotonic() - began,
+                seconds=time.monotonic() - started_at,
             )
 
     def _write(
         self,
         record: dict[str, Any],
-        noted: audit_data.AuditData,
+        data: audit_data.AuditData,
         *,
         status: int | None,
         seconds: float,
     ) -> None:
-        """Write a line; no mistake that is made here becomes the caller's.
+        """Write a record; a failure is logged and does not fail the request.
 
-        :param record: what is known from the request alone.
+        :param record: the fields that the request alone determines.
         """
         end = {
-            'outcome': _outcome(noted, status),
-            'code': noted.error and noted.error.code,
+            'outcome': _outcome(data, status),
+            'code': data.error and data.error.code,
             'status': status,
             'duration': round(seconds, 6),
         }
         try:
             try:
-                record |= _details(noted, record['event'])
+                record |= _details(data, record['event'])
             except Exception as error:
-                # Its text might hold a parameter.
+                # The text of the exception may contain a parameter.
                 LOG.error(
                     'The audit line of request %s has no details: %s',
                     record['request_id'],
                     type(error).__name__,
                 )
             record |= end
-            line = self._form(record)
+            line = self._to_line(record)
             if len(line) > MAX_LENGTH:
-                record = _bounded(record)
-                line = self._form(record)
-            # It is masked, and a search for passwords would tear JSON apart.
+                record = _truncated(record)
+                line = self._to_line(record)
+            # Already masked; a search for passwords would break the JSON.
             # Formatters of oslo.log that write objects add "extra" as one.
             extra = log_filter.WHOLE | {'extra': {'audit': record}}
             AUDIT.info('%s', line, extra=extra)
@@ -162,48 +171,41 @@ class Audit:
             )
 
 
-def subject_of(environ: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what a request is about, or None if it needs no line.
+def subject_of(
+    environ: wsgi_types.WSGIEnvironment,
+) -> dict[str, Any] | None:
+    """Return event and subject of a request, None if it is not audited.
 
-    It goes by the path alone: most of those that are refused never reach a
-    controller.
+    They depend only on the request line: most rejected requests never reach
+    a controller.
     """
-    http_method = environ.get('REQUEST_METHOD', '')
-    path = environ.get('PATH_INFO', '')
-    # WSGI hands out bytes as Latin-1.
-    path = path.encode('latin-1', 'replace').decode('utf-8', 'replace')
-    called = _CALL.fullmatch(path)
-    if called and http_method != 'OPTIONS':
-        driver, method = called.groups()
-        if method == 'methods' and http_method in _READING:
-            return None
-        if method is None:
-            method = _queried(environ)
-        return {
-            'event': 'call',
-            'driver': driver,
-            'method': method,
-            'http_method': http_method,
-        }
-    cancelled = _CANCELLATION.fullmatch(path)
-    if cancelled and http_method == 'DELETE':
-        return {'event': 'cancel', 'operation': cancelled[1]}
-    return None
+    match = routes.match(environ)
+    if match.route is None or match.route.audit_event is None:
+        return None
+    event = match.route.audit_event
+    if event == 'cancel':
+        return {'event': event, **match.variables}
+    method = match.variables.get('method')
+    return {
+        'event': event,
+        'driver': match.variables['driver'],
+        'method': method or _method_of_query(environ),
+        'http_method': environ.get('REQUEST_METHOD', ''),
+    }
 
 
-def _queried(environ: Mapping[str, Any]) -> str | None:
-    text = environ.get('QUERY_STRING', '')
+def _method_of_query(environ: wsgi_types.WSGIEnvironment) -> str | None:
     try:
-        return query.first({keys.QUERY: text}, 'method') or None
+        return query.first(environ.get('QUERY_STRING', ''), 'method') or None
     except errors.RequestError:
         return None
 
 
-def _caller(environ: Mapping[str, Any]) -> dict[str, Any]:
-    context = environ.get(keys.CONTEXT)
+def _caller(environ: wsgi_types.WSGIEnvironment) -> dict[str, Any]:
+    context = environ.get(environ_keys.CONTEXT)
     return {
-        'request_id': environ.get(keys.REQUEST_ID),
-        'global_request_id': environ.get(keys.GLOBAL_REQUEST_ID),
+        'request_id': environ.get(environ_keys.REQUEST_ID),
+        'global_request_id': environ.get(environ_keys.GLOBAL_REQUEST_ID),
         'user': context and context.user_id,
         'project': context and context.project_id,
         'address': client_address.client_of(environ),
@@ -211,45 +213,47 @@ def _caller(environ: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _details(noted: audit_data.AuditData, event: str) -> dict[str, Any]:
-    """Return what layers and controllers have found out."""
+def _details(data: audit_data.AuditData, event: str) -> dict[str, Any]:
+    """Return the fields that layers and controllers determine."""
     if event == 'cancel':
-        found = noted.cancelled
+        found = data.cancel_target
         return {
             'driver': found and found.driver,
             'method': found and found.method,
             'conductor': found and found.conductor,
         }
     return {
-        **_masked(noted),
-        'conductor': noted.tried[-1].hostname if noted.tried else None,
-        'operation': noted.operation_id,
+        **_masked(data),
+        'conductor': data.tried[-1].hostname if data.tried else None,
+        'operation': data.operation_id,
     }
 
 
-def _masked(noted: audit_data.AuditData) -> dict[str, Any]:
-    values, method = noted.parameters, noted.method
+def _masked(data: audit_data.AuditData) -> dict[str, Any]:
+    values, method = data.parameters, data.method
     if values is None:
         return {'parameters': None, 'targets': None}
     if method is None:
-        # What does not fit its schema cannot be masked by it.
+        # Parameters that do not match the schema are masked completely.
         return {
             'parameters': dict.fromkeys(values, masking.MASK),
             'targets': None,
         }
     masked, more = method.shown(values)
     return {
-        'parameters': _fitting(masked, more),
-        'targets': _targets(method, masked, noted.reported),
+        'parameters': _with_count(masked, more),
+        'targets': _targets(method, masked, data.reported_targets),
     }
 
 
-def targets_of(noted: audit_data.AuditData) -> list[str]:
-    """Return the targets of a call as its line lists them, cut."""
-    if noted.parameters is None or noted.method is None:
+def targets_of(data: audit_data.AuditData) -> list[str]:
+    """Return the targets of a call as in its record, truncated."""
+    if data.parameters is None or data.method is None:
         return []
-    masked, _ = noted.method.shown(noted.parameters)
-    return _cut(_targets(noted.method, masked, noted.reported))
+    masked, _ = data.method.shown(data.parameters)
+    return _truncated_targets(
+        _targets(data.method, masked, data.reported_targets)
+    )
 
 
 def _targets(
@@ -257,44 +261,44 @@ def _targets(
     masked: Mapping[str, Any],
     reported: Sequence[str],
 ) -> list[str]:
-    """Return the targets that parameters name, and those reported."""
-    # Of what is masked, because a target may be a secret, too.
+    """Return the targets in the parameters, and the reported ones."""
+    # A target may be a secret: use the masked parameters.
     named = sorted(method.targets(masked))
     return list(dict.fromkeys([*named, *reported]))
 
 
-def _cut(targets: Sequence[str]) -> list[str]:
+def _truncated_targets(targets: Sequence[str]) -> list[str]:
     return truncation.of_list(targets, _MAX_TARGETS, each=_MAX_ITEM)
 
 
-def _fitting(masked: dict[str, Any], more: int) -> dict[str, Any]:
-    """Return parameters, cut if they are not all that there were.
+def _with_count(masked: dict[str, Any], more: int) -> dict[str, Any]:
+    """Return parameters; if some are left out, with their number.
 
-    :param more: how many are left out already.
+    :param more: number of parameters that are left out already.
     """
     if not more:
         return masked
-    # So that it is not cut again, which would count them anew.
+    # Truncating again would lose the number.
     limit = _MAX_ITEMS - _COUNT
     return truncation.of_object(masked, limit, each=_MAX_ITEM, more=more)
 
 
-def _outcome(noted: audit_data.AuditData, status: int | None) -> str:
-    """Return in one word what has become of a request."""
-    error = noted.error
-    if noted.repeated:
+def _outcome(data: audit_data.AuditData, status: int | None) -> str:
+    """Return the outcome of a request."""
+    error = data.error
+    if data.repeated:
         return 'repeated'
-    if noted.requested:
-        # Whatever its client is told: it may be that nobody could look
-        # again, or that it had come to its own end by then.
-        found = noted.cancelled
+    if data.cancel_requested:
+        # Whatever the response is: the second read of the operation may
+        # have failed, or the operation may have finished by itself.
+        found = data.cancel_target
         done = found is not None and found.state is operation.State.CANCELLED
         return 'cancelled' if done else 'requested'
     if isinstance(error, errors.ResultGone):
-        # The method has returned; it is the record that is not there.
+        # The method succeeded; its result was purged.
         return 'succeeded'
     if isinstance(error, errors.OperationCancelled):
-        # Its method may have started and stopped on request.
+        # The method may have started.
         return 'cancelled'
     if isinstance(error, errors.NotRun | errors.RequestError):
         return 'refused'
@@ -303,19 +307,21 @@ def _outcome(noted: audit_data.AuditData, status: int | None) -> str:
     if error is not None or status is None or status >= 500:
         return 'failed'
     if status >= 400:
-        # A layer has answered by itself.
+        # A layer responded without an exception.
         return 'refused'
     return 'accepted' if status == 202 else 'succeeded'
 
 
-def _bounded(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record with what is too long cut, which it then says."""
-    cut: dict[str, Any] = {}
+def _truncated(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record with long values truncated and marked."""
+    result: dict[str, Any] = {}
     for name, value in record.items():
         if isinstance(value, dict):
-            cut[name] = truncation.of_object(value, _MAX_ITEMS, each=_MAX_ITEM)
+            result[name] = truncation.of_object(
+                value, _MAX_ITEMS, each=_MAX_ITEM
+            )
         elif isinstance(value, list):
-            cut[name] = _cut(value)
+            result[name] = _truncated_targets(value)
         else:
-            cut[name] = truncation.of_value(value, _MAX_FIELD)
-    return cut
+            result[name] = truncation.of_value(value, _MAX_FIELD)
+    return result

@@ -22,9 +22,9 @@ from oslo_log import log
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
-from ironic_passthru.api.auth import login
-from ironic_passthru.api.calls import audit_data
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api import audit_data
+from ironic_passthru.api.http import environ_keys
+from ironic_passthru.api.http import routes
 from ironic_passthru.api.middleware import audit
 from ironic_passthru.api.middleware import client_address
 from ironic_passthru.rpc import notifications
@@ -41,7 +41,7 @@ _BACKLOG = 1000
 _COPIED = (
     *('REQUEST_METHOD', 'SCRIPT_NAME', 'PATH_INFO', 'SERVER_PROTOCOL'),
     'HTTP_USER_AGENT',
-    *(keys.REQUEST_ID, keys.GLOBAL_REQUEST_ID),
+    *(environ_keys.REQUEST_ID, environ_keys.GLOBAL_REQUEST_ID),
 )
 # It would read the body of requests whose path ends in "action", and fail
 # for some Host headers.
@@ -108,7 +108,7 @@ class CADFEvents(NoCADFEvents):
         def wrapped(
             environ: WSGIEnvironment, start_response: StartResponse
         ) -> Iterable[bytes]:
-            if login.is_public(environ):
+            if routes.match(environ).public:
                 # There is no initiator.
                 return application(environ, start_response)
             entered = False
@@ -159,7 +159,7 @@ class CADFEvents(NoCADFEvents):
                 filtered['QUERY_STRING'] = urllib.parse.urlencode(
                     {'method': subject['method']}
                 )
-        return filtered | _identity(environ[keys.CONTEXT])
+        return filtered | _identity(environ[environ_keys.CONTEXT])
 
 
 class _QueueNotifier:

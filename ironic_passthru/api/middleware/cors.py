@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scripts of other sites may do from within a browser."""
+"""Cross-origin resource sharing (CORS)."""
 
-from typing import Any
+from wsgiref import types as wsgi_types
 
 import webob
 from oslo_config import cfg
@@ -11,26 +11,29 @@ from ironic_passthru import conf as project_conf
 from ironic_passthru.conf import cors as options
 
 
-def make(conf: cfg.ConfigOpts, application: Any) -> Any:
+def make(
+    conf: cfg.ConfigOpts, application: wsgi_types.WSGIApplication
+) -> wsgi_types.WSGIApplication:
     """Return the application, behind CORS if any origin is allowed."""
     return Cors(application, conf) if origins(conf) else application
 
 
 def origins(conf: cfg.ConfigOpts) -> list[str]:
-    """Return the origins whose scripts may read what is answered."""
+    """Return the origins whose scripts may read responses."""
     project_conf.register_opts(conf, [options])
     return conf.cors.allowed_origin or []
 
 
 class Cors(cors.CORS):
-    """oslo's middleware, which answers preflights by itself.
+    """oslo's middleware, except that it responds to preflights by itself.
 
-    Browsers send those without a login. oslo's would have the application
-    refuse each first, and make a 200 of every OPTIONS that it refuses.
+    Browsers send preflights without credentials. oslo's middleware would pass
+    each to the application, which rejects them, and would turn every rejected
+    OPTIONS request into a 200.
     """
 
-    def process_request(self, req: Any) -> webob.Response | None:
-        """Return the answer to a preflight; pass on all else."""
+    def process_request(self, req: webob.Request) -> webob.Response | None:
+        """Return the response to a preflight; pass on other requests."""
         if not (
             req.method == 'OPTIONS'
             and 'Origin' in req.headers
@@ -42,9 +45,9 @@ class Cors(cors.CORS):
         return super().process_response(response, req)
 
     def process_response(
-        self, response: Any, request: Any = None
+        self, response: webob.Response, request: webob.Request | None = None
     ) -> webob.Response:
-        """Return the answer with what lets a browser show it."""
-        if request.method == 'OPTIONS':
+        """Return the response with CORS headers."""
+        if request is not None and request.method == 'OPTIONS':
             return response
         return super().process_response(response, request)

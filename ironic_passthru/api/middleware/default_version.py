@@ -1,30 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The default version of paths without one."""
+"""Default version of paths without a version."""
 
-from collections.abc import Collection
 from collections.abc import Iterable
-from typing import Any
+from wsgiref import types as wsgi_types
+
+from ironic_passthru.api.http import routes
 
 _PREFIX = '/v1'
 
 
 class DefaultVersion:
-    """Adds ``/v1`` to the paths of resources that lack it, as Ironic does.
+    """Add ``/v1`` to the paths of resources that lack it, as Ironic does.
 
-    Layers below this one parse only paths with a version.
-
-    :param resources: first segments of paths below ``/v1``.
+    Layers behind this one receive only paths with a version.
     """
 
-    def __init__(self, application: Any, resources: Collection[str]) -> None:
+    def __init__(self, application: wsgi_types.WSGIApplication) -> None:
         self._application = application
-        self._resources = frozenset(resources)
 
     def __call__(
-        self, environ: dict[str, Any], start_response: Any
+        self,
+        environ: wsgi_types.WSGIEnvironment,
+        start_response: wsgi_types.StartResponse,
     ) -> Iterable[bytes]:
         path = environ.get('PATH_INFO', '')
         root, _, rest = path.partition('/')
-        if not root and rest.partition('/')[0] in self._resources:
+        if not root and rest.partition('/')[0] in routes.RESOURCES:
             environ['PATH_INFO'] = _PREFIX + path
         return self._application(environ, start_response)

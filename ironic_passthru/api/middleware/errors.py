@@ -1,55 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The layer that turns errors of those below it into answers."""
+"""Error responses of the layers behind this one."""
 
 from collections.abc import Iterable
-from typing import Any
-
-from oslo_log import log
+from wsgiref import types as wsgi_types
 
 from ironic_passthru import errors
-from ironic_passthru.api.http import environ_keys as keys
 from ironic_passthru.api.http import error_responses
-
-LOG = log.getLogger(__name__)
 
 
 class ErrorWrapper:
-    """Renders whatever is raised below.
-
-    :param retry_after_seconds: what a 503 names.
-    :param tracebacks: whether clients are told what only the log should be.
-    """
+    """Render every exception of the application."""
 
     def __init__(
         self,
-        application: Any,
-        retry_after_seconds: int,
-        *,
-        tracebacks: bool = False,
+        renderer: error_responses.ErrorRenderer,
+        application: wsgi_types.WSGIApplication,
     ) -> None:
+        self._renderer = renderer
         self._application = application
-        self._retry_after_seconds = retry_after_seconds
-        self._tracebacks = tracebacks
-        if tracebacks:
-            LOG.warning(
-                'Option debug_tracebacks_in_api in group [api] is set: '
-                'answers tell clients about the inside of the service'
-            )
 
     def __call__(
-        self, environ: dict[str, Any], start_response: Any
+        self,
+        environ: wsgi_types.WSGIEnvironment,
+        start_response: wsgi_types.StartResponse,
     ) -> Iterable[bytes]:
-        if self._tracebacks:
-            environ[keys.TRACEBACKS] = True
         try:
             if not environ.setdefault('REQUEST_METHOD', ''):
-                # uWSGI hands on what is not even HTTP.
+                # uWSGI passes on input that is not HTTP.
                 raise errors.RequestError(reason='it names no method')
             return self._application(environ, start_response)
         except Exception as error:
-            response = error_responses.render(
-                error,
-                environ,
-                retry_after_seconds=self._retry_after_seconds,
+            response: wsgi_types.WSGIApplication = self._renderer.render(
+                error, environ
             )
             return response(environ, start_response)

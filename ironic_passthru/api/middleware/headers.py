@@ -1,49 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The headers that stand on every answer."""
+"""Headers of every response."""
 
 from collections.abc import Iterable
 from typing import Any
+from wsgiref import types as wsgi_types
 
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import versions
 
 _VARY = f'Accept, OpenStack-API-Version, {versions.HEADER}'
 _FIXED = [
     ('X-OpenStack-Ironic-API-Minimum-Version', str(versions.MINIMUM)),
     ('X-OpenStack-Ironic-API-Maximum-Version', str(versions.MAXIMUM)),
-    # What a driver returned is what its media type says, and nothing that a
-    # browser might make of it.
+    # A browser must not guess another media type for the data of a driver.
     ('X-Content-Type-Options', 'nosniff'),
-    # It was for one caller, which no cache can tell from a token.
+    # Responses depend on the caller, which caches cannot recognize.
     ('Cache-Control', 'no-store'),
 ]
 
 
 class CommonHeaders:
-    """Adds version and security headers to whatever is answered below."""
+    """Add version and security headers to every response."""
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: wsgi_types.WSGIApplication) -> None:
         self._application = application
 
     def __call__(
-        self, environ: dict[str, Any], start_response: Any
+        self,
+        environ: wsgi_types.WSGIEnvironment,
+        start_response: wsgi_types.StartResponse,
     ) -> Iterable[bytes]:
         def start(
             status: str, headers: list[tuple[str, str]], *args: Any
         ) -> Any:
-            version = environ.get(keys.VERSION, versions.MINIMUM)
-            # Clients may look at the first header of a name alone.
-            vary = [_VARY, *_values(headers, 'vary')]
+            version = environ.get(environ_keys.VERSION, versions.MINIMUM)
+            vary = [value for name, value in headers if name.lower() == 'vary']
             headers = [
                 *(pair for pair in headers if pair[0].lower() != 'vary'),
                 *_FIXED,
-                ('Vary', ', '.join(vary)),
+                # One header: some clients read only the first of a name.
+                ('Vary', ', '.join([_VARY, *vary])),
                 (versions.HEADER, str(version)),
             ]
             return start_response(status, headers, *args)
 
         return self._application(environ, start)
-
-
-def _values(headers: Iterable[tuple[str, str]], name: str) -> list[str]:
-    return [value for key, value in headers if key.lower() == name]

@@ -1,81 +1,77 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/healthcheck``: whether the process lives."""
+"""``/healthcheck``: liveness of the process."""
 
 from collections.abc import Iterable
 from typing import Any
+from wsgiref import types as wsgi_types
 
 import webob
 from oslo_config import cfg
 
 from ironic_passthru import errors
-
-_PATH = '/healthcheck'
-_VERBS = ('GET', 'HEAD', 'OPTIONS')
+from ironic_passthru.api.http import error_responses
+from ironic_passthru.api.http import expose
+from ironic_passthru.api.http import routes
 
 
 class HealthCheck:
-    """Answers the health check before anything of a request is examined.
+    """Respond to load balancers, which have no login.
 
-    It is oslo.middleware's, for load balancers, which have no login: it is
-    healthy while the process can answer. ``/healthcheck/detailed``, which
-    asks each dependency, is a route like others.
-
-    :param retry_after_seconds: what a 503 names.
+    oslo.middleware's health check is used. The response is 200 while the
+    process can respond; ``/healthcheck/detailed`` checks the dependencies.
     """
 
     def __init__(
         self,
-        application: Any,
         conf: cfg.ConfigOpts,
-        *,
-        retry_after_seconds: int,
+        renderer: error_responses.ErrorRenderer,
+        application: wsgi_types.WSGIApplication,
     ) -> None:
-        self._application = application
         self._conf = conf
-        self._retry_after_seconds = retry_after_seconds
+        self._renderer = renderer
+        self._application = application
         self._oslo: Any = None
 
     def __call__(
-        self, environ: dict[str, Any], start_response: Any
+        self,
+        environ: wsgi_types.WSGIEnvironment,
+        start_response: wsgi_types.StartResponse,
     ) -> Iterable[bytes]:
-        path = environ.get('PATH_INFO', '').removesuffix('/')
-        if path != _PATH:
+        match = routes.match(environ)
+        if match.path != routes.HEALTHCHECK:
             return self._application(environ, start_response)
-        http_method = environ['REQUEST_METHOD']
-        if http_method not in _VERBS:
-            raise errors.VerbNotAllowed(
-                http_method=http_method, allow=list(_VERBS)
-            )
-        if http_method == 'OPTIONS':
-            response = webob.Response()
-            del response.headers['Content-Type']
+        route = match.require(environ['REQUEST_METHOD'])
+        if route.controller == routes.OPTIONS:
+            response = expose.options_response()
         else:
-            response = self._short(environ)
+            response = self._check(environ)
         if response.status_int == 503:
-            response.retry_after = self._retry_after_seconds
-        return response(environ, start_response)
+            response.retry_after = self._renderer.retry_after_seconds
+        body: Iterable[bytes] = response(environ, start_response)
+        return body
 
-    def _short(self, environ: dict[str, Any]) -> webob.Response:
+    def _check(self, environ: wsgi_types.WSGIEnvironment) -> webob.Response:
         if self._oslo is None:
-            # It brings a template engine along, so it is not loaded before
-            # somebody asks.
+            # Imports a template engine: load it for the first request only.
             from oslo_middleware import healthcheck
 
             from ironic_passthru.conf import healthcheck as options
 
             options.register_opts(self._conf)
-            self._oslo = healthcheck.Healthcheck(_not_for_you, self._conf)
-        # As GET, since it has other status codes for HEAD.
+            self._oslo = healthcheck.Healthcheck(_no_application, self._conf)
+        # oslo.middleware uses other status codes for HEAD.
         request = webob.Request({**environ, 'REQUEST_METHOD': 'GET'})
         response = request.get_response(self._oslo)
         if not response.body:
-            # Its text form holds nothing but the phrases of its plugins.
+            # The text form contains only the messages of plugins.
             response.text = 'OK' if response.status_int == 200 else 'not OK'
         return response
 
 
-def _not_for_you(
-    environ: dict[str, Any], start_response: Any
+def _no_application(
+    environ: wsgi_types.WSGIEnvironment,
+    start_response: wsgi_types.StartResponse,
 ) -> Iterable[bytes]:
-    """Stand where oslo's middleware sends those that it does not answer."""
+    """Reject requests that oslo's middleware passes on."""
+    del environ, start_response
     raise errors.RouteNotFound()

@@ -1,28 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The path of a request as the client has written it."""
+"""Original path of a request."""
 
 from collections.abc import Iterable
-from typing import Any
 from urllib import parse
+from wsgiref import types as wsgi_types
 
 _DOTS = {'.', '..'}
 
 
 class RawPath:
-    """Undoes what servers make of paths with empty or dotted segments.
+    """Restore paths with empty or dotted segments.
 
-    mod_wsgi makes one slash of many, and both Apache and uWSGI resolve dots,
-    so that one resource would have names without number. Such a path is no
-    resource here, whatever the server.
+    mod_wsgi merges slashes, and Apache and uWSGI resolve dots, which would
+    give each resource many paths. Such paths are not found with any server.
     """
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: wsgi_types.WSGIApplication) -> None:
         self._application = application
 
     def __call__(
-        self, environ: dict[str, Any], start_response: Any
+        self,
+        environ: wsgi_types.WSGIEnvironment,
+        start_response: wsgi_types.StartResponse,
     ) -> Iterable[bytes]:
-        # Other servers do not have it, and leave the path alone.
+        # Servers that do not set it do not change the path.
         path = _path(environ.get('REQUEST_URI', ''))
         if '//' in path or not _DOTS.isdisjoint(path.split('/')):
             environ['PATH_INFO'] = path
@@ -30,9 +31,9 @@ class RawPath:
 
 
 def _path(target: str) -> str:
-    """Return the path of a request's target, in the form of PEP 3333."""
+    """Return the path of a request target, as PEP 3333 encodes it."""
     raw = target.partition('?')[0]
     if not raw.startswith('/'):
-        # A whole URL, which a client may send as well.
+        # The target may be a complete URL.
         raw = '/' + raw.partition('://')[2].partition('/')[2]
     return parse.unquote_to_bytes(raw.encode('latin-1')).decode('latin-1')

@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The version of every request."""
+"""API version of a request."""
 
 from collections.abc import Iterable
-from typing import Any
+from wsgiref import types as wsgi_types
 
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import versions
 
 
 class VersionCheck:
-    """Settles which version of the API a request speaks.
+    """Negotiate the API version.
 
-    :raises: VersionNotAcceptable, which the layer above renders.
+    :raises: VersionNotAcceptable.
     """
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: wsgi_types.WSGIApplication) -> None:
         self._application = application
 
     def __call__(
-        self, environ: dict[str, Any], start_response: Any
+        self,
+        environ: wsgi_types.WSGIEnvironment,
+        start_response: wsgi_types.StartResponse,
     ) -> Iterable[bytes]:
-        environ[keys.VERSION] = versions.negotiate(environ)
+        environ[environ_keys.VERSION] = versions.negotiate(environ)
         return self._application(environ, start_response)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registry as the API sees it: drivers and live conductors."""
+"""Cached registry: drivers and live conductors."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recent snapshot of what the registry knows, in memory."""
+"""Catalog: a recent snapshot of the registry in memory."""
 
 import dataclasses
 import functools
@@ -22,8 +22,8 @@ from ironic_passthru.validation import strict_json
 
 LOG = log.getLogger(__name__)
 
-# After a miss the registry is read at once, but not more often than this:
-# otherwise asking for unknown names would be a way to overload it.
+# After a miss the registry is read again, but not more often than this:
+# requests with unknown names must not overload the database.
 _MISS_SECONDS = 0.2
 
 _Found = TypeVar('_Found')
@@ -33,9 +33,9 @@ _Found = TypeVar('_Found')
 class Snapshot:
     """The catalog at one moment.
 
-    :param drivers: every driver that was ever offered, by name.
-    :param conductors: every conductor by host name.
-    :param servers: addresses of the live conductors by host name.
+    :param drivers: every driver that was ever registered, by name.
+    :param conductors: every conductor, by host name.
+    :param servers: addresses of the live conductors, by host name.
     """
 
     drivers: Mapping[str, driver_versions.DriverEntry]
@@ -44,7 +44,7 @@ class Snapshot:
 
     @functools.cached_property
     def groups(self) -> frozenset[str]:
-        """Every group that conductors are or can be in."""
+        """All conductor groups, and the default one."""
         return frozenset(
             ['', *(record.group for record in self.conductors.values())]
         )
@@ -54,14 +54,13 @@ _EMPTY = Snapshot(drivers={}, conductors={}, servers={})
 
 
 class Catalog:
-    """Keeps a recent snapshot of the registry.
+    """Provide a recent snapshot of the registry.
 
-    While the registry is away the last snapshot serves.
+    The last snapshot is used while the registry database is unavailable.
 
-    :param store: the registry.
-    :param max_age_seconds: age at which a snapshot is read anew, by one
-        thread while the others go on with the old one.
-    :param heartbeat_timeout_seconds: when a conductor counts as dead.
+    :param max_age_seconds: age at which one thread reads a new snapshot,
+        while the other threads use the old one.
+    :param heartbeat_timeout_seconds: heartbeat age of a dead conductor.
     """
 
     def __init__(
@@ -79,12 +78,12 @@ class Catalog:
         self._read_at = float('-inf')
         self._failed_at = float('-inf')
         self._specs: dict[conductors.Version, specs.DriverSpec | None] = {}
-        self._away = False
+        self._unavailable = False
 
     def snapshot(self) -> Snapshot:
-        """Return a snapshot that is recent if the registry is there.
+        """Return the snapshot, which is recent if the registry is available.
 
-        :raises: RegistryUnavailable if none was ever read.
+        :raises: RegistryUnavailable if no snapshot was read before.
         """
         current = self._snapshot
         if current is None:
@@ -101,7 +100,7 @@ class Catalog:
     def find(
         self, finder: Callable[[Snapshot], _Found | None]
     ) -> _Found | None:
-        """Return what ``finder`` finds, if need be in a new snapshot."""
+        """Return the result of ``finder``; on a miss, of a new snapshot."""
         found = finder(self.snapshot())
         if found is None:
             found = finder(self._refresh(not_older_than=_MISS_SECONDS))
@@ -128,19 +127,19 @@ class Catalog:
         return record
 
     def route(self, driver: str, method: str) -> driver_versions.MethodRoute:
-        """Return where to send a call of a method.
+        """Return the route of a method.
 
-        There are no servers while nobody alive offers it; what a call came
-        to that was sent before can be told all the same.
+        Without live conductors the route has no servers; earlier calls with
+        the same Idempotency-Key can still be repeated.
 
         :raises: DriverNotFound, NoLiveConductor, MissingMethod,
             MethodNotFound.
         """
         entry = self.driver(driver)
-        if not entry.offers or (method and method not in entry.methods):
+        if not entry.versions or (method and method not in entry.methods):
             fresh = self._refresh(not_older_than=_MISS_SECONDS)
             entry = fresh.drivers.get(driver, entry)
-        if not entry.offers and method not in entry.methods:
+        if not entry.versions and method not in entry.methods:
             raise errors.NoLiveConductor(driver=driver)
         if not method:
             raise errors.MissingMethod()
@@ -151,10 +150,10 @@ class Catalog:
     def known_route(
         self, driver: str, method: str
     ) -> driver_versions.MethodRoute | None:
-        """Return where to send a call, or None; never for a refresh.
+        """Return the route of a method, or None; never refresh.
 
-        Use it for callers who must not learn what exists: to read the
-        registry for a miss takes longer than to find a method.
+        For callers who must not learn which methods exist: a refresh on a
+        miss would show in the response time.
         """
         entry = self.snapshot().drivers.get(driver)
         if entry is None or method not in entry.methods:
@@ -162,9 +161,9 @@ class Catalog:
         return entry.route(method)
 
     def check(self) -> str:
-        """Make sure that there is a live conductor.
+        """Check that a conductor is alive.
 
-        :returns: a phrase for people.
+        :returns: the number of live conductors, as text.
         :raises: RegistryUnavailable, NotRun.
         """
         known = self.snapshot().conductors.values()
@@ -174,16 +173,16 @@ class Catalog:
         return f'{alive} of {len(known)} alive'
 
     def _refresh(self, *, not_older_than: float) -> Snapshot:
-        asked_at = time.monotonic()
+        requested_at = time.monotonic()
         with self._refreshing:
-            # Another thread may have read it while this one waited.
+            # Another thread may have read one in the meantime.
             if self._snapshot is not None and (
                 time.monotonic() - self._read_at <= not_older_than
             ):
                 return self._snapshot
-            if self._failed_at > asked_at:
-                # Or have failed to: were each one to try for itself, the
-                # last of many would wait for all of them.
+            if self._failed_at > requested_at:
+                # If each waiting thread tried again, the last one would
+                # wait for all of them.
                 raise errors.RegistryUnavailable()
             return self._read()
 
@@ -191,19 +190,21 @@ class Catalog:
         """Read the registry; the caller holds the lock."""
         try:
             self._snapshot = self._load()
-            self._away = False
+            self._unavailable = False
         except errors.RegistryUnavailable:
             if self._snapshot is None:
                 self._failed_at = time.monotonic()
                 raise
-            if not self._away:
-                LOG.warning('The registry is away; the last catalog serves')
-            self._away = True
+            if not self._unavailable:
+                LOG.warning(
+                    'Registry database unavailable; the last catalog is used'
+                )
+            self._unavailable = True
         self._read_at = time.monotonic()
         return self._snapshot
 
     def _load(self) -> Snapshot:
-        """Read what has changed; keep what is made of all else."""
+        """Read changes, and keep the objects of everything else."""
         old = self._snapshot or _EMPTY
         records = self._store.conductors(
             heartbeat_timeout_seconds=self._heartbeat_timeout_seconds,
@@ -216,18 +217,17 @@ class Catalog:
         last_groups = _last_groups(records)
         specs = self._load_specs({*newest.items(), *serving})
         offered: dict[str, list[driver_versions.DriverVersion]] = {}
-        for version, its_servers in serving.items():
+        for version, addresses in serving.items():
             spec = specs.get(version)
             if spec is not None:
-                offer = driver_versions.make_offer(spec, its_servers, groups)
-                offered.setdefault(spec.name, []).append(offer)
+                found = driver_versions.make_version(spec, addresses, groups)
+                offered.setdefault(spec.name, []).append(found)
         drivers = {}
         for version in newest.items():
             name, _ = version
             live = tuple(offered.get(name, ()))
             spec = live[0].spec if live else specs.get(version)
             if spec is not None:
-                # Nobody need be left that offers it.
                 last = () if live else last_groups.get(name, ('',))
                 drivers[name] = _entry(
                     driver_versions.DriverEntry(spec, live, last),
@@ -242,9 +242,9 @@ class Catalog:
     def _load_specs(
         self, wanted: set[conductors.Version]
     ) -> dict[conductors.Version, specs.DriverSpec | None]:
-        """Return what documents say; only those not yet known are read.
+        """Return the specs of documents, read only if they are new.
 
-        None stands for one that cannot be read.
+        None stands for an invalid document.
         """
         known = {
             version: self._specs[version]
@@ -266,8 +266,8 @@ def _live_servers(
 ) -> dict[str, protocol.ConductorAddress]:
     """Return the addresses of the live conductors by host name.
 
-    Those that are known stay the same objects, which makes it cheap to
-    compare a thousand of them with an earlier thousand.
+    Known addresses stay the same objects, which makes comparisons of large
+    snapshots cheap.
     """
     servers = {}
     for record in records:
@@ -285,7 +285,7 @@ def _serving(
     records: Iterable[conductors.ConductorRecord],
     servers: Mapping[str, protocol.ConductorAddress],
 ) -> dict[conductors.Version, list[protocol.ConductorAddress]]:
-    """Return the servers of each version, what started last in front."""
+    """Return the servers of each version, the last started one first."""
     serving: dict[conductors.Version, list[protocol.ConductorAddress]] = {}
     for record in sorted(
         (record for record in records if record.alive),
@@ -301,23 +301,23 @@ def _serving(
 def _last_groups(
     records: Iterable[conductors.ConductorRecord],
 ) -> dict[str, tuple[str, ...]]:
-    """Return the groups of the conductors that are gone, by driver."""
+    """Return the groups of dead conductors by driver."""
     groups: dict[str, set[str]] = {}
     for record in records:
         if not record.alive:
             for driver in record.drivers:
                 groups.setdefault(driver, set()).add(record.group)
-    return {driver: tuple(sorted(its)) for driver, its in groups.items()}
+    return {driver: tuple(sorted(names)) for driver, names in groups.items()}
 
 
 def _entry(
     new: driver_versions.DriverEntry, old: driver_versions.DriverEntry | None
 ) -> driver_versions.DriverEntry:
-    """Return an entry: the old one, with all it keeps, if it says this."""
+    """Return an entry: the old one, with its caches, if it is equal."""
     if (
         old is not None
         and old.spec is new.spec
-        and old.offers == new.offers
+        and old.versions == new.versions
         and old.last_groups == new.last_groups
     ):
         return old
@@ -325,9 +325,9 @@ def _entry(
 
 
 def _spec(version: conductors.Version, text: str) -> specs.DriverSpec | None:
-    """Return the spec in a document, or None if it must not be used.
+    """Return the spec in a document, None if it is invalid.
 
-    Any fault of one document hides one driver and no other.
+    An invalid document hides only its own driver.
     """
     driver, digest = version
     try:
@@ -340,7 +340,7 @@ def _spec(version: conductors.Version, text: str) -> specs.DriverSpec | None:
         )
         return specs.DriverSpec.from_document(driver, document)
     except Exception as error:
-        # Its writer may be another release, or anyone with access to the
+        # The document may be of another release, or forged by a user of the
         # database.
         LOG.error(
             "Catalog document %s of driver '%s' is invalid, the driver is "

@@ -1,41 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What live conductors offer under the name of one driver."""
+"""Drivers in the versions that live conductors offer."""
 
 import dataclasses
 import functools
+import json
 from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ironic_passthru import spec as specs
 from ironic_passthru.rpc import protocol
 
-# Live conductors by the names of their groups.
+# Live conductors by conductor group.
 Groups = Mapping[str, tuple[protocol.ConductorAddress, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
 class DriverVersion:
-    """A version of a driver, and the live conductors that have it.
+    """A version of a driver, and the live conductors that offer it.
 
-    :param spec: what they offer.
-    :param servers: their addresses, at least one.
-    :param groups: the same by the groups of the conductors.
+    :param servers: addresses of the conductors, at least one.
+    :param groups: the same addresses by conductor group.
     """
 
     spec: specs.DriverSpec
     servers: tuple[protocol.ConductorAddress, ...]
-    # A conductor that changes its group is another server.
+    # A conductor in another group is another incarnation, which is compared.
     groups: Groups = dataclasses.field(compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
 class MethodRoute:
-    """A method and where a call of it can be sent.
+    """A method and the conductors that offer it as specified.
 
-    :param method: its spec.
-    :param servers: the live conductors that offer the method as specified.
-    :param groups: the same by the groups of the conductors. If none is
-        alive, these are the groups of those that were last known.
+    :param servers: live conductors.
+    :param groups: the same addresses by conductor group. Without live
+        conductors these are the groups of the last known ones.
     """
 
     method: specs.MethodSpec
@@ -45,35 +44,48 @@ class MethodRoute:
     def within(
         self, names: Sequence[str]
     ) -> tuple[protocol.ConductorAddress, ...]:
-        """Return the servers that are of some of the groups."""
+        """Return the servers in some of the groups."""
         if len(names) == len(self.groups):
             return self.servers
         return sum((self.groups[name] for name in names), ())
 
 
-# It equals only itself, so that what is made of it can be kept by it.
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True)
 class MethodList:
     """Methods of a driver, by name."""
 
     methods: Mapping[str, specs.MethodSpec]
 
+    @functools.cached_property
+    def document(self) -> bytes:
+        """The list in JSON, with exactly the fields that Ironic returns."""
+        return json.dumps(
+            {
+                name: {
+                    'http_methods': list(method.http_methods),
+                    'async': method.async_call,
+                    'description': method.description,
+                    'attach': method.attach,
+                }
+                for name, method in sorted(self.methods.items())
+            }
+        ).encode('ascii')
 
-# An entry equals only itself, so that what is made of it can be kept by it.
-@dataclasses.dataclass(frozen=True, eq=False)
+
+@dataclasses.dataclass(frozen=True)
 class DriverEntry:
     """A driver and the conductors that offer it.
 
-    :param spec: what the conductor that started last offers; if none is
-        alive, what was last known.
-    :param offers: the versions that live conductors have, first the one of
-        the conductor that started last.
-    :param last_groups: if none is alive, the groups of those that were last
-        known.
+    :param spec: that of the conductor that started last; without live
+        conductors the last known one.
+    :param versions: versions of live conductors, beginning with that of the
+        conductor that started last.
+    :param last_groups: without live conductors, the groups of the last known
+        ones.
     """
 
     spec: specs.DriverSpec
-    offers: tuple[DriverVersion, ...]
+    versions: tuple[DriverVersion, ...]
     last_groups: tuple[str, ...] = ()
 
     @property
@@ -86,31 +98,31 @@ class DriverEntry:
         """Host names of the live conductors, sorted."""
         return sorted(
             server.hostname
-            for offer in self.offers
-            for server in offer.servers
+            for version in self.versions
+            for server in version.servers
         )
 
     @functools.cached_property
     def methods(self) -> dict[str, specs.MethodSpec]:
         """All methods of the live conductors; of two specs the newer one.
 
-        While drivers are upgraded one conductor at a time, methods that
-        only some of them have are offered too. A dangerous method is that
-        of the conductors that allow it, if some do.
+        During a rolling upgrade this includes methods that only some
+        conductors offer. For a dangerous method the spec of a conductor that
+        allows it takes precedence.
         """
         merged = dict(self.spec.methods)
-        for offer in self.offers:
-            for name, method in offer.spec.methods.items():
+        for version in self.versions:
+            for name, method in version.spec.methods.items():
                 known = merged.setdefault(name, method)
-                # One that is not dangerous is of a version that does not
-                # know yet that it is.
+                # A spec that is not marked as dangerous is of an older
+                # version, and does not override the newer one.
                 if not known.allowed and method.dangerous and method.allowed:
                     merged[name] = method
         return merged
 
     @functools.cached_property
     def allowed(self) -> MethodList:
-        """Those of the methods that conductors do not refuse to run."""
+        """The methods that conductors allow."""
         methods = self.methods.items()
         return MethodList({n: spec for n, spec in methods if spec.allowed})
 
@@ -119,49 +131,49 @@ class DriverEntry:
         return {}
 
     def route(self, method: str) -> MethodRoute:
-        """Return where to send a call of a method of this driver."""
+        """Return the route of a method of this driver."""
         if method not in self._routes:
-            wanted = self.methods[method]
-            offers = [
-                offer
-                for offer in self.offers
-                if offer.spec.methods.get(method) == wanted
+            spec = self.methods[method]
+            versions = [
+                version
+                for version in self.versions
+                if version.spec.methods.get(method) == spec
             ]
-            groups = _merged([offer.groups for offer in offers])
-            # Of one offer, the common case, these are the very objects that
-            # all its methods share.
+            groups = _merged([version.groups for version in versions])
             self._routes[method] = MethodRoute(
-                method=wanted,
-                servers=_joined([offer.servers for offer in offers]),
+                method=spec,
+                servers=_joined([version.servers for version in versions]),
                 groups=groups or dict.fromkeys(self.last_groups, ()),
             )
         return self._routes[method]
 
 
-def make_offer(
+def make_version(
     spec: specs.DriverSpec,
     servers: Sequence[protocol.ConductorAddress],
     group_of: Mapping[str, str],
 ) -> DriverVersion:
-    """Return what conductors offer that have one version of a driver.
+    """Return a version of a driver.
 
-    :param group_of: the groups of conductors by host name.
+    :param servers: conductors that offer it.
+    :param group_of: conductor groups by host name.
     """
     groups: dict[str, list[protocol.ConductorAddress]] = {}
     for server in servers:
         groups.setdefault(group_of[server.hostname], []).append(server)
     every = tuple(servers)
     if len(groups) == 1:
-        # The common case: both are one tuple.
+        # The common case shares one tuple.
         return DriverVersion(spec, every, dict.fromkeys(groups, every))
     return DriverVersion(
-        spec, every, {g: tuple(its) for g, its in groups.items()}
+        spec, every, {name: tuple(found) for name, found in groups.items()}
     )
 
 
 def _joined(
     parts: Sequence[tuple[protocol.ConductorAddress, ...]],
 ) -> tuple[protocol.ConductorAddress, ...]:
+    # A single part, the common case, is shared by all methods.
     first, *others = parts or [()]
     return sum(others, first)
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The conductors."""
+"""Conductors."""
 
 from collections.abc import Mapping
-from typing import Any
+
+import webob
 
 from ironic_passthru import errors
 from ironic_passthru.api.auth import policy
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import expose
 from ironic_passthru.api.http import links
 from ironic_passthru.api.http import versions
@@ -15,7 +16,6 @@ from ironic_passthru.api.v1 import types
 from ironic_passthru.db import conductors
 from ironic_passthru.policies import conductors as rules
 
-_ALWAYS = frozenset({'links'})
 _FIELDS = expose.Argument(types.name_list)
 
 
@@ -33,16 +33,23 @@ class ConductorsController:
         self._links = links
         self._policy = policy
 
-    def _authorize(self, request: Any) -> None:
-        # Below that version there is no such route.
-        _require_version(request)
-        self._policy.authorize(request.environ[keys.CONTEXT], rules.GET)
+    def _authorize(self, request: webob.Request) -> None:
+        # The route does not exist in earlier versions.
+        if request.environ[environ_keys.VERSION] < versions.CONDUCTORS:
+            raise errors.RouteNotFound()
+        self._policy.authorize(
+            request.environ[environ_keys.CONTEXT], rules.GET
+        )
 
-    def _all(self, request: Any) -> Mapping[str, conductors.ConductorRecord]:
+    def _all(
+        self, request: webob.Request
+    ) -> Mapping[str, conductors.ConductorRecord]:
         self._authorize(request)
         return self._catalog.snapshot().conductors
 
-    def _one(self, request: Any, hostname: str) -> conductors.ConductorRecord:
+    def _one(
+        self, request: webob.Request, hostname: str
+    ) -> conductors.ConductorRecord:
         self._authorize(request)
         return self._catalog.conductor(hostname)
 
@@ -54,17 +61,13 @@ class ConductorsController:
     )
     def get_all(
         self,
-        request: Any,
+        request: webob.Request,
         records: Mapping[str, conductors.ConductorRecord],
         detail: bool | None = None,
         fields: list[str] | None = None,
     ) -> types.ConductorCollection:
-        """Return all conductors that ever registered."""
-        _check_fields(fields)
-        if detail and fields:
-            raise errors.InvalidArgument(
-                name='fields', reason='it cannot stand together with detail'
-            )
+        """Return all conductors that are or were registered."""
+        types.check_fields(types.ConductorResource, fields, detail=detail)
         return types.ConductorCollection(
             conductors=[
                 self._resource(
@@ -77,17 +80,17 @@ class ConductorsController:
     @expose.expose(types.ConductorResource, subject=_one, fields=_FIELDS)
     def get_one(
         self,
-        request: Any,
+        request: webob.Request,
         record: conductors.ConductorRecord,
         fields: list[str] | None = None,
     ) -> types.ConductorResource:
         """Return one conductor in detail."""
-        _check_fields(fields)
+        types.check_fields(types.ConductorResource, fields)
         return self._resource(request, record, detail=True, fields=fields)
 
     def _resource(
         self,
-        request: Any,
+        request: webob.Request,
         record: conductors.ConductorRecord,
         *,
         detail: bool,
@@ -104,18 +107,5 @@ class ConductorsController:
             resource.created_at = record.created_at
             resource.updated_at = record.heartbeat_at
         if fields:
-            types.select(resource, fields, _ALWAYS)
+            types.select(resource, fields)
         return resource
-
-
-def _require_version(request: Any) -> None:
-    if request.environ[keys.VERSION] < versions.CONDUCTORS:
-        raise errors.RouteNotFound()
-
-
-def _check_fields(fields: list[str] | None) -> None:
-    unknown = types.unknown_fields(types.ConductorResource, fields or [])
-    if unknown:
-        raise errors.InvalidArgument(
-            name='fields', reason=f'a conductor has no {", ".join(unknown)}'
-        )

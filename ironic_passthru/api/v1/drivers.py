@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The drivers and their properties."""
+"""Drivers and their properties."""
 
 from collections.abc import Mapping
-from typing import Any
+
+import webob
 
 from ironic_passthru import errors
 from ironic_passthru.api.auth import policy
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import expose
 from ironic_passthru.api.http import links
 from ironic_passthru.api.http import versions
@@ -15,9 +16,8 @@ from ironic_passthru.api.registry import driver_versions
 from ironic_passthru.api.v1 import types
 from ironic_passthru.policies import drivers as rules
 
-_ALWAYS = frozenset({'links'})
-# Every driver is of the kind that Ironic came to call dynamic: put together
-# from interfaces. The other kind left Ironic long ago.
+# Ironic calls drivers that consist of interfaces dynamic, and has removed the
+# classic ones.
 _TYPE = 'dynamic'
 _TYPES = ('classic', _TYPE)
 _FIELDS = expose.Argument(types.name_list, versions.DRIVER_FIELDS)
@@ -37,37 +37,40 @@ class DriversController:
         self._links = links
         self._policy = policy
 
-    def _all(self, request: Any) -> Mapping[str, driver_versions.DriverEntry]:
+    def _all(
+        self, request: webob.Request
+    ) -> Mapping[str, driver_versions.DriverEntry]:
         """Return the drivers that the caller may see.
 
-        :raises: Forbidden if that is none, though there may be some.
+        :raises: Forbidden if the rule would allow no driver of any name.
         """
-        context = request.environ[keys.CONTEXT]
+        context = request.environ[environ_keys.CONTEXT]
         verdict = self._policy.verdict(context, rules.GET)
-        every = self._catalog.snapshot().drivers
-        seen = {
+        visible = {
             name: entry
-            for name, entry in every.items()
+            for name, entry in self._catalog.snapshot().drivers.items()
             if verdict({'driver': name})
         }
-        # An empty list is for those who may see drivers of other names; no
-        # driver has this one.
-        if not seen and not verdict({'driver': ''}):
+        # No driver has the empty name; a caller who may see it gets an empty
+        # list.
+        if not visible and not verdict({'driver': ''}):
             raise errors.Forbidden(rule=rules.GET)
-        return seen
+        return visible
 
-    def _one(self, request: Any, name: str) -> driver_versions.DriverEntry:
+    def _one(
+        self, request: webob.Request, name: str
+    ) -> driver_versions.DriverEntry:
         return self._driver(request, name, rules.GET)
 
     def _with_properties(
-        self, request: Any, name: str
+        self, request: webob.Request, name: str
     ) -> driver_versions.DriverEntry:
         return self._driver(request, name, rules.GET_PROPERTIES)
 
     def _driver(
-        self, request: Any, name: str, rule: str
+        self, request: webob.Request, name: str, rule: str
     ) -> driver_versions.DriverEntry:
-        context = request.environ[keys.CONTEXT]
+        context = request.environ[environ_keys.CONTEXT]
         self._policy.authorize(context, rule, {'driver': name})
         return self._catalog.driver(name)
 
@@ -80,7 +83,7 @@ class DriversController:
     )
     def get_all(
         self,
-        request: Any,
+        request: webob.Request,
         entries: Mapping[str, driver_versions.DriverEntry],
         type: str | None = None,
         detail: bool | None = None,
@@ -91,11 +94,7 @@ class DriversController:
             raise errors.InvalidArgument(
                 name='type', reason='it must be dynamic or classic'
             )
-        _check_fields(fields)
-        if detail and fields:
-            raise errors.InvalidArgument(
-                name='fields', reason='it cannot stand together with detail'
-            )
+        types.check_fields(types.DriverResource, fields, detail=detail)
         if type not in (None, _TYPE):
             return types.DriverCollection(drivers=[])
         return types.DriverCollection(
@@ -104,37 +103,37 @@ class DriversController:
                     request, entry, detail=bool(detail), fields=fields
                 )
                 for _, entry in sorted(entries.items())
-                if entry.offers
+                if entry.versions
             ]
         )
 
     @expose.expose(types.DriverResource, subject=_one, fields=_FIELDS)
     def get_one(
         self,
-        request: Any,
+        request: webob.Request,
         entry: driver_versions.DriverEntry,
         fields: list[str] | None = None,
     ) -> types.DriverResource:
         """Return one driver in detail."""
-        _check_fields(fields)
+        types.check_fields(types.DriverResource, fields)
         return self._resource(request, entry, detail=True, fields=fields)
 
     @expose.expose({str: str}, subject=_with_properties)
     def properties(
-        self, request: Any, entry: driver_versions.DriverEntry
+        self, _request: webob.Request, entry: driver_versions.DriverEntry
     ) -> dict[str, str]:
         """Return the properties of a driver with their descriptions."""
         return dict(entry.spec.properties)
 
     def _resource(
         self,
-        request: Any,
+        request: webob.Request,
         entry: driver_versions.DriverEntry,
         *,
         detail: bool,
         fields: list[str] | None,
     ) -> types.DriverResource:
-        version = request.environ[keys.VERSION]
+        version = request.environ[environ_keys.VERSION]
         resource = types.DriverResource(
             name=entry.name,
             hosts=entry.hosts,
@@ -150,13 +149,5 @@ class DriversController:
                 resource.default_vendor_interface = entry.name
                 resource.enabled_vendor_interfaces = [entry.name]
         if fields:
-            types.select(resource, fields, _ALWAYS)
+            types.select(resource, fields)
         return resource
-
-
-def _check_fields(fields: list[str] | None) -> None:
-    unknown = types.unknown_fields(types.DriverResource, fields or [])
-    if unknown:
-        raise errors.InvalidArgument(
-            name='fields', reason=f'a driver has no {", ".join(unknown)}'
-        )

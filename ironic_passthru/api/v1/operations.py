@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operations."""
+"""Operations."""
 
 import re
-from typing import Any
 from urllib import parse
 
 import webob
@@ -10,11 +9,11 @@ import webob
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
+from ironic_passthru.api import audit_data
 from ironic_passthru.api.auth import policy
-from ironic_passthru.api.calls import audit_data
 from ironic_passthru.api.calls import long_poll
 from ironic_passthru.api.calls import responses
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import error_responses
 from ironic_passthru.api.http import expose
 from ironic_passthru.api.http import links
@@ -24,17 +23,16 @@ from ironic_passthru.api.v1 import types
 from ironic_passthru.db import operations
 from ironic_passthru.policies import operations as rules
 
-# The number is that of Ironic's option max_limit.
+# Default of Ironic's option max_limit.
 MAX_LIMIT = 1000
 
-_ALWAYS = frozenset({'links'})
-# They may be large, so lists go without them.
+# May be large, so lists do not contain them.
 _NOT_IN_LISTS = ('parameters', 'targets', 'error')
 _STATES = ', '.join(operation.State)
-# Databases do not agree on what other text is equal to what.
+# Databases compare other characters differently.
 _ID = re.compile(r'[!-~]{1,64}')
-# Stands for the owner of an operation that does not exist.
-_OTHER = operation.Owner(project_id='-')
+# Owner of operations that do not exist.
+_NO_OWNER = operation.Owner(project_id='-')
 
 
 class OperationsController:
@@ -46,25 +44,27 @@ class OperationsController:
         links: links.Links,
         *,
         policy: policy.Policy,
-        answers: responses.CallResponses,
-        waits: long_poll.LongPoll,
+        responses: responses.CallResponses,
+        long_poll: long_poll.LongPoll,
     ) -> None:
         self._operations = operations
         self._links = links
         self._policy = policy
-        self._answers = answers
-        self._waits = waits
+        self._responses = responses
+        self._long_poll = long_poll
 
-    def _one(self, request: Any, operation_id: str) -> operation.Operation:
+    def _one(
+        self, request: webob.Request, operation_id: str
+    ) -> operation.Operation:
         """Return an operation that the caller may see.
 
-        :raises: OperationNotFound or, for those who may see none at all,
-            Forbidden; either of them whether there is one or not.
+        :raises: OperationNotFound, or Forbidden for callers who may not list
+            operations. The error does not depend on whether it exists.
         """
-        context = request.environ[keys.CONTEXT]
+        context = request.environ[environ_keys.CONTEXT]
         owner = self._owner(operation_id)
-        # Decided for a missing operation as well, which takes as long.
-        target = _target(owner or _OTHER, context)
+        # Also decided for a missing operation, for equal response times.
+        target = _target(owner or _NO_OWNER, context)
         if (
             self._policy.allows(context, rules.GET, target)
             and owner is not None
@@ -77,20 +77,20 @@ class OperationsController:
         raise errors.Forbidden(rule=rules.GET)
 
     def _one_to_cancel(
-        self, request: Any, operation_id: str
+        self, request: webob.Request, operation_id: str
     ) -> operation.Operation:
         found = self._one(request, operation_id)
-        context = request.environ[keys.CONTEXT]
+        context = request.environ[environ_keys.CONTEXT]
         target = _target(_owner(found), context)
         self._policy.authorize(context, rules.CANCEL, target)
         return found
 
-    def _listed(self, request: Any) -> operation.Owner | None:
-        """Return whose operations the caller may list; None for all.
+    def _listed(self, request: webob.Request) -> operation.Owner | None:
+        """Return the owner whose operations the caller may list; None: all.
 
         :raises: Forbidden.
         """
-        context = request.environ[keys.CONTEXT]
+        context = request.environ[environ_keys.CONTEXT]
         if self._policy.allows(context, rules.LIST_ALL):
             return None
         self._policy.authorize(context, rules.LIST)
@@ -115,7 +115,7 @@ class OperationsController:
     )
     def get_all(
         self,
-        request: Any,
+        request: webob.Request,
         owner: operation.Owner | None,
         *,
         state: list[str] | None = None,
@@ -126,13 +126,15 @@ class OperationsController:
     ) -> types.OperationCollection:
         """Return operations, newest first."""
         states = _states(state or [])
-        _check_fields(fields, _NOT_IN_LISTS)
+        types.check_fields(
+            types.OperationResource, fields, without=_NOT_IN_LISTS
+        )
         if limit < 0:
             raise errors.InvalidArgument(
                 name='limit', reason='it must not be negative'
             )
         limit = min(limit, MAX_LIMIT) or MAX_LIMIT
-        # One more than wanted tells whether there are more.
+        # One more, to know whether another page follows.
         found = self._operations.page(
             limit=limit + 1,
             marker=self._marker(marker, owner),
@@ -142,8 +144,8 @@ class OperationsController:
         )
         collection = types.OperationCollection(
             operations=[
-                self._resource(request, one, fields=fields)
-                for one in found[:limit]
+                self._resource(request, record, fields=fields)
+                for record in found[:limit]
             ]
         )
         if len(found) > limit:
@@ -157,13 +159,13 @@ class OperationsController:
     )
     def get_one(
         self,
-        request: Any,
+        request: webob.Request,
         found: operation.Operation,
         fields: list[str] | None = None,
     ) -> expose.ExposedResponse:
-        """Return one operation in detail, once it is final if so wished."""
-        _check_fields(fields)
-        found, headers = self._hold(request, found)
+        """Return one operation in detail, after a wait if preferred."""
+        types.check_fields(types.OperationResource, fields)
+        found, headers = self._wait(request, found)
         return expose.ExposedResponse(
             self._detail(request, found, fields=fields),
             headers=headers | self._retry_after(found),
@@ -171,36 +173,37 @@ class OperationsController:
 
     @expose.controller
     def result(
-        self, request: Any, response: Any, operation_id: str
+        self,
+        request: webob.Request,
+        _response: webob.Response,
+        operation_id: str,
     ) -> webob.Response:
-        """Return what a synchronous call would have been answered."""
+        """Return the response that a synchronous call would have had."""
         found = self._one(request, operation_id)
         if not found.attach:
             error_responses.check_accept(request.environ)
-        unexpected = query.parameters(request.environ)
-        if unexpected:
-            raise errors.UnexpectedArguments(names=', '.join(unexpected))
-        found, headers = self._hold(request, found)
+        query.check_names(query.parameters(request.environ), ())
+        found, headers = self._wait(request, found)
         if found.final:
-            answer = self._answers.outcome(request, found)
+            response = self._responses.outcome(request, found)
         else:
-            location = self._answers.location(request, found.id)
-            answer = self._answers.accepted(location)
-        answer.headers.update(headers)
-        return answer
+            location = self._responses.location(request, found.id)
+            response = self._responses.accepted(location)
+        response.headers.update(headers)
+        return response
 
     @expose.expose(types.OperationResource, subject=_one_to_cancel)
     def delete(
-        self, request: Any, found: operation.Operation
+        self, request: webob.Request, found: operation.Operation
     ) -> expose.ExposedResponse:
-        """Cancel a queued operation, ask a running one to end."""
-        noted = audit_data.of(request.environ)
-        noted.cancelled = found
-        # Whatever the links need is looked at before anything is done.
+        """Cancel a queued operation, request it for a running one."""
+        data = audit_data.of(request.environ)
+        data.cancel_target = found
+        # Fails for an invalid Host header, so it precedes the change.
         self._links.base(request)
-        noted.requested = self._operations.cancel(found.id)
-        noted.cancelled = found = self._one(request, found.id)
-        if not noted.requested:
+        data.cancel_requested = self._operations.cancel(found.id)
+        data.cancel_target = found = self._one(request, found.id)
+        if not data.cancel_requested:
             raise errors.OperationFinal(
                 operation=found.id, state=found.state.value
             )
@@ -210,44 +213,44 @@ class OperationsController:
             headers=self._retry_after(found),
         )
 
-    def _hold(
-        self, request: Any, found: operation.Operation
+    def _wait(
+        self, request: webob.Request, found: operation.Operation
     ) -> tuple[operation.Operation, dict[str, str]]:
-        """Wait as the client prefers.
+        """Wait for an operation if the client prefers.
 
-        :returns: the operation then, and what the answer must tell.
+        :returns: the operation after that, and headers of the response.
         """
         preferences = prefer.parse(request.headers.get('Prefer'))
-        held = self._waits.hold(found.id, preferences.wait_seconds)
-        if held is None:
+        waited = self._long_poll.wait(found.id, preferences.wait_seconds)
+        if waited is None:
             return found, {}
         if not found.final:
             found = self._one(request, found.id)
-        return found, prefer.applied([f'wait={held}'])
+        return found, prefer.applied([f'wait={waited}'])
 
     def _retry_after(self, found: operation.Operation) -> dict[str, str]:
         if found.final:
             return {}
-        return {'Retry-After': str(self._answers.retry_after_seconds)}
+        return {'Retry-After': str(self._responses.retry_after_seconds)}
 
     def _marker(
         self, marker: str | None, owner: operation.Owner | None
     ) -> operation.Operation | None:
         if marker is None:
             return None
-        its_owner = self._owner(marker)
+        marker_owner = self._owner(marker)
         found = None
-        if its_owner is not None and owner in (None, its_owner):
+        if marker_owner is not None and owner in (None, marker_owner):
             found = self._operations.get(marker)
         if found is None:
-            # What may not be listed is not told to exist either.
+            # The same error for an operation that the caller may not list.
             raise errors.InvalidArgument(
-                name='marker', reason='there is no such operation'
+                name='marker', reason='the operation does not exist'
             )
         return found
 
-    def _next(self, request: Any, limit: int, marker: str) -> str:
-        """Return the URL of the page after one that ends with ``marker``."""
+    def _next(self, request: webob.Request, limit: int, marker: str) -> str:
+        """Return the URL of the page that follows ``marker``."""
         values = query.parameters(request.environ)
         values |= {'limit': str(limit), 'marker': marker}
         href = self._links.href(request, 'operations')
@@ -255,7 +258,7 @@ class OperationsController:
 
     def _resource(
         self,
-        request: Any,
+        request: webob.Request,
         found: operation.Operation,
         *,
         fields: list[str] | None = None,
@@ -265,15 +268,15 @@ class OperationsController:
                 percent=found.progress.percent, message=found.progress.message
             ),
             links=self._links.resource(request, 'operations', found.id),
-            **{name: getattr(found, name) for name in _PLAIN},
+            **{name: getattr(found, name) for name in _COPIED},
         )
         if fields:
-            types.select(resource, fields, _ALWAYS)
+            types.select(resource, fields)
         return resource
 
     def _detail(
         self,
-        request: Any,
+        request: webob.Request,
         found: operation.Operation,
         *,
         fields: list[str] | None = None,
@@ -287,7 +290,7 @@ class OperationsController:
             message=found.error.message,
         )
         if fields:
-            types.select(resource, fields, _ALWAYS)
+            types.select(resource, fields)
         return resource
 
 
@@ -298,10 +301,10 @@ def _owner(found: operation.Operation) -> operation.Owner:
 def _target(
     owner: operation.Owner, context: request_context.RequestContext
 ) -> dict[str, str]:
-    """Return what rules can ask of an operation.
+    """Return the attributes of an operation for policy rules.
 
-    The user counts only where neither side has a project: somebody who
-    calls for a project has not lent it what was done for another.
+    The user is an attribute only if neither operation nor caller has a
+    project: operations of one project are invisible in another one.
     """
     if owner.project_id is not None:
         return {'project_id': owner.project_id}
@@ -310,8 +313,8 @@ def _target(
     return {}
 
 
-# What an operation shows as it is recorded.
-_PLAIN = (
+# Fields of a resource that are copied from the record.
+_COPIED = (
     'id',
     'driver',
     'method',
@@ -336,15 +339,3 @@ def _states(names: list[str]) -> list[operation.State]:
         raise errors.InvalidArgument(
             name='state', reason=f'it must be one of {_STATES}'
         ) from None
-
-
-def _check_fields(
-    fields: list[str] | None, without: tuple[str, ...] = ()
-) -> None:
-    unknown = types.unknown_fields(types.OperationResource, fields or [])
-    unknown += [name for name in fields or [] if name in without]
-    if unknown:
-        raise errors.InvalidArgument(
-            name='fields',
-            reason=f'an operation has no {", ".join(unknown)} here',
-        )

@@ -1,59 +1,69 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Listing and calling the vendor passthru methods of drivers."""
+"""Vendor passthru methods of drivers: list and call."""
 
 import email.message
 import functools
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
+from wsgiref import types as wsgi_types
 
 import webob
 
 from ironic_passthru import errors
 from ironic_passthru import spec
+from ironic_passthru.api import audit_data
 from ironic_passthru.api.auth import policy
-from ironic_passthru.api.calls import audit_data
 from ironic_passthru.api.calls import dispatch
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import error_responses
 from ironic_passthru.api.http import expose
 from ironic_passthru.api.http import query
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.registry import driver_versions
-from ironic_passthru.api.v1 import types
 from ironic_passthru.policies import drivers as rules
 from ironic_passthru.rpc import protocol
 from ironic_passthru.validation import strict_json
 
-# The verbs whose parameters may stand in the query: python-ironicclient
-# sends no body with them.
-_QUERY_VERBS = ('GET', 'DELETE')
+# The query may contain parameters: python-ironicclient sends no body with
+# these HTTP methods.
+_QUERY_HTTP_METHODS = ('GET', 'DELETE')
 
 
 class PassthruController:
     """``/v1/drivers/{driver}/vendor_passthru``.
 
-    :param max_depth: how deep a body may nest.
+    :param max_depth: limit for the nesting of a body.
     """
 
     def __init__(
         self,
         catalog: catalog.Catalog,
-        calls: dispatch.CallDispatcher,
+        dispatcher: dispatch.CallDispatcher,
         *,
         policy: policy.Policy,
         max_depth: int,
     ) -> None:
         self._catalog = catalog
-        self._calls = calls
+        self._dispatcher = dispatcher
         self._policy = policy
         self._max_depth = max_depth
 
-    def _methods(
-        self, request: Any, driver: str
+    @expose.controller
+    def methods(
+        self, request: webob.Request, _response: webob.Response, driver: str
+    ) -> webob.Response:
+        """Return the methods of a driver that the caller may call."""
+        permitted = self._permitted_methods(request, driver)
+        error_responses.check_accept(request.environ)
+        query.check_names(query.parameters(request.environ), ())
+        return expose.json_text_response(permitted.document)
+
+    def _permitted_methods(
+        self, request: webob.Request, driver: str
     ) -> driver_versions.MethodList:
-        """Return those methods of a driver that the caller may call."""
-        context = request.environ[keys.CONTEXT]
+        context = request.environ[environ_keys.CONTEXT]
         self._policy.authorize(context, rules.GET, {'driver': driver})
         entry = self._catalog.driver(driver)
         verdict = self._policy.verdict(context, rules.CALL)
@@ -62,7 +72,7 @@ class PassthruController:
             name: method
             for name, method in every.items()
             if any(
-                _permitted(
+                _permitted_groups(
                     verdict,
                     driver,
                     name,
@@ -74,51 +84,38 @@ class PassthruController:
             )
         }
         if len(permitted) == len(every):
+            # Its JSON text is cached.
             return entry.allowed
         return driver_versions.MethodList(permitted)
 
-    @expose.expose({str: types.MethodSummary}, subject=_methods, constant=True)
-    def methods(
-        self, request: Any, found: driver_versions.MethodList
-    ) -> dict[str, types.MethodSummary]:
-        """Return the methods of a driver."""
-        return {
-            name: types.MethodSummary(
-                http_methods=list(method.http_methods),
-                async_call=method.async_call,
-                description=method.description,
-                attach=method.attach,
-            )
-            for name, method in sorted(found.methods.items())
-        }
-
     @expose.controller
     def call_by_query(
-        self, request: Any, response: Any, driver: str
+        self, request: webob.Request, _response: webob.Response, driver: str
     ) -> webob.Response:
-        """Call the method that the query names."""
-        method = query.first(request.environ, 'method')
-        return self._call(request, driver, method, own_arguments=('method',))
+        """Call the method named in the query."""
+        method = query.first(request.environ[environ_keys.QUERY], 'method')
+        return self._call(request, driver, method, by_query=True)
 
     @expose.controller
     def call_by_path(
-        self, request: Any, response: Any, driver: str, method: str
+        self,
+        request: webob.Request,
+        _response: webob.Response,
+        driver: str,
+        method: str,
     ) -> webob.Response:
-        """Call the method that the path names."""
-        return self._call(request, driver, method, own_arguments=())
+        """Call the method named in the path."""
+        return self._call(request, driver, method, by_query=False)
 
     def _call(
         self,
-        request: Any,
+        request: webob.Request,
         driver: str,
         name: str,
         *,
-        own_arguments: tuple[str, ...],
+        by_query: bool,
     ) -> webob.Response:
-        """Check a call, the earlier fault first; forward it; answer.
-
-        :param own_arguments: those of the query that are no parameters.
-        """
+        """Check a call in the documented order, and send it."""
         environ = request.environ
         http_method = request.method
         method, servers = self._route(request, driver, name)
@@ -131,20 +128,20 @@ class PassthruController:
         if not method.attach:
             error_responses.check_accept(environ)
         texts = query.parameters(environ)
-        for argument in own_arguments:
-            del texts[argument]
+        if by_query:
+            del texts['method']
         values = _query_values(method, http_method, texts)
         for key, value in self._body(environ).items():
             if key in values:
                 raise errors.InvalidArgument(
-                    name=key, reason='it stands in query and body'
+                    name=key, reason='it occurs in the query and in the body'
                 )
             values[key] = value
-        noted = audit_data.of(environ)
-        noted.parameters = values
+        data = audit_data.of(environ)
+        data.parameters = values
         method.parameters.check(values)
-        noted.method = method
-        return self._calls.send(
+        data.method = method
+        return self._dispatcher.dispatch(
             request,
             dispatch.CheckedCall(
                 driver=driver,
@@ -156,21 +153,25 @@ class PassthruController:
         )
 
     def _route(
-        self, request: Any, driver: str, name: str
+        self, request: webob.Request, driver: str, name: str
     ) -> tuple[spec.MethodSpec, Sequence[protocol.ConductorAddress]]:
         """Return the method and the conductors that the caller may use.
 
-        :raises: Forbidden, DangerousMethod, and as Catalog.route() where
-            the caller may learn what exists.
+        :raises: Forbidden, DangerousMethod; errors of Catalog.route() only
+            if the caller may learn which methods exist.
         """
         verdict = self._policy.verdict_on_named(
-            request.environ[keys.CONTEXT], rules.CALL
+            request.environ[environ_keys.CONTEXT], rules.CALL
         )
         permitted = functools.partial(
-            _permitted, verdict, driver, name, http_method=request.method
+            _permitted_groups,
+            verdict,
+            driver,
+            name,
+            http_method=request.method,
         )
-        # First whatever the method may be, so that neither the decisions
-        # nor reading the registry depend on whether it exists.
+        # Decide for both kinds of methods first: neither decisions nor reads
+        # of the registry may depend on whether the method exists.
         every = self._catalog.snapshot().groups
         possible = {
             dangerous: permitted(every, dangerous=dangerous)
@@ -192,15 +193,15 @@ class PassthruController:
             raise errors.DangerousMethod(driver=driver, method=name)
         return route.method, route.within(groups)
 
-    def _body(self, environ: dict[str, Any]) -> dict[str, Any]:
-        """Return the parameters that the body holds.
+    def _body(self, environ: wsgi_types.WSGIEnvironment) -> dict[str, Any]:
+        """Return the parameters in the body.
 
         :raises: InvalidBody, BodyTooDeep.
         """
-        body: bytes = environ[keys.BODY]
+        body: bytes = environ[environ_keys.BODY]
         if not body:
             return {}
-        _check_charset(environ[keys.CONTENT_TYPE])
+        _check_charset(environ[environ_keys.CONTENT_TYPE])
         try:
             text = body.decode('utf-8-sig')
         except UnicodeDecodeError:
@@ -220,7 +221,7 @@ class PassthruController:
         return value
 
 
-def _permitted(
+def _permitted_groups(
     verdict: policy.Verdict,
     driver: str,
     method: str,
@@ -229,32 +230,18 @@ def _permitted(
     http_method: str,
     dangerous: bool,
 ) -> list[str]:
-    """Return the groups of conductors in which a call is permitted."""
-    return [
-        group
-        for group in groups
-        if verdict(
-            _target(
-                driver,
-                method,
-                http_method=http_method,
-                dangerous=dangerous,
-                group=group,
-            )
-        )
-    ]
-
-
-def _target(
-    driver: str, method: str, *, http_method: str, dangerous: bool, group: str
-) -> dict[str, Any]:
-    return {
+    """Return the conductor groups in which a call is permitted."""
+    target = {
         'driver': driver,
         'method': method,
         'http_method': http_method,
         'dangerous': dangerous,
-        'conductor_group': group,
     }
+    return [
+        group
+        for group in groups
+        if verdict({**target, 'conductor_group': group})
+    ]
 
 
 def _check_charset(content_type: str) -> None:
@@ -270,23 +257,20 @@ def _check_charset(content_type: str) -> None:
 def _query_values(
     method: spec.MethodSpec, http_method: str, texts: dict[str, str]
 ) -> dict[str, Any]:
-    """Return the parameters that the query holds, read by their types.
+    """Return the parameters in the query, converted to their types.
 
-    :raises: UnexpectedArguments for all else that it holds.
+    :raises: UnexpectedArguments for names that the method does not declare.
     """
-    allowed = method.parameters.names if http_method in _QUERY_VERBS else ()
-    unexpected = [name for name in texts if name not in allowed]
-    if unexpected:
-        hint = ''
-        # No body may name the method.
-        if http_method not in _QUERY_VERBS and 'method' not in unexpected:
-            hint = (
-                f'{http_method} takes parameters from a JSON object in the '
-                'body.'
-            )
-        raise errors.UnexpectedArguments(
-            names=', '.join(unexpected), hint=hint
+    allowed: Collection[str] = ()
+    hint = ''
+    if http_method in _QUERY_HTTP_METHODS:
+        allowed = method.parameters.names
+    elif 'method' not in texts:
+        # A body must not contain the name of the method.
+        hint = (
+            f'{http_method} takes parameters from a JSON object in the body.'
         )
+    query.check_names(texts, allowed, hint)
     return {
         name: method.parameters.read_text(name, text)
         for name, text in texts.items()

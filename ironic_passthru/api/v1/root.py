@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The discovery documents."""
+"""Discovery documents."""
 
-from typing import Any
+import webob
 
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import expose
 from ironic_passthru.api.http import links
 from ironic_passthru.api.http import versions
@@ -21,8 +21,8 @@ class RootController:
         self._links = links
 
     @expose.expose(types.RootResource)
-    def discover(self, request: Any) -> types.RootResource:
-        """Return which versions of the API there are."""
+    def discover(self, request: webob.Request) -> types.RootResource:
+        """Return the versions of the API."""
         version = self._version(request)
         return types.RootResource(
             name='ironic_passthru',
@@ -32,8 +32,8 @@ class RootController:
         )
 
     @expose.expose(types.V1Resource)
-    def v1(self, request: Any) -> types.V1Resource:
-        """Return what version 1 of the API holds."""
+    def v1(self, request: webob.Request) -> types.V1Resource:
+        """Return the resources of version 1 of the API."""
         document = types.V1Resource(
             id='v1',
             links=self._links.version(request),
@@ -41,11 +41,11 @@ class RootController:
             drivers=self._links.resource(request, 'drivers'),
             operations=self._links.resource(request, 'operations'),
         )
-        if request.environ[keys.VERSION] >= versions.CONDUCTORS:
+        if request.environ[environ_keys.VERSION] >= versions.CONDUCTORS:
             document.conductors = self._links.resource(request, 'conductors')
         return document
 
-    def _version(self, request: Any) -> types.VersionResource:
+    def _version(self, request: webob.Request) -> types.VersionResource:
         return types.VersionResource(
             id='v1',
             status='CURRENT',

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""WSME types of what the API answers and of what queries hold."""
+"""WSME types of responses and of query parameters."""
 
 import datetime
 from typing import Any
@@ -7,9 +7,11 @@ from typing import Any
 from oslo_utils import strutils
 from wsme import types as wtypes
 
+from ironic_passthru import errors
+
 
 class Boolean(wtypes.UserType):
-    """A truth value, spelt in any of the usual ways."""
+    """A boolean in any of the usual spellings."""
 
     basetype = str
     name = 'boolean'
@@ -35,19 +37,19 @@ class NameList(wtypes.UserType):
 
 
 class Text(wtypes.UserType):
-    """Text that a database can look for."""
+    """Text that a database query can contain."""
 
     basetype = str
     name = 'text'
 
     def frombasetype(self, value: str) -> str:
         if '\x00' in value:
-            raise ValueError('it must not hold the character NUL')
+            raise ValueError('it must not contain the character NUL')
         return value
 
 
 class JSONObject(wtypes.UserType):
-    """An object of any JSON values."""
+    """An object with any JSON values."""
 
     basetype = str
     name = 'JSON object'
@@ -63,7 +65,7 @@ json_object = JSONObject()
 
 
 class LinkResource(wtypes.Base):
-    """Where a resource is found."""
+    """A link to a resource."""
 
     href = str
     rel = str
@@ -80,7 +82,7 @@ class VersionResource(wtypes.Base):
 
 
 class RootResource(wtypes.Base):
-    """The document that clients discover versions by."""
+    """The version discovery document."""
 
     name = str
     description = str
@@ -136,14 +138,14 @@ class ConductorCollection(wtypes.Base):
 
 
 class ProgressResource(wtypes.Base):
-    """How far an operation has come."""
+    """Progress of an operation."""
 
     percent = float
     message = str
 
 
 class OperationError(wtypes.Base):
-    """Why an operation failed."""
+    """Error of an operation."""
 
     status = int
     code = str
@@ -175,37 +177,48 @@ class OperationResource(wtypes.Base):
 
 
 class OperationCollection(wtypes.Base):
-    """Several operations, and where more of them are found."""
+    """A page of operations, with a link to the next one."""
 
     operations = [OperationResource]
     next = str
 
 
-class MethodSummary(wtypes.Base):
-    """A vendor passthru method as Ironic's list shows it."""
-
-    http_methods = [str]
-    # 'async' is a keyword of Python, so the attribute needs another name.
-    async_call = wtypes.wsattr(bool, name='async')
-    description = str
-    attach = bool
+# Fields of every resource, whatever ``fields`` selects.
+_ALWAYS = ('links',)
 
 
-def select(
-    resource: wtypes.Base, fields: list[str], always: frozenset[str]
-) -> None:
-    """Leave only some fields of a resource.
-
-    :param fields: names of those asked for.
-    :param always: names of those that stay in any case.
-    """
-    keep = {*fields, *always}
+def select(resource: wtypes.Base, fields: list[str]) -> None:
+    """Unset all fields of a resource except some, and its links."""
     for attribute in wtypes.list_attributes(type(resource)):
-        if attribute.name not in keep:
+        if attribute.name not in (*fields, *_ALWAYS):
             setattr(resource, attribute.key, wtypes.Unset)
 
 
-def unknown_fields(kind: type[wtypes.Base], fields: list[str]) -> list[str]:
-    """Return those of ``fields`` that resources of ``kind`` do not have."""
-    known = {attribute.name for attribute in wtypes.list_attributes(kind)}
-    return [name for name in fields if name not in known]
+def check_fields(
+    kind: type[wtypes.Base],
+    fields: list[str] | None,
+    *,
+    without: tuple[str, ...] = (),
+    detail: bool | None = False,
+) -> None:
+    """Check the argument ``fields``.
+
+    :param without: fields that only the resource itself has, not a list.
+    :param detail: value of the argument ``detail``, which excludes it.
+    :raises: InvalidArgument.
+    """
+    known = [
+        attribute.name
+        for attribute in wtypes.list_attributes(kind)
+        if attribute.name not in without
+    ]
+    unknown = [name for name in fields or () if name not in known]
+    if unknown:
+        raise errors.InvalidArgument(
+            name='fields',
+            reason=f'unknown: {", ".join(unknown)}; known: {", ".join(known)}',
+        )
+    if detail and fields:
+        raise errors.InvalidArgument(
+            name='fields', reason='it cannot be combined with detail'
+        )

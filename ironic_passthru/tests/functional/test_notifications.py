@@ -254,7 +254,7 @@ class TestSite(deployment.SiteTestCase):
             for name, document in self.samples.items():
                 text = json.dumps(document, indent=4) + '\n'
                 (SAMPLES / f'{name}.json').write_text(text)
-            line = audit.FORMS['text'](self.samples['audit-line'])
+            line = audit.FORMATS['text'](self.samples['audit-line'])
             (SAMPLES / 'audit-line.txt').write_text(f'{line}\n')
         stored = {
             path.stem: json.loads(path.read_text())

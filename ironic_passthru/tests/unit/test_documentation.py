@@ -189,7 +189,7 @@ class TestTold(base.TestCase):
 
     def test_the_line_as_text_is_the_same_line(self) -> None:
         text = (self.pages / 'samples/audit-line.txt').read_text()
-        form = audit.FORMS['text']
+        form = audit.FORMATS['text']
         self.assertEqual(f'{form(self.sample("audit-line"))}\n', text)
 
     def test_every_field_of_a_payload_has_a_row(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A registry and a bus in memory, for tests of the API."""
+"""Fake registry and message bus for tests of the API."""
 
 import dataclasses
 import datetime
@@ -52,16 +52,16 @@ def driver(
 
 
 class FakeStore:
-    """A registry.
+    """A fake registry.
 
-    :ivar away: whether the database cannot be reached.
-    :ivar reads: how often the conductors were read.
+    :ivar unavailable: whether the registry is unavailable.
+    :ivar reads: number of reads of the conductors.
     :ivar offers_read: host names whose offers were read, in order.
     :ivar documents_read: digests that were read, in order.
     """
 
     def __init__(self) -> None:
-        self.away = False
+        self.unavailable = False
         self.reads = 0
         self.offers_read: list[str] = []
         self.documents_read: list[str] = []
@@ -126,28 +126,28 @@ class FakeStore:
         return {one: known[one[1]] for one in wanted if one[1] in known}
 
     def _check(self) -> None:
-        if self.away:
+        if self.unavailable:
             raise errors.RegistryUnavailable()
 
 
 class FakeOperations:
-    """The operations in a registry.
+    """The operations of a fake registry.
 
-    :ivar away: whether the database cannot be reached.
+    :ivar unavailable: whether the registry is unavailable.
     :ivar found: the operations by their ids.
     :ivar keys: id and fingerprint by digest.
     :ivar results: JSON texts by ids of operations.
-    :ivar asks: how often states were asked for.
-    :ivar on_ask: called before each such answer with the number of asks.
+    :ivar reads: number of reads of states.
+    :ivar on_read: called before each of these reads, with their number.
     """
 
     def __init__(self) -> None:
-        self.away = False
+        self.unavailable = False
         self.found: dict[str, operation.Operation] = {}
         self.keys: dict[str, tuple[str, str]] = {}
         self.results: dict[str, str] = {}
-        self.asks = 0
-        self.on_ask: Callable[[int], None] = lambda asks: None
+        self.reads = 0
+        self.on_read: Callable[[int], None] = lambda reads: None
 
     def add(self, operation_id: str, **values: Any) -> operation.Operation:
         """Record an operation, or replace it; each is newer than the last."""
@@ -201,8 +201,8 @@ class FakeOperations:
         return one and operation.Owner.of(one.project_id, one.user_id)
 
     def state(self, operation_id: str) -> operation.State | None:
-        self.asks += 1
-        self.on_ask(self.asks)
+        self.reads += 1
+        self.on_read(self.reads)
         self._check()
         one = self.found.get(operation_id)
         return one and one.state
@@ -250,21 +250,21 @@ class FakeOperations:
         return not one.final
 
     def _check(self) -> None:
-        if self.away:
+        if self.unavailable:
             raise errors.RegistryUnavailable()
 
 
 class FakeConductorAPI:
-    """A bus.
+    """A fake message bus.
 
     :ivar calls: what was called: (driver, method, arguments).
-    :ivar answer: what a call answers, or an exception that it raises.
-    :ivar on_call: called with the arguments before each answer.
+    :ivar result: return value of a call, or an exception to raise.
+    :ivar on_call: called with the arguments of each call.
     """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
-        self.answer: Any = {'return': None, 'async': False, 'attach': False}
+        self.result: Any = {'return': None, 'async': False, 'attach': False}
         self.on_call: Callable[[dict[str, Any]], None] = lambda call: None
 
     def driver_vendor_passthru(
@@ -272,9 +272,9 @@ class FakeConductorAPI:
     ) -> dict[str, Any]:
         self.calls.append((driver, method, arguments))
         self.on_call(arguments)
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
 
 
 class CatalogCase(base.TestCase):
@@ -293,7 +293,7 @@ class CatalogCase(base.TestCase):
 
 
 class ApplicationCase(base.TestCase):
-    """A test of the whole application over a registry and a bus in memory."""
+    """A test of the application with a fake registry and bus."""
 
     def setUp(self) -> None:
         super().setUp()

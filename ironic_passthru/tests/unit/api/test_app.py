@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of routes, layers and states that no single module shows."""
+"""Tests of the application as a whole."""
 
 import itertools
 import json
@@ -11,8 +11,6 @@ import webob
 
 from ironic_passthru import errors
 from ironic_passthru import operation
-from ironic_passthru.api import app
-from ironic_passthru.tests import base
 from ironic_passthru.tests import routes
 from ironic_passthru.tests.unit.api import fakes
 
@@ -23,72 +21,8 @@ def _fault(response: webob.Response) -> str:
     return json.loads(response.json['error_message'])['faultstring']
 
 
-class Named:
-    """A controller that is told by the names of its methods."""
-
-    def one(self) -> None:
-        """Answer the first route."""
-
-    def many(self) -> None:
-        """Answer the second route."""
-
-
-class TestRouter(base.TestCase):
-    """The table of routes."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        routes = (
-            (('GET', 'HEAD'), '/', 'c.one'),
-            (('GET',), '/a/{x}/fixed', 'c.one'),
-            (('PUT',), '/a/{x}/fixed', 'c.many'),
-            (app.ANY, '/b/{x}/{y}', 'c.many'),
-        )
-        self.router = app.Router(routes, {'c': Named()})
-
-    def find(self, http_method: str, path: str) -> tuple[str, list[str]]:
-        handler, segments = self.router.find(http_method, path)
-        return handler.__name__, segments
-
-    def test_what_is_found(self) -> None:
-        for http_method, path, expected in (
-            ('GET', '/', ('one', [])),
-            ('GET', '/a/1/fixed', ('one', ['1'])),
-            ('GET', '/a/1/fixed/', ('one', ['1'])),
-            ('PUT', '/a/1/fixed', ('many', ['1'])),
-            ('BREW', '/b/ä b/\n', ('many', ['ä b', '\n'])),
-            ('OPTIONS', '/a/1/fixed', ('options', [])),
-            ('OPTIONS', '/b/1/2', ('options', [])),
-        ):
-            self.assertEqual(expected, self.find(http_method, path))
-
-    def test_what_is_not(self) -> None:
-        for path in (
-            '',
-            '//',
-            '/a',
-            '/a//fixed',
-            '/a/1/fixed//',
-            '/a/1/fixed/x',
-            '/b/1',
-            '/b/1/',
-            '/b/1/2/3',
-            '/A/1/fixed',
-        ):
-            for http_method in ('GET', 'OPTIONS'):
-                self.assertRaises(
-                    errors.RouteNotFound, self.find, http_method, path
-                )
-
-    def test_all_verbs_of_a_path_are_allowed(self) -> None:
-        error = self.assertRaises(
-            errors.VerbNotAllowed, self.find, 'POST', '/a/1/fixed'
-        )
-        self.assertEqual(['GET', 'PUT', 'OPTIONS'], error.kwargs['allow'])
-
-
 class TestPathsWithoutVersion(fakes.ApplicationCase):
-    """``/drivers`` and others are the same as with ``/v1``."""
+    """Paths without ``/v1`` are equivalent."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -96,7 +30,7 @@ class TestPathsWithoutVersion(fakes.ApplicationCase):
         self.store.add('c', fakes.driver('d', method, colour='Any.'))
 
     def seen(self, http_method: str, path: str) -> tuple[Any, ...]:
-        """Return what a client and other services see of a request."""
+        """Return response, headers and audit record of a request."""
         lines = self.useFixture(
             fixtures.FakeLogger('ironic_passthru.audit', format='%(message)s')
         )
@@ -156,7 +90,7 @@ class TestPathsWithoutVersion(fakes.ApplicationCase):
 
 
 class TestDeadDriver(fakes.ApplicationCase):
-    """A driver that was known once, with no conductor alive."""
+    """A known driver without a live conductor."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -195,10 +129,10 @@ class TestDeadDriver(fakes.ApplicationCase):
 
 
 class TestRegistryAway(fakes.ApplicationCase):
-    """The database cannot be reached."""
+    """The registry database is unavailable."""
 
     def test_before_anything_was_read(self) -> None:
-        self.store.away = True
+        self.store.unavailable = True
         for path in (
             '/v1/drivers',
             '/v1/drivers/d',
@@ -215,13 +149,13 @@ class TestRegistryAway(fakes.ApplicationCase):
         self.store.add('c', fakes.driver('d', fakes.method('m')))
         path = '/v1/drivers/d/vendor_passthru/m'
         self.assertEqual(200, self.ask(path).status_int)
-        self.store.away = True
+        self.store.unavailable = True
         self.assertEqual(200, self.ask(path).status_int)
         self.assertEqual(2, len(self.bus.calls))
 
 
 class TestCall(fakes.ApplicationCase):
-    """What goes over the bus, and what its failures become."""
+    """Calls over the message bus, and its failures."""
 
     path = '/v1/drivers/d/vendor_passthru/m'
 
@@ -249,7 +183,7 @@ class TestCall(fakes.ApplicationCase):
             (errors.PassthruError(), 500),
             (KeyError('password=hunter2'), 500),
         ):
-            self.bus.answer = error
+            self.bus.result = error
             response = self.ask(self.path)
             self.assertEqual(status, response.status_int)
             self.assertEqual(
@@ -280,7 +214,7 @@ class TestCall(fakes.ApplicationCase):
 
 
 class TestLimits(fakes.ApplicationCase):
-    """Bounds can be configured."""
+    """Configured limits."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -302,12 +236,12 @@ class TestLimits(fakes.ApplicationCase):
         self.assertEqual(400, self.call(b'{"a": [[[]]]}').status_int)
 
     def test_when_to_come_back(self) -> None:
-        self.bus.answer = errors.ConductorBusy()
+        self.bus.result = errors.ConductorBusy()
         self.assertEqual('9', self.call(b'{}').headers['Retry-After'])
 
 
 class TestBehindProxies(fakes.ApplicationCase):
-    """What links start with."""
+    """Base URLs of links."""
 
     forwarded = {
         'X_Forwarded_Proto': 'https',
@@ -340,7 +274,7 @@ class TestBehindProxies(fakes.ApplicationCase):
         )
         self.build()
         self.store.add('c', fakes.driver('d', fakes.method('m')))
-        self.bus.answer = {'return': None, 'async': True, 'attach': False}
+        self.bus.result = {'return': None, 'async': True, 'attach': False}
         called = '/v1/drivers/d/vendor_passthru/m'
         self.assertEqual(202, self.ask(called).status_int)
         del self.bus.calls[:]
@@ -382,7 +316,7 @@ class TestBehindProxies(fakes.ApplicationCase):
 
 
 class TestOddEnvironments(fakes.ApplicationCase):
-    """What a WSGI server may hand over."""
+    """Unusual WSGI environments."""
 
     def test_hardly_anything(self) -> None:
         request = webob.Request.blank('/')
@@ -401,7 +335,7 @@ class TestOddEnvironments(fakes.ApplicationCase):
 
 
 class TestOddRecords(fakes.ApplicationCase):
-    """A record that is odd costs its own answers alone."""
+    """An invalid record affects only its own responses."""
 
     def test_odd_names(self) -> None:
         names = (

@@ -10,7 +10,7 @@ import tempfile
 from oslo_policy import generator
 
 from ironic_passthru import policies
-from ironic_passthru.api import app
+from ironic_passthru.api.http import routes as api_routes
 from ironic_passthru.policies import base as rules
 from ironic_passthru.tests import base
 from ironic_passthru.tests import routes
@@ -84,7 +84,7 @@ class TestRules(base.TestCase):
             (http_method, path)
             for http_method, path in routes.requests(**names)
             # Rules name the form with the version.
-            if not path.lstrip('/').startswith(tuple(app.RESOURCES))
+            if not path.lstrip('/').startswith(tuple(api_routes.RESOURCES))
             if http_method != 'HEAD'
         }
         self.assertEqual(wanted, stated)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of how requests log in."""
+"""Tests of authentication and authorization."""

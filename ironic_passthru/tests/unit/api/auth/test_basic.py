@@ -14,12 +14,12 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.api.auth import basic
 from ironic_passthru.api.auth import htpasswd
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.tests import base
 
 
 def digest(password: str, cost: int = 4, prefix: bytes = b'2b') -> str:
-    """Return the hash of a password, as cheap as it can be."""
+    """Return the hash of a password, with the lowest cost."""
     return bcrypt.hashpw(
         password.encode(), bcrypt.gensalt(cost, prefix)
     ).decode()
@@ -38,19 +38,19 @@ class BasicCase(base.TestCase):
         self.strategy = self.make()
 
     def write(self, users: dict[str, str], **how: Any) -> None:
-        """Write the file of users."""
+        """Write the user file."""
         lines = [
             f'{name}:{digest(text, **how)}\n' for name, text in users.items()
         ]
         self.path.write_text(''.join(lines))
         self.path.chmod(0o600)
 
-    def make(self, **options: Any) -> basic.Basic:
+    def make(self, **options: Any) -> basic.HTTPBasic:
         """Return the strategy."""
         conf = self.make_conf(
             http_basic_auth_user_file=str(self.path), **options
         )
-        return basic.Basic(
+        return basic.HTTPBasic(
             htpasswd.UserFile(
                 conf.http_basic_auth_user_file, look_seconds=0.0
             ),
@@ -59,7 +59,7 @@ class BasicCase(base.TestCase):
 
     def send(self, header: str | None) -> request_context.RequestContext:
         """Send a request with this Authorization header."""
-        self.environ: dict[str, Any] = {keys.REQUEST_ID: 'req-1'}
+        self.environ: dict[str, Any] = {environ_keys.REQUEST_ID: 'req-1'}
         if header is not None:
             self.environ['HTTP_AUTHORIZATION'] = header
         return self.strategy.identify(self.environ)
@@ -78,7 +78,7 @@ class BasicCase(base.TestCase):
         )
 
     def refuse(self, name: str, password: str) -> None:
-        """Fail unless this login is refused."""
+        """Fail unless the login is rejected."""
         self.assert_refused(header(f'{name}:{password}'.encode()))
 
 
@@ -88,7 +88,7 @@ def header(credentials: bytes) -> str:
 
 
 class TestLogin(BasicCase):
-    """Who gets in, and as whom."""
+    """Valid and invalid logins."""
 
     def test_a_user(self) -> None:
         context = self.login('alice', 'wonder')
@@ -187,7 +187,7 @@ class TestLogin(BasicCase):
 
 
 class TestTime(BasicCase):
-    """What a login costs, and what that tells."""
+    """Duration of logins."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -202,7 +202,7 @@ class TestTime(BasicCase):
         patch.start()
         self.addCleanup(patch.stop)
 
-    def test_guessing_costs_the_same_for_whoever_is_unknown(self) -> None:
+    def test_equal_duration_for_unknown_users(self) -> None:
         self.write({'alice': 'wonder', 'bob': 'builder'}, cost=5)
         for name in ('alice', 'nobody', 'else', ''):
             self.refuse(name, 'guess')
@@ -219,7 +219,7 @@ class TestTime(BasicCase):
             self.refuse(f'nobody{number}', 'guess')
         self.assertEqual(first, self.costs)
 
-    def test_with_nobody_left(self) -> None:
+    def test_without_users(self) -> None:
         self.path.write_text('# nobody\n')
         self.refuse('alice', 'wonder')
         self.assertEqual(['12'], self.costs)
@@ -243,22 +243,22 @@ class TestTime(BasicCase):
 
 
 class TestMemory(base.TestCase):
-    """What is remembered of logins."""
+    """The cache of logins."""
 
     def test_it_is_bounded(self) -> None:
-        memory = basic.Memory(2)
+        memory = basic.LoginCache(2)
         first, second, third = (memory.digest(b'%d' % n) for n in range(3))
         memory.add(first)
         memory.add(second)
-        self.assertTrue(memory.has(first))
+        self.assertIn(first, memory)
         memory.add(third)
         self.assertEqual(
             [True, False, True],
-            [memory.has(one) for one in (first, second, third)],
+            [login in memory for login in (first, second, third)],
         )
 
     def test_facts_do_not_run_into_each_other(self) -> None:
-        memory = basic.Memory()
+        memory = basic.LoginCache()
         digests = {
             memory.digest(*facts)
             for facts in ((b'ab', b'c'), (b'a', b'bc'), (b'abc',), (b'2:ab',))
@@ -266,7 +266,7 @@ class TestMemory(base.TestCase):
         self.assertEqual(4, len(digests))
 
     def test_it_is_worth_nothing_elsewhere(self) -> None:
-        one, other = basic.Memory(), basic.Memory()
+        one, other = basic.LoginCache(), basic.LoginCache()
         self.assertNotEqual(one.digest(b'a'), other.digest(b'a'))
 
 
@@ -305,7 +305,7 @@ class TestRoles(BasicCase):
         self.strategy = self.make(http_basic_roles=roles | {'*': 'admin'})
         self.assertEqual(1, log.output.count('\n'))
         self.assertIn('http_basic_roles', log.output)
-        self.assertIn('does not hold: Bob, alcie\n', log.output)
+        self.assertIn('does not contain: Bob, alcie\n', log.output)
         for _ in range(3):
             self.login('alice', 'wonder')
         self.assertEqual(1, log.output.count('\n'))
@@ -314,7 +314,7 @@ class TestRoles(BasicCase):
         for _ in range(3):
             self.login('alice', 'wonder')
         self.assertEqual(2, log.output.count('\n'))
-        self.assertIn('does not hold: Bob\n', log.output)
+        self.assertIn('does not contain: Bob\n', log.output)
         self.write({'alice': 'wonder'} | dict.fromkeys(roles, ''))
         self.login('alice', 'wonder')
         self.assertEqual(2, log.output.count('\n'))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the file of users."""
+"""Tests of the user file."""
 
 import os
 import pathlib
@@ -18,7 +18,7 @@ OTHER = '$2b$12$' + 'c' * 21 + '.' + 'd' * 31
 
 
 class TestParse(base.TestCase):
-    """From lines to users."""
+    """Parsing of lines."""
 
     def test_users(self) -> None:
         data = (
@@ -30,11 +30,11 @@ class TestParse(base.TestCase):
             htpasswd.parse(data.encode()),
         )
 
-    def test_nobody(self) -> None:
-        self.assertEqual({}, htpasswd.parse(b'\n# nobody\n'))
+    def test_no_users(self) -> None:
+        self.assertEqual({}, htpasswd.parse(b'\n# no user\n'))
 
     def refuse(self, line: bytes, *words: str) -> None:
-        """Fail unless the second line is refused without being told."""
+        """Fail unless the second line is rejected without being shown."""
         data = f'eve:{HASH}\n'.encode() + line
         error = self.assertRaises(watched_files.Unusable, htpasswd.parse, data)
         for word in ('line 2', *words):
@@ -55,12 +55,12 @@ class TestParse(base.TestCase):
             HASH[:-1],
             HASH + 'b',
             HASH + ':b',
-            # bcrypt wants its bits to spare unset.
+            # Unused bits that are set.
             '$2b$12$' + 'c' * 22 + 'd' * 31,
         ):
             self.refuse(f'bob:{digest}'.encode(), 'bcrypt')
 
-    def test_costs_that_nobody_can_wait_for(self) -> None:
+    def test_high_costs(self) -> None:
         for cost in ('03', '18', '31', '00'):
             digest = HASH.replace('$05$', f'${cost}$')
             self.refuse(f'bob:{digest}'.encode(), f'cost {cost}')
@@ -72,11 +72,11 @@ class TestParse(base.TestCase):
         self.refuse(f'{"x" * 256}:{HASH}'.encode(), 'name')
         self.refuse(f'a\x01b:{HASH}'.encode(), 'name')
         self.refuse(b'\xff:' + HASH.encode(), 'UTF-8')
-        self.refuse(f'eve:{OTHER}'.encode(), 'second')
+        self.refuse(f'eve:{OTHER}'.encode(), 'repeats')
 
 
 class TestUserFile(base.TestCase):
-    """Reading the file, and reading it again."""
+    """Loading and reloading of the file."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -85,7 +85,7 @@ class TestUserFile(base.TestCase):
         self.log = self.useFixture(fixtures.FakeLogger())
 
     def write(self, *users: str, digest: str = HASH) -> None:
-        """Put a file with these users in the place of the file."""
+        """Replace the file."""
         new = self.directory / 'new'
         lines = [f'{user}:{digest}\n' for user in users]
         new.write_text(''.join(['# users\n', *lines]))
@@ -98,7 +98,7 @@ class TestUserFile(base.TestCase):
         return htpasswd.UserFile(str(self.path), look_seconds=0.0)
 
     def refuse(self, *words: str) -> None:
-        """Fail unless a start with the file ends with one sentence."""
+        """Fail unless the file prevents the start, with one message."""
         error = self.assertRaises(
             errors.ConfigError, htpasswd.UserFile, str(self.path)
         )
@@ -143,7 +143,7 @@ class TestUserFile(base.TestCase):
         self.assertNotIn('remain', self.log.output)
 
     def spoil(self, file: htpasswd.UserFile, *words: str) -> None:
-        """Fail unless the users stay, and one error says why."""
+        """Fail unless the users stay, and one error states the reason."""
         said = len(self.log.output)
         for _ in range(3):
             self.assertEqual(['alice'], list(file.users()))

@@ -16,7 +16,7 @@ from oslo_config import cfg
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.api.auth import keystone
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.tests import base
 
 VALUES = {
@@ -30,10 +30,10 @@ VALUES = {
 
 
 class KeystoneCase(base.TestCase):
-    """A test with a configuration file, as this group needs one."""
+    """A test with a configuration file, which this group needs."""
 
     def make_conf_of(self, **values: str | None) -> cfg.ConfigOpts:
-        """Return a configuration; a value of None takes one away."""
+        """Return a configuration; a value of None removes an option."""
         directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         path = directory / 'test.conf'
         groups: dict[str, list[str]] = {'keystone_authtoken': []}
@@ -58,10 +58,10 @@ class KeystoneCase(base.TestCase):
 
 
 class TestConfiguration(KeystoneCase):
-    """What stops a start, and what does not."""
+    """Valid and invalid options."""
 
     def refuse(self, *words: str, **values: str | None) -> None:
-        """Fail unless a start ends with one sentence of these words."""
+        """Fail unless the options prevent the start, with these words."""
         error = self.assertRaises(errors.ConfigError, self.make, **values)
         for word in words:
             self.assertIn(word, error.message)
@@ -153,7 +153,7 @@ class TestConfiguration(KeystoneCase):
                 auth_url=f'http://127.0.0.1:{port}/v3',
                 http_connect_timeout='1',
             )
-            environ = {keys.REQUEST_ID: 'req-1'}
+            environ = {environ_keys.REQUEST_ID: 'req-1'}
             # Nor for one that bears no token.
             error = self.assertRaises(
                 errors.Unauthorized, strategy.identify, environ
@@ -176,7 +176,7 @@ class TestConfiguration(KeystoneCase):
 
 
 class TestIdentity(KeystoneCase):
-    """From what the Identity service says to an identity."""
+    """Identities from responses of the Identity service."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -189,13 +189,13 @@ class TestIdentity(KeystoneCase):
             'REQUEST_METHOD': 'GET',
             'PATH_INFO': '/v1/drivers',
             'HTTP_X_AUTH_TOKEN': token,
-            keys.REQUEST_ID: 'req-1',
-            keys.GLOBAL_REQUEST_ID: 'req-2',
+            environ_keys.REQUEST_ID: 'req-1',
+            environ_keys.GLOBAL_REQUEST_ID: 'req-2',
         } | environ
         return self.strategy.identify(self.environ)
 
     def token(self, *roles: str, scope: str = '', **facts: str) -> str:
-        """Return a token that the Identity service knows."""
+        """Return a valid token."""
         token = tokens.V3Token(user_name='alice', user_domain_id='d', **facts)
         if scope == 'system':
             token.set_system_scope()
@@ -279,27 +279,27 @@ class TestIdentity(KeystoneCase):
         old = self.token('admin', expires='2020-01-01T00:00:00Z')
         self.assertRaises(errors.Unauthorized, self.send, old)
 
-    def test_the_middleware_tells_libraries(self) -> None:
+    def test_headers_for_libraries(self) -> None:
         self.send(self.token('admin', scope='system', user_id='a1'))
         self.assertEqual('a1', self.environ['HTTP_X_USER_ID'])
         self.assertEqual('Confirmed', self.environ['HTTP_X_IDENTITY_STATUS'])
 
 
 class TestAway(KeystoneCase):
-    """An Identity service that cannot be asked."""
+    """An unavailable Identity service."""
 
     def ask(self, url: str) -> request_context.RequestContext:
-        """Send a request with a token that is to be checked there."""
+        """Send a request with a token."""
         environ = {
             'REQUEST_METHOD': 'GET',
             'PATH_INFO': '/v1/drivers',
             'HTTP_X_AUTH_TOKEN': 'token',
-            keys.REQUEST_ID: 'req-1',
+            environ_keys.REQUEST_ID: 'req-1',
         }
         strategy = self.make(auth_url=url, http_connect_timeout='1')
         return strategy.identify(environ)
 
-    def test_nobody_listens(self) -> None:
+    def test_a_closed_port(self) -> None:
         with socket.socket() as unused:
             unused.bind(('127.0.0.1', 0))
             port = unused.getsockname()[1]
@@ -310,7 +310,7 @@ class TestAway(KeystoneCase):
                     f'{scheme}://127.0.0.1:{port}/v3',
                 )
 
-    def test_somebody_listens_who_says_nothing(self) -> None:
+    def test_a_server_without_response(self) -> None:
         with socket.create_server(('127.0.0.1', 0)) as silent:
             port = silent.getsockname()[1]
             began = time.monotonic()
@@ -322,7 +322,7 @@ class TestAway(KeystoneCase):
             # Looking for versions, and logging in.
             self.assertLess(time.monotonic() - began, 10)
 
-    def test_a_failure_that_nobody_foresaw(self) -> None:
+    def test_an_unexpected_exception(self) -> None:
         self.useFixture(
             fixtures.MonkeyPatch(
                 'keystonemiddleware.auth_token.AuthProtocol.fetch_token',

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the layer that asks each request who sent it."""
+"""Tests of the authentication layer."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from oslo_context import context as oslo_context
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.api.auth import login
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.tests import base
 
 
 class Strategy:
-    """Knows everybody as somebody, or nobody."""
+    """A strategy that accepts every caller, or rejects every one."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self._error = error
@@ -31,7 +31,7 @@ class Strategy:
 
 
 class TestLogin(base.TestCase):
-    """From a request to an identity."""
+    """Authentication of requests."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -55,14 +55,14 @@ class TestLogin(base.TestCase):
         strategy: Strategy | None = None,
         **environ: Any,
     ) -> Strategy:
-        """Send a request through the layer; return who was asked."""
+        """Send a request through the layer; return its strategy."""
         strategy = strategy or Strategy()
         login.Login(self.below, strategy)(
             {
                 'REQUEST_METHOD': http_method,
                 'PATH_INFO': path,
-                keys.REQUEST_ID: 'req-1',
-                keys.GLOBAL_REQUEST_ID: 'req-2',
+                environ_keys.REQUEST_ID: 'req-1',
+                environ_keys.GLOBAL_REQUEST_ID: 'req-2',
             }
             | environ,
             None,
@@ -71,7 +71,7 @@ class TestLogin(base.TestCase):
 
     def test_the_identity_lasts_as_long_as_the_request(self) -> None:
         self.send()
-        context = self.seen[0][keys.CONTEXT]
+        context = self.seen[0][environ_keys.CONTEXT]
         self.assertIs(context, self.current[0])
         self.assertEqual('somebody', context.user_id)
         self.assertEqual('req-1', context.request_id)
@@ -96,7 +96,7 @@ class TestLogin(base.TestCase):
         self.assertEqual(12, len(self.seen))
         self.assertEqual([], nobody.asked)
         for environ in self.seen:
-            context = environ[keys.CONTEXT]
+            context = environ[environ_keys.CONTEXT]
             self.assertEqual([], context.roles)
             self.assertIsNone(context.system_scope)
             self.assertEqual('req-1', context.request_id)
@@ -139,7 +139,7 @@ class TestLogin(base.TestCase):
                     [], [name for name in forged if name in environ]
                 )
 
-    def test_what_a_strategy_says_of_the_caller_is_kept(self) -> None:
+    def test_headers_of_a_strategy_are_kept(self) -> None:
         class Telling(Strategy):
             def identify(self, environ: dict[str, Any]) -> Any:
                 environ['HTTP_X_USER_ID'] = 'somebody'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what the policy does to requests."""
+"""Tests of the policy over HTTP."""
 
 import json
 import pathlib
@@ -73,7 +73,7 @@ class PermissionCase(fakes.ApplicationCase):
         return self.send(who, path, http_method, **headers)
 
     def listed(self, who: str) -> list[str]:
-        """Return the methods that somebody is shown."""
+        """Return the methods that a caller sees."""
         response = self.send(who, f'{_PASSTHRU.format("d")}/methods')
         self.assertEqual(200, response.status_int, response.text)
         return list(response.json)
@@ -83,7 +83,7 @@ class PermissionCase(fakes.ApplicationCase):
 
 
 class TestRoutes(PermissionCase):
-    """No route is left out."""
+    """Permission for every route."""
 
     def requests(self) -> list[tuple[str, str]]:
         """Return verb and path of a request for each route and verb."""
@@ -135,7 +135,7 @@ class TestRoutes(PermissionCase):
             )
             self.assertEqual(403, response.status_int, path)
 
-    def test_a_route_that_is_not_there_is_told_to_everybody(self) -> None:
+    def test_an_unknown_route_is_404_for_all_callers(self) -> None:
         for path in ('/v1/nodes', '/v1/drivers/d/odd', '/healthcheck/odd'):
             self.assertEqual(404, self.send('no-role', path).status_int)
         old = {'X_OpenStack_Ironic_API_Version': '1.48'}
@@ -144,10 +144,10 @@ class TestRoutes(PermissionCase):
 
 
 class TestExistence(PermissionCase):
-    """Who may not use what he names does not learn whether it is there."""
+    """A rejection does not show whether the resource exists."""
 
     def answer(self, who: str, path: str, http_method: str = 'GET') -> Any:
-        """Return a whole answer, ids and names left out."""
+        """Return a response without ids and names."""
         response = self.send(who, path, http_method, **_PROBLEM)
         body = dict(response.json) if response.body else {}
         body.pop('request_id', None)
@@ -205,7 +205,7 @@ class TestExistence(PermissionCase):
         self.check_same('project-reader', *paths, http_method='POST')
         reading = [path for path in paths if not path.endswith('/methods?')]
         self.check_same('project-reader', *reading)
-        # A rule for a name says nothing of whether it is there.
+        # A rule for a name does not depend on its existence.
         self.rule(call="'x':%(method)s")
         found = self.call('project-reader', 'x', **_PROBLEM)
         self.assertEqual((400, 'method_not_found'), self.code(found))
@@ -258,7 +258,7 @@ class TestExistence(PermissionCase):
             operation.State.QUEUED, self.operations.found['of-p2'].state
         )
 
-    def test_those_who_may_are_told(self) -> None:
+    def test_errors_for_permitted_callers(self) -> None:
         for path, http_method, wanted in (
             ('/v1/drivers/nope', 'GET', (404, 'driver_not_found')),
             ('/v1/conductors/nope', 'GET', (404, 'conductor_not_found')),
@@ -286,7 +286,7 @@ class TestExistence(PermissionCase):
 
 
 class TestWork(PermissionCase):
-    """The work of a refusal does not depend on what exists.
+    """The work of a rejection does not depend on what exists.
 
     Counted work stands for time, which tests cannot judge.
     """
@@ -298,7 +298,7 @@ class TestWork(PermissionCase):
         self.asked: list[str] = []
         patches = [
             mock.patch.object(decisions.PolicyRules, name, self.counted(name))
-            for name in ('decide', '_ask')
+            for name in ('decide', '_authorize')
         ]
         for store in (self.store, self.operations):
             for name in ('conductors', 'documents', 'owner', 'get', 'page'):
@@ -322,7 +322,7 @@ class TestWork(PermissionCase):
         return count
 
     def work(self, who: str, path: str, http_method: str) -> list[str]:
-        """Return what one refusal takes, when a miss would be looked up."""
+        """Return the work of one rejection, when a miss would refresh."""
         # Not stale yet, but old enough to be read again for a miss.
         self.catalog._max_age_seconds = 1000.0
         self.catalog._read_at -= 10.0
@@ -335,7 +335,7 @@ class TestWork(PermissionCase):
     def check(
         self, who: str, path: str, existing: str, http_method: str = 'GET'
     ) -> None:
-        """Compare a refusal of what exists with one of what does not."""
+        """Compare rejections for existing and missing resources."""
         # What does not depend on names is decided at the first request.
         self.send(who, path.format('other'), http_method)
         # Twice: the first time could leave something behind.
@@ -407,7 +407,7 @@ class TestWork(PermissionCase):
 
 
 class TestRefresh(PermissionCase):
-    """Callers who may learn what exists see it at once."""
+    """Callers with permission see new resources at once."""
 
     def test_calls(self) -> None:
         self.rule(call="'d':%(driver)s")
@@ -436,7 +436,7 @@ class TestDriverList(PermissionCase):
         self.store.add('e', fakes.driver('e', _READ))
 
     def seen(self, who: str = 'project-reader') -> list[str] | int:
-        """Return the drivers that somebody is shown, or a status."""
+        """Return the drivers that a caller sees, or a status."""
         response = self.send(who, '/v1/drivers')
         if response.status_int != 200:
             return response.status_int
@@ -459,7 +459,7 @@ class TestDriverList(PermissionCase):
             ('role:%(driver)s-caller', 403),
             ("'x':%(driver)s", 403),
             ("not 'd':%(driver)s and not 'e':%(driver)s", []),
-            # It is known, though nobody alive offers it.
+            # It is known, although no live conductor offers it.
             ("'gone':%(driver)s", []),
             ('!', 403),
         ):
@@ -490,10 +490,10 @@ class TestDriverList(PermissionCase):
 
 
 class TestCalls(PermissionCase):
-    """What a rule on calls can look at."""
+    """Attributes of rules on calls."""
 
     def allowed(self, who: str = 'project-reader') -> set[tuple[str, str]]:
-        """Return method and verb of all calls that somebody may make."""
+        """Return method and HTTP method of all permitted calls."""
         made = set()
         for method in (_READ, _WRITE, _WIPE):
             for http_method in method.http_methods:
@@ -533,7 +533,7 @@ class TestCalls(PermissionCase):
         response = self.call('system-admin', 'refused', 'POST', **_PROBLEM)
         self.assertEqual((403, 'dangerous_method'), self.code(response))
         self.assertIn('allowed_dangerous_methods', response.json['detail'])
-        # Those who may not call it anyway are told only that.
+        # Callers without permission get only that error.
         response = self.call('project-admin', 'refused', 'POST', **_PROBLEM)
         self.assertEqual((403, 'forbidden'), self.code(response))
         self.assertEqual([], self.bus.calls)
@@ -545,7 +545,7 @@ class TestCalls(PermissionCase):
 
 
 class TestGroups(PermissionCase):
-    """Calls go to no group of conductors that the policy refuses."""
+    """Calls are sent only to permitted conductor groups."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -587,7 +587,7 @@ class TestGroups(PermissionCase):
 
 
 class TestMethodList(PermissionCase):
-    """The list shows what the caller may call."""
+    """The list contains the methods that the caller may call."""
 
     def test_by_default(self) -> None:
         for who, wanted in (
@@ -637,7 +637,7 @@ class TestMethodList(PermissionCase):
 
 
 class TestOperations(PermissionCase):
-    """Everybody has his own."""
+    """Callers see the operations of their own projects."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -684,7 +684,7 @@ class TestOperations(PermissionCase):
             ('system-admin', 'of-p1', 200),
             ('project-member', 'of-p1', 200),
             ('lone-member', 'of-bob', 200),
-            # He sees it, so this is no secret.
+            # The caller sees it, so this is not secret.
             ('project-reader', 'of-p1', 403),
             ('system-reader', 'of-p1', 403),
             ('other-member', 'of-p1', 404),
@@ -735,7 +735,7 @@ class TestOperations(PermissionCase):
 
 
 class TestOthers(PermissionCase):
-    """A rule asks a service that is away."""
+    """A rule with an unavailable remote service."""
 
     def test_nothing_is_run(self) -> None:
         with socket.socket() as taken:
@@ -756,7 +756,7 @@ class TestOthers(PermissionCase):
 
 
 class TestKeys(PermissionCase):
-    """Nobody meets the Idempotency-Key of somebody else."""
+    """Owners of an Idempotency-Key."""
 
     def digest(self, who: str) -> str:
         self.rule(call='@')
@@ -777,9 +777,9 @@ class TestKeys(PermissionCase):
 
 
 class TestHealth(PermissionCase):
-    """What can be reached is for those who run the site."""
+    """The detailed health check is for operators."""
 
-    def test_who_is_told(self) -> None:
+    def test_permitted_callers(self) -> None:
         for path in ('/healthcheck/detailed', '/healthcheck/detailed/'):
             for who, wanted in (
                 ('system-admin', 200),
@@ -791,9 +791,9 @@ class TestHealth(PermissionCase):
 
 
 class TestAll(PermissionCase):
-    """Rules of every name decide something."""
+    """Every rule is used."""
 
-    def test_each_is_asked_with_its_attributes(self) -> None:
+    def test_each_is_decided_with_its_attributes(self) -> None:
         asked: dict[str, set[str]] = {}
         decide = decisions.PolicyRules.decide
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the files of the policy, and of what becomes of their changes."""
+"""Tests of policy files and their changes."""
 
 import logging
 import os
@@ -25,7 +25,7 @@ _BROKEN = f'"{drivers.GET}": "role:admin and"\n'
 
 
 class PolicyCase(base.TestCase):
-    """A policy over files of its own."""
+    """A policy with its own files."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -37,7 +37,7 @@ class PolicyCase(base.TestCase):
         self.log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
 
     def make(self, look_seconds: float = 0.0, **options: Any) -> policy.Policy:
-        """Return a policy whose configuration names file and directory."""
+        """Return a policy with configured file and directory."""
         conf = self.make_conf(
             oslo_policy__policy_file=str(self.file),
             oslo_policy__policy_dirs=[str(self.more)],
@@ -47,7 +47,7 @@ class PolicyCase(base.TestCase):
         return policy.Policy(conf, look_seconds=look_seconds)
 
     def make_by_default(self) -> policy.Policy:
-        """Return a policy whose configuration names no file."""
+        """Return a policy without configured files."""
         conf = self.make_conf()
         conf(
             ['--config-dir', str(self.directory)],
@@ -64,7 +64,7 @@ class PolicyCase(base.TestCase):
         os.replace(new, target)
 
     def readers(self, made: policy.Policy) -> bool:
-        """Tell whether one who may not by default may see drivers."""
+        """Return whether a caller without default permission sees drivers."""
         return made.allows(self.caller('no-role'), drivers.GET)
 
     def caller(self, name: str) -> context.RequestContext:
@@ -72,7 +72,7 @@ class PolicyCase(base.TestCase):
 
 
 class TestPolicy(PolicyCase):
-    """What a controller gets."""
+    """Decisions for controllers."""
 
     def test_a_refusal_names_the_rule(self) -> None:
         made = self.make()
@@ -100,9 +100,9 @@ class TestPolicy(PolicyCase):
 
 
 class TestFiles(PolicyCase):
-    """Which files count."""
+    """Files and their precedence."""
 
-    def test_none_need_be_there(self) -> None:
+    def test_no_file_is_required(self) -> None:
         self.assertFalse(self.readers(policy.Policy(self.make_conf())))
         self.assertEqual('', self.log.output)
 
@@ -128,7 +128,7 @@ class TestFiles(PolicyCase):
 
 
 class TestBroken(PolicyCase):
-    """A file that cannot be used prevents the start."""
+    """An invalid file prevents the start."""
 
     def reason(self) -> str:
         error = self.assertRaises(errors.ConfigError, self.make)
@@ -143,12 +143,12 @@ class TestBroken(PolicyCase):
             ('[a, b]', 'not a mapping'),
             ('text', 'not a mapping'),
             ('12: "@"', 'rule 12 is not text'),
-            # To oslo.policy these open the rule to everybody.
+            # oslo.policy would allow the rule to every caller.
             (f'"{drivers.CALL}": false', f'{drivers.CALL} is not text'),
             (f'"{drivers.CALL}":', 'is not text'),
             (f'"{drivers.CALL}": []', 'is not text'),
             (f'"{drivers.CALL}": [["role:x"]]', 'is not text'),
-            (_BROKEN, 'not in the language'),
+            (_BROKEN, 'not in the policy language'),
         ):
             self.write(text)
             self.assertIn(words, self.reason())
@@ -219,7 +219,7 @@ class TestChange(PolicyCase):
         (self.more / 'a.yaml').unlink()
         self.assertFalse(self.readers(made))
         self.assertIn(
-            f'Policy file {self.more}/a.yaml is not in use any more',
+            f'Policy file {self.more}/a.yaml is no longer in use',
             self.log.output,
         )
         self.assertNotIn('remain', self.log.output)
@@ -291,7 +291,7 @@ class TestChange(PolicyCase):
 
 
 class TestVanished(PolicyCase):
-    """A policy that vanishes does not open what it closed.
+    """A removed policy grants no permission.
 
     The rules deny by ``policy_file`` and by a file of ``policy_dirs`` what
     readers may do by default.
@@ -313,7 +313,7 @@ class TestVanished(PolicyCase):
     def assert_closed(
         self, made: policy.Policy, remove: Callable[[], Any], reason: str
     ) -> None:
-        """Fail if a removal opens anything, or no ERROR has the reason."""
+        """Fail if a removal grants permission, or is not logged."""
         self.assertTrue(self.denied(made))
         said = len(self.log.output)
         remove()
@@ -329,7 +329,7 @@ class TestVanished(PolicyCase):
         self.assertIn('last valid policy rules remain in force', lines[0])
 
     def as_nobody(self) -> None:
-        """Let permissions apply to tests that root runs."""
+        """Apply file permissions to tests that root runs."""
         if os.geteuid() == 0:
             self.directory.chmod(0o755)
             os.seteuid(65534)
@@ -357,7 +357,7 @@ class TestVanished(PolicyCase):
             missing = (
                 'does not exist'
                 if make == self.make
-                else 'it contains no policy rules any more'
+                else 'it no longer contains policy rules'
             )
             self.assert_closed(made, lambda: self.file.rename(away), missing)
             self.assert_closed(made, replace_by_directory, 'Is a directory')
@@ -385,10 +385,10 @@ class TestVanished(PolicyCase):
             missing = (
                 'does not exist'
                 if make == self.make
-                else 'it contains no policy rules any more'
+                else 'it no longer contains policy rules'
             )
             self.assert_closed(made, lambda: self.more.rename(away), missing)
-            self.assert_closed(made, empty, 'no policy rules')
+            self.assert_closed(made, empty, 'no longer contains policy rules')
             self.assert_closed(made, replace_by_file, 'Not a directory')
             self.assert_closed(made, self.more.unlink, missing)
             self.more.mkdir()
@@ -399,7 +399,9 @@ class TestVanished(PolicyCase):
     def test_a_removed_tree(self) -> None:
         made = self.make_by_default()
         self.assert_closed(
-            made, lambda: shutil.rmtree(self.more), 'no policy rules'
+            made,
+            lambda: shutil.rmtree(self.more),
+            'no longer contains policy rules',
         )
 
     def test_permissions(self) -> None:
@@ -454,4 +456,6 @@ class TestVanished(PolicyCase):
         reader = self.caller('project-reader')
         self.assertTrue(made.allows(reader, drivers.GET))
         self.write(f'"{drivers.GET}": "!"\n')
-        self.assert_closed(made, self.file.unlink, 'no policy rules')
+        self.assert_closed(
+            made, self.file.unlink, 'no longer contains policy rules'
+        )

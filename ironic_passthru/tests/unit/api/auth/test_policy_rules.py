@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the rules of the policy at one moment."""
+"""Tests of one set of policy rules."""
 
 import http.server
 import logging
@@ -35,7 +35,7 @@ _CALL = {
 
 
 def caller(name: str, **more: Any) -> dict[str, Any]:
-    """Return what rules can ask of one of the usual callers."""
+    """Return the values of one of the usual callers."""
     values = callers.CALLERS[name] | more
     made = context.RequestContext(overwrite=False, **values)
     return policy_rules.caller_values(made)
@@ -68,7 +68,7 @@ class RulesCase(base.TestCase):
 
 
 class TestDefaults(RulesCase):
-    """Who may do what unless a file says otherwise."""
+    """Default rules."""
 
     def test_who_may_do_what(self) -> None:
         made = self.make()
@@ -83,7 +83,7 @@ class TestDefaults(RulesCase):
             'baremetal:health:get': system,
             operations.LIST: readers,
             operations.LIST_ALL: system,
-            # Of an operation that is nobody's.
+            # An operation without an owner.
             operations.GET: system,
             operations.CANCEL: {'system-admin'},
         }
@@ -138,7 +138,7 @@ class TestDefaults(RulesCase):
 
 
 class TestLanguage(RulesCase):
-    """What a check can look at."""
+    """Inputs of checks."""
 
     def test_attributes(self) -> None:
         for check, wanted in (
@@ -213,7 +213,7 @@ class TestLanguage(RulesCase):
 
 
 class TestMemory(RulesCase):
-    """Decisions are remembered by all that they depend on."""
+    """The cache of decisions."""
 
     def test_each_thing_that_counts(self) -> None:
         made = self.make(
@@ -245,13 +245,13 @@ class TestMemory(RulesCase):
     def test_what_does_not_count_is_not_asked_for_again(self) -> None:
         made = self.make(call="'acme':%(driver)s")
         asked: list[Any] = []
-        ask = made._ask
+        ask = made._authorize
 
         def note(*args: Any) -> bool:
             asked.append(args)
             return ask(*args)
 
-        made._ask = note  # type: ignore[method-assign]
+        made._authorize = note  # type: ignore[method-assign]
         for number in range(5):
             for name in callers.CALLERS:
                 target = _CALL | {'method': f'm{number}'}
@@ -260,12 +260,12 @@ class TestMemory(RulesCase):
                 )
         self.assertEqual(1, len(asked))
 
-    def test_it_does_not_grow_for_ever(self) -> None:
+    def test_it_is_bounded(self) -> None:
         made = self.make(call="'acme':%(method)s")
         who = caller('system-admin')
-        for number in range(2 * policy_rules._MOST_DECISIONS + 5):
+        for number in range(2 * policy_rules._MAX_DECISIONS + 5):
             made.decide(drivers.CALL, {'method': f'm{number}'}, who)
-            if len(made._decisions) > policy_rules._MOST_DECISIONS:
+            if len(made._decisions) > policy_rules._MAX_DECISIONS:
                 self.fail('the memory has no bound')
         self.assertTrue(made._decisions)
 
@@ -287,7 +287,7 @@ class TestMemory(RulesCase):
         made.decide(drivers.GET, target, caller('system-admin'))
         self.assertEqual(1, len(made._decisions))
 
-    def test_what_others_decide_is_asked_each_time(self) -> None:
+    def test_remote_checks_are_not_cached(self) -> None:
         answers = iter([True, False, True])
 
         class Remote(policy.Check):
@@ -312,24 +312,24 @@ class _Yes(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b'True')
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class TestOthers(RulesCase):
-    """Rules that a service decides."""
+    """Rules with remote checks."""
 
     def setUp(self) -> None:
         super().setUp()
         self.log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
 
-    def away(self) -> str:
-        """Return the URL of a port that nobody listens at."""
+    def unavailable(self) -> str:
+        """Return the URL of a closed port."""
         with socket.socket() as taken:
             taken.bind(('127.0.0.1', 0))
             return f'http://127.0.0.1:{taken.getsockname()[1]}/%(driver)s'
 
-    def test_one_that_is_away(self) -> None:
-        url = self.away()
+    def test_an_unavailable_service(self) -> None:
+        url = self.unavailable()
         for check in (url, f'not {url}', f'role:reader or {url}'):
             made = self.make(call=check)
             error = self.assertRaises(
@@ -349,8 +349,8 @@ class TestOthers(RulesCase):
             made.decide(drivers.CALL, _CALL, caller('project-reader'))
         )
 
-    def test_one_that_nobody_vouches_for(self) -> None:
-        """What it says counts only with a certificate that is trusted."""
+    def test_an_untrusted_certificate(self) -> None:
+        """A response needs a trusted certificate."""
         authority = trustme.CA()
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert('localhost').configure_cert(tls)
@@ -398,9 +398,9 @@ class TestOthers(RulesCase):
         for check, words in (
             ('https://h/%(drivr)s', 'has no attribute drivr'),
             ('http://h/%(project_id)s', 'has no attribute project_id'),
-            ('http://h/a%20b', 'is no URL'),
-            ('http://h/100%', 'is no URL'),
-            ('http://h/%(driver)d', 'is no URL'),
+            ('http://h/a%20b', 'is not a URL'),
+            ('http://h/100%', 'is not a URL'),
+            ('http://h/%(driver)d', 'is not a URL'),
         ):
             error = self.assertRaises(
                 errors.ConfigError, self.make, call=check
@@ -409,7 +409,7 @@ class TestOthers(RulesCase):
 
 
 class TestRefused(RulesCase):
-    """A rule with a mistake that could open it, or fail later."""
+    """Invalid rules."""
 
     def reason(self, **texts: str) -> str:
         error = self.assertRaises(errors.ConfigError, self.make, **texts)
@@ -419,25 +419,25 @@ class TestRefused(RulesCase):
 
     def test_mistakes(self) -> None:
         for check, words in (
-            ('admins', 'not in the language'),
-            ('role:admin and', 'not in the language'),
-            ('role:admin or nobody', 'not in the language'),
+            ('admins', 'not in the policy language'),
+            ('role:admin and', 'not in the policy language'),
+            ('role:admin or nobody', 'not in the policy language'),
             ("not 'a':%(drivr)s", 'has no attribute drivr'),
             ("role:x or 'a':%(metod)s", 'has no attribute metod'),
             ('role:%(diver)s', 'has no attribute diver'),
             ("not 'a':%(driver.name)s", 'has no attribute driver.name'),
             ("not 'p1':%(project_id)s", 'has no attribute project_id'),
-            ("'a':%s", 'cannot be decided'),
-            ("'a':%r", 'cannot be decided'),
-            ("'a':%(driver)c", 'cannot be decided'),
-            ("'a':%(driver)d", 'cannot be decided'),
-            ("'a':%(driver", 'cannot be decided'),
-            ("'a':100%", 'cannot be decided'),
-            ('a(b:c', 'cannot be decided'),
+            ("'a':%s", 'cannot be evaluated'),
+            ("'a':%r", 'cannot be evaluated'),
+            ("'a':%(driver)c", 'cannot be evaluated'),
+            ("'a':%(driver)d", 'cannot be evaluated'),
+            ("'a':%(driver", 'cannot be evaluated'),
+            ("'a':100%", 'cannot be evaluated'),
+            ('a(b:c', 'cannot be evaluated'),
             ('not rol:admin', 'callers have no value rol'),
             ('is_admin:True', 'callers have no value is_admin'),
-            ('not rule:nope', 'no rule is named nope'),
-            ('role:x and (role:y or rule:nope)', 'no rule is named nope'),
+            ('not rule:nope', 'rule nope does not exist'),
+            ('role:x and (role:y or rule:nope)', 'rule nope does not exist'),
             (f'not rule:{drivers.CALL}', 'refers to itself'),
         ):
             reason = self.reason(call=check)
@@ -453,8 +453,7 @@ class TestRefused(RulesCase):
                     self.make(**check)
                 else:
                     self.assertIn(
-                        f'rule {name}: what {name} decides on has no '
-                        f'attribute {attribute}',
+                        f'rule {name}: {name} has no attribute {attribute}',
                         self.reason(**check),
                     )
 
@@ -462,8 +461,7 @@ class TestRefused(RulesCase):
         shared = {'team': "role:x and not 'm':%(method)s"}
         self.make(call='rule:team', **shared)
         self.assertIn(
-            f'rule team: what {drivers.GET} decides on has no attribute '
-            'method',
+            f'rule team: {drivers.GET} has no attribute method',
             self.reason(call='rule:team', get='not rule:team', **shared),
         )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the choice of a strategy."""
+"""Tests of the selection of a strategy."""
 
 from ironic_passthru.api.auth import strategies
 from ironic_passthru.conf import default

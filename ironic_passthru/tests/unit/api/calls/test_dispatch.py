@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of calls that become operations."""
+"""Tests of calls, operations and Idempotency-Key."""
 
 import datetime
 import json
@@ -48,11 +48,11 @@ class CallsCase(fakes.ApplicationCase):
         )
 
     def answer(self, value: Any = None, *, later: bool = True) -> None:
-        """Have the conductor accept calls, or answer them."""
-        self.bus.answer = {'return': value, 'async': later, 'attach': False}
+        """Make the conductor accept calls, or return results."""
+        self.bus.result = {'return': value, 'async': later, 'attach': False}
 
     def record(self, **values: Any) -> None:
-        """Have the conductor record what it gets."""
+        """Make the conductor record calls."""
 
         def note(arguments: dict[str, Any]) -> None:
             self.operations.add(arguments['call_id'], **values)
@@ -72,7 +72,7 @@ class CallsCase(fakes.ApplicationCase):
 
 
 class TestAccepted(CallsCase):
-    """A call that is answered before it runs."""
+    """An accepted call."""
 
     def test_the_answer(self) -> None:
         self.answer()
@@ -138,19 +138,19 @@ class TestWait(CallsCase):
     """``Prefer: wait``."""
 
     def finish(self, **values: Any) -> None:
-        """Have operations end at the third look."""
+        """Make operations finish at the third poll."""
         self.answer()
         self.record()
 
-        def end(asks: int) -> None:
-            if asks == 3:
+        def end(reads: int) -> None:
+            if reads == 3:
                 call_id = self.bus.calls[-1][2]['call_id']
                 if values:
                     self.operations.change(call_id, **values)
                 else:
                     self.operations.succeed(call_id, {'x': 1})
 
-        self.operations.on_ask = end
+        self.operations.on_read = end
 
     def test_a_result(self) -> None:
         self.finish()
@@ -201,28 +201,28 @@ class TestWait(CallsCase):
             self.assertIn('Location', response.headers)
             self.assertEqual(applied, response.headers['Preference-Applied'])
 
-    def test_the_registry_goes_away(self) -> None:
+    def test_registry_becomes_unavailable(self) -> None:
         # An accepted call is answered with its 202 or its outcome.
         for asks_until in (1, 2, 3):
-            self.operations.away = False
-            self.operations.asks = 0
+            self.operations.unavailable = False
+            self.operations.reads = 0
             self.finish()
-            end = self.operations.on_ask
+            end = self.operations.on_read
 
             def leave(
-                asks: int,
+                reads: int,
                 until: int = asks_until,
                 end: Callable[[int], None] = end,
             ) -> None:
-                end(asks)
-                self.operations.away = asks >= until
+                end(reads)
+                self.operations.unavailable = reads >= until
 
-            self.operations.on_ask = leave
+            self.operations.on_read = leave
             response = self.call(Prefer='wait=9')
             self.assertEqual(202, response.status_int)
             self.assertIn('Location', response.headers)
 
-    def test_the_registry_goes_away_before_the_result_is_read(self) -> None:
+    def test_registry_unavailable_for_the_result(self) -> None:
         self.finish()
 
         def leave(_operation_id: str) -> str:
@@ -236,7 +236,7 @@ class TestKey(CallsCase):
     """``Idempotency-Key``."""
 
     def keep(self, **values: Any) -> None:
-        """Have the conductor record calls and their keys."""
+        """Make the conductor record calls and their keys."""
         self.answer()
 
         def note(arguments: dict[str, Any]) -> None:
@@ -279,7 +279,7 @@ class TestKey(CallsCase):
         read = self.call(http_method='GET', Idempotency_Key='')
         self.assertEqual(202, read.status_int)
 
-    def test_other_faults_are_told_before(self) -> None:
+    def test_other_errors_precede(self) -> None:
         response = self.call(
             body=b'{', Idempotency_Key='', Accept='application/problem+json'
         )
@@ -311,7 +311,7 @@ class TestKey(CallsCase):
         self.keep()
         self.send()
         self.operations.succeed(self.sent()['call_id'], [1])
-        # Nobody needs to wait, so no place is needed either.
+        # A final operation needs no slot.
         again = self.send(Prefer='wait=5')
         self.assertEqual((200, [1]), (again.status_int, again.json))
         self.assertEqual('wait=5', again.headers['Preference-Applied'])
@@ -323,9 +323,9 @@ class TestKey(CallsCase):
         again = self.send(Prefer='wait=1')
         self.assertEqual(409, again.status_int)
         self.assertEqual('wait=1', again.headers['Preference-Applied'])
-        self.operations.asks = 0
-        self.operations.on_ask = lambda asks: (
-            self.operations.succeed(call_id, [1]) if asks == 3 else None
+        self.operations.reads = 0
+        self.operations.on_read = lambda reads: (
+            self.operations.succeed(call_id, [1]) if reads == 3 else None
         )
         again = self.send(Prefer='wait=5')
         self.assertEqual((200, [1]), (again.status_int, again.json))
@@ -348,7 +348,7 @@ class TestKey(CallsCase):
         self.assertEqual(self.location(), again.headers['Location'])
         self.assertEqual(1, len(self.bus.calls))
 
-    def test_it_is_told_though_no_conductor_is_alive(self) -> None:
+    def test_it_is_repeated_without_live_conductors(self) -> None:
         self.keep(accepted=False)
         self.send()
         self.operations.succeed(self.sent()['call_id'], [1])
@@ -408,23 +408,23 @@ class TestKey(CallsCase):
         self.assertEqual('operation_active', self.code(again))
         self.assertEqual(2, len(self.bus.calls))
 
-    def test_another_one_comes_first_and_is_gone(self) -> None:
-        self.bus.answer = errors.KeyInUse(operation='x')
+    def test_a_concurrent_one_is_purged(self) -> None:
+        self.bus.result = errors.KeyInUse(operation='x')
         response = self.send()
         self.assertEqual(503, response.status_int)
         self.assertIn('Retry-After', response.headers)
 
-    def test_the_registry_is_away(self) -> None:
-        self.operations.away = True
+    def test_registry_unavailable(self) -> None:
+        self.operations.unavailable = True
         self.assertEqual(503, self.send().status_int)
         self.assertEqual([], self.bus.calls)
 
 
 class TestOutcomeUnknown(CallsCase):
-    """A call whose answer is lost."""
+    """A call whose reply is lost."""
 
     def lose(self, method: str = 'later', **headers: str) -> webob.Response:
-        self.bus.answer = errors.OutcomeUnknown(request_id='r')
+        self.bus.result = errors.OutcomeUnknown(request_id='r')
         response = self.call(method, **headers)
         self.assertEqual(504, response.status_int)
         inner = json.loads(response.json['error_message'])
@@ -452,17 +452,17 @@ class TestOutcomeUnknown(CallsCase):
             text = self.lose(method, **headers).json['error_message']
             self.assertIn('Request id: r', text)
             self.assertEqual(advised, 'Prefer: respond-async' in text, method)
-        self.bus.answer = errors.DuplicateCall()
+        self.bus.result = errors.DuplicateCall()
         self.assertNotIn('respond-async', self.call('now').text)
 
     def test_without(self) -> None:
         self.assertNotIn('Location', self.lose().headers)
-        self.operations.asks = 0
+        self.operations.reads = 0
         self.record()
         self.assertNotIn('Location', self.lose('now').headers)
-        self.assertEqual(0, self.operations.asks)
+        self.assertEqual(0, self.operations.reads)
 
-    def test_the_registry_is_away(self) -> None:
+    def test_registry_unavailable(self) -> None:
         self.record()
-        self.operations.away = True
+        self.operations.unavailable = True
         self.assertNotIn('Location', self.lose().headers)

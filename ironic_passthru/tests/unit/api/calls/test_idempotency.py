@@ -10,7 +10,7 @@ from ironic_passthru.tests import base
 
 
 class TestRead(base.TestCase):
-    """What is a key."""
+    """Parsing of keys."""
 
     def test_keys(self) -> None:
         for header, key in (
@@ -24,7 +24,7 @@ class TestRead(base.TestCase):
             ('k' * 255,) * 2,
             (f'"{"k" * 255}"', 'k' * 255),
         ):
-            self.assertEqual(key, idempotency.read(header), header)
+            self.assertEqual(key, idempotency.parse(header), header)
 
     def test_what_is_none(self) -> None:
         for header in (
@@ -47,14 +47,14 @@ class TestRead(base.TestCase):
             '"\xe4"',
             'k' * 256,
         ):
-            self.assertRaises(errors.InvalidKey, idempotency.read, header)
+            self.assertRaises(errors.InvalidKey, idempotency.parse, header)
 
 
 _OWNER = operation.Owner(project_id='p')
 
 
 class TestRecord(base.TestCase):
-    """What is kept of a key."""
+    """Stored form of a key."""
 
     def record(
         self,
@@ -68,7 +68,7 @@ class TestRecord(base.TestCase):
             'http_method': 'POST',
             'parameters': {'a': 1, 'b': 'ä'},
         }
-        return idempotency.record(key, owner, **request | values)
+        return idempotency.stored_key(key, owner, **request | values)
 
     def test_the_same_request_is_the_same(self) -> None:
         again = self.record(parameters={'b': 'ä', 'a': 1})

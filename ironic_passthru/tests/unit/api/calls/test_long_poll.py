@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of holding answers back."""
+"""Tests of long polling."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from ironic_passthru.tests.unit.api import fakes
 
 
 class TestWaits(base.TestCase):
-    """How long an answer is held."""
+    """Duration of long polling."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -26,63 +26,63 @@ class TestWaits(base.TestCase):
         )
 
     def test_until_the_operation_is_final(self) -> None:
-        self.store.on_ask = lambda asks: (
-            self.store.succeed('o') if asks == 4 else None
+        self.store.on_read = lambda reads: (
+            self.store.succeed('o') if reads == 4 else None
         )
-        self.assertEqual(60, self.make().hold('o', 100))
-        self.assertEqual(4, self.store.asks)
+        self.assertEqual(60, self.make().wait('o', 100))
+        self.assertEqual(4, self.store.reads)
 
     def test_until_the_time_is_over(self) -> None:
         for asked, bound in ((1, 60), (60, 1)):
             start = time.monotonic()
-            self.assertEqual(1, self.make(bound).hold('o', asked))
+            self.assertEqual(1, self.make(bound).wait('o', asked))
             self.assertGreaterEqual(time.monotonic() - start, 1.0)
         # Pauses grow, so that the database is not asked all the time.
-        self.assertLess(self.store.asks, 2 * 12)
+        self.assertLess(self.store.reads, 2 * 12)
 
-    def test_nobody_waits_for_what_is_final_or_not_there(self) -> None:
+    def test_final_and_unknown_operations(self) -> None:
         for state in operation.FINAL:
             self.store.change('o', state=state)
             # Nor does it need a place.
-            self.assertEqual(9, self.make(waiting=0).hold('o', 9))
-        self.assertEqual(9, self.make(waiting=0).hold('nothing', 9))
+            self.assertEqual(9, self.make(waiting=0).wait('o', 9))
+        self.assertEqual(9, self.make(waiting=0).wait('nothing', 9))
 
     def test_nothing_to_wait(self) -> None:
-        self.assertIsNone(self.make().hold('o', None))
-        self.assertIsNone(self.make().hold('o', 0))
-        self.assertIsNone(self.make(seconds=0).hold('o', 9))
-        self.assertEqual(0, self.store.asks)
+        self.assertIsNone(self.make().wait('o', None))
+        self.assertIsNone(self.make().wait('o', 0))
+        self.assertIsNone(self.make(seconds=0).wait('o', 9))
+        self.assertEqual(0, self.store.reads)
 
-    def test_the_database_goes_away(self) -> None:
-        def leave(asks: int) -> None:
-            self.store.away = asks in (3, 4)
+    def test_registry_unavailable(self) -> None:
+        def leave(reads: int) -> None:
+            self.store.unavailable = reads in (3, 4)
 
-        self.store.on_ask = leave
+        self.store.on_read = leave
         subject = self.make()
-        self.assertIsNone(subject.hold('o', 60))
-        self.assertIsNone(subject.hold('o', 60))
+        self.assertIsNone(subject.wait('o', 60))
+        self.assertIsNone(subject.wait('o', 60))
         # It has given its place back.
-        self.store.away = False
-        self.store.on_ask = lambda asks: (
-            self.store.succeed('o') if asks == 6 else None
+        self.store.unavailable = False
+        self.store.on_read = lambda reads: (
+            self.store.succeed('o') if reads == 6 else None
         )
-        self.assertEqual(60, subject.hold('o', 60))
+        self.assertEqual(60, subject.wait('o', 60))
 
     def test_only_so_many_wait(self) -> None:
         subject = self.make(waiting=2)
         held: list[int | None] = []
         threads = [
-            threading.Thread(target=lambda: held.append(subject.hold('o', 60)))
+            threading.Thread(target=lambda: held.append(subject.wait('o', 60)))
             for _ in range(2)
         ]
         for thread in threads:
             thread.start()
-        self.wait_for(lambda: self.store.asks >= 6, 'both wait')
-        self.assertIsNone(subject.hold('o', 60))
+        self.wait_for(lambda: self.store.reads >= 6, 'both wait')
+        self.assertIsNone(subject.wait('o', 60))
         self.store.succeed('o')
         for thread in threads:
             thread.join(10)
         self.assertEqual([60, 60], held)
         self.store.add('p')
-        self.store.on_ask = lambda asks: self.store.succeed('p')
-        self.assertEqual(60, subject.hold('p', 60))
+        self.store.on_read = lambda reads: self.store.succeed('p')
+        self.assertEqual(60, subject.wait('p', 60))

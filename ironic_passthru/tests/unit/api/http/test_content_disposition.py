@@ -8,13 +8,13 @@ from ironic_passthru.tests import base
 
 
 def _name(filename: str) -> str:
-    """Return the name that a browser would save under."""
+    """Return the file name that a browser would use."""
     header = content_disposition.header('text/plain', filename) or ''
     return parse.unquote(header.partition("''")[2], errors='strict')
 
 
 class TestHeader(base.TestCase):
-    """Whatever a driver calls a file."""
+    """Any file name of a driver."""
 
     def test_both_forms(self) -> None:
         for name, plain, encoded in (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the renderer of errors."""
+"""Tests of error responses."""
 
 import json
 from typing import Any
@@ -8,21 +8,30 @@ import fixtures
 import webob
 
 from ironic_passthru import errors
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import error_responses
 from ironic_passthru.tests import base
 
 _PROBLEM = 'application/problem+json'
+RENDERER = error_responses.ErrorRenderer(7)
+
+
+def with_tracebacks() -> error_responses.ErrorRenderer:
+    """Return a renderer that logs a warning and adds tracebacks."""
+    return error_responses.ErrorRenderer(7, tracebacks=True)
 
 
 class TestRender(base.TestCase):
-    """From an exception to an answer."""
+    """Rendering of exceptions."""
 
     def render(
         self, error: Exception, accept: str | None = None
     ) -> webob.Response:
-        environ = {keys.REQUEST_ID: 'req-1', keys.ACCEPT: accept}
-        return error_responses.render(error, environ, retry_after_seconds=7)
+        environ = {
+            environ_keys.REQUEST_ID: 'req-1',
+            environ_keys.ACCEPT: accept,
+        }
+        return RENDERER.render(error, environ)
 
     def inner(self, response: webob.Response) -> dict[str, Any]:
         self.assertEqual(['error_message'], list(response.json))
@@ -60,22 +69,17 @@ class TestRender(base.TestCase):
         self.assertEqual(challenge, response.headers['WWW-Authenticate'])
         self.assertNotIn('keystone', self.inner(response)['faultstring'])
 
-    def test_a_traceback_where_it_is_asked_for(self) -> None:
+    def test_a_traceback_if_enabled(self) -> None:
         try:
             raise RuntimeError("token='hunter2'")
         except RuntimeError as caught:
             error = caught
-        environ = {keys.TRACEBACKS: True}
-        response = error_responses.render(
-            error, environ, retry_after_seconds=7
-        )
-        told = self.inner(response)['debuginfo']
-        self.assertRegex(told, r'(?s)^Traceback .*RuntimeError')
-        environ[keys.ACCEPT] = _PROBLEM
-        response = error_responses.render(
-            error, environ, retry_after_seconds=7
-        )
-        self.assertEqual(told, response.json['debuginfo'])
+        response = with_tracebacks().render(error, {})
+        shown = self.inner(response)['debuginfo']
+        self.assertRegex(shown, r'(?s)^Traceback .*RuntimeError')
+        environ = {environ_keys.ACCEPT: _PROBLEM}
+        response = with_tracebacks().render(error, environ)
+        self.assertEqual(shown, response.json['debuginfo'])
         self.assertNotIn('hunter2', response.text)
 
     def test_a_traceback_shows_no_more_than_the_log_does(self) -> None:
@@ -84,18 +88,14 @@ class TestRender(base.TestCase):
             'X-Auth-Token: hunter2',
             "{'Authorization': 'Bearer hunter2'}",
         ):
-            environ = {keys.TRACEBACKS: True}
-            error = RuntimeError(text)
-            response = error_responses.render(
-                error, environ, retry_after_seconds=7
-            )
+            response = with_tracebacks().render(RuntimeError(text), {})
             self.assertIn('***', self.inner(response)['debuginfo'])
             self.assertNotIn('hunter2', response.text)
 
     def test_a_path_is_no_line_of_the_log(self) -> None:
         log = self.useFixture(fixtures.FakeLogger(format='%(message)s'))
         environ = {'REQUEST_METHOD': 'GET', 'PATH_INFO': '/\nforged\r\x1b[2J'}
-        error_responses.render(RuntimeError(), environ, retry_after_seconds=7)
+        RENDERER.render(RuntimeError(), environ)
         self.assertEqual(
             r"Request None failed: 'GET /\nforged\r\x1b[2J'",
             log.output.splitlines()[0],
@@ -104,42 +104,36 @@ class TestRender(base.TestCase):
     def test_no_traceback_of_what_was_expected(self) -> None:
         error = errors.Conflict('no')
         error.debuginfo = 'secret'  # type: ignore[attr-defined]
-        environ = {keys.TRACEBACKS: True}
-        response = error_responses.render(
-            error, environ, retry_after_seconds=7
-        )
+        response = with_tracebacks().render(error, {})
         self.assertIsNone(self.inner(response)['debuginfo'])
 
-    def test_every_error_of_the_tree_can_be_told(self) -> None:
+    def test_every_class_of_errors(self) -> None:
         for kind in _subclasses(errors.PassthruError):
             for accept in (None, _PROBLEM):
                 response = self.render(_example(kind), accept)
                 self.assertEqual(kind.status, response.status_int)
                 self.assertTrue(response.json)
 
-    def test_503_says_when_to_come_back(self) -> None:
+    def test_503_has_retry_after(self) -> None:
         for error in (errors.ConductorBusy(), errors.TemporaryFailure('no')):
             response = self.render(error)
             self.assertEqual('7', response.headers['Retry-After'])
         response = self.render(errors.OutcomeUnknown(request_id='r'))
         self.assertNotIn('Retry-After', response.headers)
 
-    def test_405_says_what_is_allowed(self) -> None:
+    def test_405_has_allow(self) -> None:
         response = self.render(
             errors.VerbNotAllowed(http_method='X', allow=['GET'])
         )
         self.assertEqual('GET', response.headers['Allow'])
 
     def test_the_operation_that_it_is_about(self) -> None:
-        place = 'http://h/v1/operations/o'
-        response = error_responses.render(
-            errors.OutcomeUnknown(request_id='r'),
-            {},
-            retry_after_seconds=7,
-            location=place,
+        url = 'http://h/v1/operations/o'
+        response = RENDERER.render(
+            errors.OutcomeUnknown(request_id='r'), {}, location=url
         )
-        self.assertEqual(place, response.headers['Location'])
-        # What a driver says in its error is no URL of ours.
+        self.assertEqual(url, response.headers['Location'])
+        # Data of a driver's error is not used.
         response = self.render(errors.Conflict(location='http://evil'))
         self.assertNotIn('Location', response.headers)
 
@@ -190,7 +184,7 @@ class TestRender(base.TestCase):
 
 
 class TestCheckAccept(base.TestCase):
-    """Which Accept headers can be met."""
+    """Acceptable Accept headers."""
 
     def test_what_can_be_met(self) -> None:
         for accept in (
@@ -207,7 +201,7 @@ class TestCheckAccept(base.TestCase):
             'json',
             '}{',
         ):
-            error_responses.check_accept({keys.ACCEPT: accept})
+            error_responses.check_accept({environ_keys.ACCEPT: accept})
 
     def test_what_cannot(self) -> None:
         for accept in (
@@ -220,7 +214,7 @@ class TestCheckAccept(base.TestCase):
             self.assertRaises(
                 errors.NotAcceptable,
                 error_responses.check_accept,
-                {keys.ACCEPT: accept},
+                {environ_keys.ACCEPT: accept},
             )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import webob
 
 from ironic_passthru import errors
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import expose
 from ironic_passthru.api.http import versions
 from ironic_passthru.api.v1 import types
@@ -14,7 +14,7 @@ from ironic_passthru.tests import base
 
 
 class Controller:
-    """What is exposed."""
+    """A controller."""
 
     def _thing(self, request: Any, name: str) -> str:
         if name == 'nothing':
@@ -30,17 +30,17 @@ class Controller:
     def show(
         self, request: Any, thing: str, count: int = 0, new: bool = False
     ) -> dict[str, str]:
-        """Show it."""
+        """Show the thing."""
         return {'thing': thing, 'count': str(count), 'new': str(new)}
 
     @expose.expose({str: str})
     def accept(self, request: Any) -> expose.ExposedResponse:
-        """Say more than a value."""
+        """Return a status and headers."""
         return expose.ExposedResponse({'a': 'b'}, 202, {'Retry-After': '7'})
 
 
 class TestExpose(base.TestCase):
-    """What the function gets, and what is told before it runs."""
+    """Arguments of the method, and the errors that precede it."""
 
     def show(
         self,
@@ -52,18 +52,18 @@ class TestExpose(base.TestCase):
     ) -> Any:
         request = webob.Request.blank('/')
         request.environ |= {
-            keys.QUERY: query,
-            keys.ACCEPT: accept,
-            keys.VERSION: versions.APIVersion(1, minor),
+            environ_keys.QUERY: query,
+            environ_keys.ACCEPT: accept,
+            environ_keys.VERSION: versions.APIVersion(1, minor),
         }
         return Controller().show(request, webob.Response(), name).json
 
     def test_an_answer_with_a_status_and_headers(self) -> None:
         request = webob.Request.blank('/')
         request.environ |= {
-            keys.QUERY: '',
-            keys.ACCEPT: None,
-            keys.VERSION: versions.MAXIMUM,
+            environ_keys.QUERY: '',
+            environ_keys.ACCEPT: None,
+            environ_keys.VERSION: versions.MAXIMUM,
         }
         response = Controller().accept(request, webob.Response())
         self.assertEqual(202, response.status_int)
@@ -91,7 +91,9 @@ class TestExpose(base.TestCase):
         error = self.assertRaises(
             errors.UnexpectedArguments, self.show, 'a=1&count=1&b=2'
         )
-        self.assertEqual('Unexpected arguments: a, b', error.message)
+        self.assertEqual(
+            'Unexpected arguments: a, b. Allowed: count, new.', error.message
+        )
 
     def test_which_fault_comes_first(self) -> None:
         for expected, query, more in (

@@ -9,7 +9,7 @@ from ironic_passthru.tests import base
 
 
 class TestLinks(base.TestCase):
-    """What links start with and how names stand in them."""
+    """Base URLs of links, and encoding of names."""
 
     def base(self, endpoint: str | None = None, **environ: str) -> str:
         request = webob.Request.blank('/v1', environ=environ or None)

@@ -8,7 +8,7 @@ from ironic_passthru.tests import base
 
 
 class TestParse(base.TestCase):
-    """What a header says."""
+    """Parsing of headers."""
 
     def test_what_is_understood(self) -> None:
         for header, respond_async, wait in (
@@ -38,7 +38,7 @@ class TestParse(base.TestCase):
                 header,
             )
 
-    def test_what_says_nothing(self) -> None:
+    def test_ignored_preferences(self) -> None:
         for header in (
             None,
             '',
@@ -78,7 +78,7 @@ class TestParse(base.TestCase):
 
 
 class TestApplied(base.TestCase):
-    """What an answer tells."""
+    """The header of a response."""
 
     def test_headers(self) -> None:
         self.assertEqual({}, prefer.applied([]))

@@ -2,13 +2,13 @@
 """Tests of reading query strings."""
 
 from ironic_passthru import errors
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import query
 from ironic_passthru.tests import base
 
 
 class TestParameters(base.TestCase):
-    """All parameters, read strictly."""
+    """Strict parsing of all parameters."""
 
     def test_what_is_read(self) -> None:
         for text, expected in (
@@ -24,7 +24,9 @@ class TestParameters(base.TestCase):
             # Bytes that were not escaped, as WSGI hands them out.
             ('a=\xc3\xa4', {'a': 'ä'}),
         ):
-            self.assertEqual(expected, query.parameters({keys.QUERY: text}))
+            self.assertEqual(
+                expected, query.parameters({environ_keys.QUERY: text})
+            )
 
     def test_what_is_refused(self) -> None:
         for text, error in (
@@ -36,11 +38,13 @@ class TestParameters(base.TestCase):
             ('a=%ED%A0%80', errors.RequestError),
             ('&'.join(map(str, range(101))), errors.RequestError),
         ):
-            self.assertRaises(error, query.parameters, {keys.QUERY: text})
+            self.assertRaises(
+                error, query.parameters, {environ_keys.QUERY: text}
+            )
 
 
 class TestFirst(base.TestCase):
-    """One parameter, whatever is wrong with the others."""
+    """Parsing of one parameter, whatever errors the others have."""
 
     def test_the_first_value_counts(self) -> None:
         for text, expected in (
@@ -51,13 +55,11 @@ class TestFirst(base.TestCase):
             ('b=%ff&a=1', '1'),
             ('b=\xff&a=1', '1'),
         ):
-            self.assertEqual(expected, query.first({keys.QUERY: text}, 'a'))
+            self.assertEqual(expected, query.first(text, 'a'))
 
     def test_what_is_not_utf_8_names_nothing(self) -> None:
-        self.assertEqual('\ufffd', query.first({keys.QUERY: 'a=%ff'}, 'a'))
+        self.assertEqual('\ufffd', query.first('a=%ff', 'a'))
 
     def test_too_many_are_refused(self) -> None:
         text = '&'.join(map(str, range(101)))
-        self.assertRaises(
-            errors.RequestError, query.first, {keys.QUERY: text}, 'a'
-        )
+        self.assertRaises(errors.RequestError, query.first, text, 'a')

@@ -10,7 +10,7 @@ _STANDARD = 'HTTP_OPENSTACK_API_VERSION'
 
 
 class TestNegotiate(base.TestCase):
-    """Which version a request speaks."""
+    """Negotiation of the version."""
 
     def test_what_headers_mean(self) -> None:
         for own, standard, expected in (
@@ -77,7 +77,7 @@ class TestNegotiate(base.TestCase):
 
 
 class TestRequire(base.TestCase):
-    """Gates."""
+    """Features of later versions."""
 
     def test_at_the_version_it_is_open(self) -> None:
         gate = versions.APIVersion(1, 30)
@@ -91,4 +91,4 @@ class TestRequire(base.TestCase):
             versions.APIVersion(1, 30),
             'type',
         )
-        self.assertIn("'type' needs API version 1.30", error.message)
+        self.assertIn("'type' requires API version 1.30", error.message)

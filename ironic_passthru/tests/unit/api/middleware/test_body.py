@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of reading bodies."""
+"""Tests of request bodies."""
 
 import io
 import types
@@ -12,7 +12,7 @@ from webob import multidict
 
 from ironic_passthru import errors
 from ironic_passthru import wsgi_server
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.middleware import body
 from ironic_passthru.tests import base
 
@@ -20,14 +20,14 @@ _LIMIT = 100
 
 
 class Piecemeal(io.BytesIO):
-    """A stream that hands out a few bytes at a time, as sockets do."""
+    """A stream that returns a few bytes at a time, as sockets do."""
 
     def read(self, size: int | None = -1) -> bytes:
         return super().read(3 if size is None or size < 0 else min(size, 3))
 
 
 class Broken(io.RawIOBase):
-    """A stream whose client is gone."""
+    """A stream with a closed connection."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -37,8 +37,8 @@ class Broken(io.RawIOBase):
         raise self._error
 
 
-class TestBodyGuard(base.TestCase):
-    """What lies below the guard sees."""
+class TestBodyReader(base.TestCase):
+    """The environment behind the layer."""
 
     def read(self, stream: Any = b'', **environ: Any) -> dict[str, Any]:
         seen: list[dict[str, Any]] = []
@@ -49,17 +49,19 @@ class TestBodyGuard(base.TestCase):
 
         if isinstance(stream, bytes):
             stream = Piecemeal(stream)
-        guard = body.BodyGuard(below, _LIMIT, max_query_size=20)
+        guard = body.BodyReader(below, max_size=_LIMIT, max_query_size=20)
         guard({'wsgi.input': stream} | environ, None)
         return seen[0]
 
     def test_a_body_of_known_length(self) -> None:
         environ = self.read(b'0123456789more', CONTENT_LENGTH='10')
-        self.assertEqual(b'0123456789', environ[keys.BODY])
+        self.assertEqual(b'0123456789', environ[environ_keys.BODY])
 
     def test_no_body(self) -> None:
         for length in ({}, {'CONTENT_LENGTH': ''}, {'CONTENT_LENGTH': '0'}):
-            self.assertEqual(b'', self.read(b'more', **length)[keys.BODY])
+            self.assertEqual(
+                b'', self.read(b'more', **length)[environ_keys.BODY]
+            )
 
     def test_below_nothing_looks_like_a_form(self) -> None:
         environ = self.read(
@@ -76,9 +78,9 @@ class TestBodyGuard(base.TestCase):
         request = webob.Request({'REQUEST_METHOD': 'POST'} | environ)
         # WebOb's word for what it has not even tried to parse.
         self.assertIsInstance(request.POST, multidict.NoVars)
-        self.assertEqual('b=2', environ[keys.QUERY])
-        self.assertEqual('text/html', environ[keys.ACCEPT])
-        self.assertIn('form', environ[keys.CONTENT_TYPE])
+        self.assertEqual('b=2', environ[environ_keys.QUERY])
+        self.assertEqual('text/html', environ[environ_keys.ACCEPT])
+        self.assertIn('form', environ[environ_keys.CONTENT_TYPE])
 
     def test_broken_lengths(self) -> None:
         for length in ('-1', '+1', 'x', '1 ', '1_0', '0x1', '1.0', '1,1', '١'):
@@ -103,7 +105,7 @@ class TestBodyGuard(base.TestCase):
                 CONTENT_LENGTH=length,
             )
 
-    def test_a_client_that_is_gone(self) -> None:
+    def test_a_closed_connection(self) -> None:
         for error in (OSError(), ConnectionResetError(), ValueError()):
             self.assertRaises(
                 errors.InvalidBody,
@@ -130,7 +132,7 @@ class TestBodyGuard(base.TestCase):
 
     def test_queries_that_are_too_long(self) -> None:
         environ = self.read(QUERY_STRING='x' * 20)
-        self.assertEqual('x' * 20, environ[keys.QUERY])
+        self.assertEqual('x' * 20, environ[environ_keys.QUERY])
         error = self.assertRaises(
             errors.QueryTooLong,
             self.read,
@@ -146,13 +148,14 @@ class TestBodyGuard(base.TestCase):
             'wsgi.input_terminated': True,
         }
         self.assertEqual(
-            b'x' * _LIMIT, self.read(b'x' * _LIMIT, **chunked)[keys.BODY]
+            b'x' * _LIMIT,
+            self.read(b'x' * _LIMIT, **chunked)[environ_keys.BODY],
         )
         stream = Piecemeal(b'x' * 1000)
         self.assertRaises(errors.BodyTooLarge, self.read, stream, **chunked)
         self.assertEqual(_LIMIT + 1, stream.tell())
 
-    def test_chunks_that_nobody_reads(self) -> None:
+    def test_undecoded_chunks(self) -> None:
         self.assertRaises(
             errors.LengthRequired,
             self.read,
@@ -179,7 +182,7 @@ class TestBodyGuard(base.TestCase):
         server = types.SimpleNamespace(chunked_read=chunked_read)
         with fixtures.MonkeyPatch(f'{body.__name__}.uwsgi', server):
             environ = self.read(HTTP_TRANSFER_ENCODING='chunked')
-        return environ[keys.BODY]
+        return environ[environ_keys.BODY]
 
     def test_chunks_that_uwsgi_hands_out(self) -> None:
         parts = iter([b'ab', b'c', b''])

@@ -13,9 +13,9 @@ from oslo_messaging.notify import _impl_test
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.api import app
+from ironic_passthru.api import audit_data
 from ironic_passthru.api.auth import policy
-from ironic_passthru.api.calls import audit_data
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.middleware import cadf
 from ironic_passthru.rpc import notifications
 from ironic_passthru.tests import base
@@ -59,8 +59,8 @@ class CadfCase(base.TestCase):
             request.headers[name.replace('_', '-')] = value
         request.environ |= {
             'REMOTE_ADDR': self.address,
-            keys.REQUEST_ID: 'req-1',
-            keys.CONTEXT: request_context.RequestContext(
+            environ_keys.REQUEST_ID: 'req-1',
+            environ_keys.CONTEXT: request_context.RequestContext(
                 user_id='u1', user_name='alice', project_id='p1'
             ),
         }
@@ -99,7 +99,9 @@ class TestEvents(CadfCase):
     def test_the_answer_has_the_targets_of_the_call(self) -> None:
         method = fakes.method('m', target=('bmc',))
         self.note(
-            parameters={'bmc': 'b1'}, method=method, reported=['b2', 'b1']
+            parameters={'bmc': 'b1'},
+            method=method,
+            reported_targets=['b2', 'b1'],
         )
         self.ask('/v1/drivers/d/vendor_passthru/m')
         before, after = self.events()
@@ -118,7 +120,9 @@ class TestEvents(CadfCase):
 
     def test_many_targets_are_cut(self) -> None:
         many = [f'node-{number}' for number in range(5000)]
-        self.note(parameters={}, method=fakes.method('m'), reported=many)
+        self.note(
+            parameters={}, method=fakes.method('m'), reported_targets=many
+        )
         self.ask('/v1/drivers/d/vendor_passthru/m')
         (one,) = self.events()[1]['payload']['attachments']
         self.assertLess(len(json.dumps(one)), 2048)
@@ -316,7 +320,7 @@ class TestPlace(fakes.ApplicationCase):
         class Layer(cadf.NoCADFEvents):
             def wrap(self, application: Any) -> Any:
                 def wrapped(environ: Any, start_response: Any) -> Any:
-                    seen.append(environ[keys.CONTEXT])
+                    seen.append(environ[environ_keys.CONTEXT])
                     return application(environ, start_response)
 
                 return wrapped

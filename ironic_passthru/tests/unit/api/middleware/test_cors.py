@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what scripts of other sites may do."""
+"""Tests of CORS."""
 
 import webob
 from oslo_middleware import cors as oslo_cors
@@ -12,7 +12,7 @@ _ALLOWED = 'Access-Control-Allow-Origin'
 
 
 class TestCors(fakes.ApplicationCase):
-    """Off, unless an origin is allowed."""
+    """CORS is off, unless an origin is allowed."""
 
     def allow(self, *origins: str) -> None:
         self.conf.set_override('allowed_origin', [*origins], group='cors')
@@ -41,7 +41,7 @@ class TestCors(fakes.ApplicationCase):
             self.assertNotIn(_ALLOWED, response.headers)
             self.assertNotIn('Origin', response.headers['Vary'])
 
-    def test_an_answer_can_be_read_by_friends(self) -> None:
+    def test_an_allowed_origin(self) -> None:
         self.allow(_FRIEND)
         for path, status in (
             ('/v1/drivers', 200),
@@ -68,7 +68,7 @@ class TestCors(fakes.ApplicationCase):
         self.assertEqual(406, response.status_int)
         self.assertEqual(_FRIEND, response.headers[_ALLOWED])
 
-    def test_nobody_else_can_read_it(self) -> None:
+    def test_other_origins(self) -> None:
         self.allow(_FRIEND)
         for origin in ('https://evil.example', 'null', _FRIEND + '.evil', ''):
             response = self.ask('/v1', Origin=origin)
@@ -77,7 +77,7 @@ class TestCors(fakes.ApplicationCase):
             self.assertNotIn(_ALLOWED, self.preflight('/', origin).headers)
 
     def test_a_preflight_reaches_nothing(self) -> None:
-        """Not even the login: browsers send none with it."""
+        """Browsers send preflights without a login."""
         self.allow(_FRIEND)
         self.store.add('c', fakes.driver('d', fakes.method('m')))
         for path in ('/v1/drivers/d/vendor_passthru/m', '/nothing'):

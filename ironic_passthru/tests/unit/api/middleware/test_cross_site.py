@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what browsers may not send for pages of other sites."""
+"""Tests of the protection against requests of other sites."""
 
 import base64
 import json
@@ -16,16 +16,16 @@ from ironic_passthru.tests import callers
 from ironic_passthru.tests import routes
 from ironic_passthru.tests.unit.api import fakes
 
-_FRIEND = 'https://horizon.example.com'
+_ALLOWED = 'https://horizon.example.com'
 _EVIL = 'https://evil.example'
 _PROBLEM = {'Accept': 'application/problem+json'}
 
-# What a browser says of a page of another site, and of another part of ours.
+# Headers of browsers for pages of other sites.
 FOREIGN = (
     {'Origin': _EVIL},
     {'Origin': 'null'},
     {'Origin': ''},
-    {'Origin': _FRIEND + '.evil.example'},
+    {'Origin': _ALLOWED + '.evil.example'},
     {'Origin': 'http://localhost:6385'},
     {'Origin': 'https://localhost'},
     {'Origin': _EVIL, 'Sec-Fetch-Site': 'cross-site'},
@@ -37,7 +37,7 @@ OWN = (
     {'Origin': 'http://localhost'},
     {'Origin': 'http://localhost', 'Sec-Fetch-Site': 'same-origin'},
     {'Sec-Fetch-Site': 'same-origin'},
-    # Whoever uses the browser has typed it.
+    # The user typed the URL.
     {'Sec-Fetch-Site': 'none'},
 )
 
@@ -53,7 +53,7 @@ class CrossSiteCase(fakes.ApplicationCase):
         self.store.add('c', fakes.driver('d', every))
 
     def use_passwords(self) -> dict[str, str]:
-        """Ask for passwords; return a login."""
+        """Enable authentication; return credentials."""
         directory = self.useFixture(fixtures.TempDir()).path
         file = pathlib.Path(directory) / 'htpasswd'
         hashed = bcrypt.hashpw(b'wonder', bcrypt.gensalt(4)).decode()
@@ -72,7 +72,7 @@ class CrossSiteCase(fakes.ApplicationCase):
         http_method: str = 'POST',
         **environ: str,
     ) -> webob.Response:
-        """Send a request with headers as they are, and more of a server."""
+        """Send a request with headers and a WSGI environment."""
         request = webob.Request.blank(
             path, method=http_method, environ=environ
         )
@@ -87,7 +87,7 @@ class CrossSiteCase(fakes.ApplicationCase):
 
 
 class TestPages(CrossSiteCase):
-    """What pages of other sites can have a browser send."""
+    """Requests that pages of other sites can cause."""
 
     def test_a_page_of_another_site_reaches_no_route(self) -> None:
         known = {'driver': 'd', 'method': 'm', 'hostname': 'c'}
@@ -114,7 +114,7 @@ class TestPages(CrossSiteCase):
                     response = self.send(headers, path, http_method)
                     self.assertEqual(200, response.status_int)
 
-    def test_the_version_is_told_first(self) -> None:
+    def test_the_version_precedes(self) -> None:
         version = {'X-OpenStack-Ironic-API-Version': '9.9'}
         response = self.send({'Origin': _EVIL} | version)
         self.assertEqual('version_not_acceptable', response.json['code'])
@@ -140,24 +140,24 @@ class TestPages(CrossSiteCase):
         self.assertIs(self, cross_site.make(conf, self))
 
 
-class TestFriends(CrossSiteCase):
+class TestAllowedOrigins(CrossSiteCase):
     """Origins that are allowed."""
 
-    def test_scripts_of_friends(self) -> None:
-        self.conf.set_override('allowed_origin', [_FRIEND], group='cors')
+    def test_scripts_of_allowed_origins(self) -> None:
+        self.conf.set_override('allowed_origin', [_ALLOWED], group='cors')
         self.build()
         for site in ('cross-site', 'same-site'):
-            response = self.send({'Origin': _FRIEND, 'Sec-Fetch-Site': site})
+            response = self.send({'Origin': _ALLOWED, 'Sec-Fetch-Site': site})
             self.assertEqual(200, response.status_int)
             self.assertEqual(
-                _FRIEND, response.headers['Access-Control-Allow-Origin']
+                _ALLOWED, response.headers['Access-Control-Allow-Origin']
             )
         for headers in FOREIGN:
             response = self.send(headers)
             self.assert_refused(response, next(iter(headers)))
             self.assertNotIn('Access-Control-Allow-Origin', response.headers)
 
-    def test_everybody_is_nobody(self) -> None:
+    def test_a_wildcard_allows_no_origin(self) -> None:
         self.conf.set_override('allowed_origin', ['*'], group='cors')
         self.build()
         for origin in (_EVIL, '*', 'null'):
@@ -186,10 +186,10 @@ class TestFriends(CrossSiteCase):
 
 
 class TestHosts(CrossSiteCase):
-    """A server that only its own host reaches."""
+    """A server that listens on a loopback address."""
 
     def ask_as(self, host: str, **headers: str) -> webob.Response:
-        """Send a request that the server took for a host."""
+        """Send a request with a Host header."""
         return self.send(
             {name.replace('_', '-'): v for name, v in headers.items()}
             | {'Host': host or 'localhost'},
@@ -232,7 +232,7 @@ class TestHosts(CrossSiteCase):
             self.assert_refused(own, 'Host')
         self.assertEqual([], self.bus.calls)
 
-    def test_what_a_proxy_would_tell_does_not_help(self) -> None:
+    def test_headers_of_proxies_are_ignored(self) -> None:
         self.conf.set_override(
             'enable_proxy_headers_parsing', True, group='oslo_middleware'
         )
@@ -257,7 +257,7 @@ class TestHosts(CrossSiteCase):
 
 
 class TestEnvelope(CrossSiteCase):
-    """The usual form of errors."""
+    """The form of the error."""
 
     def test_it(self) -> None:
         response = self.send({'Origin': _EVIL, 'Accept': '*/*'})
@@ -268,11 +268,11 @@ class TestEnvelope(CrossSiteCase):
 
 
 class TestOff(base.TestCase):
-    """Strategies that are guarded."""
+    """Strategies with this protection."""
 
     def test_all_but_keystone(self) -> None:
         for strategy in ('noauth', 'http_basic'):
             conf = self.make_conf(auth_strategy=strategy)
             self.assertIsInstance(
-                cross_site.make(conf, None), cross_site.CrossSiteGuard
+                cross_site.make(conf, None), cross_site.CrossSiteProtection
             )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the layer that answers errors of other layers."""
+"""Tests of error responses of other layers."""
 
 from typing import Any
 
@@ -7,13 +7,16 @@ import fixtures
 import webob
 
 from ironic_passthru import errors
-from ironic_passthru.api.http import environ_keys as keys
+from ironic_passthru.api.http import environ_keys
+from ironic_passthru.api.http import error_responses
 from ironic_passthru.api.middleware import errors as error_wrapper
 from ironic_passthru.tests import base
 
+_RENDERER = error_responses.ErrorRenderer(4)
+
 
 class TestErrorWrapper(base.TestCase):
-    """Whatever is raised becomes an answer."""
+    """Every exception becomes a response."""
 
     def ask(self, result: Any, http_method: str = 'GET') -> webob.Response:
         def below(environ: dict[str, Any], start_response: Any) -> Any:
@@ -22,8 +25,10 @@ class TestErrorWrapper(base.TestCase):
             return result(environ, start_response)
 
         request = webob.Request.blank('/', method=http_method)
-        request.environ[keys.REQUEST_ID] = 'req-1'
-        return request.get_response(error_wrapper.ErrorWrapper(below, 4))
+        request.environ[environ_keys.REQUEST_ID] = 'req-1'
+        return request.get_response(
+            error_wrapper.ErrorWrapper(_RENDERER, below)
+        )
 
     def test_an_answer_passes(self) -> None:
         self.assertEqual(b'x', self.ask(webob.Response(b'x')).body)
@@ -42,15 +47,16 @@ class TestErrorWrapper(base.TestCase):
     def test_what_has_no_method(self) -> None:
         request = webob.Request.blank('/')
         del request.environ['REQUEST_METHOD']
-        wrapper = error_wrapper.ErrorWrapper(webob.Response(b'x'), 4)
+        wrapper = error_wrapper.ErrorWrapper(_RENDERER, webob.Response(b'x'))
         self.assertEqual(400, request.get_response(wrapper).status_int)
 
-    def test_tracebacks_are_told_only_where_they_may_be(self) -> None:
+    def test_tracebacks_only_if_enabled(self) -> None:
         def below(environ: dict[str, Any], start_response: Any) -> Any:
             raise ValueError("{'password': 'hunter2'}")
 
         def ask(**options: Any) -> webob.Response:
-            wrapper = error_wrapper.ErrorWrapper(below, 4, **options)
+            renderer = error_responses.ErrorRenderer(4, **options)
+            wrapper = error_wrapper.ErrorWrapper(renderer, below)
             return webob.Request.blank('/').get_response(wrapper)
 
         with fixtures.FakeLogger() as logger:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the headers of every answer."""
+"""Tests of the headers of every response."""
 
 import webob
 
@@ -11,9 +11,9 @@ _PREFIX = 'X-OpenStack-Ironic-API-'
 
 
 class TestCommonHeaders(fakes.ApplicationCase):
-    """They stand on every answer, whatever layer gives it."""
+    """Headers of every response, whatever layer makes it."""
 
-    def test_every_answer_bears_them(self) -> None:
+    def test_every_response_contains_them(self) -> None:
         self.store.add('c', fakes.driver('d', fakes.method('m')))
         for http_method, path, status in (
             ('GET', '/', 200),
@@ -41,9 +41,9 @@ class TestCommonHeaders(fakes.ApplicationCase):
             self.assertEqual('nosniff', headers['X-Content-Type-Options'])
             self.assertEqual('no-store', headers['Cache-Control'])
 
-    def test_bugs_bear_them(self) -> None:
+    def test_internal_errors_contain_them(self) -> None:
         self.store.add('c', fakes.driver('d', fakes.method('m')))
-        self.bus.answer = KeyError('a bug')
+        self.bus.result = KeyError('a bug')
         response = self.ask('/v1/drivers/d/vendor_passthru/m')
         self.assertEqual(500, response.status_int)
         self.assertIn('x-openstack-request-id', response.headers)
@@ -64,9 +64,9 @@ class TestCommonHeaders(fakes.ApplicationCase):
 
 
 class TestVary(base.TestCase):
-    """One header tells all that an answer depends on."""
+    """One Vary header lists everything that a response depends on."""
 
-    def test_what_a_layer_below_tells_is_kept(self) -> None:
+    def test_vary_of_a_layer_is_kept(self) -> None:
         below = webob.Response(vary=('Origin',))
         response = webob.Request.blank('/').get_response(
             headers.CommonHeaders(below)

@@ -9,7 +9,7 @@ from ironic_passthru.tests.unit.api import fakes
 
 
 class TestHealth(fakes.ApplicationCase):
-    """What load balancers and people are told."""
+    """The short and the detailed health check."""
 
     def test_the_short_check(self) -> None:
         for path in ('/healthcheck', '/healthcheck/'):
@@ -17,8 +17,8 @@ class TestHealth(fakes.ApplicationCase):
             self.assertEqual(200, response.status_int)
             self.assertEqual('OK', response.text)
 
-    def test_the_short_check_asks_nobody(self) -> None:
-        self.store.away = True
+    def test_the_short_check_needs_no_dependency(self) -> None:
+        self.store.unavailable = True
         self.checks['database'] = self.fail  # type: ignore[assignment]
         self.assertEqual(200, self.ask('/healthcheck').status_int)
 
@@ -33,7 +33,7 @@ class TestHealth(fakes.ApplicationCase):
         self.assertIn('Retry-After', response.headers)
         self.assertTrue(response.text)
 
-    def test_nobody_is_told_what_runs_in_the_process(self) -> None:
+    def test_process_details_are_hidden(self) -> None:
         self.conf.register_opts(opts.HEALTHCHECK_OPTS, 'healthcheck')
         self.conf.set_override('detailed', True, 'healthcheck')
         for accept in ('*/*', 'text/plain', 'text/html', 'application/json'):

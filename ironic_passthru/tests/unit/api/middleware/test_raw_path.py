@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Paths that servers have put in order."""
+"""Tests of paths that servers have normalized."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,10 +9,10 @@ from ironic_passthru.tests import base
 
 
 class TestAsWritten(base.TestCase):
-    """The application sees what the client wrote where that is odd."""
+    """The application gets unusual paths as the client sent them."""
 
     def seen(self, **environ: str) -> str:
-        """Return the path that the application is asked for."""
+        """Return the path that the application gets."""
         paths = []
 
         def application(
@@ -55,5 +55,5 @@ class TestAsWritten(base.TestCase):
             seen = self.seen(PATH_INFO='/v1', REQUEST_URI=target)
             self.assertEqual(expected, seen, target)
 
-    def test_a_server_that_does_not_tell_is_believed(self) -> None:
+    def test_without_request_uri(self) -> None:
         self.assertEqual('//v1', self.seen(PATH_INFO='//v1'))

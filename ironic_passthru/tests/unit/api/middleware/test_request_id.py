@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the ids of requests."""
+"""Tests of request ids."""
 
 from ironic_passthru.tests.unit.api import fakes
 
 
 class TestRequestId(fakes.ApplicationCase):
-    """Every answer names an id, by which the log can be searched."""
+    """Every response contains a request id."""
 
     def test_it_stands_under_both_names(self) -> None:
         for http_method, path in (

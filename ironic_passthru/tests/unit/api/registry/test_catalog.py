@@ -21,7 +21,7 @@ _ONLY_NEW = fakes.method('boop')
 
 
 class TestRefresh(fakes.CatalogCase):
-    """When the registry is read."""
+    """Reads of the registry."""
 
     def test_nothing_is_read_before_it_is_needed(self) -> None:
         self.make()
@@ -77,7 +77,7 @@ class TestRefresh(fakes.CatalogCase):
 
 
 class TestReuse(fakes.CatalogCase):
-    """A refresh keeps what has not changed."""
+    """A refresh keeps unchanged objects."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -119,7 +119,7 @@ class TestReuse(fakes.CatalogCase):
     def test_a_driver_that_is_no_longer_offered_is_noticed(self) -> None:
         self.store.add('c1', fakes.driver('d', _OLD), started=1)
         self.assertEqual(set(), self.kept())
-        self.assertEqual((), self.catalog.driver('e').offers)
+        self.assertEqual((), self.catalog.driver('e').versions)
 
     def test_a_newer_document_of_a_dead_driver_is_noticed(self) -> None:
         self.store.add('c1', started=1)
@@ -144,7 +144,7 @@ class TestReuse(fakes.CatalogCase):
 
 
 class TestMiss(fakes.CatalogCase):
-    """Names that are not known are asked for, but not too often."""
+    """A miss refreshes the snapshot, but not too often."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -186,7 +186,7 @@ class TestMiss(fakes.CatalogCase):
         # One for the miss; a slow machine may need one more.
         self.assertLessEqual(self.store.reads, 1 + 2)
 
-    def test_what_does_not_exist_is_told(self) -> None:
+    def test_unknown_names(self) -> None:
         for error, call in (
             (errors.DriverNotFound, lambda: self.catalog.driver('x')),
             (errors.DriverNotFound, lambda: self.catalog.route('x', 'm')),
@@ -198,13 +198,13 @@ class TestMiss(fakes.CatalogCase):
 
 
 class TestRegistryAway(fakes.CatalogCase):
-    """While the database is away the last snapshot serves."""
+    """The last snapshot is used while the database is unavailable."""
 
     def test_the_last_snapshot_serves(self) -> None:
         self.store.add('c1', fakes.driver('d', _OLD))
         found = self.make(max_age_seconds=0.0)
         found.driver('d')
-        self.store.away = True
+        self.store.unavailable = True
         servers = found.route('d', 'reset').servers
         self.assertEqual('c1', servers[0].hostname)
         self.assertRaises(errors.DriverNotFound, found.driver, 'x')
@@ -213,17 +213,17 @@ class TestRegistryAway(fakes.CatalogCase):
         self.store.add('c1', fakes.driver('d', _OLD))
         found = self.make(max_age_seconds=0.0)
         found.driver('d')
-        self.store.away = True
+        self.store.unavailable = True
         found.driver('d')
-        self.store.away = False
+        self.store.unavailable = False
         self.store.add('c2', fakes.driver('e'))
         self.assertEqual('e', found.driver('e').name)
 
-    def test_without_any_snapshot_it_is_told(self) -> None:
-        self.store.away = True
+    def test_without_any_snapshot(self) -> None:
+        self.store.unavailable = True
         found = self.make()
         self.assertRaises(errors.RegistryUnavailable, found.driver, 'd')
-        self.store.away = False
+        self.store.unavailable = False
         self.assertRaises(errors.DriverNotFound, found.driver, 'd')
 
     def test_those_who_wait_fail_together(self) -> None:
@@ -312,7 +312,7 @@ _UNUSABLE = [
 
 
 class TestUnreadable(fakes.CatalogCase):
-    """A document that another release has written."""
+    """A document of another release."""
 
     def test_it_hides_nothing_else(self) -> None:
         self.store.add('c1', fakes.driver('d', _OLD), fakes.driver('odd'))
@@ -382,7 +382,7 @@ class TestUnreadable(fakes.CatalogCase):
         }
         self.assertEqual(['d'], list(self.make().snapshot().drivers))
 
-    def test_one_that_is_missing_is_asked_for_again(self) -> None:
+    def test_a_missing_document_is_read_again(self) -> None:
         self.store.add('c1', fakes.driver('late'))
         digest = self.store._newest['late']
         document = self.store._documents.pop(digest)
@@ -414,7 +414,7 @@ class TestDead(fakes.CatalogCase):
         route = self.catalog.route('d', 'reset')
         self.assertEqual(('reset', ()), (route.method.name, route.servers))
 
-    def test_a_live_conductor_is_told_by_the_check(self) -> None:
+    def test_the_check_with_a_live_conductor(self) -> None:
         self.assertRaises(errors.NoConductorAlive, self.catalog.check)
         self.store.add('c2')
         self.assertEqual('1 of 2 alive', self.make().check())

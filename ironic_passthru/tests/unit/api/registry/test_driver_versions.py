@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what conductors offer under one name, and of routes to them."""
+"""Tests of drivers, their versions and routes."""
 
 from ironic_passthru import spec
 from ironic_passthru.tests.unit.api import fakes
@@ -46,7 +46,7 @@ class TestMerge(fakes.CatalogCase):
 
 
 class TestGroups(fakes.CatalogCase):
-    """Conductors stand in groups, by which a policy can steer."""
+    """Conductor groups of routes."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -92,11 +92,11 @@ class TestGroups(fakes.CatalogCase):
             self.store.add(host, driver, group=group, alive=False)
         self.assertEqual({'': [], 'a': [], 'b': []}, self.hosts())
         self.assertEqual({'', 'a', 'b'}, self.make().snapshot().groups)
-        # One comes back with something else.
+        # A conductor is available again, with another driver.
         self.store.add('a1', fakes.driver('e'), group='a', started=9)
         self.assertEqual({'': [], 'a': [], 'b': []}, self.hosts())
 
-    def test_a_driver_that_nobody_has_any_more(self) -> None:
+    def test_a_driver_without_conductors(self) -> None:
         for host in ('a1', 'b1', 'a2', 'n1'):
             self.store.add(host, group='a', started=9)
         self.assertEqual({'': []}, self.hosts())
@@ -111,7 +111,7 @@ class TestGroups(fakes.CatalogCase):
 
 
 class TestAllowed(fakes.CatalogCase):
-    """Dangerous methods that conductors allow, or do not."""
+    """Dangerous methods, allowed by some conductors."""
 
     yes = fakes.method('wipe', dangerous=True, allowed=True)
     no = fakes.method('wipe', dangerous=True, allowed=False)
@@ -119,7 +119,7 @@ class TestAllowed(fakes.CatalogCase):
     plain = fakes.method('wipe')
 
     def route(self, *methods: spec.MethodSpec) -> tuple[bool, list[str]]:
-        """Return what becomes of a call; the first one started last."""
+        """Return the route of a call; the first version started last."""
         self.store = fakes.FakeStore()
         for number, method in enumerate(methods):
             self.store.add(
@@ -137,7 +137,7 @@ class TestAllowed(fakes.CatalogCase):
             self.route(self.no, self.yes, self.no, self.yes),
         )
 
-    def test_nobody_allows_it(self) -> None:
+    def test_no_conductor_allows_it(self) -> None:
         self.assertEqual((False, ['c0', 'c1']), self.route(self.no, self.no))
 
     def test_an_older_version_is_no_way_round(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the operations over HTTP."""
+"""Tests of operations over HTTP."""
 
 import json
 from urllib import parse
@@ -15,7 +15,7 @@ _PROBLEM = {'Accept': 'application/problem+json'}
 
 
 class OperationsCase(fakes.ApplicationCase):
-    """Questions about operations."""
+    """Requests about operations."""
 
     def show(
         self, rest: str = '', http_method: str = 'GET', **headers: str
@@ -51,7 +51,7 @@ class TestList(OperationsCase):
     def test_newest_first(self) -> None:
         self.assertEqual(['o4', 'o3', 'o2', 'o1', 'o0'], self.ids())
 
-    def test_none_at_all(self) -> None:
+    def test_an_empty_list(self) -> None:
         self.operations.found.clear()
         self.assertEqual({'operations': []}, self.show().json)
 
@@ -134,8 +134,8 @@ class TestList(OperationsCase):
         self.assertEqual(200, response.status_int)
         self.assertEqual(b'', response.body)
 
-    def test_the_registry_is_away(self) -> None:
-        self.operations.away = True
+    def test_registry_unavailable(self) -> None:
+        self.operations.unavailable = True
         for rest in ('', '/o1', '/o1/result'):
             response = self.show(rest)
             self.assertEqual(503, response.status_int)
@@ -238,8 +238,8 @@ class TestShow(OperationsCase):
 
     def test_wait(self) -> None:
         self.operations.add('o')
-        self.operations.on_ask = lambda asks: (
-            self.operations.succeed('o') if asks == 3 else None
+        self.operations.on_read = lambda reads: (
+            self.operations.succeed('o') if reads == 3 else None
         )
         response = self.show('/o', Prefer='wait=3')
         self.assertEqual('succeeded', response.json['state'])
@@ -254,13 +254,13 @@ class TestShow(OperationsCase):
         self.assertEqual('wait=1', response.headers['Preference-Applied'])
         self.assertIn('Retry-After', response.headers)
 
-    def test_the_registry_goes_away_meanwhile(self) -> None:
+    def test_registry_becomes_unavailable(self) -> None:
         self.operations.add('o')
 
         def leave(_asks: int) -> None:
-            self.operations.away = True
+            self.operations.unavailable = True
 
-        self.operations.on_ask = leave
+        self.operations.on_read = leave
         response = self.show('/o', Prefer='wait=3')
         # What was read before is still an answer.
         self.assertEqual('queued', response.json['state'])
@@ -337,8 +337,8 @@ class TestResult(OperationsCase):
 
     def test_wait(self) -> None:
         self.operations.add('o')
-        self.operations.on_ask = lambda asks: (
-            self.operations.succeed('o', 7) if asks == 3 else None
+        self.operations.on_read = lambda reads: (
+            self.operations.succeed('o', 7) if reads == 3 else None
         )
         response = self.show('/o/result', Prefer='wait=3')
         self.assertEqual('7', response.text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of calls: what is read from a request, what becomes its answer."""
+"""Tests of calls: parameters of requests, and responses."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ class PassthruCase(fakes.ApplicationCase):
 
 
 class TestBody(PassthruCase):
-    """What counts as parameters."""
+    """Parameters in the body."""
 
     def test_what_is_sent_on(self) -> None:
         for body, expected in (
@@ -140,11 +140,11 @@ class TestQuery(PassthruCase):
 
 
 class TestAnswer(PassthruCase):
-    """What the bus brings becomes an answer."""
+    """Responses to results of conductors."""
 
     def attach(self, data: bytes, name: str | None = None) -> webob.Response:
         attached = protocol.Attached(data, 'a/b; c=d', name)
-        self.bus.answer = {
+        self.bus.result = {
             'return': attached.to_bus(),
             'async': False,
             'attach': True,
@@ -153,7 +153,7 @@ class TestAnswer(PassthruCase):
 
     def test_json(self) -> None:
         for value in (None, True, 0, 1.5, '', 'ä', [], {'a': [1]}):
-            self.bus.answer = {
+            self.bus.result = {
                 'return': value,
                 'async': False,
                 'attach': False,
@@ -164,7 +164,7 @@ class TestAnswer(PassthruCase):
             self.assertEqual(value, response.json)
 
     def test_accepted(self) -> None:
-        self.bus.answer = {'return': None, 'async': True, 'attach': False}
+        self.bus.result = {'return': None, 'async': True, 'attach': False}
         response = self.call('/later')
         self.assertEqual(202, response.status_int)
         self.assertEqual(b'', response.body)

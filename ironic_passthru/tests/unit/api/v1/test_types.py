@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the types of queries and answers."""
+"""Tests of the types of queries and responses."""
 
+from ironic_passthru import errors
 from ironic_passthru.api.v1 import types
 from ironic_passthru.tests import base
 
 
 class TestQueryTypes(base.TestCase):
-    """What texts stand for."""
+    """Values of texts."""
 
     def test_truth_values(self) -> None:
         for text, expected in (
@@ -48,15 +49,31 @@ class TestFields(base.TestCase):
 
     def test_only_those_asked_for_stay(self) -> None:
         driver = types.DriverResource(name='d', hosts=['h'], links=[])
-        types.select(driver, ['hosts'], frozenset({'links'}))
+        types.select(driver, ['hosts'])
         self.assertFalse(driver.name)
         self.assertEqual(['h'], driver.hosts)
         self.assertEqual([], driver.links)
 
-    def test_unknown_ones_are_found(self) -> None:
-        self.assertEqual(
-            ['x', 'async_call'],
-            types.unknown_fields(
-                types.MethodSummary, ['async', 'x', 'attach', 'async_call']
-            ),
+    def test_unknown_fields(self) -> None:
+        error = self.assertRaises(
+            errors.InvalidArgument,
+            types.check_fields,
+            types.LinkResource,
+            ['rel', 'x', 'y'],
+            without=('rel',),
         )
+        self.assertEqual(
+            "Invalid value for argument 'fields': unknown: rel, x, y; "
+            'known: href',
+            error.message,
+        )
+
+    def test_fields_and_detail(self) -> None:
+        error = self.assertRaises(
+            errors.InvalidArgument,
+            types.check_fields,
+            types.LinkResource,
+            ['rel'],
+            detail=True,
+        )
+        self.assertIn('combined with detail', error.message)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Check that links within built pages lead to files and anchors there are.
+"""Check links between built pages.
 
-``python tools/check-links.py DIRECTORY``, which holds HTML. Sphinx checks the
-links that it makes itself; this also sees those of themes and extensions, and
-of generated pages. Links that lead elsewhere are left alone.
+Usage: check-links.py DIRECTORY, with HTML files. Sphinx checks only links of
+its own roles; this script also checks links of themes, extensions and
+generated pages. External links are not checked.
 """
 
 import html.parser
@@ -13,7 +13,7 @@ from urllib import parse
 
 
 class Page(html.parser.HTMLParser):
-    """The anchors of one page, and where it leads to."""
+    """Anchors and links of one page."""
 
     def __init__(self, path: pathlib.Path) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(
         self, tag: str, attrs: list[tuple[str, str | None]]
     ) -> None:
-        """Take notes of one tag."""
+        """Collect anchor and link of one tag."""
         for name, value in attrs:
             if value is None:
                 continue
@@ -35,7 +35,7 @@ class Page(html.parser.HTMLParser):
 
 
 def broken(root: pathlib.Path) -> list[str]:
-    """Return the links that lead nowhere, with the pages that have them."""
+    """Return the broken links, with their pages."""
     paths = sorted(root.rglob('*.html'))
     pages = {path.resolve(): Page(path) for path in paths}
     return [
@@ -49,7 +49,7 @@ def broken(root: pathlib.Path) -> list[str]:
 def _leads(
     link: str, path: pathlib.Path, pages: dict[pathlib.Path, Page]
 ) -> bool:
-    """Tell whether a link of the page ``path`` leads somewhere."""
+    """Return whether the target of a link in ``path`` exists."""
     parts = parse.urlsplit(link)
     if parts.scheme or parts.netloc:
         return True

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Follows the pages on a fresh Debian, which is gone afterwards.
+"""Run the install guide on a fresh Debian, which is deleted afterwards.
 
-That is the install guide, and blocks of other pages that say so.
+Marked blocks of other pages are run, too.
 
-The fresh Debian is a directory with namespaces of its own for processes,
-mounts and network, and systemd as its first process. It sees nothing of what
-runs here, and has the network through a program of its own. It needs root,
-the Debian packages mmdebstrap and slirp4netns, and the package mirrors.
+The fresh Debian is a directory with its own process, mount and network
+namespaces and with systemd as init. It is isolated from the host; slirp4netns
+provides its network. The script requires root, the Debian packages mmdebstrap
+and slirp4netns, and the package mirrors.
 """
 
 import argparse
@@ -31,13 +31,13 @@ sys.path.insert(0, str(ROOT))
 
 from ironic_passthru.tests import pages  # noqa: E402
 
-# What a clone is enough for, in this order.
+# Pages that require only a clone, in this order.
 TUTORIALS = (
     'doc/source/user/first-call.rst',
     'doc/source/drivers/first-driver.rst',
 )
 GUIDE = 'doc/source/install/debian.rst'
-# What comes after it: the blocks that are marked.
+# Pages with marked blocks, run after the guide.
 AFTERWARDS = (
     'doc/source/admin/login.rst',
     'doc/source/admin/servers.rst',
@@ -46,13 +46,13 @@ AFTERWARDS = (
 )
 MARK = 'tools/install-guide.py'
 
-# Where the guide expects the repository.
+# Path of the repository in the guide.
 CLONE = 'usr/local/src/ironic_passthru'
 
-# What those pages take for granted.
+# Packages that these pages require.
 CURL = 'apt-get -qq update; apt-get -qq install -y curl >/dev/null'
 
-# A block that starts the service, which goes on until somebody ends it.
+# A block that starts the service, which runs until it is stopped.
 START = """
 systemd-run --quiet --collect --unit tutorial --working-directory /{clone} \\
     --setenv=HOME=/root --setenv=PIP_CERT="$PIP_CERT" bash -c {command}
@@ -67,19 +67,19 @@ exit 1
 STOP = 'systemctl stop tutorial'
 STARTS = 'tools/run.sh'
 
-# The users that a site has.
+# Users of the site.
 SITE = """
 openstack user create --domain default alice
 openstack user create --domain default bob
 """
 
-# Left behind: other environments, and what was built.
+# Not copied: environments and build results.
 NOT_CLONED = (
     *('.tox', '.venv', '.stestr', '.hypothesis', '.mypy_cache'),
     *('.ruff_cache', '__pycache__', '*.egg-info', 'build', 'dist', 'cover'),
 )
 
-# The first process of the new namespaces; $1 is the directory of the system.
+# First process of the new namespaces; $1 is the directory of the system.
 BOOT = r"""
 set -eu
 echo 0 > "$2/cgroup.procs"
@@ -109,8 +109,8 @@ exec unshare --mount --pid --net --uts --ipc --cgroup --fork --kill-child \
     ' boot "$1"
 """
 
-# What the guide takes for granted: an Identity service that speaks TLS, with
-# a certificate that this host trusts, and the login of an administrator.
+# Requirements of the guide: an Identity service with TLS, with a certificate
+# that the host trusts, and the login of an administrator.
 CLOUD = r"""
 set -eu
 apt-get -qq update
@@ -173,13 +173,13 @@ _Result = TypeVar('_Result')
 
 
 class Failed(Exception):
-    """Something did not work; the text says what."""
+    """A step failed; the message contains the reason."""
 
 
 class Debian:
-    """A fresh Debian 12 that runs.
+    """A running Debian 12.
 
-    :param directory: what it is unpacked into; it must not be there.
+    :param directory: its root directory, which must not exist.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
@@ -187,7 +187,7 @@ class Debian:
         self._init = 0
 
     def unpack(self) -> None:
-        """Unpack it, as it is after the first start of an installed one."""
+        """Unpack it, in the state after the first boot."""
         subprocess.run(
             [
                 *('mmdebstrap', '--quiet', '--variant=important'),
@@ -202,9 +202,9 @@ class Debian:
             '127.0.0.1 localhost keystone.example.com\n'
             '127.0.1.1 passthru.example.com passthru\n'
         )
-        # slirp4netns has a name server at this address.
+        # Address of the name server of slirp4netns.
         (etc / 'resolv.conf').write_text('nameserver 10.0.2.3\n')
-        # Where packages come through a proxy, it has an authority of its own.
+        # A package proxy may have its own CA.
         for path in pathlib.Path('/usr/local/share/ca-certificates').iterdir():
             shutil.copy(path, self._root / str(path.parent)[1:])
         shutil.copytree(
@@ -216,7 +216,7 @@ class Debian:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Start it; end it and all that runs there afterwards."""
+        """Start it; stop it and all its processes afterwards."""
         with contextlib.ExitStack() as stack:
             boot = subprocess.Popen(
                 [
@@ -271,7 +271,7 @@ class Debian:
 
 
 class Shell:
-    """A shell that is told one thing after the other.
+    """A shell that runs commands one after the other.
 
     :param arguments: the command line.
     """
@@ -286,14 +286,14 @@ class Shell:
         )
 
     def run(self, text: str) -> str:
-        """Run commands; return what they print.
+        """Run commands; return their output.
 
-        :raises: Failed if one of them does; the shell has ended then.
+        :raises: Failed if a command fails; the shell has ended then.
         """
         process = self._process
         assert process.stdin and process.stdout
         end = f'end {secrets.token_hex(8)}'
-        # Commands must not read what the shell is told next.
+        # Commands must not read the next commands from stdin.
         process.stdin.write(
             f'set -e\neval {shlex.quote(text)} </dev/null\necho {end}\n'
         )
@@ -309,7 +309,7 @@ class Shell:
 
 @contextlib.contextmanager
 def _control_group() -> Iterator[pathlib.Path]:
-    """Make a group of processes that systemd may divide as it likes."""
+    """Create a cgroup that systemd can manage."""
     mounts = pathlib.Path('/proc/self/mounts').read_text()
     found = re.search(r'^\S+ (\S+) cgroup2 ', mounts, re.M)
     if found is None:
@@ -347,7 +347,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def _wait(
     condition: Callable[[], _Result], what: str, seconds: float = 60.0
 ) -> _Result:
-    """Return what is true at last.
+    """Return the first true result.
 
     :raises: Failed after that many seconds.
     """
@@ -360,10 +360,10 @@ def _wait(
 
 
 class Follower:
-    """Does what pages say.
+    """Runner of the blocks of pages.
 
-    :param shell: where it is done.
-    :param verbose: whether what is printed is shown.
+    :param shell: the shell that runs the blocks.
+    :param verbose: whether to show the output.
     """
 
     def __init__(self, shell: Shell, *, verbose: bool) -> None:
@@ -373,7 +373,7 @@ class Follower:
     def guide(self) -> None:
         """Run the blocks of the install guide.
 
-        A block of text is what the block before it has printed.
+        A block of text is the expected output of the block before it.
         """
         printed = ''
         for block in pages.blocks(GUIDE):
@@ -383,14 +383,14 @@ class Follower:
                 raise Failed(f'{block.place}: it printed:\n{printed}')
 
     def afterwards(self) -> None:
-        """Run what other pages say about the site of the guide."""
+        """Run marked blocks of other pages about the site of the guide."""
         self._shell.run(SITE)
         for page in AFTERWARDS:
             for block in marked(page):
                 self._run(block)
 
     def tutorials(self) -> None:
-        """Run what pages for beginners say, each from a clone."""
+        """Run the blocks of pages for beginners, each from a clone."""
         self._shell.run(CURL)
         for page in TUTORIALS:
             self._shell.run(f'cd /{CLONE}')
@@ -402,7 +402,7 @@ class Follower:
             self._shell.run(STOP)
 
     def _start(self, block: pages.Block) -> None:
-        """Start the service by a block that does not end."""
+        """Run a block that starts the service."""
         print(f'{block.place} ...', flush=True)
         command = shlex.quote(block.commands)
         self._shell.run(f'({START.format(clone=CLONE, command=command)})')
@@ -416,12 +416,12 @@ class Follower:
 
 
 def marked(page: str) -> list[pages.Block]:
-    """Return the blocks of a page that it says are run here."""
+    """Return the marked blocks of a page."""
     return [block for block in pages.blocks(page) if block.run_by == MARK]
 
 
 def main() -> str | None:
-    """Follow the guide; return what went wrong."""
+    """Run the guide; return the error messages."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--verbose', action='store_true')
     verbose = parser.parse_args().verbose

@@ -56,7 +56,7 @@ class TestCase(testtools.TestCase):
         condition: collections.abc.Callable[[], object],
         what: str,
         *,
-        seconds: float = 10.0,
+        seconds: float = 30.0,
     ) -> None:
         """Wait until ``condition()`` is true; fail after ``seconds``."""
         deadline = time.monotonic() + seconds

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A login for tests: a request names its caller, who has no password."""
+"""An authentication strategy for tests: a header names the caller."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ _ADMIN = ['admin', 'member', 'reader']
 _MEMBER = ['member', 'reader']
 _READER = ['reader']
 
-# What Keystone says of tokens of the usual kinds.
+# Attributes of tokens of the usual kinds, as Keystone returns them.
 CALLERS: dict[str, dict[str, Any]] = {
     'system-admin': {
         'roles': _ADMIN,
@@ -51,7 +51,7 @@ CALLERS: dict[str, dict[str, Any]] = {
 
 
 class Callers(fixtures.Fixture):
-    """Takes the place of auth_strategy noauth.
+    """Replace auth_strategy noauth.
 
     :param more: further callers, by name.
     """

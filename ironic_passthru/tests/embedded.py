@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The all-in-one service, run within a test's own process."""
+"""The all-in-one service in the process of a test."""
 
 import pathlib
 from collections.abc import Callable
@@ -21,15 +21,15 @@ from ironic_passthru.tests import reference
 class Embedded(fixtures.Fixture):
     """API, conductor and built-in HTTP server on a free port of loopback.
 
-    :param drivers: drivers by name that no package has to be installed for.
+    :param drivers: drivers by name, without entry points.
     :param options: values to set, as ``group__name=value`` or
         ``name=value`` for the group DEFAULT.
     :param config: text of a configuration file, for options that are not
         registered before they are needed.
-    :ivar url: where it listens, without a slash at the end.
-    :ivar application: the WSGI application; that all it answers is in the API
-        reference is checked at the end.
-    :ivar conf: the configuration, of this service alone.
+    :ivar url: URL of the API, without a trailing slash.
+    :ivar application: the WSGI application; the cleanup fails if a response
+        is not in the API reference.
+    :ivar conf: the configuration of this service.
     """
 
     def __init__(

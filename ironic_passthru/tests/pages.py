@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shell blocks of pages, and what pages say of how they are tried."""
+"""Code blocks of the pages, and the marks that state how they are tested."""
 
 import dataclasses
 import pathlib
@@ -19,12 +19,12 @@ class Block:
     """One block of a page.
 
     :param page: relative to the checkout.
-    :param line: where it begins, from 1.
-    :param language: as the page calls it.
-    :param text: without the margin.
-    :param not_run: why nobody runs it; empty unless the page says so.
+    :param line: number of its first line, from 1.
+    :param language: argument of the directive.
+    :param text: without indentation.
+    :param not_run: the reason why no test runs it; empty without a mark.
     :param run_by: the file that runs it, relative to the checkout; empty
-        unless the page says so.
+        without a mark.
     """
 
     page: str
@@ -36,17 +36,17 @@ class Block:
 
     @property
     def place(self) -> str:
-        """Where it is, for messages."""
+        """Page and line, for messages."""
         return f'{self.page}:{self.line}'
 
     @property
     def is_shell(self) -> bool:
-        """Whether it is to be typed into a shell."""
+        """Whether it contains shell commands."""
         return self.language in _SHELLS
 
     @property
     def commands(self) -> str:
-        """What is typed: without prompts, and what is printed."""
+        """The commands, without prompts and output."""
         if self.language != 'console':
             return self.text
         typed = []
@@ -91,7 +91,7 @@ def _block(
 def _marks(before: list[str]) -> dict[str, str]:
     """Return the mark of a block, from the lines above it.
 
-    A mark may go on in indented lines.
+    A mark may continue in indented lines.
     """
     paragraph: list[str] = []
     for line in reversed(before):
@@ -104,7 +104,7 @@ def _marks(before: list[str]) -> dict[str, str]:
 
 
 def pages() -> list[str]:
-    """Return the pages that tell readers to type something."""
+    """Return the pages that may contain shell commands."""
     found = (ROOT / 'doc/source').rglob('*.rst')
     names = sorted(str(path.relative_to(ROOT)) for path in found)
     return ['README.rst', 'CONTRIBUTING.rst', 'SECURITY.rst', *names]

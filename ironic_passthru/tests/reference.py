@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the API reference says of each route, and whether answers keep to it.
+"""Compare responses with the API reference.
 
-The service of the functional tests looks at each of its answers here, so a
-status or a header that the reference does not have makes tests fail.
+A test fails if its service returns a status or a header that the reference
+does not list.
 """
 
 import dataclasses
@@ -31,17 +31,17 @@ _METHOD = re.compile(r'^\.\. rest_method:: (\S+) (\S+)$', re.M)
 _ROW = re.compile(r'^   - ([\w-]+): (\w+)$', re.M)
 _TERM = re.compile(r'^``([\w-]+)``$', re.M)
 
-# What a driver raises may have any status of an error.
+# Errors of drivers may have any error status.
 _DRIVERS = (errors.DriverError, errors.VendorError)
 
 
 @dataclasses.dataclass(frozen=True)
 class Chapter:
-    """What is written about one route.
+    """The documentation of one route.
 
-    :param text: of the chapter.
-    :param success: statuses of good answers.
-    :param refused: statuses of errors.
+    :param text: text of the chapter.
+    :param success: statuses of success.
+    :param refused: error statuses.
     """
 
     text: str
@@ -49,7 +49,7 @@ class Chapter:
     refused: frozenset[int]
 
     def parameters(self, section: str) -> dict[str, dict[str, Any]]:
-        """Return what is told of the parameters of a section.
+        """Return the documented parameters of a section.
 
         :param section: ``Request`` or ``Response``.
         """
@@ -58,14 +58,14 @@ class Chapter:
         return {name: parameters()[key] for name, key in _ROW.findall(text)}
 
     def names(self, section: str, where: str) -> set[str]:
-        """Return the parameters of a section that stand in one place.
+        """Return the names of a section's parameters in one location.
 
         :param where: ``path``, ``query``, ``header`` or ``body``.
         """
         return {
             name
-            for name, told in self.parameters(section).items()
-            if told['in'] == where
+            for name, parameter in self.parameters(section).items()
+            if parameter['in'] == where
         }
 
 
@@ -92,22 +92,19 @@ def chapters() -> dict[tuple[str, str], Chapter]:
 
 @functools.cache
 def general() -> str:
-    """Return what holds for every route."""
+    """Return the page about all routes."""
     return (PAGES / 'general.inc').read_text()
 
 
 @functools.cache
 def always() -> frozenset[int]:
-    """Return the statuses of errors that any request may have."""
+    """Return the error statuses that any request may have."""
     return _statuses(general(), 'error')
 
 
 @functools.cache
 def headers(*sections: str) -> frozenset[str]:
-    """Return the headers that sections about all routes name.
-
-    They are in small letters.
-    """
+    """Return the headers in sections about all routes, in lower case."""
     found: list[str] = []
     for section in sections:
         text = general().partition(f'\n{section}\n{"=" * len(section)}\n')[2]
@@ -122,7 +119,7 @@ def _statuses(text: str, kind: str) -> frozenset[int]:
 
 
 def find(http_method: str, path: str) -> tuple[str, str] | None:
-    """Return which chapter is about a request, if one is."""
+    """Return the key of the chapter about a request, or None."""
     http_method = 'GET' if http_method == 'HEAD' else http_method
     if path.split('/')[1] in routes.RESOURCES:
         path = f'/v1{path}'
@@ -134,25 +131,25 @@ def find(http_method: str, path: str) -> tuple[str, str] | None:
     for route in fits:
         if route[0] in (http_method, 'METHOD'):
             return route
-    # Another verb is refused there.
+    # Another HTTP method is rejected.
     return fits[0] if fits else None
 
 
 class Watch:
-    """Notes what an application answers although the reference has it not.
+    """Collect the responses of an application that are not documented.
 
     :param application: a WSGI application.
     """
 
     def __init__(self, application: Any) -> None:
         self._application = application
-        self.strange: set[str] = set()
+        self.undocumented: set[str] = set()
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         http_method = environ['REQUEST_METHOD']
-        # Read before anybody takes parts of it away.
+        # Read before a layer moves parts of the path.
         route = find(http_method, environ.get('PATH_INFO') or '/')
 
         def start(
@@ -177,16 +174,16 @@ class Watch:
         chapter = chapters()[route]
         known = chapter.success | chapter.refused | always()
         if status not in known and not raised:
-            self.strange.add(f'{route}: {status}')
-        told = headers('Headers of every answer', 'Errors of any request') | {
-            name.lower() for name in chapter.names('Response', 'header')
-        }
-        for name in names - told:
-            self.strange.add(f'{route}: {status} with {name}')
+            self.undocumented.add(f'{route}: {status}')
+        known_headers = headers(
+            'Headers of every answer', 'Errors of any request'
+        ) | {name.lower() for name in chapter.names('Response', 'header')}
+        for name in names - known_headers:
+            self.undocumented.add(f'{route}: {status} with {name}')
 
     def check(self) -> None:
-        """Fail if there was something."""
-        if self.strange:
+        """Fail if a response was not documented."""
+        if self.undocumented:
             raise AssertionError(
-                f'not in the API reference: {sorted(self.strange)}'
+                f'not in the API reference: {sorted(self.undocumented)}'
             )

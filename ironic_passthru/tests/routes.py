@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A request for every route of the API, for tests that leave none out."""
+"""One request for each route of the API, for tests of all routes."""
 
 from ironic_passthru.api.http import routes
 
@@ -7,12 +7,12 @@ VERBS = ('GET', 'POST', 'PUT', 'DELETE', 'PATCH')
 
 
 def requests(**names: str) -> list[tuple[str, str]]:
-    """Return verb and path of a request for each route that needs a login.
+    """Return HTTP method and path for each route that needs a login.
 
-    Paths without the version, which stand for the same routes, are included.
+    Paths without the version, which lead to the same routes, are included.
 
-    :param names: what stands in the paths for ``driver``, ``method``,
-        ``hostname`` and ``operation``.
+    :param names: values of ``driver``, ``method``, ``hostname`` and
+        ``operation`` in the paths.
     """
     return [
         (http_method, path.format(**names))

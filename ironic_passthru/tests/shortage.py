@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process to which the kernel refuses further threads."""
+"""Simulation of a thread limit."""
 
 import threading
 
@@ -7,7 +7,7 @@ import fixtures
 
 
 class ThreadShortage(fixtures.MonkeyPatch):
-    """Refuse every thread for as long as the fixture is in use."""
+    """Let every start of a thread fail while the fixture is in use."""
 
     def __init__(self) -> None:
         super().__init__('threading.Thread.start', _refuse)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests over real servers."""
+"""Functional tests with real servers."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A private Apache with mod_wsgi, on the configuration that is shipped."""
+"""A private Apache with mod_wsgi and the shipped configuration."""
 
 import functools
 import os
@@ -19,13 +19,12 @@ from ironic_passthru.tests.functional import servers
 
 CONFIGURATION = console.ROOT / 'etc' / 'apache2' / 'ironic-passthru.conf'
 
-# An account that is not root, for Apache does not run applications as root.
+# Apache does not run applications as root.
 _ACCOUNT = 'www-data'
 
 _MODULES = pathlib.Path('/usr/lib/apache2/modules')
 
-# Those that the first lines of the configuration name, and of those that
-# Debian enables all that it relies on.
+# Modules that the configuration names or uses; Debian enables some of them.
 _LOADED = (
     'mpm_event',
     'authn_core',
@@ -38,7 +37,7 @@ _LOADED = (
     'wsgi',
 )
 
-# What is in Debian's apache2.conf.
+# Directives of Debian's apache2.conf.
 _SERVER = """
 ServerName localhost
 PidFile {directory}/pid
@@ -49,17 +48,17 @@ ErrorLog /dev/stderr
 
 
 class WrongPython(Exception):
-    """mod_wsgi has another Python built in than that of the tests."""
+    """mod_wsgi is built for a different version of Python."""
 
 
 class Apache(fixtures.Fixture):
-    """What Apaches of one site share: certificate, ports, and Python.
+    """Certificate, ports and Python for the Apache processes of one site.
 
-    :param directory: an empty one, below one that others may pass through.
-    :ivar tls: for clients, which then trust the certificate.
-    :ivar authority: file of the certificate that issued it.
-    :ivar tls_url: where it speaks TLS.
-    :ivar script: what mod_wsgi loads, a copy of what is shipped.
+    :param directory: an empty directory that other accounts can reach.
+    :ivar tls: TLS context for clients.
+    :ivar authority: file of the CA certificate.
+    :ivar tls_url: URL of the TLS port.
+    :ivar script: a copy of the shipped WSGI script.
     """
 
     def __init__(self, directory: pathlib.Path) -> None:
@@ -88,7 +87,7 @@ class Apache(fixtures.Fixture):
     def command(self, address: str) -> list[str]:
         """Return the command line of an Apache in the foreground.
 
-        :param address: where it speaks plain HTTP.
+        :param address: host and port for plain HTTP.
         """
         program = servers.require('apache2', 'apache2', ('/usr/sbin',))
         values = {
@@ -115,11 +114,11 @@ class Apache(fixtures.Fixture):
         return [*_as_account(), program, '-D', 'FOREGROUND', '-f', str(main)]
 
     def access_log(self) -> str:
-        """Return what has been asked so far."""
+        """Return the text of the access log."""
         return (self.directory / 'ironic-passthru-access.log').read_text()
 
     def error_log(self) -> str:
-        """Return what Apache and the application have to say."""
+        """Return the text of the error log."""
         return (self.directory / 'ironic-passthru-error.log').read_text()
 
 
@@ -138,10 +137,10 @@ def _module(name: str) -> pathlib.Path:
 
 
 def _virtual_environment(home: pathlib.Path) -> pathlib.Path:
-    """Make a virtual environment that has the packages of the tests' own.
+    """Create a virtual environment with the packages of the tests.
 
-    The tests may run on a Python of somebody's own making, whose standard
-    library does not fit the Python that is built into Debian's mod_wsgi.
+    The tests may run with a Python that was built from source, whose standard
+    library does not match the Python of Debian's mod_wsgi.
     """
     version = _check_python()
     subprocess.run(
@@ -159,9 +158,9 @@ def _virtual_environment(home: pathlib.Path) -> pathlib.Path:
 
 @functools.cache
 def _check_python() -> str:
-    """Return the version of Python that is built into mod_wsgi.
+    """Return the version of Python that mod_wsgi is built for.
 
-    :raises: WrongPython if the packages of the tests do not fit it.
+    :raises: WrongPython if the tests run with another version.
     """
     module = _module('wsgi')
     found = re.search(rb'libpython(\d+\.\d+)\.so', module.read_bytes())
@@ -177,11 +176,10 @@ def _check_python() -> str:
 
 
 def _as_account() -> list[str]:
-    """Return what starts a program under an account that is not root."""
+    """Return the prefix of a command line that drops root privileges."""
     if os.geteuid() != 0:
         return []
-    # The packages may lie where only root can read, as the files of the
-    # test do.
+    # Packages and files of the test may be readable by root only.
     return [
         servers.require('setpriv', 'util-linux'),
         *('--reuid', _ACCOUNT, '--regid', _ACCOUNT, '--clear-groups'),

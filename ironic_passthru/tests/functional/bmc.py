@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""BMCs to test against: sushy's emulator, and one that misbehaves."""
+"""Simulated BMCs: sushy's emulator, and one that injects errors."""
 
 import collections
 import contextlib
@@ -29,22 +29,22 @@ from ironic_passthru import context as request_context
 USERNAME = 'admin'
 PASSWORD = 'emulated-secret'
 
-#: Of a call that is not tracked.
+#: Context of a call without an operation.
 CONTEXT = request_context.RequestContext(overwrite=False)
 
 _LISTENING = re.compile(rb'Running on (https?://127\.0\.0\.1:\d+)')
 
 
 class SushyEmulator(fixtures.Fixture):
-    """``sushy-emulator --fake`` as a process of its own, on loopback.
+    """A process of ``sushy-emulator --fake`` on the loopback interface.
 
-    It asks for a login. Each system has a medium in its CD drive and none
-    in its floppy drive; all are switched off.
+    It requires a login. Each system has a medium in its CD drive and none
+    in its floppy drive; all are powered off.
 
-    :param names: names of the systems that it has.
-    :param tls: whether it speaks HTTPS, with a certificate of ``ca``.
-    :ivar url: where it listens.
-    :ivar uuids: the id of each system, by name.
+    :param names: names of its systems.
+    :param tls: whether it serves HTTPS, with a certificate of ``ca``.
+    :ivar url: URL of the emulator.
+    :ivar uuids: system ids by name.
     :ivar ca: file of the CA certificate.
     """
 
@@ -152,7 +152,7 @@ class SushyEmulator(fixtures.Fixture):
 
     def _write_logins(self) -> pathlib.Path:
         path = self._directory / 'htpasswd'
-        # Four rounds: the emulator checks the password at each request.
+        # A low cost, because the emulator checks the password at each request.
         digest = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
         path.write_text(f'{USERNAME}:{digest}\n')
         return path
@@ -203,7 +203,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Received:
-    """A request as it came, body included."""
+    """A received request with its body."""
 
     http_method: str
     path: str
@@ -244,7 +244,7 @@ DOCUMENTS: dict[str, dict[str, object]] = {
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """What :class:`FaultyBmc` does with one request."""
+    """Request handler of :class:`FaultyBmc`."""
 
     bmc: 'FaultyBmc'
 
@@ -259,8 +259,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.bmc.received.append(request)
         fault = self.bmc.faults.get(self.command)
         if fault == 'slow':
-            # Counted until just before the answer: afterwards the client
-            # may be quicker with its next request.
+            # Counted until just before the response: after it, the next
+            # request of the client may arrive first.
             with self.bmc.counted():
                 self.bmc.over.wait(0.1)
             self._behave(request)
@@ -287,7 +287,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(
         self, status: int, document: object = None, **headers: str
     ) -> None:
-        """Answer with a document."""
+        """Send a document."""
         body = b'' if document is None else json.dumps(document).encode()
         self.send_response(status)
         self.send_header('Content-Length', str(len(body)))
@@ -300,8 +300,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _refuse(self, status: int) -> None:
-        # Words that make sushy's own connector send a request again, with
-        # what must not get through to a caller or a log.
+        # This wording makes sushy's connector retry; the rest must not
+        # appear in a result or a log.
         message = f'SYS518 iLO InvalidOperationForSystemState {self.bmc.url}'
         self.answer(
             status,
@@ -312,7 +312,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _reset(self) -> None:
-        # Lingering for no time makes the kernel send RST instead of FIN.
+        # SO_LINGER with 0 seconds makes the kernel send RST instead of FIN.
         linger = struct.pack('ii', 1, 0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         os.close(self.connection.detach())
@@ -364,15 +364,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class FaultyBmc(fixtures.Fixture):
-    """A BMC that reads requests and then misbehaves as it is told.
+    """A BMC that reads requests and then injects errors.
 
-    :param faults: what happens to a verb: ``close``, ``reset``, ``hang``,
+    :param faults: error by HTTP method: ``close``, ``reset``, ``hang``,
         ``drip``, ``garbage``, ``redirect``, ``bad_headers``, ``huge``,
-        ``elsewhere``, ``list``, or a status such as ``503``. Other verbs
-        are answered as by a BMC in good health, those that are ``slow``
-        too, after a tenth of a second.
-    :param documents: what it serves, by path.
-    :param etag: the ETag that goes with each document.
+        ``elsewhere``, ``list``, or a status such as ``503``. Other methods
+        get a normal response, and so do ``slow`` ones, after a tenth of a
+        second.
+    :param documents: documents by path.
+    :param etag: the ETag of each document.
     :ivar received: every request, in the order of arrival.
     :ivar most_at_once: how many slow requests were served at once.
     """
@@ -404,7 +404,7 @@ class FaultyBmc(fixtures.Fixture):
             target=self._server.serve_forever, args=(0.02,), daemon=True
         )
         thread.start()
-        # In reverse: hanging requests are let go before the server ends.
+        # In reverse order: hanging requests end before the server stops.
         self.addCleanup(self._server.server_close)
         self.addCleanup(thread.join)
         self.addCleanup(self._server.shutdown)
@@ -412,23 +412,23 @@ class FaultyBmc(fixtures.Fixture):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Host and port."""
         return f'http://127.0.0.1:{self._server.server_port}'
 
     def entry(self, **more: object) -> dict[str, object]:
-        """Return its entry for an inventory file."""
+        """Return an entry for an inventory file."""
         login = {'username': USERNAME, 'password': PASSWORD}
         return {'address': self.url, **login, **more}
 
     def count(self) -> collections.Counter[str]:
-        """Return how many requests of each verb came."""
+        """Return the number of requests by HTTP method."""
         return collections.Counter(
             request.http_method for request in self.received
         )
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:
-        """Count a request among those that are served at once."""
+        """Count a concurrent request."""
         with self._lock:
             self._now += 1
             self.most_at_once = max(self.most_at_once, self._now)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cases of bodies and of clients that go, to be held against any server."""
+"""Test cases of request bodies and disconnects, for any server."""
 
 import contextlib
 import json
@@ -35,15 +35,15 @@ BROKEN_LENGTHS = (
 
 OTHER_CODINGS = (
     *('gzip, chunked', 'gzip', 'identity', 'xchunked', ','),
-    # No coding at all, and a space that HTTP does not know.
+    # An empty coding, and whitespace that HTTP does not allow.
     *('', '\x0bchunked'),
 )
 
 
 class BodyCases(wire.WireCase):
-    """How the end of a body is told, and what a body may be."""
+    """Framing of bodies, size limits and disconnects."""
 
-    # Bodies in chunks
+    # Chunked bodies
 
     def test_chunks_make_up_one_body(self) -> None:
         for http_method in ('POST', 'PUT', 'DELETE', 'GET'):
@@ -129,7 +129,7 @@ class BodyCases(wire.WireCase):
             self.assert_refused(connection.answer(), 413, 411)
 
     def test_other_transfer_codings_run_nothing(self) -> None:
-        # The second one would run without its parameters, too.
+        # The second method would also run without parameters.
         for target in (f'{wire.MARKS}/mark', f'{wire.FAKE}/echo'):
             for coding in OTHER_CODINGS:
                 header = f'Transfer-Encoding: {coding}'
@@ -141,7 +141,7 @@ class BodyCases(wire.WireCase):
                     connection.finish_sending()
                     self.assert_refused(connection.answer(), 400, 411)
 
-    def test_http_1_0_knows_no_chunks(self) -> None:
+    def test_http_1_0_has_no_chunks(self) -> None:
         answer = self.ask(
             self.mark(
                 'Transfer-Encoding: chunked',
@@ -153,7 +153,7 @@ class BodyCases(wire.WireCase):
         self.assert_refused(answer, 400, 411)
 
     def test_chunks_beside_a_length_hide_no_request(self) -> None:
-        """Who believes the length sees one request, others see two."""
+        """A server that uses the length sees one request, others see two."""
         hidden = self.mark(f'Content-Length: {len(self.body)}', body=self.body)
         chunks = raw.chunked(b'{"slot": 3}')
         for length in (0, len(chunks), len(chunks) + len(hidden)):
@@ -221,7 +221,7 @@ class BodyCases(wire.WireCase):
             )
             self.assert_refused(answer, 413)
 
-    def test_a_client_that_sends_too_much_hears_why(self) -> None:
+    def test_a_client_that_sends_too_much_gets_an_error(self) -> None:
         body = self.body + b' ' * (8 << 20)
         answer = self.ask(self.mark(f'Content-Length: {len(body)}', body=body))
         self.assert_answer(answer, 413)
@@ -239,7 +239,7 @@ class BodyCases(wire.WireCase):
             )
             self.assert_answer(answer, 200)
 
-    def test_a_client_that_goes_away_runs_nothing(self) -> None:
+    def test_a_client_that_disconnects_runs_nothing(self) -> None:
         length = f'Content-Length: {len(self.body) + 1}'
         connection = self.connect()
         connection.send(self.mark(length, body=self.body))
@@ -252,16 +252,16 @@ class BodyCases(wire.WireCase):
         self.assert_serves()
         self.assertEqual([], self.marked(self.key))
 
-    def test_who_goes_away_during_a_call_costs_no_thread(self) -> None:
-        """It runs to its end, once, and its thread serves others."""
-        # More in all than a server as it is shipped has threads, but not
-        # more at once than all of them.
+    def test_a_disconnect_during_a_call_costs_no_thread(self) -> None:
+        """The call completes, once, and its thread serves other requests."""
+        # In total more than the threads of a server as it is shipped, but
+        # not at once.
         keys: list[str] = []
         for _ in range(5):
             keys.extend(uuid.uuid4().hex for _ in range(14))
             self.call_and_leave(keys[-14:])
         self.assert_serves()
-        # Nothing has been sent again meanwhile.
+        # No call was sent again.
         for key in keys:
             self.assertEqual(
                 ['began', 'ended'],
@@ -269,7 +269,7 @@ class BodyCases(wire.WireCase):
             )
 
     def call_and_leave(self, keys: list[str]) -> None:
-        """Call a method with each key, and leave while it runs."""
+        """Call a method with each key, and disconnect while it runs."""
         with contextlib.ExitStack() as connections:
             for key in keys:
                 body = json.dumps({'key': key, 'seconds': 0.3}).encode()
@@ -285,8 +285,8 @@ class BodyCases(wire.WireCase):
                 lambda key=key: len(self.marked(key)) == 2, 'it ends'
             )
 
-    def test_who_goes_away_during_an_answer_harms_nobody(self) -> None:
-        # More than the buffers of a connection take.
+    def test_a_disconnect_during_a_response_is_harmless(self) -> None:
+        # Larger than the buffers of a connection.
         body = b'{"size": 12582912}'
         for _ in range(4):
             with raw.Connection(self.host, self.port) as connection:
@@ -303,7 +303,7 @@ class BodyCases(wire.WireCase):
         self.assertNotIn('Unhandled error', self.server_log())
 
     def ask_and_leave(self, data: bytes) -> None:
-        """Send bytes and end the connection without waiting."""
+        """Send bytes and close the connection at once."""
         with raw.Connection(self.host, self.port) as connection:
             connection.send(data)
 

@@ -12,22 +12,22 @@ import ironic_passthru
 _ROOT = pathlib.Path(ironic_passthru.__file__).parents[1]
 _EXAMPLES = _ROOT / 'doc' / 'source' / 'examples'
 
-# The certificate of a server is for this name, and for no address.
+# The certificate of a server has this name and no IP address.
 SERVER = 'localhost'
 
 
 class Certificates(fixtures.Fixture):
-    """An authority, a certificate for servers here and one for clients.
+    """A CA, a certificate for servers on this host and one for clients.
 
-    :param server: what the servers are called; oslo.messaging has another
-        name for localhost where a broker has several hosts.
-    :ivar directory: of all files.
-    :ivar ca: file of the authority's certificate.
-    :ivar other_ca: that of an authority which has issued none of these.
-    :ivar server_cert: chain for servers that are reached as ``localhost``.
-    :ivar server_key: its key.
-    :ivar client_cert: chain for clients.
-    :ivar client_key: its key.
+    :param server: host name of the servers; oslo.messaging uses another
+        name for localhost if a broker has several hosts.
+    :ivar directory: directory of all files.
+    :ivar ca: file of the CA certificate.
+    :ivar other_ca: file of another CA certificate.
+    :ivar server_cert: certificate chain for ``localhost``.
+    :ivar server_key: the key of ``server_cert``.
+    :ivar client_cert: certificate chain for clients.
+    :ivar client_key: the key of ``client_cert``.
     """
 
     def __init__(self, server: str = SERVER) -> None:
@@ -54,14 +54,14 @@ class Certificates(fixtures.Fixture):
     def in_example(self, name: str, directory: str) -> str:
         """Return an example of the documentation with these files.
 
-        :param directory: where the example says that they are.
+        :param directory: their directory in the example.
         """
         return self.in_file(_EXAMPLES / name, directory)
 
     def in_file(self, path: pathlib.Path, directory: str) -> str:
-        """Return a file with these files for those that it names.
+        """Return the text of a file with the names of these files.
 
-        :param directory: where it says that they are.
+        :param directory: their directory in the text.
         """
         text = path.read_text(encoding='utf-8')
         if directory not in text:
@@ -69,7 +69,7 @@ class Certificates(fixtures.Fixture):
         return text.replace(directory, str(self.directory))
 
     def client_context(self) -> ssl.SSLContext:
-        """Return what a client with its certificate verifies servers by."""
+        """Return the TLS context of a client with a certificate."""
         context = ssl.create_default_context(cafile=self.ca)
         context.load_cert_chain(*self.client)
         return context
@@ -78,6 +78,6 @@ class Certificates(fixtures.Fixture):
         path = self.directory / name
         path.write_bytes(b''.join(blob.bytes() for blob in blobs))
         if path.suffix == '.key':
-            # Some programs refuse a key that others can read.
+            # Some programs reject a key that other users can read.
             path.chmod(0o600)
         return path

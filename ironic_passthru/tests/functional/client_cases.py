@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cases of the clients that Ironic's users have, to be run on any site."""
+"""Test cases of Ironic's clients, for any site."""
 
 import json
 import os
@@ -20,18 +20,18 @@ from ironic_passthru.tests.functional import wsgi_cases
 
 
 class ClientCases(wsgi_cases.ServedSite):
-    """A test with a key of its own."""
+    """A test with a unique key."""
 
     def setUp(self) -> None:
         super().setUp()
         self.key = uuidutils.generate_uuid()
 
     def cloud(self) -> dict[str, Any]:
-        """Return what a ``clouds.yaml`` says of the site."""
+        """Return the entry of the site for a ``clouds.yaml``."""
         return {'auth_type': 'none', 'auth': {'endpoint': self.api.url}}
 
     def notes(self, key: str) -> list[str]:
-        """Return what ran with a key, on whichever conductor."""
+        """Return the executions with a key on any conductor."""
         marked = self.site.marked(key)
         return [note.partition(':')[2] for note in marked]
 
@@ -53,8 +53,8 @@ class CommandLineCases(ClientCases):
     ) -> subprocess.CompletedProcess[str]:
         """Run commands of ``openstack baremetal``.
 
-        One process runs them all, as it takes a second to start. Its exit
-        code is 1, whatever they do.
+        One process runs all commands, because its start takes a second. Its
+        exit code is always 1.
         """
         return subprocess.run(
             [processes.command('openstack'), *options],
@@ -71,7 +71,7 @@ class CommandLineCases(ClientCases):
         )
 
     def read(self, *commands: str) -> list[Any]:
-        """Return what each command prints as JSON."""
+        """Return the JSON output of each command."""
         done = self.run_commands(*(f'{each} -f json' for each in commands))
         self.assertEqual('', done.stderr)
         found, rest = [], done.stdout.strip()
@@ -82,7 +82,7 @@ class CommandLineCases(ClientCases):
         self.assertEqual(len(commands), len(found), done.stdout)
         return found
 
-    def test_what_can_be_read(self) -> None:
+    def test_read_commands(self) -> None:
         drivers, in_detail, driver, properties, methods, conductors, c1 = (
             self.read(
                 'driver list',
@@ -118,11 +118,10 @@ class CommandLineCases(ClientCases):
         self.assertIn('fake-hardware', c1['drivers'])
 
     def test_driver_passthru_call(self) -> None:
-        """What is sent for a call, and how often.
+        """Requests of a call.
 
-        The command fails to show any result, a mistake of its own, so the
-        exchanges that it logs have to tell. It would send a request again on
-        409 and 503.
+        The command has a bug and fails to show any result, so the test reads
+        the requests and responses that it logs. It retries on 409 and 503.
         """
         call = 'driver passthru call --http-method'
         keys = [uuidutils.generate_uuid() for _ in range(4)]
@@ -140,10 +139,10 @@ class CommandLineCases(ClientCases):
         self.assertEqual(
             [
                 ('POST', f'{path}/mark', '200'),
-                # It asks for nothing more.
+                # It sends no other request.
                 ('POST', f'{path}/mark_later', '202'),
                 ('PUT', f'{path}/refuse', '500'),
-                # It drops the arguments of this verb.
+                # It drops the arguments of this HTTP method.
                 ('DELETE', f'{path}/mark', '400'),
                 ('POST', f'{path}/mark', '400'),
             ],
@@ -217,7 +216,7 @@ class SdkCases(ClientCases):
         self.assertEqual(202, answer.status_code)
         self.assertEqual(b'', answer.content)
         self.wait_for(lambda: len(self.site.marked(self.key)) == 2, 'it runs')
-        # It takes the place of the operation for what it is: no redirect.
+        # It does not follow the Location of the operation as a redirect.
         self.assertEqual([], answer.history)
         shown = self.api.get(
             answer.headers['Location'].removeprefix(self.api.url),
@@ -227,7 +226,7 @@ class SdkCases(ClientCases):
         self.assertEqual({'key': self.key}, shown.json['parameters'])
 
     def test_call_that_fails_is_sent_once(self) -> None:
-        # It would send the request again on 409 and 503.
+        # It retries on 409 and 503.
         for kind, message in (
             ('conflict', 'the rack is being serviced'),
             ('temporary', 'the rack is starting'),
@@ -259,16 +258,16 @@ class SdkCases(ClientCases):
 
 
 class GophercloudCases(ClientCases):
-    """Requests in the form that gophercloud's source has them.
+    """Requests in the format of gophercloud.
 
-    The library itself needs Go, which is not among what the tests install:
-    test_gophercloud has it. Here its requests are imitated.
+    The tests do not install Go, which the library needs; test_gophercloud runs
+    it. This class imitates its requests.
     """
 
     def request(
         self, http_method: str, path: str, body: Any = None
     ) -> web.Answer:
-        """Send a request with the headers that gophercloud sends."""
+        """Send a request with the headers of gophercloud."""
         headers = {
             'X-OpenStack-Ironic-API-Version': '1.50',
             'User-Agent': 'gophercloud/2.0.0',

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ``curl`` lines of a page with the answers printed below them."""
+"""The ``curl`` examples of a page with their output."""
 
 import dataclasses
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 ROOT = pathlib.Path(__file__).parents[3]
 
-# Where the pages say that the service listens.
+# URL of the service in the pages.
 URL = 'http://127.0.0.1:6385'
 
 _CURL = re.compile(r'^   \$ (curl .*)$')
@@ -20,19 +20,19 @@ _ID = re.compile(r'(?<!req-)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b')
 
 
 class Ids:
-    """Which ids stand for those that a page shows."""
+    """Real ids by the ids in a page."""
 
     def __init__(self) -> None:
         self._real: dict[str, str] = {}
 
     def learn(self, shown: str, real: str) -> None:
-        """Note the ids of an answer, in order, for those of the page."""
+        """Store the ids of a response, in order, for the ids of the page."""
         pairs = zip(_ID.findall(shown), _ID.findall(real), strict=False)
-        for one, other in pairs:
-            self._real.setdefault(one, other)
+        for page_id, real_id in pairs:
+            self._real.setdefault(page_id, real_id)
 
     def real(self, text: str) -> str:
-        """Return a text of the page with the ids that are real."""
+        """Return a text of the page with the real ids."""
         return _ID.sub(lambda match: self._real.get(match[0], match[0]), text)
 
 
@@ -40,19 +40,19 @@ class Ids:
 class Example:
     """One command of a page.
 
-    :param command: the line behind the prompt.
-    :param answer: what the page says that it prints.
+    :param command: the line after the prompt.
+    :param answer: the output in the page.
     """
 
     command: str
     answer: str
 
     def run(self, url: str, ids: Ids | None = None) -> str:
-        """Run the command against ``url``; return what it prints.
+        """Run the command against ``url``; return its output.
 
-        It is printed as if the service listened where the page says.
+        The output contains the URL of the page instead of ``url``.
 
-        :param ids: what the ids of the page stand for.
+        :param ids: real ids for the ids of the page.
         """
         command = ids.real(self.command) if ids else self.command
         words = shlex.split(command.replace(URL, url))
@@ -85,9 +85,9 @@ def examples(page: str) -> list[Example]:
 
 
 def stable(text: str) -> Any:
-    """Return what two outputs that say the same have in common.
+    """Return a form of an output that can be compared.
 
-    The order of the members of a JSON object says nothing, and request ids
+    The order of the members of a JSON object does not matter, and request ids
     differ each time.
     """
     text = _REQUEST_ID.sub('req-0', text.rstrip('\n'))

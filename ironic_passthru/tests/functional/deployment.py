@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole split site: broker, registry, API and conductors as processes."""
+"""A deployment: broker, registry, API and conductors as processes."""
 
 import collections.abc
 import json
@@ -26,24 +26,27 @@ from ironic_passthru.tests.functional import web
 
 CONFIG_FILES = 'OS_IRONIC_PASSTHRU_CONFIG_FILES'
 
-# Seconds, shorter than anybody would run it, so that tests need not wait.
+# Shorter than in production, to shorten the tests.
 TIMINGS: dict[str, object] = {
     'api__catalog_max_age': 0.3,
     'api__call_timeout': 20,
     'api__call_monitor_timeout': 5,
-    'api__bus_connect_timeout': 2.0,
+    'api__bus_connect_timeout': 5.0,
     'conductor__heartbeat_interval': 0.5,
     'conductor__heartbeat_timeout': 5.0,
     'conductor__drain_seconds': 1.0,
     'conductor__graceful_shutdown_timeout': 20.0,
 }
 
+#: Tolerance of time limits for a busy machine.
+SLACK_SECONDS = 10.0
+
 # Returns the command line of a WSGI server for an address, host:port.
 Server = collections.abc.Callable[[str], collections.abc.Sequence[str]]
 
 
 def gunicorn(address: str) -> list[str]:
-    """Return how gunicorn serves the API."""
+    """Return the command line of gunicorn with the API."""
     return [
         processes.command('gunicorn'),
         *('--bind', address),
@@ -54,19 +57,19 @@ def gunicorn(address: str) -> list[str]:
 
 
 class Site(fixtures.Fixture):
-    """One installation of the service; nothing runs until it is started.
+    """One deployment of the service, without running processes at first.
 
     :param registry: URL of a database, or a private server to create one
         on; by default an SQLite file.
-    :param broker: a private RabbitMQ; by default one of a single node. What
-        is recommended to the service for it is in force.
+    :param broker: a private RabbitMQ; by default one of a single node. The
+        service uses the recommended options for this broker.
     :param options: values to set for every process, as
         ``group__name=value`` or ``name=value`` for the group DEFAULT.
-    :ivar directory: where everything is kept.
+    :ivar directory: directory of all files.
     :ivar broker: the private RabbitMQ.
     :ivar registry: URL of the database.
     :ivar config: the configuration file.
-    :ivar marks: the file that the driver ``marks`` writes to.
+    :ivar marks: the output file of the driver ``marks``.
     """
 
     def __init__(
@@ -101,7 +104,7 @@ class Site(fixtures.Fixture):
             }
             | self._options,
         )
-        # Of two values the last one counts.
+        # The last one of two values applies.
         text = self.broker.service_options() + self.config.read_text()
         self.config.write_text(text)
         self.install('marks', f'{marks.__name__}:{marks.MarksVendor.__name__}')
@@ -132,7 +135,7 @@ class Site(fixtures.Fixture):
         """Write a configuration file and return its path."""
         path = self.directory / f'{name}.conf'
         path.write_text(config_text(**options))
-        # It may hold passwords.
+        # It may contain passwords.
         path.chmod(0o600)
         return path
 
@@ -144,10 +147,10 @@ class Site(fixtures.Fixture):
         version: str = '1.0',
         source: str = '',
     ) -> None:
-        """Install a vendor's package that holds one driver.
+        """Install a package with one driver.
 
-        :param source: of the module that the entry point names; by default
-            it is there already.
+        :param source: source of the module of the entry point; by default
+            the module exists.
         """
         name = driver.replace('-', '_')
         for old in self.packages.glob(f'{name}-*.dist-info'):
@@ -169,7 +172,7 @@ class Site(fixtures.Fixture):
     def process(
         self, name: str, arguments: collections.abc.Sequence[str]
     ) -> processes.Process:
-        """Return the process ``name``, which gets a log of that name."""
+        """Return the process ``name``, whose log has this name, too."""
         if name not in self._processes:
             self._processes[name] = self.useFixture(
                 processes.Process(
@@ -183,7 +186,7 @@ class Site(fixtures.Fixture):
     def run(
         self, program: str, *arguments: str, seconds: float = 60.0
     ) -> subprocess.CompletedProcess[str]:
-        """Run one of our commands on the site's configuration to its end."""
+        """Run a command with the site's configuration until it ends."""
         return subprocess.run(
             [
                 processes.command(program),
@@ -203,7 +206,7 @@ class Site(fixtures.Fixture):
     ) -> processes.Process:
         """Return the conductor ``host``.
 
-        :param name: of the process, where two share one host.
+        :param name: name of the process, if two have the same host.
         :param options: values for this conductor alone.
         """
         name = name or host
@@ -223,7 +226,7 @@ class Site(fixtures.Fixture):
     def start_conductor(
         self, host: str, *, name: str = '', **options: object
     ) -> processes.Process:
-        """Start a conductor, if need be, and wait until it has published."""
+        """Start a conductor, unless it runs; wait until it has published."""
         conductor = self.conductor(host, name=name, **options)
         if conductor.running:
             # It may have been suspended.
@@ -238,7 +241,7 @@ class Site(fixtures.Fixture):
         server: Server = gunicorn,
         **options: object,
     ) -> web.Client:
-        """Start an API, if need be; return a client of it.
+        """Start an API, unless it runs; return a client of it.
 
         :param server: returns the command line for an address.
         """
@@ -267,24 +270,24 @@ class Site(fixtures.Fixture):
             return False
 
     def bus(self, test: base.TestCase) -> oslo_messaging.Transport:
-        """Return a connection to the bus for a test's own process."""
+        """Return a connection to the bus for the process of the test."""
         transport = rpc_transport.make(test.make_conf(), self.broker.url)
         test.addCleanup(transport.cleanup)
         return transport
 
     def address(self, host: str, name: str = '') -> protocol.ConductorAddress:
-        """Return the address of the present run of a conductor."""
+        """Return the address of the current incarnation of a conductor."""
         log = self.conductor(host, name=name).log()
         found = re.search(rf'Conductor {host} \(([-0-9a-f]+)\)', log)
         assert found, log
         return protocol.ConductorAddress(host, found[1])
 
     def marked(self, key: str) -> list[str]:
-        """Return what methods of ``marks`` that ran with ``key`` noted."""
+        """Return the records of methods of ``marks`` with ``key``."""
         return marks.read(self.marks, key)
 
     def queues(self) -> list[dict[str, Any]]:
-        """Return name and arguments of the broker's queues."""
+        """Return names and arguments of the queues."""
         listed = self.broker.rabbitmqctl(
             'list_queues',
             '--vhost',
@@ -315,17 +318,17 @@ def config_text(**options: object) -> str:
 
 
 class Burst:
-    """Many threads that do one thing again and again until they are told.
+    """Threads that repeat one action while the context is open.
 
-    :param act: what they do; an exception that it raises is kept.
-    :ivar results: what it returned, in the order of its ends.
+    :param act: the action; its exceptions are results.
+    :ivar results: results of the action, in the order of completion.
     """
 
     def __init__(
         self, act: collections.abc.Callable[[], Any], threads: int = 8
     ) -> None:
         self._act = act
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self.results: list[Any] = []
         self._threads = [
             threading.Thread(target=self._run, daemon=True)
@@ -338,19 +341,19 @@ class Burst:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._stopped.set()
         for thread in self._threads:
             thread.join(60.0)
 
     def _run(self) -> None:
-        while not self._over.is_set():
+        while not self._stopped.is_set():
             try:
                 self.results.append(self._act())
             except Exception as error:
                 self.results.append(error)
 
-    def wait_for_more(self, count: int, seconds: float = 30.0) -> None:
-        """Wait until ``count`` more of them are done."""
+    def wait_for_more(self, count: int, seconds: float = 90.0) -> None:
+        """Wait for ``count`` more results."""
         wanted = len(self.results) + count
         processes.wait_until(
             lambda: len(self.results) >= wanted,
@@ -360,7 +363,7 @@ class Burst:
 
 
 class SiteTestCase(base.TestCase):
-    """A test on a site that its module shares."""
+    """A test with the site of its module."""
 
     site: Site
 
@@ -377,5 +380,5 @@ class SiteTestCase(base.TestCase):
 
 
 def _text(data: bytes) -> content.Content:
-    # Hostile requests leave bytes in logs that are no text.
+    # Logs of hostile requests may not be valid UTF-8.
     return content.text_content(data.decode(errors='backslashreplace'))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every answer of the API must look like, errors included."""
+"""Checks that apply to every response of the API."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _REQUEST_ID = 'req-[0-9a-f-]{36}'
 
 
 class EnvelopeCase(base.TestCase):
-    """A test that holds answers to the common form."""
+    """Checks of headers and error bodies."""
 
     def assert_answer(self, answer: web.Answer | None, *statuses: int) -> None:
         """Check the status, the common headers and the form of an error."""
@@ -25,7 +25,7 @@ class EnvelopeCase(base.TestCase):
             self.assert_fault(answer)
 
     def assert_headers(self, answer: web.Answer) -> None:
-        """Check what stands on every answer."""
+        """Check the headers of every response."""
         headers = answer.headers
         for name in ('x-openstack-request-id', 'openstack-request-id'):
             self.assertThat(
@@ -37,11 +37,11 @@ class EnvelopeCase(base.TestCase):
         self.assertIsNotNone(headers[f'{prefix}Version'])
         self.assertEqual('nosniff', headers['X-Content-Type-Options'])
         self.assertEqual('no-store', headers['Cache-Control'])
-        # Apache writes this list again, without spaces.
+        # Apache removes the spaces of this list.
         self.assertEqual(_VARY, re.split(', ?', headers['Vary']))
 
     def assert_fault(self, answer: web.Answer) -> None:
-        """Check the body of an error and the headers that go with it."""
+        """Check body and headers of an error."""
         status = answer.status
         for needed, name in (
             (401, 'WWW-Authenticate'),
@@ -52,7 +52,7 @@ class EnvelopeCase(base.TestCase):
                 self.assertIsNotNone(answer.headers[name], name)
         kind = answer.headers.get_content_type()
         if not answer.body:
-            # HEAD.
+            # A response to HEAD.
             self.assertRegex(kind, r'^application/(problem\+)?json$')
             return
         if kind == 'application/problem+json':

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The service in a process of its own, for requests that nobody meant.
+"""The service as a process, for fuzz tests.
 
-So its memory is that of the service alone, and its log is all that a crowd of
-strange requests has made it write.
+Its memory and its log contain nothing of the tests.
 """
 
 import json
@@ -25,7 +24,7 @@ from ironic_passthru.tests.functional import processes
 
 
 class FuzzedVendor(odd.OddVendor):
-    """Methods whose errors would show what they were given."""
+    """Methods whose errors contain their arguments."""
 
     @base.driver_passthru(
         ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'], async_call=False
@@ -37,21 +36,21 @@ class FuzzedVendor(odd.OddVendor):
         anything: str = '',
         items: list[int] | None = None,
     ) -> None:
-        """Take a secret."""
+        """Accept a secret."""
 
     @base.driver_passthru(['POST', 'PUT'])
     def secretive_later(
         self, password: pydantic.SecretStr, slot: int = 0
     ) -> None:
-        """Take a secret, asynchronously."""
+        """Accept a secret, asynchronously."""
 
 
 class Fuzzed(fixtures.Fixture):
     """A process that runs the all-in-one service with the driver ``odd``.
 
     :param options: for ``embedded.Embedded``.
-    :ivar url: where it listens.
-    :ivar directory: whose path nobody should ever see.
+    :ivar url: URL of the API.
+    :ivar directory: its path must not appear in a response.
     """
 
     def __init__(self, **options: object) -> None:
@@ -83,25 +82,25 @@ class Fuzzed(fixtures.Fixture):
 
     @property
     def resident_bytes(self) -> int:
-        """How much memory it has now."""
+        """The memory that it uses now, in bytes."""
         pages = self._in_proc('statm').read_text().split()[1]
         return int(pages) * resource.getpagesize()
 
     @property
     def descriptors(self) -> int:
-        """How many files and sockets it has open now."""
+        """The number of its open files and sockets."""
         return len(list(self._in_proc('fd').iterdir()))
 
     def _in_proc(self, name: str) -> pathlib.Path:
         return pathlib.Path('/proc', str(self._process.pid), name)
 
     def log(self) -> str:
-        """Return what it has written."""
+        """Return its output."""
         return self._process.log()
 
 
 def main(directory: pathlib.Path) -> None:
-    """Serve until SIGTERM comes."""
+    """Serve until SIGTERM."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A BMC that wants more than to fail: time, memory, passwords."""
+"""A malicious BMC that aims at time, memory and passwords."""
 
 import collections.abc
 import contextlib
@@ -15,12 +15,12 @@ from ironic_passthru.tests.functional import bmc
 
 MIB = 1024 * 1024
 
-# Made once, so that a test can measure what it costs to receive it.
+# Created once: tests measure the memory of the client.
 _BOMB = gzip.compress(b' ' * 64 * MIB)
 
 
 class Handler(bmc.Handler):
-    """Further faults, for :class:`HostileBmc`."""
+    """Request handler of :class:`HostileBmc`."""
 
     def _drip_header(self) -> None:
         self._write_until_over(b'HTTP/1.1 200 OK\r\nX-A: ', b'a', 0.05)
@@ -33,7 +33,7 @@ class Handler(bmc.Handler):
     def _continues(self) -> None:
         self._write_until_over(b'', b'HTTP/1.1 100 Continue\r\n\r\n', 0.01)
 
-    def _chunks_without_end(self) -> None:
+    def _endless_chunks(self) -> None:
         chunk = b'10000\r\n' + b' ' * 65536 + b'\r\n'
         self._write_until_over(
             b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', chunk, 0
@@ -45,8 +45,8 @@ class Handler(bmc.Handler):
     def _bombs_in_one_another(self) -> None:
         self._packed(gzip.compress(_BOMB), 'gzip, gzip')
 
-    def _packed_nothing_without_end(self) -> None:
-        # Empty blocks: the input grows, what comes out does not.
+    def _endless_packed_nothing(self) -> None:
+        # Empty blocks: the input grows, the output does not.
         packer = zlib.compressobj()
         self._write_until_over(
             b'HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n\r\n'
@@ -93,7 +93,7 @@ class Handler(bmc.Handler):
             self.send_header(name, value)
         self.send_header('Content-Length', str(len(content)))
         self.end_headers()
-        # It may have been given up before its end.
+        # The client may have closed the connection.
         with contextlib.suppress(OSError):
             self.wfile.write(content)
 
@@ -109,15 +109,15 @@ class Handler(bmc.Handler):
 
 
 class HostileBmc(bmc.FaultyBmc):
-    """A BMC with faults of malice, besides those of its base class.
+    """A BMC with malicious responses in addition to its base class.
 
-    Further faults: ``drip_header``, ``drip_chunks``, ``continues``,
-    ``chunks_without_end``, ``bomb``, ``bombs_in_one_another``,
-    ``packed_nothing_without_end``, ``cut_short``, ``not_packed``,
+    Additional faults: ``drip_header``, ``drip_chunks``, ``continues``,
+    ``endless_chunks``, ``bomb``, ``bombs_in_one_another``,
+    ``endless_packed_nothing``, ``cut_short``, ``not_packed``,
     ``packed_well``, ``deep``, ``large_number``, ``echo``, ``moved``.
 
-    :ivar elsewhere: where ``moved`` says that everything is.
-    :ivar cut: set when a client has gone from an answer without end.
+    :ivar elsewhere: URL that ``moved`` redirects to.
+    :ivar cut: set when a client has closed an endless response.
     """
 
     handler = Handler
@@ -129,12 +129,12 @@ class HostileBmc(bmc.FaultyBmc):
 
 
 class Trap(fixtures.Fixture):
-    """A place to which nobody has a reason to tell anything.
+    """A TCP server that must not receive any data.
 
-    :param greeting: what it says to those who come.
-    :param reply: what it says when they have said something.
+    :param greeting: data that it sends on connect.
+    :param reply: data that it sends after the first received data.
     :ivar address: host and port.
-    :ivar visits: what each of them said, to its end.
+    :ivar visits: received data of each connection.
     """
 
     def __init__(self, *, greeting: bytes = b'', reply: bytes = b'') -> None:
@@ -163,11 +163,11 @@ class Trap(fixtures.Fixture):
 
     def _converse(self, link: socket.socket) -> bytes:
         link.settimeout(1)
-        said = b''
+        received = b''
         with contextlib.suppress(OSError):
             link.sendall(self._greeting)
-            said = link.recv(4096)
+            received = link.recv(4096)
             link.sendall(self._reply)
             while self._reply and (more := link.recv(4096)):
-                said += more
-        return said
+                received += more
+        return received

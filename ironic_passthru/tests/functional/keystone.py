@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Identity service with users for tests, as a fixture."""
+"""A fixture with a real Identity service and users."""
 
 import os
 import pathlib
@@ -28,7 +28,7 @@ _IN_PROJECT = {'project_name': PROJECT, 'project_domain_id': DOMAIN}
 _IN_DOMAIN = {'domain_id': DOMAIN}
 _NO_SCOPE: dict[str, str] = {}
 
-# What each user may be where; the name says it.
+# Roles by scope of each user.
 USERS: dict[str, tuple[str, dict[str, str]]] = {
     'system-admin': ('admin', _SYSTEM),
     'system-reader': ('reader', _SYSTEM),
@@ -37,11 +37,11 @@ USERS: dict[str, tuple[str, dict[str, str]]] = {
     'project-reader': ('reader', _IN_PROJECT),
     'domain-admin': ('admin', _IN_DOMAIN),
     'without-roles': ('', _NO_SCOPE),
-    # Both the service under test and others that call it.
+    # The service under test and services that call it.
     'service': ('service', _IN_PROJECT),
 }
 
-# keystone reads its own command line, which here is that of gunicorn.
+# keystone parses sys.argv, which is the command line of gunicorn.
 _WSGI = """
 import sys
 sys.argv = ['keystone']
@@ -50,9 +50,9 @@ from keystone.wsgi.api import application
 
 
 class Keystone(fixtures.Fixture):
-    """keystone under gunicorn on loopback, with SQLite and Fernet tokens.
+    """keystone under gunicorn with SQLite and Fernet tokens.
 
-    :ivar url: where it is reached, with the version.
+    :ivar url: its URL with the version.
     """
 
     def _setUp(self) -> None:
@@ -90,7 +90,7 @@ class Keystone(fixtures.Fixture):
             fernet_tokens__key_repository=keys,
             fernet_receipts__key_repository=keys,
             credential__key_repository=self._directory / 'credential-keys',
-            # As cheap as it can be: the passwords guard nothing.
+            # The lowest cost: the passwords protect nothing.
             identity__password_hash_rounds=4,
         )
 
@@ -129,7 +129,7 @@ class Keystone(fixtures.Fixture):
         self._manage(
             'bootstrap',
             *('--bootstrap-username', 'admin'),
-            # It may begin with a hyphen.
+            # It may start with a hyphen.
             f'--bootstrap-password={self._password}',
             *('--bootstrap-service-name', 'keystone'),
             *('--bootstrap-region-id', 'RegionOne'),
@@ -161,7 +161,7 @@ class Keystone(fixtures.Fixture):
                 )
 
     def login(self, user: str) -> dict[str, str]:
-        """Return what a client needs to log in as one of the users."""
+        """Return the login data of a user."""
         return {
             'auth_url': self.url,
             'username': user,
@@ -191,16 +191,16 @@ class Keystone(fixtures.Fixture):
         return str(self.api(user).get_token())
 
     def limited_token(self, user: str, **limits: Any) -> str:
-        """Return a token of a user that is worth less than others.
+        """Return a token of an application credential.
 
-        :param limits: of the application credential that it is got with:
-            ``access_rules``, or ``expires_at``, which no token outlives.
+        :param limits: limits of the credential: ``access_rules``, or
+            ``expires_at``, which limits its tokens, too.
         """
         api = self.api(user)
-        facts = {'name': secrets.token_hex(4)} | limits
+        credential = {'name': secrets.token_hex(4)} | limits
         made = api.post(
             f'/users/{api.get_user_id()}/application_credentials',
-            json={'application_credential': facts},
+            json={'application_credential': credential},
         ).json()['application_credential']
         login = v3.ApplicationCredential(
             auth_url=self.url,
@@ -210,7 +210,7 @@ class Keystone(fixtures.Fixture):
         return str(auth_session.Session(login).get_token())
 
     def add_endpoint(self, url: str) -> None:
-        """List our service in the catalog."""
+        """Add our service to the catalog."""
         api = self.api('system-admin')
         service = api.post(
             '/services', json={'service': {'type': 'baremetal'}}
@@ -228,13 +228,13 @@ class Keystone(fixtures.Fixture):
         )
 
     def revoke(self, token: str) -> None:
-        """End a token before its time."""
+        """Revoke a token."""
         self.api('system-admin').delete(
             '/auth/tokens', headers={'X-Subject-Token': token}
         )
 
     def options(self, **changed: object) -> dict[str, object]:
-        """Return the options of a service whose callers log in here."""
+        """Return the options of a service that uses this Identity service."""
         group = {
             'auth_type': 'password',
             'www_authenticate_uri': self.url,
@@ -263,7 +263,7 @@ class Keystone(fixtures.Fixture):
         path.chmod(0o600)
 
     def start(self) -> None:
-        """Start it, if it does not run, and wait until it answers."""
+        """Start keystone, unless it runs, and wait until it responds."""
         self._process.start()
         processes.wait_until(self._answers, 'keystone answers')
 
@@ -279,14 +279,14 @@ class Keystone(fixtures.Fixture):
         return True
 
     def stop(self) -> None:
-        """End it, so that nobody listens on its port."""
-        # In order it would wait for connections that are kept open.
+        """Stop keystone and close its port."""
+        # An orderly stop would wait for idle connections.
         self._process.kill()
 
     def suspend(self) -> None:
-        """Let it say nothing, while connections are accepted."""
+        """Suspend it; the kernel still accepts connections."""
         os.killpg(self._process.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on after suspend()."""
+        """Resume it after suspend()."""
         os.killpg(self._process.pid, signal.SIGCONT)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A driver for tests that notes in a file each time that a method runs."""
+"""A driver for tests that records executions in a file."""
 
 import os
 import pathlib
@@ -10,12 +10,12 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
 
-# The environment variable that names the file.
+# Environment variable with the path of the file.
 FILE = 'PASSTHRU_TEST_MARKS'
 
 
 def read(path: pathlib.Path, key: str) -> list[str]:
-    """Return what the methods that ran with ``key`` noted, in order."""
+    """Return the records with ``key``, in order."""
     if not path.exists():
         return []
     lines = (line.split(' ', 1) for line in path.read_text().splitlines())
@@ -23,13 +23,13 @@ def read(path: pathlib.Path, key: str) -> list[str]:
 
 
 class MarksVendor(base.VendorInterface):
-    """Methods that leave a trace."""
+    """Methods that record their executions."""
 
     def start(self, conf: Any) -> None:
         self._host = conf.host
 
     def _note(self, key: str, what: str) -> None:
-        # A single write to a file opened for appending is not torn apart.
+        # A single write to a file opened for appending is atomic.
         line = f'{key} {self._host}:{what}\n'.encode()
         handle = os.open(
             os.environ[FILE], os.O_WRONLY | os.O_APPEND | os.O_CREAT
@@ -41,7 +41,7 @@ class MarksVendor(base.VendorInterface):
 
     @base.driver_passthru(['GET', 'POST', 'PUT', 'DELETE'], async_call=False)
     def mark(self, key: str, seconds: float = 0) -> str:
-        """Note the start, wait, note the end."""
+        """Record the start, wait, record the end."""
         self._note(key, 'began')
         time.sleep(seconds)
         self._note(key, 'ended')
@@ -49,20 +49,20 @@ class MarksVendor(base.VendorInterface):
 
     @base.driver_passthru(['POST'])
     def mark_later(self, key: str, seconds: float = 0) -> None:
-        """Do the same asynchronously."""
+        """Run asynchronously."""
         self.mark(key, seconds)
 
     @base.driver_passthru(['POST'])
     def refuse_later(
         self, context: request_context.RequestContext, key: str
     ) -> None:
-        """Note it and fail with a driver's error."""
+        """Record the execution and raise an error of drivers."""
         self._note(key, 'began')
         raise errors.DriverOperationError('the rack is on fire')
 
     @base.driver_passthru(['POST', 'PUT', 'GET'], async_call=False)
     def refuse(self, key: str, kind: str) -> None:
-        """Note it and fail."""
+        """Record the execution and raise an exception."""
         self._note(key, 'began')
         raise {
             'conflict': errors.Conflict('the rack is being serviced'),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A driver for tests of what the shipped drivers have no example of."""
+"""A driver for tests with edge cases that no shipped driver has."""
 
 import dataclasses
 import datetime
@@ -15,7 +15,7 @@ from ironic_passthru.drivers import base
 
 
 class Colour(enum.Enum):
-    """A value that is no JSON value."""
+    """A value that is not JSON serializable."""
 
     RED = 'red'
 
@@ -35,14 +35,14 @@ class Level(pydantic.BaseModel):
 
 
 class Teapot(errors.DriverError):
-    """A vendor's error in Ironic's manner: ``code`` is the status."""
+    """A vendor's error as in Ironic: ``code`` is the status."""
 
     code = 418
     _msg_fmt = 'The %(what)s is short and stout.'
 
 
 class BadSlot(errors.InvalidParameterValue):
-    """A vendor's error with a code of its own."""
+    """A vendor's error with its own code."""
 
     code = 'bad_slot'
     _msg_fmt = 'There is no slot %(slot)s.'
@@ -100,7 +100,7 @@ _ATTACHMENTS: dict[str, Any] = {
 
 
 class OddVendor(base.VendorInterface):
-    """What a driver may do, at its edges."""
+    """Edge cases of drivers."""
 
     def driver_validate(self, method: str, **kwargs: Any) -> None:
         if method.startswith('refused'):
@@ -108,7 +108,7 @@ class OddVendor(base.VendorInterface):
 
     @base.driver_passthru(['GET', 'PUT'], async_call=False)
     def methods(self, http_method: str) -> str:
-        """Be called like the list of methods."""
+        """A method with the name of the list of methods."""
         return f'methods by {http_method}'
 
     @base.driver_passthru(
@@ -123,7 +123,7 @@ class OddVendor(base.VendorInterface):
         items: list[int] | None = None,
         anything: Any = None,
     ) -> dict[str, Any]:
-        """Return the parameters as they came."""
+        """Return the parameters."""
         return {
             'slot': slot,
             'serial': serial,
@@ -135,56 +135,56 @@ class OddVendor(base.VendorInterface):
 
     @base.driver_passthru(['GET', 'POST', 'DELETE'], async_call=False)
     def anything(self, http_method: str, **kwargs: Any) -> dict[str, Any]:
-        """Return whatever it is called with, and the verb."""
+        """Return all parameters and the HTTP method."""
         return {'http_method': http_method, 'parameters': kwargs}
 
     @base.driver_passthru(['GET', 'POST'], async_call=False)
     def open(self, **kwargs: Any) -> dict[str, Any]:
-        """Return all that it is called with."""
+        """Return all parameters."""
         return kwargs
 
     @base.driver_passthru(['GET', 'POST'], async_call=False)
     def closed(self) -> None:
-        """Take nothing, not even the verb."""
+        """Accept no parameters, not even the HTTP method."""
 
     @base.driver_passthru(['POST'], async_call=False)
     def names(self, task: int, func: int, data: int, info: int) -> int:
-        """Take names that are reserved elsewhere."""
+        """Accept parameters with reserved names."""
         return task + func + data + info
 
     @base.driver_passthru(['POST'], async_call=False)
     def strict(self, slot: int, serial: str) -> None:
-        """Need two parameters."""
+        """Require two parameters."""
 
     @base.driver_passthru(['POST'])
     def strict_later(self, slot: int, serial: str) -> None:
-        """Need two parameters, asynchronously."""
+        """Require two parameters, asynchronously."""
 
     @base.driver_passthru(['POST'], async_call=False)
     def refused(self, kind: _Kind) -> str:
-        """Never get past the check before it."""
+        """Never pass the validation."""
         return 'it ran'
 
     @base.driver_passthru(['POST'])
     def refused_later(self, kind: _Kind) -> None:
-        """Never get past the check before it, asynchronously."""
+        """Never pass the validation, asynchronously."""
 
     @base.driver_passthru(['POST', 'GET'], async_call=False)
     def failing(self, kind: _Kind) -> None:
-        """Fail while running."""
+        """Raise an exception."""
         raise _failure(kind)
 
     @base.driver_passthru(['GET'], async_call=False)
     def result(self, kind: str) -> Any:
-        """Return a value of some kind."""
+        """Return a value of a kind."""
         return _RESULTS[kind]
 
     @base.driver_passthru(['GET'], async_call=False, attach=True)
     def attached(self, kind: str = 'text') -> Any:
-        """Attach something."""
+        """Return an attachment."""
         return _ATTACHMENTS[kind]
 
     @base.driver_passthru(['POST'], attach=True)
     def attached_later(self) -> str:
-        """Attach something that nobody gets to see."""
+        """Return an attachment, asynchronously."""
         return 'unseen'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that a functional test starts, watches and ends."""
+"""Processes of functional tests."""
 
 import collections.abc
 import contextlib
@@ -15,11 +15,11 @@ import fixtures
 
 
 class Failed(Exception):
-    """A process did not do what it should in time; its log is the text."""
+    """A process failed or timed out; the message contains its log."""
 
 
 def command(name: str) -> str:
-    """Return the path of an installed command, ours before all others."""
+    """Return the path of a command, first of this environment."""
     mine = pathlib.Path(sys.executable).parent
     search = os.pathsep.join((str(mine), os.environ.get('PATH', os.defpath)))
     found = shutil.which(name, path=search)
@@ -32,7 +32,7 @@ def wait_until(
     condition: collections.abc.Callable[[], object],
     what: str,
     *,
-    seconds: float = 30.0,
+    seconds: float = 60.0,
     pause: float = 0.02,
 ) -> None:
     """Wait until ``condition()`` is true.
@@ -47,14 +47,14 @@ def wait_until(
 
 
 class Process(fixtures.Fixture):
-    """A process that can be started again and again; one log for all runs.
+    """A restartable process with one log for all runs.
 
-    :param arguments: the command line, the program's path first.
-    :param environment: the whole environment.
-    :param log: file that both output streams are added to.
+    :param arguments: the command line, beginning with the program's path.
+    :param environment: the complete environment.
+    :param log: file for both output streams.
     """
 
-    STOP_SECONDS = 30.0
+    STOP_SECONDS = 60.0
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Process(fixtures.Fixture):
         self.addCleanup(self.kill)
 
     def start(self) -> None:
-        """Start it, if it does not run."""
+        """Start the process, unless it runs."""
         if self.running:
             return
         with self._log.open('ab') as output:
@@ -85,13 +85,13 @@ class Process(fixtures.Fixture):
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                # Its own children must go with it.
+                # Its children are killed with it.
                 start_new_session=True,
             )
 
     @property
     def running(self) -> bool:
-        """Whether it runs, be it suspended."""
+        """Whether it runs or is suspended."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -102,19 +102,19 @@ class Process(fixtures.Fixture):
         return self._process.pid
 
     def log(self) -> str:
-        """Return what the present run has written."""
+        """Return the output of the current run."""
         return self.everything()[self._from :].decode(errors='replace')
 
     def everything(self) -> bytes:
-        """Return what all runs have written."""
+        """Return the output of all runs."""
         return self._log.read_bytes() if self._log.exists() else b''
 
     def signal(self, number: int) -> None:
-        """Send it a signal, to the process alone."""
+        """Send a signal to the process, not to its children."""
         os.kill(self.pid, number)
 
     def wait(self, seconds: float = STOP_SECONDS) -> int:
-        """Wait for its end and return its exit code."""
+        """Wait until it ends; return its exit code."""
         assert self._process is not None
         try:
             return self._process.wait(seconds)
@@ -125,22 +125,22 @@ class Process(fixtures.Fixture):
             ) from None
 
     def stop(self) -> int:
-        """End it by SIGTERM and return its exit code."""
+        """Send SIGTERM and wait; return its exit code."""
         self.signal(signal.SIGTERM)
         return self.wait()
 
     def kill(self) -> None:
-        """End it and its children at once, as a crash of its host would."""
+        """Kill the process and its children."""
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
 
-    def wait_for_log(self, text: str, seconds: float = 30.0) -> None:
-        """Wait until its present run has written ``text``.
+    def wait_for_log(self, text: str, seconds: float = 60.0) -> None:
+        """Wait until the output of the current run contains ``text``.
 
-        :raises: Failed, at once if it ends before.
+        :raises: Failed, immediately if the process ends.
         """
 
         def written() -> bool:

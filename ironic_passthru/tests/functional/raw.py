@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP as bytes on a socket, for what a client library would not send."""
+"""HTTP requests as bytes, for requests that no client library sends."""
 
 import contextlib
 import http.client
@@ -15,8 +15,8 @@ from ironic_passthru.tests.functional import web
 class Connection:
     """One TCP connection to a server.
 
-    :param seconds: how long to wait for any part of an answer.
-    :param tls: how to speak TLS, if so.
+    :param seconds: timeout of each read.
+    :param tls: TLS context; without one, plain TCP.
     :ivar interim: number of 100 responses that :meth:`answer` has read.
     """
 
@@ -41,33 +41,33 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """End the connection in both directions."""
+        """Close the connection."""
         self._stream.close()
         self._socket.close()
 
     def finish_sending(self) -> None:
-        """Tell the server that nothing more comes, and go on listening."""
-        # The server may have ended the connection already.
+        """Close the sending direction."""
+        # The server may have closed the connection.
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
     def send(self, data: bytes) -> None:
-        """Send bytes; a server that does not want them all may answer."""
+        """Send bytes; ignore that the server stops reading."""
         try:
             self._socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             return
 
     def wait(self) -> None:
-        """Wait until something comes, and leave it unread."""
+        """Wait for data without reading them."""
         self._stream.peek()
 
     def is_silent(self, seconds: float) -> bool:
-        """Return whether the server sends nothing for some time."""
+        """Return whether the server sends nothing for some seconds."""
         return not select.select([self._socket], [], [], seconds)[0]
 
     def answer(self, http_method: str = 'GET') -> web.Answer | None:
-        """Read one answer, or None if the server ended the connection."""
+        """Read one response; return None if the connection was closed."""
         started = time.monotonic()
         try:
             line = self._stream.readline()
@@ -101,7 +101,7 @@ class Connection:
         return self._stream.read(int(length))
 
     def rest(self) -> bytes:
-        """Return all that still comes until the server ends."""
+        """Read until the server closes the connection."""
         try:
             return self._stream.read()
         except ConnectionResetError:
@@ -116,7 +116,7 @@ def request(
     protocol: str = 'HTTP/1.1',
     host: str | bytes | None = 'localhost',
 ) -> bytes:
-    """Return a request as bytes; nothing is added but the Host header."""
+    """Return a request as bytes, with only the Host header added."""
     lines = [b' '.join([_raw(http_method), _raw(target), _raw(protocol)])]
     if host is not None:
         lines.append(b'Host: ' + _raw(host))
@@ -125,7 +125,7 @@ def request(
 
 
 def chunked(*parts: bytes) -> bytes:
-    """Return ``parts`` as the chunks of one body."""
+    """Return a chunked body."""
     framed = [b'%x\r\n%s\r\n' % (len(part), part) for part in parts]
     return b''.join(framed) + b'0\r\n\r\n'
 

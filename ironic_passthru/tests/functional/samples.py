@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Samples in the pages, compared with what the service says."""
+"""Comparison of samples in the pages with real output."""
 
 import re
 from collections.abc import Collection
@@ -9,10 +9,10 @@ from typing import Any
 def stable(
     value: Any, changing: Collection[str], identifier: re.Pattern[str]
 ) -> Any:
-    """Return a JSON value without what differs from run to run.
+    """Return a JSON value without values that differ in each run.
 
     :param changing: names of values that are replaced by their types.
-    :param identifier: what is replaced in all texts.
+    :param identifier: pattern that is replaced in all strings.
     """
     if isinstance(value, dict):
         return {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API under Apache with mod_wsgi, as it is shipped, on a whole site."""
+"""The API under Apache with mod_wsgi, with the shipped configuration."""
 
 import base64
 import datetime
@@ -17,23 +17,26 @@ from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import envelope
 from ironic_passthru.tests.functional import keystone
 from ironic_passthru.tests.functional import servers
+from ironic_passthru.tests.functional import test_commands
 from ironic_passthru.tests.functional import web
 from ironic_passthru.tests.functional import wsgi_cases
 
 
 class Site(deployment.Site):
-    """A whole site: database, broker, Identity service, and Apache.
+    """A site with database, broker, Identity service and Apache.
 
-    :ivar apache: that of the API.
-    :ivar keystone: where callers log in.
+    :ivar server: the database server.
+    :ivar apache: the Apache of the API.
+    :ivar keystone: the Identity service.
     """
 
     def __init__(self) -> None:
-        super().__init__(servers.PostgreSQL())
+        self.server = servers.PostgreSQL()
+        super().__init__(self.server)
 
     def _setUp(self) -> None:
         super()._setUp()
-        # mod_wsgi looks for its files with the rights of its own account.
+        # mod_wsgi opens its files with its own account.
         self.directory.chmod(0o711)
         self.apache = self.useFixture(apache.Apache(self.directory / 'apache'))
         self.keystone = self.useFixture(keystone.Keystone())
@@ -79,11 +82,11 @@ class ServedByApache(wsgi_cases.ServedSite):
 class TestApache(
     ServedByApache, wsgi_cases.ServerCases, wsgi_cases.LoggedCases
 ):
-    """What holds for every server, and what Apache promises beyond."""
+    """The cases of every server, and cases of Apache."""
 
-    # What "apachectl graceful-stop" sends.
+    # The signal of "apachectl graceful-stop".
     stop_signal = signal.SIGWINCH
-    # It refuses TRACE by itself, and what ends too early for mod_wsgi.
+    # Apache rejects TRACE, and mod_wsgi rejects incomplete bodies.
     own_refusals = wsgi_cases.ServerCases.own_refusals | {405, 500}
     drops_lengths = True
 
@@ -93,13 +96,13 @@ class TestApache(
     def request_log(self) -> str:
         return self.apache.access_log()
 
-    def test_a_client_that_sends_too_much_hears_why(self) -> None:
+    def test_a_client_that_sends_too_much_gets_an_error(self) -> None:
         body = self.body + b' ' * (8 << 20)
         answer = self.ask(self.mark(f'Content-Length: {len(body)}', body=body))
         self.assert_refused(answer, 413)
         self.assertIsNotNone(answer)
 
-    def test_what_it_refuses_by_itself_has_the_form_of_errors(self) -> None:
+    def test_errors_of_apache_have_the_error_format(self) -> None:
         for request, status in (
             (self.mark(f'Content-Length: {2 << 20}', body=self.body), 413),
             (self.request('TRACE', '/v1'), 405),
@@ -121,7 +124,7 @@ class TestApache(
         self.assertIn('Strict-Transport-Security', answer.headers)
         self.assertEqual(200, client.call('no_op').status)
 
-    def test_which_software_answers_is_told_in_one_word(self) -> None:
+    def test_the_server_header_is_one_word(self) -> None:
         self.assertEqual('Apache', self.api.get('/').headers['Server'])
 
 
@@ -133,8 +136,20 @@ class TestStatus(ServedByApache):
         self.assertEqual(6, done.stdout.count('Result: Success'), done.stdout)
 
 
+class TestSchemaMissing(test_commands.CommandTestCase):
+    """A database server without the tables."""
+
+    def test_the_line_names_the_command_to_run(self) -> None:
+        self.assert_one_line(
+            test_commands.CONDUCTOR,
+            'ironic-passthru-dbsync upgrade',
+            transport_url=_SITE.broker.url,
+            database__connection=_SITE.server.new_database(),
+        )
+
+
 class TestApacheRecycled(ServedByApache, wsgi_cases.RecycledCases):
-    """Processes that are told to end while calls come in."""
+    """Processes that are replaced during calls."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -147,17 +162,17 @@ class TestApacheRecycled(ServedByApache, wsgi_cases.RecycledCases):
         burst.wait_for_more(50)
 
     def replace(self, pid: int) -> None:
-        """Have a process end when it has answered its calls."""
+        """Let a process end after its calls."""
         os.kill(pid, signal.SIGUSR1)
         self.wait_for(
             lambda: pid not in self.daemons(), 'it is replaced', seconds=30
         )
 
     def test_a_graceful_restart_of_all_runs_no_call_twice(self) -> None:
-        """What comes while mod_wsgi has no process is told 503.
+        """Requests get 503 while mod_wsgi has no process.
 
-        What takes longer than 3 seconds, which is what Apache gives them, is
-        told 500. On a busy machine that may be any call.
+        A call gets 500 if it takes longer than 3 seconds, which is the limit
+        of Apache. On a busy machine this may be any call.
         """
 
         def restart(burst: deployment.Burst) -> None:
@@ -174,7 +189,7 @@ class TestApacheRecycled(ServedByApache, wsgi_cases.RecycledCases):
         statuses = self.call_while(restart, unknown=(500,))
         self.assertIn(200, statuses.values())
 
-    def test_installing_a_release_does_not_begin_to_serve_it(self) -> None:
+    def test_a_release_is_not_served_before_a_restart(self) -> None:
         before = self.daemons()
         self.apache.script.touch()
         for _ in range(10):
@@ -182,13 +197,13 @@ class TestApacheRecycled(ServedByApache, wsgi_cases.RecycledCases):
         self.assertEqual(before, self.daemons())
 
     def daemons(self) -> set[int]:
-        """Return the processes of mod_wsgi, by the name that they have."""
+        """Return the processes of mod_wsgi, found by their names."""
         found = wsgi_cases.workers(self.process).items()
         return {pid for pid, name in found if name.startswith('(wsgi:')}
 
 
 class TestPasswords(ServedByApache):
-    """Names and passwords reach the service, which checks them itself."""
+    """HTTP Basic authentication by the service behind Apache."""
 
     name = 'apache-passwords'
 
@@ -222,7 +237,7 @@ def _basic(user: str, password: str) -> dict[str, str]:
 
 
 class ClientsOfTheSite(ServedByApache):
-    """Clients that know the Identity service, and learn the rest there."""
+    """Clients that find the service in the service catalog."""
 
     user = 'system-admin'
 
@@ -231,7 +246,7 @@ class ClientsOfTheSite(ServedByApache):
         return self.over_tls()
 
     def cloud(self) -> dict[str, Any]:
-        """Return what a ``clouds.yaml`` says of the site."""
+        """Return the entry of the site for a ``clouds.yaml``."""
         return {
             'auth': self.site.keystone.login(self.user),
             'region_name': 'RegionOne',
@@ -248,11 +263,11 @@ class TestSdk(ClientsOfTheSite, client_cases.SdkCases):
 
 
 class TestGophercloudsForm(ClientsOfTheSite, client_cases.GophercloudCases):
-    """Requests as gophercloud sends them."""
+    """Requests in the format of gophercloud."""
 
 
 class TestReader(ClientsOfTheSite):
-    """Somebody who may look, but call nothing."""
+    """A user with the role reader."""
 
     user = 'system-reader'
 
@@ -274,7 +289,7 @@ class TestReader(ClientsOfTheSite):
 
 
 class TestTokens(ServedByApache, envelope.EnvelopeCase):
-    """Tokens that are none, or none any more."""
+    """Invalid and expired tokens."""
 
     def ask(self, token: str) -> web.Answer:
         return self.api.get('/v1/drivers', **{'X-Auth-Token': token})
@@ -287,11 +302,11 @@ class TestTokens(ServedByApache, envelope.EnvelopeCase):
         )
 
     def test_none(self) -> None:
-        stranger = self.over_tls()
-        self.assertEqual(200, stranger.get('/').status)
+        anonymous = self.over_tls()
+        self.assertEqual(200, anonymous.get('/').status)
         for body in (None, b'{' + b' ' * 1_000_000):
             self.assert_unauthorized(
-                stranger.request('POST', '/v1/drivers', body)
+                anonymous.request('POST', '/v1/drivers', body)
             )
 
     def test_made_up(self) -> None:
@@ -299,7 +314,7 @@ class TestTokens(ServedByApache, envelope.EnvelopeCase):
 
     def test_revoked(self) -> None:
         token = self.site.keystone.token('system-admin')
-        # A process that has seen it may take it for some minutes more.
+        # A process with a cached validation would accept it.
         self.site.keystone.revoke(token)
         self.assert_unauthorized(self.ask(token))
 
@@ -317,5 +332,5 @@ class TestTokens(ServedByApache, envelope.EnvelopeCase):
         self.assert_unauthorized(self.ask(token))
 
 
-# They are run by their subclasses.
+# Base classes; their subclasses run.
 del ServedByApache, ClientsOfTheSite

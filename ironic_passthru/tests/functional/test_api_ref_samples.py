@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The samples of the API reference are what the service answers.
+"""Samples of the API reference, compared with responses.
 
-With WRITE_API_SAMPLES=1 in the environment the samples are written anew.
+WRITE_API_SAMPLES=1 in the environment rewrites the samples.
 """
 
 import json
@@ -25,7 +25,7 @@ _CALL = {'mode': 'manual', 'speed': 70}
 _INSPECT = f'{_FAKE}/vendor_passthru?method=inspect_rack'
 _RACK = {'slots': 8, 'seconds_per_slot': 0}
 
-# Name of a sample, verb, path, and the body to send.
+# Name of the sample, HTTP method, path and request body.
 ANSWERS: tuple[tuple[str, str, str, Any], ...] = (
     ('root', 'GET', '/', None),
     ('v1', 'GET', '/v1', None),
@@ -48,10 +48,10 @@ ANSWERS: tuple[tuple[str, str, str, Any], ...] = (
     ('problem', 'PUT', _SET_FANS, {'speed': 101}),
 )
 
-# Not what a service answers, but what a client sends.
+# Requests, not responses.
 REQUESTS = {'call-request': _CALL}
 
-# These differ each time, so only their types are compared.
+# Different in each run: only their types are compared.
 _CHANGING = (
     *('created_at', 'started_at', 'finished_at', 'updated_at'),
     *('request_id', 'incarnation'),
@@ -60,7 +60,7 @@ _UUID = re.compile('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 
 class TestSamples(base.TestCase):
-    """Each stored sample, against a running service."""
+    """Each stored sample and the response of a running service."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -96,7 +96,7 @@ class TestSamples(base.TestCase):
             )
 
     def operations(self) -> dict[str, Any]:
-        """Return the samples of operations; there are two of them."""
+        """Return the two samples of operations."""
         for _ in range(2):
             self.ask('POST', _INSPECT, _RACK)
         listed = self.ask('GET', '/v1/operations?limit=1')
@@ -115,7 +115,7 @@ class TestSamples(base.TestCase):
         *,
         problem: bool = False,
     ) -> dict[str, Any]:
-        """Return the document that the service answers, errors included."""
+        """Return the document in a response, errors included."""
         request = urllib.request.Request(
             self.service.url + path,
             method=http_method,

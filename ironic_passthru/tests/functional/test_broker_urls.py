@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logins and virtual hosts of special characters, at a real broker."""
+"""Special characters in logins and virtual hosts of a real broker."""
 
 import itertools
 from urllib import parse
@@ -12,18 +12,6 @@ _SITE = deployment.Site(conductor__enabled_drivers='fake-hardware')
 _USER = 'u/@:?#%[;,é+'
 _PASSWORD = 'p/@:?#%[];,é+ &=$!*"<>hunter2'
 _VIRTUAL_HOST = 'v/#?%;@2F'
-
-# Beginnings of a URL whose rest is read as something else, or not at all.
-_MISREAD = (
-    'rabbit://u:ab/hunter2',
-    'rabbit://u/v:hunter2',
-    'rabbit://u:1?hunter2',
-    'rabbit://u:1#hunter2',
-    'rabbit://u:1,hunter2',
-    'rabbit://u:ab[hunter2',
-    'rabbit://u:hunter2%zz',
-    'rabbit://u:hunter2%cd',
-)
 
 
 def setUpModule() -> None:
@@ -47,7 +35,7 @@ def url(password: str = _PASSWORD) -> str:
 
 
 class TestSpecialCharacters(deployment.SiteTestCase):
-    """Encoded, they reach the broker as they are."""
+    """Percent-encoded characters reach the broker."""
 
     site = _SITE
 
@@ -81,13 +69,13 @@ class TestSpecialCharacters(deployment.SiteTestCase):
 
 
 class TestCommands(test_commands.CommandTestCase):
-    """What would be misread is one line, without any part of it."""
+    """Ambiguous URLs are rejected without showing any part of them."""
 
     def test_the_status_command(self) -> None:
         for address, word in (
             (url(), 'reachable'),
             (url('hunter2'), 'cannot connect'),
-            (f'{_MISREAD[0]}@127.0.0.1/', 'percent-encoded'),
+            ('rabbit://u:ab/hunter2@127.0.0.1/', 'percent-encoded'),
         ):
             done = self.run_command(
                 test_commands.STATUS,
@@ -99,28 +87,14 @@ class TestCommands(test_commands.CommandTestCase):
                 'upgrade',
                 'check',
             )
-            # Lines of a table.
+            # The output is a table.
             shown = ''.join(done.stdout.replace('|', '').split())
             self.assertIn(word.replace(' ', ''), shown, done.stdout)
             for text in (shown, done.stderr):
                 self.assertNotIn('hunter2', text)
                 self.assertNotIn('Traceback', text)
 
-    def test_what_would_be_misread(self) -> None:
-        commands = (test_commands.API, test_commands.CONDUCTOR)
-        # The others are tried without processes.
-        for command, begin in zip(commands, _MISREAD, strict=False):
-            line = self.assert_one_line(
-                command,
-                'Option transport_url in group [DEFAULT]',
-                'percent-encoded',
-                transport_url=f'{begin}@127.0.0.1:1/',
-                database__connection=_SITE.registry,
-                auth_strategy='noauth',
-            )
-            self.assertNotIn('hunter', line)
-
-    def test_a_dollar_that_names_no_option(self) -> None:
+    def test_a_dollar_sign_in_a_password(self) -> None:
         options = {
             'transport_url': 'rabbit://u:a$hunter2@127.0.0.1:1/',
             'database__connection': 'mysql://u:a$hunter2@127.0.0.1:1/x',
@@ -151,17 +125,7 @@ class TestCommands(test_commands.CommandTestCase):
                 *(['check'] if command == test_commands.DBSYNC else []),
                 *(['upgrade', 'check'] if 'status' in command else []),
             )
-            said = done.stdout + done.stderr
-            self.assertNotEqual(0, done.returncode, said)
-            self.assertIn('Option connection in', said.replace('|', ''))
-            self.assertNotIn('hunter', said)
-
-    def test_databases(self) -> None:
-        for begin in ('mysql://u:p@q/hunter2', 'postgresql://u/v:hunter2'):
-            line = self.assert_one_line(
-                test_commands.CONDUCTOR,
-                'Option connection in group [database]',
-                database__connection=f'{begin}@127.0.0.1:1/x',
-                transport_url=_SITE.broker.url,
-            )
-            self.assertNotIn('hunter', line)
+            output = done.stdout + done.stderr
+            self.assertNotEqual(0, done.returncode, output)
+            self.assertIn('Option connection in', output.replace('|', ''))
+            self.assertNotIn('hunter', output)

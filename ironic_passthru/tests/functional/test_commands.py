@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands as an operator meets them: arguments, errors, exit codes."""
+"""Commands: arguments, error messages, exit codes and signals."""
 
 import json
 import os
@@ -34,7 +34,7 @@ ALL_IN_ONE, API, CONDUCTOR, DBSYNC, STATUS = COMMANDS
 
 
 class CommandTestCase(base.TestCase):
-    """Runs commands in a home of their own, without any configuration."""
+    """Commands with an empty home directory and no configuration."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -48,7 +48,7 @@ class CommandTestCase(base.TestCase):
     def run_command(
         self, command: str, *arguments: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+        """Run a command until it ends."""
         return preloaded.run(
             command, *arguments, environment=self.environment, cwd=self.home
         )
@@ -69,7 +69,7 @@ class CommandTestCase(base.TestCase):
     def assert_one_line(
         self, command: str, *words: str, **options: object
     ) -> str:
-        """Fail unless a start ends with one line that holds all words."""
+        """Fail unless a command fails with one line with all words."""
         done = self.run_command(command, *self.config(**options))
         self.assertEqual(1, done.returncode, done.stdout + done.stderr)
         lines = done.stderr.splitlines()
@@ -81,7 +81,7 @@ class CommandTestCase(base.TestCase):
         return lines[0]
 
     def start(self, command: str, *arguments: str) -> processes.Process:
-        """Start a command that is expected to go on running."""
+        """Start a command that keeps running."""
         process = self.useFixture(
             processes.Process(
                 [processes.command(command), *arguments],
@@ -103,7 +103,7 @@ class CommandTestCase(base.TestCase):
 
 
 class TestArguments(CommandTestCase):
-    """What every command understands."""
+    """Arguments of every command."""
 
     def test_help(self) -> None:
         for command, done in self.run_all('--help').items():
@@ -144,7 +144,7 @@ class TestArguments(CommandTestCase):
         done[DBSYNC] = self.run_command(DBSYNC, *arguments, 'check')
         done[STATUS] = self.run_command(STATUS, *arguments, 'upgrade', 'check')
         for command, one in done.items():
-            # Those below it are results of the checks.
+            # Lower statuses are results of checks.
             status = 255 if command == STATUS else 1
             self.assertEqual(status, one.returncode, command)
             self.assertEqual(1, len(one.stderr.splitlines()), one.stderr)
@@ -154,8 +154,8 @@ class TestArguments(CommandTestCase):
 class TestStartErrors(CommandTestCase):
     """A start that fails logs one line with what to change.
 
-    Unit tests try all values of options; these are for the connections
-    between commands, options and libraries.
+    Unit tests check the values of all options; these tests check that the
+    commands report errors of options and of libraries.
     """
 
     def split(self, **options: object) -> dict[str, object]:
@@ -206,7 +206,9 @@ class TestStartErrors(CommandTestCase):
         for options in (
             {'transport_url': 'rabbit://me:hunter2@host:port/'},
             {'transport_url': 'no-such://me:hunter2@host:1/'},
+            {'transport_url': 'rabbit://u:ab/hunter2@127.0.0.1:1/'},
             {'database__connection': 'no-such://me:hunter2@host/x'},
+            {'database__connection': 'postgresql://u/v:hunter2@[::1]:1/x'},
         ):
             line = self.assert_one_line(
                 CONDUCTOR, *_option(*options), **self.split(**options)
@@ -237,7 +239,7 @@ class TestStartErrors(CommandTestCase):
                 'allow_insecure_bind', api__host_ip='0.0.0.0', **options,
             )  # fmt: skip
 
-    def test_a_registry_that_is_not_set(self) -> None:
+    def test_no_registry(self) -> None:
         for command in (API, CONDUCTOR):
             self.assert_one_line(command, '[database]', 'connection')
 
@@ -247,20 +249,8 @@ def _option(key: str) -> tuple[str, str]:
     return name, f'[{group or "DEFAULT"}]'
 
 
-class TestSchemaMissing(CommandTestCase):
-    """A database server without the tables."""
-
-    def test_the_line_names_the_command_to_run(self) -> None:
-        server = self.useFixture(servers.PostgreSQL())
-        self.assert_one_line(
-            CONDUCTOR, 'ironic-passthru-dbsync upgrade',
-            transport_url='rabbit://127.0.0.1:1/',
-            database__connection=server.new_database(),
-        )  # fmt: skip
-
-
 class TestAllInOne(CommandTestCase):
-    """``ironic-passthru`` from its start to its end."""
+    """Life cycle of ``ironic-passthru``."""
 
     def launch(self, **options: object) -> processes.Process:
         """Start it on a free port and wait until it serves."""
@@ -271,12 +261,12 @@ class TestAllInOne(CommandTestCase):
         return process
 
     def client(self, process: processes.Process) -> web.Client:
-        """Return a client for where it says that it listens."""
+        """Return a client for the URL in its output."""
         found = re.search(r'Listening on (http://\S+)', process.log())
         assert found
         return web.Client(found[1])
 
-    def test_it_says_what_it_serves_and_the_curl_line_works(self) -> None:
+    def test_its_output_contains_a_working_curl_command(self) -> None:
         process = self.launch()
         log = process.log()
         self.assertIn('Listening on http://127.0.0.1:', log)
@@ -290,10 +280,7 @@ class TestAllInOne(CommandTestCase):
         self.assertEqual(0, done.returncode, done.stderr)
         names = {d['name'] for d in json.loads(done.stdout)['drivers']}
         self.assertIn('fake-hardware', names)
-        self.assertEqual(0, process.stop())
-
-    def test_a_second_one_does_the_first_no_harm(self) -> None:
-        process = self.launch()
+        # A second process does not affect it.
         second = self.run_command(
             ALL_IN_ONE, '--config-file', str(self.home / 'test.conf')
         )
@@ -310,7 +297,7 @@ class TestAllInOne(CommandTestCase):
         try:
             socket.create_server(('127.0.0.1', 6385)).close()
         except OSError:
-            # The port is in use on this host, which it must then say.
+            # The port is in use on this host: an error message names it.
             done = self.run_command(ALL_IN_ONE)
             self.assertIn('6385', done.stderr)
             return
@@ -328,19 +315,15 @@ class TestAllInOne(CommandTestCase):
         with futures.ThreadPoolExecutor() as pool:
             call = pool.submit(api.call, 'slow', 'POST', seconds=2)
             self.wait_for(lambda: api.call('no_op').status == 200, 'it serves')
-            # The slow call was sent before; the kernel keeps their order,
-            # and a moment later a thread has taken it.
+            # The slow call was sent before; a moment later it runs.
             time.sleep(0.5)
             process.signal(signal.SIGTERM)
             self.assertEqual(0, process.wait())
-            self.assertEqual(200, call.result(10).status)
+            self.assertEqual(200, call.result(60).status)
 
-    def test_sigint_ends_it_too(self) -> None:
-        process = self.launch()
-        process.signal(signal.SIGINT)
-        self.assertEqual(0, process.wait())
-
-    def test_what_outlasts_the_timeout_does_not_keep_it(self) -> None:
+    def test_calls_longer_than_the_shutdown_timeout_are_abandoned(
+        self,
+    ) -> None:
         process = self.launch(conductor__graceful_shutdown_timeout=0.5)
         answer = self.client(process).call(
             'start_fan_test', 'POST', seconds=60
@@ -349,20 +332,22 @@ class TestAllInOne(CommandTestCase):
         began = time.monotonic()
         process.signal(signal.SIGTERM)
         self.assertEqual(1, process.wait())
-        self.assertLess(time.monotonic() - began, 10)
+        self.assertLess(time.monotonic() - began, 20)
 
-    def test_sighup_does_not_end_it(self) -> None:
+    def test_sigint_ends_it_and_sighup_does_not(self) -> None:
         process = self.launch()
         process.signal(signal.SIGHUP)
         process.wait_for_log('Reloading the configuration')
         self.assertEqual(200, self.client(process).call('no_op').status)
+        process.signal(signal.SIGINT)
+        self.assertEqual(0, process.wait())
 
 
 class TestApi(CommandTestCase):
-    """``ironic-passthru-api`` without the rest of a site."""
+    """``ironic-passthru-api`` without a bus and a registry."""
 
-    def test_it_serves_what_needs_nobody_else(self) -> None:
-        url = f'http://127.0.0.1:{self.free_port()}'
+    def test_it_serves_without_bus_and_registry(self) -> None:
+        port = self.free_port()
         process = self.start(
             API,
             *self.config(
@@ -370,12 +355,15 @@ class TestApi(CommandTestCase):
                 database__connection=database.sqlite_url(
                     self.home / 'r.sqlite'
                 ),
-                api__port=url.rpartition(':')[2],
+                api__port=port,
+                api__host_ip='0.0.0.0',
+                api__allow_insecure_bind=True,
                 auth_strategy='noauth',
             ),
         )
-        process.wait_for_log(f'Listening on {url}')
-        api = web.Client(url)
+        process.wait_for_log('Listening on ')
+        self.assertRegex(process.log(), 'WARNING.*can call every method')
+        api = web.Client(f'http://127.0.0.1:{port}')
         self.assertEqual(200, api.get('/').status)
         self.assertEqual(503, api.get('/v1/drivers').status)
         health = api.get('/healthcheck/detailed')
@@ -383,36 +371,17 @@ class TestApi(CommandTestCase):
         self.assertFalse(health.json['checks']['database']['healthy'])
         self.assertEqual(0, process.stop())
 
-    def test_no_login_where_other_hosts_may_reach_it(self) -> None:
-        process = self.start(
-            API,
-            *self.config(
-                transport_url='rabbit://127.0.0.1:1/',
-                database__connection=database.sqlite_url(
-                    self.home / 'r.sqlite'
-                ),
-                api__port=self.free_port(),
-                api__host_ip='0.0.0.0',
-                api__allow_insecure_bind=True,
-                auth_strategy='noauth',
-            ),
-        )
-        process.wait_for_log('Listening on ')
-        self.assertIn('WARNING', process.log())
-        self.assertIn('can call every method', process.log())
-        self.assertEqual(0, process.stop())
-
 
 class TestConductor(CommandTestCase):
-    """``ironic-passthru-conductor`` without the rest of a site."""
+    """``ironic-passthru-conductor`` without a bus and a registry."""
 
     def test_it_can_be_ended_while_it_waits_for_the_broker(self) -> None:
-        self.end_while_it_waits(
+        self.stop_while_it_waits(
             'Connection failed', database.sqlite_url(self.home / 'r.sqlite')
         )
 
     def test_it_can_be_ended_while_it_waits_for_the_registry(self) -> None:
-        log = self.end_while_it_waits(
+        log = self.stop_while_it_waits(
             'the start waits for it',
             'postgresql+psycopg2://me:hunter2@127.0.0.1:1/x',
         )
@@ -420,8 +389,8 @@ class TestConductor(CommandTestCase):
         self.assertNotIn('hunter2', log)
         self.assertNotIn('Traceback', log)
 
-    def end_while_it_waits(self, line: str, url: str) -> str:
-        """End a conductor that has logged a line; return its log."""
+    def stop_while_it_waits(self, line: str, url: str) -> str:
+        """Stop a conductor that has logged a line; return its log."""
         process = self.start(
             CONDUCTOR,
             *self.config(
@@ -433,5 +402,5 @@ class TestConductor(CommandTestCase):
         began = time.monotonic()
         process.signal(signal.SIGTERM)
         self.assertEqual(128 + signal.SIGTERM, process.wait())
-        self.assertLess(time.monotonic() - began, 5)
+        self.assertLess(time.monotonic() - began, 20)
         return process.log()

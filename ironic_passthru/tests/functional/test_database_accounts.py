@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page about databases has one type: accounts, copies, restoring."""
+"""Commands of the page about databases: accounts, backup, restore."""
 
 import os
 import pathlib
@@ -28,7 +28,7 @@ State = operation.State
 
 
 def typed(word: str) -> list[str]:
-    """Return what the page has one type, as far as it holds a word."""
+    """Return the commands of the page that contain a word."""
     found = (
         block.commands
         for block in pages.blocks(_PAGE)
@@ -38,17 +38,17 @@ def typed(word: str) -> list[str]:
 
 
 class AccountCases:
-    """One account changes tables, the other one only what is in them."""
+    """An account for the schema, and an account for the data."""
 
-    #: Of the client in each block about this server.
+    #: The client program in each block about this server.
     program: str
 
     def way(self) -> dict[str, str]:
-        """Return the environment that leads a client to the server."""
+        """Return the environment variables of a client."""
         raise NotImplementedError
 
     def remove(self) -> None:
-        """Remove from the server what was typed."""
+        """Revert the commands of the page."""
         raise NotImplementedError
 
     def url_of(self, account: tuple[str, str]) -> str:
@@ -64,7 +64,7 @@ class AccountCases:
             'DATABASE_PASSWORD': _DAILY[1],
         }
         create, self.save, self.restore = typed(self.program)
-        # The server of the tests has accounts, too.
+        # The server of the tests already has accounts.
         self.remove()
         self.addCleanup(self.remove)
         self.run_typed(create)
@@ -73,7 +73,7 @@ class AccountCases:
         return self.url_of(_DAILY)
 
     def run_typed(self, text: str) -> None:
-        """Run it as an administrator would, in one directory."""
+        """Run commands in one directory."""
         if os.geteuid() != 0:
             text = text.replace('runuser -u postgres -- ', '')
         done = subprocess.run(
@@ -104,7 +104,7 @@ class AccountCases:
             )
             self.assertRegex(str(error), 'denied|must be owner')
 
-    def test_what_a_copy_holds_is_restored_as_not_known(self) -> None:
+    def test_restored_operations_have_an_unknown_outcome(self) -> None:
         begun = self.running(key=self.key('1'))
         waits = self.record(key=self.key('2'))
         done = self.finished('1')
@@ -117,12 +117,12 @@ class AccountCases:
         for name, one in (('1', begun), ('2', waits)):
             self.assertEqual(State.UNKNOWN, self.state(one))
             self.assertIsNotNone(self.get(one).finished_at)
-            # It is not taken for one that has certainly not run.
+            # It is not considered as certainly not run.
             found = self.operations.find_key(self.key(name).digest)
             self.assertEqual(one, found and found[0])
         self.assertEqual(State.SUCCEEDED, self.state(done))
         self.assertEqual('1', self.operations.result(done))
-        # This is what is lost.
+        # Lost by the restore.
         self.assertIsNone(self.operations.get(late))
         self.use_each_table()
 
@@ -130,14 +130,14 @@ class AccountCases:
         return operation.Key(digest=name * 64, fingerprint='f' * 64)
 
     def use_each_table(self) -> None:
-        """Insert into each table, and change and delete what is there."""
+        """Insert, update and delete rows in each table."""
         self.register(acme=cases.ONE)
         self.register(incarnation='run2', acme=cases.TWO)
         self.assertTrue(self.store.withdraw('host1', 'run2'))
         self.assertEqual(cases.TWO.digest, self.store.newest_digests()['acme'])
         one = self.finished('2', key=self.key('9'))
         for purge in (self.operations.purge_results, self.operations.purge):
-            # Until a moment from now.
+            # Expires in a moment.
             self.assertGreaterEqual(purge(older_than_seconds=-9, limit=9), 1)
         self.assertIsNone(self.operations.get(one))
 
@@ -145,7 +145,7 @@ class AccountCases:
 class TestPostgreSQL(
     AccountCases, registry.ServerCase, operation_cases.OperationCase
 ):
-    """``psql``, by the socket as its administrator."""
+    """``psql`` of the administrator, by socket."""
 
     program = 'postgres'
     server: servers.PostgreSQL
@@ -156,7 +156,7 @@ class TestPostgreSQL(
 
     def way(self) -> dict[str, str]:
         if os.geteuid() == 0:
-            # Its programs would remark that they may not look around there.
+            # Its programs warn if they cannot read the working directory.
             shutil.chown(self._directory, postgresql.USER)
         query = sa.make_url(self.server.url()).query
         return {'PGHOST': str(query['host']), 'PGPORT': str(query['port'])}
@@ -179,7 +179,7 @@ class TestPostgreSQL(
 class TestMariaDB(
     AccountCases, registry.ServerCase, operation_cases.OperationCase
 ):
-    """``mariadb``, by the socket as its administrator."""
+    """``mariadb`` of the administrator, by socket."""
 
     program = 'mariadb'
     server: servers.MariaDB
@@ -190,12 +190,12 @@ class TestMariaDB(
         cls.tls = certificates.Certificates()
         cls.tls.setUp()
         cls.addClassCleanup(cls.tls.cleanUp)
-        # Without certificates it asks nobody who he is.
+        # Without certificates it requires no login.
         return servers.MariaDB(cls.tls)
 
     def way(self) -> dict[str, str]:
         query = sa.make_url(self.server.url()).query
-        # Read after the files of the system, which name another socket.
+        # Read after the system's files, which contain another socket.
         pathlib.Path(self._directory, '.my.cnf').write_text(
             f'[client]\nuser = root\nsocket = {query["unix_socket"]}\n'
         )

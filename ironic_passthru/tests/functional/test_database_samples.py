@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The samples of options for databases, loaded by servers and the service.
+"""Shipped samples of options for databases.
 
-What is only for a node of Galera is loaded where that is tested.
+The tests of Galera load the options of cluster nodes.
 """
 
 import re
@@ -24,7 +24,7 @@ _OURS = console.ROOT / 'etc' / 'ironic_passthru' / 'database.conf.sample'
 
 
 class TestMariaDB(base.TestCase):
-    """What each server has."""
+    """Options of a server."""
 
     def test_all_options_are_in_force(self) -> None:
         found = self.useFixture(servers.MariaDB()).variables()
@@ -35,11 +35,11 @@ class TestMariaDB(base.TestCase):
 
 
 class TestPostgreSQL(base.TestCase):
-    """What each server has."""
+    """Options of a server."""
 
     def test_all_options_are_in_force(self) -> None:
         server = self.useFixture(servers.PostgreSQL(durable=True))
-        # Those about TCP have no value for who does not come by TCP.
+        # Options of TCP have no value in sessions without TCP.
         rows = sql.execute(
             server.url(),
             'SELECT name, setting FROM pg_file_settings '
@@ -51,7 +51,7 @@ class TestPostgreSQL(base.TestCase):
 
 
 class TestService(base.TestCase):
-    """What the service has."""
+    """Options of the service."""
 
     def load(self, text: str) -> cfg.ConfigOpts:
         with tempfile.NamedTemporaryFile('w', suffix='.conf') as file:
@@ -70,7 +70,7 @@ class TestService(base.TestCase):
         self.assertEqual(set(), named - loaded.keys())
         self.assertEqual(dict(self.load('').database), loaded)
 
-    def test_what_is_commented_arrives_at_the_driver(self) -> None:
+    def test_commented_options_reach_the_driver(self) -> None:
         lines = re.findall(
             r'^#([a-z_]+ = .+)$', _OURS.read_text('utf-8'), re.MULTILINE
         )
@@ -85,7 +85,7 @@ class TestService(base.TestCase):
         self.assertEqual(6, len(lines))
 
     def arguments_with(self, line: str) -> dict[str, Any]:
-        """Return what the driver of a database is called with."""
+        """Return the arguments of a database driver."""
         scheme = 'postgresql' if 'keepalives' in line else 'mysql'
         connection = f'connection = {scheme}://db/passthru\n'
         if line.startswith('connection ='):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The examples of the documentation do what the pages say."""
+"""Examples of the documentation."""
 
 import importlib.util
 import sys
@@ -21,7 +21,7 @@ _SOURCE = 'doc/source'
 EXAMPLES = console.ROOT / _SOURCE / 'examples'
 FIRST_DRIVER = EXAMPLES / 'rack-lamps'
 
-# Pages with calls that the all-in-one service answers as it comes.
+# Pages with calls to the all-in-one service with default options.
 PAGES = (
     'user/first-call',
     'user/operations',
@@ -38,14 +38,14 @@ def load(example: str) -> types.ModuleType:
     if module_spec is None or module_spec.loader is None:
         raise ImportError(f'no module in {path}')
     module = importlib.util.module_from_spec(module_spec)
-    # pydantic and typing look annotations up in the module by its name.
+    # pydantic and typing find annotations by the name of the module.
     with mock.patch.dict(sys.modules, {name: module}):
         module_spec.loader.exec_module(module)
     return module
 
 
 def first_driver() -> tuple[str, type[drivers.VendorInterface]]:
-    """Return name and class that the package of the first driver declares."""
+    """Return name and class of the entry point of the first driver."""
     text = (FIRST_DRIVER / 'pyproject.toml').read_text()
     project = tomllib.loads(text)['project']
     ((name, value),) = project['entry-points'][loader.NAMESPACE].items()
@@ -54,7 +54,7 @@ def first_driver() -> tuple[str, type[drivers.VendorInterface]]:
 
 
 class TestPages(base.TestCase):
-    """The ``curl`` lines of pages, and the answers that follow them."""
+    """``curl`` commands of the pages and their output."""
 
     def check(self, page: str, url: str) -> None:
         examples = console.examples(f'{_SOURCE}/{page}.rst')
@@ -88,7 +88,7 @@ class TestPages(base.TestCase):
 
 
 class TestFirstDriver(base.TestCase):
-    """The package of the first driver, without installing it."""
+    """The package of the first driver, not installed."""
 
     def test_it_has_thirty_lines(self) -> None:
         lines = (FIRST_DRIVER / 'rack_lamps.py').read_text().splitlines()
@@ -103,7 +103,7 @@ class TestFirstDriver(base.TestCase):
 
     def test_its_own_tests_pass(self) -> None:
         tests = load('rack-lamps/test_rack_lamps').TestRackLamps
-        # The one thing that an installation would do for them.
+        # Replaces the installation.
         _, tests.driver = first_driver()
         result = unittest.TestResult()
         suite = unittest.defaultTestLoader.loadTestsFromTestCase(tests)
@@ -122,7 +122,7 @@ class TestOtherService(base.TestCase):
         )
         self.assertEqual('Hello, Ada!', greeting)
 
-    def test_it_tells_a_call_that_did_not_run(self) -> None:
+    def test_it_reports_a_call_that_did_not_run(self) -> None:
         service = self.useFixture(embedded.Embedded())
         service.service.conductor.stop()
         answer = load('call_a_driver').greet(service.service.transport, 'Ada')

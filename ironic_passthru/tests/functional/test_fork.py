@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the application holds once it is loaded: nothing to share by a fork."""
+"""Resources of the loaded application: none that a fork would share."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import fixtures
 from ironic_passthru.tests import base
 from ironic_passthru.tests.functional import deployment
 
-# It prints what a process has that its children must not share.
+# Prints the resources that child processes must not share.
 _PROGRAM = """
 import json, os, threading
 import ironic_passthru.wsgi
@@ -29,15 +29,15 @@ print(json.dumps({
 }))
 """
 
-# Nobody answers at these: whoever connects is found out.
+# Ports without a server: a connection would fail.
 _NOBODY = '127.0.0.1:1'
 
 
 class TestLoading(base.TestCase):
-    """Loading the application starts and opens nothing."""
+    """Loading the application starts no threads and opens no files."""
 
     def load(self, **options: object) -> dict[str, object]:
-        """Return what a process that has loaded the application holds."""
+        """Return the resources of a process with the loaded application."""
         directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         config = directory / 'api.conf'
         values = {
@@ -59,7 +59,7 @@ class TestLoading(base.TestCase):
         return json.loads(done.stdout)
 
     def check(self, **options: object) -> None:
-        """Check that the process is alone and holds no file."""
+        """Check that the process has one thread and no open files."""
         self.assertEqual(
             {'threads': ['MainThread'], 'tasks': 1, 'held': []},
             self.load(**options),

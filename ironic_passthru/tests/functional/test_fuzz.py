@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever is sent, it costs one answer, and tells nothing.
+"""Random requests: each gets one valid response without secrets.
 
-``tox -e fuzz`` sends more of it.
+``tox -e fuzz`` sends more of them.
 """
 
 import base64
@@ -25,19 +25,19 @@ from hypothesis import strategies as st
 from ironic_passthru import errors
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import envelope
+from ironic_passthru.tests.functional import fuzz_requests
 from ironic_passthru.tests.functional import fuzzed
 from ironic_passthru.tests.functional import keystone
 from ironic_passthru.tests.functional import raw
-from ironic_passthru.tests.functional import strange
 from ironic_passthru.tests.functional import web
 
-# More of them than tests have time for: PASSTHRU_FUZZ_REQUESTS=200000.
+# Number of requests; ``tox -e fuzz`` sets 200000.
 _REQUESTS = int(os.environ.get('PASSTHRU_FUZZ_REQUESTS', '6000'))
 
-# Where figures of a run are added to, if anywhere.
+# File for the figures of a run.
 _FIGURES = os.environ.get('PASSTHRU_FUZZ_FIGURES')
 
-# What the HTTP server answers by itself.
+# Responses of the HTTP server itself.
 _OF_SERVER = {400, 405, 408, 413, 414, 417, 431, 501, 505}
 
 # How much more memory the service may have at the end than after the first
@@ -50,16 +50,16 @@ _TWO_WORDS = re.compile('[a-z][A-Z]')
 
 
 def _names_of_classes() -> Iterable[str]:
-    """Return the names of exceptions, which no client needs."""
+    """Return the names of exceptions, which responses must not contain."""
     for module in (builtins, errors):
         for name, kind in inspect.getmembers(module, inspect.isclass):
-            # Others are words, such as Conflict, that may well stand there.
+            # Others, such as Conflict, are words of messages.
             if issubclass(kind, BaseException) and _TWO_WORDS.search(name):
                 yield name
 
 
 def _libraries() -> Iterable[str]:
-    """Return the versions of what the service is made of."""
+    """Return the versions of the installed libraries."""
     for name in ('cheroot', 'WebOb', 'pecan', 'WSME', 'SQLAlchemy'):
         yield f'{name}/{importlib.metadata.version(name)}'
     yield f'Python/{platform.python_version()}'
@@ -86,17 +86,17 @@ _LEAKS = re.compile(
 
 
 class FuzzCases(envelope.EnvelopeCase):
-    """What must hold for each strategy of login."""
+    """Checks for each authentication strategy."""
 
-    # Share of the requests.
+    # Share of all requests.
     share = 1.0
-    # Headers of logins that are good, the strongest first, and others.
+    # Headers of valid logins, beginning with the most rights, and others.
     good: Sequence[list[bytes]] = ()
     wrong = st.one_of(
-        strange.wrong_logins(b'X-Auth-Token'),
-        strange.wrong_logins(b'Authorization'),
+        fuzz_requests.wrong_logins(b'X-Auth-Token'),
+        fuzz_requests.wrong_logins(b'Authorization'),
     )
-    # What must never be seen, beside what _LEAKS has.
+    # Texts that must not appear, in addition to _LEAKS.
     hidden: tuple[str, ...] = ()
 
     @classmethod
@@ -109,7 +109,11 @@ class FuzzCases(envelope.EnvelopeCase):
         super().setUpClass()
         cls.service = cls.start()
         cls.port = parse.urlsplit(cls.service.url).port or 0
-        secret = (strange.SECRET, str(cls.service.directory), *cls.hidden)
+        secret = (
+            fuzz_requests.SECRET,
+            str(cls.service.directory),
+            *cls.hidden,
+        )
         cls.secret = re.compile('|'.join(map(re.escape, secret)).encode())
 
     def setUp(self) -> None:
@@ -120,24 +124,24 @@ class FuzzCases(envelope.EnvelopeCase):
 
     @property
     def sent(self) -> int:
-        """How many requests have been answered."""
+        """The number of responses."""
         return sum(self.statuses.values())
 
-    def test_any_request_gets_one_answer_that_tells_nothing(self) -> None:
+    def test_any_request_gets_one_response_without_secrets(self) -> None:
         wanted = round(_REQUESTS * self.share)
 
-        @hypothesis.given(parts=strange.parts(self.good, self.wrong))
+        @hypothesis.given(parts=fuzz_requests.parts(self.good, self.wrong))
         @hypothesis.settings(
             max_examples=10,
             deadline=None,
-            # A failure must not depend on what an earlier run has left.
+            # A failure must not depend on an earlier run.
             database=None,
             suppress_health_check=list(hypothesis.HealthCheck),
-            # One request fails, and it alone is shown.
+            # Only the failing request is shown.
             phases=[hypothesis.Phase.generate],
             verbosity=hypothesis.Verbosity.quiet,
         )
-        def talk(parts: strange.Parts) -> None:
+        def talk(parts: fuzz_requests.Parts) -> None:
             for request in parts.requests():
                 try:
                     self.exchange(request)
@@ -157,11 +161,11 @@ class FuzzCases(envelope.EnvelopeCase):
         self.assertLess(after - before, _MAX_GROWTH)
         self.assertLess(self.service.descriptors, descriptors + 20)
         self.assert_log_is_quiet()
-        # Not all were refused at the door.
+        # Not all requests were rejected early.
         self.assertGreater(self.statuses.get(200, 0), wanted / 20)
 
-    def exchange(self, request: strange.Request) -> None:
-        """Send a request and judge the answer."""
+    def exchange(self, request: fuzz_requests.Request) -> None:
+        """Send a request and check the response."""
         if request.alone:
             self.hang_up()
         if self.connection is None:
@@ -182,7 +186,7 @@ class FuzzCases(envelope.EnvelopeCase):
         self.connection = None
 
     def judge(self, answer: web.Answer) -> None:
-        """See that an answer has its form and tells nothing."""
+        """Check the format of a response and that it contains no secret."""
         shown = bytes(answer.headers) + answer.body
         for pattern in (_LEAKS, self.secret):
             found = pattern.search(shown)
@@ -195,7 +199,7 @@ class FuzzCases(envelope.EnvelopeCase):
             return
         self.assertLess(answer.status, 500, answer.body)
         if 'Access-Control-Allow-Origin' in answer.headers:
-            # One more that the answer depends on.
+            # Another header that the response depends on.
             vary = answer.headers['Vary'].removesuffix(', Origin')
             answer.headers.replace_header('Vary', vary)
         self.assert_answer(answer, answer.status)
@@ -225,19 +229,19 @@ class FuzzCases(envelope.EnvelopeCase):
 
 
 class TestNoauth(FuzzCases):
-    """Nobody logs in, so that most requests get far."""
+    """No logins, so most requests pass authentication."""
 
     share = 0.5
     good = ([],)
 
     @classmethod
     def start(cls) -> fuzzed.Fuzzed:
-        # With what is off unless a site asks for it.
+        # With all optional features.
         return cls.use_class_fixture(
             fuzzed.Fuzzed(
                 audit__format='json',
                 config=deployment.config_text(
-                    cors__allowed_origin='https://friend.example'
+                    cors__allowed_origin='https://allowed.example'
                 ),
             )
         )
@@ -257,7 +261,7 @@ class TestHttpBasic(FuzzCases):
             password = secrets.token_urlsafe()
             login = base64.b64encode(f'{user}:{password}'.encode())
             good.append([b'Authorization: Basic ' + login])
-            # The lowest cost: most guesses here are wrong.
+            # The lowest cost: most logins fail.
             salt = bcrypt.gensalt(4, b'2b')
             hashes.append(bcrypt.hashpw(password.encode(), salt).decode())
             cls.hidden += (password, login.decode(), hashes[-1])
@@ -300,5 +304,5 @@ class TestKeystone(FuzzCases):
         )
 
 
-# It is run by its subclasses.
+# A base class; its subclasses run.
 del FuzzCases

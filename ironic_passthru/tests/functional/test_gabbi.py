@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of gabbits/, each against an all-in-one service of its own."""
+"""Tests in gabbits/, each file with a new all-in-one service."""
 
 import json
 import pathlib
@@ -21,10 +21,10 @@ _REQUEST_ID = re.compile('req-[0-9a-f-]{36}')
 
 
 class Application:
-    """Hands requests to the service that the fixture has started.
+    """Forward requests to the service of the fixture.
 
-    gabbi asks for the application when tests are collected, which is no time
-    to start anything.
+    gabbi calls the application factory when it collects tests, which is too
+    early to start a service.
     """
 
     current: Any = None
@@ -39,7 +39,7 @@ APPLICATION = Application()
 
 
 class Service(fixture.GabbiFixture):
-    """The all-in-one service, for the length of one file."""
+    """The all-in-one service for the tests of one file."""
 
     def start_fixture(self) -> None:
         self._resources = fixtures.Fixture()
@@ -58,13 +58,13 @@ class Service(fixture.GabbiFixture):
 
 
 class Fault(handlers.ResponseHandler):
-    """``response_fault``: the sentence of an error in Ironic's envelope."""
+    """``response_fault``: the message of an error in Ironic's format."""
 
     test_key_suffix = 'fault'
     test_key_value = ''
 
     def __call__(self, test: Any) -> None:
-        # What holds for every answer needs no line in the files.
+        # Checks of every response.
         self._check_headers(test)
         expected = test.test_data[self._key]
         if not expected:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The library gophercloud, as Debian has it, in a program of its own."""
+"""The library gophercloud of Debian, used by a small program."""
 
 import json
 import os
@@ -19,17 +19,17 @@ from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import test_login
 
-# Go takes more room than what the other tests need.
+# Go needs more disk space than all other packages of the tests.
 _LONG = 'PASSTHRU_LONG' in os.environ
 
 _SOURCE = console.ROOT / 'ironic_passthru/tests/functional/gophercloud/ask.go'
 
-# Where Debian puts libraries of Go.
+# Directory of Go libraries in Debian.
 _LIBRARIES = pathlib.Path('/usr/share/gocode')
 
 
 class Program(fixtures.Fixture):
-    """The program, built."""
+    """The compiled program."""
 
     def _setUp(self) -> None:
         go = servers.require('go', 'golang-go')
@@ -47,7 +47,7 @@ class Program(fixtures.Fixture):
                 'HOME': str(directory),
                 'GOCACHE': str(directory / 'cache'),
                 'GOPATH': str(_LIBRARIES),
-                # The packages of Debian are no modules.
+                # The packages of Debian are not Go modules.
                 'GO111MODULE': 'off',
                 'CGO_ENABLED': '0',
             },
@@ -69,7 +69,7 @@ class Program(fixtures.Fixture):
         return done.stdout
 
     def ask(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """Return what it finds and what becomes of the calls."""
+        """Return the results of discovery and of the calls."""
         return json.loads(
             self._run(
                 str(self._path), environment={}, stdin=json.dumps(wanted)
@@ -106,12 +106,12 @@ def _call(
 
 
 class GophercloudCase(base.TestCase):
-    """A test that asks a service by means of the library."""
+    """A test with a service and the library."""
 
     def ask(self, *calls: dict[str, Any], **login: str) -> dict[str, Any]:
-        """Return what the program finds.
+        """Return the output of the program.
 
-        :param login: URL of the service, or how to log in.
+        :param login: URL of the service, or login data.
         """
         return _PROGRAM.ask(
             {'driver': 'fake-hardware', 'calls': calls, **login}
@@ -138,7 +138,7 @@ class TestWithoutLogin(GophercloudCase):
         self.assertEqual(len(calls), len(found['outcomes']))
         return found['outcomes']
 
-    def test_what_can_be_read(self) -> None:
+    def test_read_requests(self) -> None:
         found = self.ask(endpoint=self.endpoint)
         drivers = {driver['name']: driver for driver in found['drivers']}
         self.assertEqual({'fake-hardware', 'marks'}, drivers.keys())
@@ -195,13 +195,13 @@ class TestWithoutLogin(GophercloudCase):
                 driver='marks',
             ),
         )
-        told = [
-            json.loads(json.loads(outcome['told'])['error_message'])
+        responses = [
+            json.loads(json.loads(outcome['body'])['error_message'])
             for outcome in outcomes
         ]
         for outcome, fault, status, message in zip(
             outcomes,
-            told,
+            responses,
             (400, 400, 400, 404, 500),
             (
                 "missing parameter 'key'",
@@ -267,7 +267,7 @@ class TestIdentity(GophercloudCase):
             self.assertEqual(error, outcome.get('error'))
 
 
-# It is run by its subclasses.
+# A base class; its subclasses run.
 del GophercloudCase
 
 if not _LONG:

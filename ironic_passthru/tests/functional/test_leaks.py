@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""However a driver fails, a client learns nothing of the inside.
+"""Responses to failing drivers contain no internals.
 
-Each answer is searched, head and body, for what the failures are full of:
-names of classes and modules, paths, addresses, versions, and secrets.
+Headers and bodies are searched for the contents of the failures: names of
+classes and modules, paths, addresses, versions and secrets.
 """
 
 import enum
@@ -42,7 +42,7 @@ MARKERS = (
     'site-packages',
     str(pathlib.Path(ironic_passthru.__file__).parent),
     sys.prefix,
-    # Classes and modules of the driver, of the service and of libraries.
+    # Classes and modules of drivers, service and libraries.
     'AcmeVendor',
     'AcmeError',
     'Depot',
@@ -72,11 +72,11 @@ MARKERS = (
 
 
 class AcmeError(Exception):
-    """A class of the driver's own that is none of the project's."""
+    """An exception of the driver that is not an error of the project."""
 
 
 class Refused(errors.DriverError):
-    """One that is: its sentence was meant for the client."""
+    """An error of the project: its message is for the client."""
 
     code = 'acme_refused'
     status = 422
@@ -169,7 +169,7 @@ WAYS: dict[str, Callable[[str], Any]] = {
 
 
 class AcmeVendor(drivers.VendorInterface):
-    """Fails in the way that it is told to."""
+    """Methods that fail in a given way."""
 
     def driver_validate(self, method: str, **kwargs: Any) -> None:
         if method == 'checked':
@@ -218,7 +218,7 @@ class TestLeaks(base.TestCase):
 
     def assert_tight(self, answer: web.Answer, what: str) -> None:
         shown = f'{answer.headers}\n{answer.body.decode("utf-8", "replace")}'
-        # Links name the service itself.
+        # Links contain the URL of the service.
         shown = shown.replace(self.service.url, '')
         for marker in MARKERS:
             self.assertNotIn(marker, shown, what)
@@ -307,7 +307,7 @@ class TestLeaks(base.TestCase):
             self.assert_tight(answer, f'{http_method} {path}')
 
 
-# What is no failure where it comes from.
+# Not a failure of the driver.
 _SUCCEED = {
     'checked': (
         'generator',

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who gets in, with a real Identity service and unmodified clients."""
+"""Authentication with a real Identity service and unmodified clients."""
 
 import base64
 import datetime
@@ -26,7 +26,7 @@ from ironic_passthru.tests.functional import web
 
 CALL = '/v1/drivers/fake-hardware/vendor_passthru?method=hello'
 
-# Status of a request of each user: the drivers, a call, the conductors.
+# Statuses by user: list drivers, call, list conductors.
 ALLOWED = {
     'system-admin': (200, 200, 200),
     'system-reader': (200, 403, 200),
@@ -42,9 +42,9 @@ ALLOWED = {
 def with_login(
     service: keystone.Keystone, **options: object
 ) -> embedded.Embedded:
-    """Return the service, its callers' tokens being of ``service``.
+    """Return a service that validates tokens with ``service``.
 
-    :param options: of the group ``[keystone_authtoken]``.
+    :param options: options of the group ``[keystone_authtoken]``.
     """
     return embedded.Embedded(
         config=deployment.config_text(**service.options(**options)),
@@ -53,7 +53,7 @@ def with_login(
 
 
 class Site(fixtures.Fixture):
-    """Identity service and service, the latter without a cache of tokens.
+    """Identity service, and a service without a token cache.
 
     :ivar keystone: the Identity service.
     :ivar api: a client of the service under test.
@@ -84,7 +84,7 @@ def tearDownModule() -> None:
 
 
 class LoginTestCase(base.TestCase):
-    """A test that finds all of it at work."""
+    """A test with both services."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -113,7 +113,7 @@ class LoginTestCase(base.TestCase):
 
 
 class TestScopes(LoginTestCase):
-    """What each kind of token is good for."""
+    """Rights of each kind of token."""
 
     def test_each_user(self) -> None:
         paths = ('/v1/drivers', CALL, '/v1/conductors')
@@ -142,7 +142,7 @@ class TestScopes(LoginTestCase):
         self.assertIn('baremetal:driver:vendor_passthru', answer.fault)
         self.assertNotIn('WWW-Authenticate', answer.headers)
 
-    def test_what_clients_say_of_themselves_counts_for_nothing(self) -> None:
+    def test_identity_headers_of_clients_are_ignored(self) -> None:
         claims = {
             'X-Identity-Status': 'Confirmed',
             'X-Roles': 'admin,reader',
@@ -189,7 +189,7 @@ class TestScopes(LoginTestCase):
 
 
 class TestTokens(LoginTestCase):
-    """Tokens that are none, or none any more."""
+    """Invalid and expired tokens."""
 
     def test_none(self) -> None:
         for path in ('/v1/drivers', CALL, '/v1/operations', '/no/such', '//'):
@@ -243,20 +243,20 @@ class TestTokens(LoginTestCase):
         self.assertEqual('unauthorized', answer.json['code'])
         self.assertIn('Keystone uri=', answer.headers['WWW-Authenticate'])
 
-    def test_what_needs_no_login(self) -> None:
+    def test_public_routes(self) -> None:
         for path in ('/', '/v1', '/v1/', '/healthcheck'):
             self.assertEqual(200, self.api.get(path).status, path)
             self.assertEqual(200, self.ask('garbage', path).status, path)
         self.assert_unauthorized(self.api.get('/healthcheck/detailed'))
 
 
-class TestAway(LoginTestCase):
-    """An Identity service that does not answer."""
+class TestUnavailable(LoginTestCase):
+    """An unavailable Identity service."""
 
     def setUp(self) -> None:
         super().setUp()
         service = self.useFixture(
-            with_login(self.keystone, http_connect_timeout=1)
+            with_login(self.keystone, http_connect_timeout=5)
         )
         self.api = web.Client(service.url)
         self.known = self.keystone.token('system-admin')
@@ -268,7 +268,7 @@ class TestAway(LoginTestCase):
         self.keystone.stop()
         self.assert_unavailable(self.ask(self.new))
         self.assert_unavailable(self.ask('garbage'))
-        # What was found out a moment ago holds for a while.
+        # A recent validation is cached.
         self.assertEqual(200, self.ask(self.known).status)
         self.assertEqual(200, self.api.get('/').status)
         self.assert_unauthorized(self.api.get('/v1/drivers'))
@@ -280,7 +280,7 @@ class TestAway(LoginTestCase):
         self.keystone.suspend()
         answer = self.ask(self.new)
         self.assert_unavailable(answer)
-        self.assertLess(answer.seconds, 5)
+        self.assertLess(answer.seconds, 20)
         self.assertEqual(200, self.ask(self.known).status)
         self.keystone.resume()
         self.wait_for(
@@ -289,14 +289,14 @@ class TestAway(LoginTestCase):
 
     def test_hanging_from_the_start(self) -> None:
         service = self.useFixture(
-            with_login(self.keystone, http_connect_timeout=1)
+            with_login(self.keystone, http_connect_timeout=5)
         )
         self.addCleanup(self.keystone.resume)
         self.keystone.suspend()
         self.api = web.Client(service.url)
         answer = self.ask(self.new)
         self.assert_unavailable(answer)
-        self.assertLess(answer.seconds, 10)
+        self.assertLess(answer.seconds, 20)
 
     def test_our_own_login_is_refused(self) -> None:
         service = self.useFixture(with_login(self.keystone, password='wrong'))
@@ -310,7 +310,7 @@ class TestCommandLine(LoginTestCase):
     def run_commands(
         self, *commands: tuple[str, ...]
     ) -> list[subprocess.CompletedProcess[str]]:
-        """Run ``openstack`` with each of these, the cloud first, at once."""
+        """Run ``openstack`` with each of these arguments, concurrently."""
 
         def run(words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
             cloud, *rest = words
@@ -350,9 +350,9 @@ class TestCommandLine(LoginTestCase):
             self.assertEqual(0, succeeded.returncode, succeeded.stderr)
         self.assertIn('fake-hardware', listed.stdout)
         self.assertIn('hello', shown.stdout)
-        # A reader may call nothing, so there is nothing to list.
+        # A reader may call no method, so the list is empty.
         self.assertNotIn('hello', hidden.stdout)
-        # It fails to show any result, so its exit code says nothing.
+        # A bug of the command: it fails to show any result.
         self.assertRegex(done.stderr, r'vendor_passthru/hello HTTP/1.1" 200')
         for refused in (reader, project, nobody):
             self.assertEqual(1, refused.returncode, refused.stdout)
@@ -363,7 +363,7 @@ class TestSdk(LoginTestCase):
     """openstacksdk."""
 
     def connect(self, cloud: str) -> Any:
-        """Return the Bare Metal service as one of the users sees it."""
+        """Return the SDK's Bare Metal proxy of a user."""
         found = sdk_config.OpenStackConfig(
             config_files=[str(_SITE.clouds)], load_envvars=False
         ).get_one(cloud)
@@ -385,7 +385,7 @@ class TestSdk(LoginTestCase):
         self.assertEqual({'greeting': 'Hello, you!'}, answer.json())
         self.assertEqual(1, len(list(baremetal.conductors())))
 
-    def test_who_may_not_call(self) -> None:
+    def test_calls_without_the_role(self) -> None:
         for cloud in ('system-reader', 'project-admin', 'project-member'):
             baremetal = self.connect(cloud)
             self.assertEqual(1, len(list(baremetal.drivers())), cloud)
@@ -398,7 +398,7 @@ class TestSdk(LoginTestCase):
         baremetal = self.connect('system-admin')
         self.assertEqual(200, self.call(baremetal).status_code)
         self.keystone.revoke(baremetal.get_token())
-        # It logs in again, being told that its token is not valid.
+        # It logs in again after a 401.
         self.assertEqual(200, self.call(baremetal).status_code)
 
 
@@ -420,7 +420,7 @@ class TestHttpBasic(base.TestCase):
         self.api = web.Client(self.service.url)
 
     def write(self, **passwords: str) -> None:
-        """Put another file in the place of the users."""
+        """Replace the file of users."""
         new = self.users.with_name('new')
         new.write_text(
             ''.join(
@@ -434,7 +434,7 @@ class TestHttpBasic(base.TestCase):
     def ask(
         self, user: str, password: str, path: str = '/v1/drivers'
     ) -> web.Answer:
-        """Send a GET of a user."""
+        """Send a GET with the login of a user."""
         login = base64.b64encode(f'{user}:{password}'.encode()).decode()
         return self.api.get(path, Authorization=f'Basic {login}')
 
@@ -451,7 +451,7 @@ class TestHttpBasic(base.TestCase):
             )
             self.assertEqual(expected, got, user)
 
-    def test_what_a_login_is_asked_for_with(self) -> None:
+    def test_the_challenge(self) -> None:
         for answer in (
             self.api.get('/v1/drivers'),
             self.api.get('/v1/drivers', **{'X-Auth-Token': 'notused'}),
@@ -476,7 +476,7 @@ class TestHttpBasic(base.TestCase):
         self.assertEqual(401, self.ask('bob', 'builder').status)
 
     def test_a_login_is_checked_once(self) -> None:
-        # Each check takes about a fifth of a second or more at this cost.
+        # At this cost each check takes a fifth of a second or more.
         self.users.write_text(f'alice:{hash_of("slow", cost=12)}\n')
         self.wait_for(
             lambda: self.ask('alice', 'wonder').status == 401,
@@ -497,7 +497,7 @@ class TestHttpBasic(base.TestCase):
                 'username': 'alice',
                 'password': 'wonder',
             },
-            # Only so does it look for the versions there.
+            # Required for version discovery.
             baremetal_endpoint_override=self.service.url,
             load_envvars=False,
             load_yaml_config=False,
@@ -527,6 +527,6 @@ class TestHttpBasic(base.TestCase):
 
 
 def hash_of(password: str, cost: int = 4) -> str:
-    """Return what stands for a password in the file of users."""
+    """Return the hash of a password for the file of users."""
     salt = bcrypt.gensalt(cost, b'2b')
     return bcrypt.hashpw(password.encode(), salt).decode()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one request leaves in the log, and what the page shows of it.
+"""Log records of one request, compared with the sample in the page.
 
-With WRITE_LOG_SAMPLE=1 in the environment the sample is written anew.
+WRITE_LOG_SAMPLE=1 in the environment rewrites the sample.
 """
 
 import os
@@ -16,7 +16,7 @@ WRITE = 'WRITE_LOG_SAMPLE'
 
 GLOBAL_ID = 'req-11111111-2222-3333-4444-555555555555'
 
-# They differ each time.
+# Different in each run.
 _CHANGING = (
     (re.compile(r'\d{4}-\d\d-\d\d[T ][\d:.+]+'), 'TIME'),
     (re.compile(r'(?<=TIME )\d+'), 'PID'),
@@ -25,7 +25,7 @@ _CHANGING = (
 
 
 def stable(text: str, request_id: str) -> str:
-    """Return lines of a log without what differs from run to run."""
+    """Return log lines without values that differ in each run."""
     text = text.replace(request_id, 'ID')
     for pattern, name in _CHANGING:
         text = pattern.sub(name, text)
@@ -55,7 +55,7 @@ class TestOneRequest(test_commands.CommandTestCase):
             for line in process.log().splitlines(keepends=True)
             if answer.request_id in line
         ]
-        # The call begins at the API, but the line about it comes last.
+        # The API logs the call last, after the conductor.
         text = ''.join(sorted(lines, key=lambda line: 'audit' not in line))
         for line in lines:
             self.assertIn(GLOBAL_ID, line)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API of operations against a model, by any sequence of requests."""
+"""Model-based test of the operations API with random sequences."""
 
 import concurrent.futures
 import dataclasses
@@ -21,28 +21,28 @@ from ironic_passthru.db import operations
 from ironic_passthru.db import session
 from ironic_passthru.tests import base
 from ironic_passthru.tests import embedded
-from ironic_passthru.tests.functional import gate
+from ironic_passthru.tests.functional import controlled
 from ironic_passthru.tests.functional import web
 
-# More of them than tests have time for: PASSTHRU_MODEL_EXAMPLES=500.
+# Number of sequences; ``tox -e long`` sets more.
 _EXAMPLES = int(os.environ.get('PASSTHRU_MODEL_EXAMPLES', '15'))
 _STEPS = 50
 
-# A single one, so that much is queued.
+# A single worker, so that operations are queued.
 _WORKERS = 1
 _MAX_ACTIVE = 12
 _SECONDS = 10.0
 _ACTIVE = ('queued', 'running')
-_PATH = '/v1/drivers/gate/vendor_passthru'
+_PATH = '/v1/drivers/controlled/vendor_passthru'
 _PROBLEM = {'Accept': 'application/problem+json'}
 
 
 @dataclasses.dataclass
 class Record:
-    """What an operation should be.
+    """The expected state of an operation.
 
-    :ivar accepted: whether its caller was answered 202.
-    :ivar gone: whether its result was purged.
+    :ivar accepted: whether the response was 202.
+    :ivar gone: whether the result was purged.
     """
 
     id: str
@@ -63,7 +63,7 @@ class Record:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What a key stands for."""
+    """The request of an idempotency key."""
 
     method: str
     http_method: str
@@ -72,28 +72,28 @@ class Request:
 
 
 class Machine(stateful.RuleBasedStateMachine):
-    """Requests about operations, and what drivers and conductors do.
+    """Requests, and actions of drivers and conductors.
 
-    :cvar url: of the service.
+    :cvar url: URL of the service.
     :cvar vendor: the driver.
     :cvar store: the operations in its registry.
     """
 
     url: str
-    vendor: gate.GateVendor
+    vendor: controlled.ControlledVendor
     store: operations.OperationStore
 
     def __init__(self) -> None:
         super().__init__()
         self.client = web.Client(self.url)
-        # In the order in which they were accepted.
+        # In the order of acceptance.
         self.records: list[Record] = []
         self.purged: list[Record] = []
         self.keys: dict[str, tuple[Request, Record]] = {}
-        # Keys of earlier sequences are still in the registry.
+        # The registry contains keys of earlier sequences.
         self.prefix = uuid.uuid4().hex
 
-    # What is done
+    # Actions
 
     def send(self, request: Request, **headers: str) -> web.Answer:
         """Send a call."""
@@ -109,7 +109,7 @@ class Machine(stateful.RuleBasedStateMachine):
         return Request(method, http_method, uuid.uuid4().hex, note)
 
     def advance(self) -> None:
-        """Have free workers begin what waits for them."""
+        """Let free workers start queued operations."""
         running = sum(one.state == 'running' for one in self.records)
         for one in self.records:
             if running < _WORKERS and one.state == 'queued':
@@ -120,17 +120,17 @@ class Machine(stateful.RuleBasedStateMachine):
         return sum(one.active for one in self.records) < _MAX_ACTIVE
 
     def having(self, *states: str) -> list[Record]:
-        """Return the operations, if need be those of some states."""
+        """Return the operations, optionally filtered by state."""
         return [
             one for one in self.records if one.state in states or not states
         ]
 
     def pick(self, data: st.DataObject, *states: str) -> Record:
-        """Choose one of them."""
+        """Choose an operation."""
         return data.draw(st.sampled_from(self.having(*states)))
 
     def accept(self, answer: web.Answer, request: Request) -> Record:
-        """Note an operation that was just accepted."""
+        """Add a new operation."""
         assert answer.status == 202, answer.body
         assert answer.body == b''
         assert answer.headers['Content-Type'] is None
@@ -177,7 +177,7 @@ class Machine(stateful.RuleBasedStateMachine):
         again: int,
         wait: bool,
     ) -> None:
-        """Send a request with a key: the first, the same or another one."""
+        """Send a request with a new or a used key."""
         earlier = self.keys.get(key)
         request = self.make(method, 'POST', note)
         if earlier and again:
@@ -198,7 +198,7 @@ class Machine(stateful.RuleBasedStateMachine):
     def first(self, answer: web.Answer, request: Request) -> Record:
         if request.method != 'echo':
             return self.accept(answer, request)
-        # Its id is not told to a synchronous caller.
+        # A synchronous response does not contain the id.
         listed = self.client.get('/v1/operations?limit=1&method=echo').json
         record = Record(
             listed['operations'][0]['id'], request.mark, 'echo', False
@@ -206,7 +206,7 @@ class Machine(stateful.RuleBasedStateMachine):
         self.records.append(record)
         self.end(
             record,
-            errors.DriverOperationError('It was told to fail.')
+            errors.DriverOperationError('It was requested to fail.')
             if request.note == 'fail'
             else [request.mark, request.note],
         )
@@ -234,7 +234,7 @@ class Machine(stateful.RuleBasedStateMachine):
         ),
     )
     def succeed(self, data: st.DataObject, value: Any) -> None:
-        """Have a method return."""
+        """Let a method return."""
         record = self.pick(data, 'running')
         self.vendor.end(record.mark, value)
         self.end(record, value)
@@ -251,17 +251,17 @@ class Machine(stateful.RuleBasedStateMachine):
         ),
     )
     def fail(self, data: st.DataObject, error: Exception) -> None:
-        """Have a method fail."""
+        """Let a method fail."""
         record = self.pick(data, 'running')
         self.vendor.end(record.mark, error)
         self.end(record, error)
 
     @stateful.precondition(lambda self: self.having('running'))
     @stateful.rule(data=st.data(), whole=st.booleans())
-    def succeed_while_somebody_waits(
+    def succeed_during_a_long_poll(
         self, data: st.DataObject, whole: bool
     ) -> None:
-        """Have a method return while its result is waited for."""
+        """Let a method return during a long poll."""
         record = self.pick(data, 'running')
         path = self.path(record) + ('' if whole else '/result')
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -276,9 +276,9 @@ class Machine(stateful.RuleBasedStateMachine):
             self.check_outcome(answer, record)
 
     def end(self, record: Record, outcome: Any) -> None:
-        """Note the end of an operation."""
+        """Record the end of an operation."""
         if isinstance(outcome, errors.Conflict):
-            # 409 would have clients send the call again.
+            # Clients would retry the call after 409.
             record.error = 500, 'conflict'
         elif isinstance(outcome, errors.PassthruError):
             record.error = outcome.status, outcome.code
@@ -296,7 +296,7 @@ class Machine(stateful.RuleBasedStateMachine):
         message=st.text('ab ä', max_size=8),
     )
     def report(self, data: st.DataObject, percent: int, message: str) -> None:
-        """Have a method report progress."""
+        """Let a method report progress."""
         record = self.pick(data, 'running')
         self.vendor.report(record.mark, percent, message)
         record.progress = percent, message
@@ -304,7 +304,7 @@ class Machine(stateful.RuleBasedStateMachine):
     @stateful.precondition(lambda self: self.having())
     @stateful.rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
-        """Cancel an operation, whatever its state."""
+        """Cancel an operation in any state."""
         record = self.pick(data)
         answer = self.client.request(
             'DELETE', self.path(record), headers=_PROBLEM
@@ -320,13 +320,15 @@ class Machine(stateful.RuleBasedStateMachine):
             record.cancel_requested = True
             assert answer.status == 202, answer.body
             context = self.vendor.contexts[record.mark]
-            self.wait_for(lambda: context.cancel_requested, 'it is told')
+            self.wait_for(
+                lambda: context.cancel_requested, 'the method is notified'
+            )
         self.check_shown(answer.json, record)
 
     @stateful.precondition(lambda self: self.having(*_ACTIVE))
     @stateful.rule()
     def lose_conductor(self) -> None:
-        """Have the conductor taken for dead, though it is only slow."""
+        """Let the heartbeat of a live conductor expire."""
         keys = [
             key
             for key, (_, holder) in self.keys.items()
@@ -339,10 +341,10 @@ class Machine(stateful.RuleBasedStateMachine):
                 self.free_key(record)
             elif record.state == 'running':
                 record.state = 'unknown'
-                # What it still brings is too late.
+                # Its later results are ignored.
                 self.vendor.end(record.mark, 'late')
         for key in keys:
-            # Nothing has run, so the key is as good as new.
+            # The method has not run, so the key is free.
             request = self.make('later', 'POST', '')
             answer = self.send(request, Idempotency_Key=f'{self.prefix}-{key}')
             self.keys[key] = request, self.accept(answer, request)
@@ -384,7 +386,7 @@ class Machine(stateful.RuleBasedStateMachine):
             if holder is record:
                 del self.keys[key]
 
-    # What is looked at
+    # Checks
 
     @stateful.rule(
         states=st.sets(
@@ -398,7 +400,7 @@ class Machine(stateful.RuleBasedStateMachine):
     )
     def list_pages(self, states: set[str], method: str, limit: int) -> None:
         """List some operations, page by page."""
-        query = {'limit': str(limit), 'driver': 'gate'}
+        query = {'limit': str(limit), 'driver': 'controlled'}
         if states:
             query['state'] = ','.join(sorted(states))
         if method:
@@ -416,7 +418,7 @@ class Machine(stateful.RuleBasedStateMachine):
             assert len(page['operations']) <= limit
             found += page['operations']
             url = page.get('next', '').removeprefix(self.url)
-        # What is older is of earlier sequences.
+        # Older operations belong to earlier sequences.
         mine = found[: len(expected)]
         assert {one['id'] for one in mine} == expected
         order = [(one['created_at'], one['id']) for one in found]
@@ -425,7 +427,7 @@ class Machine(stateful.RuleBasedStateMachine):
     @stateful.precondition(lambda self: self.having())
     @stateful.rule(data=st.data())
     def show_result(self, data: st.DataObject) -> None:
-        """Ask for the result of an operation."""
+        """Request the result of an operation."""
         record = self.pick(data)
         answer = self.client.get(f'{self.path(record)}/result', **_PROBLEM)
         if record.active:
@@ -439,7 +441,7 @@ class Machine(stateful.RuleBasedStateMachine):
     @stateful.precondition(lambda self: self.purged)
     @stateful.rule(data=st.data())
     def show_purged(self, data: st.DataObject) -> None:
-        """Ask for an operation that was purged."""
+        """Request a purged operation."""
         record = data.draw(st.sampled_from(self.purged))
         for http_method, path in (
             ('GET', self.path(record)),
@@ -450,10 +452,10 @@ class Machine(stateful.RuleBasedStateMachine):
 
     @stateful.invariant()
     def all_is_as_it_should_be(self) -> None:
-        """Every operation is in its state, and ran as often as that says."""
+        """Every operation has its state and number of executions."""
         expected = {one.id: one.state for one in self.records}
         states: dict[str, str] = {}
-        # Those of earlier sequences are older.
+        # Operations of earlier sequences are older.
         url = f'/v1/operations?limit={len(expected) + 1}'
 
         def settled() -> bool:
@@ -479,7 +481,7 @@ class Machine(stateful.RuleBasedStateMachine):
 
     @stateful.invariant()
     def each_is_shown_as_it_should_be(self) -> None:
-        """The two newest operations show all that is known of them."""
+        """The representations of the two newest operations."""
         for record in self.records[-2:]:
             self.wait_for(
                 lambda record=record: self.is_shown(record),
@@ -492,7 +494,7 @@ class Machine(stateful.RuleBasedStateMachine):
         assert ('Retry-After' in shown.headers) == record.active
         self.check_shown(shown.json, record)
         progress = shown.json['progress']
-        # A report that came too late may be lost, or be noted.
+        # A late report may be lost or stored.
         return (
             record.state == 'unknown'
             or (
@@ -517,7 +519,7 @@ class Machine(stateful.RuleBasedStateMachine):
         assert 'hunter2' not in str(shown)
 
     def check_outcome(self, answer: web.Answer, record: Record) -> None:
-        """Check what a synchronous caller would have been answered."""
+        """Check the response to a synchronous caller."""
         expected = {
             'unknown': (504, 'outcome_unknown'),
             'expired': (503, 'operation_expired'),
@@ -569,10 +571,10 @@ class TestOperations(base.TestCase):
     """One service for all sequences."""
 
     def test_any_sequence_of_requests(self) -> None:
-        vendor = gate.GateVendor()
+        vendor = controlled.ControlledVendor()
         service = self.useFixture(
             embedded.Embedded(
-                drivers={'gate': vendor},
+                drivers={'controlled': vendor},
                 conductor__async_workers=_WORKERS,
                 conductor__driver_limit=1000,
                 operations__progress_interval=0.05,
@@ -589,7 +591,7 @@ class TestOperations(base.TestCase):
                 'store': operations.OperationStore(database),
             },
         )
-        # The log of thousands of calls is of no use, and takes memory.
+        # The log of thousands of calls needs too much memory.
         self.useFixture(fixtures.FakeLogger(level=100, nuke_handlers=True))
         stateful.run_state_machine_as_test(
             machine,
@@ -597,9 +599,9 @@ class TestOperations(base.TestCase):
                 max_examples=_EXAMPLES,
                 stateful_step_count=_STEPS,
                 deadline=None,
-                # A failure must not depend on what an earlier run has left.
+                # A failure must not depend on an earlier run.
                 database=None,
-                # Sequences that fail may take long, so none is made shorter.
+                # Failing sequences may take long: they are not shrunk.
                 phases=[hypothesis.Phase.generate],
                 suppress_health_check=list(hypothesis.HealthCheck),
             ),

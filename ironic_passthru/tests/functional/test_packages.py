@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wheel and the source archive, built and installed as users would."""
+"""The wheel and the source archive, built and installed."""
 
 import os
 import pathlib
@@ -19,19 +19,19 @@ from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import test_commands
 from ironic_passthru.tests.functional import web
 
-# To install takes longer than the other tests have time for.
+# An installation takes too long for each run.
 _LONG = 'PASSTHRU_LONG' in os.environ
 
 _VERSION = '1.2.3'
 
-# Arguments: what to build, and where to put it.
+# Arguments: what to build and the directory.
 _BUILD = """
 import sys
 from pbr import build
 getattr(build, 'build_' + sys.argv[1])(sys.argv[2])
 """
 
-# What most sites do without, by the extra that brings it.
+# One module of each extra.
 _EXTRAS = {
     'redfish': 'sushy',
     'postgresql': 'psycopg2',
@@ -39,15 +39,15 @@ _EXTRAS = {
     'memcached': 'cryptography',
 }
 
-# Names of variables that would lead to the checkout, or set the version.
+# Variables that refer to the checkout or set the version.
 _NOT_PASSED = ('OS_', 'XDG_', 'GIT_', 'PYTHONPATH', 'PBR_')
 
-# Written while it is built.
+# Written during the build.
 _DIFFERENT = ('/RECORD', '/pbr.json')
 
 
 class Packages(fixtures.Fixture):
-    """The package built from what the checkout holds now.
+    """The package built from the current files of the checkout.
 
     :ivar wheel: built from a snapshot of the checkout.
     :ivar archive: the source archive, built from it as well.
@@ -63,14 +63,14 @@ class Packages(fixtures.Fixture):
         self.archive = self._build('sdist', source)
         with tarfile.open(self.archive) as archive:
             archive.extractall(self.directory, filter='data')
-            # setuptools has come to write it with an underscore.
+            # Recent releases of setuptools write an underscore.
             top = archive.getnames()[0].partition('/')[0]
         unpacked = self.directory / top
         self.rebuilt = self._build('wheel', unpacked, 'rebuilt')
 
     @property
     def environment(self) -> dict[str, str]:
-        """An environment in which nothing leads to the checkout."""
+        """An environment without references to the checkout."""
         return {
             name: value
             for name, value in os.environ.items()
@@ -84,7 +84,7 @@ class Packages(fixtures.Fixture):
         check: bool = True,
         **environment: str,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end."""
+        """Run a program until it ends."""
         done = subprocess.run(
             [str(argument) for argument in arguments],
             cwd=cwd or self.directory,
@@ -102,18 +102,18 @@ class Packages(fixtures.Fixture):
         return self.home / 'bin' / name
 
     def install(self, *what: object) -> None:
-        """Install something with the versions that the tests run with."""
+        """Install packages with the versions of the tests."""
         self.run(
             *(sys.executable, '-m', 'pip', '--python', self.command('python')),
-            # What is run compiles what it needs.
+            # Modules are compiled when they are imported.
             *('install', '--quiet', '--no-compile'),
             *('-c', console.ROOT / 'constraints.txt', *what),
         )
 
     def _snapshot(self) -> pathlib.Path:
-        """Return a repository of what git would take of the checkout.
+        """Return a repository with the files of the checkout.
 
-        pbr asks git for the files that belong to the package.
+        pbr reads the list of files from git.
         """
         servers.require('git', 'git')
         source = self.directory / 'source'
@@ -164,7 +164,7 @@ def _tracked(*folders: str) -> list[str]:
 
 
 class TestContents(base.TestCase):
-    """What is in the files."""
+    """Contents of wheel and archive."""
 
     def test_the_wheel_has_all_of_the_package(self) -> None:
         found = _contents(_PACKAGES.wheel)
@@ -189,12 +189,12 @@ class TestContents(base.TestCase):
     def test_the_archive_has_all_of_the_checkout(self) -> None:
         with tarfile.open(_PACKAGES.archive) as archive:
             found = {name.partition('/')[2] for name in archive.getnames()}
-        # pbr leaves the files of git out.
+        # pbr omits the files of git.
         missing = {n for n in _tracked() if '.git' not in n} - found
         self.assertEqual(set(), missing)
 
     def test_the_archive_gives_the_same_wheel(self) -> None:
-        """It does without git."""
+        """It does not require git."""
         first, second = (
             {
                 name: content
@@ -209,7 +209,7 @@ class TestContents(base.TestCase):
 
 
 class TestInstalled(base.TestCase):
-    """What was installed works, far from the checkout."""
+    """The installed package without the checkout."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -226,7 +226,7 @@ class TestInstalled(base.TestCase):
         return done.stdout
 
     def config(self, text: str = '') -> str:
-        """Write a configuration with a registry of its own."""
+        """Write a configuration with a new registry."""
         path = self.home / 'test.conf'
         path.touch(mode=0o600)
         path.write_text(f'[DEFAULT]\nstate_path = {self.home}/state\n{text}')
@@ -248,8 +248,10 @@ class TestInstalled(base.TestCase):
             for argument in ('--version', '--help')
         ]
         with futures.ThreadPoolExecutor(2) as pool:
-            said = list(pool.map(lambda call: self.run_command(*call), calls))
-        for (name, argument), text in zip(calls, said, strict=True):
+            outputs = list(
+                pool.map(lambda call: self.run_command(*call), calls)
+            )
+        for (name, argument), text in zip(calls, outputs, strict=True):
             if argument == '--version':
                 self.assertEqual(_VERSION, text.strip(), name)
             else:
@@ -275,13 +277,13 @@ class TestInstalled(base.TestCase):
             )
         )
         process.start()
-        process.wait_for_log('curl ', seconds=60)
+        process.wait_for_log('curl ')
         answer = web.Client(f'http://127.0.0.1:{port}').call('hello')
         self.assertEqual({'greeting': 'Hello, world!'}, answer.json)
         self.assertEqual(0, process.stop())
 
     def test_extras(self) -> None:
-        """Without them the base is small; with them redfish is there."""
+        """The base has few dependencies; the extras add redfish."""
         self.assertEqual([], self.importable(*_EXTRAS.values()))
         arguments = (
             _PACKAGES.command('ironic-passthru'),

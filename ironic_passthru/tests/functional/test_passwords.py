@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever goes wrong, no command tells a password of its configuration."""
+"""No command logs a password of its configuration."""
 
 import os
 import pathlib
@@ -14,10 +14,10 @@ from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import web
 
-# Each is found by this, whole or in part.
+# Part of each password.
 SECRET = 'hunter2'
 
-# Nothing answers there.
+# A port without a server.
 _NOWHERE = '127.0.0.1:1'
 
 CREDENTIALS = {
@@ -25,10 +25,10 @@ CREDENTIALS = {
     'database__connection': (
         f'postgresql://passthru:{SECRET}-registry@{_NOWHERE}/x'
     ),
-    'rpc__signing_keys': f'{SECRET}-signs-what-API-and-conductors-say',
+    'rpc__signing_keys': f'{SECRET}-signs-messages-of-API-and-conductors',
     'oslo_messaging_notifications__driver': 'messagingv2',
     'oslo_messaging_notifications__transport_url': (
-        f'rabbit://passthru:{SECRET}-told@{_NOWHERE}/'
+        f'rabbit://passthru:{SECRET}-notifications@{_NOWHERE}/'
     ),
     'keystone_authtoken__auth_type': 'password',
     'keystone_authtoken__auth_url': f'http://{_NOWHERE}/v3',
@@ -51,7 +51,7 @@ class PasswordsTest(base.TestCase):
     def start(
         self, program: str, *arguments: str, **options: object
     ) -> processes.Process:
-        """Start a command that debugs, with credentials of every kind."""
+        """Start a command with debug logs and all kinds of credentials."""
         config = self.directory / f'{program}.conf'
         config.write_text(
             deployment.config_text(
@@ -79,8 +79,8 @@ class PasswordsTest(base.TestCase):
         process.start()
         return process
 
-    def assert_discreet(self, said: str) -> None:
-        self.assertNotIn(SECRET, said)
+    def assert_discreet(self, output: str) -> None:
+        self.assertNotIn(SECRET, output)
 
     def sqlite(self) -> str:
         return database.sqlite_url(self.directory / 'registry.sqlite')
@@ -102,28 +102,6 @@ class PasswordsTest(base.TestCase):
         self.assertIn('refused', conductor.log())
         self.assert_discreet(conductor.log())
 
-    def test_urls_that_are_none(self) -> None:
-        for program, option, url in (
-            (
-                'ironic-passthru-dbsync',
-                'database__connection',
-                f'mysql://u:{SECRET}@x@{_NOWHERE}/c',
-            ),
-            (
-                'ironic-passthru-conductor',
-                'transport_url',
-                f'nothing://u:{SECRET}@{_NOWHERE}/c',
-            ),
-            ('ironic-passthru-api', 'rpc__signing_keys', SECRET),
-        ):
-            arguments = ['check'] if 'dbsync' in program else []
-            process = self.start(program, *arguments, **{option: url})
-            self.assertEqual(1, process.wait(), process.log())
-            name = option.rpartition('__')[2]
-            self.assertIn(name, process.log())
-            self.assertNotIn('Traceback', process.log())
-            self.assert_discreet(process.log())
-
     def test_a_conductor_that_reaches_no_broker(self) -> None:
         url = self.sqlite()
         sync = self.start(
@@ -136,7 +114,7 @@ class PasswordsTest(base.TestCase):
         conductor.wait_for_log('Connection failed')
         self.assert_discreet(conductor.log())
 
-    def test_an_api_that_reaches_nobody(self) -> None:
+    def test_an_api_without_bus_and_registry(self) -> None:
         for strategy, statuses in (
             ('noauth', {200, 503}),
             ('keystone', {200, 503}),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what, over HTTP: each strategy, and the documented policies."""
+"""Authorization over HTTP: each strategy, and the documented policies."""
 
 import base64
 import json
@@ -27,12 +27,12 @@ _NAMES = {
 }
 _CALL = '/v1/drivers/fake-hardware/vendor_passthru'
 _EXAMPLES = console.ROOT / 'doc/source/examples'
-# The one that the example names.
+# The project in the example.
 _TEAM = '8d7c0e5a4b1f4f0e9c3a6d2b5e8f7a10'
 
 
 class PolicyTestCase(base.TestCase):
-    """A service with a policy file of its own."""
+    """A service with a policy file."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -50,7 +50,7 @@ class PolicyTestCase(base.TestCase):
         return web.Client(service.url)
 
     def write(self, **checks: str) -> None:
-        """Replace the policy file by some rules on drivers."""
+        """Replace the policy file by rules about drivers."""
         names = {'get': rules.GET, 'call': rules.CALL}
         texts = {names.get(name, name): text for name, text in checks.items()}
         new = self.directory / 'new'
@@ -59,7 +59,7 @@ class PolicyTestCase(base.TestCase):
 
 
 class TestStrategies(PolicyTestCase):
-    """Every route is closed to those without a login and without a role."""
+    """Every route requires a login and a role."""
 
     def walk(
         self, api: web.Client, status: int, headers: dict[str, str]
@@ -74,9 +74,9 @@ class TestStrategies(PolicyTestCase):
             )
 
     def test_noauth(self) -> None:
-        # Everybody has the usual roles, so the policy asks for another one.
+        # All callers have the usual roles, so the policy requires another one.
         checks = {
-            rule: 'role:somebody'
+            rule: 'role:other'
             for rule in (
                 'baremetal:conductor:get',
                 'baremetal:driver:get',
@@ -100,7 +100,7 @@ class TestStrategies(PolicyTestCase):
         api = self.start(
             auth_strategy='http_basic',
             http_basic_auth_user_file=str(users),
-            http_basic_roles={'ann': 'admin', 'joe': 'somebody'},
+            http_basic_roles={'ann': 'admin', 'joe': 'other'},
         )
         self.walk(api, 401, {})
         self.walk(api, 401, self.basic('ann', 'guess'))
@@ -167,7 +167,7 @@ class CallersTestCase(PolicyTestCase):
 
 
 class TestExamples(CallersTestCase):
-    """The policies that the page shows do what it says."""
+    """The policies of the page."""
 
     def start_example(self, name: str) -> None:
         text = (_EXAMPLES / f'{name}.yaml').read_text()
@@ -199,12 +199,12 @@ class TestExamples(CallersTestCase):
         for who in ('team-reader', 'project-member', 'system-reader'):
             self.assertEqual(set(), self.listed(who))
             self.assertEqual(403, self.call(who, 'no_op'))
-        # Another driver, which is not there.
+        # An unknown driver.
         answer = self.send(
             'team-member', '/v1/drivers/zeta/vendor_passthru/no_op'
         )
         self.assertEqual(403, answer.status)
-        # What the team started is the team's.
+        # The operations of the team belong to the team.
         accepted = self.send('team-member', f'{_CALL}/no_op_async', 'POST')
         self.assertEqual(202, accepted.status)
         path = accepted.headers['Location'].removeprefix(self.api.url)
@@ -235,15 +235,15 @@ class TestExamples(CallersTestCase):
             {'erase'},
             self.listed('hazard-admin') - self.listed('system-admin'),
         )
-        # Whether a method is there is told to whom nothing is closed.
+        # Only callers with all rights learn that a method is unknown.
         self.assertEqual(403, self.call('system-admin', 'nope'))
         self.assertEqual(400, self.call('hazard-admin', 'nope'))
 
 
 class TestDangerous(CallersTestCase):
-    """Without a word of the conductor nobody calls what is dangerous."""
+    """Dangerous methods require an option of the conductor."""
 
-    def test_whoever_asks(self) -> None:
+    def test_any_caller(self) -> None:
         self.write(call='@')
         self.api = self.start()
         answer = self.send(
@@ -257,7 +257,7 @@ class TestDangerous(CallersTestCase):
 class TestChange(CallersTestCase):
     """A policy file applies without a restart."""
 
-    def test_one_comes_changes_and_breaks(self) -> None:
+    def test_a_file_is_created_changed_and_broken(self) -> None:
         log = self.useFixture(fixtures.FakeLogger(level=logging.ERROR))
         self.api = self.start()
         self.assertEqual(403, self.call('project-reader', 'no_op'))
@@ -265,7 +265,7 @@ class TestChange(CallersTestCase):
         self.expect(200)
         self.write(call='role:reader and')
         self.wait_for(
-            # Somebody has to ask for a change to be noticed.
+            # A change is noticed at the next request.
             lambda: (
                 self.call('project-reader', 'no_op') != 200
                 or 'policy rules remain in force' in log.output

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Behind the proxy of the documentation, no client says who it is."""
+"""The documented proxy, and forged client addresses."""
 
 import http.client
 import json
@@ -20,9 +20,9 @@ _SAMPLE = console.ROOT / 'doc/source/admin/samples/proxy.conf'
 _MODULES = pathlib.Path('/usr/lib/apache2/modules')
 _LOADED = ('mpm_event', 'authz_core', 'headers', 'proxy', 'proxy_http')
 
-# Where the sample says that the API listens.
+# Address of the API in the sample.
 _ADDRESS = '192.0.2.10:6385'
-# The whole net is the loopback's: who asks is not who passes it on.
+# The whole network is loopback: client and proxy have different addresses.
 _CLIENT = '127.0.0.2'
 _PROXY = '127.0.0.1'
 
@@ -47,7 +47,7 @@ _FORGED = {
 
 
 class TestProxy(base.TestCase):
-    """Apache as a proxy, with what the page says of it."""
+    """Apache as a proxy, with the configuration of the page."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -111,7 +111,7 @@ class TestProxy(base.TestCase):
         return answer
 
     def call(self, **headers: str) -> tuple[http.client.HTTPResponse, Any]:
-        """Return the answer to a call, and its line in the audit."""
+        """Return the response to a call and its audit record."""
         answer = self.ask(
             'POST',
             '/v1/drivers/fake-hardware/vendor_passthru/start_fan_test',
@@ -136,7 +136,7 @@ class TestProxy(base.TestCase):
             )
 
     def test_names_keep_their_slashes(self) -> None:
-        """They must not become other paths on the way."""
+        """The proxy must not change paths."""
         for path, status in (
             ('/v1/drivers/fake-hardware', 200),
             ('/v1/drivers%2Ffake-hardware', 200),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The samples for RabbitMQ, in force on both ends."""
+"""The samples for RabbitMQ, in broker and service."""
 
 import configparser
 import json
@@ -27,7 +27,7 @@ _PAGE = 'doc/source/admin/rabbitmq.rst'
 _SAMPLES = pages.ROOT / 'etc' / 'rabbitmq'
 _MIB = 1024 * 1024
 
-# As what RabbitMQ keeps those options that it does not keep by their names.
+# Internal names of options in RabbitMQ.
 _KEPT_AS = {
     'listeners.tcp': 'tcp_listeners',
     'listeners.ssl.default': 'ssl_listeners',
@@ -35,7 +35,7 @@ _KEPT_AS = {
     'disk_free_limit.absolute': 'disk_free_limit',
 }
 
-# Methods whose results and parameters are as large as one likes.
+# Methods with results and parameters of any size.
 _BULK = """
 from ironic_passthru.drivers import base
 
@@ -101,7 +101,7 @@ def connect(url: str = '') -> kombu.Connection:
 
 
 def queue_of(server: protocol.ConductorAddress) -> str:
-    """Return the queue of one run of a conductor."""
+    """Return the queue of one incarnation of a conductor."""
     return f'{protocol.TOPIC}.{server.name}'
 
 
@@ -113,10 +113,10 @@ def policy() -> dict[str, Any]:
 
 
 class TestSamples(base.TestCase):
-    """What can be said without a broker."""
+    """Checks without a broker."""
 
     def test_every_option_of_the_service_is_one(self) -> None:
-        """A name that nobody knows would be passed over."""
+        """Unknown names would be ignored."""
         known: dict[str, dict[str, cfg.Opt]] = {}
         for group, options in (
             *messaging_opts.list_opts(),
@@ -127,7 +127,7 @@ class TestSamples(base.TestCase):
         sample = of_service()
         found = {'DEFAULT': dict(sample.defaults())}
         for group in sample.sections():
-            # Without those of DEFAULT, which configparser has everywhere.
+            # Without DEFAULT, which configparser merges into all groups.
             found[group] = {
                 name: sample[group][name]
                 for name in sample[group]
@@ -139,7 +139,7 @@ class TestSamples(base.TestCase):
                 self.assertIn(name, known[group], group)
                 option = known[group][name]
                 self.assertFalse(option.deprecated_for_removal, name)
-                # Raises for what is out of bounds.
+                # Raises for values out of bounds.
                 option.type(value)
 
     def test_the_largest_message(self) -> None:
@@ -152,7 +152,7 @@ class TestSamples(base.TestCase):
 
 
 class RabbitMQTestCase(deployment.SiteTestCase):
-    """A test that finds an API and the conductor c1 at work."""
+    """A test with an API and the conductor c1."""
 
     site = _SITE
 
@@ -164,23 +164,23 @@ class RabbitMQTestCase(deployment.SiteTestCase):
         self.wait_for_driver(self.api)
 
     def wait_for_driver(self, api: web.Client) -> None:
-        """Wait until an API knows the conductor."""
+        """Wait until an API lists the conductor."""
         self.wait_for(
             lambda: api.get('/v1/drivers/bulk').status == 200, 'its driver'
         )
 
     def listed(self, what: str, *columns: str) -> list[dict[str, Any]]:
-        """Return what `rabbitmqctl list_...` lists."""
+        """Return the output of ``rabbitmqctl list_...``."""
         arguments = (f'list_{what}', *columns, '--formatter', 'json')
         return json.loads(_BROKER.rabbitmqctl(*arguments))
 
     def of_virtual_host(self, what: str, *columns: str) -> list[Any]:
-        """Return what it lists of the virtual host."""
+        """Return the output for the virtual host."""
         return self.listed(what, '--vhost', _BROKER.virtual_host, *columns)
 
 
 class TestBroker(RabbitMQTestCase):
-    """What the broker has made of the files."""
+    """Effective configuration of the broker."""
 
     def test_every_option_is_taken(self) -> None:
         environment = _BROKER.rabbitmqctl('environment')
@@ -207,7 +207,7 @@ class TestBroker(RabbitMQTestCase):
         self.assertEqual([], status['alarms'])
 
     def test_nothing_is_outdated(self) -> None:
-        """What it does not know would have kept it from starting."""
+        """Unknown names would prevent the start."""
         self.assertNotRegex(
             _BROKER.log(), '(?i)deprecate|obsolete|unknown|no effect'
         )
@@ -220,7 +220,7 @@ class TestBroker(RabbitMQTestCase):
         self.assertEqual(policy(), found | {'definition': definition})
 
     def test_the_accounts(self) -> None:
-        """There is no guest; ours may touch nothing but its own."""
+        """No guest account; the service's account has limited permissions."""
         users = {row['user'] for row in self.listed('users')}
         self.assertNotIn('guest', users)
         with connect() as connection:
@@ -242,7 +242,7 @@ class TestBroker(RabbitMQTestCase):
 
 
 class TestService(RabbitMQTestCase):
-    """What the service makes of its file."""
+    """Effective configuration of the service."""
 
     def test_calls(self) -> None:
         answer = self.api.call('mark', 'POST', driver='marks', key='sync')
@@ -270,7 +270,7 @@ class TestService(RabbitMQTestCase):
         connections = self.listed(
             'connections', 'user', 'vhost', 'ssl', 'timeout', 'state'
         )
-        # Those that are about to be closed have no more to tell.
+        # Closing connections have no properties.
         running = [c for c in connections if c['state'] == 'running']
         self.assertGreaterEqual(len(running), 4)
         wanted = {
@@ -284,7 +284,7 @@ class TestService(RabbitMQTestCase):
             self.assertEqual(wanted, connection)
 
     def test_the_largest_result(self) -> None:
-        # Two bytes for each, and two for the quotation marks around them.
+        # Two bytes for each character, and two quotation marks.
         size = self.make_conf().conductor.max_result_size // 2 - 1
         answer = self.api.call('give', 'POST', driver='bulk', size=size)
         self.assertEqual(200, answer.status, answer.body[:200])
@@ -296,7 +296,7 @@ class TestService(RabbitMQTestCase):
         answer = self.api.request(
             'POST',
             '/v1/drivers/bulk/vendor_passthru?method=take',
-            # Each becomes \\u007f.
+            # Escaped as \\u007f.
             empty.replace(b'""', b'"%s"' % (b'\x7f' * size)),
         )
         self.assertEqual(200, answer.status, answer.body)
@@ -323,8 +323,8 @@ class TestService(RabbitMQTestCase):
                 queue_of(self.site.address('c1')),
             )
 
-    def test_what_nobody_can_read_is_given_up(self) -> None:
-        """A conductor would hear of nothing else."""
+    def test_unreadable_messages_are_dropped(self) -> None:
+        """It must not block the other messages of a conductor."""
         conductor = self.site.conductor('c1')
         before = len(conductor.log())
         with connect() as connection:
@@ -340,8 +340,8 @@ class TestService(RabbitMQTestCase):
             return answer.status == 200
 
         self.wait_for(serves, 'a call', seconds=30.0)
-        said = conductor.log()[before:]
-        self.assertEqual(1 + limit, said.count('message; reconnecting'))
+        output = conductor.log()[before:]
+        self.assertEqual(1 + limit, output.count('message; reconnecting'))
 
     def test_the_queue_of_a_dead_conductor_expires(self) -> None:
         found = policy()
@@ -351,16 +351,16 @@ class TestService(RabbitMQTestCase):
         queue = queue_of(self.site.address('dead'))
         self.assertIn(queue, self.queues())
         dead.kill()
-        # The broker looks every five seconds.
+        # The broker checks every five seconds.
         processes.wait_until(
             lambda: queue not in self.queues(), 'its queue goes', pause=1.0
         )
-        # Those that are read stay.
+        # Queues with consumers stay.
         self.assertIn(queue_of(self.site.address('c1')), self.queues())
         self.assertIn(protocol.TOPIC, self.queues())
 
     def test_a_conductor_with_queues_of_another_kind(self) -> None:
-        """They were made by others, which go on."""
+        """Other services have created them."""
         conductor = self.site.conductor(
             'classic', oslo_messaging_rabbit__rabbit_quorum_queue=False
         )
@@ -372,7 +372,7 @@ class TestService(RabbitMQTestCase):
         self.assertNotIn('Traceback', conductor.log())
 
     def set_policy(self, found: dict[str, Any], **changes: object) -> None:
-        """Set the policy of the definitions, with changes."""
+        """Set the policy of the definitions with changes."""
         _BROKER.rabbitmqctl(
             *('set_policy', '--vhost', _BROKER.virtual_host),
             *('--apply-to', found['apply-to'], found['name']),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README: its calls answer as printed, its links lead somewhere."""
+"""The README: calls, output and links."""
 
 import re
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The redfish driver against BMCs that answer over real sockets."""
+"""The redfish driver with simulated BMCs over real sockets."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ from ironic_passthru.tests.functional import bmc
 
 
 class RedfishTestCase(base.TestCase):
-    """Starts the driver over an inventory file of its own."""
+    """Start the driver with an inventory file."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -33,7 +33,7 @@ class RedfishTestCase(base.TestCase):
         self.path = self.directory / 'inventory.yaml'
 
     def start(self, **options: object) -> redfish.RedfishVendor:
-        """Return a driver that runs on the file at ``self.path``."""
+        """Return a driver with the inventory at ``self.path``."""
         settings = {
             'redfish__inventory_file': str(self.path),
             'redfish__connect_timeout': 2.0,
@@ -54,14 +54,14 @@ class RedfishTestCase(base.TestCase):
         return self.start(**options)
 
     def assert_discreet(self, *answers: object) -> None:
-        """Fail if an answer or a log line tells what must stay here."""
-        told = json.dumps(answers) + self.log.output
+        """Fail if a result or a log record contains a secret."""
+        shown = json.dumps(answers) + self.log.output
         for secret in ('127.0.0', 'http:', bmc.USERNAME, bmc.PASSWORD):
-            self.assertNotIn(secret, told)
+            self.assertNotIn(secret, shown)
 
 
 def _tracked() -> tuple[request_context.RequestContext, list[str]]:
-    """Return a context, and the list that gets the reported targets."""
+    """Return a context and the list of reported targets."""
     reported: list[str] = []
 
     class State(request_context.CallState):
@@ -72,7 +72,7 @@ def _tracked() -> tuple[request_context.RequestContext, list[str]]:
 
 
 class EmulatorTest(RedfishTestCase):
-    """Each method does to sushy's emulator what it says."""
+    """Each method with sushy's emulator."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -170,7 +170,7 @@ class EmulatorTest(RedfishTestCase):
             self.assertEqual('system_not_found', answer[name]['error']['code'])
 
     def _system(self, name: str, below: str = '') -> dict[str, object]:
-        """Read a system's document past the driver."""
+        """Read a system's document without the driver."""
         connection = connector.Connector(
             connector.Address(self.emulator.url, bmc.USERNAME, bmc.PASSWORD),
             deadline.Deadline(10),
@@ -184,7 +184,7 @@ class EmulatorTest(RedfishTestCase):
 
 
 class TlsTest(RedfishTestCase):
-    """The certificate of a BMC is checked unless the inventory says no."""
+    """The certificate of a BMC is checked unless the inventory disables it."""
 
     def test_certificates(self) -> None:
         emulator = self.useFixture(bmc.SushyEmulator(('alpha',), tls=True))
@@ -205,7 +205,7 @@ class TlsTest(RedfishTestCase):
 
 
 class SentOnceTest(RedfishTestCase):
-    """A change is sent once, whatever happens to it after receipt."""
+    """A change is sent once, whatever happens after its receipt."""
 
     def _send(
         self, http_method: str, fault: str, **bmc_options: object
@@ -258,7 +258,7 @@ class SentOnceTest(RedfishTestCase):
         _, item = self._send('POST', 'drip')
         self.assertEqual({'reachable': True, 'ejected': ['Cd']}, item)
 
-    def test_what_is_sent(self) -> None:
+    def test_sent_requests(self) -> None:
         faulty, item = self._send('POST', '204')
         self.assertEqual({'reachable': True, 'ejected': ['Cd']}, item)
         self.assertEqual(b'{}', faulty.received[-1].body)
@@ -287,7 +287,7 @@ class SentOnceTest(RedfishTestCase):
 
 
 class ReadingTest(RedfishTestCase):
-    """A BMC that cannot be read costs its own target, and its own time."""
+    """A failing BMC affects only its own target and time."""
 
     def test_faults(self) -> None:
         for fault, code in (
@@ -314,7 +314,7 @@ class ReadingTest(RedfishTestCase):
             self.assert_discreet(answer)
             self.assertIn(f'Target node: {code}', self.log.output)
 
-    def test_nobody_there(self) -> None:
+    def test_an_unreachable_bmc(self) -> None:
         with socket.socket() as unused:
             unused.bind(('127.0.0.1', 0))
             port = unused.getsockname()[1]
@@ -339,11 +339,11 @@ class ReadingTest(RedfishTestCase):
         dead = self.useFixture(bmc.FaultyBmc({'GET': 'hang'}))
         entries = {f'good{n}': good.entry() for n in range(4)}
         driver = self.start_with(
-            {'dead': dead.entry(), **entries}, read_timeout=0.5
+            {'dead': dead.entry(), **entries}, read_timeout=2.0
         )
         began = time.monotonic()
         answer = driver.inventory(bmc.CONTEXT)
-        self.assertLess(time.monotonic() - began, 3)
+        self.assertLess(time.monotonic() - began, 10)
         self.assertEqual('timeout', answer.pop('dead')['error']['code'])
         self.assertEqual(
             ['A1'] * 4, [item['model'] for item in answer.values()]
@@ -377,7 +377,7 @@ class ReadingTest(RedfishTestCase):
         answer = driver.eject_vmedia(
             context, targets=['node0', 'node1', 'node2']
         )
-        self.assertLess(time.monotonic() - began, 3)
+        self.assertLess(time.monotonic() - began, 10)
         codes = [item['error']['code'] for item in answer.values()]
         self.assertEqual(['timeout', *['not_attempted'] * 2], codes)
         self.assertEqual(['node0'], reported)
@@ -385,7 +385,7 @@ class ReadingTest(RedfishTestCase):
 
 
 class InventoryFileTest(RedfishTestCase):
-    """The driver follows its file."""
+    """The driver reloads its inventory."""
 
     def test_a_new_version_counts_soon(self) -> None:
         good = self.useFixture(bmc.FaultyBmc())

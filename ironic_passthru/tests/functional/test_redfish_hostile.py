@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The redfish driver against BMCs that are after more than their own."""
+"""The redfish driver with malicious BMCs."""
 
 import base64
 import copy
@@ -25,7 +25,7 @@ MEDIA = f'{SYSTEM}/VirtualMedia'
 
 
 def documents(**changes: dict[str, object]) -> dict[str, dict[str, Any]]:
-    """Return what a good BMC serves, with ``changes`` to documents."""
+    """Return the documents of a BMC, with ``changes``."""
     changed = copy.deepcopy(bmc.DOCUMENTS)
     for name, change in changes.items():
         changed[
@@ -35,7 +35,7 @@ def documents(**changes: dict[str, object]) -> dict[str, dict[str, Any]]:
 
 
 class BodyTest(test_redfish.RedfishTestCase):
-    """What a BMC sends takes no more time and memory than it may."""
+    """Limits of time and memory for responses of a BMC."""
 
     def item(self, fault: str, **options: object) -> dict[str, Any]:
         wicked = self.useFixture(hostile.HostileBmc({'GET': fault}))
@@ -45,17 +45,17 @@ class BodyTest(test_redfish.RedfishTestCase):
         )
         began = time.monotonic()
         answer = driver.inventory(bmc.CONTEXT)
-        self.assertLess(time.monotonic() - began, 6)
+        self.assertLess(time.monotonic() - began, 15)
         self.assert_discreet(answer)
         return answer['node']
 
     def test_bodies_that_cannot_be_used(self) -> None:
         for fault in (
             'huge',
-            'chunks_without_end',
+            'endless_chunks',
             'bomb',
             'bombs_in_one_another',
-            'packed_nothing_without_end',
+            'endless_packed_nothing',
             'cut_short',
             'not_packed',
             'deep',
@@ -113,23 +113,31 @@ class BodyTest(test_redfish.RedfishTestCase):
 
 
 class TimeTest(test_redfish.RedfishTestCase):
-    """A BMC that takes its time takes none of that of other BMCs."""
+    """A slow BMC does not slow down other BMCs."""
 
     def test_threads_are_free_after_the_call(self) -> None:
+        hostiles = {
+            fault: self.useFixture(hostile.HostileBmc({'GET': fault}))
+            for fault in ('drip_header', 'drip_chunks', 'continues')
+        }
         good = self.useFixture(bmc.FaultyBmc())
-        for fault in ('drip_header', 'drip_chunks', 'continues'):
-            wicked = self.useFixture(hostile.HostileBmc({'GET': fault}))
-            driver = self.start_with(
-                {'wicked': wicked.entry(), 'good': good.entry()},
-                concurrency=1,
-                call_timeout=1.0,
-                read_timeout=0.9,
-            )
-            answer = driver.inventory(bmc.CONTEXT, target='wicked')
-            self.assertEqual('timeout', answer['wicked']['error']['code'])
-            answer = driver.inventory(bmc.CONTEXT, target='good')
-            self.assertEqual('A1', answer['good'].get('model'), fault)
-            self.assertTrue(wicked.cut.wait(10), fault)
+        names = [f'good{number}' for number in range(len(hostiles))]
+        driver = self.start_with(
+            {name: each.entry() for name, each in hostiles.items()}
+            | dict.fromkeys(names, good.entry()),
+            concurrency=len(hostiles),
+            call_timeout=5.0,
+            read_timeout=4.5,
+        )
+        answer = driver.inventory(bmc.CONTEXT, targets=list(hostiles))
+        for fault in hostiles:
+            self.assertEqual('timeout', answer[fault]['error']['code'])
+        # One thread for each of them.
+        answer = driver.inventory(bmc.CONTEXT, targets=names)
+        for name in names:
+            self.assertEqual('A1', answer[name].get('model'))
+        for fault, each in hostiles.items():
+            self.assertTrue(each.cut.wait(30), fault)
 
     def test_a_handshake_that_drips(self) -> None:
         with socket.create_server(('127.0.0.1', 0)) as listener:
@@ -138,7 +146,7 @@ class TimeTest(test_redfish.RedfishTestCase):
 
             def serve() -> None:
                 link, _ = listener.accept()
-                # A record of TLS 1.2 with a handshake of 16 KiB, some day.
+                # The header of a TLS 1.2 handshake record of 16 KiB.
                 link.sendall(b'\x16\x03\x03\x40\x00')
                 with link:
                     while not over.wait(0.05):
@@ -161,12 +169,12 @@ class TimeTest(test_redfish.RedfishTestCase):
             )
             began = time.monotonic()
             answer = driver.inventory(bmc.CONTEXT)
-            self.assertLess(time.monotonic() - began, 5)
+            self.assertLess(time.monotonic() - began, 15)
             self.assertFalse(answer['node']['reachable'])
 
 
 class PlaceTest(test_redfish.RedfishTestCase):
-    """The password goes to the address in the inventory or nowhere."""
+    """The password is sent only to the address in the inventory."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -195,7 +203,7 @@ class PlaceTest(test_redfish.RedfishTestCase):
         self.assertEqual([], self.trap.visits)
 
     def test_links(self) -> None:
-        """Whatever a document names, in whatever spelling."""
+        """Addresses in documents, in all spellings."""
         for number, place in enumerate(self.places()):
             link = {'@odata.id': place}
             action = {'#VirtualMedia.EjectMedia': {'target': place}}
@@ -295,7 +303,7 @@ class PlaceTest(test_redfish.RedfishTestCase):
 
 
 class CertificateTest(test_redfish.RedfishTestCase):
-    """Who cannot prove to be the BMC gets no password."""
+    """A server without a valid certificate gets no password."""
 
     def test_certificates(self) -> None:
         emulator = self.useFixture(bmc.SushyEmulator(('alpha',), tls=True))
@@ -317,11 +325,11 @@ class CertificateTest(test_redfish.RedfishTestCase):
         self.assertEqual('Off', answer['without-scheme']['power_state'])
         for name in ('other-name', 'other-ca'):
             self.assertEqual('untrusted', answer[name]['error']['code'])
-        # A server that speaks TLS alone does not fall back either.
+        # Without a downgrade to plain HTTP.
         self.assertIn('error', answer['plain'])
         self.assert_discreet(answer)
 
-    def test_nothing_in_the_clear_to_what_speaks_no_tls(self) -> None:
+    def test_no_plain_text_to_a_server_without_tls(self) -> None:
         trap = self.useFixture(hostile.Trap())
         login = {'username': bmc.USERNAME, 'password': bmc.PASSWORD}
         for more in ({}, {'verify': False}):
@@ -331,15 +339,15 @@ class CertificateTest(test_redfish.RedfishTestCase):
             self.assertIn('error', driver.inventory(bmc.CONTEXT)['node'])
         self.assertEqual(2, len(trap.visits))
         for first in trap.visits:
-            # A ClientHello, and nothing that can be read.
+            # A ClientHello without readable secrets.
             self.assertEqual(b'\x16\x03', first[:2])
             self.assertNotIn(b'Authorization', first)
 
 
 class LogTest(test_redfish.RedfishTestCase):
-    """The log of a conductor that debugs holds no password either."""
+    """Debug logs of a conductor contain no password."""
 
-    def test_a_bmc_that_repeats_what_it_got(self) -> None:
+    def test_a_bmc_that_repeats_requests(self) -> None:
         log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
         pair = base64.b64encode(f'{bmc.USERNAME}:{bmc.PASSWORD}'.encode())
         for http_method in ('GET', 'PATCH', 'POST'):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Redfish BMCs behind a whole site."""
+"""Redfish BMCs behind a complete site."""
 
 import json
 import pathlib
@@ -14,7 +14,7 @@ from ironic_passthru.tests.functional import web
 
 
 class TestSite(base.TestCase):
-    """RabbitMQ, PostgreSQL, a conductor, gunicorn and three systems."""
+    """Calls through RabbitMQ, PostgreSQL, a conductor and gunicorn."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -29,7 +29,7 @@ class TestSite(base.TestCase):
                 conductor__enabled_drivers='redfish',
                 redfish__inventory_file=inventory,
                 audit__format='json',
-                # Below the time-out of a call on such a site.
+                # Less than the call timeout of the site.
                 redfish__call_timeout=15,
             )
         )
@@ -46,7 +46,7 @@ class TestSite(base.TestCase):
         )
 
     def audited(self, answer: web.Answer) -> list[str]:
-        """Return the targets in the audit line of a call."""
+        """Return the targets in the audit record of a call."""
         found: list[list[str]] = []
 
         def look() -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other services that call conductors over the bus, without the API."""
+"""Services that call conductors over the bus."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def tearDownModule() -> None:
 
 
 class ServiceTestCase(deployment.SiteTestCase):
-    """A test that finds the conductors c1, and c2 without fake-hardware."""
+    """A test with the conductors c1, and c2 without fake-hardware."""
 
     site = _SITE
 
@@ -44,12 +44,12 @@ class ServiceTestCase(deployment.SiteTestCase):
         self.context = request_context.RequestContext()
 
     def logs(self) -> str:
-        """Return what the conductors have logged."""
+        """Return the logs of the conductors."""
         return ''.join(conductor.log() for conductor in self.conductors)
 
 
 class TestProgram(ServiceTestCase):
-    """The example of the page on other services, as a program."""
+    """The example of the page about other services."""
 
     def test_it_prints_the_answer(self) -> None:
         example = console.ROOT / 'doc/source/examples/call_a_driver.py'
@@ -67,7 +67,7 @@ class TestProgram(ServiceTestCase):
 
 
 class TestConductorAPI(ServiceTestCase):
-    """The public client, which finds the conductors by itself."""
+    """The public client, which discovers the conductors."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -82,7 +82,7 @@ class TestConductorAPI(ServiceTestCase):
         )
 
     def test_a_call_returns_what_the_method_did(self) -> None:
-        # Asked often enough for the one without the driver to be asked too.
+        # Often enough to try the conductor without the driver, too.
         for slot in range(10):
             self.assertEqual(
                 {'return': {'slot': slot}, 'async': False, 'attach': False},
@@ -150,7 +150,7 @@ class TestConductorAPI(ServiceTestCase):
         self.assertEqual(507, error.status)
         self.assertEqual('fake_out_of_paper', error.code)
 
-    def test_a_foreign_error_tells_nothing(self) -> None:
+    def test_an_unexpected_error_contains_no_details(self) -> None:
         error = self.assertRaises(errors.DriverFailed, self.call, 'crash')
         self.assertNotIn('hunter2', error.message)
         self.assertIn(self.context.request_id, error.message)
@@ -181,7 +181,7 @@ class TestConductorAPI(ServiceTestCase):
 
 
 class TestPlainClient(ServiceTestCase):
-    """oslo.messaging alone, with the names and arguments of Ironic."""
+    """Plain oslo.messaging with the names and arguments of Ironic."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -200,15 +200,15 @@ class TestPlainClient(ServiceTestCase):
         prepared = self.client.prepare(server=self.server, timeout=10)
         return prepared.call({}, name, **arguments)
 
-    def passthru(self, **facts: Any) -> Any:
-        """Call a vendor method; the call is in order apart from ``facts``."""
+    def passthru(self, **changes: Any) -> Any:
+        """Call a vendor method with changed arguments."""
         arguments = {
             'driver_name': 'fake-hardware',
             'driver_method': 'echo',
             'http_method': 'POST',
             'info': {'slot': 3},
         }
-        return self.call('driver_vendor_passthru', **arguments | facts)
+        return self.call('driver_vendor_passthru', **arguments | changes)
 
     def test_a_call(self) -> None:
         self.assertEqual(
@@ -237,7 +237,7 @@ class TestPlainClient(ServiceTestCase):
         self,
     ) -> None:
         before = self.logs().count('Traceback')
-        for facts in (
+        for changes in (
             {'info': None},
             {'info': [1]},
             {'info': 'text'},
@@ -258,12 +258,12 @@ class TestPlainClient(ServiceTestCase):
             {'incarnation': []},
         ):
             try:
-                self.passthru(**facts)
+                self.passthru(**changes)
             except (errors.RequestError, errors.NotRun):
                 continue
             except Exception as error:
-                self.fail(f'{facts}: {type(error)}')
-            self.fail(f'{facts} was accepted')
+                self.fail(f'{changes}: {type(error)}')
+            self.fail(f'{changes} was accepted')
         self.assertEqual(before, self.logs().count('Traceback'))
 
     def test_a_name_that_is_not_text_is_no_driver(self) -> None:
@@ -286,7 +286,7 @@ class TestPlainClient(ServiceTestCase):
                 **arguments,
             )
 
-    def test_a_version_that_is_not_served_is_told(self) -> None:
+    def test_an_unsupported_version_is_reported(self) -> None:
         prepared = self.client.prepare(
             server=self.server, timeout=10, version='1.0'
         )

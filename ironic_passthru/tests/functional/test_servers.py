@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fixtures that run private servers keep their own promises."""
+"""Fixtures of private servers."""
 
 import concurrent.futures
 import socket
@@ -9,7 +9,7 @@ from ironic_passthru.tests.functional import servers
 
 
 class TestRequire(base.TestCase):
-    """A missing program fails a test, in words that help."""
+    """A missing program fails a test with a helpful message."""
 
     def test_the_package_is_named(self) -> None:
         error = self.assertRaises(
@@ -23,7 +23,7 @@ class TestRequire(base.TestCase):
 
 
 class TestReservedPort(base.TestCase):
-    """A port belongs to one fixture."""
+    """A port is reserved by one fixture."""
 
     def test_many_at_once_are_all_different(self) -> None:
         fixtures = [servers.ReservedPort() for _ in range(50)]
@@ -32,7 +32,7 @@ class TestReservedPort(base.TestCase):
 
 
 class TestRabbitMQ(base.TestCase):
-    """Two brokers side by side, one of which comes and goes."""
+    """Two brokers, one of which is restarted."""
 
     def test_a_broker_stops_dies_and_starts_beside_another(self) -> None:
         brokers = [servers.RabbitMQ(), servers.RabbitMQ()]

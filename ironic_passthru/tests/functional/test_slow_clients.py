@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients of the built-in server that take their time, or too much."""
+"""Slow clients and limits of the built-in server."""
 
 import concurrent.futures
 import contextlib
@@ -25,17 +25,17 @@ from ironic_passthru.tests.functional import envelope
 from ironic_passthru.tests.functional import marks
 from ironic_passthru.tests.functional import raw
 
-_HELLO = raw.request('GET', '/v1/drivers/fake-hardware/vendor_passthru/hello')
+_HELLO_PATH = '/v1/drivers/fake-hardware/vendor_passthru/hello'
+_HELLO = raw.request('GET', _HELLO_PATH)
 _ROOT = raw.request('GET', '/')
 _MARK = '/v1/drivers/marks/vendor_passthru/mark'
 
-# Whoever is served while others dawdle is served within this time, in
-# seconds; a thread that waited for one of them would take longer.
-_SOON = 2.0
+# Less than the time of threads that would wait for each slow client.
+_SOON_SECONDS = 8.0
 
 
 class TestSlowClients(envelope.EnvelopeCase):
-    """Two threads, a pause of two seconds, three for a request."""
+    """Two threads, socket timeout 2 s, request timeout 3 s."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -51,8 +51,8 @@ class TestSlowClients(envelope.EnvelopeCase):
         )
         cls.port = parse.urlsplit(service.url).port or 0
 
-    def connect(self) -> raw.Connection:
-        connection = raw.Connection('127.0.0.1', self.port)
+    def connect(self, port: int = 0) -> raw.Connection:
+        connection = raw.Connection('127.0.0.1', port or self.port)
         self.addCleanup(connection.close)
         return connection
 
@@ -61,26 +61,26 @@ class TestSlowClients(envelope.EnvelopeCase):
         connection = self.connect()
         connection.send(_HELLO)
         self.assert_answer(connection.answer(), 200)
-        self.assertLess(time.monotonic() - started, _SOON)
+        self.assertLess(time.monotonic() - started, _SOON_SECONDS)
 
-    def test_silent_clients_keep_nobody_waiting(self) -> None:
+    def test_silent_clients_do_not_block_others(self) -> None:
         for _ in range(20):
             self.connect()
         self.assert_serves_soon()
 
-    def test_clients_that_never_finish_keep_nobody_waiting(self) -> None:
+    def test_incomplete_requests_do_not_block_others(self) -> None:
         for end in (1, 5, 20, len(_HELLO) - 2, len(_HELLO) - 1) * 4:
             self.connect().send(_HELLO[:end])
         self.assert_serves_soon()
 
-    def test_idle_clients_keep_nobody_waiting(self) -> None:
-        # More than cheroot keeps by default.
+    def test_idle_clients_do_not_block_others(self) -> None:
+        # More connections than cheroot keeps by default.
         idle = [self.connect() for _ in range(12)]
         for connection in idle:
             connection.send(_HELLO)
             self.assert_answer(connection.answer(), 200)
         self.assert_serves_soon()
-        # All of them were kept.
+        # All of them are still open.
         for connection in idle:
             connection.send(_HELLO)
             self.assert_answer(connection.answer(), 200)
@@ -94,15 +94,15 @@ class TestSlowClients(envelope.EnvelopeCase):
             self.assert_answer(connection.answer(), 200)
 
     def drip(self, head: bytes, drop: bytes) -> tuple[float, bytes]:
-        """Send a drop now and then until there is an answer, or the end.
+        """Send ``drop`` repeatedly until the server responds or closes.
 
-        Return how long it took, and the answer.
+        Return the duration and the response.
         """
         with socket.create_connection(('127.0.0.1', self.port)) as client:
             client.settimeout(0.3)
             started = time.monotonic()
             client.sendall(head)
-            while time.monotonic() < started + 8.0:
+            while time.monotonic() < started + 20.0:
                 with contextlib.suppress(TimeoutError):
                     answer = client.recv(65536)
                     seconds = time.monotonic() - started
@@ -111,7 +111,7 @@ class TestSlowClients(envelope.EnvelopeCase):
                     return seconds, answer
                 with contextlib.suppress(OSError):
                     client.sendall(drop)
-            self.fail('It went on for 8 seconds')
+            self.fail('still open after 20 seconds')
 
     def drip_all(
         self, heads: Iterable[tuple[bytes, bytes]]
@@ -134,7 +134,7 @@ class TestSlowClients(envelope.EnvelopeCase):
         started = time.monotonic()
         connection.send(_HELLO[:20])
         self.assertIsNone(connection.answer())
-        self.assertLess(time.monotonic() - started, 5.0)
+        self.assertLess(time.monotonic() - started, 10.0)
 
     def test_a_body_must_come_in_time(self) -> None:
         framings = ('Content-Length: 999', 'Transfer-Encoding: chunked')
@@ -148,7 +148,7 @@ class TestSlowClients(envelope.EnvelopeCase):
             self.assertIn(b'openstack-request-id', answer)
         self.assert_serves_soon()
 
-    def test_the_rest_of_a_refused_body_keeps_nobody_waiting(self) -> None:
+    def test_rejected_bodies_do_not_block_others(self) -> None:
         head = raw.request(
             'POST',
             '/v1/drivers',
@@ -161,8 +161,8 @@ class TestSlowClients(envelope.EnvelopeCase):
         for connection in refused:
             self.assert_answer(connection.answer(), 406)
         self.assert_serves_soon()
-        # It is read for a while, but not for ever.
-        deadline = time.monotonic() + 6.0
+        # It is read for a while, but not forever.
+        deadline = time.monotonic() + 20.0
         with socket.create_connection(('127.0.0.1', self.port)) as client:
             client.sendall(head)
             with contextlib.suppress(OSError):
@@ -171,22 +171,25 @@ class TestSlowClients(envelope.EnvelopeCase):
                     time.sleep(0.05)
         self.assertLess(time.monotonic(), deadline)
 
-    def test_what_was_ended_costs_no_more_time(self) -> None:
-        """Nothing that still comes is waited for."""
-        head = raw.request('POST', _MARK, 'Content-Length: 999')
-        connections = [self.connect() for _ in range(2)]
+    def test_timeouts_do_not_add_up(self) -> None:
+        """The server does not wait for further data."""
+        service = self.useFixture(
+            embedded.Embedded(api__threads=2, api__socket_timeout=6)
+        )
+        head = raw.request('POST', _HELLO_PATH, 'Content-Length: 999')
+        port = parse.urlsplit(service.url).port or 0
+        connections = [self.connect(port) for _ in range(2)]
         started = time.monotonic()
         for connection in connections:
             connection.send(head)
         for connection in connections:
             self.assert_answer(connection.answer(), 408)
-        # The limit, and next to nothing.
-        self.assertLess(time.monotonic() - started, 3.0)
-        self.assert_serves_soon()
+        # The timeout once, not twice.
+        self.assertLess(time.monotonic() - started, 11.0)
 
 
 class TestSlowReaders(envelope.EnvelopeCase):
-    """One thread, a pause of one second."""
+    """One thread, socket timeout 1 s."""
 
     def serve(
         self, application: Callable[..., Any], **options: int
@@ -204,8 +207,10 @@ class TestSlowReaders(envelope.EnvelopeCase):
         self.addCleanup(started.stop)
         return started
 
-    def ask_for_much(self, size: int) -> tuple[socket.socket, list[float]]:
-        """Ask for ``size`` bytes; return the client and when it ends."""
+    def ask_for_much(
+        self, size: int, **options: int
+    ) -> tuple[socket.socket, list[float]]:
+        """Request ``size`` bytes; return the client and the end times."""
         ends: list[float] = []
 
         def much(environ: Any, start_response: Any) -> Iterator[bytes]:
@@ -216,20 +221,20 @@ class TestSlowReaders(envelope.EnvelopeCase):
             def close(self) -> None:
                 ends.append(time.monotonic())
 
-        client = self.connect(self.serve(much))
+        client = self.connect(self.serve(much, **options))
         client.sendall(_ROOT)
         return client, ends
 
     def connect(self, to: server.HTTPServer) -> socket.socket:
         client = socket.socket()
         self.addCleanup(client.close)
-        # Small, so that it is this client that sets the pace.
+        # Small, so that the client limits the speed.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(('127.0.0.1', parse.urlsplit(to.url).port))
         return client
 
-    def test_who_asks_on_without_taking_is_ended(self) -> None:
-        """Long before it would be given up, had it asked once."""
+    def test_requests_without_reading_are_ended(self) -> None:
+        """Long before the timeout of one response."""
         served = []
 
         def small(environ: Any, start_response: Any) -> list[bytes]:
@@ -240,7 +245,7 @@ class TestSlowReaders(envelope.EnvelopeCase):
         started = self.serve(small, api__socket_timeout=20)
         greedy = self.connect(started)
         greedy.sendall(_ROOT * 1000)
-        # Until nothing fits any more.
+        # Until the buffers are full.
         self.wait_for(
             lambda: served and time.monotonic() > served[-1] + 0.5,
             'the buffers are full',
@@ -248,16 +253,16 @@ class TestSlowReaders(envelope.EnvelopeCase):
         self.assertLess(len(served), 1000)
         began = time.monotonic()
         other = self.connect(started)
-        other.settimeout(10.0)
+        other.settimeout(20.0)
         other.sendall(_ROOT)
         self.assertTrue(other.recv(1))
-        self.assertLess(time.monotonic() - began, 5.0)
+        self.assertLess(time.monotonic() - began, 15.0)
 
-    def test_who_takes_nothing_is_given_up(self) -> None:
+    def test_a_client_that_reads_nothing_is_ended(self) -> None:
         _, ends = self.ask_for_much(16 << 20)
-        self.wait_for(lambda: ends, 'the thread is free', seconds=5.0)
+        self.wait_for(lambda: ends, 'the thread is free')
 
-    def test_who_takes_too_little_is_given_up(self) -> None:
+    def test_a_client_that_reads_too_slowly_is_ended(self) -> None:
         client, ends = self.ask_for_much(16 << 20)
         started = time.monotonic()
         taken = 0
@@ -267,23 +272,23 @@ class TestSlowReaders(envelope.EnvelopeCase):
             time.sleep(0.1)
         self.assertLess(taken, 1 << 20)
 
-    def test_who_goes_on_gets_all(self) -> None:
-        """Longer than any pause may last, at a pace that is allowed."""
-        size = 1 << 20
-        client, ends = self.ask_for_much(size)
+    def test_a_steady_client_gets_everything(self) -> None:
+        """Slow reads within the limits, longer than the timeouts."""
+        size = 5 << 18
+        client, ends = self.ask_for_much(size, api__socket_timeout=3)
         started = time.monotonic()
         left = size
         while left > 0:
             data = client.recv(16 * 1024)
-            self.assertTrue(data, 'it was given up')
+            self.assertTrue(data, 'the server has closed the connection')
             left -= len(data)
             time.sleep(len(data) / (256 * 1024))
         self.assertGreater(time.monotonic() - started, 3.0)
-        self.wait_for(lambda: ends, 'the thread is free', seconds=5.0)
+        self.wait_for(lambda: ends, 'the thread is free')
 
 
 class TestManyConnections(envelope.EnvelopeCase):
-    """A server that takes a few connections at a time."""
+    """A server with a limit of connections."""
 
     def limit(self, connections: int) -> None:
         self.useFixture(
@@ -291,7 +296,7 @@ class TestManyConnections(envelope.EnvelopeCase):
                 f'{server.__name__}._MAX_CONNECTIONS', connections
             )
         )
-        # Connections that other tests have left may log, too.
+        # Connections of other tests may log, too.
         self.log = self.useFixture(
             fixtures.FakeLogger('ironic_passthru.httpd', level=logging.WARNING)
         )
@@ -326,7 +331,7 @@ class TestManyConnections(envelope.EnvelopeCase):
             self.assert_answer(connection.answer(), 200)
 
     def test_a_request_that_has_arrived_is_answered(self) -> None:
-        """Whether its connection waits for the selector or a thread."""
+        """Whether its connection waits for the selector or for a thread."""
         for connections in (1, 3):
             self.limit(connections)
             started = self.bind(_small)
@@ -349,7 +354,7 @@ class TestManyConnections(envelope.EnvelopeCase):
         part.send(_ROOT[:9])
         served.send(_ROOT)
         self.assertIsNotNone(served.answer())
-        # It is idle once its worker has given the connection back.
+        # It is idle after its worker has returned the connection.
         manager = started._server._connections
         self.wait_for(
             lambda: any(
@@ -381,7 +386,7 @@ class TestManyConnections(envelope.EnvelopeCase):
         self.addCleanup(begun.close)
         context = made.client_context()
         for _ in range(3):
-            # Each takes the place of the one before, which is idle.
+            # Each replaces the previous, idle one.
             client = raw.Connection('localhost', self.port, tls=context)
             self.addCleanup(client.close)
             client.send(_ROOT)
@@ -410,7 +415,7 @@ class TestManyConnections(envelope.EnvelopeCase):
             waiting.connect(('127.0.0.1', self.port))
             waiting.sendall(_ROOT)
             self.wait_for(lambda: self.log.output, 'the error is logged')
-            # An idle connection gave its descriptor.
+            # An idle connection was closed to free a descriptor.
             waiting.settimeout(10.0)
             self.assertIn(b' 200 ', waiting.recv(65536))
         finally:
@@ -420,7 +425,7 @@ class TestManyConnections(envelope.EnvelopeCase):
         self.assertIsNone(served.answer())
 
     def test_an_error_of_accept_is_logged_once(self) -> None:
-        """Those that a test cannot provoke; the server then recovers."""
+        """Simulated errors; the server recovers."""
         for number in (errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
             self.limit(1000)
             started = self.bind(_small)
@@ -438,7 +443,7 @@ class TestManyConnections(envelope.EnvelopeCase):
             self.assertIn(os.strerror(number), self.log.output)
 
     def set_clock(self, seconds: float) -> None:
-        """Make the wall clock jump."""
+        """Set the wall clock."""
         real = time.time
         self.useFixture(
             fixtures.MonkeyPatch('time.time', lambda: real() + seconds)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""API and conductors as processes over a real broker: what lives through."""
+"""API and conductors as processes with a real broker."""
 
+import collections
 import signal
 import socket
 import time
@@ -17,13 +18,17 @@ from ironic_passthru.tests.functional import web
 _SITE = deployment.Site()
 _MARKS = f'{marks.__name__}:{marks.MarksVendor.__name__}'
 
-# What a loaded machine may add to a bound before it counts as broken.
-_PATIENCE = 3.0
+# Limit of a response without waiting, on a busy machine; the shortest timeout
+# of waiting for a conductor.
+_AT_ONCE_SECONDS = 5.0
+
+# Limit of a response after the call monitor timeout.
+_NOTICED_SECONDS = 5.0 + deployment.SLACK_SECONDS
 
 
 def setUpModule() -> None:
     _SITE.setUp()
-    # Drivers of conductors that a single test starts for itself.
+    # Drivers of conductors that a single test starts.
     for driver in ('lonely', 'narrow', 'leaving'):
         _SITE.install(driver, _MARKS)
 
@@ -33,7 +38,7 @@ def tearDownModule() -> None:
 
 
 class SplitTestCase(deployment.SiteTestCase):
-    """A test that finds the API and the conductors c1 and c2 at work."""
+    """A test with the API and the conductors c1 and c2."""
 
     site = _SITE
 
@@ -42,7 +47,7 @@ class SplitTestCase(deployment.SiteTestCase):
         self.pool = futures.ThreadPoolExecutor(max_workers=16)
         self.addCleanup(self.pool.shutdown)
         self.key = uuidutils.generate_uuid()
-        # Both start at once, which takes half the time.
+        # Both start concurrently.
         for host in ('c1', 'c2'):
             self.site.conductor(host).start()
         self.c1 = self.site.start_conductor('c1')
@@ -51,12 +56,12 @@ class SplitTestCase(deployment.SiteTestCase):
         self.wait_for_hosts('fake-hardware', ['c1', 'c2'])
 
     def hosts(self, driver: str) -> list[str]:
-        """Return the hosts that the API names for a driver."""
+        """Return the hosts that the API lists for a driver."""
         answer = self.api.get(f'/v1/drivers/{driver}')
         return answer.json['hosts'] if answer.status == 200 else []
 
     def wait_for_hosts(self, driver: str, hosts: list[str]) -> None:
-        """Wait until the API names these hosts for a driver."""
+        """Wait until the API lists these hosts for a driver."""
         self.wait_for(
             lambda: self.hosts(driver) == hosts,
             f'{driver} is offered by {hosts}',
@@ -64,7 +69,7 @@ class SplitTestCase(deployment.SiteTestCase):
         )
 
     def start_own(self, host: str, driver: str, **options: object) -> Any:
-        """Start a conductor that alone offers a driver; stop it at the end."""
+        """Start a conductor with its own driver; stop it at the end."""
         own = self.site.start_conductor(
             host, conductor__enabled_drivers=driver, **options
         )
@@ -72,13 +77,13 @@ class SplitTestCase(deployment.SiteTestCase):
         return own
 
     def mark(self, driver: str, seconds: float = 0) -> web.Answer:
-        """Call the method that notes its start and end."""
+        """Call the method that records its start and end."""
         return self.api.call(
             'mark', 'POST', driver=driver, key=self.key, seconds=seconds
         )
 
     def wait_for_mark(self, mark: str) -> None:
-        """Wait until a method has noted ``mark``."""
+        """Wait until a method has recorded ``mark``."""
         self.wait_for(
             lambda: mark in self.site.marked(self.key), mark, seconds=30.0
         )
@@ -86,14 +91,14 @@ class SplitTestCase(deployment.SiteTestCase):
     def start_slow(
         self, driver: str, host: str, seconds: float
     ) -> futures.Future[web.Answer]:
-        """Begin a slow call at a driver that one host alone offers."""
+        """Start a slow call of a driver that only one host offers."""
         call = self.pool.submit(self.mark, driver, seconds)
         self.wait_for_mark(f'{host}:began')
         return call
 
 
 class TestCalls(SplitTestCase):
-    """What all that the drivers offer looks like through the bus."""
+    """Discovery, calls and results over the bus."""
 
     def test_drivers_and_methods_are_listed(self) -> None:
         drivers = self.api.get('/v1/drivers').json['drivers']
@@ -139,7 +144,7 @@ class TestCalls(SplitTestCase):
         self.assertIn('console.gif', answer.headers['Content-Disposition'])
 
     def test_a_large_result_crosses_the_bus(self) -> None:
-        # Two quotation marks belong to the result.
+        # Plus two quotation marks.
         answer = self.api.call('large', size=(16 << 20) - 2)
         self.assertEqual(200, answer.status)
         self.assertEqual(16 << 20, len(answer.body))
@@ -154,7 +159,7 @@ class TestCalls(SplitTestCase):
             answer = self.api.call('unserialisable', kind=kind)
             self.assertEqual(500, answer.status, kind)
             self.assertIn(answer.request_id, answer.fault)
-            self.assertLess(answer.seconds, _PATIENCE)
+            self.assertLess(answer.seconds, _AT_ONCE_SECONDS)
 
     def test_nothing_that_a_method_raises_ends_its_conductor(self) -> None:
         pids = {self.c1.pid, self.c2.pid}
@@ -162,12 +167,12 @@ class TestCalls(SplitTestCase):
             answer = self.api.call('crash', 'POST', kind=kind)
             self.assertEqual(500, answer.status, kind)
             self.assertNotIn('hunter2', answer.body.decode())
-            self.assertLess(answer.seconds, _PATIENCE)
+            self.assertLess(answer.seconds, _AT_ONCE_SECONDS)
         self.assertEqual(200, self.api.call('no_op').status)
         running = {c.pid for c in (self.c1, self.c2) if c.running}
         self.assertEqual(pids, running)
 
-    def test_a_vendors_own_error_keeps_status_and_sentence(self) -> None:
+    def test_a_vendors_own_error_keeps_status_and_message(self) -> None:
         answer = self.api.call('fail', 'POST', kind='paper')
         self.assertEqual(507, answer.status)
         self.assertEqual(
@@ -176,10 +181,10 @@ class TestCalls(SplitTestCase):
 
 
 class TestLogs(SplitTestCase):
-    """A request can be followed into the conductor's log."""
+    """Request ids in the logs of conductors."""
 
     def wait_for_line(self, *words: str) -> None:
-        """Wait until a line of a conductor's log holds all words."""
+        """Wait until a line of a conductor's log contains all words."""
 
         def found() -> bool:
             lines = (self.c1.log() + self.c2.log()).splitlines()
@@ -213,34 +218,34 @@ class TestLogs(SplitTestCase):
 
 
 class TestDeath(SplitTestCase):
-    """Conductors that end without a word."""
+    """Conductors that are killed or suspended."""
 
     def test_a_killed_conductor_costs_no_later_call(self) -> None:
-        with deployment.Burst(lambda: self.api.call('no_op')) as burst:
+        with deployment.Burst(
+            lambda: self.api.call('no_op'), threads=8
+        ) as burst:
             burst.wait_for_more(50)
             self.c1.kill()
             killed = time.monotonic()
             burst.wait_for_more(200)
+        statuses = collections.Counter(r.status for r in burst.results)
+        self.assertLessEqual(statuses.keys(), {200, 504})
+        # Only calls in flight may be lost: one of each thread.
+        self.assertLessEqual(statuses[504], 8)
         for answer in burst.results:
             if answer.status == 504:
-                # Only what was under way may be lost.
-                self.assertLess(answer.started, killed + 0.3)
-                self.assertLess(answer.seconds, 2 + _PATIENCE)
-            else:
-                self.assertEqual(200, answer.status, answer.body)
-        late = [r for r in burst.results if r.started > killed + 0.3]
-        self.assertTrue(late)
+                self.assertLess(answer.seconds, _NOTICED_SECONDS)
+        self.assertTrue(any(r.started > killed for r in burst.results))
 
     def test_death_during_a_call_is_504_soon(self) -> None:
         own = self.start_own('d1', 'lonely')
-        call = self.start_slow('lonely', 'd1', 15.0)
+        call = self.start_slow('lonely', 'd1', 30.0)
         own.kill()
         killed = time.monotonic()
-        answer = call.result(30)
+        answer = call.result(60)
         self.assertEqual(504, answer.status)
         self.assertIn(answer.request_id, answer.fault)
-        # The last sign of life may have come just before.
-        self.assertLess(time.monotonic() - killed, 2 + _PATIENCE)
+        self.assertLess(time.monotonic() - killed, _NOTICED_SECONDS)
         self.assertEqual(['d1:began'], self.site.marked(self.key))
 
     def test_after_the_death_of_all_a_call_is_503_at_once(self) -> None:
@@ -249,11 +254,11 @@ class TestDeath(SplitTestCase):
         own.kill()
         answer = self.wait_for_status('lonely', 503)
         self.assertIn('Retry-After', answer.headers)
-        # Its last heartbeat is recent still, yet nothing waits for it.
-        self.assertLess(answer.seconds, 1.5)
+        # Its last heartbeat is still recent.
+        self.assertLess(answer.seconds, _AT_ONCE_SECONDS)
 
     def wait_for_status(self, driver: str, status: int) -> web.Answer:
-        """Call until the answer has this status; return that answer."""
+        """Call until the response has this status; return it."""
         answers: list[web.Answer] = []
 
         def there() -> bool:
@@ -263,37 +268,38 @@ class TestDeath(SplitTestCase):
         self.wait_for(there, f'{driver} answers {status}', seconds=20.0)
         return answers[-1]
 
-    def test_a_suspended_conductor_is_found_out_and_comes_back(self) -> None:
+    def test_a_suspended_conductor_is_detected_and_recovers(self) -> None:
         own = self.start_own('d1', 'lonely')
         own.signal(signal.SIGSTOP)
         answer = self.mark('lonely')
         self.assertEqual(504, answer.status)
-        self.assertLess(answer.seconds, 2 + _PATIENCE)
-        # From its heartbeat's expiry on nobody is sent to it.
-        self.assertLess(self.wait_for_status('lonely', 503).seconds, 1.0)
+        self.assertLess(answer.seconds, _NOTICED_SECONDS)
+        # After its heartbeat has expired, no call is sent to it.
+        answer = self.wait_for_status('lonely', 503)
+        self.assertLess(answer.seconds, _AT_ONCE_SECONDS)
         own.signal(signal.SIGCONT)
         self.wait_for_status('lonely', 200)
         self.assertEqual(['d1'], self.hosts('lonely'))
 
-    def test_a_stopped_site_says_503_and_recovers_in_seconds(self) -> None:
+    def test_a_stopped_site_returns_503_and_recovers_in_seconds(self) -> None:
         for conductor in (self.c1, self.c2):
             conductor.signal(signal.SIGTERM)
         self.assertEqual([0, 0], [self.c1.wait(), self.c2.wait()])
         answer = self.api.call('no_op')
         self.assertEqual(503, answer.status)
         self.assertGreaterEqual(int(answer.headers['Retry-After']), 1)
-        self.assertLess(answer.seconds, 1.5)
+        self.assertLess(answer.seconds, _AT_ONCE_SECONDS)
         self.assertEqual([], self.hosts('fake-hardware'))
         self.site.start_conductor('c1')
         published = time.monotonic()
         self.wait_for(
             lambda: self.api.call('no_op').status == 200, 'calls go on'
         )
-        self.assertLess(time.monotonic() - published, _PATIENCE)
+        self.assertLess(time.monotonic() - published, deployment.SLACK_SECONDS)
 
 
 class TestMethodSets(SplitTestCase):
-    """A conductor that comes back with other methods."""
+    """A conductor that restarts with other methods."""
 
     SOURCE = """
 from ironic_passthru.drivers import base
@@ -305,8 +311,8 @@ class AcmeVendor(base.VendorInterface):
         return '{version}'
 """
 
-    def install(self, version: str, **facts: str) -> None:
-        source = self.SOURCE.format(version=version, **facts)
+    def install(self, version: str, **names: str) -> None:
+        source = self.SOURCE.format(version=version, **names)
         self.site.install(
             'acme', 'acme_rack:AcmeVendor', version=version, source=source
         )
@@ -322,14 +328,14 @@ class AcmeVendor(base.VendorInterface):
         own = self.start_own('m1', 'acme')
         published = time.monotonic()
         self.wait_for(lambda: 'old_way' in self.methods(), 'it is listed')
-        self.assertLess(time.monotonic() - published, _PATIENCE)
+        self.assertLess(time.monotonic() - published, deployment.SLACK_SECONDS)
         answer = self.api.call('old_way', driver='acme')
         self.assertEqual('1.0', answer.json)
         self.assertEqual(0, own.stop())
 
         self.install('2.0', http_method='POST', method='new_way')
         self.start_own('m1', 'acme')
-        # Without any wait: a miss is looked up at once.
+        # Without waiting: a miss refreshes the catalog.
         answer = self.api.call('new_way', 'POST', driver='acme')
         self.assertEqual((200, '2.0'), (answer.status, answer.json))
         self.wait_for(
@@ -340,7 +346,7 @@ class AcmeVendor(base.VendorInterface):
 
 
 class TestStop(SplitTestCase):
-    """SIGTERM: what runs is finished and nobody notices."""
+    """SIGTERM: running calls finish and clients notice nothing."""
 
     def test_a_rolling_restart_costs_nothing(self) -> None:
         with deployment.Burst(lambda: self.api.call('no_op')) as burst:
@@ -354,39 +360,32 @@ class TestStop(SplitTestCase):
         statuses = {getattr(r, 'status', r) for r in burst.results}
         self.assertEqual({200}, statuses)
 
-    def test_a_running_call_is_finished(self) -> None:
+    def test_running_calls_are_finished_and_new_ones_refused(self) -> None:
         own = self.start_own('s1', 'leaving')
-        call = self.start_slow('leaving', 's1', 2.0)
-        own.signal(signal.SIGTERM)
-        self.assertEqual(200, call.result(30).status)
-        self.assertEqual(0, own.wait())
-        self.assertEqual(['s1:began', 's1:ended'], self.site.marked(self.key))
-
-    def test_a_running_asynchronous_call_is_finished(self) -> None:
-        own = self.start_own('s1', 'leaving')
+        later = uuidutils.generate_uuid()
+        call = self.start_slow('leaving', 's1', 8.0)
         answer = self.api.call(
-            'mark_later', 'POST', driver='leaving', key=self.key, seconds=2
+            'mark_later', 'POST', driver='leaving', key=later, seconds=8
         )
         self.assertEqual(202, answer.status)
-        self.wait_for_mark('s1:began')
-        self.assertEqual(0, own.stop())
-        self.assertEqual(['s1:began', 's1:ended'], self.site.marked(self.key))
-
-    def test_new_calls_are_refused_while_a_call_is_finished(self) -> None:
-        own = self.start_own('s1', 'leaving')
-        call = self.start_slow('leaving', 's1', 3.0)
+        self.wait_for(lambda: self.site.marked(later), 'both run')
         own.signal(signal.SIGTERM)
         self.wait_for(
             lambda: (
                 self.api.call('mark', driver='leaving', key='other').status
                 == 503
             ),
-            'it is refused',
+            'a new call is refused',
         )
-        self.assertEqual(200, call.result(30).status)
-        own.wait()
+        self.assertFalse(call.done())
+        self.assertEqual(200, call.result(60).status)
+        self.assertEqual(0, own.wait())
+        for key in (self.key, later):
+            self.assertEqual(['s1:began', 's1:ended'], self.site.marked(key))
 
-    def test_what_outlasts_the_timeout_is_given_up(self) -> None:
+    def test_a_call_longer_than_the_shutdown_timeout_is_abandoned(
+        self,
+    ) -> None:
         own = self.start_own(
             's1', 'leaving', conductor__graceful_shutdown_timeout=1.0
         )
@@ -394,9 +393,9 @@ class TestStop(SplitTestCase):
         began = time.monotonic()
         own.signal(signal.SIGTERM)
         self.assertEqual(1, own.wait())
-        self.assertLess(time.monotonic() - began, 2 + _PATIENCE)
+        self.assertLess(time.monotonic() - began, 2 + deployment.SLACK_SECONDS)
         self.assertIn('graceful_shutdown_timeout', own.log())
-        self.assertEqual(504, call.result(30).status)
+        self.assertEqual(504, call.result(60).status)
 
     def test_a_second_signal_ends_it_at_once(self) -> None:
         own = self.start_own('s1', 'leaving')
@@ -406,16 +405,16 @@ class TestStop(SplitTestCase):
         began = time.monotonic()
         own.signal(signal.SIGTERM)
         self.assertEqual(128 + signal.SIGTERM, own.wait())
-        self.assertLess(time.monotonic() - began, 1.5)
-        self.assertEqual(504, call.result(30).status)
+        self.assertLess(time.monotonic() - began, deployment.SLACK_SECONDS)
+        self.assertEqual(504, call.result(60).status)
 
-    def test_a_name_belongs_to_the_one_that_came_last(self) -> None:
+    def test_the_latest_conductor_has_the_host_name(self) -> None:
         first = self.start_own('s1', 'leaving')
         call = self.start_slow('leaving', 's1', 3.0)
         second = self.start_own('s1', 'leaving', name='s1-again')
         self.assertEqual(1, first.wait())
         self.assertIn('registered with the same [DEFAULT] host', first.log())
-        self.assertEqual(200, call.result(30).status)
+        self.assertEqual(200, call.result(60).status)
         self.assertTrue(second.running)
         self.assertEqual(['s1'], self.hosts('leaving'))
         self.assertEqual(200, self.mark('leaving').status)
@@ -439,28 +438,24 @@ class TestBusy(SplitTestCase):
         )
 
     def test_the_next_one_takes_the_call(self) -> None:
-        call = self.start_slow('narrow', 'n1', 8.0)
+        # The cleanup kills the conductor.
+        call = self.start_slow('narrow', 'n1', 60.0)
+        answer = self.api.call('mark', driver='narrow', key='busy')
+        self.assertEqual(503, answer.status)
+        self.assertIn('Retry-After', answer.headers)
+        self.assertLess(answer.seconds, _AT_ONCE_SECONDS)
         self.start_narrow('n2')
         self.wait_for_hosts('narrow', ['n1', 'n2'])
         answers = [self.mark('narrow') for _ in range(10)]
         self.assertEqual({200}, {answer.status for answer in answers})
         self.assertEqual({'n2'}, {answer.json for answer in answers})
-        self.assertFalse(call.done())
-
-    def test_when_all_are_busy_it_is_503_and_not_run(self) -> None:
-        call = self.start_slow('narrow', 'n1', 4.0)
-        answer = self.api.call('mark', driver='narrow', key='busy')
-        self.assertEqual(503, answer.status)
-        self.assertIn('Retry-After', answer.headers)
-        self.assertLess(answer.seconds, 1.5)
-        self.assertEqual(200, call.result(30).status)
-        self.assertEqual(200, self.mark('narrow').status)
         self.assertEqual([], self.site.marked('busy'))
+        self.assertFalse(call.done() and call.result().status == 200)
 
     def test_a_full_pool_refuses_and_takes_calls_again(self) -> None:
         answers = [self.mark_later(1.0) for _ in range(4)]
         statuses = [answer.status for answer in answers]
-        # One runs and one waits.
+        # One runs and one is queued.
         self.assertEqual([202, 202, 503, 503], statuses)
         self.assertIn('Retry-After', answers[-1].headers)
         self.wait_for(
@@ -487,10 +482,10 @@ class TestBusy(SplitTestCase):
 
 
 class TestServiceManager(SplitTestCase):
-    """What systemd is told, which decides on restarts by it."""
+    """Notifications to systemd."""
 
     def start_watched(self, host: str) -> tuple[processes.Process, Any]:
-        """Start a conductor with a watchdog; return what it tells, too."""
+        """Start a conductor with a watchdog; return its notify socket, too."""
         channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(channel.close)
         path = self.site.directory / f'{host}.notify'
@@ -513,15 +508,14 @@ class TestServiceManager(SplitTestCase):
         for _ in range(3):
             self.assertEqual(b'WATCHDOG=1', channel.recv(1000))
         watched.signal(signal.SIGTERM)
-        told = b'WATCHDOG=1'
-        while told == b'WATCHDOG=1':
-            told = channel.recv(1000)
-        self.assertEqual(b'STOPPING=1\nEXTEND_TIMEOUT_USEC=80000000', told)
+        state = b'WATCHDOG=1'
+        while state == b'WATCHDOG=1':
+            state = channel.recv(1000)
+        self.assertEqual(b'STOPPING=1\nEXTEND_TIMEOUT_USEC=80000000', state)
         self.assertEqual(0, watched.wait())
 
 
-# Makes a process speak as a later release would, whose messages have a
-# higher version.
+# Makes a process use the RPC version of a later release.
 _LATER_RELEASE = """
 import os
 if 'PASSTHRU_TEST_RPC_VERSION' in os.environ:
@@ -549,7 +543,7 @@ class TestRollingUpgrade(SplitTestCase):
         self.site.start_conductor(host)
 
     def start_later_api(self) -> web.Client:
-        """Start an API of a later release, beside the other one."""
+        """Start an additional API of a later release."""
         return self.site.start_api(
             'later-api',
             lambda address: [
@@ -566,7 +560,7 @@ class TestRollingUpgrade(SplitTestCase):
         self.assertEqual({200}, {answer.status for answer in answers})
         self.assertEqual({'n1', 'o1'}, {answer.json for answer in answers})
 
-    def test_a_later_api_goes_on_to_a_conductor_that_knows_more(self) -> None:
+    def test_a_later_api_tries_a_later_conductor(self) -> None:
         self.start_own('o1', 'leaving')
         self.start_later('n1', 'leaving')
         self.api = self.start_later_api()

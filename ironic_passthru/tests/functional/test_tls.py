@@ -24,7 +24,7 @@ _MARIADB = servers.MariaDB(tls=_CERTIFICATES)
 _BROKER = servers.RabbitMQ(tls=_CERTIFICATES)
 _FIXTURES = (_CERTIFICATES, _POSTGRESQL, _MARIADB)
 
-# What the examples of the documentation have for the directory.
+# The directory in the examples of the documentation.
 _DIRECTORY = '/etc/ironic_passthru/tls'
 
 
@@ -32,7 +32,7 @@ _SITE = deployment.Site(broker=_BROKER)
 
 
 def example(name: str) -> configparser.ConfigParser:
-    """Return an example of the documentation, with our certificates."""
+    """Return an example of the documentation with these certificates."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_string(_CERTIFICATES.in_example(name, _DIRECTORY))
     return parser
@@ -61,7 +61,7 @@ class TlsTestCase(deployment.SiteTestCase):
     site = _SITE
 
     def assert_no_traceback(self, log: str) -> None:
-        """Fail if a log is not for operators, or tells a password."""
+        """Fail if a log contains a traceback or a password."""
         self.assertNotIn('Traceback', log)
         self.assert_no_secret(log)
 
@@ -74,24 +74,24 @@ class TlsTestCase(deployment.SiteTestCase):
         return str(parse.urlsplit(self.site.broker.url).password)
 
     def dbsync(self, url: str) -> tuple[int, str]:
-        """Run ``upgrade``; return exit status and what it said."""
-        said = io.StringIO()
+        """Run ``upgrade``; return exit status and output."""
+        output = io.StringIO()
         path = self.site.write_config('dbsync', database__connection=url)
         with (
-            contextlib.redirect_stderr(said),
-            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(output),
+            contextlib.redirect_stdout(output),
         ):
             status = dbsync.main(
                 ['--config-file', str(path), 'upgrade'], cfg.ConfigOpts()
             )
-        return status, said.getvalue()
+        return status, output.getvalue()
 
     def call(self, api: web.Client) -> web.Answer:
         return api.call('hello', name='Ada')
 
 
 class BrokerTest(TlsTestCase):
-    """The bus is reached with TLS, or not at all."""
+    """The bus is used with TLS only."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -107,7 +107,7 @@ class BrokerTest(TlsTestCase):
         self.began.append(self.site.process(name, []))
         return client
 
-    def test_a_call_goes_through(self) -> None:
+    def test_a_call_succeeds(self) -> None:
         self.began.append(self.site.start_conductor('c1'))
         answer = self.call(self.api('api'))
         self.assertEqual(200, answer.status, answer.body)
@@ -122,7 +122,7 @@ class BrokerTest(TlsTestCase):
             self.assertTrue(subject)
 
     def refused(self, process: processes.Process, why: str) -> None:
-        """See that a process says once a while why there is no broker."""
+        """Check that a process logs why the broker is unavailable."""
         process.wait_for_log('Connection failed')
         lines = process.log().splitlines()
         line = next(line for line in lines if 'Connection failed' in line)
@@ -163,7 +163,7 @@ class BrokerTest(TlsTestCase):
         url = self.site.broker.url.replace(
             f':{self.broker_password}@', f':{servers.SECRET}@'
         )
-        # Not one that may come later, as a broker that is away.
+        # Not an error that may go away by itself.
         conductor = self.site.conductor(
             'other-password', transport_url=url, debug=True
         )
@@ -214,7 +214,7 @@ class BrokerTest(TlsTestCase):
 
 
 class DatabaseCases:
-    """The registry is reached with TLS, or not at all."""
+    """The registry is used with TLS only."""
 
     server: Any
     example: str
@@ -225,11 +225,11 @@ class DatabaseCases:
     no_tls: str
 
     def url(self, host: str = '', **changes: object) -> str:
-        """Return the URL of a new database, reached with TLS."""
+        """Return the URL of a new database with TLS."""
         base = self.server.new_remote_database(host)
         return f'{base}?{query(self.example, **changes)}'
 
-    def test_a_call_goes_through(self) -> None:
+    def test_a_call_succeeds(self) -> None:
         url = self.url()
         self.assertEqual((0, mock.ANY), self.dbsync(url))
         name = type(self).__name__
@@ -240,7 +240,7 @@ class DatabaseCases:
         self.addCleanup(api.kill)
         answer = self.call(client)
         self.assertEqual(200, answer.status, answer.body)
-        # Its record goes to the registry, over the same kind of connection.
+        # Its record is written over TLS, too.
         accepted = client.call('no_op_async', 'POST')
         self.assertEqual(202, accepted.status, accepted.body)
         for process in (conductor, api):
@@ -257,18 +257,18 @@ class DatabaseCases:
         for given, status in ((password, 0), (f'{password}x', 1)):
             login = f'{parse.quote(user, "")}:{parse.quote(given, "")}'
             url = f'{dialect}://{login}@{place}?{options}'
-            done, said = self.dbsync(url)
-            self.assertEqual(status, done, said)
-            self.assertNotIn(password[-6:], said)
+            done, output = self.dbsync(url)
+            self.assertEqual(status, done, output)
+            self.assertNotIn(password[-6:], output)
 
     def refused(self, url: str, why: str) -> None:
-        """See that there is no registry, and one line that says why."""
-        status, said = self.dbsync(url)
-        self.assertEqual(1, status, said)
+        """Check for one log record with the reason of the failure."""
+        status, output = self.dbsync(url)
+        self.assertEqual(1, status, output)
         self.assertRegex(
-            said, f'^ironic-passthru-dbsync: .*({why}).*\n$', said
+            output, f'^ironic-passthru-dbsync: .*({why}).*\n$', output
         )
-        self.assert_no_secret(said)
+        self.assert_no_secret(output)
 
     def test_another_authority(self) -> None:
         other = {self.ca: _CERTIFICATES.other_ca}
@@ -319,7 +319,7 @@ class MariaDBTest(DatabaseCases, TlsTestCase):
 
 
 class DowngradeTest(TlsTestCase):
-    """Who pretends to speak no TLS is told nothing."""
+    """A server without TLS receives no secrets."""
 
     def test_broker(self) -> None:
         trap = self.useFixture(
@@ -333,12 +333,12 @@ class DowngradeTest(TlsTestCase):
         conductor.start()
         conductor.wait_for_log('Connection failed')
         self.assert_no_traceback(conductor.log())
-        # A ClientHello, and what TLS says of a server that has none.
+        # A ClientHello and an alert.
         self.assertEqual(b'\x16\x03', trap.visits[0][:2])
         self.assertNotIn(b'AMQP', trap.visits[0])
 
     def test_postgresql(self) -> None:
-        # To a request for TLS: no.
+        # The rejection of TLS.
         trap = self.useFixture(hostile.Trap(reply=b'N'))
         self.dbsync_to('postgresql', trap, query('tls-postgresql.conf'))
         self.assertEqual([b'\x00\x00\x00\x08\x04\xd2\x16\x2f'], trap.visits)
@@ -349,7 +349,7 @@ class DowngradeTest(TlsTestCase):
             + b'\x01\0\0\0'
             + b'saltsalt'
             + b'\0'
-            # What it can do: everything that is needed but TLS.
+            # Its capabilities: all except TLS.
             + b'\x00\x82'
             + b'\x2d'
             + b'\x02\x00'
@@ -363,16 +363,16 @@ class DowngradeTest(TlsTestCase):
         trap = self.useFixture(hostile.Trap(greeting=packet))
         self.dbsync_to('mysql', trap, query('tls-mariadb.conf'))
         self.assertEqual([b''], trap.visits)
-        # It would be told the user's name without them.
+        # Otherwise it would receive the user name.
         self.dbsync_to('mysql', trap, '')
         self.assertIn(servers.LOGIN.encode(), trap.visits[1])
 
     def dbsync_to(self, kind: str, trap: hostile.Trap, options: str) -> None:
         login = f'{servers.LOGIN}:{servers.SECRET}'
-        status, said = self.dbsync(
+        status, output = self.dbsync(
             f'{kind}://{login}@{trap.address}/x?{options}'
         )
-        self.assertEqual(1, status, said)
-        self.assertEqual(1, len(said.splitlines()), said)
-        self.assert_no_secret(said)
+        self.assertEqual(1, status, output)
+        self.assertEqual(1, len(output.splitlines()), output)
+        self.assert_no_secret(output)
         self.wait_for(lambda: trap.visits, 'the visit')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Identity service says of tokens, kept in a real memcached."""
+"""Token validations cached in a real memcached."""
 
 import configparser
 
@@ -11,7 +11,7 @@ from ironic_passthru.tests.functional import keystone
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import web
 
-# What the example of the documentation has for the directory.
+# The directory in the example of the documentation.
 _DIRECTORY = '/etc/ironic_passthru/tls'
 
 _KEYSTONE = keystone.Keystone()
@@ -31,7 +31,7 @@ def tearDownModule() -> None:
 class CacheTestCase(base.TestCase):
     """A test with the options of the documentation.
 
-    :cvar tls: certificates of memcached; without them it speaks no TLS.
+    :cvar tls: certificates of memcached; without them, plain TCP.
     """
 
     tls: certificates.Certificates | None = None
@@ -52,7 +52,7 @@ class CacheTestCase(base.TestCase):
         self.options['memcached_servers'] = self.memcached.address
 
     def start(self, **options: object) -> web.Client:
-        """Return a client of one more API."""
+        """Return a client of a new API."""
         service = embedded.Embedded(
             config=deployment.config_text(
                 **_KEYSTONE.options(**self.options | options)
@@ -66,7 +66,7 @@ class CacheTestCase(base.TestCase):
         return api.get('/v1/drivers', **{'X-Auth-Token': token}).status
 
     def assert_known(self, *, by: web.Client, first: web.Client) -> None:
-        """Fail unless one finds what the other one has asked for."""
+        """Fail unless an API uses validations cached by another one."""
         token, new = (_KEYSTONE.token('system-admin') for _ in range(2))
         self.assertEqual(200, self.ask(first, token))
         self.addCleanup(_KEYSTONE.start)
@@ -75,7 +75,7 @@ class CacheTestCase(base.TestCase):
         self.assertEqual(200, self.ask(by, token))
 
     def assert_not_known(self, *, by: web.Client, first: web.Client) -> None:
-        """Fail if one finds what the other one has asked for."""
+        """Fail if an API uses validations cached by another one."""
         token = _KEYSTONE.token('system-admin')
         self.assertEqual(200, self.ask(first, token))
         self.addCleanup(_KEYSTONE.start)
@@ -84,16 +84,16 @@ class CacheTestCase(base.TestCase):
 
 
 class TestEncrypted(CacheTestCase):
-    """All but TLS."""
+    """All options except TLS."""
 
-    def test_what_one_has_learned_the_others_know(self) -> None:
+    def test_the_cache_is_shared(self) -> None:
         self.assert_known(by=self.start(), first=self.start())
 
     def test_with_another_secret_there_is_nothing_to_find(self) -> None:
         other = self.start(memcache_secret_key='another')
         self.assert_not_known(by=other, first=self.start())
 
-    def test_while_it_is_away_tokens_are_checked(self) -> None:
+    def test_tokens_are_validated_without_memcached(self) -> None:
         api = self.start()
         token = _KEYSTONE.token('system-admin')
         self.assertEqual(200, self.ask(api, token))
@@ -104,13 +104,13 @@ class TestEncrypted(CacheTestCase):
 
 
 class TestTls(CacheTestCase):
-    """All of them."""
+    """All options."""
 
     tls = _CERTIFICATES
 
-    def test_what_one_has_learned_the_others_know(self) -> None:
+    def test_the_cache_is_shared(self) -> None:
         self.assert_known(by=self.start(), first=self.start())
 
-    def test_nothing_goes_to_one_that_nobody_vouches_for(self) -> None:
+    def test_an_untrusted_server_receives_nothing(self) -> None:
         other = self.start(memcache_tls_cafile=_CERTIFICATES.other_ca)
         self.assert_not_known(by=self.start(), first=other)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bus itself: what it must not deliver, and life without a broker."""
+"""Rejected messages, queues, and an unavailable broker."""
 
 import json
 import time
@@ -18,7 +18,8 @@ from ironic_passthru.tests.functional import web
 
 _SITE = deployment.Site(conductor__enabled_drivers='marks')
 
-_PATIENCE = 3.0
+# Limit of a response if bus or conductor are unavailable.
+_LIMIT_SECONDS = 5 + deployment.SLACK_SECONDS
 
 
 def setUpModule() -> None:
@@ -30,7 +31,7 @@ def tearDownModule() -> None:
 
 
 class TransportTestCase(deployment.SiteTestCase):
-    """A test that finds one conductor at work."""
+    """A test with one conductor."""
 
     site = _SITE
 
@@ -44,7 +45,7 @@ class TransportTestCase(deployment.SiteTestCase):
 
 
 class TestFence(TransportTestCase):
-    """Messages that a conductor must drop, sent without our client."""
+    """Messages that a conductor must reject."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -54,8 +55,8 @@ class TestFence(TransportTestCase):
             serializer=protocol.ContextSerializer(),
         )
 
-    def send(self, server: protocol.ConductorAddress, **facts: Any) -> Any:
-        """Send a call that is in order apart from ``facts``."""
+    def send(self, server: protocol.ConductorAddress, **changes: Any) -> Any:
+        """Send a valid call with changed arguments."""
         arguments = {
             'driver_name': 'marks',
             'driver_method': 'mark',
@@ -69,11 +70,13 @@ class TestFence(TransportTestCase):
                 at_least_once=True
             ),
         )
-        return prepared.call({}, 'driver_vendor_passthru', **arguments | facts)
+        return prepared.call(
+            {}, 'driver_vendor_passthru', **arguments | changes
+        )
 
-    def assert_dropped(self, error: type[Exception], **facts: Any) -> None:
-        """Fail unless a message is refused and not run."""
-        self.assertRaises(error, self.send, self.address, **facts)
+    def assert_dropped(self, error: type[Exception], **changes: Any) -> None:
+        """Fail unless a message is rejected and not run."""
+        self.assertRaises(error, self.send, self.address, **changes)
         self.assertEqual([], self.site.marked(self.key))
 
     def test_one_in_order_runs(self) -> None:
@@ -107,14 +110,14 @@ class TestFence(TransportTestCase):
             self.pool.submit(self.send, self.address, call_id=call_id)
             for _ in range(8)
         ]
-        failures = [copy.exception(20) for copy in copies]
+        failures = [copy.exception(60) for copy in copies]
         self.assertEqual(1, failures.count(None))
         self.assertTrue(
             all(isinstance(f, errors.DuplicateCall | None) for f in failures)
         )
         self.assertEqual(2, len(self.site.marked(self.key)))
 
-    def test_none_waits_for_a_conductor_that_comes_back(self) -> None:
+    def test_no_message_waits_for_a_restarted_conductor(self) -> None:
         before = self.address
         self.conductor.kill()
         self.wait_for(lambda: self.undeliverable(before), 'its queue is gone')
@@ -123,21 +126,21 @@ class TestFence(TransportTestCase):
         self.assertEqual([], self.site.marked(self.key))
 
     def undeliverable(self, server: protocol.ConductorAddress) -> bool:
-        """Tell whether a message that would be refused comes back."""
+        """Return whether a message is returned as undeliverable."""
         try:
             self.send(server, deadline=1.0)
         except oslo_messaging.MessageUndeliverable:
             return True
         except (errors.CallExpired, oslo_messaging.MessagingTimeout):
             return False
-        raise AssertionError('the message was taken')
+        raise AssertionError('the message was accepted')
 
 
 class TestQueues(TransportTestCase):
-    """A conductor takes its queues along."""
+    """Queues of a conductor that has ended."""
 
     def exists(self, queue: str) -> bool:
-        """Tell whether the broker has a queue, without making one."""
+        """Return whether a queue exists."""
         with kombu.Connection(
             self.site.broker.url.replace('rabbit:', 'amqp:')
         ) as connection:
@@ -158,26 +161,26 @@ class TestQueues(TransportTestCase):
                 f'{name} is gone after {end}',
             )
         for queue in self.site.queues():
-            # What else there is, for replies and fanout, expires.
+            # Reply and fanout queues expire.
             arguments = {name: value for name, _, value in queue['arguments']}
             self.assertLessEqual(arguments['x-expires'], 60_000, queue)
 
 
-class TestBrokerAway(TransportTestCase):
-    """Calls are refused in seconds, and go on by themselves afterwards."""
+class TestBrokerUnavailable(TransportTestCase):
+    """Calls fail within seconds, and succeed after recovery."""
 
     def setUp(self) -> None:
         super().setUp()
         self.api = self.site.start_api()
 
     def call(self, api: web.Client, seconds: float = 0) -> web.Answer:
-        """Call a method that leaves a trace."""
+        """Call a method that records its execution."""
         return api.call(
             'mark', 'POST', driver='marks', key=self.key, seconds=seconds
         )
 
     def connections(self) -> set[str]:
-        """Return which connections conductors have to the broker."""
+        """Return the names of the conductors' connections to the broker."""
         listed = self.site.broker.rabbitmqctl(
             *('list_connections', 'name', 'client_properties'),
             *('--formatter', 'json'),
@@ -195,30 +198,30 @@ class TestBrokerAway(TransportTestCase):
         )
 
     def assert_refused(self, api: web.Client) -> None:
-        """Fail unless a call is refused soon, and may be sent again."""
+        """Fail unless a call gets 503 in time."""
         answer = self.call(api)
         self.assertEqual(503, answer.status, answer.body)
         self.assertIn('Retry-After', answer.headers)
-        self.assertLess(answer.seconds, 2 + _PATIENCE)
+        self.assertLess(answer.seconds, _LIMIT_SECONDS)
 
     def test_a_stopped_broker(self) -> None:
         self.wait_for_calls(self.api)
         self.site.broker.stop()
         self.addCleanup(self.site.broker.start)
-        # The first one may notice only while it is being sent.
+        # The first call may fail while it is sent.
         self.assertIn(self.call(self.api).status, (503, 504))
         self.assert_refused(self.api)
         self.assert_refused(self.api)
-        # An API that was never connected does the same.
+        # So does an API that was never connected.
         newcomer = self.site.start_api('newcomer')
         self.assert_refused(newcomer)
         self.assert_refused(newcomer)
-        # What does not need the bus goes on.
+        # Requests without the bus still succeed.
         self.assertEqual(200, self.api.get('/v1/drivers/marks').status)
         health = self.api.get('/healthcheck/detailed')
         self.assertEqual(503, health.status)
         self.assertFalse(health.json['checks']['bus']['healthy'])
-        # A conductor that starts now waits.
+        # A new conductor waits for the broker.
         late = self.site.conductor('t2')
         self.addCleanup(late.kill)
         late.start()
@@ -229,8 +232,8 @@ class TestBrokerAway(TransportTestCase):
         back = time.monotonic()
         self.wait_for_calls(self.api)
         self.wait_for_calls(newcomer)
-        self.assertLess(time.monotonic() - back, 10 + _PATIENCE)
-        # Nothing that was refused has run: each success left two marks.
+        self.assertLess(time.monotonic() - back, 10 + deployment.SLACK_SECONDS)
+        # No rejected call has run: each success left two marks.
         self.assertEqual(marked + 4, len(self.site.marked(self.key)))
         self.assertTrue(self.conductor.running)
         late.wait_for_log('Conductor t2 (')
@@ -252,18 +255,18 @@ class TestBrokerAway(TransportTestCase):
         statuses = [answer.status for answer in answers]
         self.assertLessEqual(set(statuses), {503, 504})
         for answer in answers:
-            self.assertLess(answer.seconds, 12 + _PATIENCE)
+            self.assertLess(answer.seconds, 12 + deployment.SLACK_SECONDS)
         self.key = uuidutils.generate_uuid()
         self.wait_for_calls(api)
-        # Those that were being sent may have run, the others not.
+        # Calls with 504 may have run, the others not.
         self.assertLessEqual(
             len(self.site.marked(refused)), 2 * statuses.count(504)
         )
 
     def test_a_broker_without_disk(self) -> None:
-        """It stays up, but takes no messages until somebody makes room."""
+        """It stays up, but accepts no messages until there is disk space."""
         self.conductor.stop()
-        # It asks the bus, over new connections, before each heartbeat.
+        # It checks the bus, over new connections, before each heartbeat.
         self.site.start_conductor(
             't2',
             conductor__heartbeat_interval=60,
@@ -279,15 +282,15 @@ class TestBrokerAway(TransportTestCase):
         answers = [self.call(self.api) for _ in range(4)]
         self.assertLessEqual({one.status for one in answers}, {503, 504})
         for answer in answers:
-            self.assertLess(answer.seconds, 4 + _PATIENCE)
-        # Its answer cannot be sent.
-        self.assertEqual(504, running.result(30).status)
+            self.assertLess(answer.seconds, 4 + deployment.SLACK_SECONDS)
+        # Its reply cannot be sent.
+        self.assertEqual(504, running.result(60).status)
         self.wait_for(
             lambda: len(self.site.marked(refused)) >= 2, 'its end', seconds=20
         )
-        # It waits, and does not try over ever more connections.
+        # It waits and does not open further connections.
         before = self.connections()
-        time.sleep(_PATIENCE)
+        time.sleep(3)
         self.assertEqual(before, self.connections())
         self.site.broker.rabbitmqctl(*free)
         self.site.start_conductor('t1')
@@ -304,9 +307,9 @@ class TestBrokerAway(TransportTestCase):
         self.site.broker.kill()
         self.addCleanup(self.site.broker.start)
         killed = time.monotonic()
-        answer = call.result(30)
+        answer = call.result(60)
         self.assertEqual(504, answer.status, answer.body)
-        self.assertLess(time.monotonic() - killed, 2 + _PATIENCE)
+        self.assertLess(time.monotonic() - killed, _LIMIT_SECONDS)
         self.site.broker.start()
         self.wait_for_calls(self.api)
         marks = self.site.marked(self.key)

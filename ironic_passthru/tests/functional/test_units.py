@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files for systemd and logrotate are what these programs understand."""
+"""Files for systemd and logrotate, checked by these programs."""
 
 import pathlib
 import re
@@ -14,19 +14,19 @@ from ironic_passthru.tests.functional import servers
 _ETC = console.ROOT / 'etc'
 _UNITS = sorted((_ETC / 'systemd').glob('*.service'))
 
-# systemd-analyze counts from 0, safe, to 10; what may do anything has 9.6.
+# Exposure level of systemd-analyze: from 0 (safe) to 10.
 _EXPOSURE = 1.5
 
 
 class UnitTestCase(base.TestCase):
-    """A test with a directory for what is changed in the files."""
+    """A test with a directory for changed copies of the files."""
 
     def setUp(self) -> None:
         super().setUp()
         self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
 
     def run_command(self, *arguments: object) -> str:
-        """Run a command, which must succeed; return all that it wrote."""
+        """Run a command that must succeed; return its output."""
         done = subprocess.run(
             [str(argument) for argument in arguments],
             stdout=subprocess.PIPE,
@@ -55,7 +55,7 @@ class TestSystemd(UnitTestCase):
         program = servers.require('systemd-analyze', 'systemd')
         self.assertEqual(2, len(_UNITS))
         for unit in _UNITS:
-            # They name programs that are not installed here.
+            # Their programs are not installed.
             copied = self.copy(
                 unit, (r'/opt/ironic-passthru/\S+', '/bin/true')
             )

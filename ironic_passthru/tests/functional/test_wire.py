@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP at the level of bytes, against the built-in server."""
+"""HTTP on the level of bytes, with the built-in server."""
 
 import pathlib
 from urllib import parse
@@ -17,7 +17,7 @@ _MARKS = '/v1/drivers/marks/vendor_passthru'
 
 
 class TestBuiltInServer(wire_cases.WireCases):
-    """The cases of every server, and what this one promises beyond."""
+    """The cases of every server, and cases of the built-in server."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -53,7 +53,7 @@ class TestBuiltInServer(wire_cases.WireCases):
                 connection.finish_sending()
                 self.assert_answer(connection.answer(), 400)
 
-    def test_a_large_chunk_is_told_413_before_it_has_come(self) -> None:
+    def test_a_large_chunk_gets_413_before_its_end(self) -> None:
         with self.connect() as connection:
             connection.send(
                 self.mark(
@@ -67,8 +67,8 @@ class TestBuiltInServer(wire_cases.WireCases):
         for path in ('//', '//v1/drivers', '///', '//v1%2Fdrivers'):
             self.assert_answer(self.ask(raw.request('GET', path)), 404)
 
-    def test_a_name_that_somebody_made_for_loopback(self) -> None:
-        """A page of evil.example takes that name for us (DNS rebinding)."""
+    def test_a_name_that_resolves_to_loopback(self) -> None:
+        """DNS rebinding: evil.example resolves to the loopback address."""
         body = self.body
         for host in ('evil.example', f'evil.example:{self.port}', '192.0.2.1'):
             for target in (f'{_MARKS}/mark', f'http://{host}{_MARKS}/mark'):
@@ -94,7 +94,7 @@ class TestBuiltInServer(wire_cases.WireCases):
         for header in ('Origin: http://evil.example', 'Origin: null'):
             answer = self.ask(self.mark(length, header, body=self.body))
             self.assert_answer(answer, 403)
-        # As an image in the page would have it.
+        # The request of an image in the page.
         image = raw.request('GET', '/v1/drivers', 'Sec-Fetch-Site: cross-site')
         self.assert_answer(self.ask(image), 403)
         self.assertEqual([], self.marked(self.key))
@@ -114,8 +114,8 @@ class TestBuiltInServer(wire_cases.WireCases):
         )
         self.assert_answer(answer, 200)
 
-    def test_two_ways_to_tell_the_length_of_a_body(self) -> None:
-        """A proxy could believe the one that this server does not."""
+    def test_two_lengths_of_a_body(self) -> None:
+        """A proxy may use the other one."""
         inner = self.mark(f'Content-Length: {len(self.body)}', body=self.body)
         chunks = raw.chunked()
         for coding in ('chunked', 'Chunked', 'chunked, chunked', 'gzip', ''):
@@ -141,7 +141,7 @@ class TestBuiltInServer(wire_cases.WireCases):
                 connection.send(self.mark('Content-Length: 1', body=b'{'))
                 self.assert_answer(connection.answer(), 400)
 
-    def test_a_client_that_stalls_is_given_up(self) -> None:
+    def test_a_client_that_stalls_is_ended(self) -> None:
         service = self.useFixture(
             embedded.Embedded(
                 drivers={'marks': marks.MarksVendor()}, api__socket_timeout=1
@@ -170,7 +170,7 @@ class TestBuiltInServer(wire_cases.WireCases):
                 'nosniff', answer.headers['X-Content-Type-Options']
             )
 
-    def test_a_first_line_without_end(self) -> None:
+    def test_an_endless_first_line(self) -> None:
         for size in (30_000, 300_000):
             for data in (b'x' * size, b'GET /' + b'x' * size):
                 with self.connect() as connection:
@@ -186,12 +186,12 @@ class TestBuiltInServer(wire_cases.WireCases):
             assert answer is not None
             self.assertEqual(400, answer.status)
 
-    def test_which_software_answers_is_not_told(self) -> None:
+    def test_the_server_software_is_not_shown(self) -> None:
         answer = web.Client(self.service.url).get('/')
         self.assertEqual('ironic-passthru', answer.headers['Server'])
 
     def expecting(self, *headers: str, protocol: str = 'HTTP/1.1') -> bytes:
-        """Return the head of a call whose body follows."""
+        """Return the head of a call with a body."""
         length = f'Content-Length: {len(self.body)}'
         return self.mark(length, *headers, protocol=protocol)
 
@@ -207,7 +207,7 @@ class TestBuiltInServer(wire_cases.WireCases):
             (chunked, raw.chunked(self.body)),
         ):
             with self.connect() as connection:
-                # Twice: the second request is another one.
+                # Twice: the second request must be a different one.
                 for number in (1, 2):
                     connection.send(head)
                     connection.wait()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API under gunicorn and uWSGI, as they are shipped, on a site."""
+"""The API under gunicorn and uWSGI, with the shipped configurations."""
 
 import sys
 
@@ -17,7 +17,7 @@ _UWSGI = console.ROOT / 'etc' / 'uwsgi' / 'ironic-passthru.ini'
 
 _SITE = deployment.Site()
 
-# A method that runs with parameters and without.
+# A method with optional parameters.
 _ECHO = '/v1/drivers/fake-hardware/vendor_passthru/echo'
 
 
@@ -58,7 +58,7 @@ class TestGunicornCommandLine(GunicornSite, client_cases.CommandLineCases):
 
 
 class TestGunicornGophercloud(GunicornSite, client_cases.GophercloudCases):
-    """Requests as gophercloud sends them, and gunicorn."""
+    """Requests in the format of gophercloud, and gunicorn."""
 
 
 class TestGunicornRecycled(GunicornSite, wsgi_cases.RecycledCases):
@@ -78,7 +78,7 @@ class UwsgiSite(wsgi_cases.ServedSite):
 
     def server(self, address: str) -> list[str]:
         return [
-            # It has no option that would take precedence over the file.
+            # Command-line options do not override the file.
             *('/usr/bin/env', f'PASSTHRU_LISTEN={address}'),
             f'PASSTHRU_HOME={sys.prefix}',
             processes.command('uwsgi'),
@@ -87,23 +87,23 @@ class UwsgiSite(wsgi_cases.ServedSite):
 
 
 class UwsgiCases(wsgi_cases.ServerCases):
-    """What uWSGI reads in its own way before the application is asked."""
+    """Cases in which uWSGI reads requests differently."""
 
     def assert_refused(
         self, answer: web.Answer | None, *statuses: int
     ) -> None:
-        # It does not tell a chunk over its limit from a broken one.
+        # It does not distinguish a too large chunk from an invalid one.
         super().assert_refused(answer, *statuses, 400)
 
     def test_broken_chunks_run_nothing(self) -> None:
-        """A size that is none is the end of the body for uWSGI.
+        """An invalid size is the end of the body for uWSGI.
 
-        So a call may run, but only with the whole object that was sent.
+        So a call may run, but only with a complete object.
         """
         for broken in body_cases.BROKEN_CHUNKS[:-1]:
             answer = self.echo(broken)
             if broken.startswith(b'0x2') and answer is not None:
-                # It reads this as 2, so the object is whole.
+                # It reads the size as 2, so the object is complete.
                 self.assertEqual({}, answer.json)
             else:
                 self.assert_refused(answer, 400, 411)
@@ -115,7 +115,7 @@ class UwsgiCases(wsgi_cases.ServerCases):
         self.assert_serves()
 
     def echo(self, chunks: bytes) -> web.Answer | None:
-        """Call a method that would run without parameters, too."""
+        """Call a method with optional parameters."""
         return self.ask(
             self.request(
                 'POST', _ECHO, 'Transfer-Encoding: chunked', body=chunks
@@ -123,22 +123,22 @@ class UwsgiCases(wsgi_cases.ServerCases):
         )
 
     def test_chunks_may_have_extensions_and_trailers(self) -> None:
-        """They may, but uWSGI does not know it."""
+        """uWSGI does not support them."""
         self.assert_answer(self.ask(self.extended_chunks()), 400)
         self.assertEqual([], self.marked(self.key))
 
     def test_no_chunks_at_all_are_no_parameters(self) -> None:
-        """They may be what uWSGI has left of some, so they are refused."""
+        """uWSGI may have dropped chunks, so such requests are rejected."""
         self.assert_answer(self.echo(raw.chunked()), 411)
 
-    def test_a_client_that_sends_too_much_hears_why(self) -> None:
-        """Unless uWSGI ends the connection over what it has not read."""
+    def test_a_client_that_sends_too_much_gets_an_error(self) -> None:
+        """Unless uWSGI closes the connection with unread data."""
         body = self.body + b' ' * (8 << 20)
         answer = self.ask(self.mark(f'Content-Length: {len(body)}', body=body))
         self.assert_refused(answer, 413)
 
-    def test_what_is_no_http_is_refused(self) -> None:
-        """It is lenient about versions, but nothing may end it."""
+    def test_other_protocols_are_rejected(self) -> None:
+        """It ignores versions; nothing may stop it."""
         for data in (
             b'\x16\x03\x01\x02\x00',
             b'GET\r\n\r\n',
@@ -155,7 +155,7 @@ class UwsgiCases(wsgi_cases.ServerCases):
 
 
 class TestUwsgi(UwsgiSite, UwsgiCases, wsgi_cases.LoggedCases):
-    """uWSGI that speaks HTTP in its workers."""
+    """uWSGI with HTTP in its workers."""
 
 
 class TestUwsgiSdk(UwsgiSite, client_cases.SdkCases):
@@ -167,7 +167,7 @@ class TestUwsgiCommandLine(UwsgiSite, client_cases.CommandLineCases):
 
 
 class TestUwsgiGophercloud(UwsgiSite, client_cases.GophercloudCases):
-    """Requests as gophercloud sends them, and uWSGI."""
+    """Requests in the format of gophercloud, and uWSGI."""
 
 
 class TestUwsgiRecycled(UwsgiSite, wsgi_cases.RecycledCases):
@@ -183,7 +183,7 @@ class TestUwsgiRecycled(UwsgiSite, wsgi_cases.RecycledCases):
 
 
 def _with_router(address: str, *options: str) -> list[str]:
-    """Return how uWSGI serves the API through its HTTP router."""
+    """Return the command line of uWSGI with its HTTP router."""
     return [
         processes.command('uwsgi'),
         *('--http', address, *options),
@@ -199,10 +199,10 @@ def _with_router(address: str, *options: str) -> list[str]:
 
 
 class TestUwsgiHttp(UwsgiCases):
-    """uWSGI with its HTTP router before the workers.
+    """uWSGI with its HTTP router.
 
-    The router takes a client that has finished sending for one that has
-    gone, so nothing here waits for an answer after that.
+    For the router, a client that has closed its sending direction has
+    disconnected, so no test waits for a response after that.
     """
 
     site = _SITE
@@ -231,7 +231,7 @@ class TestUwsgiHttp(UwsgiCases):
 
 
 class TestUwsgiHttpWithoutChunks(wsgi_cases.ServedSite):
-    """The router as it is by default, which hands no chunks on."""
+    """The router with default options, which drops chunks."""
 
     site = _SITE
     name = 'uwsgi-default'
@@ -254,5 +254,5 @@ class TestUwsgiHttpWithoutChunks(wsgi_cases.ServedSite):
         self.assertIn(answer.status, (400, 411), answer.body)
 
 
-# They are run by their subclasses.
+# Base classes; their subclasses run.
 del GunicornSite, UwsgiSite, UwsgiCases

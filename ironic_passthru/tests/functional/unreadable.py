@@ -7,12 +7,12 @@ import amqp
 
 
 class Message(amqp.basic_message.Message):
-    """It ends the connection that it is delivered by."""
+    """A message that breaks the connection of its consumer."""
 
     def __init__(self) -> None:
         super().__init__('{}')
 
     def _serialize_properties(self) -> bytes:
-        # Such a time stamp is beyond what Python's library can hold.
+        # The time stamp is out of the range of datetime.
         table = b'\x01xT' + struct.pack('>Q', 2**63)
         return struct.pack('>HI', 1 << 13, len(table)) + table

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plain HTTP client for functional tests: one request, no retries."""
+"""A plain HTTP client without retries."""
 
 import collections.abc
 import dataclasses
@@ -10,16 +10,16 @@ import time
 from typing import Any
 from urllib import parse
 
-# A version at which everything on the surface is shown.
+# The version that shows all features.
 VERSION = {'X-OpenStack-Ironic-API-Version': '1.115'}
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What came back.
+    """A response.
 
     :param started: ``time.monotonic()`` when the request was sent.
-    :param seconds: how long the answer took.
+    :param seconds: response time.
     """
 
     status: int
@@ -30,26 +30,26 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The body, read as JSON."""
+        """The body, parsed as JSON."""
         return json.loads(self.body)
 
     @property
     def fault(self) -> str:
-        """The sentence of an error in Ironic's envelope."""
+        """The message of an error in Ironic's format."""
         return json.loads(self.json['error_message'])['faultstring']
 
     @property
     def request_id(self) -> str:
-        """The id that the API gave the request."""
+        """The request id."""
         return self.headers['openstack-request-id']
 
 
 class Client:
-    """Sends requests, each on a connection of its own.
+    """A client with a new connection for each request.
 
-    :param url: where the API listens.
-    :param tls: for an URL with ``https``.
-    :param headers: sent each time, unless a request has its own.
+    :param url: URL of the API.
+    :param tls: TLS context for ``https``.
+    :param headers: default headers of requests.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Client:
     def with_headers(
         self, headers: collections.abc.Mapping[str, str]
     ) -> 'Client':
-        """Return a client of the same API that sends these each time."""
+        """Return a client of the same API with default headers."""
         return Client(
             self.url,
             timeout=self._timeout,
@@ -84,7 +84,7 @@ class Client:
         body: Any = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """Send a request; a body that is not bytes is sent as JSON."""
+        """Send a request; serialize a body that is not bytes as JSON."""
         data = body
         if body is not None and not isinstance(body, bytes):
             data = json.dumps(body).encode()
@@ -130,7 +130,7 @@ class Client:
         driver: str = 'fake-hardware',
         **parameters: Any,
     ) -> Answer:
-        """Call a vendor method, its parameters in the body."""
+        """Call a vendor method with parameters in the body."""
         path = f'/v1/drivers/{driver}/vendor_passthru?' + parse.urlencode(
             {'method': method}
         )

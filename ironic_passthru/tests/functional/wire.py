@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests of HTTP at the level of bytes have in common."""
+"""Base class of tests of HTTP on the level of bytes."""
 
 import collections.abc
 import json
@@ -15,27 +15,27 @@ FAKE = '/v1/drivers/fake-hardware/vendor_passthru'
 
 
 class WireCase(envelope.EnvelopeCase):
-    """A test of a server that runs the drivers fake-hardware and marks.
+    """A test of a server with the drivers fake-hardware and marks.
 
-    A subclass says where the server is and what ran; ``assert_refused``
-    leaves room for what a server refuses before the application sees it.
+    A subclass defines address and executions; ``assert_refused`` accepts
+    responses of the server itself, before the application.
     """
 
     host = '127.0.0.1'
     port = 0
-    # What each request carries, for servers that want to know who asks.
+    # Headers of each request, for servers with authentication.
     login: collections.abc.Mapping[str, str] = {}
-    # Whether it keeps from applications a length that chunks overrule.
+    # Whether it removes Content-Length from chunked requests.
     drops_lengths = False
-    # What the server may answer to what it refuses by itself.
+    # Statuses of requests that the server itself rejects.
     own_refusals = frozenset({400, 411, 413, 431, 501})
 
     def marked(self, key: str) -> list[str]:
-        """Return what methods of ``marks`` that ran with ``key`` noted."""
+        """Return the records of methods of ``marks`` with ``key``."""
         raise NotImplementedError
 
     def server_log(self) -> str:
-        """Return what the server has written about itself."""
+        """Return the log of the server."""
         return ''
 
     def setUp(self) -> None:
@@ -50,7 +50,7 @@ class WireCase(envelope.EnvelopeCase):
         return connection
 
     def ask(self, data: bytes, http_method: str = 'GET') -> web.Answer | None:
-        """Send bytes on a connection of their own; return the answer."""
+        """Send bytes on a new connection; return the response."""
         with raw.Connection(self.host, self.port) as connection:
             connection.send(data)
             return connection.answer(http_method)
@@ -62,16 +62,16 @@ class WireCase(envelope.EnvelopeCase):
         *headers: str | bytes,
         **parts: Any,
     ) -> bytes:
-        """Return a request as bytes, of somebody who may do everything."""
+        """Return a request as bytes, with the login of an administrator."""
         login = (f'{name}: {value}' for name, value in self.login.items())
         return raw.request(http_method, target, *headers, *login, **parts)
 
     def assert_refused(
         self, answer: web.Answer | None, *statuses: int
     ) -> None:
-        """Check that neither the method nor anything else has run.
+        """Check a rejection, and that no method has run.
 
-        :param statuses: which ones the application answers with.
+        :param statuses: possible statuses of the application.
         """
         self.assertEqual([], self.marked(self.key))
         if answer is None:
@@ -79,11 +79,11 @@ class WireCase(envelope.EnvelopeCase):
         if 'openstack-request-id' in answer.headers:
             self.assert_answer(answer, *statuses)
         else:
-            # The server has refused it by itself.
+            # The server itself has rejected it.
             self.assertIn(answer.status, self.own_refusals.union(statuses))
 
     def assert_serves(self) -> None:
-        """Check that the server is as it was before."""
+        """Check that the server still serves requests."""
         answer = self.ask(self.request('GET', f'{FAKE}/hello'))
         self.assert_answer(answer, 200)
 

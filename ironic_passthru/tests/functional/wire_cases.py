@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cases of HTTP at the level of bytes, to be held against any server."""
+"""Test cases of HTTP on the level of bytes, for any server."""
 
 from ironic_passthru.tests.functional import body_cases
 from ironic_passthru.tests.functional import raw
@@ -8,7 +8,7 @@ from ironic_passthru.tests.functional import wire
 
 _LATEST = 'X-OpenStack-Ironic-API-Version: 1.115'
 
-# What only differs from one answer to the next.
+# Headers that differ in each response.
 _OWN = {'date', 'x-openstack-request-id', 'openstack-request-id'}
 
 READING_PATHS = (
@@ -33,7 +33,7 @@ READING_PATHS = (
     '/healthcheck',
     '/healthcheck/',
     '/healthcheck/detailed',
-    # These are errors, which HEAD shows in the same way.
+    # Errors, which HEAD shows in the same way.
     '/v1/drivers/nobody',
     '/v1/drivers?detail=perhaps',
     '/v1/operations/nothing',
@@ -117,7 +117,7 @@ PATHS = {
 
 
 class WireCases(body_cases.BodyCases):
-    """All cases: those of bodies, connections, verbs, paths and headers."""
+    """Cases of bodies, connections, HTTP methods, paths and headers."""
 
     # More than one request on a connection
 
@@ -132,7 +132,7 @@ class WireCases(body_cases.BodyCases):
             for name in 'abc':
                 answer = connection.answer()
                 if answer is None:
-                    # The server may end the connection after any answer.
+                    # The server may close the connection after any response.
                     break
                 self.assert_answer(answer, 200)
                 self.assertEqual(f'Hello, {name}!', answer.json['greeting'])
@@ -180,9 +180,9 @@ class WireCases(body_cases.BodyCases):
                 connection.rest()
                 self.assertEqual([], self.marked(self.key), headers)
 
-    # Verbs
+    # HTTP methods
 
-    def test_head_shows_what_get_would(self) -> None:
+    def test_head_has_the_headers_of_get(self) -> None:
         for path in READING_PATHS:
             got = self.ask(self.request('GET', path, _LATEST))
             head = self.ask_head(self.request('HEAD', path, _LATEST))
@@ -192,7 +192,7 @@ class WireCases(body_cases.BodyCases):
             self.assert_headers(head)
 
     def ask_head(self, data: bytes) -> web.Answer | None:
-        """Send a HEAD request, and make sure that no body comes."""
+        """Send a HEAD request, and check that there is no body."""
         with self.connect() as connection:
             connection.send(data)
             connection.finish_sending()
@@ -228,7 +228,7 @@ class WireCases(body_cases.BodyCases):
         for http_method in ('POST', 'PUT', 'DELETE', 'PATCH', 'BREW'):
             for path in READING_PATHS[:-3]:
                 if http_method != 'BREW' and 'methods' in path:
-                    # This is a call of a method of that name.
+                    # A call of a vendor method of this name.
                     continue
                 answer = self.ask(self.request(http_method, path, _LATEST))
                 if 'methods' in path:
@@ -263,7 +263,7 @@ class WireCases(body_cases.BodyCases):
             if status == 200 or 'openstack-request-id' in answer.headers:
                 self.assert_answer(answer, status)
             else:
-                # The server has refused it by itself.
+                # The server itself has rejected it.
                 self.assert_fault(answer)
 
     def test_paths_of_odd_bytes_are_refused(self) -> None:
@@ -300,7 +300,7 @@ class WireCases(body_cases.BodyCases):
             if answer and 'openstack-request-id' in answer.headers:
                 self.assert_answer(answer, status)
             else:
-                # A server may take less by itself.
+                # A server may have a lower limit.
                 self.assert_refused(answer, 414)
         self.assert_serves()
 
@@ -355,7 +355,7 @@ class WireCases(body_cases.BodyCases):
             self.assert_refused(answer, 400, 413, 431)
         self.assert_serves()
 
-    def test_odd_headers_are_no_bug(self) -> None:
+    def test_unusual_headers_are_no_bug(self) -> None:
         names = (
             'Accept',
             'Content-Type',
@@ -388,14 +388,14 @@ class WireCases(body_cases.BodyCases):
                 if answer is None:
                     continue
                 self.assertLess(answer.status, 500, (header, answer.body))
-                # As a second token it spoils the first one.
+                # A second token makes the first one invalid.
                 expected = (
                     (400, 401) if name in self.login else (200, 400, 406)
                 )
                 if 'openstack-request-id' in answer.headers:
                     self.assert_answer(answer, *expected)
 
-    def test_what_is_no_http_is_refused(self) -> None:
+    def test_other_protocols_are_rejected(self) -> None:
         for data in (
             b'\x16\x03\x01\x02\x00',
             b'GET\r\n\r\n',
@@ -414,7 +414,7 @@ class WireCases(body_cases.BodyCases):
 
 
 def _plain(answer: web.Answer) -> dict[str, str]:
-    """Return the headers of an answer without those of it alone."""
+    """Return the headers of a response without those that always differ."""
     return {
         name.lower(): value
         for name, value in answer.headers.items()

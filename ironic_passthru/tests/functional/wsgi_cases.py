@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cases of the API as a part of a site, to be held against any server."""
+"""Test cases of the API on a site, for any WSGI server."""
 
 import base64
 import collections
@@ -19,14 +19,13 @@ from ironic_passthru.tests.functional import wire_cases
 
 
 class ServedSite(deployment.SiteTestCase):
-    """A test on a site whose conductors and API are at work.
+    """A test with conductors and an API on a site.
 
-    A subclass says which site that is.
-
-    :cvar name: of the API's process.
-    :cvar hosts: the conductors.
-    :ivar options: values for the API alone.
-    :ivar login: headers of somebody who may do everything.
+    :cvar site: the site, defined by subclasses.
+    :cvar name: name of the API's process.
+    :cvar hosts: hosts of the conductors.
+    :ivar options: options of the API.
+    :ivar login: headers with the login of an administrator.
     """
 
     name = ''
@@ -47,11 +46,11 @@ class ServedSite(deployment.SiteTestCase):
         self.wait_for(self.offered, 'the drivers are offered')
 
     def start_api(self) -> web.Client:
-        """Start the API, if need be; return a client of it."""
+        """Start the API, unless it runs; return a client of it."""
         return self.site.start_api(self.name, self.server, **self.options)
 
     def offered(self) -> bool:
-        """Tell whether calls find the drivers, on all conductors."""
+        """Return whether the API lists the drivers of all conductors."""
         answer = self.api.get('/v1/drivers/marks')
         return answer.status == 200 and (
             sorted(answer.json['hosts']) == sorted(self.hosts)
@@ -59,7 +58,7 @@ class ServedSite(deployment.SiteTestCase):
 
 
 class ServerCases(ServedSite, wire_cases.WireCases):
-    """What must hold whichever server it is."""
+    """Cases of every WSGI server."""
 
     stop_signal = signal.SIGTERM
 
@@ -93,14 +92,14 @@ class ServerCases(ServedSite, wire_cases.WireCases):
 
 
 class LoggedCases(ServedSite):
-    """What the log of a server holds about requests."""
+    """Access logs."""
 
     def request_log(self) -> str:
-        """Return what has been asked so far."""
+        """Return the access log."""
         return self.site.process(self.name, ()).log()
 
     def line(self, request_id: str) -> str:
-        """Return the line of a request, without its end."""
+        """Return the log line of a request."""
         pattern = re.compile(rf'.* {re.escape(request_id)}$', re.MULTILINE)
         self.wait_for(
             lambda: pattern.search(self.request_log()), 'it is logged'
@@ -129,11 +128,11 @@ class LoggedCases(ServedSite):
         line = self.line(answer.request_id)
         self.assertRegex(line, '^127.0.0.1 .* "GET /v1/drivers/.*FORGED')
         self.assertTrue(line.isascii() and line.isprintable(), line)
-        # The quotation mark does not end what it stands in.
+        # The quotation mark is escaped.
         self.assertRegex(line, r'[^"]*"([^"\\]|\\.)*" 404 ')
 
     def test_the_line_of_a_long_path_is_whole(self) -> None:
-        """uWSGI keeps a length in one byte, so all around 256 are tried."""
+        """uWSGI stores a length in one byte: test lengths around 256."""
         around = len('GET  HTTP/1.1')
         begin = '/v1/drivers/fake-hardware/vendor_passthru/'
         for length in (255, 256, 257, 511, 512, 4000):
@@ -148,10 +147,10 @@ class LoggedCases(ServedSite):
 
 
 class RecycledCases(ServedSite):
-    """Processes of a server that are replaced while calls come in."""
+    """Processes of a server that are replaced during calls."""
 
     def recycle(self, burst: deployment.Burst) -> None:
-        """Let the burst go on until workers have been replaced."""
+        """Continue the burst until workers have been replaced."""
         process = self.site.process(self.name, ())
         before = workers(process)
         burst.wait_for_more(200)
@@ -170,10 +169,9 @@ class RecycledCases(ServedSite):
         act: collections.abc.Callable[[deployment.Burst], None],
         unknown: tuple[int, ...] = (),
     ) -> dict[str, int]:
-        """Let calls come in while something is done.
+        """Make calls during an action, and check their executions.
 
-        Whatever that is, a call has run once if it is answered with 200,
-        and has not run if it is answered with 503.
+        A call with 200 has run once, a call with 503 has not run.
 
         :param unknown: statuses of calls that have run once or not at all.
         :returns: the status of each call by its key.
@@ -187,7 +185,7 @@ class RecycledCases(ServedSite):
 
         with deployment.Burst(call, threads=4) as burst:
             act(burst)
-        # What a call raised, where it was not answered at all.
+        # The exceptions of calls.
         self.assertEqual({None}, set(burst.results))
         lines = self.site.marks.read_text().splitlines()
         notes = collections.Counter(line.partition(' ')[0] for line in lines)
@@ -201,7 +199,7 @@ class RecycledCases(ServedSite):
 
 
 def workers(process: processes.Process) -> dict[int, str]:
-    """Return name by id of the processes that a server has started."""
+    """Return the names of a server's child processes by id."""
     listed = pathlib.Path(
         f'/proc/{process.pid}/task/{process.pid}/children'
     ).read_text()

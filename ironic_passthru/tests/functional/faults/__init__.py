@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that break things under load and check what clients were told."""
+"""Fault injection under load, with checks of all responses."""

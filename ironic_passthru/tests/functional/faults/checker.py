@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compares what clients were told with what was done.
+"""Compare responses with executions and recorded operations.
 
-For each key there are attempts (what a client asked and was told),
-executions (what the driver did) and operations (what the registry says).
-Each of them sets bounds on the number of executions::
+For each key there are attempts (requests and responses of a client),
+executions (recorded by the driver) and operations (read from the registry).
+Each of them limits the number of executions::
 
     200                             exactly 1
-    202                             what its operation says
-    500 of a method told to fail    exactly 1
+    202                             as stated by its operation
+    500 of a method that fails      exactly 1
     4xx, 503, connection refused    0
     504, no answer                  0 or 1
 
@@ -38,16 +38,16 @@ _STATES = {
     'cancelled': NONE,
 }
 
-#: What may come in place of an answer when nothing was sent.
+#: Exceptions that occur when no request was sent.
 REFUSED = 'ConnectionRefusedError'
 
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
-    """What the registry says of a call.
+    """The operation of a call in the registry.
 
-    :param id: that an answer points at.
-    :param key: that the method was, or would have been, handed.
+    :param id: id in the response.
+    :param key: argument of the method.
     """
 
     id: str
@@ -57,11 +57,11 @@ class Operation:
 
 @dataclasses.dataclass(frozen=True)
 class Violation:
-    """A promise that was broken.
+    """A violated promise.
 
-    :param key: of the call.
-    :param rule: which promise; the name of a function of this module.
-    :param detail: what was seen.
+    :param key: key of the call.
+    :param rule: name of the function of this module that checks it.
+    :param detail: the observation.
     """
 
     key: str
@@ -71,7 +71,7 @@ class Violation:
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """All that is known of one key."""
+    """Attempts, executions and operations with one key."""
 
     key: str
     attempts: tuple[history.Attempt, ...]
@@ -80,7 +80,7 @@ class Call:
 
     @property
     def fails(self) -> bool:
-        """Whether the method is told to fail."""
+        """Whether the method is requested to fail."""
         return any(attempt.fails for attempt in self.attempts)
 
     @property
@@ -98,10 +98,9 @@ def check(
     executions: collections.abc.Sequence[driver.Execution],
     operations: collections.abc.Sequence[Operation],
 ) -> list[Violation]:
-    """Return every promise that was broken.
+    """Return every violation.
 
-    :param operations: as they were when the time for all of them to become
-        final was over.
+    :param operations: operations after the time limit for final states.
     """
     asked = _by_key(attempts)
     done = _by_key(executions)
@@ -127,7 +126,7 @@ Faults = collections.abc.Iterator[tuple[str, str]]
 
 
 def asked_for(call: Call) -> Faults:
-    """Nothing runs, and nothing is recorded, that nobody asked for."""
+    """Every execution and every operation belongs to a request."""
     if not call.attempts:
         yield (
             'asked_for',
@@ -144,7 +143,7 @@ def at_most_once(call: Call) -> Faults:
 
 
 def as_answered(call: Call) -> Faults:
-    """The number of executions is one that the answers admit."""
+    """The number of executions matches the responses."""
     bounds = [bounds_of_answer(attempt) for attempt in call.attempts]
     if not bounds:
         return
@@ -157,7 +156,7 @@ def as_answered(call: Call) -> Faults:
 
 
 def as_recorded(call: Call) -> Faults:
-    """The number of executions is one that the operations admit."""
+    """The number of executions matches the operations."""
     bounds = [_STATES.get(o.state, NONE_OR_ONE) for o in call.operations]
     low = sum(low for low, _ in bounds)
     high = sum(high for _, high in bounds) if call.recorded else 1
@@ -175,7 +174,7 @@ def final(call: Call) -> Faults:
 
 
 def true_outcome(call: Call) -> Faults:
-    """An operation succeeds if its method does, and fails if that does."""
+    """An operation succeeds or fails as its method does."""
     wrong = 'succeeded' if call.fails else 'failed'
     for operation in call.operations:
         if call.attempts and operation.state == wrong:
@@ -183,10 +182,9 @@ def true_outcome(call: Call) -> Faults:
 
 
 def one_record(call: Call) -> Faults:
-    """An attempt makes one record; those with one key share it.
+    """An attempt creates one operation; attempts with one key share it.
 
-    A record of what certainly did not run does not stand in the way of
-    another one.
+    An operation that certainly did not run does not prevent another one.
     """
     attempts = len(call.attempts)
     counted = call.operations
@@ -201,7 +199,7 @@ def one_record(call: Call) -> Faults:
 
 
 def fitting_answer(call: Call) -> Faults:
-    """A right request gets an answer of its kind, or 503, or 504."""
+    """A valid request gets the status of its kind, 503 or 504."""
     for attempt in call.attempts:
         if attempt.status is None or attempt.status in _fitting(attempt):
             continue
@@ -209,10 +207,10 @@ def fitting_answer(call: Call) -> Faults:
 
 
 def sent_again_for_cause(call: Call) -> Faults:
-    """A client sends again only what certainly did not run.
+    """A client retries only calls that certainly did not run.
 
-    That is a promise of the tests' own clients, without which nothing could
-    be concluded from several attempts.
+    This is a promise of the clients of the tests; without it, several
+    attempts would prove nothing.
     """
     for attempt in call.attempts[:-1]:
         if not attempt.idempotent and bounds_of_answer(attempt) != NONE:
@@ -222,7 +220,7 @@ def sent_again_for_cause(call: Call) -> Faults:
 def record_of_the_answer(
     call: Call, known: collections.abc.Mapping[str, Operation]
 ) -> Faults:
-    """The operation that an answer points at exists; a 202 points at one."""
+    """The operation in a response exists; each 202 names one."""
     for attempt in call.attempts:
         if not attempt.operation:
             if attempt.status == 202:
@@ -257,7 +255,7 @@ RULES: tuple[collections.abc.Callable[[Call], Faults], ...] = (
 
 
 def bounds_of_answer(attempt: history.Attempt) -> tuple[int, int]:
-    """Return how often a call may have run that was answered like this."""
+    """Return the possible numbers of executions for a response."""
     status = attempt.status
     if status is None:
         return NONE if attempt.error == REFUSED else NONE_OR_ONE
@@ -272,7 +270,7 @@ def _fitting(attempt: history.Attempt) -> tuple[int, ...]:
     done = 500 if attempt.fails else 200
     usual = (done if attempt.kind is Kind.SYNC else 202, 503, 504)
     if attempt.idempotent:
-        # The first attempt still runs, or has done so meanwhile.
+        # The first attempt runs or has run.
         return (*usual, 409)
     return usual
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A driver whose methods leave a lasting note of each execution."""
+"""A driver whose methods record each execution durably."""
 
 import collections.abc
 import dataclasses
@@ -14,7 +14,7 @@ from ironic_passthru.tests.functional.faults import failpoints
 
 NAME = 'faults'
 
-# The environment variable that names the file.
+# Environment variable with the path of the file.
 FILE = 'PASSTHRU_TEST_EXECUTIONS'
 
 
@@ -22,9 +22,9 @@ FILE = 'PASSTHRU_TEST_EXECUTIONS'
 class Execution:
     """One execution of a method.
 
-    :param key: that the call was asked for with.
-    :param host: of the conductor.
-    :param pid: of its process.
+    :param key: key of the call.
+    :param host: host of the conductor.
+    :param pid: process id of the conductor.
     """
 
     key: str
@@ -33,7 +33,7 @@ class Execution:
 
 
 def read(path: pathlib.Path) -> list[Execution]:
-    """Return the executions that are noted in a file."""
+    """Return the executions recorded in a file."""
     if not path.exists():
         return []
     lines = (line.split() for line in path.read_text().splitlines())
@@ -41,11 +41,11 @@ def read(path: pathlib.Path) -> list[Execution]:
 
 
 def append(path: str, execution: Execution) -> None:
-    """Note an execution, so that it outlives process and host."""
+    """Record an execution on disk."""
     line = f'{execution.key} {execution.host} {execution.pid}\n'
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
-        # A single write to a file opened for appending is not torn apart.
+        # A single write to a file opened for appending is atomic.
         os.write(handle, line.encode())
         os.fsync(handle)
     finally:
@@ -53,7 +53,7 @@ def append(path: str, execution: Execution) -> None:
 
 
 class FaultsVendor(base.VendorInterface):
-    """Methods that are called while things break."""
+    """Methods that are called during faults."""
 
     def start(self, conf: Any) -> None:
         self._host = conf.host
@@ -63,7 +63,7 @@ class FaultsVendor(base.VendorInterface):
 
     @base.driver_passthru(['POST'], async_call=False)
     def act(self, call: str, seconds: float = 0, fails: bool = False) -> str:
-        """Note it, take some time, and succeed or fail."""
+        """Record the execution, wait, and succeed or fail."""
         append(os.environ[FILE], Execution(call, self._host, os.getpid()))
         if failpoints.METHOD in self._points:
             self._points[failpoints.METHOD]()
@@ -76,5 +76,5 @@ class FaultsVendor(base.VendorInterface):
     def act_later(
         self, call: str, seconds: float = 0, fails: bool = False
     ) -> str:
-        """Do the same asynchronously."""
+        """Run asynchronously."""
         return self.act(call, seconds, fails)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bus that delivers every message a second time."""
+"""Duplication of messages on the bus."""
 
 import collections.abc
 import contextlib
@@ -17,7 +17,7 @@ _JOIN_SECONDS = 10.0
 
 
 class Echo(fixtures.Fixture):
-    """Publishes the messages for some conductors again, word for word.
+    """Publish each message for some conductors a second time.
 
     :param url: transport URL of the broker.
     :param servers: addresses of the conductors.
@@ -62,7 +62,7 @@ class Echo(fixtures.Fixture):
         self._thread.join(_JOIN_SECONDS)
 
     def _tap(self, queue: str) -> kombu.Queue:
-        """Return a queue that gets what ``queue`` gets from its exchange."""
+        """Return a queue with the bindings of ``queue``."""
         exchange = kombu.Exchange(protocol.EXCHANGE, passive=True)
         return kombu.Queue(
             f'{queue}.echo',
@@ -88,7 +88,7 @@ class Echo(fixtures.Fixture):
         due = [item for item in self._waiting if item[0] <= now]
         self._waiting = [item for item in self._waiting if item[0] > now]
         for _, queue, message in due:
-            # By the nameless exchange, so that the copy has no copy.
+            # The default exchange: a copy must not be copied.
             self._producer.publish(
                 message.body,
                 routing_key=queue,

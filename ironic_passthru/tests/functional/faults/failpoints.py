@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places in a conductor at which a test wants its process to die.
+"""Failpoints: steps at which the process of a conductor ends itself.
 
-The service knows nothing of them: they are put there, in the process of a
-conductor, by a driver that only tests have.
+A driver that only tests install patches them into the process; the service
+has no code for them.
 """
 
 import collections.abc
@@ -13,11 +13,11 @@ import os
 import signal
 from typing import Any
 
-# The environment variable that names a point and which passage is the last,
-# as in ``record:37``.
+# Environment variable with failpoint and number of the last passage, as in
+# ``record:37``.
 VARIABLE = 'PASSTHRU_TEST_FAILPOINT'
 
-# The point that is no patch: the driver's method passes it itself.
+# Not a patch: the driver's method calls it.
 METHOD = 'method'
 
 _RUNNER = 'ironic_passthru.conductor.runner', 'Runner', 'run'
@@ -28,8 +28,8 @@ _REPLY = 'ironic_passthru.rpc.rabbit', '_Request', 'reply'
 
 _BEFORE, _AFTER = 'before', 'after'
 
-# In the order in which an asynchronous call passes them, more or less: it
-# is answered and run at the same time.
+# In the approximate order of an asynchronous call, which is acknowledged
+# while it runs.
 _PATCHES = {
     'receipt': (_BEFORE, _RUNNER),
     'record': (_AFTER, _RECORD),
@@ -41,9 +41,9 @@ POINTS = (*_PATCHES, METHOD)
 
 
 class Failpoint:
-    """Ends its process when it is passed the ``last``-th time.
+    """End the process at the ``last``-th passage.
 
-    :param die: called then; by default a ``kill -9`` of this process.
+    :param die: function that ends it; by default ``kill -9``.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Failpoint:
         die: collections.abc.Callable[[], object] | None = None,
     ) -> None:
         self._last = last
-        # next() on it cannot be interrupted by another thread.
+        # next() on it is atomic.
         self._passages = itertools.count(1)
         self._die = die or _kill
 
@@ -62,10 +62,10 @@ class Failpoint:
 
 
 def install(text: str) -> dict[str, Failpoint]:
-    """Put the failpoint in place that ``text`` asks for.
+    """Install a failpoint.
 
     :param text: value of the variable; empty for none.
-    :returns: the failpoint by its name, or nothing.
+    :returns: the failpoint by its name, or an empty dictionary.
     """
     if not text:
         return {}
@@ -84,7 +84,7 @@ def patch(
     before: bool,
     failpoint: collections.abc.Callable[[], None],
 ) -> None:
-    """Pass the failpoint before, or after, each call of a function."""
+    """Pass the failpoint before or after each call of a function."""
     original = getattr(owner, name)
 
     @functools.wraps(original)
@@ -101,7 +101,7 @@ def patch(
 
 
 def _answers_a_call(_: object, reply: Any = None, failure: Any = None) -> bool:
-    # Not a ping, of which a conductor sends itself some every second.
+    # Not a ping: conductors send several of them to themselves each second.
     return bool(failure) or isinstance(reply, dict)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What came out of each scenario, for people.
+"""Figures of each scenario.
 
-As a command it prints what a run has collected.
+The command prints the figures of a run.
 """
 
 import dataclasses
@@ -10,16 +10,16 @@ import os
 import pathlib
 import sys
 
-# The environment variable that names the file to collect in.
+# Environment variable with the path of the file.
 VARIABLE = 'PASSTHRU_FAULTS_FIGURES'
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """The account of one scenario.
+    """The figures of one scenario.
 
-    :param answers: how many attempts ended in which way.
-    :param operations: how many are in which state.
+    :param answers: number of attempts by outcome.
+    :param operations: number of operations by state.
     """
 
     scenario: str
@@ -32,7 +32,7 @@ class Row:
 
 
 def add(row: Row) -> None:
-    """Add a row to the file, if there is to be one."""
+    """Add a row to the file, if one is configured."""
     path = os.environ.get(VARIABLE)
     if not path:
         return

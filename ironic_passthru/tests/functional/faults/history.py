@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What clients asked for and what they were told, in order."""
+"""Requests of clients and their responses, in order."""
 
 import collections.abc
 import dataclasses
@@ -12,7 +12,7 @@ import time
 
 
 class Kind(enum.Enum):
-    """How a call is asked for."""
+    """Kinds of calls."""
 
     SYNC = 'sync'
     ASYNC = 'async'
@@ -22,21 +22,21 @@ class Kind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Attempt:
-    """One request for a call, as its client saw it.
+    """One request for a call, as seen by its client.
 
-    A client that sends again makes a further attempt under the same key.
+    A retry is a further attempt with the same key.
 
-    :param number: its place in the order in which attempts began.
-    :param key: names the call; it is handed to the method.
-    :param fails: whether the method is told to fail.
+    :param number: its position in the order of starts.
+    :param key: identifies the call; an argument of the method.
+    :param fails: whether the method is requested to fail.
     :param idempotent: whether the request had an ``Idempotency-Key``.
     :param began: ``time.time()`` before the request.
-    :param ended: the same after the answer; ``None`` without any.
-    :param status: of the answer; ``None`` without one.
-    :param error: name of the exception in place of an answer.
-    :param operation: id of the operation that the answer pointed at.
-    :param request_id: that the answer named.
-    :param fault: the sentence of an error.
+    :param ended: the same after the response; ``None`` without a response.
+    :param status: status of the response; ``None`` without a response.
+    :param error: name of the exception, without a response.
+    :param operation: id of the operation in the response.
+    :param request_id: request id in the response.
+    :param fault: message of an error.
     """
 
     number: int
@@ -54,12 +54,12 @@ class Attempt:
 
     @property
     def outcome(self) -> str:
-        """The status or, without one, what came in its place."""
+        """The status or, without a response, the exception."""
         return str(self.status or self.error or 'no answer')
 
 
 class History:
-    """A record of attempts, made by many threads at once."""
+    """A thread-safe record of attempts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -68,11 +68,11 @@ class History:
         self._keys = itertools.count()
 
     def new_key(self) -> str:
-        """Return a key that no call has had."""
+        """Return a new key."""
         return f'call-{next(self._keys)}'
 
     def note(self, text: str) -> None:
-        """Note what was done to the service."""
+        """Record an action on the service."""
         with self._lock:
             self._notes.append((time.time(), text))
 
@@ -84,7 +84,7 @@ class History:
         fails: bool = False,
         idempotent: bool = False,
     ) -> Attempt:
-        """Note an attempt before it is made."""
+        """Record an attempt before it starts."""
         with self._lock:
             attempt = Attempt(
                 number=len(self._attempts),
@@ -107,7 +107,7 @@ class History:
         request_id: str = '',
         fault: str = '',
     ) -> Attempt:
-        """Note how an attempt ended."""
+        """Record the outcome of an attempt."""
         ended = dataclasses.replace(
             attempt,
             ended=time.time(),
@@ -122,14 +122,14 @@ class History:
         return ended
 
     def attempts(self) -> list[Attempt]:
-        """Return all attempts in the order in which they began."""
+        """Return all attempts in the order of their starts."""
         with self._lock:
             return list(self._attempts)
 
     def lines(
         self, chosen: collections.abc.Callable[[Attempt], bool] | None = None
     ) -> list[str]:
-        """Return notes and attempts as JSON texts, in order of time."""
+        """Return actions and attempts as JSON texts, in order of time."""
         with self._lock:
             notes = list(self._notes)
             attempts = list(self._attempts)
@@ -143,12 +143,12 @@ class History:
         return [json.dumps(document) for _, document in timed]
 
     def write(self, path: pathlib.Path) -> None:
-        """Write notes and attempts to a file, one JSON text a line."""
+        """Write actions and attempts to a file, one JSON text a line."""
         path.write_text('\n'.join([*self.lines(), '']))
 
 
 def read(path: pathlib.Path) -> list[Attempt]:
-    """Return the attempts in a file that :meth:`History.write` wrote."""
+    """Return the attempts in a file of :meth:`History.write`."""
     documents = map(json.loads, path.read_text().splitlines())
     attempts = [
         Attempt(**document | {'kind': Kind(document['kind'])})

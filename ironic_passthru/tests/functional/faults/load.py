@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many clients at once, each of which notes what it asked and was told."""
+"""Concurrent clients that record their requests and responses."""
 
 import collections.abc
 import dataclasses
@@ -17,7 +17,7 @@ from ironic_passthru.tests.functional.faults import history
 
 Kind = history.Kind
 
-# python-ironicclient sends a request this often, and on these answers.
+# Number of attempts of python-ironicclient, and statuses that it retries.
 _SENDINGS = 6
 _RESENT_ON = (409, 503)
 
@@ -29,26 +29,26 @@ _METHODS = {
 
 
 class Habit(enum.Enum):
-    """What clients do after an answer that does not please them."""
+    """Retry behavior of clients."""
 
-    #: Nothing.
+    #: No retry.
     ONCE = 'once'
-    #: Send again what certainly did not run, as python-ironicclient does.
+    #: Retry calls that certainly did not run, as python-ironicclient does.
     RESEND = 'resend'
-    #: Send again, with an ``Idempotency-Key``, whatever is not an outcome.
+    #: Retry without an outcome, with an ``Idempotency-Key``.
     INSIST = 'insist'
 
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """What clients do.
+    """Behavior of clients.
 
-    :param threads: how many there are.
-    :param kinds: what they choose from, as often as it is named.
-    :param seconds: how long a method takes at most, and how long a client
-        whose call was accepted waits at most before its next one.
-    :param failing: share of methods that are told to fail.
-    :param pause_seconds: before sending again, and after a refusal.
+    :param threads: number of clients.
+    :param kinds: kinds of calls, chosen at random.
+    :param seconds: maximum duration of a method, and maximum pause of a
+        client after an accepted call.
+    :param failing: share of methods that fail.
+    :param pause_seconds: pause before a retry and after a rejected call.
     """
 
     threads: int = 150
@@ -61,13 +61,13 @@ class Profile:
 
 
 class Load:
-    """Clients at work for as long as the context lasts.
+    """Clients that run while the context is open.
 
-    :param clients: of the API processes; each request chooses one.
-    :param made: the history that they write.
-    :ivar calls: how many calls have had their last answer.
-    :ivar successes: how many of them are done or accepted.
-    :ivar in_flight: how many requests wait for their answer.
+    :param clients: HTTP clients of the APIs; each request chooses one.
+    :param made: the history of the attempts.
+    :ivar calls: number of finished calls.
+    :ivar successes: number of completed or accepted calls.
+    :ivar in_flight: number of requests without a response so far.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Load:
             raise processes.Failed('a client waits for ever')
 
     def wait_for_more(self, count: int, seconds: float = 120.0) -> None:
-        """Wait until ``count`` more calls have had their last answer."""
+        """Wait for ``count`` more finished calls."""
         wanted = self.calls + count
         processes.wait_until(
             lambda: self.calls >= wanted,
@@ -113,7 +113,7 @@ class Load:
         )
 
     def wait_for_successes(self, count: int, seconds: float = 60.0) -> None:
-        """Wait until ``count`` more calls are done or accepted."""
+        """Wait for ``count`` more completed or accepted calls."""
         wanted = self.successes + count
         processes.wait_until(
             lambda: self.successes >= wanted,
@@ -130,14 +130,14 @@ class Load:
             if last.status == 202:
                 self._over.wait(self._duration())
             elif last.status != 200:
-                # While there is nothing to be had, do not spin.
+                # Do not spin while all calls are rejected.
                 self._over.wait(self._profile.pause_seconds)
 
     def _duration(self) -> float:
         return random.uniform(0, self._profile.seconds)
 
     def _call(self) -> history.Attempt:
-        """Make one call, with all the requests that it takes."""
+        """Make one call, with its retries."""
         kind = random.choice(self._profile.kinds)
         fails = random.random() < self._profile.failing
         seconds = self._duration()
@@ -146,7 +146,7 @@ class Load:
             attempt = self._attempt(key, kind, fails=fails, seconds=seconds)
             if not self._sends_again(attempt):
                 break
-            # Not ended early by the end of the load: a call without its
+            # The end of the load does not end the retries: a call without an
             # outcome proves less.
             time.sleep(self._profile.pause_seconds)
         return attempt
@@ -204,5 +204,5 @@ def _fault(answer: web.Answer) -> str:
     try:
         return answer.fault
     except (KeyError, TypeError, ValueError):
-        # Not of the service, but of the server that it runs in.
+        # A response of the WSGI server, not of the service.
         return answer.body.decode(errors='replace')

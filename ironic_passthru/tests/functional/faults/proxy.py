@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TCP proxy that mistreats what passes through it, as networks do."""
+"""A TCP proxy that injects network faults."""
 
 import asyncio
 import collections.abc
@@ -17,12 +17,12 @@ from ironic_passthru.tests.functional import servers
 _CHUNK_BYTES = 65536
 _ANSWER_SECONDS = 10.0
 
-# Closing a socket with this on sends RST in place of FIN.
+# With this SO_LINGER, close() sends RST instead of FIN.
 _NO_LINGER = struct.pack('ii', 1, 0)
 
 
 class Way(enum.Enum):
-    """A direction through the proxy."""
+    """Directions through the proxy."""
 
     UP = 'from clients to the server'
     DOWN = 'from the server to clients'
@@ -40,8 +40,8 @@ class _Half:
         self.way = way
         self.source = source
         self.sink = sink
-        # Once bytes are missing no later ones may follow: TCP never hands
-        # on a stream with a hole.
+        # After lost bytes, no later ones may follow: TCP never delivers a
+        # stream with a gap.
         self.deaf = False
 
 
@@ -58,16 +58,16 @@ class _Link:
 
 
 class Proxy(fixtures.Fixture):
-    """Stands between clients and one TCP server on this host.
+    """Proxy between clients and one TCP server on this host.
 
-    Without a fault it hands on everything at once. Faults may be combined;
+    Without a fault it forwards everything at once. Faults can be combined;
     each lasts until :meth:`recover`.
 
     :param target_port: port of the server.
-    :ivar port: where clients connect.
-    :ivar swallowed_bytes: how many bytes never arrived.
-    :ivar reset_connections: how many connections were reset.
-    :ivar delayed_chunks: how many pieces were delayed.
+    :ivar port: port for clients.
+    :ivar swallowed_bytes: number of dropped bytes.
+    :ivar reset_connections: number of reset connections.
+    :ivar delayed_chunks: number of delayed pieces.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -80,7 +80,7 @@ class Proxy(fixtures.Fixture):
         self.reset_connections = 0
         self.delayed_chunks = 0
         self._links: set[_Link] = set()
-        # The loop itself keeps only weak references.
+        # The event loop has only weak references.
         self._serving: set[asyncio.Task[None]] = set()
         self._delays: dict[Way, float] = {}
         self._dropping: set[Way] = set()
@@ -96,34 +96,34 @@ class Proxy(fixtures.Fixture):
 
     @property
     def connections(self) -> int:
-        """How many connections there are."""
+        """The number of connections."""
         return len(self._links)
 
     def delay(
         self, seconds: float, ways: collections.abc.Iterable[Way] = BOTH
     ) -> None:
-        """Hand on what comes from now on later than it came."""
+        """Delay data from now on."""
         self._run(self._delay(seconds, ways))
 
     def hold(self, ways: collections.abc.Iterable[Way] = BOTH) -> None:
-        """Keep everything back; what is kept arrives after recovery.
+        """Hold back all data until recovery.
 
-        So does TCP when packets get lost for a while.
+        TCP behaves in this way when packets are lost for a while.
         """
         self._run(self._hold(ways))
 
     def drop(self, ways: collections.abc.Iterable[Way] = BOTH) -> None:
-        """Swallow everything without a word.
+        """Drop all data silently.
 
         A connection that lost bytes stays silent after recovery, too, until
-        one of its ends gives it up.
+        one of its ends closes it.
         """
         self._run(self._drop(ways))
 
     def half_close(
         self, ways: collections.abc.Iterable[Way] = (Way.UP,)
     ) -> None:
-        """End one direction of every connection; the other goes on."""
+        """Close one direction of every connection."""
         self._run(self._half_close(ways))
 
     def reset(self) -> None:
@@ -131,11 +131,11 @@ class Proxy(fixtures.Fixture):
         self._run(self._reset())
 
     def refuse(self) -> None:
-        """Refuse new connections; present ones go on."""
+        """Refuse new connections; existing ones stay open."""
         self._run(self._close_listener())
 
     def lead_to(self, target_port: int) -> None:
-        """Lead new connections to another server; present ones go on."""
+        """Forward new connections to another server."""
         self._target_port = target_port
 
     def recover(self) -> None:
@@ -221,7 +221,7 @@ class Proxy(fixtures.Fixture):
                 server, ('127.0.0.1', self._target_port)
             )
         except OSError:
-            # The client must see that there is no server.
+            # The client must notice that the server is unavailable.
             for end in (client, server):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
                 end.close()
@@ -245,7 +245,7 @@ class Proxy(fixtures.Fixture):
             ):
                 await self._pass(half, data)
         await self._gates[half.way].wait()
-        # Where bytes vanish, so does the end.
+        # Where bytes are dropped, the end is dropped, too.
         if half.way not in self._dropping and not half.deaf:
             _end_writing(half.sink)
 
@@ -278,7 +278,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def _end_writing(end: socket.socket) -> None:
-    # The other side may have gone before.
+    # The other side may have closed it before.
     with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_WR)
 

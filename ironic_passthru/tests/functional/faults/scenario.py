@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A site under load, what breaks it, and the account that is taken then."""
+"""A site under load, the faults, and the checks after them."""
 
 import collections
 import collections.abc
@@ -26,32 +26,32 @@ from ironic_passthru.tests.functional.faults import load
 
 _SHORT_CALLS = 150
 
-#: How many calls a scenario makes at least.
+#: Minimum number of calls of a scenario.
 CALLS = int(os.environ.get('PASSTHRU_FAULTS_CALLS', _SHORT_CALLS))
-#: Whether there is time for everything.
+#: Whether long tests run.
 LONG = CALLS > _SHORT_CALLS
 
 HEARTBEAT_TIMEOUT_SECONDS = 3.0
 CALL_TIMEOUT_SECONDS = 10
 
-# What the conductors have accepted is worked off in the meantime.
+# Time to run the accepted calls.
 _WORK_SECONDS = 15.0
 BOUND_SECONDS = 2 * HEARTBEAT_TIMEOUT_SECONDS + _WORK_SECONDS
 
-# With more of them two processors would do nothing but serve them.
+# Two processors cannot serve more clients.
 _CLIENTS = 250 if LONG else 150
 
-#: How many calls are under way when something breaks.
+#: Number of calls in flight when a fault begins.
 IN_FLIGHT = 200 if LONG else 120
 
-# How many operations are also asked for over HTTP.
+# Number of operations that are also read over HTTP.
 _SAMPLE = 10
 
 _OPTIONS: dict[str, object] = {
     'conductor__enabled_drivers': driver.NAME,
     'conductor__heartbeat_interval': 0.5,
     'conductor__heartbeat_timeout': HEARTBEAT_TIMEOUT_SECONDS,
-    # With hundreds of calls at once an API is slow to learn of anything.
+    # With hundreds of concurrent calls an API updates its catalog late.
     'conductor__drain_seconds': 3.0,
     'conductor__sync_workers': 128,
     'conductor__async_workers': 128,
@@ -64,7 +64,7 @@ Database = collections.abc.Callable[[], servers.PostgreSQL | servers.MariaDB]
 
 
 def crowded(address: str) -> list[str]:
-    """Return how gunicorn serves an API that hundreds call at once."""
+    """Return the command line of gunicorn for hundreds of clients."""
     command = deployment.gunicorn(address)
     command[command.index('--threads') + 1] = '128'
     return command
@@ -73,10 +73,10 @@ def crowded(address: str) -> list[str]:
 class FaultSite(deployment.Site):
     """A site with the driver of the fault tests.
 
-    :param database: makes the server of the registry; by default it is an
-        SQLite file.
-    :ivar database: that server, if there is one.
-    :ivar history: what all tests on this site have asked for.
+    :param database: creates the database server; by default the registry is
+        an SQLite file.
+    :ivar database: the database server or ``None``.
+    :ivar history: the requests of all tests on this site.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class FaultSite(deployment.Site):
 
     @property
     def executions(self) -> pathlib.Path:
-        """The file that the driver writes to."""
+        """The output file of the driver."""
         return self.directory / 'executions'
 
     @property
@@ -112,7 +112,7 @@ class FaultSite(deployment.Site):
         return {**super().environment, driver.FILE: str(self.executions)}
 
     def operations(self) -> list[checker.Operation]:
-        """Return what the registry says, without asking the service."""
+        """Return the operations of the registry, without the service."""
         rows = self._query('SELECT id, parameters, state FROM operations')
         return [
             checker.Operation(id, _key(parameters), state)
@@ -120,7 +120,7 @@ class FaultSite(deployment.Site):
         ]
 
     def active(self) -> int:
-        """Return how many operations are not final."""
+        """Return the number of operations in states that are not final."""
         states = ', '.join(f"'{state}'" for state in operation.ACTIVE)
         rows = self._query(
             f'SELECT count(*) FROM operations WHERE state IN ({states})'
@@ -128,8 +128,8 @@ class FaultSite(deployment.Site):
         return rows[0][0]
 
     def violations(self) -> list[checker.Violation]:
-        """Return the broken promises that were not returned before."""
-        # Read in this order: what is done must have been asked for.
+        """Return the violations that were not returned before."""
+        # Read in this order: an execution must have its request.
         executions = driver.read(self.executions)
         operations = self.operations()
         found = checker.check(
@@ -151,7 +151,7 @@ class FaultSite(deployment.Site):
 
 
 class FaultTestCase(deployment.SiteTestCase):
-    """A test that finds two APIs and the conductors c1 and c2 at work."""
+    """A test with two APIs and the conductors c1 and c2."""
 
     site: FaultSite
     hosts: tuple[str, ...] = ('c1', 'c2')
@@ -175,7 +175,7 @@ class FaultTestCase(deployment.SiteTestCase):
     def wait_for_hosts(
         self, hosts: collections.abc.Iterable[str], name: str = driver.NAME
     ) -> None:
-        """Wait until both APIs know these conductors of a driver."""
+        """Wait until both APIs list these conductors of a driver."""
         wanted = sorted(hosts)
         for api in self.apis:
             self.wait_for(
@@ -198,10 +198,10 @@ class FaultTestCase(deployment.SiteTestCase):
     ) -> processes.Process:
         """Start a conductor for this test.
 
-        :param failpoint: where and when it dies, as in ``record:37``.
-        :param wait: whether to wait until the APIs know it.
+        :param failpoint: failpoint and passage, as in ``record:37``.
+        :param wait: whether to wait until the APIs list it.
         """
-        # It leaves between tests, when nobody calls.
+        # It stops between tests, when no calls arrive.
         options = {'conductor__drain_seconds': 0.5} | options
         own = self.site.conductor(host, **options)
         self.addCleanup(self._end, own)
@@ -214,7 +214,7 @@ class FaultTestCase(deployment.SiteTestCase):
         return own
 
     def wait_for_host(self, host: str, name: str = driver.NAME) -> None:
-        """Wait until a conductor is up and both APIs know it."""
+        """Wait until a conductor has published and both APIs list it."""
         self.site.start_conductor(host)
         for api in self.apis:
             self.wait_for(
@@ -224,19 +224,19 @@ class FaultTestCase(deployment.SiteTestCase):
             )
 
     def restart(self, host: str) -> None:
-        """Stop a conductor in order, and start it again."""
+        """Restart a conductor."""
         self.assertEqual(0, self.conductors[host].stop())
         self.note(f'{host} has stopped')
         self.site.start_conductor(host)
         self.wait_for_hosts(self.hosts)
 
     def restart_each(self) -> None:
-        """Stop and start the site's conductors, one after the other."""
+        """Restart the site's conductors, one after the other."""
         for host in self.hosts:
             self.restart(host)
 
     def kill_and_start_all(self) -> None:
-        """Kill the site's conductors at once, and start them again."""
+        """Kill the site's conductors at once and start them again."""
         for conductor in self.conductors.values():
             conductor.kill()
         self.note('all conductors are killed')
@@ -245,21 +245,21 @@ class FaultTestCase(deployment.SiteTestCase):
 
     def _end(self, conductor: processes.Process) -> None:
         if conductor.running:
-            # In order, so that nothing of it is left to the next test.
+            # An orderly stop, which leaves nothing to the next test.
             conductor.stop()
 
-    def under_load(self, **facts: object) -> load.Load:
-        """Return clients that are about to call."""
-        profile = load.Profile(**{'threads': _CLIENTS} | facts)
+    def under_load(self, **options: object) -> load.Load:
+        """Return clients that have not started."""
+        profile = load.Profile(**{'threads': _CLIENTS} | options)
         return load.Load(self.apis, self.site.history, profile=profile)
 
     def warm_up(self, running: load.Load) -> None:
-        """Wait until hundreds of calls are under way."""
+        """Wait until ``IN_FLIGHT`` calls are in flight."""
         running.wait_for_successes(CALLS // 4)
         self.wait_for_flight(running)
 
     def wait_for_flight(self, running: load.Load) -> None:
-        """Wait until so many calls are asked for or accepted, not done."""
+        """Wait for this number of requested or accepted calls."""
         processes.wait_until(
             lambda: running.in_flight + self.site.active() >= IN_FLIGHT,
             f'{IN_FLIGHT} calls are in flight',
@@ -268,30 +268,30 @@ class FaultTestCase(deployment.SiteTestCase):
         )
 
     def note(self, text: str) -> None:
-        """Note what is done to the service."""
+        """Record an action on the service."""
         self.site.history.note(text)
 
     def attempts(self) -> list[history.Attempt]:
-        """Return what this test has asked for."""
+        """Return the attempts of this test."""
         return self.site.history.attempts()[self._first :]
 
     def outcomes(self) -> collections.Counter[str]:
-        """Return how often each answer came in this test."""
+        """Return the number of attempts of this test by outcome."""
         return collections.Counter(a.outcome for a in self.attempts())
 
     def longest_wait(self) -> float:
-        """Return how long an answer took in this test, at most."""
+        """Return the longest response time in this test."""
         return max(a.ended - a.began for a in self.attempts() if a.ended)
 
     def states(self) -> collections.Counter[str]:
-        """Return how many operations of this test are in each state."""
+        """Return the number of operations of this test by state."""
         keys = {attempt.key for attempt in self.attempts()}
         return collections.Counter(
             o.state for o in self.site.operations() if o.key in keys
         )
 
     def check(self) -> None:
-        """Wait for all operations to become final, and take account."""
+        """Wait for final states of all operations, and check the history."""
         deadline = time.monotonic() + BOUND_SECONDS
         while self.site.active() and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -308,7 +308,7 @@ class FaultTestCase(deployment.SiteTestCase):
         self._ask_the_api()
 
     def _ask_the_api(self) -> None:
-        """Fail unless clients are shown what the registry says."""
+        """Fail unless the API returns the operations of the registry."""
         recorded = {o.id: o.state for o in self.site.operations()}
         accepted = [a.operation for a in self.attempts() if a.status == 202]
         for operation_id in accepted[-_SAMPLE:]:

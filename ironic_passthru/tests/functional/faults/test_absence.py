@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conductors that live, though the database makes them look dead."""
+"""Live conductors whose heartbeats look expired."""
 
 import functools
 import time
@@ -11,14 +11,14 @@ from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional.faults import proxy
 from ironic_passthru.tests.functional.faults import scenario
 
-# About a quarter of the defaults and of a way that takes 1.3 seconds.
+# About a quarter of the defaults and of a delay of 1.3 seconds.
 _TIMEOUT_SECONDS = 8.0
 _INTERVAL_SECONDS = 2.0
 _ROUND_TRIP_SECONDS = 0.35
 
 _JUMP_SECONDS = 120
 
-# It takes the place of the function of PostgreSQL, for it is found first.
+# It overrides the function of PostgreSQL, because it is found first.
 _CLOCK = """
 CREATE TABLE clock_jump (seconds integer NOT NULL);
 INSERT INTO clock_jump VALUES (0);
@@ -31,9 +31,9 @@ CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz VOLATILE
 
 
 class Site(scenario.FaultSite):
-    """A site whose conductor c1 reaches the database by way of a proxy.
+    """A site whose conductor c1 uses a proxy to the database.
 
-    :ivar way: that proxy.
+    :ivar way: the proxy.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class Site(scenario.FaultSite):
         return super().conductor(host, name=name, **options)
 
     def set_clock(self, seconds: int) -> None:
-        """Set the clock of the database ahead of what it would be."""
+        """Set the clock of the database forward."""
         servers.execute(
             self.registry, f'UPDATE clock_jump SET seconds = {seconds}'
         )
@@ -83,12 +83,12 @@ def tearDownModule() -> None:
 
 
 class AbsenceCase(scenario.FaultTestCase):
-    """A test in which no conductor is ever gone."""
+    """A test in which no conductor is lost."""
 
     site: Site = _SITE
 
     def wait_out(self) -> None:
-        """Wait until whoever believes in an absence has acted on it."""
+        """Wait longer than it takes to act on an expired heartbeat."""
         until = time.monotonic() + 2.5 * _TIMEOUT_SECONDS
         self.wait_for(
             lambda: time.monotonic() > until, 'time passes', seconds=60.0
@@ -96,12 +96,12 @@ class AbsenceCase(scenario.FaultTestCase):
 
     def check_none_is_lost(self) -> None:
         self.check()
-        # What was accepted too late for its client has expired, not run.
+        # Calls accepted too late for their clients have expired.
         self.assertNotIn('unknown', self.states())
 
 
 class TestSlowDatabase(AbsenceCase):
-    """Each round trip between c1 and the database takes long."""
+    """Slow round trips between c1 and the database."""
 
     def test_no_operation_is_lost(self) -> None:
         with self.under_load() as running:
@@ -119,7 +119,7 @@ class TestSlowDatabase(AbsenceCase):
 
 
 class TestClock(AbsenceCase):
-    """The clock of the database is set ahead, and back."""
+    """A database clock that is set forward and back."""
 
     def test_no_operation_is_lost(self) -> None:
         with self.under_load() as running:

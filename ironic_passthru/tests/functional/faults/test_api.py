@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""API processes that die under load, and clients that send again."""
+"""API processes that die under load, and clients that retry."""
 
 import collections
 
@@ -20,12 +20,12 @@ def tearDownModule() -> None:
 
 
 class TestDeath(scenario.FaultTestCase):
-    """An API that is killed while hundreds wait for its answers."""
+    """An API that is killed with hundreds of open requests."""
 
     site = _SITE
 
     def executed_without_answer(self) -> set[str]:
-        """Return the calls that have run without an answer to anyone."""
+        """Return the calls that have run without a response."""
         lost = {a.key for a in self.attempts() if a.status is None}
         ran = {e.key for e in driver.read(self.site.executions)}
         return lost & ran
@@ -57,7 +57,7 @@ class TestDeath(scenario.FaultTestCase):
 
 
 class TestSendingAgain(scenario.FaultTestCase):
-    """Clients that send again what was refused, as Ironic's do."""
+    """Clients that retry rejected calls, as Ironic's clients do."""
 
     site = _SITE
 
@@ -85,7 +85,7 @@ class TestSendingAgain(scenario.FaultTestCase):
         self.check()
 
     def assert_second_chances(self) -> None:
-        """Fail unless calls that were refused at first have succeeded."""
+        """Fail unless calls that were rejected at first have succeeded."""
         attempts = collections.defaultdict(list)
         for attempt in self.attempts():
             attempts[attempt.key].append(attempt.outcome)
@@ -106,7 +106,7 @@ class TestSendingAgain(scenario.FaultTestCase):
 if scenario.LONG:
 
     class TestIdempotency(scenario.FaultTestCase):
-        """Keys while nothing breaks."""
+        """Idempotency keys without faults."""
 
         site = _SITE
 

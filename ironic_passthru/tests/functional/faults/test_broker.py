@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A broker, and a network before it, that fail under load."""
+"""Faults of the broker and of its network under load."""
 
 import collections.abc
 import time
@@ -13,10 +13,10 @@ from ironic_passthru.tests.functional.faults import scenario
 
 
 class ProxiedRabbitMQ(servers.RabbitMQ):
-    """A broker that conductors and APIs reach by a proxy each.
+    """A site with a proxy for conductors and a proxy for APIs.
 
-    :ivar to_conductors: the proxy of the conductors.
-    :ivar to_apis: the one of the APIs.
+    :ivar to_conductors: the proxy between broker and conductors.
+    :ivar to_apis: the proxy between broker and APIs.
     """
 
     def _setUp(self) -> None:
@@ -30,11 +30,11 @@ class ProxiedRabbitMQ(servers.RabbitMQ):
 _BROKER = ProxiedRabbitMQ()
 _SITE = scenario.FaultSite(
     broker=_BROKER,
-    # Seconds after which a silent broker is given up.
+    # Seconds after which connections to a silent broker are closed.
     oslo_messaging_rabbit__heartbeat_timeout_threshold=4,
 )
 
-# Longer than a conductor may show no sign of life during a call.
+# Longer than the call monitor timeout.
 _SILENCE_SECONDS = 5.0
 
 
@@ -47,12 +47,12 @@ def tearDownModule() -> None:
 
 
 class BrokerTestCase(scenario.FaultTestCase):
-    """A test whose load meets a fault between the tiers."""
+    """A test with faults between the tiers."""
 
     site = _SITE
 
     def setUp(self) -> None:
-        # Written when an API starts, which is after the broker did.
+        # Defined when an API starts, after the start of the broker.
         self.api_options = {'transport_url': _BROKER.api_url}
         super().setUp()
 
@@ -61,7 +61,7 @@ class BrokerTestCase(scenario.FaultTestCase):
         fault: collections.abc.Callable[[], object],
         repair: collections.abc.Callable[[], object] = lambda: None,
     ) -> None:
-        """Call under load, break and repair something, take account."""
+        """Call under load, inject and end a fault, check the history."""
         with self.under_load() as running:
             self.warm_up(running)
             self.note('it breaks')
@@ -74,13 +74,13 @@ class BrokerTestCase(scenario.FaultTestCase):
         self.check()
 
     def assert_uncertain(self) -> None:
-        """Fail unless answers were lost, which shows that it struck."""
+        """Fail unless responses were lost, which proves the fault."""
         outcomes = self.outcomes()
         self.assertGreater(outcomes['503'] + outcomes['504'], 0, outcomes)
 
 
 class TestRabbitMQ(BrokerTestCase):
-    """What happens to brokers, and what people do to them."""
+    """Restarts and administration of the broker."""
 
     def test_stopped_and_started(self) -> None:
         self.break_by(_BROKER.stop, _BROKER.start)
@@ -93,7 +93,7 @@ class TestRabbitMQ(BrokerTestCase):
             deleted.extend(self.for_each_queue('queue_delete'))
 
         self.break_by(delete)
-        # Those of the conductors, and those that answers come by.
+        # Queues of conductors and reply queues.
         for prefix in (protocol.TOPIC, 'reply_'):
             self.assertTrue(any(name.startswith(prefix) for name in deleted))
 
@@ -113,7 +113,7 @@ class TestRabbitMQ(BrokerTestCase):
             self.break_by(lambda: self.for_each_queue('queue_purge'))
 
     def for_each_queue(self, command: str) -> list[str]:
-        """Do something to every queue; return their names."""
+        """Apply a command to every queue; return their names."""
         names = [queue['name'] for queue in self.site.queues()]
         url = _BROKER.make_url([_BROKER.port]).replace('rabbit:', 'amqp:')
         with kombu.Connection(url) as connection:
@@ -123,7 +123,7 @@ class TestRabbitMQ(BrokerTestCase):
 
 
 class NetworkTestCase(BrokerTestCase):
-    """A test that breaks what is between the broker and the tiers."""
+    """A test with faults between the broker and the tiers."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -152,7 +152,7 @@ class NetworkTestCase(BrokerTestCase):
         seconds: float,
         *faults: collections.abc.Callable[[], object],
     ) -> None:
-        """Call under load while faults last for some seconds."""
+        """Call under load while faults are active."""
 
         def fault() -> None:
             for begin in faults:
@@ -163,7 +163,7 @@ class NetworkTestCase(BrokerTestCase):
 
 
 class TestNetwork(NetworkTestCase):
-    """What happens between the broker and one tier, or both."""
+    """Faults between the broker and one tier or both."""
 
     def test_answers_get_lost(self) -> None:
         self.break_for(
@@ -195,7 +195,7 @@ class TestNetwork(NetworkTestCase):
 if scenario.LONG:
 
     class TestMoreOfNetwork(NetworkTestCase):
-        """The same faults elsewhere, and longer."""
+        """The same faults in other places, and for a longer time."""
 
         def test_half_close(self) -> None:
             self.break_for(0.0, self.half_close)
@@ -217,7 +217,7 @@ if scenario.LONG:
             )
             self.assertGreater(self.longest_wait(), _SILENCE_SECONDS)
 
-        def test_calls_arrive_after_everybody_has_given_up(self) -> None:
+        def test_calls_arrive_after_all_timeouts(self) -> None:
             self.break_for(
                 scenario.CALL_TIMEOUT_SECONDS + 3.0,
                 lambda: _BROKER.to_apis.hold([proxy.Way.UP]),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The checker finds each broken promise, and none where all are kept."""
+"""Each violation is found, and no false ones."""
 
 import inspect
 import pathlib
@@ -16,7 +16,7 @@ _SYNC, _ASYNC, _RESPOND = history.Kind
 
 
 class CheckerTestCase(base.TestCase):
-    """A test that makes up what clients, driver and registry say."""
+    """A test with artificial attempts, executions and operations."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -31,10 +31,10 @@ class CheckerTestCase(base.TestCase):
         *,
         key: str = 'k',
         operation: str = '',
-        **facts: bool,
+        **options: bool,
     ) -> None:
-        """Make an attempt, with the number or exception that came back."""
-        begun = self.history.begin(key, kind, **facts)
+        """Make an attempt with a status or an exception."""
+        begun = self.history.begin(key, kind, **options)
         if answer is None:
             return
         if isinstance(answer, int):
@@ -49,7 +49,7 @@ class CheckerTestCase(base.TestCase):
         self.operations.append(checker.Operation(name, key, state))
 
     def rules(self) -> list[str]:
-        """Return the names of the rules that were broken."""
+        """Return the names of the violated rules."""
         found = checker.check(
             self.history.attempts(),
             executions=self.executions,
@@ -59,7 +59,7 @@ class CheckerTestCase(base.TestCase):
 
 
 class TestSynchronous(CheckerTestCase):
-    """Calls that wait for their result."""
+    """Synchronous calls."""
 
     def test_how_often_each_answer_lets_a_call_run(self) -> None:
         admitted = {
@@ -104,7 +104,7 @@ class TestSynchronous(CheckerTestCase):
         self.execute()
         self.assertEqual(['fitting_answer'], self.rules())
 
-    def test_an_error_that_nobody_raised(self) -> None:
+    def test_an_error_that_was_not_raised(self) -> None:
         for answer in (202, 400, 404, 409, 500, 502):
             self.setUpAgain()
             self.attempt(answer, operation='o')
@@ -117,11 +117,11 @@ class TestSynchronous(CheckerTestCase):
         self.execute(2, key='a')
         self.assertEqual(['at_most_once', 'as_answered'], self.rules())
 
-    def test_an_execution_that_nobody_asked_for(self) -> None:
+    def test_an_execution_without_a_request(self) -> None:
         self.execute()
         self.assertEqual(['asked_for'], self.rules())
 
-    def test_a_record_that_nobody_asked_for(self) -> None:
+    def test_a_record_without_a_request(self) -> None:
         self.record('succeeded')
         self.assertIn('asked_for', self.rules())
 
@@ -298,7 +298,7 @@ class TestRules(base.TestCase):
 
 
 class TestHistory(base.TestCase):
-    """What a history holds can be read again."""
+    """A history is written and read."""
 
     def test_written_and_read(self) -> None:
         made = history.History()
@@ -316,7 +316,7 @@ class TestHistory(base.TestCase):
 
 
 class TestExecutions(base.TestCase):
-    """What the driver notes can be read again."""
+    """Executions are written and read."""
 
     def test_appended_and_read(self) -> None:
         path = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'e')

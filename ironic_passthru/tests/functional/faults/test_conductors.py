@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conductors that die, leave and fall asleep under load, on PostgreSQL."""
+"""Conductors that die, stop and pause under load, on PostgreSQL."""
 
 import signal
 import time
@@ -12,7 +12,7 @@ from ironic_passthru.tests.functional.faults import scenario
 
 _SITE = scenario.FaultSite(servers.PostgreSQL)
 
-# The passage of a failpoint that is the last one.
+# Number of the last passage of a failpoint.
 _PASSAGE = scenario.CALLS // 12
 
 
@@ -25,19 +25,19 @@ def tearDownModule() -> None:
 
 
 class FailpointCase(scenario.FaultTestCase):
-    """A test that lets further conductors die at steps of a call."""
+    """A test with conductors that die at steps of a call."""
 
     site = _SITE
 
     def wait_for_death(self, host: str) -> None:
-        """Wait until a conductor has died as it was told to."""
+        """Wait until a conductor has died at its failpoint."""
         victim = self.site.conductor(host)
         self.assertEqual(-signal.SIGKILL, victim.wait(60.0), host)
         self.note(f'{host} has died')
 
 
 class TestFailpoints(FailpointCase):
-    """Conductors that are killed, each at another step of a call."""
+    """Conductors that are killed, each at a different step of a call."""
 
     def test_one_at_each(self) -> None:
         victims = [f'dies-at-{point}' for point in failpoints.POINTS]
@@ -49,7 +49,7 @@ class TestFailpoints(FailpointCase):
             self.wait_for_flight(running)
             for host in victims:
                 self.wait_for_death(host)
-            # It finds what it has left; the others live to settle the rest.
+            # It reaps its own orphans; the other conductors reap the rest.
             self.start_own(victims[0])
             running.wait_for_successes(scenario.CALLS // 4)
         self.assertGreater(self.outcomes()['504'], 0)
@@ -60,7 +60,7 @@ class TestFailpoints(FailpointCase):
 if scenario.LONG:
 
     class TestEachFailpoint(FailpointCase):
-        """One step in each test, where victims come back and where not."""
+        """One step in each test, with and without a restart."""
 
         def break_at(self, point: str) -> None:
             for host, comes_back in (('k1', True), ('k2', False)):
@@ -97,7 +97,7 @@ if scenario.LONG:
                 self.assertTrue(hasattr(self, name), name)
 
     class TestDeath(scenario.FaultTestCase):
-        """Conductors that are killed without regard to what they do."""
+        """Conductors that are killed at random moments."""
 
         site = _SITE
 
@@ -111,7 +111,7 @@ if scenario.LONG:
 
 
 class TestStop(scenario.FaultTestCase):
-    """Conductors that are told to stop."""
+    """Conductors that are stopped."""
 
     site = _SITE
 
@@ -122,7 +122,7 @@ class TestStop(scenario.FaultTestCase):
                 self.warm_up(running)
                 self.restart_each()
                 running.wait_for_successes(scenario.CALLS // 4)
-            # What was accepted was worked off, and what was not moved on.
+            # Accepted calls have run; the other conductor ran rejected calls.
             self.assertNotIn('504', self.outcomes())
             self.check()
             self.assertEqual({'succeeded', 'failed'}, set(self.states()))
@@ -145,7 +145,7 @@ class TestStop(scenario.FaultTestCase):
 
 
 class TestPause(scenario.FaultTestCase):
-    """A conductor that does nothing for longer than it may, and goes on."""
+    """A conductor that is suspended longer than its heartbeat timeout."""
 
     site = _SITE
 
@@ -157,7 +157,7 @@ class TestPause(scenario.FaultTestCase):
             self.note('c1 is suspended')
             began = time.monotonic()
             self.wait_for_hosts(['c2'])
-            # By then the other one has settled what was its.
+            # By now the other conductor has reaped its operations.
             processes.wait_until(
                 lambda: (
                     time.monotonic() - began
@@ -178,7 +178,7 @@ class TestPause(scenario.FaultTestCase):
 if scenario.LONG:
 
     class TestPauseOfAll(scenario.FaultTestCase):
-        """Conductors that all fall asleep, so that nobody settles."""
+        """All conductors are suspended."""
 
         site = _SITE
 

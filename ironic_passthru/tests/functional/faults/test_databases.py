@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A registry that goes away under load and comes back."""
+"""A registry that is unavailable for a while under load."""
 
 import contextlib
 import sqlite3
@@ -11,7 +11,7 @@ from ironic_passthru.tests.functional.faults import scenario
 _POSTGRESQL = scenario.FaultSite(servers.PostgreSQLPair)
 _SQLITE = scenario.FaultSite()
 
-# Longer than anybody waits for a lock.
+# Longer than the lock timeout.
 _LONG_SECONDS = 13.0
 
 
@@ -26,7 +26,7 @@ def tearDownModule() -> None:
 
 
 class TestPostgreSQL(scenario.FaultTestCase):
-    """A server that is stopped and started."""
+    """A server that is restarted."""
 
     site = _POSTGRESQL
 
@@ -68,9 +68,9 @@ class TestPostgreSQL(scenario.FaultTestCase):
 if scenario.LONG:
 
     class TestStandby(scenario.FaultTestCase):
-        """A server that is lost, and one that takes its place.
+        """Fail-over from a lost server to its standby.
 
-        It runs last on its site: nothing has the name of a standby then.
+        It runs last on its site: it has no standby afterwards.
         """
 
         site = _POSTGRESQL
@@ -92,12 +92,12 @@ if scenario.LONG:
 
 
 class TestSQLite(scenario.FaultTestCase):
-    """A file that another process has locked."""
+    """A file with the lock of another process."""
 
     site = _SQLITE
 
     def lock_for(self, seconds: float) -> None:
-        """Lock the file for as long as a careless backup would."""
+        """Lock the file, as a long backup would."""
         path = self.site.directory / 'registry.sqlite'
         with contextlib.closing(
             sqlite3.connect(path, timeout=30, isolation_level=None)
@@ -122,6 +122,6 @@ class TestSQLite(scenario.FaultTestCase):
 
     if scenario.LONG:
 
-        def test_locked_for_longer_than_anybody_waits(self) -> None:
+        def test_locked_for_longer_than_the_timeout(self) -> None:
             self.break_for(_LONG_SECONDS)
             self.assertGreater(self.outcomes()['503'], 0)

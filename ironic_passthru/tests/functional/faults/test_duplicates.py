@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages that come twice, and twice to different conductors."""
+"""Duplicate messages, to one conductor or to several."""
 
 import time
 from concurrent import futures
@@ -30,7 +30,7 @@ def tearDownModule() -> None:
 
 
 class TestEcho(scenario.FaultTestCase):
-    """A bus that delivers everything a second time."""
+    """A bus that delivers every message twice."""
 
     site = _SITE
 
@@ -43,13 +43,13 @@ class TestEcho(scenario.FaultTestCase):
                 lambda: copier.copies > scenario.CALLS // 2,
                 'messages are copied',
             )
-        # A client is not told less for it.
+        # Clients still get their results.
         self.assertGreater(self.outcomes()['200'], 0)
         self.check()
 
 
 class TestOneCallId(scenario.FaultTestCase):
-    """Callers who send several messages under one call id, all at once."""
+    """Concurrent messages with one call id."""
 
     site = _SITE
 
@@ -66,7 +66,7 @@ class TestOneCallId(scenario.FaultTestCase):
         return sum(execution.key == key for execution in noted)
 
     def begin(self, kind: history.Kind) -> history.Attempt:
-        """Note a call that is not made over HTTP."""
+        """Record a call that is not made over HTTP."""
         made = self.site.history
         return made.begin(made.new_key(), kind)
 
@@ -98,7 +98,7 @@ class TestOneCallId(scenario.FaultTestCase):
         server: protocol.ConductorAddress,
         method: str,
     ) -> object:
-        """Send what is meant for the first conductor to any of them."""
+        """Send messages for the first conductor to any of them."""
         prepared = self.raw.prepare(server=server.name, timeout=20)
         return prepared.call(
             {},
@@ -119,9 +119,9 @@ class TestOneCallId(scenario.FaultTestCase):
         *,
         kind: history.Kind,
     ) -> list[BaseException]:
-        """Send copies to each server at once; return what was raised.
+        """Send copies to each server at once; return the exceptions.
 
-        Fails unless exactly one was taken and it ran once.
+        Fails unless exactly one was accepted and it ran once.
         """
         attempt = self.begin(kind)
         call_id = uuidutils.generate_uuid()
@@ -151,7 +151,7 @@ class TestOneCallId(scenario.FaultTestCase):
 
     def test_to_two_conductors(self) -> None:
         self.conductor_api = client.ConductorAPI(self.bus)
-        # Only a call with a record is known to both of them.
+        # Conductors share only the records of calls.
         failures = self.failures(
             self.send_by_client, self.addresses, kind=history.Kind.ASYNC
         )
@@ -159,7 +159,7 @@ class TestOneCallId(scenario.FaultTestCase):
             self.assertIsInstance(failure, errors.DuplicateCall)
 
     def test_a_copy_of_what_was_refused(self) -> None:
-        """Whoever was told that it has not run may have sent it again."""
+        """A client that got 503 may have sent the call again."""
         self.conductor_api = client.ConductorAPI(self.bus)
         self.site.install_faults('lone')
         self.start_own(
@@ -185,7 +185,7 @@ class TestOneCallId(scenario.FaultTestCase):
             )
 
         self.assertRaises(errors.ConductorBusy, send)
-        running.result(30)
+        running.result(60)
         self.assertRaises(errors.PassthruError, send)
         self.assertEqual(0, self.executions(refused.key))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A failpoint strikes at its passage, and only where it was put."""
+"""Failpoints end the process at their passage only."""
 
 import functools
 
@@ -8,7 +8,7 @@ from ironic_passthru.tests.functional.faults import failpoints
 
 
 class _Part:
-    """Something with steps that are worth dying at."""
+    """An object with steps."""
 
     def __init__(self, steps: list[str]) -> None:
         self._steps = steps
@@ -22,7 +22,7 @@ class _Part:
 
 
 class TestFailpoint(base.TestCase):
-    """Put around functions of a class of the test."""
+    """Failpoints around functions of a class."""
 
     def setUp(self) -> None:
         super().setUp()

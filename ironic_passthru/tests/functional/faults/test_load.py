@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clients ask as they should, and note what they were told."""
+"""Clients send the right requests and record the responses."""
 
 import http.server
 import json
@@ -23,7 +23,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             min(len(seen), len(self.server.answers)) - 1
         ]
         if answer is None:
-            # An end without an answer.
+            # A connection that ends without a response.
             self.close_connection = True
             return
         self.send_response(answer)
@@ -38,7 +38,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 class _Api(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    """Answers the n-th request of a call with the n-th of its answers."""
+    """Returns the n-th response to the n-th request of a call."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -51,7 +51,7 @@ class _Api(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 class TestLoad(base.TestCase):
-    """Over an API that says what the test wants."""
+    """Load on an API with given responses."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -66,12 +66,12 @@ class TestLoad(base.TestCase):
         self.history = history.History()
 
     def run_load(
-        self, *answers: int | None, **facts: object
+        self, *answers: int | None, **options: object
     ) -> dict[str, list[str]]:
         """Make some calls; return the outcomes of attempts by call."""
         self.api.answers = list(answers)
         profile = load.Profile(
-            threads=4, seconds=0.01, pause_seconds=0.01, **facts
+            threads=4, seconds=0.01, pause_seconds=0.01, **options
         )
         client = web.Client(f'http://127.0.0.1:{self.api.server_port}')
         with load.Load([client], self.history, profile=profile) as running:
@@ -83,9 +83,9 @@ class TestLoad(base.TestCase):
         self.assertEqual(set(self.api.seen), set(found))
         return found
 
-    def outcomes(self, *answers: int | None, **facts: object) -> list[str]:
-        """Return the outcomes of the attempts, which are every call's."""
-        found = self.run_load(*answers, **facts)
+    def outcomes(self, *answers: int | None, **options: object) -> list[str]:
+        """Return the outcomes of attempts, which are equal for all calls."""
+        found = self.run_load(*answers, **options)
         self.assertEqual(1, len(set(map(tuple, found.values()))))
         return next(iter(found.values()))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The proxy does to a connection what a test asks it to, and no more."""
+"""Each fault of the proxy, and none without one."""
 
 import socket
 import socketserver
@@ -13,7 +13,7 @@ _SILENCE_SECONDS = 0.2
 
 
 class _Echo(socketserver.BaseRequestHandler):
-    """Sends back what it gets, and says when the other end is done."""
+    """An echo server that records the end of the stream."""
 
     def handle(self) -> None:
         try:
@@ -33,7 +33,7 @@ class _EchoServer(socketserver.ThreadingTCPServer):
 
 
 class TestProxy(base.TestCase):
-    """Each fault, seen from both ends of a connection."""
+    """Each fault at both ends of a connection."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -50,7 +50,7 @@ class TestProxy(base.TestCase):
         )
 
     def connect(self) -> socket.socket:
-        """Return a connection that has carried something both ways."""
+        """Return a connection that has transferred data in both directions."""
         link = socket.create_connection(('127.0.0.1', self.proxy.port), 10)
         self.addCleanup(link.close)
         self.assertEqual(b'hello', self.echo(link, b'hello'))
@@ -88,10 +88,10 @@ class TestProxy(base.TestCase):
         self.assertEqual(b'', link.recv(1))
         self.wait_for(lambda: not self.proxy.connections, 'it is gone')
 
-    def test_a_server_that_is_away_is_no_connection(self) -> None:
+    def test_no_connection_without_a_server(self) -> None:
         self.server.shutdown()
         self.server.server_close()
-        # Be it while it connects, or as soon as it has.
+        # On connect, or immediately after it.
         self.assertRaises(ConnectionResetError, self.connect)
 
     def test_delay(self) -> None:
@@ -130,7 +130,7 @@ class TestProxy(base.TestCase):
             self.assert_silent(link)
             self.assertEqual(before + 4, self.proxy.swallowed_bytes)
             self.proxy.recover()
-            # A stream with a hole must not go on.
+            # No data may follow a gap.
             link.sendall(b'more')
             self.assert_silent(link)
             self.assertEqual(b'new', self.echo(self.connect(), b'new'))
@@ -144,7 +144,7 @@ class TestProxy(base.TestCase):
     def test_half_close(self) -> None:
         link = self.connect()
         self.proxy.half_close()
-        # The server takes it for our end, but can still answer.
+        # The server sees the end of the stream and can still respond.
         self.assertEqual(b'bye', self.receive(link, 3))
 
     def test_reset_reaches_both_ends(self) -> None:

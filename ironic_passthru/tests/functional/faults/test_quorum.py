@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The recommended broker of three nodes, one of which dies."""
+"""The recommended broker of three nodes with a node that dies."""
 
 import signal
 
@@ -8,7 +8,7 @@ from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional.faults import failpoints
 from ironic_passthru.tests.functional.faults import scenario
 
-# oslo.messaging has another name for localhost where there are several hosts.
+# oslo.messaging uses another name for localhost if there are several hosts.
 _CERTIFICATES = certificates.Certificates('127.0.0.1')
 _BROKER = servers.RabbitMQ(nodes=3, tls=_CERTIFICATES)
 _SITE = scenario.FaultSite(servers.PostgreSQL, broker=_BROKER)
@@ -25,7 +25,7 @@ def tearDownModule() -> None:
 
 
 class QuorumTestCase(scenario.FaultTestCase):
-    """A test whose calls go by quorum queues."""
+    """A test with quorum queues."""
 
     site = _SITE
 
@@ -41,7 +41,7 @@ class QuorumTestCase(scenario.FaultTestCase):
 
 
 class TestNodes(QuorumTestCase):
-    """A node that dies; the majority goes on."""
+    """A node that dies; the majority continues."""
 
     def kill_node(self, node: int) -> None:
         with self.under_load() as running:
@@ -82,7 +82,7 @@ class TestNodes(QuorumTestCase):
 
 
 class TestConductors(QuorumTestCase):
-    """Queues that stay when their conductor is gone."""
+    """Queues that outlive their conductor."""
 
     def kill_at(self, host: str, point: str, *, comes_back: bool) -> None:
         victim = self.start_own(host, f'{point}:{scenario.CALLS // 12}')
@@ -112,10 +112,10 @@ class TestConductors(QuorumTestCase):
 if scenario.LONG:
 
     class TestStop(QuorumTestCase):
-        """Conductors that are restarted in good order."""
+        """Orderly restarts of conductors."""
 
-        # The default: one that has just started has 30 connections with TLS
-        # to open before its signs of life come in time.
+        # The default: after its start a conductor opens 30 TLS connections
+        # before its call monitor heartbeats are in time.
         api_options = {'api__call_monitor_timeout': 6}
 
         def test_one_after_the_other(self) -> None:

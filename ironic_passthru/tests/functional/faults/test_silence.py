@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections to the broker that stay open and say nothing any more."""
+"""Open connections to the broker that carry no more data."""
 
 from ironic_passthru import errors
 from ironic_passthru.rpc import client
@@ -12,7 +12,7 @@ _SILENCE_SECONDS = 2
 
 
 class TestSilence(base.TestCase):
-    """Where packets vanish without a word, as in some firewalls."""
+    """Packets that are dropped silently, as by some firewalls."""
 
     def test_a_connection_to_send_by_is_replaced(self) -> None:
         broker = self.useFixture(servers.RabbitMQ())
@@ -32,13 +32,13 @@ class TestSilence(base.TestCase):
             lambda: not self.answers(api), 'the silence is noticed', seconds=30
         )
         between.recover()
-        # What was silent stays so: nobody but the client can end it.
+        # A silent connection stays silent until the client closes it.
         self.wait_for(
             lambda: self.answers(api), 'there is a new one', seconds=30
         )
 
     def answers(self, api: client.ConductorAPI) -> bool:
-        """Tell whether the bus does, for whoever asks it now."""
+        """Return whether the bus check passes now."""
         try:
             api.check()
         except errors.BusUnavailable:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A conductor whose host refuses to start threads for a while."""
+"""A conductor that cannot start threads for a while."""
 
 import contextlib
 import pathlib
@@ -16,7 +16,7 @@ _SITE = scenario.FaultSite(
 )
 
 # A thread needs address space for its stack. With stacks of this size a
-# limit on the address space refuses threads and leaves room for all else.
+# limit on the address space prevents threads and nothing else.
 _STACK_BYTES = 64 << 20
 _ROOM_BYTES = _STACK_BYTES // 2
 
@@ -33,7 +33,7 @@ def tearDownModule() -> None:
 
 @contextlib.contextmanager
 def no_more_threads(process: processes.Process) -> Iterator[None]:
-    """Let the kernel refuse every further thread of a process."""
+    """Prevent further threads of a process."""
     status = pathlib.Path(f'/proc/{process.pid}/status').read_text()
     found = re.search(r'VmSize:\s+(\d+) kB', status)
     assert found, status
@@ -49,15 +49,15 @@ def no_more_threads(process: processes.Process) -> Iterator[None]:
 
 
 class TestThreads(scenario.FaultTestCase):
-    """Threads are refused to one of two conductors, then allowed again."""
+    """Threads are prevented in one of two conductors, then allowed again."""
 
     site = _SITE
 
     def start_with_large_stacks(self, host: str) -> processes.Process:
-        """Start a conductor of which a limit can refuse the threads."""
+        """Start a conductor with large stacks."""
         own = self.site.conductor(host, conductor__drain_seconds=0.5)
         own.arguments = ['prlimit', f'--stack={_STACK_BYTES}', *own.arguments]
-        # Threads would reserve address space for arenas of their own.
+        # Otherwise each thread reserves address space for its own arena.
         own.environment['MALLOC_ARENA_MAX'] = '1'
         self.addCleanup(own.kill)
         own.start()
@@ -65,7 +65,7 @@ class TestThreads(scenario.FaultTestCase):
         return own
 
     def executed_by(self, host: str) -> int:
-        """Return how many calls a conductor has executed."""
+        """Return the number of executions of a conductor."""
         executions = driver.read(self.site.executions)
         return sum(execution.host == host for execution in executions)
 

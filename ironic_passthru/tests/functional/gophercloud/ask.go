@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command ask does with the library gophercloud what its users do, and prints
-// what came of it as one JSON object.
+// Command ask sends requests with the library gophercloud, and prints the
+// results as one JSON object.
 //
-// Its standard input is a JSON object: how to log in, the name of a driver,
-// and the calls of its methods that are wanted.
+// Its standard input is a JSON object with the login, the name of a driver,
+// and the calls of its methods.
 package main
 
 import (
@@ -28,14 +28,14 @@ type call struct {
 	Driver string
 	Method string
 	Body   interface{}
-	// Of the API; empty for none.
+	// Of the API; empty for the default.
 	Version string
 }
 
 type wanted struct {
-	// The endpoint, with "/v1"; empty where the Identity service tells it.
+	// The endpoint with "/v1"; empty for the endpoint in the service catalog.
 	Endpoint string
-	// Where to log in; empty if nowhere.
+	// URL of the Identity service; empty without one.
 	AuthURL  string `json:"auth_url"`
 	Username string
 	Password string
@@ -48,9 +48,9 @@ type outcome struct {
 	Status   int         `json:"status"`
 	Result   interface{} `json:"result"`
 	Location string      `json:"location,omitempty"`
-	// The type of the error, and what the service has told.
+	// The type of the error, and the body of the response.
 	Error string `json:"error,omitempty"`
-	Told  string `json:"told,omitempty"`
+	Body  string `json:"body,omitempty"`
 }
 
 type found struct {
@@ -104,14 +104,14 @@ func logIn(want wanted) (*gophercloud.ServiceClient, error) {
 	}
 	client, err := openstack.NewBareMetalV1(provider, gophercloud.EndpointOpts{})
 	if err == nil {
-		// This release takes what is in the catalogue as it stands.
+		// This release uses the URL in the service catalog unchanged.
 		client.ResourceBase = client.Endpoint + "v1/"
 	}
 	return client, err
 }
 
 func ask(client *gophercloud.ServiceClient, want wanted) (f found) {
-	// The one in the library's own examples.
+	// As in the examples of the library.
 	client.Microversion = "1.50"
 	pages, err := drivers.ListDrivers(
 		client, drivers.ListDriversOpts{Detail: true},
@@ -135,8 +135,8 @@ func ask(client *gophercloud.ServiceClient, want wanted) (f found) {
 	return f
 }
 
-// This release has no functions for methods of drivers. Later ones take these
-// statuses for success, and what there is of a body for JSON.
+// This release has no functions for methods of drivers. Later releases treat
+// these statuses as success, and a body as JSON.
 func send(client *gophercloud.ServiceClient, one call) outcome {
 	client.Microversion = one.Version
 	options := &gophercloud.RequestOpts{
@@ -192,6 +192,6 @@ func failure(err error) outcome {
 		check(err)
 	}
 	came.Status = response.Actual
-	came.Told = string(response.Body)
+	came.Body = string(response.Body)
 	return came
 }

@@ -31,5 +31,5 @@ __all__ = [
     'require',
 ]
 
-# pifpaf warns about every process that has ended by itself.
+# pifpaf logs a warning for every process that has ended by itself.
 logging.getLogger('pifpaf').addHandler(logging.NullHandler())

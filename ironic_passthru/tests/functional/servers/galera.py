@@ -23,10 +23,10 @@ from ironic_passthru.tests.functional.servers import sql
 
 _PATHS = ('/usr/sbin', '/usr/libexec')
 
-# Who copies its data would not do so as root.
+# The copy of data refuses to run as root.
 _USER = 'mysql' if os.geteuid() == 0 else getpass.getuser()
 
-# Tests do not wait as long as the sample does, nor use as much room.
+# Shorter timeouts and less disk space than in the sample.
 _IN_TESTS = (
     'gcache.size=32M',
     'evs.keepalive_period=PT0.3S',
@@ -52,9 +52,9 @@ class _Ended(processes.Failed):
 
 
 class Galera(fixtures.Fixture):
-    """Three servers with what the sample for MariaDB says of Galera.
+    """Three servers with the sample of options for Galera.
 
-    :ivar ports: where each node is reached.
+    :ivar ports: client port of each node.
     """
 
     START_SECONDS = 90.0
@@ -87,7 +87,7 @@ class Galera(fixtures.Fixture):
         self._execute(f'CREATE DATABASE {name}')
         self._execute(f'GRANT ALL ON {name}.* TO {sql.LOGIN}')
         for node in self._nodes:
-            # Not to be waited for by whoever logs in.
+            # Before the first login to this node.
             node.catch_up()
         return (
             f'mysql+pymysql://{sql.LOGIN}:{sql.SECRET}'
@@ -100,7 +100,7 @@ class Galera(fixtures.Fixture):
         return moved.render_as_string(hide_password=False)
 
     def log(self, node: int) -> str:
-        """Return what a node has written since it was started."""
+        """Return the log of a node since its start."""
         return self._nodes[node].process.log()
 
     def status(self, name: str, node: int = 0) -> str:
@@ -111,13 +111,13 @@ class Galera(fixtures.Fixture):
         return value
 
     def variables(self, node: int = 0) -> dict[str, str]:
-        """Return the options that are in force on a node."""
+        """Return the values of all options of a node."""
         return dict(
             sql.execute(self._nodes[node].url, 'SHOW GLOBAL VARIABLES')
         )
 
     def end_connections(self, database: str) -> None:
-        """End all connections to one database, as a fail-over would."""
+        """Close all connections to one database, as a fail-over would."""
         for node in self._nodes:
             for (number,) in sql.execute(
                 node.url,
@@ -128,7 +128,7 @@ class Galera(fixtures.Fixture):
 
     @contextlib.contextmanager
     def behind(self, node: int) -> collections.abc.Iterator[None]:
-        """Let a node answer, but apply nothing that others commit."""
+        """Stop a node from applying the commits of others."""
         engine = sa.create_engine(self._nodes[node].url)
         with contextlib.closing(engine.raw_connection()) as connection:
             cursor = connection.cursor()
@@ -140,11 +140,11 @@ class Galera(fixtures.Fixture):
         engine.dispose()
 
     def kill(self, node: int) -> None:
-        """End a node as a crash of its host would."""
+        """Kill a node."""
         self._nodes[node].process.kill()
 
     def start(self, node: int) -> None:
-        """Start a node again; wait until it has what it has missed.
+        """Start a node again; wait until it has caught up.
 
         One that cannot join ends. Then it is started again, as systemd does
         it: that happens when members come and go at that moment.
@@ -156,7 +156,7 @@ class Galera(fixtures.Fixture):
         self._start(node, *self._nodes[node].recovered())
 
     def start_all(self, *nodes: int) -> None:
-        """Start several at once, since one may wait for the others."""
+        """Start several nodes at once: one may wait for the others."""
         with futures.ThreadPoolExecutor(3) as pool:
             list(pool.map(self.start, nodes or range(3)))
 
@@ -189,9 +189,9 @@ class Galera(fixtures.Fixture):
 class _Node(fixtures.Fixture):
     """One server.
 
-    :param own: ports for clients, for the group, and for data that a node
-        that comes back receives: all of it, or what it has missed.
-    :ivar url: for whoever looks after it.
+    :param own: ports for clients, for the group, and for full and incremental
+        state transfers to a restarted node.
+    :ivar url: URL of the administrator.
     """
 
     def __init__(
@@ -220,7 +220,7 @@ class _Node(fixtures.Fixture):
         self.process = self.useFixture(
             processes.Process(
                 self._command,
-                # Scripts of the server are looked for there.
+                # Search path of the server's scripts.
                 environment=dict(os.environ),
                 log=self._directory / 'log',
             )
@@ -253,7 +253,7 @@ class _Node(fixtures.Fixture):
         return '\n'.join(('', '[mariadb]', *lines, ''))
 
     def create(self) -> None:
-        """Create its data; other nodes will copy them."""
+        """Create its data, which the other nodes copy."""
         subprocess.run(
             [
                 programs.require('mariadb-install-db', 'mariadb-server'),
@@ -274,12 +274,12 @@ class _Node(fixtures.Fixture):
         self.process.start()
 
     def catch_up(self) -> None:
-        """Wait until it has applied all that was committed so far."""
+        """Wait until it has applied all previous commits."""
         first = '&init_command=SET+SESSION+wsrep_sync_wait=15'
         sql.execute(self.url + first, 'SHOW DATABASES')
 
     def recovered(self) -> list[str]:
-        """Return from where on it needs the changes that it has missed.
+        """Return the position of its last applied change.
 
         The units that come with MariaDB ask a server that was not ended in
         order in the same way.

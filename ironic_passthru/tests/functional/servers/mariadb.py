@@ -12,17 +12,17 @@ from ironic_passthru.tests.functional.servers import programs
 from ironic_passthru.tests.functional.servers import shipped
 from ironic_passthru.tests.functional.servers import sql
 
-# Times are stored in UTC, wherever the server thinks that it is.
+# The server has another time zone: times are stored in UTC.
 _ELSEWHERE = "\n[mariadb]\ndefault_time_zone = '+05:45'\n"
 
 
 class MariaDB(sql.Server):
-    """A private MariaDB server, reached by a socket in its directory.
+    """A private MariaDB server, with a socket in its directory.
 
-    It has the options that the project ships a sample of.
+    It uses the shipped sample of options.
 
-    :param tls: its certificate, if it is to be reached over TCP too; there
-        with TLS, a certificate of the client and a password.
+    :param tls: certificates for a TCP port, which requires TLS, a client
+        certificate and a password; by default there is no such port.
     """
 
     dialect = 'mysql'
@@ -59,11 +59,11 @@ class MariaDB(sql.Server):
         )
 
     def variables(self) -> dict[str, str]:
-        """Return the options that are in force."""
+        """Return the values of all options."""
         return dict(sql.execute(self.url(), 'SHOW GLOBAL VARIABLES'))
 
     def end_connections(self, database: str) -> None:
-        """End all connections to one database, as a fail-over would."""
+        """Close all connections to one database, as a fail-over would."""
         found = sql.execute(
             self.url(),
             'SELECT id FROM information_schema.processlist '
@@ -74,7 +74,7 @@ class MariaDB(sql.Server):
 
 
 class _MariaDBDriver(mysql.MySQLDriver):
-    """pifpaf's server, with our options."""
+    """pifpaf's server with our options."""
 
     def _exec(self, command: list[str], **kwargs: Any) -> Any:
         if command[0] == 'mysqld' and '--initialize-insecure' not in command:
@@ -87,9 +87,9 @@ class _MariaDBDriver(mysql.MySQLDriver):
 
 
 class _MariaDBWithTls(_MariaDBDriver):
-    """pifpaf's server, with a port that speaks TLS and nothing else.
+    """pifpaf's server with a port that requires TLS.
 
-    pifpaf lets it run without logins, where it asks for no TLS either.
+    pifpaf disables logins, and with them the requirement of TLS.
     """
 
     def __init__(self, port: int, tls: certificates.Certificates) -> None:

@@ -14,10 +14,10 @@ from ironic_passthru.tests.functional.servers import programs
 
 
 class Memcached(fixtures.Fixture):
-    """A memcached on a port of the loopback.
+    """A memcached on a loopback port.
 
-    :param tls: its certificate, if it is to speak TLS alone.
-    :ivar address: host and port, as its clients want them.
+    :param tls: certificates; with them, the port requires TLS.
+    :ivar address: host and port.
     """
 
     def __init__(self, tls: certificates.Certificates | None = None) -> None:
@@ -33,12 +33,12 @@ class Memcached(fixtures.Fixture):
         self._running.enter_context(_MemcachedDriver(port, self._tls))
 
     def stop(self) -> None:
-        """End it, if it runs."""
+        """Stop it, if it runs."""
         self._running.close()
 
 
 class _MemcachedDriver(memcached.MemcachedDriver):
-    """pifpaf's server, which will not run as root by itself."""
+    """pifpaf's server with an account; memcached refuses to run as root."""
 
     def __init__(
         self, port: int, tls: certificates.Certificates | None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TCP ports of the loopback that tests take for themselves."""
+"""Reserved TCP ports of the loopback interface."""
 
 import os
 import pathlib
@@ -10,23 +10,21 @@ import tempfile
 import fasteners
 import fixtures
 
-# Below those that the system gives to clients; RabbitMQ listens for its own
-# kind at a distance from its AMQP port.
+# Below the ephemeral ports, with room for the distribution port of RabbitMQ.
 _PORTS = range(10000, 20000)
 
 
 class ReservedPort(fixtures.Fixture):
-    """A TCP port of the loopback that no other test worker will choose.
+    """A TCP port that no other test worker will choose.
 
-    That a port is free when it is asked for says nothing about a moment
-    later, so each choice is held by a lock on a file, for as long as the
-    fixture lives.
+    A port that is free now may be in use a moment later, so a lock on a file
+    reserves it until the cleanup.
 
-    :ivar port: its number.
+    :ivar port: the port number.
     """
 
     def __init__(self, offsets: tuple[int, ...] = (0,)) -> None:
-        """Reserve the port for which ``port + offset`` are all free."""
+        """Reserve a port for which all ``port + offset`` are free."""
         super().__init__()
         self._offsets = offsets
 
@@ -44,7 +42,7 @@ class ReservedPort(fixtures.Fixture):
                 self.port = port
                 return
             lock.release()
-        raise RuntimeError('there is no free TCP port')
+        raise RuntimeError('all TCP ports are in use')
 
 
 def _is_free(port: int) -> bool:

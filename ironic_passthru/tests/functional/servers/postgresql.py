@@ -15,24 +15,24 @@ from ironic_passthru.tests.functional.servers import programs
 from ironic_passthru.tests.functional.servers import shipped
 from ironic_passthru.tests.functional.servers import sql
 
-#: Whom the server runs as; it refuses to run as root.
+#: Account of the server, which refuses to run as root.
 USER = 'postgres' if os.geteuid() == 0 else getpass.getuser()
 
-# Times are stored in UTC, wherever the server thinks that it is.
+# The server has another time zone: times are stored in UTC.
 _ELSEWHERE = "\ntimezone = 'Asia/Kathmandu'\n"
 
 
 class PostgreSQL(sql.Server):
-    """A private PostgreSQL server, reached by a socket in its directory.
+    """A private PostgreSQL server, with a socket in its directory.
 
-    It has the options that the project ships a sample of.
+    It uses the shipped sample of options.
 
-    :param tls: its certificate, if it is to be reached over TCP too; there
-        with TLS, a certificate of the client and a password.
-    :param durable: whether commits reach the disk, as the sample has it;
-        the other tests are faster without.
-    :param tcp: whether it listens on a port of this host, without TLS.
-    :ivar port: that port.
+    :param tls: certificates for a TCP port, which requires TLS, a client
+        certificate and a password; by default there is no such port.
+    :param durable: whether commits are written to disk, as in the sample;
+        most tests are faster without.
+    :param tcp: whether it listens on a loopback port, without TLS.
+    :ivar port: the loopback port.
     """
 
     dialect = 'postgresql'
@@ -87,7 +87,7 @@ class PostgreSQL(sql.Server):
         )
 
     def stop(self) -> None:
-        """Stop the server; what its clients were doing is cut off."""
+        """Stop the server and its sessions."""
         self._server.control('-m', 'fast', 'stop')
 
     def start(self) -> None:
@@ -95,7 +95,7 @@ class PostgreSQL(sql.Server):
         self._server.start()
 
     def end_connections(self, database: str) -> None:
-        """End all connections to one database, as a fail-over would."""
+        """Close all connections to one database, as a fail-over would."""
         sql.execute(
             self.url(),
             'SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity '
@@ -104,7 +104,7 @@ class PostgreSQL(sql.Server):
 
 
 class _PostgreSQLDriver(postgresql.PostgreSQLDriver):
-    """pifpaf's server, run as the user postgres where the test is root.
+    """pifpaf's server, with the account postgres if the test is root.
 
     PostgreSQL refuses to run as root.
     """
@@ -112,7 +112,7 @@ class _PostgreSQLDriver(postgresql.PostgreSQLDriver):
     user = USER
 
     def require_tls(self, tls: certificates.Certificates) -> None:
-        """Accept TCP connections with TLS alone."""
+        """Accept TCP connections with TLS only."""
         directory = pathlib.Path(self.tempdir)
         for source, name in (
             (tls.server_cert, 'server.crt'),
@@ -121,7 +121,7 @@ class _PostgreSQLDriver(postgresql.PostgreSQLDriver):
         ):
             copy = directory / name
             copy.write_bytes(source.read_bytes())
-            # PostgreSQL refuses a key that others can read.
+            # PostgreSQL rejects a key that other users can read.
             copy.chmod(0o600)
             if os.geteuid() == 0:
                 shutil.chown(copy, self.user)
@@ -136,21 +136,21 @@ class _PostgreSQLDriver(postgresql.PostgreSQLDriver):
     def _exec(self, command: list[str], **kwargs: Any) -> Any:
         ended = not pathlib.Path(self.tempdir, 'postmaster.pid').exists()
         if command[-1] == 'stop' and '-D' not in command and ended:
-            # By a test; pifpaf would do so once more.
+            # Stopped by a test; pifpaf would stop it again.
             return None
         if os.geteuid() == 0:
             shutil.chown(self.tempdir, self.user)
             command = ['runuser', '-u', self.user, '--', *command]
         done = super()._exec(command, **kwargs)
         if command[-1] == 'initdb':
-            # What pifpaf adds comes after it, and so counts.
+            # The lines of pifpaf follow and take precedence.
             config = pathlib.Path(self.tempdir, 'postgresql.conf')
             with config.open('a') as lines:
                 lines.write(shipped.postgresql() + _ELSEWHERE)
         return done
 
     def control(self, *arguments: str) -> None:
-        """Run ``pg_ctl`` and wait for what it does."""
+        """Run ``pg_ctl`` and wait until it is done."""
         self.run('pg_ctl', '-w', *arguments)
 
     def run(self, program: str, *arguments: str) -> None:
@@ -162,7 +162,7 @@ class _PostgreSQLDriver(postgresql.PostgreSQLDriver):
         self._exec([str(path), *arguments], env=self.env, allow_debug=False)
 
     def start_at(self, directory: pathlib.Path) -> None:
-        """Start another server, on what is in ``directory``."""
+        """Start another server with the data in ``directory``."""
         options = f'-k {directory} -p {self.port} -h ""'
         self.control('-D', f'{directory}/data', '-o', options, 'start')
 

@@ -21,13 +21,13 @@ from ironic_passthru.tests.functional import certificates
 from ironic_passthru.tests.functional.servers import ports
 from ironic_passthru.tests.functional.servers import programs
 
-# What pifpaf does about accounts.
+# Accounts that pifpaf creates.
 _ACCOUNTS = ('add_user', 'set_permissions')
 
-# A node listens for its own kind at this distance from its AMQP port.
+# Offset of the distribution port from the AMQP port of a node.
 _DISTRIBUTION_OFFSET = 10000
 
-# What is recommended, for brokers with TLS.
+# Recommended configuration of brokers with TLS.
 SAMPLES = pages.ROOT / 'etc' / 'rabbitmq'
 _PAGE = 'doc/source/admin/rabbitmq.rst'
 
@@ -35,14 +35,14 @@ _PATHS = ('/usr/lib/rabbitmq/bin', '/usr/local/sbin', '/usr/sbin')
 
 
 class RabbitMQ(fixtures.Fixture):
-    """A private RabbitMQ broker on loopback, with an epmd of its own.
+    """A private RabbitMQ broker with its own epmd.
 
-    :param nodes: how many servers it consists of; 1 or 3.
-    :param tls: its certificate, if it is to be as we recommend: with the
-        files of ``etc/rabbitmq`` and the accounts of the page about it, and
-        so nothing but TLS, from clients that have a certificate themselves.
+    :param nodes: number of nodes, 1 or 3.
+    :param tls: certificates; with them, the broker has the recommended
+        configuration: the files of ``etc/rabbitmq``, the accounts of the page
+        about RabbitMQ, and TLS with client certificates only.
     :ivar ports: the AMQP ports of the nodes.
-    :ivar port: the AMQP port of the first one.
+    :ivar port: the AMQP port of the first node.
     :ivar url: transport URL for oslo.messaging, with all nodes.
     """
 
@@ -82,9 +82,9 @@ class RabbitMQ(fixtures.Fixture):
     def make_url(
         self, ports: collections.abc.Iterable[int], host: str = ''
     ) -> str:
-        """Return the transport URL that names these ports.
+        """Return the transport URL with these ports.
 
-        :param host: by default the name in the certificate, if there is one.
+        :param host: by default the name in the certificate or the loopback.
         """
         host = host or (self._tls.server if self._tls else '127.0.0.1')
         login = f'{self._server.username}:{self._server.password}'
@@ -97,7 +97,7 @@ class RabbitMQ(fixtures.Fixture):
         return 'passthru' if self._tls else '/'
 
     def service_options(self) -> str:
-        """Return what is recommended to the service for this broker."""
+        """Return the recommended options of the service for this broker."""
         if self._tls is None:
             return ''
         text = self._tls.in_file(
@@ -108,40 +108,40 @@ class RabbitMQ(fixtures.Fixture):
         return text
 
     def log(self, node: int = 0) -> str:
-        """Return what a node has said."""
+        """Return the log of a node."""
         return self._server.log(self._server.names[node])
 
     def shell(self, commands: str, **environment: str) -> None:
-        """Run commands of a page, as on the host of the first node."""
+        """Run commands of a page on the first node."""
         self._server.shell(commands, environment)
 
     def stop(self, node: int = 0) -> None:
-        """Stop a node in order: clients are told that it goes."""
+        """Stop a node in order: it notifies its clients."""
         self._server.stop_node(self._server.names[node])
         self._wait(False, self.STOP_SECONDS, node)
 
     def kill(self, node: int = 0) -> None:
-        """End a node as a crash of its host would."""
+        """Kill a node."""
         self._server.kill_node(self._server.names[node], signal.SIGKILL)
         self._wait(False, self.STOP_SECONDS, node)
 
     def suspend(self) -> None:
-        """Let the first node say nothing while its connections stay up."""
+        """Suspend the first node; its connections stay open."""
         pid = int(self.rabbitmqctl('eval', 'os:getpid().').strip(' "\n'))
         os.kill(pid, signal.SIGSTOP)
         self._suspended = pid
 
     def resume(self) -> None:
-        """Let a suspended node go on."""
+        """Resume a suspended node."""
         os.kill(self._suspended, signal.SIGCONT)
 
     def start(self, node: int = 0) -> None:
-        """Start a node again; it has kept what is durable."""
+        """Start a node again, with its durable data."""
         self._server.start_node(self._server.names[node])
         self._wait(True, self.START_SECONDS, node)
 
     def start_all(self) -> None:
-        """Start all nodes at once, since the first may wait for the last."""
+        """Start all nodes at once: the first may wait for the last."""
         with futures.ThreadPoolExecutor(self._count) as pool:
             list(pool.map(self.start, range(self._count)))
 
@@ -161,9 +161,9 @@ class RabbitMQ(fixtures.Fixture):
 
 
 class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
-    """pifpaf's broker, apart from every other on this host.
+    """pifpaf's broker, isolated from others on this host.
 
-    :ivar names: of its nodes.
+    :ivar names: names of its nodes.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
         super().__init__(
             port=ports[0],
             nodename=name,
-            # As the page has it.
+            # The name in the page.
             username='passthru',
             password=secrets.token_hex(16),
             cluster=len(ports) > 1,
@@ -196,7 +196,7 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
         }
 
     def _setUp(self) -> None:
-        # Called last: epmd outlives the nodes that it was started for.
+        # Called last: epmd outlives its nodes.
         self.addCleanup(self._end_epmd)
         super()._setUp()
 
@@ -212,7 +212,7 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
             apart['RABBITMQ_DIST_PORT'] = str(port + _DISTRIBUTION_OFFSET)
             if self._tls is not None:
                 node = env['RABBITMQ_NODENAME']
-                # What names a port is a listener without TLS.
+                # A line with a port defines a listener without TLS.
                 env = {k: v for k, v in env.items() if '_NODE_' not in k}
                 apart['RABBITMQ_CONFIG_FILE'] = self._write_config(node)
         return super()._exec(command, env={**(env or {}), **apart}, **kwargs)
@@ -268,14 +268,14 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
         return pathlib.Path(self.tempdir, f'{node}.log').read_text()
 
     def _end_epmd(self) -> None:
-        # This one alone: it listens on a port of its own.
+        # Only this epmd, by its port.
         self._exec(['epmd', '-kill'], ignore_failure=True)
 
 
 def _answers_amqp(
     port: int, tls: certificates.Certificates | None = None
 ) -> bool:
-    """Return whether a broker greets; a mere listener may not serve yet."""
+    """Return whether a broker sends its greeting; it may listen before."""
     try:
         with contextlib.ExitStack() as links:
             link = links.enter_context(

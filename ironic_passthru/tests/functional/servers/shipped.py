@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options for database servers that the project ships."""
+"""Shipped samples of options for database servers."""
 
 import re
 
@@ -16,7 +16,7 @@ _COMMENTED = re.compile(r'^#(?=[a-z_.]+ = )', re.MULTILINE)
 def mariadb(*, galera: bool = False) -> str:
     """Return the text of the sample for MariaDB.
 
-    :param galera: whether with what is only for a node of a cluster.
+    :param galera: whether to include the options of cluster nodes.
     """
     text = _MARIADB.read_text(encoding='utf-8')
     return _COMMENTED.sub('', text) if galera else text
@@ -25,18 +25,18 @@ def mariadb(*, galera: bool = False) -> str:
 def postgresql(*, replicated: bool = False) -> str:
     """Return the text of the sample for PostgreSQL.
 
-    :param replicated: whether with what is only for one with a standby.
+    :param replicated: whether to include the options for a standby.
     """
     text = _POSTGRESQL.read_text(encoding='utf-8')
     return _COMMENTED.sub('', text) if replicated else text
 
 
 def options(text: str) -> dict[str, str]:
-    """Return the options in such a text, without their quotes."""
+    """Return the options in a sample, without quotes."""
     return {name: value.strip('\'"') for name, value in _OPTION.findall(text)}
 
 
 def ways_to_write(value: str) -> set[str]:
-    """Return how MariaDB may show a value that stands in an option file."""
+    """Return the forms in which MariaDB may show an option's value."""
     sized = re.fullmatch(r'(\d+)M', value)
     return {value, str(int(sized[1]) * 1024**2)} if sized else {value}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What private database servers have in common."""
+"""Base class of private database servers."""
 
 import abc
 import itertools
@@ -8,19 +8,19 @@ from typing import Any
 import fixtures
 import sqlalchemy as sa
 
-# Of the databases' users that come over TCP.
+# Login of database users over TCP.
 LOGIN = 'passthru'
 SECRET = 'hunter2-over-the-wire'
 
 
 class Server(fixtures.Fixture, metaclass=abc.ABCMeta):
-    """A server on which each test gets a database of its own.
+    """A server with a new database for each test.
 
-    :cvar dialect: how URLs for a TCP connection begin.
-    :cvar gift: the statement that gives a database to ``LOGIN``.
+    :cvar dialect: scheme of URLs for a TCP connection.
+    :cvar gift: the statement that grants a database to ``LOGIN``.
     :cvar new_login: the statement that creates a user with a password.
-    :cvar quote: the mark around names.
-    :ivar address: host and port for such connections.
+    :cvar quote: the quotation mark of identifiers.
+    :ivar address: host and port for TCP connections.
     """
 
     dialect: str
@@ -40,14 +40,14 @@ class Server(fixtures.Fixture, metaclass=abc.ABCMeta):
     def new_database(self, options: str = '') -> str:
         """Create an empty database and return its URL.
 
-        :param options: what follows the name in ``CREATE DATABASE``.
+        :param options: options of ``CREATE DATABASE``.
         """
         return self.url(self._create(options))
 
     def new_remote_database(self, host: str = '') -> str:
         """Create an empty database; return its URL for a TCP connection.
 
-        :param host: name of the host; by default that in the certificate.
+        :param host: host name; by default the name in the certificate.
         """
         name = self._create()
         execute(self.url(), self.gift.format(name, LOGIN))
@@ -81,7 +81,7 @@ def execute(url: str, statement: str) -> list[Any]:
     with engine.connect() as connection:
         result = connection.exec_driver_sql(
             statement,
-            # A percent sign stands for itself.
+            # A literal percent sign.
             execution_options={'no_parameters': True},
         )
         return list(result) if result.returns_rows else []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A private PostgreSQL server with a standby that takes over."""
+"""A private PostgreSQL server with a standby."""
 
 import os
 import pathlib
@@ -12,14 +12,14 @@ from ironic_passthru.tests.functional.servers import postgresql
 from ironic_passthru.tests.functional.servers import shipped
 from ironic_passthru.tests.functional.servers import sql
 
-# As the sample calls it.
+# Its name in the sample.
 _STANDBY = 'standby1'
 
 
 class PostgreSQLPair(postgresql.PostgreSQL):
-    """A server whose clients know where its standby will be.
+    """A server and its standby.
 
-    URLs name both; the one that can be written to is used.
+    URLs contain both hosts; clients use the primary.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class PostgreSQLPair(postgresql.PostgreSQL):
         )
 
     def add_standby(self) -> None:
-        """Begin to replicate; no commit is confirmed before it is there."""
+        """Start synchronous replication."""
         source = (
             f'host={self._server.tempdir} port={self._server.port} '
             f'user={postgresql.USER} application_name={_STANDBY}'
@@ -68,15 +68,15 @@ class PostgreSQLPair(postgresql.PostgreSQL):
         return states == [('quorum',)]
 
     def crash(self) -> None:
-        """End the server as the loss of its host would."""
+        """Kill the server."""
         self._server.control('-m', 'immediate', 'stop')
 
     def promote(self) -> None:
-        """Let the standby take over."""
+        """Promote the standby."""
         self._server.control('-D', f'{self._beside}/data', 'promote')
 
     def _stop_standby(self) -> None:
-        # It is there from the start on, even of one that fails.
+        # Also cleaned up if the start fails.
         if (self._beside / 'data' / 'postmaster.pid').exists():
             self._server.control(
                 *('-D', f'{self._beside}/data', '-m', 'fast', 'stop')

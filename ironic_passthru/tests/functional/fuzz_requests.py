@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that nobody meant, as strategies of hypothesis.
+"""Strategies of hypothesis for random requests.
 
-An example is not one request but the parts of many, which are combined: that
-is what makes thousands of requests a second out of a few examples, and a
-failing one still shrinks to one part of each kind.
+An example contains the parts of many requests, which are combined: so a few
+examples generate thousands of requests a second, and a failing example still
+shrinks to one part of each kind.
 """
 
 import dataclasses
@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 
 from ironic_passthru.tests.functional import raw
 
-# What secret parameters hold; no answer and no log may show it.
+# Values of secret parameters, which must not appear in responses or logs.
 SECRET = 'correct-horse-battery-staple'
 
 _VERBS = [
     *('GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'X'),
     *('GET', 'POST', 'GET', 'POST', 'GET', 'POST', 'TRACE'),
 ]
-# Those whose methods run without a fault, so that a 5xx is never theirs.
+# Drivers whose methods never fail: a 5xx is an error of the service.
 _METHODS = ['typed', 'anything', 'strict', 'strict_later', 'names', 'methods']
 _SECRETIVE = ['secretive', 'secretive_later']
 _SEGMENTS = [
@@ -59,7 +59,7 @@ _HEADERS = [
     *('OpenStack-API-Version', 'X-OpenStack-Request-ID', 'Origin'),
     *('Expect', 'Connection', 'Range', 'Upgrade', 'X-Forwarded-Host'),
     *('Prefer', 'Prefer', 'Idempotency-Key', 'Access-Control-Request-Method'),
-    # What a proxy or a login would set, but no client may.
+    # Set by proxies or authentication; clients must not set them.
     *('X-Roles', 'X-User-Id', 'X-Identity-Status', 'X_Roles', 'Forwarded'),
     *('OpenStack-System-Scope', 'X-Service-Token', 'X-Is-Admin-Project'),
 ]
@@ -68,7 +68,7 @@ _VALUES = [
     *('application/problem+json', '*/*', 'text/html', 'charset=x', 'close'),
     *('application/json; charset=utf-16', '100-continue', 'h2c', 'admin'),
     *('respond-async', 'wait=1', 'respond-async, wait=1', '"k"', 'all'),
-    *('https://friend.example', 'https://evil.example', 'Confirmed', 'True'),
+    *('https://allowed.example', 'https://evil.example', 'Confirmed', 'True'),
 ]
 
 _SPLITTING = bytes([*range(33), *b'#?', *range(127, 256)])
@@ -79,7 +79,7 @@ _text = st.text(max_size=6).map(lambda text: parse.quote(text).encode())
 def _of(choices: list[str]) -> st.SearchStrategy[bytes]:
     """Return mostly one of ``choices``, sometimes other bytes.
 
-    Only such as the HTTP server does not refuse by itself.
+    The HTTP server accepts all of them.
     """
     likely = st.sampled_from(choices).map(str.encode)
     odd = _byte.map(lambda data: data.translate(None, _SPLITTING))
@@ -94,7 +94,7 @@ _call_path = st.builds(
     st.sampled_from([b'', *(b'/' + name.encode() for name in _METHODS)]),
     st.sampled_from([b'', b'', b'', b'/', b'//', b'/x']),
 )
-# Most of these are answered well, if nothing else is strange.
+# Most of these succeed in an otherwise valid request.
 _known_path = st.sampled_from(
     [
         *(b'/', b'/v1', b'/v1/drivers', b'/v1/drivers/odd', b'/healthcheck'),
@@ -161,15 +161,15 @@ _FRAMINGS = [
 ]
 _BROKEN = [b'X: ' + b'x' * 33_000, b' X: y', b'X', b'X: \0']
 
-# That one example makes.
+# Number of requests of one example.
 REQUESTS = 100
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """Bytes to send, and what is known of the answer.
+    """Bytes to send, and the expected response.
 
-    :param alone: whether no other request can follow on the connection.
+    :param alone: whether the connection cannot be used again.
     """
 
     http_method: str
@@ -179,7 +179,7 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """Verb and URL, perhaps of a method that takes a secret."""
+    """HTTP method and URL."""
 
     http_method: str
     url: bytes
@@ -190,7 +190,7 @@ class Target:
 class Parts:
     """The parts of many requests.
 
-    :param good: headers of logins that are good, the strongest first.
+    :param good: headers of valid logins, beginning with the most rights.
     """
 
     seed: int
@@ -202,7 +202,7 @@ class Parts:
     wrong: list[list[bytes]]
 
     def requests(self) -> Iterator[Request]:
-        """Combine them to as many requests as an example has."""
+        """Combine the parts to requests."""
         chance = random.Random(self.seed)
         for _ in range(REQUESTS):
             yield self._request(chance)
@@ -210,11 +210,11 @@ class Parts:
     def _request(self, chance: random.Random) -> Request:
         target = chance.choice(self.targets)
         lines = []
-        # What is wrong in all parts is refused for the first of them.
+        # A request with several errors is rejected for the first one.
         if chance.random() < 0.4:
             lines.extend(chance.choice(self.headers))
         if chance.random() < 0.8:
-            # The first of them half of the times.
+            # The first one with probability 1/2.
             lines.extend(chance.choice([*self.good, self.good[0]]))
         else:
             lines.extend(chance.choice(self.wrong))
@@ -222,7 +222,7 @@ class Parts:
             lines.append(chance.choice(_BROKEN))
         body = chance.choice(self.bodies)
         if target.secret:
-            # Beside something that may be refused.
+            # In addition to an error that may be reported first.
             fill = body if body[:1].isalnum() or body[:1] in b'{[' else b'0'
             body = b'{"password": "%s", "slot": %s}' % (SECRET.encode(), fill)
         return self._framed(chance, target, lines, body)
@@ -298,8 +298,8 @@ def parts(
 ) -> st.SearchStrategy[Parts]:
     """Return the strategy of examples.
 
-    :param good: headers of logins that are good, the strongest first.
-    :param wrong: those of others.
+    :param good: headers of valid logins, beginning with the most rights.
+    :param wrong: headers of invalid logins.
     """
 
     def some(strategy: Any) -> Any:
@@ -322,9 +322,9 @@ def _printable(data: bytes) -> bytes:
 
 
 def wrong_logins(name: bytes) -> st.SearchStrategy[list[bytes]]:
-    """Return logins of all kinds, none of them good.
+    """Return invalid logins of all kinds.
 
-    :param name: header that a login stands in.
+    :param name: header of the login.
     """
     fixed = [
         b'',

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A driver for tests whose methods end when and how a test says."""
+"""A driver for tests that control when and how its methods end."""
 
 import collections
 import queue
@@ -9,15 +9,15 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
 
-# A test that forgets a method must not keep its worker for ever.
-_PATIENCE_SECONDS = 120.0
+# A method that a test does not end must not occupy its worker forever.
+_LIMIT_SECONDS = 120.0
 
 
-class GateVendor(base.VendorInterface):
-    """Methods that wait for orders.
+class ControlledVendor(base.VendorInterface):
+    """Methods that wait for orders of the test.
 
-    :ivar runs: how often methods ran, by the mark that they were given.
-    :ivar contexts: what those that wait for orders were handed.
+    :ivar runs: number of executions by ``mark``.
+    :ivar contexts: contexts of the waiting methods.
     """
 
     def __init__(self) -> None:
@@ -28,11 +28,11 @@ class GateVendor(base.VendorInterface):
         )
 
     def report(self, mark: str, percent: int, message: str) -> None:
-        """Have a method that waits report progress."""
+        """Let a waiting method report progress."""
         self._orders[mark].put(('report', (percent, message)))
 
     def end(self, mark: str, outcome: Any) -> None:
-        """Have a method that waits return a value, or raise an exception."""
+        """Let a waiting method return a value or raise an exception."""
         self._orders[mark].put(('end', outcome))
 
     @base.driver_passthru(['POST', 'DELETE'])
@@ -52,15 +52,15 @@ class GateVendor(base.VendorInterface):
         mark: str,
         note: str = '',
     ) -> Any:
-        """Wait for orders while the caller waits."""
+        """Wait for orders, synchronously."""
         return self._wait(context, mark)
 
     @base.driver_passthru(['POST', 'DELETE'], async_call=False)
     def echo(self, mark: str, note: str = '') -> list[str]:
-        """Return at once what it was given."""
+        """Return the argument at once."""
         self.runs[mark] += 1
         if note == 'fail':
-            raise errors.DriverOperationError('It was told to fail.')
+            raise errors.DriverOperationError('It was requested to fail.')
         return [mark, note]
 
     def _wait(self, context: request_context.RequestContext, mark: str) -> Any:
@@ -68,7 +68,7 @@ class GateVendor(base.VendorInterface):
         self.contexts[mark] = context
         orders = self._orders[mark]
         while True:
-            kind, value = orders.get(timeout=_PATIENCE_SECONDS)
+            kind, value = orders.get(timeout=_LIMIT_SECONDS)
             if kind == 'report':
                 context.report_progress(*value)
             elif isinstance(value, Exception):

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Sets up what the tests need and runs all of them: unit and functional
-# tests, style, types and the pages. On Debian, as root, it installs the
-# servers that are missing. Arguments are other environments of tox.
+# Installs the requirements of the tests and runs them: unit and functional
+# tests, style, types and pages. On Debian, as root, it installs missing
+# servers. Arguments: names of tox environments instead of "all".
 set -u
 cd "$(dirname "$0")/.."
 
@@ -17,14 +17,14 @@ setup() {
     missing=$(.tox/tools/bin/bindep -b test || true)
     if [ -n "$missing" ]; then
         apt-get update -qq
-        # The tests start servers of their own; the system's stay off.
+        # The tests start private servers; those of the system stay off.
         RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
             --no-install-recommends $missing
     fi
     set +e
 }
 
-# The version is read from git, where there is one and it trusts the files.
+# pbr reads the version from git, if the checkout is a trusted repository.
 git rev-parse HEAD >/dev/null 2>&1 || export PBR_VERSION="${PBR_VERSION:-0.0.1}"
 
 mkdir -p .tox
@@ -41,7 +41,7 @@ for environment in ${*:-all}; do
     fi
 done
 
-# What stestr counted; an environment without tests counts when it fails.
+# Sums of stestr; a failed environment without tests counts as one failure.
 count() { awk -v word="$1:" '$1 == "-" && $2 == word {n += $3} END {print n + 0}' "$log"; }
 failed=$(count Failed)
 [ "$failures" -gt "$failed" ] && failed=$failures

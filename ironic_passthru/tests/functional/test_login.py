@@ -157,8 +157,10 @@ class TestScopes(LoginTestCase):
         self.assert_unauthorized(self.api.get(CALL, **claims))
         token = self.keystone.token('project-admin')
         self.assertEqual(403, self.ask(token, CALL, **claims).status)
-        nobody = self.keystone.token('without-roles')
-        self.assertEqual(403, self.ask(nobody, '/v1/drivers', **claims).status)
+        no_roles = self.keystone.token('without-roles')
+        self.assertEqual(
+            403, self.ask(no_roles, '/v1/drivers', **claims).status
+        )
 
     def test_a_service_token_lends_nothing_to_the_user(self) -> None:
         mine = self.keystone.token('project-admin')
@@ -335,7 +337,7 @@ class TestCommandLine(LoginTestCase):
     def test_commands(self) -> None:
         call = ('passthru', 'call', '--http-method', 'GET')
         hello = (*call, 'fake-hardware', 'hello')
-        listed, shown, hidden, done, reader, project, nobody = (
+        listed, shown, hidden, done, reader, project, no_roles = (
             self.run_commands(
                 ('system-admin', 'list', '-f', 'json'),
                 ('system-admin', 'passthru', 'list', 'fake-hardware'),
@@ -354,7 +356,7 @@ class TestCommandLine(LoginTestCase):
         self.assertNotIn('hello', hidden.stdout)
         # A bug of the command: it fails to show any result.
         self.assertRegex(done.stderr, r'vendor_passthru/hello HTTP/1.1" 200')
-        for refused in (reader, project, nobody):
+        for refused in (reader, project, no_roles):
             self.assertEqual(1, refused.returncode, refused.stdout)
             self.assertIn('HTTP 403', refused.stderr)
 

@@ -41,15 +41,15 @@ class TestRabbitMQ(base.TestCase):
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             list(pool.map(servers.RabbitMQ.setUp, brokers))
         first, second = brokers
-        first.rabbitmqctl('add_user', 'somebody', 'secret')
+        first.rabbitmqctl('add_user', 'other-user', 'secret')
         for end in (first.stop, first.kill):
             end()
             self.assertFalse(self.listens(first))
             self.assertTrue(self.listens(second))
             first.start()
             self.assertTrue(self.listens(first))
-        self.assertIn('somebody', first.rabbitmqctl('list_users'))
-        self.assertNotIn('somebody', second.rabbitmqctl('list_users'))
+        self.assertIn('other-user', first.rabbitmqctl('list_users'))
+        self.assertNotIn('other-user', second.rabbitmqctl('list_users'))
 
     def listens(self, broker: servers.RabbitMQ) -> bool:
         with socket.socket() as probe:

@@ -28,10 +28,10 @@ CONTROLLERS = {
     'health': health.HealthController,
 }
 
-# What is there without a login, and without the registry.
+# Available without a login and the registry.
 OPEN = ('/', '/v1', '/healthcheck')
 
-# Their bodies are those of other chapters, or of nobody's form.
+# Bodies documented in other chapters, or without a schema.
 NO_SAMPLE = (
     ('GET', '/healthcheck'),
     ('METHOD', '/v1/drivers/{driver}/vendor_passthru/{method}'),
@@ -39,15 +39,15 @@ NO_SAMPLE = (
     ('DELETE', '/v1/operations/{operation}'),
 )
 
-# The first form of a call reads it by itself.
+# Read by the handler itself.
 BY_ITSELF = {'passthru.call_by_query': {'method': expose.Argument(str)}}
 
-# Of these a server, or what checks logins for us, makes other names.
+# Set by servers or by authentication, with other header names.
 _MADE = re.compile(r'HTTP_X_(?!OPENSTACK)|HTTP_OPENSTACK_SYSTEM|HTTP_REQUEST$')
 
 
 def usual(http_method: str, path: str) -> set[int]:
-    """Return the errors that a route cannot do without."""
+    """Return the errors that every route of a kind has."""
     found = set()
     if path != '/healthcheck':
         found.add(406)
@@ -55,14 +55,14 @@ def usual(http_method: str, path: str) -> set[int]:
         found |= {401, 403, 503}
     if '{' in path:
         found.add(404)
-    # Other verbs are calls of methods there.
+    # Other HTTP methods are calls of vendor methods.
     if http_method != 'METHOD' and '/vendor_passthru/' not in path:
         found.add(405)
     return found
 
 
 def arguments(target: str) -> dict[str, expose.Argument]:
-    """Return what the query of a route may hold."""
+    """Return the query parameters of a route."""
     name, _, method = target.partition('.')
     if not name:
         return {}
@@ -82,7 +82,7 @@ class TestChapters(base.TestCase):
         self.assertEqual(set(reference.ROUTES), self.chapters.keys())
 
     def test_each_has_the_statuses_of_its_kind(self) -> None:
-        """All others come to light when functional tests are answered so."""
+        """Functional tests find other statuses."""
         for (http_method, path), chapter in self.chapters.items():
             self.assertIn(200, chapter.success, path)
             missing = usual(http_method, path) - chapter.refused
@@ -95,33 +95,33 @@ class TestChapters(base.TestCase):
             if isinstance(kind, type)
             and issubclass(kind, errors.PassthruError)
         }
-        told = set(reference.always())
+        documented = set(reference.always())
         for chapter in self.chapters.values():
-            told |= chapter.refused
-        self.assertEqual(known, told)
+            documented |= chapter.refused
+        self.assertEqual(known, documented)
 
     def test_each_has_the_variables_of_its_path(self) -> None:
         for (_, path), chapter in self.chapters.items():
             names = set(re.findall(r'\{(\w+)\}', path))
             self.assertEqual(names, chapter.names('Request', 'path'), path)
 
-    def test_each_has_what_its_query_may_hold(self) -> None:
+    def test_each_has_its_query_parameters(self) -> None:
         for key, route in zip(reference.ROUTES, routes.ROUTES, strict=True):
             chapter = self.chapters[key]
             wanted = {
                 name: argument.since
                 for name, argument in arguments(route.controller).items()
             }
-            told = {
+            documented = {
                 name: versions.APIVersion(*map(int, since.split('.')))
                 if (since := found.get('min_version'))
                 else versions.MINIMUM
                 for name, found in chapter.parameters('Request').items()
                 if found['in'] == 'query'
             }
-            self.assertEqual(wanted, told, route.path)
+            self.assertEqual(wanted, documented, route.path)
 
-    def test_each_with_a_body_of_its_own_has_a_sample(self) -> None:
+    def test_each_with_a_schema_has_a_sample(self) -> None:
         for route, chapter in self.chapters.items():
             if route not in NO_SAMPLE:
                 self.assertIn('literalinclude:: samples/', chapter.text, route)
@@ -145,7 +145,7 @@ class TestChapters(base.TestCase):
 
 
 class TestRequestHeaders(base.TestCase):
-    """Those that the code reads."""
+    """Headers that the code reads."""
 
     def test_each_is_described(self) -> None:
         text = ''.join(
@@ -158,9 +158,9 @@ class TestRequestHeaders(base.TestCase):
             if not _MADE.match(name)
         }
         self.assertIn('accept', names)
-        told = reference.headers('Headers of a request')
-        # Whose it is, for the audit and other services.
-        self.assertEqual(set(), names - told - {'user-agent'})
+        documented = reference.headers('Headers of a request')
+        # Documented for audit and for other services.
+        self.assertEqual(set(), names - documented - {'user-agent'})
 
     def test_calls_have_theirs(self) -> None:
         for (http_method, path), chapter in reference.chapters().items():
@@ -173,7 +173,7 @@ class TestRequestHeaders(base.TestCase):
 
 
 class TestWatch(base.TestCase):
-    """What the service of functional tests is watched by."""
+    """Check of responses in functional tests."""
 
     def watch(
         self, http_method: str, path: str, *, status: int, **headers: str
@@ -190,7 +190,7 @@ class TestWatch(base.TestCase):
         watch(environ, lambda *_: None)
         return watch
 
-    def test_what_is_told(self) -> None:
+    def test_documented_responses(self) -> None:
         for http_method, path, status, headers in (
             ('GET', '/v1/drivers/', 200, {'Vary': 'x'}),
             ('HEAD', '/', 405, {'Allow': 'x'}),
@@ -202,7 +202,7 @@ class TestWatch(base.TestCase):
             watch = self.watch(http_method, path, status=status, **headers)
             watch.check()
 
-    def test_what_is_not(self) -> None:
+    def test_undocumented_responses(self) -> None:
         for http_method, path, status, headers in (
             ('GET', '/v1/drivers/', 201, {}),
             ('GET', '/v1/drivers', 200, {'Location': 'x'}),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bandit is told to overlook is named, and has a reason."""
+"""Suppressions of bandit: each names its check and has a reason."""
 
 import pathlib
 import re
@@ -10,12 +10,12 @@ from ironic_passthru.tests import base
 
 ROOT = pathlib.Path(ironic_passthru.__file__).parents[1]
 
-# In two parts, so that this line is none of them.
+# In two parts, so that this line is not a suppression.
 _MARK = 'no' + 'sec'
 _NAMED = re.compile(rf'  # {_MARK} B\d{{3}}(, B\d{{3}})*$')
 
 
-class OverlookedTest(base.TestCase):
+class SuppressionTest(base.TestCase):
     def test_marks_name_a_check_and_have_a_reason_above(self) -> None:
         found = 0
         for folder in ('ironic_passthru', 'tools', 'doc/source'):
@@ -30,7 +30,7 @@ class OverlookedTest(base.TestCase):
                     above = lines[max(0, number - 3) : number]
                     self.assertTrue(
                         any(text.lstrip().startswith('# ') for text in above),
-                        f'{where}: say why, above it (for tests, see '
+                        f'{where}: add the reason above (for tests: '
                         'tools/bandit-tests.yaml)',
                     )
         self.assertGreater(found, 0)
@@ -42,7 +42,7 @@ class OverlookedTest(base.TestCase):
             tomllib.loads(text)['tool']['bandit'],
         )
 
-    def test_what_is_skipped_in_tests_has_a_reason(self) -> None:
+    def test_checks_skipped_in_tests_have_a_reason(self) -> None:
         path = ROOT / 'tools' / 'bandit-tests.yaml'
         text = path.read_text(encoding='utf-8')
         _, _, skipped = text.partition('skips:\n')

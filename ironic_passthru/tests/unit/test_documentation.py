@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nothing that a reader looks up is missing in the pages."""
+"""Completeness of the pages."""
 
 import configparser
 import json
@@ -22,7 +22,7 @@ from ironic_passthru.tests.unit.sphinxext import build
 
 ROOT = pathlib.Path(__file__).parents[3]
 
-# They prevent a start, and are told on the command line.
+# Reported at the start, on the command line.
 NO_CLIENT = (errors.ConfigError, errors.DriverLoadError)
 
 
@@ -31,13 +31,13 @@ def _classes(
 ) -> Iterator[type[errors.PassthruError]]:
     yield parent
     for child in parent.__subclasses__():
-        # Tests and drivers have classes of their own.
+        # Tests and drivers define further classes.
         if child.__module__ == errors.__name__:
             yield from _classes(child)
 
 
 def _entry_points(group: str) -> list[str]:
-    """Return the names of the entry points that this package has."""
+    """Return the names of this package's entry points."""
     read = configparser.ConfigParser()
     read.read(ROOT / 'setup.cfg')
     lines = read['entry_points'][group].split('\n')
@@ -58,17 +58,17 @@ class TestErrorCodes(base.TestCase):
             for kind in _classes(errors.PassthruError)
             if kind not in NO_CLIENT
         }
-        # Its status is that of the class that it stands for.
+        # Its status is an argument.
         wanted[errors.VendorError.code] = ''
         self.assertEqual(wanted, dict(self.headings))
 
-    def test_no_code_stands_twice(self) -> None:
+    def test_each_code_has_one_heading(self) -> None:
         codes = [code for code, _ in self.headings]
         self.assertEqual(sorted(set(codes)), sorted(codes))
 
 
 class TestContributorPages(base.TestCase):
-    """doc/source/contributor, and the tree that it describes."""
+    """doc/source/contributor, and the tree of the package."""
 
     package = ROOT / 'ironic_passthru'
 
@@ -86,7 +86,7 @@ class TestContributorPages(base.TestCase):
         rows = set(re.findall(r'^``([\w/.]+)`` ', table, re.M))
         self.assertEqual(there - {'__init__.py'}, rows)
 
-    def test_every_file_that_is_named_is_there(self) -> None:
+    def test_every_named_file_exists(self) -> None:
         for page in ('architecture', 'path-of-a-call', 'recipes', 'decisions'):
             for name in self.files(self.read(page)):
                 found = [
@@ -97,7 +97,7 @@ class TestContributorPages(base.TestCase):
                 self.assertTrue(found, f'{page}: {name}')
 
     def files(self, text: str) -> set[str]:
-        """Return the paths in a text; braces hold several names."""
+        """Return the paths in a text; braces contain several names."""
         found = set()
         for path in re.findall(r'[\w./{},-]+\.py\b', text):
             head, _, rest = path.partition('{')
@@ -112,7 +112,7 @@ class TestReleaseNotes(base.TestCase):
     """releasenotes/notes."""
 
     def notes(self, section: str) -> list[str]:
-        """Return the files that have a section."""
+        """Return the files with a section."""
         return [
             path.name
             for path in (ROOT / 'releasenotes/notes').iterdir()
@@ -123,7 +123,7 @@ class TestReleaseNotes(base.TestCase):
         (name,) = self.notes('prelude')
         self.assertTrue(name.startswith('first-release-'))
 
-    def test_what_an_upgrade_takes_is_told(self) -> None:
+    def test_an_upgrade_section_exists(self) -> None:
         self.assertTrue(self.notes('upgrade'))
 
 
@@ -141,7 +141,7 @@ class TestDrivers(base.TestCase):
                 re.M,
             )
             self.assertIsNotNone(options, name)
-            # This shows some methods only.
+            # This option would hide methods.
             self.assertNotIn(':methods:', options[1], name)
 
     def test_the_example_of_a_page_can_be_built(self) -> None:
@@ -167,13 +167,13 @@ class TestCommands(base.TestCase):
         self.assertEqual(_entry_points('console_scripts'), found)
 
 
-class TestTold(base.TestCase):
-    """doc/source/admin/audit.rst and notifications.rst, by their samples."""
+class TestSamples(base.TestCase):
+    """doc/source/admin/audit.rst and notifications.rst, with their samples."""
 
     pages = ROOT / 'doc/source/admin'
 
     def fields(self, page: str) -> set[str]:
-        """Return what has a row of its own in the tables of a page."""
+        """Return the names with rows in the tables of a page."""
         rows = re.findall(
             r'^   \* - (``.+``)$', (self.pages / page).read_text(), re.M
         )
@@ -183,11 +183,11 @@ class TestTold(base.TestCase):
         text = (self.pages / 'samples' / f'{name}.json').read_text()
         return json.loads(text)
 
-    def test_every_field_of_a_line_has_a_row(self) -> None:
+    def test_every_field_of_an_audit_record_has_a_row(self) -> None:
         line = self.sample('audit-line')
         self.assertEqual(set(), line.keys() - self.fields('audit.rst'))
 
-    def test_the_line_as_text_is_the_same_line(self) -> None:
+    def test_the_text_sample_matches_the_json_sample(self) -> None:
         text = (self.pages / 'samples/audit-line.txt').read_text()
         form = audit.FORMATS['text']
         self.assertEqual(f'{form(self.sample("audit-line"))}\n', text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The references of options and rules have all of these once built."""
+"""Completeness of the generated references of options and rules."""
 
 import pathlib
 import re
@@ -14,7 +14,7 @@ from ironic_passthru.tests import base
 
 ROOT = pathlib.Path(__file__).parents[3]
 PAGES = ROOT / 'doc/source/configuration'
-# A test of its own holds it to what the libraries offer.
+# conf/test_sample.py compares it with the options of the libraries.
 SAMPLE = ROOT / 'etc/ironic_passthru/ironic_passthru.conf.sample'
 
 CONF = """
@@ -22,7 +22,7 @@ from ironic_passthru import threads
 
 threads.init()
 extensions = ['oslo_config.sphinxext', 'oslo_policy.sphinxext']
-# The pages beside these are not here.
+# Other pages are missing here.
 suppress_warnings = ['ref.doc', 'toc.not_included']
 html_theme = 'basic'
 """
@@ -40,12 +40,12 @@ class TestReferences(base.TestCase):
             text = (PAGES / f'{page}.rst').read_text()
             (source / f'{name}.rst').write_text(text)
         cls.output = source / '_build'
-        # A process of its own: the extensions change lists of libraries.
+        # A separate process: the extensions change global lists of libraries.
         subprocess.run(
             [sys.executable, '-m', 'sphinx', '-q', '-W', source, cls.output],
             check=True,
             timeout=120,
-            # The pages name files from there.
+            # Paths in the pages are relative to it.
             cwd=ROOT,
         )
 
@@ -63,7 +63,7 @@ class TestReferences(base.TestCase):
         self.assertEqual(set(), wanted - self.options())
 
     def test_every_option_of_the_sample(self) -> None:
-        """Those of libraries, too, and no other."""
+        """Options of libraries, too, and no others."""
         wanted = set()
         for line in SAMPLE.read_text().splitlines():
             if match := re.fullmatch(r'\[(.+)\]', line):

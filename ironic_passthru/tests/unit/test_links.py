@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links in pages lead somewhere, as far as can be told without a network."""
+"""Links in pages, checked without a network."""
 
 import configparser
 import pathlib
@@ -16,10 +16,10 @@ from ironic_passthru.tests import base
 ROOT = pathlib.Path(__file__).parents[3]
 TOOL = ROOT / 'tools/check-links.py'
 
-# Whoever reads these reads them where the files are.
+# Read in the repository, so their links are relative paths.
 AT_THE_TOP = ('README.rst', 'CONTRIBUTING.rst', 'SECURITY.rst')
 
-# Hosts that stand for others, or for the reader's own.
+# Example hosts and the reader's host.
 LOCAL = re.compile(
     r'127\.0\.0\.1|localhost|\$\w+|([a-z0-9-]+\.)*example(\.(com|net|org))?'
 )
@@ -27,7 +27,7 @@ PUBLIC = re.compile(r'([a-z0-9-]+\.)+[a-z]{2,}')
 
 
 def texts() -> dict[str, str]:
-    """Return all that readers read, by file."""
+    """Return the texts of all pages by file."""
     paths = [ROOT / name for name in AT_THE_TOP]
     for directory in ('doc/source', 'api-ref/source', 'releasenotes'):
         for suffix in ('rst', 'inc', 'yaml', 'json'):
@@ -36,15 +36,15 @@ def texts() -> dict[str, str]:
 
 
 def targets(text: str) -> list[str]:
-    """Return where the links of a page lead that it spells out."""
+    """Return the targets of explicit links in a page."""
     named = re.findall(r'`[^`]+?<([^`<>]+)>`__?(?!\w)', text)
     return [*named, *re.findall(r'^\.\. _[^:\n]+: (\S+)$', text, re.M)]
 
 
 class TestOutside(base.TestCase):
-    """Links that lead out of the pages.
+    """External links.
 
-    ``tox -e linkcheck`` asks whether somebody answers there.
+    ``tox -e linkcheck`` requests them.
     """
 
     MOST = 12
@@ -67,22 +67,22 @@ class TestOutside(base.TestCase):
             self.assertRegex(parts.netloc, rf'^({PUBLIC.pattern})$', page)
             self.assertIsNone(LOCAL.fullmatch(parts.netloc), page)
 
-    def test_every_address_in_a_text_is_a_good_one(self) -> None:
-        """Those in examples, too: plain HTTP is for one's own host."""
+    def test_every_url_in_a_text(self) -> None:
+        """Examples, too: only local hosts may use plain HTTP."""
         found = 0
         for page, text in texts().items():
             for url in re.findall(r'\bhttps?://[^\s\'"`<>)\]]+', text):
                 found += 1
                 parts = parse.urlsplit(url)
                 host = re.sub(r':\d+$', '', parts.netloc)
-                # It raises ValueError where there is no number.
+                # Raises ValueError for an invalid port.
                 self.assertIsNot(0, parts.port, (page, url))
                 public = PUBLIC.fullmatch(host) and parts.scheme == 'https'
                 self.assertTrue(public or LOCAL.fullmatch(host), (page, url))
         self.assertGreater(found, 50)
 
-    def test_nobody_is_asked_about_examples(self) -> None:
-        # It adds to the path.
+    def test_linkcheck_ignores_examples(self) -> None:
+        # conf.py extends the path.
         self.useFixture(fixtures.MonkeyPatch('sys.path', [*sys.path]))
         conf = runpy.run_path(str(ROOT / 'doc/source/conf.py'))
         (ignored,) = conf['linkcheck_ignore']
@@ -93,9 +93,9 @@ class TestOutside(base.TestCase):
 
 
 class TestInside(base.TestCase):
-    """Links from page to page."""
+    """Internal links."""
 
-    def test_files_at_the_top_lead_to_files(self) -> None:
+    def test_files_at_the_top_link_to_files(self) -> None:
         found = 0
         for name in AT_THE_TOP:
             for target in targets((ROOT / name).read_text()):
@@ -107,7 +107,7 @@ class TestInside(base.TestCase):
                 self.assertEqual('', parts.fragment, (name, target))
         self.assertGreater(found, 8)
 
-    def test_what_builds_them_stops_at_a_wrong_one(self) -> None:
+    def test_builds_fail_for_a_broken_link(self) -> None:
         tox = configparser.ConfigParser(interpolation=None)
         tox.read(ROOT / 'tox.ini')
         outside = []

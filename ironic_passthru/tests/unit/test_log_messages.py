@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page about logs explains every warning and error of the service."""
+"""The page about logs lists every warning and error of the service."""
 
 import ast
 import pathlib
@@ -18,17 +18,17 @@ LEVELS = {
     'critical': 'CRITICAL',
 }
 
-# Packages whose lines nobody sees in the log of a service.
+# Packages that do not run in services.
 NOT_SERVICES = ('tests', 'sphinxext')
 
-_FACT = re.compile(r'%(\(\w+\))?[-.\d]*[a-z]')
+_ARGUMENT = re.compile(r'%(\(\w+\))?[-.\d]*[a-z]')
 _ROW = re.compile(r'^   \* - (\w+)\n     - ``(.+?)``$', re.M | re.S)
 
 
 def messages(text: str) -> Iterator[tuple[str, str]]:
-    """Yield level and message of each call of a logger in a module.
+    """Yield level and message of each logger call in a module.
 
-    One that is nothing but facts has no words of its own.
+    Arguments are replaced by an ellipsis.
     """
     for node in ast.walk(ast.parse(text)):
         if not (
@@ -39,7 +39,7 @@ def messages(text: str) -> Iterator[tuple[str, str]]:
         ):
             continue
         message = ast.literal_eval(node.args[0])
-        yield LEVELS[node.func.attr], _FACT.sub('…', message)
+        yield LEVELS[node.func.attr], _ARGUMENT.sub('…', message)
 
 
 def of_package() -> set[tuple[str, str]]:
@@ -64,12 +64,12 @@ class TestLogMessages(base.TestCase):
     def test_each_has_a_row(self) -> None:
         self.assertEqual(set(), of_package() - set(self.rows))
 
-    def test_each_row_is_about_one(self) -> None:
+    def test_each_row_has_a_message(self) -> None:
         self.assertEqual(set(), set(self.rows) - of_package())
 
-    def test_no_row_stands_twice(self) -> None:
+    def test_rows_are_unique(self) -> None:
         self.assertEqual(sorted(set(self.rows)), sorted(self.rows))
 
-    def test_facts_are_left_out(self) -> None:
+    def test_arguments_are_replaced(self) -> None:
         text = "LOG.warning('%d of %(what)s: %.9r', 1)\nLOG.info('no')"
         self.assertEqual([('WARNING', '… of …: …')], list(messages(text)))

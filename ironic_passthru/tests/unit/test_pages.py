@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a reader is to type is run by a test, or the page says why not."""
+"""Shell blocks of the pages: run by a test, or marked with a reason."""
 
 import pathlib
 import re
@@ -10,10 +10,10 @@ import fixtures
 from ironic_passthru.tests import base
 from ironic_passthru.tests import pages
 
-# Where all blocks are run without being marked.
+# All blocks of these pages are run, without marks.
 GUIDES = 'doc/source/install/'
 
-# Pages whose calls are run, and by which test.
+# Tests that run the calls of pages.
 CALLS = types.MappingProxyType(
     {
         'README.rst': 'functional/test_readme.py',
@@ -29,12 +29,12 @@ CALLS = types.MappingProxyType(
     }
 )
 
-# What those tests run.
+# Commands that these tests run.
 CALL = re.compile(r'curl .*http://127\.0\.0\.1:6385\S*.*')
 
 
 def blocks() -> list[pages.Block]:
-    """Return what there is to be typed, of all pages."""
+    """Return the shell blocks of all pages."""
     return [
         block
         for page in pages.pages()
@@ -44,7 +44,7 @@ def blocks() -> list[pages.Block]:
 
 
 def is_called(block: pages.Block) -> bool:
-    """Tell whether it is calls alone, of a page whose calls are run."""
+    """Return whether a block contains only calls that a test runs."""
     return block.page in CALLS and all(
         CALL.fullmatch(line) for line in block.commands.splitlines()
     )
@@ -53,7 +53,7 @@ def is_called(block: pages.Block) -> bool:
 class TestShellBlocks(base.TestCase):
     """All pages."""
 
-    def test_each_is_run_or_says_why_not(self) -> None:
+    def test_each_is_run_or_has_a_reason(self) -> None:
         unknown = [
             block.place
             for block in blocks()
@@ -77,7 +77,7 @@ class TestShellBlocks(base.TestCase):
         for page in guides:
             self.assertIn(f"'{page}'", tool)
 
-    def test_who_runs_a_block_runs_its_page(self) -> None:
+    def test_the_test_of_a_block_names_its_page(self) -> None:
         for block in blocks():
             if block.run_by:
                 text = (pages.ROOT / block.run_by).read_text()
@@ -90,14 +90,14 @@ class TestShellBlocks(base.TestCase):
             short = page.removeprefix('doc/source/').removesuffix('.rst')
             self.assertRegex(text, rf"'{short}(\.rst)?'", page)
 
-    def test_files_in_reasons_are_there(self) -> None:
+    def test_files_in_reasons_exist(self) -> None:
         for block in blocks():
             for name in re.findall(r'\S+/\S+\.py', block.not_run):
                 self.assertTrue((pages.ROOT / name).is_file(), block.place)
 
 
 class TestBlocks(base.TestCase):
-    """How pages are read."""
+    """Parsing of pages."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -108,21 +108,21 @@ class TestBlocks(base.TestCase):
         (block,) = pages.blocks('page.rst', self.root)
         return block
 
-    def test_output_and_prompts_are_not_typed(self) -> None:
+    def test_output_and_prompts_are_removed(self) -> None:
         block = self.read(
             '.. code-block:: console\n\n'
             '   # one \\\n       two\n   printed\n   $ three\n\nText.\n'
         )
         self.assertEqual('one \\\n    two\nthree\n', block.commands)
 
-    def test_a_script_is_typed_as_it_is(self) -> None:
+    def test_a_script_is_unchanged(self) -> None:
         block = self.read(
             '1. Do:\n\n   .. code-block:: bash\n\n      one <<EOT\n'
             '      # two\n\n      EOT\n\n2. Done.\n'
         )
         self.assertEqual('one <<EOT\n# two\n\nEOT\n', block.commands)
 
-    def test_a_mark_stands_right_above(self) -> None:
+    def test_a_mark_is_directly_above(self) -> None:
         directive = '.. code-block:: bash\n\n   one\n'
         block = self.read(f'.. not run: it is\n   late\n\n{directive}')
         self.assertEqual('it is late', block.not_run)

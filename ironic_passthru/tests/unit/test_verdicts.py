@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Any JSON body gets one verdict in both tiers, for any signature."""
+"""API and conductor agree on any JSON body for any signature."""
 
 import datetime
 import decimal
@@ -43,7 +43,7 @@ JSON = st.recursive(
     max_leaves=8,
 )
 
-# What the many ways to write and to bound a number stumble over.
+# Edge cases of the notation and the bounds of numbers.
 NUMBERS = st.sampled_from(
     [0, 1, 2, 3, 7, 10, -1, -3, True, False, 0.0, -0.0, 1.0, 2.0, 2.5, 0.3]
     + [0.1, 0.7, 1e-9, 1e16, 1e17, 1e19, 1e30, 1e300, 2**31, 2**53 + 1]
@@ -57,7 +57,7 @@ TEXTS = st.sampled_from(
 ) | st.text(max_size=4)
 
 
-class Colour(enum.Enum):
+class Color(enum.Enum):
     RED = 'red'
     BLUE = 'blue'
 
@@ -83,7 +83,7 @@ class Point(pydantic.BaseModel):
 
 class Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra='forbid')
-    colour: Colour
+    color: Color
     near: list[Point] = []
 
 
@@ -130,7 +130,7 @@ MODELS: dict[Any, st.SearchStrategy[Any]] = {
         {'x': NUMBERS}, optional={'y': NUMBERS, 'the-label': TEXTS, 'z': JSON}
     ),
     Strict: st.fixed_dictionaries(
-        {'colour': st.sampled_from(['red', 'RED', 1])},
+        {'color': st.sampled_from(['red', 'RED', 1])},
         optional={
             'near': st.lists(st.fixed_dictionaries({'x': NUMBERS})),
             'extra': JSON,
@@ -145,8 +145,8 @@ MODELS: dict[Any, st.SearchStrategy[Any]] = {
     ),
 }
 
-# Types whose schemas leave more open: they may refuse what the API accepts,
-# but nothing may make them raise anything else.
+# Types with incomplete schemas: the conductor may reject values that the API
+# accepts, but must not raise other exceptions.
 OPEN: list[Any] = [
     decimal.Decimal,
     pydantic.condecimal(max_digits=5, decimal_places=2, multiple_of=3),
@@ -263,14 +263,14 @@ CHOICES: st.SearchStrategy[Kind] = st.sampled_from(
         Literal[1, 2],
         Literal[True, 'a'],
         Literal['1', 1, None],
-        Colour,
+        Color,
         Level,
         Mixed,
     ]
 ).map(
     lambda choice: (
         choice,
-        st.sampled_from(['a', 'b', 'red', 'RED', 2.5, 5, 'Colour.RED'])
+        st.sampled_from(['a', 'b', 'red', 'RED', 2.5, 5, 'Color.RED'])
         | NUMBERS,
     )
 )
@@ -297,7 +297,7 @@ KEYS: dict[Any, list[str]] = {
     str: ['', 'a', '/~'],
     int: ['1', '-2', '01', '1.0', ' 1', '1\n', 'x', '', '1_0', '9' * 30],
     Literal['a', 'b']: ['a', 'b', 'c'],
-    Colour: ['red', 'RED'],
+    Color: ['red', 'RED'],
     datetime.date: ['2026-11-23', 'x'],
     Annotated[str, Field(pattern='^a', max_length=2)]: ['a', 'ab', 'abc', ''],
 }
@@ -356,7 +356,7 @@ KINDS: st.SearchStrategy[Kind] = st.recursive(
     max_leaves=4,
 )
 
-# One kind with many values finds what a whole signature rarely meets.
+# One kind with many values finds cases that are rare in a signature.
 SINGLE: st.SearchStrategy[Kind] = st.one_of(
     numbers(),
     texts(),
@@ -414,7 +414,7 @@ def cases(draw: st.DrawFn) -> tuple[loader.Method, list[dict[str, Any]]]:
 def _method(
     kinds: dict[str, Kind | None], optional: set[str], *, extra: Any
 ) -> loader.Method:
-    """Write a driver with one function, as an author would."""
+    """Define a driver with one method."""
     namespace: dict[str, Any] = {'Any': Any}
     arguments = []
     for index, (name, kind) in enumerate(kinds.items()):
@@ -429,7 +429,7 @@ def _method(
     elif extra == 'any':
         arguments.append('**kwargs')
     star = '*, ' if kinds else ''
-    # The text is made of names that this module has.
+    # The text contains only names of this module.
     exec(  # nosec B102
         f'def call(self, context, {star}{", ".join(arguments)}): '
         'return locals()',
@@ -447,7 +447,7 @@ def _settings(max_examples: int) -> hypothesis.settings:
         max_examples=max_examples,
         deadline=None,
         suppress_health_check=list(hypothesis.HealthCheck),
-        # A run of the suite is no search: the same cases every time.
+        # The same cases in each run.
         derandomize=True,
         database=None,
     )
@@ -475,7 +475,7 @@ def _open_cases() -> st.SearchStrategy[tuple[loader.Method, Any]]:
 
 
 class VerdictTest(base.TestCase):
-    """The API, with the schema alone, judges as the conductor does."""
+    """The API, which has only the schema, agrees with the conductor."""
 
     @_settings(max_examples=250)
     @hypothesis.given(cases())
@@ -493,7 +493,7 @@ class VerdictTest(base.TestCase):
 
     @_settings(max_examples=400)
     @hypothesis.given(_open_cases())
-    def test_nothing_but_refusals(
+    def test_only_validation_errors(
         self, case: tuple[loader.Method, list[dict[str, Any]]]
     ) -> None:
         method, bodies = case

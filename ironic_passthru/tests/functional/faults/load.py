@@ -101,7 +101,7 @@ class Load:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         if any(thread.is_alive() for thread in self._threads):
-            raise processes.Failed('a client waits for ever')
+            raise processes.Failed('a client did not finish')
 
     def wait_for_more(self, count: int, seconds: float = 120.0) -> None:
         """Wait for ``count`` more finished calls."""

@@ -260,8 +260,12 @@ def _prose(text: str) -> str:
         kept.append('' if indent is not None else line)
         stripped = line.strip()
         if indent is None and (
-            stripped.endswith('::')
-            and not re.match(r'\.\. (note|warning|tip|important)', stripped)
+            (
+                stripped.endswith('::')
+                and not re.match(
+                    r'\.\. (note|warning|tip|important)', stripped
+                )
+            )
             or re.match(
                 r'\.\. (code-block|parsed-literal|sourcecode|literal'
                 r'include|index|toctree)',

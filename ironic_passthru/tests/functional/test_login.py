@@ -258,7 +258,7 @@ class TestUnavailable(LoginTestCase):
     def setUp(self) -> None:
         super().setUp()
         service = self.useFixture(
-            with_login(self.keystone, http_connect_timeout=5)
+            with_login(self.keystone, http_connect_timeout=3)
         )
         self.api = web.Client(service.url)
         self.known = self.keystone.token('system-admin')
@@ -291,7 +291,7 @@ class TestUnavailable(LoginTestCase):
 
     def test_hanging_from_the_start(self) -> None:
         service = self.useFixture(
-            with_login(self.keystone, http_connect_timeout=5)
+            with_login(self.keystone, http_connect_timeout=3)
         )
         self.addCleanup(self.keystone.resume)
         self.keystone.suspend()

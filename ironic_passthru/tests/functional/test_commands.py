@@ -382,7 +382,7 @@ class TestConductor(CommandTestCase):
 
     def test_it_can_be_ended_while_it_waits_for_the_registry(self) -> None:
         log = self.stop_while_it_waits(
-            'the start waits for it',
+            'the start is delayed',
             'postgresql+psycopg2://me:hunter2@127.0.0.1:1/x',
         )
         self.assertIn('Connection refused', log)

@@ -108,7 +108,9 @@ class LoginTestCase(base.TestCase):
 
     def assert_unavailable(self, answer: web.Answer) -> None:
         self.assertEqual(503, answer.status, answer.body)
-        self.assertIn('cannot be checked now', answer.fault)
+        self.assertIn(
+            'Authentication is temporarily unavailable', answer.fault
+        )
         self.assertTrue(answer.headers['Retry-After'])
 
 

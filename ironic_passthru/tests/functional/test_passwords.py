@@ -98,7 +98,7 @@ class PasswordsTest(base.TestCase):
 
     def test_a_conductor_that_reaches_no_registry(self) -> None:
         conductor = self.start('ironic-passthru-conductor')
-        conductor.wait_for_log('the start waits for it')
+        conductor.wait_for_log('the start is delayed')
         self.assertIn('refused', conductor.log())
         self.assert_discreet(conductor.log())
 

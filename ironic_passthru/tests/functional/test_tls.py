@@ -292,7 +292,7 @@ class DatabaseCases:
         answer = client.get('/v1/drivers')
         self.assertEqual(503, answer.status, answer.body)
         self.assert_no_secret(answer.body.decode())
-        conductor.wait_for_log('the start waits for it')
+        conductor.wait_for_log('the start is delayed')
         for process in (conductor, api):
             self.assertRegex(process.log(), self.wrong_name)
             self.assert_no_traceback(process.log())

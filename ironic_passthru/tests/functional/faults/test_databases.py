@@ -39,7 +39,7 @@ class TestPostgreSQL(scenario.FaultTestCase):
             late = self.site.conductor('late')
             self.addCleanup(late.stop)
             late.start()
-            late.wait_for_log('the start waits for it')
+            late.wait_for_log('the start is delayed')
         finally:
             self.site.database.start()
         late.wait_for_log('Conductor late (')

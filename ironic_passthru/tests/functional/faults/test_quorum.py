@@ -52,7 +52,7 @@ class TestNodes(QuorumTestCase):
                 running.wait_for_successes(scenario.CALLS // 4)
             finally:
                 _BROKER.start(node)
-            self.note(f'node {node} is back')
+            self.note(f'node {node} started again')
             running.wait_for_successes(scenario.CALLS // 4)
         outcomes = self.outcomes()
         self.assertGreater(outcomes['503'] + outcomes['504'], 0, outcomes)

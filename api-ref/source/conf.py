@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How Sphinx builds the reference of the REST API."""
+"""Sphinx configuration of the API reference."""
 
 project = 'ironic_passthru API reference'
 copyright = 'ironic_passthru contributors'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How Sphinx builds the documentation."""
+"""Sphinx configuration of the documentation."""
 
 import os
 import pathlib
@@ -7,7 +7,7 @@ import sys
 
 from ironic_passthru import threads
 
-# Before autodoc imports modules that would choose another backend.
+# Must precede the imports of autodoc, which would select another backend.
 threads.init()
 
 # The examples are documented from their docstrings.
@@ -41,7 +41,7 @@ autodoc_typehints = 'signature'
 # Names are short on the page: ``base.Attachment``, not the full path.
 add_module_names = False
 nitpicky = True
-# Documented elsewhere, without an inventory that could be read offline.
+# Documented by other projects, whose inventories need network access.
 nitpick_ignore_regex = [
     ('py:.*', r'(typing|collections|oslo_\w+|Any|Callable|Sequence)\b.*'),
     ('py:.*', r'(Mapping|Iterable|cfg)\b.*'),
@@ -50,7 +50,7 @@ nitpick_ignore_regex = [
     ('py:class', r'(dict|list|tuple|str|bytes|int|bool|None|object|float)'),
 ]
 
-# Nobody answers there, or somebody else: examples.
+# Hosts in examples.
 linkcheck_ignore = [
     r'https?://(127\.0\.0\.1|localhost|([\w-]+\.)*example(\.\w+)?)([:/]|$)',
 ]

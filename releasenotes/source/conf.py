@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How Sphinx builds the release notes."""
+"""Sphinx configuration of the release notes."""
 
 project = 'ironic_passthru release notes'
 copyright = 'ironic_passthru contributors'

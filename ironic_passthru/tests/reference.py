@@ -174,12 +174,12 @@ class Watch:
         chapter = chapters()[route]
         known = chapter.success | chapter.refused | always()
         if status not in known and not raised:
-            self.strange.add(f'{route}: {status}')
-        told = headers('Response headers', 'Errors of all routes') | {
+            self.undocumented.add(f'{route}: {status}')
+        known_headers = headers('Response headers', 'Errors of all routes') | {
             name.lower() for name in chapter.names('Response', 'header')
         }
-        for name in names - told:
-            self.strange.add(f'{route}: {status} with {name}')
+        for name in names - known_headers:
+            self.undocumented.add(f'{route}: {status} with {name}')
 
     def check(self) -> None:
         """Fail if a response was not documented."""

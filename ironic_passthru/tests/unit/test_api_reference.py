@@ -158,9 +158,9 @@ class TestRequestHeaders(base.TestCase):
             if not _MADE.match(name)
         }
         self.assertIn('accept', names)
-        told = reference.headers('Request headers')
-        # Whose it is, for the audit and other services.
-        self.assertEqual(set(), names - told - {'user-agent'})
+        documented = reference.headers('Request headers')
+        # Documented for audit and for other services.
+        self.assertEqual(set(), names - documented - {'user-agent'})
 
     def test_calls_have_theirs(self) -> None:
         for (http_method, path), chapter in reference.chapters().items():

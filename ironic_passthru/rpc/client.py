@@ -91,7 +91,8 @@ class ConductorAPI:
         self._connected = threading.Event()
         self._connecting = threading.Lock()
 
-    def driver_vendor_passthru(
+    # Public: Ironic's arguments, and optional ones by keyword.
+    def driver_vendor_passthru(  # noqa: PLR0913
         self,
         context: Any,
         driver_name: str,

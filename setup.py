@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything about the package stands in setup.cfg."""
+"""Build with pbr; setup.cfg contains the metadata."""
 
 import setuptools
 

@@ -291,7 +291,7 @@ def _update(
 
     def work(writer: orm.Session | sa.Connection) -> bool:
         result = writer.execute(statement)
-        return result.rowcount == 1  # type: ignore[attr-defined]
+        return bool(result.rowcount == 1)  # type: ignore[attr-defined]
 
     return database.write(work)
 
@@ -318,13 +318,13 @@ def _save_conductor(
                 hostname=hostname, created_at=now, **values
             )
         )
-        return inserted.inserted_primary_key[0]  # type: ignore[attr-defined]
+        return int(inserted.inserted_primary_key[0])  # type: ignore[attr-defined]
     writer.execute(
         sa.update(_conductors)
         .where(_conductors.c.id == conductor_id)
         .values(values)
     )
-    return conductor_id
+    return int(conductor_id)
 
 
 def _add_documents(
@@ -388,7 +388,7 @@ def _heartbeat_monotonic(
         and known.heartbeat_at == _aware(row.heartbeat_at)
     ):
         return known.heartbeat_monotonic
-    age = (row.now - row.heartbeat_at).total_seconds()
+    age: float = (row.now - row.heartbeat_at).total_seconds()
     heartbeat_monotonic = read_monotonic - max(0.0, age)
     return (
         heartbeat_monotonic

@@ -433,7 +433,9 @@ def _delete(
 
 def _ago(reader: orm.Session, seconds: float) -> datetime.datetime:
     """Return an earlier time of the clock of the database."""
-    now = reader.execute(sa.select(models.utc_now())).scalar_one()
+    now: datetime.datetime = reader.execute(
+        sa.select(models.utc_now())
+    ).scalar_one()
     return now - datetime.timedelta(seconds=seconds)
 
 

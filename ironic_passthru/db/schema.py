@@ -33,9 +33,10 @@ def revision(database: session.Database) -> str | None:
     with database.reader() as reader:
         if not sa.inspect(reader.connection()).has_table('alembic_version'):
             return None
-        return reader.scalar(
+        revision: str | None = reader.scalar(
             sa.text('SELECT version_num FROM alembic_version')
         )
+        return revision
 
 
 def state(current: str | None) -> State:

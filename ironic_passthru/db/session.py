@@ -228,7 +228,7 @@ class Database:
         self._facade.dispose_pool()
 
     def _open(self) -> sa.Connection:
-        connection = self._facade.writer.get_engine().connect()
+        connection: sa.Connection = self._facade.writer.get_engine().connect()
         try:
             with self._connection_errors():
                 return connection.execution_options(

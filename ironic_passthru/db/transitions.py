@@ -244,4 +244,5 @@ def rows_matched(
 ) -> int:
     """Execute a statement and return the number of matching rows."""
     result = writer.execute(statement, parameters)
-    return result.rowcount  # type: ignore[attr-defined]
+    count: int = result.rowcount  # type: ignore[attr-defined]
+    return count

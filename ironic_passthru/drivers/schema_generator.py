@@ -141,7 +141,9 @@ class ParameterGenerator(json_schema.GenerateJsonSchema):
             super().dataclass_args_schema(schema), schema
         )
 
-    def _with_aliases(self, result: Any, schema: Any) -> dict[str, Any]:
+    def _with_aliases(
+        self, result: dict[str, Any], schema: Any
+    ) -> dict[str, Any]:
         """Add the other names and paths of the fields of a model."""
         if self.mode != 'validation':
             return result

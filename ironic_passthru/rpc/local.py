@@ -228,7 +228,7 @@ class _Listener(base.PollStyleListener):
         # None marks the end.
         self.mailbox: queue.SimpleQueue[_Message | None] = queue.SimpleQueue()
 
-    @base.batch_poll_helper
+    @base.batch_poll_helper  # type: ignore[untyped-decorator]
     def poll(self, timeout: float | None = None) -> _Request | None:
         """Return the next request that has not expired; None if none."""
         deadline = _deadline(timeout)

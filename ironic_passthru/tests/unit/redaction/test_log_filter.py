@@ -207,11 +207,11 @@ class HandlersTest(LogsCase):
         self.assertEqual(
             {'password': '***'},
             json.loads(
-                [
+                next(
                     one
                     for one in lines
                     if '"text"' in one and '"extra": {"' in one
-                ][0]
+                )
             )['extra'],
         )
 

@@ -90,7 +90,7 @@ class OddProperties(Good):
 
 class OddDefault(Good):
     @driver_base.driver_passthru(['GET'])
-    def two(self, slot: int = None) -> None:
+    def two(self, slot: int = None) -> None:  # noqa: RUF013
         """Have a default that may not be given."""
 
 

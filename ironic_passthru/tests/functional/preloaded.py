@@ -2,7 +2,8 @@
 """Commands run in forks of a process that has imported them before.
 
 The imports of a command take a second of CPU time, most of what a command
-that ends with an error message takes.
+that ends with an error message takes. A default that is evaluated during the
+imports, such as that of state_path, is the same for all commands.
 """
 
 import atexit
@@ -11,6 +12,7 @@ import json
 import os
 import pathlib
 import select
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -104,12 +106,16 @@ class _Server:
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None:
+            # Defaults that depend on the environment are evaluated here.
+            home = tempfile.mkdtemp()
+            atexit.register(shutil.rmtree, home, ignore_errors=True)
             self._process = subprocess.Popen(
                 # Without the working directory in sys.path.
                 [sys.executable, '-P', '-c', _SERVER, json.dumps(_MODULES)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
+                env={**os.environ, 'HOME': home, 'XDG_STATE_HOME': home},
                 start_new_session=True,
             )
             atexit.register(self.stop)

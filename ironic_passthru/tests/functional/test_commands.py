@@ -56,7 +56,11 @@ class CommandTestCase(base.TestCase):
     def config(self, **options: object) -> tuple[str, str]:
         """Write a configuration; return the arguments that name it."""
         path = self.home / 'test.conf'
-        path.write_text(deployment.config_text(**options))
+        path.write_text(
+            deployment.config_text(
+                **{'state_path': self.home / 'state'} | options
+            )
+        )
         path.chmod(0o600)
         return ('--config-file', str(path))
 

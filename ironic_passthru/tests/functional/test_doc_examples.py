@@ -126,4 +126,4 @@ class TestOtherService(base.TestCase):
         service = self.useFixture(embedded.Embedded())
         service.service.conductor.stop()
         answer = load('call_a_driver').greet(service.service.transport, 'Ada')
-        self.assertIn('may be sent again', answer)
+        self.assertIn('it can be repeated', answer)

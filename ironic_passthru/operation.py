@@ -6,6 +6,7 @@
     queued ──> running ──> succeeded
        │          ├──────> failed
        │          ├──────> cancelled   method stopped on request
+       │          ├──────> expired     claimed too late, certainly not run
        │          └──────> unknown     started, outcome not known
        ├──> cancelled                  certainly not run
        └──> expired                    certainly not run

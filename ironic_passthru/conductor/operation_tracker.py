@@ -228,7 +228,6 @@ class OperationTracker:
             tracked,
             operation.State.FAILED,
             error=recorded,
-            frees_key=isinstance(error, errors.NotRun),
         )
         LOG.error(
             'Operation %s (%s) of request %s failed: %s',
@@ -250,10 +249,13 @@ class OperationTracker:
             )
 
     def expire(self, tracked: TrackedOperation) -> None:
-        """Record that an operation does not start.
+        """Record that an operation does not start, claimed or not.
 
         :raises: ConductorStopping.
         """
+        if tracked.started:
+            self._finish(tracked, operation.State.EXPIRED, frees_key=True)
+            return
         try:
             end = operation.end(tracked.id, operation.State.QUEUED)
             written = self._writer.write(end).result()

@@ -226,6 +226,9 @@ class Runner:
                 raise errors.OperationExpired()
             result = self._execute(job, tracked)
             self._tracker.succeed(tracked, results.recorded(job, result))
+        except errors.OperationExpired:
+            self._tracker.expire(tracked)
+            raise
         except errors.OperationCancelled:
             self._tracker.cancel(tracked)
             raise

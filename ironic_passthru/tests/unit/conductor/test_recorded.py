@@ -481,6 +481,31 @@ class TestKeys(RecordedCase):
         )
         self.assertEqual([], self.vendor.calls)
 
+    def test_a_claim_that_is_confirmed_too_late(self) -> None:
+        """The method does not start, and the record states that."""
+        claim = self.conductor.writer.claim
+
+        def slow(operation_id: str, incarnation: str) -> bool:
+            claimed = claim(operation_id, incarnation)
+            time.sleep(0.3)
+            return claimed
+
+        self.conductor.writer.claim = slow  # type: ignore[method-assign]
+        self.assertRaises(
+            errors.OperationExpired,
+            self.call,
+            'now',
+            call_id='a',
+            key=KEY,
+            deadline=time.time() + 0.2,
+        )
+        self.assertEqual([], self.vendor.calls)
+        self.wait_for(
+            lambda: self.store.states['a'] is not State.RUNNING, 'its end'
+        )
+        self.assertEqual(State.EXPIRED, self.store.states['a'])
+        self.assertTrue(self.last_move().frees_key)
+
     def test_the_reply_does_not_wait_for_an_unavailable_registry(
         self,
     ) -> None:

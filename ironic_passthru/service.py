@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The composition root: creates all long-lived objects."""
 
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable
@@ -34,16 +35,12 @@ def build_api(
     conf: cfg.ConfigOpts,
     transport: oslo_messaging.Transport | None = None,
 ) -> Api:
-    """Build the API.
-
-    No connection is opened before the first request, so that servers can
-    fork.
+    """Build the API; servers may fork before its first request connects.
 
     :param transport: transport of the bus; by default a new one.
     :raises: ConfigError.
     """
-    # Not imported by conductors.
-    from ironic_passthru.api import app
+    from ironic_passthru.api import app  # Conductors do not import the API.
     from ironic_passthru.api.auth import policy
     from ironic_passthru.api.middleware import cadf
     from ironic_passthru.api.registry import catalog
@@ -53,46 +50,52 @@ def build_api(
     bus = transport or rpc_transport.make(conf)
     database = session.Database(conf)
     store = conductors.ConductorStore(database)
-    conductor_api = client.ConductorAPI(
-        bus,
-        timeout_seconds=conf.api.call_timeout,
-        monitor_seconds=conf.api.call_monitor_timeout,
-        connect_seconds=conf.api.bus_connect_timeout,
-        signing_keys=conf.rpc.signing_keys,
-    )
+    conductor_api = _conductor_api(conf, bus)
     drivers = catalog.Catalog(
         store,
         max_age_seconds=conf.api.catalog_max_age,
         heartbeat_timeout_seconds=conf.conductor.heartbeat_timeout,
     )
 
-    def check_database() -> str:
-        store.ping()
-        return 'reachable'
-
-    checks = {
-        'database': check_database,
-        'bus': conductor_api.check,
-        'conductors': drivers.check,
-    }
-
-    def close() -> None:
-        events.close()
-        # A connection attempt holds a lock that cleanup() waits for.
-        if transport is None and not conductor_api.connecting:
-            bus.cleanup()
-        database.close()
-
+    closing = contextlib.ExitStack()
+    closing.callback(database.close)
+    if transport is None:
+        closing.callback(_disconnect, bus, conductor_api)
+    closing.callback(events.close)
     application = app.make(
         conf,
         drivers,
         conductor_api,
         operations=operations.OperationStore(database),
         policy=rules,
-        checks=checks,
+        checks={
+            'database': store.check,
+            'bus': conductor_api.check,
+            'conductors': drivers.check,
+        },
         events=events,
     )
-    return Api(application=application, close=close)
+    return Api(application=application, close=closing.close)
+
+
+def _conductor_api(
+    conf: cfg.ConfigOpts, bus: oslo_messaging.Transport
+) -> client.ConductorAPI:
+    return client.ConductorAPI(
+        bus,
+        timeout_seconds=conf.api.call_timeout,
+        monitor_seconds=conf.api.call_monitor_timeout,
+        connect_seconds=conf.api.bus_connect_timeout,
+        signing_keys=conf.rpc.signing_keys,
+    )
+
+
+def _disconnect(
+    bus: oslo_messaging.Transport, conductor_api: client.ConductorAPI
+) -> None:
+    # A connection attempt holds a lock that cleanup() waits for.
+    if not conductor_api.connecting:
+        bus.cleanup()
 
 
 class Conductor:

@@ -64,7 +64,7 @@ def check(database: session.Database) -> int:
     schema.require_unicode(database)
     current = _revision(database)
     schema.refuse_unknown(current)
-    if schema.state(current) is schema.State.CURRENT:
+    if schema.state(current) is schema.SchemaState.CURRENT:
         print(f'The schema is current (revision {current}).')
         return EXIT_OK
     print(

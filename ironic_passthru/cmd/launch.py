@@ -87,6 +87,11 @@ def read_configuration(
     except cfg.Error as error:
         raise errors.ConfigError(credentials.describe(error)) from None
     credentials.check_configuration(conf)
+    _set_up_log(conf)
+    return conf
+
+
+def _set_up_log(conf: cfg.ConfigOpts) -> None:
     try:
         log.setup(conf, parsing.PROJECT)
     except log.LogConfigError as error:
@@ -96,7 +101,6 @@ def read_configuration(
             f'Cannot write the log: {error.filename}: {error.strerror}'
         ) from None
     log_filter.install()
-    return conf
 
 
 def _check_values(conf: cfg.ConfigOpts) -> None:

@@ -67,7 +67,7 @@ def check_database(conf: cfg.ConfigOpts) -> str:
         current = None if missing else schema.revision(database)
         schema.require_unicode(database)
     schema.refuse_unknown(current)
-    if schema.state(current) is not schema.State.CURRENT:
+    if schema.state(current) is not schema.SchemaState.CURRENT:
         raise errors.ConfigError(
             f'the tables have revision {current or "none"}, this release '
             f'requires {schema.HEAD}: run "ironic-passthru-dbsync upgrade"'

@@ -177,27 +177,16 @@ class ConductorStore:
             drivers |= _read_drivers(
                 reader, [row.id for row in found if row.id not in drivers]
             )
-        records = []
-        for row in found:
-            heartbeat_monotonic = _heartbeat_monotonic(
-                row, known.get(row.hostname), read_monotonic
+        return [
+            _record(
+                row,
+                known.get(row.hostname),
+                drivers=drivers[row.id],
+                read_monotonic=read_monotonic,
+                timeout_seconds=heartbeat_timeout_seconds,
             )
-            age = read_monotonic - heartbeat_monotonic
-            records.append(
-                ConductorRecord(
-                    hostname=row.hostname,
-                    incarnation=row.incarnation,
-                    group=row.conductor_group,
-                    alive=row.online and age < heartbeat_timeout_seconds,
-                    created_at=_aware(row.created_at),
-                    started_at=_aware(row.started_at),
-                    heartbeat_at=_aware(row.heartbeat_at),
-                    drivers=drivers[row.id],
-                    heartbeat_monotonic=heartbeat_monotonic,
-                    read_monotonic=read_monotonic,
-                )
-            )
-        return records
+            for row in found
+        ]
 
     def documents(
         self, versions: collections.abc.Iterable[Version]
@@ -231,10 +220,11 @@ class ConductorStore:
             # The newest row of a driver is its last one.
             return {row.driver: row.digest for row in reader.execute(query)}
 
-    def ping(self) -> None:
-        """Query the database, without a result."""
+    def check(self) -> str:
+        """Query the database, and return its state for the health check."""
         with self._database.reader() as reader:
             reader.execute(sa.select(_conductors.c.id).limit(1)).all()
+        return 'reachable'
 
 
 class LivenessUpdater:
@@ -373,6 +363,30 @@ def _save_drivers(
     ]
     if added:
         writer.execute(sa.insert(_drivers), added)
+
+
+def _record(
+    row: Any,
+    known: ConductorRecord | None,
+    *,
+    drivers: Drivers,
+    read_monotonic: float,
+    timeout_seconds: float,
+) -> ConductorRecord:
+    heartbeat_monotonic = _heartbeat_monotonic(row, known, read_monotonic)
+    age = read_monotonic - heartbeat_monotonic
+    return ConductorRecord(
+        hostname=row.hostname,
+        incarnation=row.incarnation,
+        group=row.conductor_group,
+        alive=row.online and age < timeout_seconds,
+        created_at=_aware(row.created_at),
+        started_at=_aware(row.started_at),
+        heartbeat_at=_aware(row.heartbeat_at),
+        drivers=drivers,
+        heartbeat_monotonic=heartbeat_monotonic,
+        read_monotonic=read_monotonic,
+    )
 
 
 def _heartbeat_monotonic(

@@ -53,7 +53,7 @@ def ensure(database: session.Database) -> None:
     current = schema.revision(database)
     schema.refuse_unknown(current)
     state = schema.state(current)
-    if state is schema.State.CURRENT:
+    if state is schema.SchemaState.CURRENT:
         return
     if database.dialect != 'sqlite':
         raise errors.ConfigError(

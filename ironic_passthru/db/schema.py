@@ -16,7 +16,7 @@ REVISIONS = ('0001',)
 HEAD = REVISIONS[-1]
 
 
-class State(enum.Enum):
+class SchemaState(enum.Enum):
     """Schema of a database in comparison with that of this release."""
 
     CURRENT = 'current'
@@ -39,13 +39,13 @@ def revision(database: session.Database) -> str | None:
         return revision
 
 
-def state(current: str | None) -> State:
+def state(current: str | None) -> SchemaState:
     """Return the state of a schema with the revision ``current``."""
     if current == HEAD:
-        return State.CURRENT
+        return SchemaState.CURRENT
     if current is None:
-        return State.MISSING
-    return State.OLD if current in REVISIONS else State.UNKNOWN
+        return SchemaState.MISSING
+    return SchemaState.OLD if current in REVISIONS else SchemaState.UNKNOWN
 
 
 def refuse_unknown(current: str | None) -> None:
@@ -53,7 +53,7 @@ def refuse_unknown(current: str | None) -> None:
 
     :raises ConfigError: the revision is unknown.
     """
-    if state(current) is State.UNKNOWN:
+    if state(current) is SchemaState.UNKNOWN:
         raise errors.ConfigError(
             f'the database schema has revision {current}, which this release '
             f'does not know (its newest is {HEAD}); run the release that '

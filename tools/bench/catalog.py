@@ -58,7 +58,7 @@ def measure(url: str) -> dict[str, float]:
     database = session.Database(fleet.configuration(url))
     store = conductors.ConductorStore(database)
     # Excludes modules that libraries import at the first query.
-    store.ping()
+    store.check()
     fleet.heartbeat(database)
     made = _catalog(store)
     gc.collect()

@@ -103,8 +103,6 @@ class CallDispatcher:
         respond_async = preferences.respond_async
         accepted = call.method.is_accepted(respond_async)
         data = audit_data.of(request.environ)
-        # Methods have their own timeouts; accepting a call does not run them.
-        timeout = None if accepted else call.method.timeout
         try:
             result = self._conductor_api.driver_vendor_passthru(
                 request.environ[environ_keys.CONTEXT],
@@ -114,7 +112,7 @@ class CallDispatcher:
                 info=call.parameters,
                 servers=call.servers,
                 call_id=call_id,
-                timeout_seconds=timeout or self._timeout_seconds,
+                timeout_seconds=self._timeout(call.method, accepted=accepted),
                 respond_async=respond_async,
                 key=key,
                 tried=data.tried,
@@ -136,6 +134,10 @@ class CallDispatcher:
         return self._accepted(
             request, call_id, location=location, preferences=preferences
         )
+
+    def _timeout(self, method: spec.MethodSpec, *, accepted: bool) -> float:
+        # A call that is only accepted does not run within this time.
+        return (not accepted and method.timeout) or self._timeout_seconds
 
     def _accepted(
         self,

@@ -93,20 +93,17 @@ def expose(
             response: webob.Response,
             *segments: str,
         ) -> webob.Response:
-            found: tuple[Any, ...] = ()
-            if subject:
-                found = (subject(self, request, *segments),)
+            found = (subject(self, request, *segments),) if subject else ()
             error_responses.check_accept(request.environ)
             values = _values(
                 query.parameters(request.environ),
                 arguments,
                 request.environ[environ_keys.VERSION],
             )
-            result = function(self, request, *found, **values)
-            if not isinstance(result, ExposedResponse):
-                result = ExposedResponse(result)
-            plain = wsme_json.tojson(value_type, result.value)
-            response = json_response(plain, result.status)
+            result = _as_exposed(function(self, request, *found, **values))
+            response = json_response(
+                wsme_json.tojson(value_type, result.value), result.status
+            )
             response.headers.update(result.headers)
             return response
 
@@ -115,6 +112,12 @@ def expose(
         return controller(handler)
 
     return decorate
+
+
+def _as_exposed(result: Any) -> ExposedResponse:
+    if isinstance(result, ExposedResponse):
+        return result
+    return ExposedResponse(result)
 
 
 def _values(

@@ -98,8 +98,8 @@ class Connector:
 
     :raises: from every sending method :class:`failures.LinkFailure` and
         :class:`sushy.exceptions.HTTPError`. For a request that may change
-        something, :class:`failures.OutcomeUnknown` replaces every failure
-        after which it may have been received.
+        something, :class:`failures.ChangeOutcomeUnknown` replaces every
+        failure after which it may have been received.
     """
 
     def __init__(
@@ -318,4 +318,4 @@ def _translate(exc: Exception, http_method: str) -> type[failures.LinkFailure]:
     failure = next(row[1] for row in _LINK_TABLE if isinstance(exc, row[0]))
     if http_method in _READING or failure is failures.NotConnected:
         return failure
-    return failures.OutcomeUnknown
+    return failures.ChangeOutcomeUnknown

@@ -43,7 +43,7 @@ class Redirected(LinkFailure):
     """The response is a redirect."""
 
 
-class OutcomeUnknown(LinkFailure):
+class ChangeOutcomeUnknown(LinkFailure):
     """A change was sent without a response."""
 
 
@@ -121,7 +121,7 @@ _TABLE: tuple[tuple[type[Exception], BmcFailure], ...] = (
             'The BMC ended the connection before it answered.',
         ),
     ),
-    (OutcomeUnknown, OUTCOME_UNKNOWN),
+    (ChangeOutcomeUnknown, OUTCOME_UNKNOWN),
     (
         Redirected,
         BmcFailure(

@@ -67,6 +67,8 @@ class MarksVendor(base.VendorInterface):
         raise {
             'conflict': errors.Conflict('the rack is being serviced'),
             'temporary': errors.TemporaryFailure('the rack is starting'),
-            'vendor': errors.VendorPassthruException('the rack said no'),
+            'vendor': errors.VendorPassthruException(
+                'the rack rejected the request'
+            ),
             'foreign': RuntimeError('password=hunter2'),
         }[kind]

@@ -270,7 +270,7 @@ class ServerCases(ServerCase):
     def test_no_password_reaches_log_or_error(self) -> None:
         log = self.useFixture(fixtures.FakeLogger(level=0))
         store = conductors.ConductorStore(self.open(self.refusing_url()))
-        error = self.assertRaises(errors.RegistryUnavailable, store.ping)
+        error = self.assertRaises(errors.RegistryUnavailable, store.check)
         self.assertIn('The registry database cannot be used', log.output)
         self.assertNotIn('hunter2', log.output + str(error))
 

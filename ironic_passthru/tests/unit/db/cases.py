@@ -166,7 +166,7 @@ class SchemaCases(RegistryCase):
     def test_without_tables_the_registry_is_unavailable(self) -> None:
         database = self.open(self.new_url())
         store = conductors.ConductorStore(database)
-        self.assertRaises(errors.RegistryUnavailable, store.ping)
+        self.assertRaises(errors.RegistryUnavailable, store.check)
         self.assertRaises(
             errors.RegistryUnavailable, store.heartbeat, 'host1', 'run1'
         )
@@ -461,7 +461,7 @@ class ConductorCases(RegistryCase):
         )
 
     def test_ping_answers(self) -> None:
-        self.assertIsNone(self.store.ping())
+        self.assertEqual('reachable', self.store.check())
 
 
 class CatalogCases(RegistryCase):

@@ -91,11 +91,11 @@ class TestState(sqlite.SQLiteCase):
     """States of a schema."""
 
     def test_each_state(self) -> None:
-        self.assertIs(schema.State.MISSING, schema.state(None))
-        self.assertIs(schema.State.CURRENT, schema.state(schema.HEAD))
-        self.assertIs(schema.State.UNKNOWN, schema.state('z9'))
+        self.assertIs(schema.SchemaState.MISSING, schema.state(None))
+        self.assertIs(schema.SchemaState.CURRENT, schema.state(schema.HEAD))
+        self.assertIs(schema.SchemaState.UNKNOWN, schema.state('z9'))
 
     def test_an_earlier_revision_is_old(self) -> None:
         self.addCleanup(setattr, schema, 'REVISIONS', schema.REVISIONS)
         schema.REVISIONS = ('0000', *schema.REVISIONS)
-        self.assertIs(schema.State.OLD, schema.state('0000'))
+        self.assertIs(schema.SchemaState.OLD, schema.state('0000'))

@@ -32,7 +32,7 @@ class ClassifyTest(base.TestCase):
             (failures.Untrusted(), 'untrusted', False),
             (failures.NoAnswer(), 'timeout', False),
             (failures.Cut(), 'connection_lost', False),
-            (failures.OutcomeUnknown(), 'outcome_unknown', False),
+            (failures.ChangeOutcomeUnknown(), 'outcome_unknown', False),
             (failures.Redirected(), 'redirected', True),
             (failures.NoSuchSystem(), 'system_not_found', True),
             (failures.NoSuchDevice(), 'device_not_found', True),

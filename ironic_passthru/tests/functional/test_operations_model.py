@@ -334,7 +334,9 @@ class Machine(stateful.RuleBasedStateMachine):
             for key, (_, holder) in self.keys.items()
             if holder.state == 'queued'
         ]
-        self.store.reap(self.store.active_incarnations())
+        # Nothing is reaped if a liveness update was written meanwhile.
+        while active := self.store.active_incarnations():
+            self.store.reap(active)
         for record in self.records:
             if record.state == 'queued':
                 record.state = 'expired'

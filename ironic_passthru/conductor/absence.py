@@ -12,9 +12,9 @@ class AbsenceDetector:
     Only the monotonic clock of this process counts: the clock of the
     database may jump, and the clocks of other hosts may differ. An
     incarnation is absent when its update was unchanged in successive checks
-    for ``timeout_seconds``. A long interval between two checks counts for
-    half of that at most, so that a pause of this process, or of all hosts,
-    ends no conductor.
+    for ``timeout_seconds``. An interval between two checks is counted as half
+    of that at most: after a pause of this process, or of all hosts, no
+    conductor is absent immediately.
 
     :param timeout_seconds: after which an unchanged update is outdated.
     """

@@ -24,8 +24,8 @@ class Intervals:
 
     :param progress: between two writes of progress and reads of requests to
         cancel.
-    :param upkeep: between two runs of all other tasks; they run more often
-        if necessary for several runs in ``absent_after``.
+    :param upkeep: between two runs of all other tasks, but a quarter of
+        ``absent_after`` at most.
     :param absent_after: how long the liveness update of a conductor must be
         unchanged until its operations are ended.
     :param keep: age at which final operations are deleted.

@@ -282,11 +282,11 @@ class OperationTracker:
         return {one.id for one in tracked if not one.started and one.overdue}
 
     def hung(self, grace_seconds: float) -> set[str]:
-        """Return operations that run for long after their deadlines.
+        """Request late operations to stop, and return the hung ones.
 
-        The drivers of all that are past their deadlines are requested to end
-        them. An operation whose method has returned is not late, however
-        long the writer needs for its outcome.
+        An operation is late after its deadline, and hung ``grace_seconds``
+        later. An operation whose method has returned is neither, however long
+        the writer needs for its outcome.
         """
         late = [
             tracked
@@ -350,7 +350,7 @@ class OperationTracker:
         final: operation.Transition,
         written: futures.Future[bool],
     ) -> None:
-        """Release an operation, and log a record that differs from it."""
+        """Release an operation, and log if its outcome is not recorded."""
         try:
             if written.result():
                 tracked.publish(final.target, final.error)

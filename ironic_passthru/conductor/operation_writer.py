@@ -87,9 +87,9 @@ class _Entry:
 class OperationWriter:
     """Writes changes of operations, simultaneous ones in one transaction.
 
-    A transaction costs a database several times as much as one row in it,
-    so changes gather while another transaction commits. Other threads write
-    large results, so that no state waits for them.
+    Transactions are expensive for a database, rows are not: changes are
+    collected while another transaction commits. Other threads write large
+    results, so that changes of states do not wait for them.
 
     :param new_writer: returns the change writer of one thread.
     :param retry_seconds: pause while the database is unavailable.
@@ -217,7 +217,7 @@ class _Queue:
         return entry.done
 
     def close(self, closes_at: float) -> None:
-        """Refuse further changes, and retry failed ones until then."""
+        """Refuse further changes; retry failed ones until ``closes_at``."""
         with self._changed:
             self._closes_at = closes_at
             self._changed.notify_all()

@@ -6,8 +6,8 @@ oslo.messaging, depends on private parts. Each change works around a
 limitation of oslo.messaging 18:
 
 ``_deliver``
-    A message that its consumers cannot decode costs a traceback; if it was
-    acknowledged before, the rejection closes the channel, and the process
+    A message that consumers cannot decode is logged with a traceback. If it
+    was acknowledged before, its rejection closes the channel, and the process
     receives neither messages nor replies.
 ``_Request``
     A reply to a missing queue occupies a thread of the pool.

@@ -2,7 +2,7 @@
 """Validation of replies by the client.
 
 Replies are not signed: everyone who can log in to the broker can forge one. A
-forged reply must have no effect but a wrong result.
+forged reply can cause a wrong result, and must not have any other effect.
 """
 
 from typing import Any

@@ -55,7 +55,7 @@ def stored_key(
 ) -> operation.Key:
     """Return the stored form of a key and its request.
 
-    :param owner: the same key of another owner is another key.
+    :param owner: keys of different owners are different.
     """
     # The id of a user may equal the id of a project.
     user = owner.user_id

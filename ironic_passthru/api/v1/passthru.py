@@ -118,7 +118,7 @@ class PassthruController:
         """Check a call in the documented order, and send it."""
         environ = request.environ
         http_method = request.method
-        method, servers = self._route(request, driver, name)
+        method, servers = self._authorize(request, driver, name)
         if http_method not in method.http_methods:
             raise errors.VerbNotSupported(
                 method=name,
@@ -152,7 +152,7 @@ class PassthruController:
             ),
         )
 
-    def _route(
+    def _authorize(
         self, request: webob.Request, driver: str, name: str
     ) -> tuple[spec.MethodSpec, Sequence[protocol.ConductorAddress]]:
         """Return the method and the conductors that the caller may use.

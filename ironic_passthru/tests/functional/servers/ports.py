@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reserved TCP ports of the loopback interface."""
 
+import fcntl
 import os
 import pathlib
 import random
 import socket
 import tempfile
 
-import fasteners
 import fixtures
 
 # Below the ephemeral ports, with room for the distribution port of RabbitMQ.
@@ -15,10 +15,12 @@ _PORTS = range(10000, 20000)
 
 
 class ReservedPort(fixtures.Fixture):
-    """A TCP port that no other test worker will choose.
+    """A TCP port that no other test will choose, in any worker.
 
     A port that is free now may be in use a moment later, so a lock on a file
-    reserves it until the cleanup.
+    reserves the port until the cleanup. The lock is flock's, which belongs to
+    the open file: fcntl's belongs to the process and would let two tests of
+    one worker choose the same port.
 
     :ivar port: the port number.
     """
@@ -34,14 +36,17 @@ class ReservedPort(fixtures.Fixture):
         )
         directory.mkdir(mode=0o700, exist_ok=True)
         for port in random.sample(_PORTS, len(_PORTS)):
-            lock = fasteners.InterProcessLock(directory / str(port))
-            if not lock.acquire(blocking=False):
+            file = (directory / str(port)).open('w')
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
                 continue
             if all(_is_free(port + offset) for offset in self._offsets):
-                self.addCleanup(lock.release)
+                self.addCleanup(file.close)
                 self.port = port
                 return
-            lock.release()
+            file.close()
         raise RuntimeError('all TCP ports are in use')
 
 

@@ -3,7 +3,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from collections.abc import Mapping
 from typing import Any
 
 from oslo_log import log
@@ -49,10 +48,12 @@ def prepare(
         return arguments
 
     def validate() -> None:
-        values = {**arguments, 'http_method': call.http_method}
-        driver.interface.driver_validate(
-            call.driver_method, **driver.validated.select(values)
-        )
+        values = {
+            **arguments,
+            'method': call.driver_method,
+            'http_method': call.http_method,
+        }
+        driver.interface.driver_validate(**driver.validated.select(values))
 
     with secrets.in_logs():
         arguments = guard.run(convert, passes=errors.InvalidParameters)
@@ -82,14 +83,14 @@ def execute(
 
 def _returned(job: calls.Job, state: request_context.CallState) -> Any:
     """Return the unconverted result of the method of a call."""
-    arguments: Mapping[str, Any] = job.method.signature.inject(
-        dict(job.arguments),
+    positional, named = job.method.signature.arguments(
+        job.arguments,
         context=job.context.for_call(state),
         http_method=job.call.http_method,
     )
     guard = _Guard(job.context, job.call, job.secrets)
     try:
-        return guard.run(lambda: job.method.function(**arguments))
+        return guard.run(lambda: job.method.function(*positional, **named))
     except errors.PassthruError as outcome:
         if outcome.status not in errors.RESENT_ON:
             raise

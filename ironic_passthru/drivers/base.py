@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interface of drivers, its decorator and types of results.
 
-A vendor interface written for Ironic runs here after its imports have been
-changed: ``ironic.drivers.base`` to this module, ``ironic.common.exception``
-to ``ironic_passthru.errors``.
+Vendor interfaces written for Ironic use :mod:`ironic_passthru.compat`.
 """
 
 import dataclasses
+import inspect
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Sequence
+from collections.abc import Set
 from typing import Any
 from typing import TypeVar
 
@@ -19,6 +20,9 @@ HTTP_METHODS = ('GET', 'POST', 'PUT', 'DELETE', 'PATCH')
 #: Longest ``timeout`` of a method, in seconds: thirty days.
 MAX_TIMEOUT_SECONDS = 30 * 24 * 60 * 60
 
+#: Names of a first parameter that receives the context.
+CONTEXT_NAMES = ('context', 'ctx', 'ctxt')
+
 _MARK = '_driver_passthru'
 
 _Function = TypeVar('_Function', bound=Callable[..., Any])
@@ -26,7 +30,11 @@ _Function = TypeVar('_Function', bound=Callable[..., Any])
 
 @dataclasses.dataclass(frozen=True)
 class Passthru:
-    """The arguments of the decorator of one function."""
+    """The arguments of the decorator of one function.
+
+    :param context_first: whether the first parameter of the function receives
+        the context, whatever its name, as in Ironic.
+    """
 
     http_methods: tuple[str, ...]
     method: str
@@ -37,6 +45,7 @@ class Passthru:
     target: tuple[str, ...] = ()
     dangerous: bool = False
     secret: tuple[str, ...] = ()
+    context_first: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,30 +107,38 @@ def driver_passthru(
         have the same effect. The method and the caller of a synchronous
         method receive the real values; records, logs and error texts show
         ``***``.
-    :raises: ValueError for an unknown or missing HTTP method, a name that
-        is not a string, a timeout that is not a number of seconds, or a
-        ``dangerous`` that is not a boolean.
+    :raises: ValueError for an argument with an invalid value, and for an
+        object that is not a plain function.
     """
-    if not isinstance(method, str | None):
-        raise ValueError(f'method must be a name, not {method!r}')
-    allowed = tuple(http_method.upper() for http_method in http_methods)
-    unknown = set(allowed) - {*HTTP_METHODS}
-    if unknown or not allowed or isinstance(http_methods, str):
-        raise ValueError(
-            f'http_methods must be a list out of {", ".join(HTTP_METHODS)}, '
-            f'not {http_methods!r}'
-        )
-    _check_timeout(timeout)
-    if not isinstance(dangerous, bool):
+    allowed = _http_methods(http_methods)
+    for argument, value in (('method', method), ('description', description)):
+        if not isinstance(value, str | None):
+            raise ValueError(f'{argument} must be a string, not {value!r}')
+    flags = {
+        'async_call': async_call,
+        'attach': attach,
         # A name or a list is meant for ``secret``, but would be true.
-        raise ValueError(f'dangerous must be a boolean, not {dangerous!r}')
+        'dangerous': dangerous,
+    }
+    for argument, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise ValueError(f'{argument} must be a boolean, not {flag!r}')
+    _check_timeout(timeout)
     targets = _names('target', target)
     secrets = _names('secret', secret)
 
     def decorate(function: _Function) -> _Function:
+        if not inspect.isroutine(function) or isinstance(
+            function, staticmethod | classmethod
+        ):
+            raise ValueError(
+                'driver_passthru decorates functions, not '
+                f'{type(function).__name__} objects: decorate a plain method '
+                'with the parameter self'
+            )
         docstring = (function.__doc__ or '').strip().partition('\n')[0]
         mark = Passthru(
-            http_methods=tuple(dict.fromkeys(allowed)),
+            http_methods=allowed,
             method=method or function.__name__,
             async_call=async_call,
             description=docstring if description is None else description,
@@ -131,10 +148,35 @@ def driver_passthru(
             dangerous=dangerous,
             secret=secrets,
         )
-        setattr(function, _MARK, mark)
+        set_mark(function, mark)
         return function
 
     return decorate
+
+
+def _http_methods(value: Any) -> tuple[str, ...]:
+    """Return the HTTP methods in upper case, those of a set in fixed order.
+
+    :raises: ValueError.
+    """
+    if inspect.isroutine(value):
+        raise ValueError(
+            "driver_passthru needs arguments: write @driver_passthru(['POST'])"
+        )
+    valid = isinstance(value, Sequence | Set) and not isinstance(value, str)
+    names = list(value) if valid else []
+    if not all(isinstance(name, str) for name in names):
+        names = []
+    allowed = tuple(dict.fromkeys(name.upper() for name in names))
+    if not allowed or not {*allowed} <= {*HTTP_METHODS}:
+        raise ValueError(
+            f'http_methods must be a list out of {", ".join(HTTP_METHODS)}, '
+            f'not {value!r}'
+        )
+    if isinstance(value, Set):
+        # The order of a set differs between processes.
+        return tuple(sorted(allowed, key=HTTP_METHODS.index))
+    return allowed
 
 
 def _check_timeout(timeout: Any) -> None:
@@ -172,6 +214,11 @@ def passthru(*_args: Any, **_kwargs: Any) -> Callable[[_Function], _Function]:
     return lambda function: function
 
 
+def set_mark(function: object, mark: Passthru) -> None:
+    """Publish a function with the arguments of :func:`driver_passthru`."""
+    setattr(function, _MARK, mark)
+
+
 def passthru_mark(function: object) -> Passthru | None:
     """Return the arguments of :func:`driver_passthru`, or None."""
     mark = getattr(function, _MARK, None)
@@ -195,6 +242,20 @@ class VendorInterface:
     def stop(self) -> None:
         """Release all resources; runs after the last call."""
 
+    def passthru_methods(
+        self,
+    ) -> Iterable[tuple[Passthru, Callable[..., Any]]]:
+        """Return the methods to publish: their marks and bound functions.
+
+        By default these are the methods with :func:`driver_passthru`, in
+        the order of their names. A driver that finds its methods elsewhere
+        can return others.
+        """
+        for attribute in dir(type(self)):
+            mark = passthru_mark(getattr(type(self), attribute, None))
+            if mark is not None:
+                yield mark, getattr(self, attribute)
+
     def get_properties(self) -> dict[str, str]:
         """Return the properties of the driver with their descriptions."""
         return {}
@@ -203,9 +264,11 @@ class VendorInterface:
         """Check the parameters of a call beyond their types.
 
         It runs before the method does and, for asynchronous methods, before
-        the call is accepted.
+        the call is accepted. All arguments are passed by name; an override
+        may omit ``method``, and receives only the parameters that it accepts.
 
         :param method: name of the method.
-        :param kwargs: its parameters, converted to the declared types.
+        :param kwargs: its parameters, converted to the declared types, and
+            ``http_method``.
         :raises: InvalidParameterValue or MissingParameterValue.
         """

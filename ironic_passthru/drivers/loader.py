@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Load drivers from entry points, check and start them."""
+"""Load drivers, check and start them."""
 
 import copy
 import dataclasses
+import difflib
 import re
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any
 
-import stevedore
 from oslo_config import cfg
 from oslo_log import log
 
@@ -19,6 +18,9 @@ from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import child_processes
+from ironic_passthru.drivers import entry_points
+from ironic_passthru.drivers import inspection
+from ironic_passthru.drivers import problems
 from ironic_passthru.drivers import signature
 from ironic_passthru.redaction import log_filter
 from ironic_passthru.redaction import masking
@@ -26,12 +28,7 @@ from ironic_passthru.redaction import schema_walker
 
 LOG = log.getLogger(__name__)
 
-NAMESPACE = 'ironic_passthru.drivers'
-
 _WILD = {'*': '.*', '?': '.'}
-
-#: Exceptions of a driver's code that are reported as errors of the driver.
-FAILURES = (Exception, SystemExit)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,36 +124,12 @@ def stop(drivers: Iterable[Driver]) -> None:
         try:
             with child_processes.contained():
                 driver.interface.stop()
-        except FAILURES:
+        except entry_points.FAILURES:
             LOG.exception('Driver %s failed to stop', driver.name)
 
 
-def instance(name: str) -> Any:
-    """Return a new instance of the class of an entry point.
-
-    :raises: DriverLoadError if it does not exist or fails.
-    """
-    try:
-        # Without verify_requirements, which searches all packages again.
-        return stevedore.DriverManager(
-            NAMESPACE, name, invoke_on_load=True
-        ).driver
-    except stevedore.exception.NoMatches:
-        known = ', '.join(sorted(_known())) or 'none'
-        raise errors.DriverLoadError(
-            driver=name,
-            reason=f'no such entry point in {NAMESPACE} (there are: {known})',
-        ) from None
-    except ModuleNotFoundError as error:
-        raise errors.DriverLoadError(
-            driver=name, reason=_missing(name, error)
-        ) from error
-    except FAILURES as error:
-        raise failed(name, '', error) from error
-
-
 def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
-    interface = instance(name)
+    interface = entry_points.instance(name)
     # Libraries of vendors add log handlers when they are imported, and when
     # they are configured.
     log_filter.install()
@@ -165,41 +138,10 @@ def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
         interface,
         allowed=conf.conductor.allowed_dangerous_methods,
     )
-    try:
+    with entry_points.reported(name, 'start() failed'):
         interface.start(conf)
-    except errors.ConfigError:
-        raise
-    except FAILURES as error:
-        raise failed(name, 'start() failed: ', error) from error
     log_filter.install()
     return driver
-
-
-def failed(
-    name: str, what: str, error: BaseException
-) -> errors.DriverLoadError:
-    """Return a DriverLoadError with another error in one line."""
-    text = ' '.join(str(error).split())
-    kind = type(error).__name__
-    return errors.DriverLoadError(driver=name, reason=f'{what}{kind}: {text}')
-
-
-def _missing(name: str, error: ModuleNotFoundError) -> str:
-    """Return which module is missing, and how to install it.
-
-    The extra with the requirements of a driver has the driver's name.
-    """
-    reason = f"the Python module '{error.name}' is not installed"
-    for entry in metadata.entry_points(group=NAMESPACE, name=name):
-        package = entry.dist
-        if package and name in package.metadata.get_all('Provides-Extra', []):
-            return f"{reason}: pip install '{package.name}[{name}]'"
-    return reason
-
-
-def _known() -> Iterable[str]:
-    # stevedore would load all entry points to list their names.
-    return metadata.entry_points(group=NAMESPACE).names
 
 
 def make(
@@ -209,45 +151,96 @@ def make(
 
     :param allowed: patterns of ``driver.method``: dangerous methods that
         may be called.
-    :raises: DriverLoadError if one of its methods cannot be published.
+    :raises: DriverLoadError with all mistakes in its code.
     """
     if not isinstance(interface, base.VendorInterface):
         raise errors.DriverLoadError(
-            driver=name,
-            reason=f'{type(interface).__name__} is not a VendorInterface',
+            driver=name, reason=_no_interface(type(interface))
         )
+    driver, found = _examine(name, interface, allowed=allowed)
+    wrong = [each.text for each in found if each.level == 'error']
+    if driver is None:
+        reason = wrong[0] if len(wrong) == 1 else '\n  '.join(['', *wrong])
+        raise errors.DriverLoadError(driver=name, reason=reason)
+    for warning in found:
+        LOG.warning('Possible mistake in the code of a driver: %s', warning)
+    return driver
+
+
+def examine(
+    name: str, interface: base.VendorInterface
+) -> list[problems.Problem]:
+    """Return all mistakes in the code of a driver, which is not started.
+
+    :raises: DriverLoadError if its ``get_properties()`` fails.
+    """
+    return _examine(name, interface, allowed=())[1]
+
+
+def _no_interface(kind: type) -> str:
+    reason = f'{kind.__name__} is not a VendorInterface'
+    if any(
+        parent.__module__ == 'ironic.drivers.base' for parent in kind.__mro__
+    ):
+        return (
+            f"{reason} of this service, but of Ironic; run 'ironic-passthru-"
+            "driver port', or use [conductor] enabled_ironic_hardware_types"
+        )
+    return reason
+
+
+def _examine(
+    name: str, interface: base.VendorInterface, *, allowed: Iterable[str]
+) -> tuple[Driver | None, list[problems.Problem]]:
+    """Return the driver, unless its code has errors, and all mistakes."""
+    found = list(inspection.check(name, interface))
     methods: dict[str, Method] = {}
-    for attribute in dir(type(interface)):
-        mark = base.passthru_mark(getattr(type(interface), attribute, None))
-        if mark is None:
-            continue
+    for mark, function in interface.passthru_methods():
+        own = list(inspection.check_method(name, mark, function))
         if mark.method in methods:
-            raise errors.DriverLoadError(
-                driver=name, reason=f"two methods are called '{mark.method}'"
-            )
-        function = getattr(interface, attribute)
-        methods[mark.method] = _method(name, mark, function, allowed=allowed)
-    return Driver(
+            own.append(_duplicate(name, methods[mark.method], function))
+        if not any(each.level == 'error' for each in own):
+            try:
+                methods[mark.method] = _method(
+                    name, mark, function, allowed=allowed
+                )
+            except _Rejected as error:
+                own += error.problems
+        found += own
+    if any(each.level == 'error' for each in found):
+        return None, found
+    driver = Driver(
         name=name,
         interface=interface,
         methods=methods,
-        validated=_validated(name, interface),
+        validated=signature.Names.of(interface.driver_validate),
         spec=spec.DriverSpec(
             name=name,
             properties=_properties(name, interface),
             methods={m: method.spec for m, method in methods.items()},
         ),
     )
+    return driver, found
 
 
-def _validated(name: str, interface: base.VendorInterface) -> signature.Names:
-    # Once per driver: inspection is slower than many checks.
-    try:
-        return signature.Names.of(interface.driver_validate)
-    except signature.SignatureError as error:
-        raise errors.DriverLoadError(
-            driver=name, reason=f'driver_validate(): {error}'
-        ) from error
+class _Rejected(Exception):
+    """A method cannot be published."""
+
+    def __init__(self, *found: problems.Problem) -> None:
+        super().__init__(*found)
+        self.problems = found
+
+
+def _duplicate(
+    driver: str, first: Method, function: Callable[..., Any]
+) -> problems.Problem:
+    return problems.Problem(
+        driver,
+        first.spec.name,
+        problems.place_of(function),
+        f'{problems.place_of(first.function)} has the same name',
+        "give one of them another name with 'method='",
+    )
 
 
 def _method(
@@ -257,18 +250,36 @@ def _method(
     *,
     allowed: Iterable[str],
 ) -> Method:
+    """Return a method that is published.
+
+    :raises: _Rejected.
+    """
+
+    def problem(message: str, remedy: str = '') -> problems.Problem:
+        place = problems.place_of(function)
+        return problems.Problem(driver, mark.method, place, message, remedy)
+
     try:
-        call = signature.Signature(function)
+        call = signature.Signature(function, context_first=mark.context_first)
         schema = _with_secrets(call.schema(), mark.secret)
     except signature.SignatureError as error:
-        raise errors.DriverLoadError(
-            driver=driver, reason=f"method '{mark.method}': {error}"
-        ) from error
+        raise _Rejected(problem(str(error))) from error
     returned = signature.result_schema(function)
-    _check_target(driver, mark, schema)
-    _check_secret(driver, mark, schema, returned=returned)
+    wrong = [
+        problem(message, remedy)
+        for message, remedy in (
+            *_wrong_targets(mark, schema),
+            *_wrong_secrets(mark, schema, returned=returned),
+        )
+    ]
+    if wrong:
+        raise _Rejected(*wrong)
+    try:
+        described = _spec(driver, mark, schema, allowed=allowed)
+    except spec.InvalidSpec as error:
+        raise _Rejected(problem(str(error))) from error
     return Method(
-        spec=_spec(driver, mark, schema, allowed=allowed),
+        spec=described,
         function=function,
         signature=call,
         result=masking.Masker(returned, names=mark.secret, guess=False),
@@ -282,25 +293,20 @@ def _spec(
     *,
     allowed: Iterable[str],
 ) -> spec.MethodSpec:
-    try:
-        return spec.MethodSpec(
-            name=mark.method,
-            http_methods=mark.http_methods,
-            async_call=mark.async_call,
-            attach=mark.attach,
-            description=mark.description,
-            schema=schema,
-            timeout=mark.timeout,
-            target=mark.target,
-            dangerous=mark.dangerous,
-            allowed=not mark.dangerous
-            or any(_allows(each, driver, mark.method) for each in allowed),
-            secret=mark.secret,
-        )
-    except spec.InvalidSpec as error:
-        raise errors.DriverLoadError(
-            driver=driver, reason=str(error)
-        ) from error
+    return spec.MethodSpec(
+        name=mark.method,
+        http_methods=mark.http_methods,
+        async_call=mark.async_call,
+        attach=mark.attach,
+        description=mark.description,
+        schema=schema,
+        timeout=mark.timeout,
+        target=mark.target,
+        dangerous=mark.dangerous,
+        allowed=not mark.dangerous
+        or any(_allows(each, driver, mark.method) for each in allowed),
+        secret=mark.secret,
+    )
 
 
 def _with_secrets(
@@ -345,46 +351,52 @@ def _declarations(schema: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
                     yield keyword, name, declared
 
 
-def _check_secret(
-    driver: str,
+def _wrong_secrets(
     mark: base.Passthru,
     schema: Mapping[str, Any],
     *,
     returned: Mapping[str, Any],
-) -> None:
-    """Reject a secret that is neither a parameter nor a result field."""
+) -> Iterator[tuple[str, str]]:
+    """Yield secrets that are neither parameters nor result fields."""
     parameters = schema_walker.SchemaWalker(schema)
     result = schema_walker.SchemaWalker(returned)
     for name in mark.secret:
         if name == masking.RESULT or parameters.may_contain(name):
             continue
         if mark.attach or not result.may_contain(name):
-            raise errors.DriverLoadError(
-                driver=driver,
-                reason=f"method '{mark.method}': its secret '{name}' is "
-                'neither a parameter nor a field of the result',
+            known = [name for _, name, _ in _declarations([schema, returned])]
+            yield (
+                f"its secret '{name}' is neither a parameter nor a field of "
+                'the result',
+                _suggestion(name, known),
             )
 
 
-def _check_target(
-    driver: str, mark: base.Passthru, schema: Mapping[str, Any]
-) -> None:
-    """Reject a target that is not a parameter."""
+def _wrong_targets(
+    mark: base.Passthru, schema: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Yield targets that are not parameters."""
     takes_any = schema.get('additionalProperties') is not False
     for name in mark.target:
         if name in schema['properties']:
             continue
         if not takes_any or name in spec.RESERVED_NAMES:
-            raise errors.DriverLoadError(
-                driver=driver,
-                reason=f"method '{mark.method}': its target '{name}' is not "
-                'a parameter',
+            yield (
+                f"its target '{name}' is not a parameter",
+                _suggestion(name, schema['properties']),
             )
 
 
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    names = sorted({*known})
+    close = difflib.get_close_matches(name, names, 1)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return f'there are: {", ".join(names)}' if names else 'no names exist'
+
+
 def _properties(name: str, interface: base.VendorInterface) -> dict[str, str]:
-    try:
-        properties = interface.get_properties()
+    with entry_points.reported(name, 'get_properties() failed'):
+        # None, as in Ironic, for no properties.
+        properties = interface.get_properties() or {}
         return {str(key): str(text) for key, text in properties.items()}
-    except FAILURES as error:
-        raise failed(name, 'get_properties() failed: ', error) from error

@@ -12,14 +12,13 @@ import copy
 import dataclasses
 import inspect
 import json
-import sys
-import traceback
 import types
 import typing
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
+from typing import TypeVar
 
 import pydantic
 from oslo_log import log
@@ -27,53 +26,20 @@ from pydantic import fields
 
 from ironic_passthru import errors
 from ironic_passthru import spec
+from ironic_passthru.drivers import base
+from ironic_passthru.drivers import conversion_errors
 from ironic_passthru.drivers import schema_generator
 from ironic_passthru.redaction import call_secrets
 from ironic_passthru.redaction import schema_walker
-from ironic_passthru.validation import json_pointer
 from ironic_passthru.validation import schema as parameter_schema
 
 LOG = log.getLogger(__name__)
 
 _INJECTED = ('context', 'http_method')
+_MUTABLE = (bytearray, dict, list, set)
 _FORBIDDEN = spec.RESERVED_NAMES - {*_INJECTED}
 
-# Errors of pydantic whose message contains the name of a class.
-_CLASS_ERRORS = frozenset(
-    {
-        'dataclass_exact_type',
-        'dataclass_type',
-        'is_instance_of',
-        'is_subclass_of',
-        'model_attributes_type',
-        'model_type',
-    }
-)
-
-# Top-level modules whose exceptions mean that a value cannot be converted.
-_CONVERTING = sys.stdlib_module_names | {
-    'email_validator',
-    'pydantic',
-    'pydantic_core',
-    'pydantic_extra_types',
-}
-
-# Errors of pydantic for paths, which all get the same message: it must not
-# reveal which files exist.
-_PATH_ERRORS = frozenset(
-    {
-        'parent_does_not_exist',
-        'path_exists',
-        'path_not_directory',
-        'path_not_file',
-        'path_not_socket',
-    }
-)
-
-# Errors of validators, whose text is for clients. Subclasses, such as
-# UnicodeError, are errors of libraries.
-_PUBLIC_ERRORS = (ValueError, AssertionError)
-_UNFIT = 'Input is not valid'
+_Made = TypeVar('_Made')
 
 
 class SignatureError(Exception):
@@ -84,48 +50,73 @@ class Signature:
     """The parameters of one function: their schema and conversion.
 
     :param function: a bound method.
+    :param context_first: whether the first parameter receives the context,
+        whatever its name; such a function may take ``*args``.
     :raises: SignatureError if a parameter cannot be passed by name or has
         an annotation that JSON cannot express.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        parameters = inspect.signature(function).parameters
+    def __init__(
+        self, function: Callable[..., Any], *, context_first: bool = False
+    ) -> None:
+        found = list(inspect.signature(function).parameters.values())
+        self._context = _context_parameter(found, context_first=context_first)
+        if self._context is not None:
+            found = found[1:]
+        if context_first:
+            # They stay empty: parameters are passed by name.
+            found = [p for p in found if p.kind is not p.VAR_POSITIONAL]
+        parameters = {p.name: p for p in found}
         self._names = frozenset(parameters)
         # Annotated[int, Field(default=3)]: the function has no default.
         self._defaults_in_annotation = frozenset(
-            p.name for p in parameters.values() if p.default is p.empty
+            p.name for p in found if p.default is p.empty
         )
         #: Copies of defaults, since a driver may change its own.
         self.defaults = {
             p.name: _deep_copied(p.default)
-            for p in parameters.values()
+            for p in found
             if p.default is not p.empty and p.name not in _INJECTED
         }
-        self._takes_any = any(
-            p.kind is p.VAR_KEYWORD for p in parameters.values()
-        )
-        hints = _hints(function, parameters.keys() - {*_INJECTED})
-        self._aliases: dict[str, str] = {}
-        fields: dict[str, Any] = {}
-        for parameter in parameters.values():
+        self._takes_any = any(p.kind is p.VAR_KEYWORD for p in found)
+        self._extra, hints = _types(function, parameters)
+        for parameter in found:
             _check_parameter(parameter)
-            if parameter.name in _INJECTED or (
-                parameter.kind is parameter.VAR_KEYWORD
-            ):
-                continue
-            # pydantic reserves names that a parameter may have ('copy',
-            # '_x', 'model_…'): the field has another name and an alias.
-            field = f'p{len(fields)}'
-            self._aliases[field] = parameter.name
-            fields[field] = _field(parameter, hints)
-        self._model = self._make_model(fields, parameters, hints)
+        # pydantic reserves names that a parameter may have ('copy', '_x',
+        # 'model_…'): the field has another name and an alias.
+        published = [
+            p
+            for p in found
+            if p.name not in _INJECTED and p.kind is not p.VAR_KEYWORD
+        ]
+        self._aliases = {
+            f'p{number}': p.name for number, p in enumerate(published)
+        }
+        self._fields = {
+            f'p{number}': _field(p, hints)
+            for number, p in enumerate(published)
+        }
+        self._model = self._attempt(self._make_model)
 
-    def _make_model(
-        self,
-        fields: dict[str, Any],
-        parameters: Mapping[str, inspect.Parameter],
-        hints: Mapping[str, Any],
-    ) -> type[pydantic.BaseModel]:
+    def _attempt(self, make: Callable[[dict[str, Any]], _Made]) -> _Made:
+        """Return what is made of the fields.
+
+        :raises: SignatureError, with the name of a parameter that is wrong.
+        """
+        try:
+            return make(self._fields)
+        except Exception as error:
+            # Code of the types may raise anything.
+            for field, name in self._aliases.items():
+                try:
+                    make({field: self._fields[field]})
+                except Exception as own:
+                    raise SignatureError(
+                        f"parameter '{name}': {_schema_error(own)}"
+                    ) from own
+            raise SignatureError(_schema_error(error)) from error
+
+    def _make_model(self, fields: dict[str, Any]) -> type[pydantic.BaseModel]:
         config = pydantic.ConfigDict(
             extra='allow' if self._takes_any else 'forbid',
             hide_input_in_errors=True,
@@ -138,43 +129,34 @@ class Signature:
         for field, (annotation, info) in fields.items():
             annotations[field] = annotation
             namespace[field] = info
-        for parameter in parameters.values():
-            if parameter.kind is parameter.VAR_KEYWORD:
-                kind: Any = hints.get(parameter.name, Any)
-                annotations['__pydantic_extra__'] = types.GenericAlias(
-                    dict, (str, kind)
-                )
+        if self._takes_any:
+            annotations['__pydantic_extra__'] = types.GenericAlias(
+                dict, (str, self._extra)
+            )
         namespace['__annotations__'] = annotations
         namespace['__module__'] = __name__
-        try:
-            return type('Parameters', (pydantic.BaseModel,), namespace)
-        except Exception as error:
-            # Code of the types may raise anything.
-            raise SignatureError(_first_line(error)) from error
+        return type('Parameters', (pydantic.BaseModel,), namespace)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema (2020-12) of the parameters, an object.
 
         :raises: SignatureError if an annotation has none.
         """
-        try:
-            schema = self._model.model_json_schema(
+
+        def make(fields: dict[str, Any]) -> dict[str, Any]:
+            model = (
+                self._model
+                if fields is self._fields
+                else self._make_model(fields)
+            )
+            schema = model.model_json_schema(
                 schema_generator=schema_generator.ParameterGenerator
             )
             json.dumps(schema, allow_nan=False)
             parameter_schema.check_schema(schema)
-        except parameter_schema.InvalidSchema as error:
-            raise SignatureError(
-                f'its JSON Schema is wrong: {error}'
-            ) from error
-        except KeyError as error:
-            # pydantic looks up references that are not HTTP URLs.
-            raise SignatureError(
-                f'its JSON Schema is wrong: $ref {error} does not refer to a '
-                'definition within this schema'
-            ) from error
-        except Exception as error:
-            raise SignatureError(_first_line(error)) from error
+            return schema
+
+        schema = self._attempt(make)
         # Parameters are read by their own names only.
         schema.pop(schema_walker.ALIASES, None)
         schema.pop('title', None)
@@ -199,6 +181,16 @@ class Signature:
             besides ValueError and AssertionError.
         """
         secrets = secrets or call_secrets.without_secrets(values)
+        if self._takes_any and self._context and self._context in values:
+            # Python would receive two values for one parameter.
+            raise errors.InvalidParameters(
+                method=method,
+                errors=[
+                    conversion_errors.validation_error(
+                        [self._context], 'this name is reserved'
+                    )
+                ],
+            )
         try:
             model = self._model.model_validate(_copied(values))
         except Exception as error:
@@ -232,36 +224,50 @@ class Signature:
         """
         if isinstance(error, pydantic.ValidationError):
             return [
-                _validation_error(entry, secrets) for entry in error.errors()
+                conversion_errors.from_pydantic(entry, secrets)
+                for entry in error.errors()
             ]
-        if _from_driver(error):
-            raise _not_ours(error)
+        if conversion_errors.is_from_driver(error):
+            raise conversion_errors.not_ours(error)
         found: list[dict[str, str]] = []
         for name, value in values.items():
             try:
                 self._model.model_validate(_copied({name: value}))
             except pydantic.ValidationError as own:
                 found += [
-                    _validation_error(entry, secrets)
+                    conversion_errors.from_pydantic(entry, secrets)
                     for entry in own.errors()
                     if entry['loc'][:1] == (name,)
                 ]
             except Exception as own:
-                if _from_driver(own):
-                    raise _not_ours(own)  # noqa: B904
-                found.append(_entry([name], _reason(own)))
+                if conversion_errors.is_from_driver(own):
+                    raise conversion_errors.not_ours(own)  # noqa: B904
+                found.append(
+                    conversion_errors.validation_error(
+                        [name], conversion_errors.reason(own)
+                    )
+                )
         return found
 
-    def inject(
-        self, values: dict[str, Any], *, context: Any, http_method: str
-    ) -> dict[str, Any]:
-        """Return ``values`` with ``context`` and ``http_method`` as needed."""
-        arguments = dict(values)
-        if 'context' in self._names:
-            arguments['context'] = context
+    def arguments(
+        self, values: Mapping[str, Any], *, context: Any, http_method: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return positional and named arguments for a call of the function.
+
+        :param values: the converted parameters.
+        """
+        named = {
+            name: _deep_copied(default)
+            for name, default in self.defaults.items()
+            if isinstance(default, _MUTABLE)
+        } | dict(values)
         if 'http_method' in self._names or self._takes_any:
-            arguments['http_method'] = http_method
-        return arguments
+            named['http_method'] = http_method
+        if self._context is not None:
+            return (context,), named
+        if 'context' in self._names:
+            named['context'] = context
+        return (), named
 
 
 def result_schema(function: Callable[..., Any]) -> dict[str, Any]:
@@ -316,6 +322,56 @@ class Names:
         if self.known is None:
             return dict(values)
         return {name: v for name, v in values.items() if name in self.known}
+
+
+def _context_parameter(
+    parameters: list[inspect.Parameter], *, context_first: bool
+) -> str | None:
+    """Return the name of the first parameter if it receives the context.
+
+    The name of ``*args``, which then receives it, is empty.
+
+    :raises: SignatureError if no parameter can receive the context.
+    """
+    first = parameters[0] if parameters else None
+    positional = first is not None and first.kind in (
+        first.POSITIONAL_ONLY,
+        first.POSITIONAL_OR_KEYWORD,
+    )
+    if first is not None and positional:
+        if context_first or first.name in base.CONTEXT_NAMES:
+            return first.name
+    elif context_first:
+        if first is None or first.kind is not first.VAR_POSITIONAL:
+            raise SignatureError(
+                'it has no parameter for the context; add context as the '
+                'first parameter'
+            )
+        return ''
+    return None
+
+
+def _types(
+    function: Callable[..., Any], parameters: Mapping[str, inspect.Parameter]
+) -> tuple[Any, dict[str, Any]]:
+    """Return the type of further parameters, and those of all by name."""
+    hints = _hints(function, parameters.keys() - {*_INJECTED})
+    for parameter in parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            return hints.get(parameter.name, Any), hints
+    return Any, hints
+
+
+def _schema_error(error: Exception) -> str:
+    if isinstance(error, parameter_schema.InvalidSchema):
+        return f'its JSON Schema is wrong: {error}'
+    if isinstance(error, KeyError):
+        # pydantic looks up references that are not HTTP URLs.
+        return (
+            f'its JSON Schema is wrong: $ref {error} does not refer to a '
+            'definition within this schema'
+        )
+    return _first_line(error)
 
 
 def _hints(
@@ -375,89 +431,6 @@ def _field(
     )
 
 
-def _validation_error(
-    entry: Any, secrets: call_secrets.CallSecrets
-) -> dict[str, str]:
-    path: list[str] = []
-    for part in entry['loc']:
-        # pydantic also adds the types that it tried, which are not members.
-        last = part is entry['loc'][-1] and entry['type'] == 'missing'
-        if last or secrets.has(path, part):
-            path.append(str(part))
-    return _entry(path, _phrase(entry, secrets.secrets_at(path)))
-
-
-def _entry(path: list[str], phrase: str) -> dict[str, str]:
-    name = f"parameter '{'.'.join(path)}'" if path else 'the parameters'
-    return {'pointer': json_pointer.to(path), 'detail': f'{name}: {phrase}'}
-
-
-def _reason(error: Exception) -> str:
-    """Return why a value cannot be converted, without text of the error.
-
-    The text may contain the value, or reveal which files exist.
-    """
-    LOG.debug('Conversion of a parameter raised %s', type(error).__name__)
-    if isinstance(error, RecursionError):
-        return 'Input is nested too deeply'
-    return _UNFIT
-
-
-def _not_ours(error: Exception) -> Exception:
-    """Return an exception of a driver; replace InvalidParameters.
-
-    The text of InvalidParameters would be sent to the caller.
-    """
-    if not isinstance(error, errors.InvalidParameters):
-        return error
-    other = TypeError('a type raised InvalidParameters')
-    other.__cause__ = error
-    return other
-
-
-def _from_driver(error: Exception) -> bool:
-    """Return whether code of a driver is part of the traceback of an error.
-
-    pydantic and Python's library raise more than ValueError for values that
-    they cannot convert: OverflowError, OSError, TypeError and others.
-    """
-    if isinstance(error, pydantic.PydanticUserError):
-        return True
-    modules = {
-        frame.f_globals.get('__name__', '')
-        for frame, _ in traceback.walk_tb(error.__traceback__)
-    }
-    return any(
-        name.partition('.')[0] not in _CONVERTING
-        for name in modules - {__name__}
-    )
-
-
-def _phrase(entry: Any, secrets: set[str] | None) -> str:
-    """Return the message of an error of pydantic, safe for clients."""
-    kind, text = entry['type'], str(entry['msg'])
-    if kind in _PATH_ERRORS:
-        return _UNFIT
-    if kind in _CLASS_ERRORS:
-        # The message contains the name of a class of the driver.
-        return 'Input should be an object'
-    if kind == 'union_tag_invalid':
-        # pydantic quotes the value.
-        return _UNFIT
-    raised = entry.get('ctx', {}).get('error')
-    if isinstance(raised, Exception) and type(raised) not in _PUBLIC_ERRORS:
-        # A library that a validator of the driver calls raised it.
-        return _UNFIT
-    if secrets is None:
-        return text
-    if kind.endswith(('_parsing', '_invalid')) or any(
-        secret in text for secret in secrets
-    ):
-        # The messages of the former contain a character of the value.
-        return _UNFIT
-    return text
-
-
 def _copied(value: Any) -> Any:
     """Return a copy of a JSON value.
 
@@ -479,4 +452,6 @@ def _deep_copied(default: Any) -> Any:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition('\n')[0] or type(error).__name__
+    # pydantic continues a line that ends with a colon in the next one.
+    lines = str(error).strip().replace(':\n', ': ').split('\n')
+    return ' '.join(lines[0].split()) or type(error).__name__

@@ -14,6 +14,7 @@ from sphinx.util import logging
 
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import loader
 from ironic_passthru.sphinxext import docstrings
 from ironic_passthru.sphinxext import inline
@@ -30,12 +31,10 @@ def load(place: str, name: str) -> loader.Driver:
     :raises: DriverLoadError.
     """
     if ':' not in place:
-        return loader.make(name, loader.instance(place))
-    entry = metadata.EntryPoint(name, place, loader.NAMESPACE)
-    try:
+        return loader.make(name, entry_points.instance(place))
+    entry = metadata.EntryPoint(name, place, entry_points.NAMESPACE)
+    with entry_points.reported(place, ''):
         interface = entry.load()()
-    except loader.FAILURES as error:
-        raise loader.failed(place, '', error) from error
     return loader.make(name, interface)
 
 

@@ -36,6 +36,7 @@ from ironic_passthru import spec
 from ironic_passthru.conductor import execution
 from ironic_passthru.conductor import runner
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import protocol
 from ironic_passthru.validation import json_pointer
@@ -78,7 +79,7 @@ class DriverConformance(_Mixin):
         kind = self.driver
         if not isinstance(kind, str):
             return loader.make(kind.__name__, kind(), allowed=['*'])
-        found = metadata.entry_points(group=loader.NAMESPACE, name=kind)
+        found = metadata.entry_points(group=entry_points.NAMESPACE, name=kind)
         self.assertEqual(
             1, len(found), f'{len(found)} entry points are called {kind}'
         )

@@ -12,7 +12,7 @@ from oslo_config import cfg
 
 from ironic_passthru import conf as project_conf
 from ironic_passthru.drivers import base as drivers
-from ironic_passthru.drivers import loader
+from ironic_passthru.drivers import entry_points
 from ironic_passthru.tests import base
 from ironic_passthru.tests import embedded
 from ironic_passthru.tests.functional import console
@@ -48,7 +48,7 @@ def first_driver() -> tuple[str, type[drivers.VendorInterface]]:
     """Return name and class of the entry point of the first driver."""
     text = (FIRST_DRIVER / 'pyproject.toml').read_text()
     project = tomllib.loads(text)['project']
-    ((name, value),) = project['entry-points'][loader.NAMESPACE].items()
+    ((name, value),) = project['entry-points'][entry_points.NAMESPACE].items()
     module, _, attribute = value.partition(':')
     return name, getattr(load(f'rack-lamps/{module}'), attribute)
 

@@ -16,7 +16,7 @@ import yaml
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.api.middleware import audit
-from ironic_passthru.drivers import loader
+from ironic_passthru.drivers import entry_points
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.sphinxext import build
 
@@ -131,7 +131,7 @@ class TestDrivers(base.TestCase):
     """doc/source/drivers."""
 
     def test_every_driver_has_a_page_with_all_its_methods(self) -> None:
-        names = _entry_points(loader.NAMESPACE)
+        names = _entry_points(entry_points.NAMESPACE)
         self.assertIn('fake-hardware', names)
         for name in names:
             page = ROOT / f'doc/source/drivers/{name}.rst'

@@ -546,10 +546,10 @@ class VerdictTest(base.TestCase):
         body: dict[str, Any],
     ) -> None:
         self.assertEqual(set(body), set(arguments))
-        arguments = method.signature.inject(
+        positional, named = method.signature.arguments(
             arguments, context='ctx', http_method='POST'
         )
-        received = method.function(**arguments)
+        received = method.function(*positional, **named)
         self.assertEqual('ctx', received['context'])
         for name in body:
             self.assertIn(name, {**received, **received.get('kwargs', {})})

@@ -20,7 +20,7 @@ from oslo_config import cfg
 from ironic_passthru import errors
 from ironic_passthru.conductor import execution
 from ironic_passthru import context as request_context
-from ironic_passthru.drivers import base, loader
+from ironic_passthru.drivers import base, entry_points, loader
 from ironic_passthru.rpc import protocol
 
 logging.basicConfig(stream=sys.stdout, level=logging.ERROR,
@@ -77,7 +77,7 @@ class Vendor(base.VendorInterface):
         return (fork('result') for _ in range(1))
 
 
-loader.instance = lambda name: Vendor()
+entry_points.instance = lambda name: Vendor()
 conf = cfg.ConfigOpts()
 conf.register_opts([cfg.ListOpt('allowed_dangerous_methods', default=[])],
                    group='conductor')

@@ -164,6 +164,53 @@ class DecoratorTest(base.TestCase):
             )
             self.assertIn('target must be', str(error))
 
+    def test_wrong_flags_and_texts(self) -> None:
+        for argument, value in (
+            ('async_call', None),
+            ('attach', 'no'),
+            ('dangerous', 'pin'),
+            ('description', b'bytes'),
+            ('method', 3),
+        ):
+            error = self.assertRaises(
+                ValueError,
+                driver_base.driver_passthru,
+                ['GET'],
+                **{argument: value},
+            )
+            self.assertIn(f'{argument} must be', str(error))
+
+    def test_without_arguments(self) -> None:
+        def method(self: Any) -> None: ...
+
+        error = self.assertRaises(
+            ValueError, driver_base.driver_passthru, method
+        )
+        self.assertIn("write @driver_passthru(['POST'])", str(error))
+
+    def test_only_plain_functions(self) -> None:
+        decorate = driver_base.driver_passthru(['GET'])
+        for value in (
+            property(lambda self: 1),
+            staticmethod(lambda: 1),
+            classmethod(lambda cls: 1),
+            3,
+        ):
+            error = self.assertRaises(ValueError, decorate, value)
+            self.assertIn('decorate a plain method', str(error))
+
+    def test_the_methods_of_a_set_have_one_order(self) -> None:
+        for names in (
+            {'PUT', 'GET', 'post'},
+            frozenset(('put', 'POST', 'GET')),
+        ):
+
+            @driver_base.driver_passthru(names)
+            def method(self: Any) -> None: ...
+
+            mark = driver_base.passthru_mark(method)
+            self.assertEqual(('GET', 'POST', 'PUT'), mark.http_methods)
+
     def test_every_verb(self) -> None:
         for http_method in ('GET', 'POST', 'PUT', 'DELETE', 'PATCH'):
             driver_base.driver_passthru([http_method])

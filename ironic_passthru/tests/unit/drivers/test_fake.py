@@ -54,11 +54,10 @@ class FakeTest(base.TestCase):
         method.spec.parameters.check(values)
         arguments = method.signature.convert(name, values)
         self.driver.interface.driver_validate(name, **arguments)
-        return method.function(
-            **method.signature.inject(
-                arguments, context=self.context, http_method=http_method
-            )
+        positional, named = method.signature.arguments(
+            arguments, context=self.context, http_method=http_method
         )
+        return method.function(*positional, **named)
 
     def test_one_of_each_kind(self) -> None:
         specs = self.driver.spec.methods.values()

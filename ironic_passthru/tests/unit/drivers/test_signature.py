@@ -573,35 +573,99 @@ class ConvertTest(base.TestCase):
         )
 
 
-class InjectTest(base.TestCase):
-    """What a function takes besides its parameters."""
+class ArgumentsTest(base.TestCase):
+    """The arguments of a function besides its parameters."""
 
-    def _inject(self, function: Callable[..., Any]) -> dict[str, Any]:
+    def _arguments(
+        self, function: Callable[..., Any], **options: Any
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         given = {'slot': 1}
-        arguments = signature.Signature(function).inject(
-            given, context='ctx', http_method='PUT'
+        positional, named = signature.Signature(function, **options).arguments(
+            given, context='request', http_method='PUT'
         )
         self.assertEqual({'slot': 1}, given)
-        del arguments['slot']
-        return arguments
+        del named['slot']
+        return positional, named
 
     def test_only_what_it_names(self) -> None:
         def neither(slot): ...
 
-        def one(context, slot): ...
-
         def both(slot, http_method, context): ...
 
-        self.assertEqual({}, self._inject(neither))
-        self.assertEqual({'context': 'ctx'}, self._inject(one))
+        self.assertEqual(((), {}), self._arguments(neither))
         self.assertEqual(
-            {'context': 'ctx', 'http_method': 'PUT'}, self._inject(both)
+            ((), {'context': 'request', 'http_method': 'PUT'}),
+            self._arguments(both),
         )
+
+    def test_a_first_parameter_receives_the_context(self) -> None:
+        def context(context, slot): ...
+
+        def ctx(ctx, slot): ...
+
+        def ctxt(ctxt, /, slot): ...
+
+        for function in (context, ctx, ctxt):
+            self.assertEqual((('request',), {}), self._arguments(function))
+            schema = signature.Signature(function).schema()
+            self.assertEqual(['slot'], list(schema['properties']))
+
+    def test_any_name_with_context_first(self) -> None:
+        def request(request, slot): ...
+
+        def decorated(*args, **kwargs): ...
+
+        self.assertEqual(
+            (('request',), {}), self._arguments(request, context_first=True)
+        )
+        self.assertEqual(
+            (('request',), {'http_method': 'PUT'}),
+            self._arguments(decorated, context_first=True),
+        )
+
+    def test_a_context_needs_a_parameter(self) -> None:
+        def none(): ...
+
+        def named(*, slot): ...
+
+        for function in (none, named):
+            self.assertRaises(
+                signature.SignatureError,
+                signature.Signature,
+                function,
+                context_first=True,
+            )
+
+    def test_clients_cannot_replace_the_context(self) -> None:
+        def call(ctx, **kwargs): ...
+
+        error = self.assertRaises(
+            errors.InvalidParameters,
+            signature.Signature(call).convert,
+            'call',
+            {'slot': 1, 'ctx': {'roles': ['admin']}},
+        )
+        self.assertEqual(
+            ["parameter 'ctx': this name is reserved"],
+            [found.detail for found in error.field_errors()],
+        )
+
+    def test_mutable_defaults_are_copied_for_each_call(self) -> None:
+        def call(slot, tags=[]):  # noqa: B006
+            tags.append(slot)
+            return tags
+
+        method = signature.Signature(call)
+        for _ in range(2):
+            _, named = method.arguments(
+                {'slot': 1}, context=None, http_method='PUT'
+            )
+            self.assertEqual([1], call(**named))
 
     def test_kwargs_take_the_verb(self) -> None:
         def call(slot, **kwargs): ...
 
-        self.assertEqual({'http_method': 'PUT'}, self._inject(call))
+        self.assertEqual(((), {'http_method': 'PUT'}), self._arguments(call))
 
 
 class NamesTest(base.TestCase):

@@ -10,6 +10,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.util import inventory
 
+from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import loader
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.sphinxext import acme
@@ -215,7 +216,7 @@ class TestParts(base.TestCase):
         }
         self.assertEqual(
             loader.make(
-                'fake-hardware', loader.instance('fake-hardware')
+                'fake-hardware', entry_points.instance('fake-hardware')
             ).methods.keys(),
             found,
         )

@@ -679,13 +679,18 @@ class DriverError(PassthruError):
 
     :param message: message for the client; by default ``_msg_fmt`` formatted
         with ``kwargs``.
+    :param code: HTTP status of this error, as in Ironic.
     """
 
-    code = 'driver_error'
+    code: Any = 'driver_error'
     _msg_fmt = 'The driver reported an error.'
 
-    def __init__(self, message: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self, message: Any = None, *, code: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        if code is not None:
+            self.code = int(code)
         if message is not None:
             self.message = str(message)
             self.args = (self.message,)
@@ -717,21 +722,34 @@ class InvalidParameterValue(Invalid):
     """The value of a parameter is invalid for the driver."""
 
     code = 'invalid_parameter_value'
-    _msg_fmt = 'A parameter has an invalid value.'
+    _msg_fmt = '%(err)s'
+    _default = 'A parameter has an invalid value.'
+
+    def __init__(self, message: Any = None, **kwargs: Any) -> None:
+        super().__init__(message, **{'err': self._default, **kwargs})
 
 
 class MissingParameterValue(InvalidParameterValue):
     """A parameter required by the driver is missing."""
 
     code = 'missing_parameter_value'
-    _msg_fmt = 'A required parameter is missing.'
+    _msg_fmt = '%(err)s'
+    _default = 'A required parameter is missing.'
 
 
 class UnsupportedDriverExtension(Invalid):
     """The driver does not support the request."""
 
     code = 'unsupported_extension'
-    _msg_fmt = 'The driver does not support this.'
+    _msg_fmt = (
+        'Driver %(driver)s does not support %(extension)s (disabled or not '
+        'implemented).'
+    )
+
+    def __init__(self, message: Any = None, **kwargs: Any) -> None:
+        if message is None and not {'driver', 'extension'} <= {*kwargs}:
+            message = 'The driver does not support this.'
+        super().__init__(message, **kwargs)
 
 
 class NotAuthorized(DriverError):

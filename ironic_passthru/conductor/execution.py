@@ -160,7 +160,9 @@ def _portable(
     are not meant for clients.
     """
     message = secrets.text(str(error.message))
-    if type(error).__module__ == errors.__name__:
+    if type(error).__module__ == errors.__name__ and (
+        isinstance(error.code, str)
+    ):
         return type(error)(message)
     if isinstance(error, errors.Cancelled):
         return errors.Cancelled(message)

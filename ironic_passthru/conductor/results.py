@@ -105,7 +105,11 @@ def _json_value(
             if isinstance(value, types.GeneratorType):
                 # It can be iterated once only.
                 value = list(value)
-            plain = shown = serialization.to_json(value)
+            try:
+                plain = shown = serialization.to_json(value)
+            except pydantic_core.PydanticSerializationError:
+                value = serialization.plain_containers(value)
+                plain = shown = serialization.to_json(value)
             text = json.dumps(plain, allow_nan=False)
             if serialization.HIDDEN in text or (
                 serialization.contains_secret(value)
@@ -120,6 +124,7 @@ def _json_value(
         ValueError,
     ):
         # Their texts may contain parts of the value.
+        _log_unserializable(value, facts, secrets)
         raise errors.ResultNotSerializable(**facts) from None
     except BaseException as error:
         # A generator is code of the driver and may raise anything, even
@@ -130,6 +135,23 @@ def _json_value(
             exc_info=secrets.error(error),
         )
         raise errors.ResultNotSerializable(**facts) from None
+
+
+def _log_unserializable(
+    value: Any, facts: dict[str, Any], secrets: call_secrets.CallSecrets
+) -> None:
+    try:
+        with child_processes.contained():
+            path, kind = serialization.unserializable(value)
+    except BaseException:
+        # The value contains itself, or code of the driver fails.
+        path, kind = '$', type(value).__qualname__
+    LOG.error(
+        'The result of method %s has no JSON form: %s is of type %s',
+        facts['method'],
+        secrets.text(path),
+        kind,
+    )
 
 
 def _attached(value: Any, facts: dict[str, Any]) -> tuple[Result, int]:

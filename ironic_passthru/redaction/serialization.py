@@ -5,8 +5,12 @@ pydantic replaces ``SecretStr``, ``SecretBytes`` and ``Secret[...]`` in all
 JSON that it generates. Its JSON is therefore walked along with the result.
 """
 
+import itertools
 import marshal
+from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import pydantic_core
@@ -17,12 +21,59 @@ from ironic_passthru.redaction import values
 #: The form that pydantic shows in place of a secret.
 HIDDEN = '**********'
 
+_SCALARS = (str, bytes, bytearray, int, float, bool, type(None))
+# A value that contains itself has no last part.
+_MAX_DEPTH = 20
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def to_json(value: Any) -> Any:
     """Return the JSON value that pydantic generates."""
     return pydantic_core.to_jsonable_python(value, inf_nan_mode='constants')
+
+
+def plain_containers(value: Any) -> Any:
+    """Return a value with dicts and lists for other containers.
+
+    Vendors' methods return what ``oslo_serialization.jsonutils`` converts:
+    views of dicts, ranges, mapping proxies, iterators and objects with an
+    ``items`` method.
+    """
+    if isinstance(value, _SCALARS) or hasattr(
+        type(value), '__pydantic_serializer__'
+    ):
+        return value
+    if isinstance(value, Mapping) or callable(getattr(value, 'items', None)):
+        return {
+            name: plain_containers(part)
+            for name, part in dict(value.items()).items()
+        }
+    if isinstance(value, Collection | Iterator) and not isinstance(
+        value, itertools.count | itertools.cycle | itertools.repeat
+    ):
+        return [plain_containers(part) for part in value]
+    return value
+
+
+def unserializable(value: Any) -> tuple[str, str]:
+    """Return the path and the type of the part that has no JSON form."""
+    path = '$'
+    for _ in range(_MAX_DEPTH):
+        for name, part in _parts(value):
+            try:
+                to_json(part)
+            except Exception:
+                path, value = f'{path}{name}', part
+                break
+        else:
+            break
+    return path, f'{type(value).__module__}.{type(value).__qualname__}'
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    parts = values.members(value)
+    for index, (name, part) in enumerate(parts or ()):
+        yield (f'[{index}]' if name is None else f'.{name}'), part
 
 
 def contains_secret(value: Any) -> bool:

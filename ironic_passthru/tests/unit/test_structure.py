@@ -77,7 +77,9 @@ class TestNames(base.TestCase):
     def test_public_classes_have_unique_names(self) -> None:
         found = collections.Counter(
             node.name
-            for tree in MODULES.values()
+            for module, tree in MODULES.items()
+            # Its classes have the names of Ironic's.
+            if not module.startswith('ironic_passthru.compat.')
             for node in ast.walk(tree)
             if isinstance(node, ast.ClassDef) and not node.name.startswith('_')
         )

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A result is serialized for the bus, or the call fails at once."""
 
+import array
 import base64
 import dataclasses
 import datetime
 import decimal
 import enum
 import json
+import types
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import fixtures
 import pydantic
 
 from ironic_passthru import errors
@@ -115,6 +118,34 @@ class TestJSON(base.TestCase):
             self.assertEqual(type(expected), type(result), repr(value))
             # That is what any bus does to it.
             self.assertEqual(result, json.loads(json.dumps(result)))
+
+    def test_containers_that_only_jsonutils_converts(self) -> None:
+        class Table:
+            def items(self) -> list[tuple[str, int]]:
+                return [('a', 1)]
+
+        source = {'a': {'b': 1}.values(), 'c': range(2)}
+        for value, expected in (
+            (source, {'a': [1], 'c': [0, 1]}),
+            ({'a': 1}.keys(), ['a']),
+            ({'a': 1}.items(), [['a', 1]]),
+            (types.MappingProxyType({'a': {1}}), {'a': [1]}),
+            (map(str, [1]), ['1']),
+            ([Table()], [{'a': 1}]),
+            (array.array('i', [1]), [1]),
+        ):
+            self.assertEqual(expected, encode(value), repr(value))
+
+    def test_the_log_names_the_part_without_json_form(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger())
+        value = {'disks': [{'size': 1}, {'size': object()}]}
+        for result, words in (
+            (value, '$.disks[1].size is of type builtins.object'),
+            (object(), '$ is of type builtins.object'),
+            (cycle(), ' is of type builtins.list'),
+        ):
+            self.assertRaises(errors.ResultNotSerializable, encode, result)
+            self.assertIn(words, log.output)
 
     def test_what_has_no_json_form(self) -> None:
         class Hiding:

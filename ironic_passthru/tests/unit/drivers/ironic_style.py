@@ -1,27 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A vendor interface as one writes it for Ironic; only imports differ.
-
-In Ironic they would be::
-
-    from ironic.common import exception
-    from ironic.common.i18n import _
-    from ironic.drivers import base
-"""
+"""A vendor interface written for Ironic, after its imports are replaced."""
 
 from http import client as http_client
 
-from ironic_passthru import errors as exception
-from ironic_passthru.drivers import base
-
-
-# Replaces the translation module of the vendor.
-def _(text: str) -> str:
-    return text
+from ironic_passthru.compat import _
+from ironic_passthru.compat import base
+from ironic_passthru.compat import exception
 
 
 class ChassisLocked(exception.IronicException):
     _msg_fmt = _('Chassis %(chassis)s is locked by %(owner)s.')
     code = http_client.LOCKED
+
+
+class ChassisNotFound(exception.NotFound):
+    _msg_fmt = _('Chassis %(chassis)s does not exist.')
 
 
 class ChassisOnFire(exception.IronicException):
@@ -75,7 +68,7 @@ class ZetaChassisVendor(base.VendorInterface):
         async_call=False,
         description=_('Limit the power of a chassis.'),
     )
-    def set_power_cap(self, context, **kwargs):
+    def set_power_cap(self, ctxt, **kwargs):
         self.power_caps[kwargs['chassis']] = int(kwargs['watts'])
         return {
             'caps': self.power_caps,
@@ -102,11 +95,21 @@ class ZetaChassisVendor(base.VendorInterface):
         self.discovered.append((subnet, depth, sorted(kwargs)))
 
     @base.driver_passthru(['GET'], async_call=False, attach=True)
-    def fru_log(self, context, chassis):
+    def fru_log(self, request, chassis):
         return f'FRU log of {chassis}\n'
 
     @base.driver_passthru(['PUT'], method='lock', async_call=False)
     def lock_chassis(self, context, chassis, owner='nobody'):
+        if chassis == 'gone':
+            raise exception.InvalidParameterValue(err=chassis, code=410)
+        if chassis == 'unknown':
+            raise ChassisNotFound(chassis=chassis)
+        if chassis == 'remote':
+            raise exception.UnsupportedDriverExtension(
+                driver='zeta', extension='lock'
+            )
+        if chassis == 'node':
+            raise exception.NodeNotFound(node=chassis)
         if chassis == 'burning':
             raise ChassisOnFire(chassis=chassis)
         if chassis == 'broken':

@@ -165,5 +165,22 @@ class IronicStyleTest(base.TestCase):
         )
         self.assertEqual('The chassis manager does not answer.', error.message)
 
+    def test_errors_from_keywords(self) -> None:
+        for chassis, status, text in (
+            ('gone', 410, 'gone'),
+            ('unknown', 404, 'Chassis unknown does not exist.'),
+            (
+                'remote',
+                400,
+                'Driver zeta does not support lock (disabled or not '
+                'implemented).',
+            ),
+            ('node', 404, 'Node not found: node=node'),
+        ):
+            error = self._refused(
+                errors.PassthruError, 'lock', 'PUT', chassis=chassis
+            )
+            self.assertEqual((status, text), (error.status, error.message))
+
     def test_methods_of_nodes_are_not_offered(self) -> None:
         self._refused(errors.MethodNotFound, 'blink', 'POST', seconds=1)

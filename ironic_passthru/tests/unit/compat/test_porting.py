@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Moving a file of a vendor: the checker, and the documented replacement."""
+
+import importlib.util
+import pathlib
+import re
+import shutil
+import subprocess
+import textwrap
+
+import fixtures
+
+from ironic_passthru import context as request_context
+from ironic_passthru import errors
+from ironic_passthru.compat import porting
+from ironic_passthru.drivers import loader
+from ironic_passthru.rpc import protocol
+from ironic_passthru.tests import base
+from ironic_passthru.tests.unit.conductor import records
+
+ROOT = pathlib.Path(__file__).parents[4]
+PAGE = ROOT / 'doc/source/drivers/from-ironic.rst'
+
+# More than a vendor class, as many files of vendors have.
+VENDOR = """\
+from ironic.common import exception
+from ironic.common.i18n import _, _LE
+from ironic.drivers import base
+from ironic.drivers.base import VendorInterface
+
+
+class AcmePower(base.PowerInterface):
+    def get_properties(self):
+        return {}
+
+    @base.clean_step(priority=0, abortable=True, requires_ramdisk=False)
+    @base.service_step()
+    def cycle(self, task):
+        pass
+
+
+class AcmeBIOS(base.BIOSInterface):
+    @base.deploy_step(priority=0, argsinfo=None)
+    @base.verify_step(priority=0)
+    @base.cache_bios_settings
+    def apply(self, task, settings):
+        pass
+
+
+def logged(function):
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+    wrapper.__name__ = function.__name__
+    return wrapper
+
+
+class AcmeVendor(VendorInterface):
+    def get_properties(self):
+        return None
+
+    def validate(self, task, method, **kwargs):
+        pass
+
+    def driver_validate(self, **kwargs):
+        if kwargs['method'] == 'tag' and 'tag' not in kwargs:
+            raise exception.MissingParameterValue(err=_('tag is missing'))
+
+    @base.passthru(['POST'], require_exclusive_lock=False)
+    def blink(self, task, seconds):
+        pass
+
+    @base.driver_passthru(['POST'], async_call=False)
+    @logged
+    def tag(self, ctx, tag=None, **kwargs):
+        return {'tag': tag, 'request': ctx.request_id}.items()
+
+    @base.driver_passthru(['GET'], async_call=False)
+    def find(self, context, **kwargs):
+        try:
+            raise exception.NodeNotFound(node=kwargs['node'])
+        except exception.NotFound as error:
+            raise exception.InvalidParameterValue(str(error))
+"""
+
+
+class ReplacementTest(base.TestCase):
+    """A file that is loaded after the replacement of the page only."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.file = self.directory / 'acme.py'
+        self.file.write_text(VENDOR)
+        command = re.search(r"sed -i -E '[^']+'", PAGE.read_text())
+        assert command is not None
+        sed = shutil.which('sed')
+        assert sed is not None
+        expression = command[0].partition("'")[2].rstrip("'")
+        subprocess.run([sed, '-i', '-E', expression, self.file], check=True)
+        spec = importlib.util.spec_from_file_location('acme', self.file)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        self.driver = loader.make('acme', module.AcmeVendor())
+        self.runner = records.conductor(self, {'acme': self.driver}).runner
+
+    def _call(self, method: str, http_method: str, **info: object) -> object:
+        return self.runner.run(
+            request_context.RequestContext(request_id='req-1'),
+            protocol.CallRequest(
+                driver_name='acme',
+                driver_method=method,
+                http_method=http_method,
+                info=info,
+            ),
+        )['return']
+
+    def test_only_driver_methods_are_served(self) -> None:
+        self.assertEqual({'tag', 'find'}, set(self.driver.methods))
+        self.assertEqual({}, self.driver.spec.properties)
+
+    def test_a_context_and_a_decorator_without_wraps(self) -> None:
+        self.assertEqual(
+            [['tag', 'x'], ['request', 'req-1']],
+            self._call('tag', 'POST', tag='x'),
+        )
+
+    def test_exceptions(self) -> None:
+        for method, http_method, info, text in (
+            ('tag', 'POST', {}, 'tag is missing'),
+            ('find', 'GET', {'node': 'n1'}, 'Node not found: node=n1'),
+        ):
+            error = self.assertRaises(
+                errors.PassthruError,
+                self._call,
+                method,
+                http_method,
+                **info,
+            )
+            self.assertEqual((400, text), (error.status, error.message))
+
+    def test_nothing_is_left_but_methods_of_nodes(self) -> None:
+        (found,) = porting.findings(self.file)
+        self.assertIn("method 'blink' of a node", str(found))
+
+
+class FindingsTest(base.TestCase):
+    """Lines to edit, with their numbers."""
+
+    def test_each_kind(self) -> None:
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        (directory / 'acme.py').write_text(
+            textwrap.dedent("""\
+            import eventlet
+            import ironic.common.exception
+            from ironic.conf import CONF
+            from ironic.common import exception, states
+            from ironic.common.exception import NodeLocked
+            from ironic.drivers.modules import agent
+            from ironic.objects import node
+            from ironic_inspector import other
+            from . import ironic
+
+
+            class Vendor(base.VendorInterface):
+                def validate(self, task, **kwargs):
+                    pass
+
+                @base.driver_passthru(['POST'])
+                def go(self, task, rack):
+                    pass
+            """)
+        )
+        (directory / 'old.py').write_text(
+            "@base.driver_passthru(['GET'], async=False)\ndef go(): pass\n"
+        )
+        (directory / 'setup.cfg').write_text(
+            '[entry_points]\nironic.hardware.interfaces.vendor =\n'
+            '    acme = acme:Vendor\n'
+        )
+        found = [
+            (each.path.name, each.line, each.found, each.replacement)
+            for each in porting.findings(directory)
+        ]
+        for name, line, found_part, replacement in (
+            ('acme.py', 1, 'import eventlet', 'native'),
+            ('acme.py', 2, 'import ironic.common.exception', 'compat'),
+            ('acme.py', 3, 'from ironic.conf import CONF', 'start(conf)'),
+            ('acme.py', 4, 'import exception', 'compat import exception'),
+            ('acme.py', 4, 'import states', 'replace or copy'),
+            ('acme.py', 5, 'import NodeLocked', 'compat.exception import'),
+            ('acme.py', 6, 'import agent', 'copy'),
+            ('acme.py', 7, 'import node', 'no nodes'),
+            ('acme.py', 13, "'validate'", 'driver_validate'),
+            ('acme.py', 17, "parameter 'task'", 'context'),
+            ('old.py', 1, 'syntax error', 'async_call='),
+            ('setup.cfg', 2, 'entry point group', 'ironic_passthru.drivers'),
+        ):
+            entry = found.pop(
+                next(
+                    index
+                    for index, each in enumerate(found)
+                    if each[:2] == (name, line) and found_part in each[2]
+                )
+            )
+            self.assertIn(replacement, entry[3])
+        self.assertEqual([], found)
+
+    def test_the_text_of_a_finding(self) -> None:
+        finding = porting.Finding(pathlib.Path('a.py'), 3, 'x', 'y')
+        self.assertEqual('a.py:3: x -> y', str(finding))
+
+    def test_a_missing_path(self) -> None:
+        self.assertRaises(
+            FileNotFoundError, porting.findings, pathlib.Path('no-such.py')
+        )

@@ -4,17 +4,21 @@
 It requires Sphinx 8.1 or later, which this package does not install.
 """
 
+import typing
 from typing import Any
 
-from docutils import nodes
-from sphinx import application
-
-from ironic_passthru.sphinxext import drivers
-from ironic_passthru.sphinxext import methods
+if typing.TYPE_CHECKING:
+    from sphinx import application
 
 
-def setup(app: application.Sphinx) -> dict[str, Any]:
+def setup(app: 'application.Sphinx') -> dict[str, Any]:
     """Add the directives and the role to Sphinx."""
+    # Some modules of this package are used without Sphinx.
+    from docutils import nodes
+
+    from ironic_passthru.sphinxext import drivers
+    from ironic_passthru.sphinxext import methods
+
     app.add_object_type(
         methods.OBJECT,
         methods.OBJECT,

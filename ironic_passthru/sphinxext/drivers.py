@@ -13,11 +13,12 @@ from sphinx.util import docutils
 from sphinx.util import logging
 
 from ironic_passthru import errors
-from ironic_passthru.drivers import base
 from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import loader
+from ironic_passthru.sphinxext import attributes
 from ironic_passthru.sphinxext import docstrings
 from ironic_passthru.sphinxext import inline
+from ironic_passthru.sphinxext import markup
 from ironic_passthru.sphinxext import methods
 
 LOG = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ class DriverMethods(_Driver):
         if driver.methods:
             described = [
                 methods.describe(self, driver, name)
-                for name in _in_order(driver)
+                for name in attributes.in_order(driver)
             ]
             shown.append(nodes.rubric('', 'Methods'))
             shown.append(methods.summary(driver, described))
@@ -133,25 +134,10 @@ class DriverMethods(_Driver):
         ]
 
 
-def _in_order(driver: loader.Driver) -> list[str]:
-    """Return the methods in the order of the source, inherited ones first."""
-    marks = [
-        base.passthru_mark(value)
-        for kind in reversed(type(driver.interface).__mro__)
-        for value in vars(kind).values()
-    ]
-    names = [mark.method for mark in marks if mark is not None]
-    return [
-        name
-        for name in dict.fromkeys([*names, *driver.methods])
-        if name in driver.methods
-    ]
-
-
 def _properties(properties: Mapping[str, str]) -> nodes.table:
     rows = [
         (
-            [inline.paragraph(inline.literal(name))],
+            [inline.paragraph(markup.literal(name))],
             inline.plain_paragraphs(text),
         )
         for name, text in properties.items()

@@ -1,38 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text with literals, and the nodes and tables made from it.
+"""Nodes and tables made from text with marks for literals."""
 
-Text between two ``LITERAL`` marks is shown as a literal.
-"""
-
-import json
-import re
 from collections.abc import Iterable
 from collections.abc import Sequence
-from typing import Any
 
 from docutils import nodes
 
-LITERAL = '\0'
-
-_QUOTED = re.compile('``(.+?)``')
-_BLANK_LINE = re.compile(r'\n\s*\n')
-
-
-def literal(text: str) -> str:
-    """Return ``text`` marked as a literal."""
-    return f'{LITERAL}{text.replace(LITERAL, "")}{LITERAL}'
-
-
-def json_literal(value: Any) -> str:
-    """Return a JSON value marked as a literal."""
-    return literal(json.dumps(value, ensure_ascii=False))
+from ironic_passthru.sphinxext import markup
 
 
 def paragraph(text: str) -> nodes.paragraph:
     """Return a text with marks as a paragraph."""
     parts = [
         nodes.literal(part, part) if index % 2 else nodes.Text(part)
-        for index, part in enumerate(text.split(LITERAL))
+        for index, part in enumerate(text.split(markup.LITERAL))
         if part or index % 2
     ]
     return nodes.paragraph('', '', *parts)
@@ -43,15 +24,22 @@ def plain_paragraphs(text: str) -> list[nodes.Node]:
 
     It is not parsed as reStructuredText, so it cannot contain errors.
     """
-    made = [
-        paragraph(_QUOTED.sub(lambda match: literal(match[1]), part))
-        for part in _BLANK_LINE.split(text.strip())
-        if part.strip()
+    return paragraphs(markup.paragraphs(text))
+
+
+def paragraphs(texts: Iterable[str | nodes.Node]) -> list[nodes.Node]:
+    """Return texts with marks as paragraphs; nodes are unchanged."""
+    return [
+        _plain_paragraph(text) if isinstance(text, str) else text
+        for text in texts
     ]
-    for each in made:
-        # ``--`` may begin an option and is not a dash.
-        each['support_smartquotes'] = False
-    return list(made)
+
+
+def _plain_paragraph(text: str) -> nodes.paragraph:
+    made = paragraph(text)
+    # ``--`` may begin an option and is not a dash.
+    made['support_smartquotes'] = False
+    return made
 
 
 def table(

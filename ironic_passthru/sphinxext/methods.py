@@ -10,7 +10,7 @@ from sphinx.util import nodes as sphinx_nodes
 
 from ironic_passthru import spec
 from ironic_passthru.drivers import loader
-from ironic_passthru.redaction import masking
+from ironic_passthru.sphinxext import attributes
 from ironic_passthru.sphinxext import docstrings
 from ironic_passthru.sphinxext import inline
 from ironic_passthru.sphinxext import parameters
@@ -95,7 +95,7 @@ def summary(
             (
                 [nodes.paragraph('', '', link)],
                 [inline.paragraph(', '.join(method.http_methods))],
-                [inline.paragraph(_kind(method))],
+                [inline.paragraph(attributes.kind(method))],
                 inline.plain_paragraphs(method.description),
             )
         )
@@ -106,62 +106,17 @@ def summary(
     )
 
 
-def _kind(method: spec.MethodSpec) -> str:
-    kinds = ['async' if method.async_call else 'sync']
-    if method.attach:
-        kinds.append('attach')
-    if method.dangerous:
-        kinds.append('dangerous')
-    return ', '.join(kinds)
-
-
 def _attributes(driver: str, method: spec.MethodSpec) -> nodes.field_list:
     """Return the attributes of a method besides its parameters."""
-    mask = inline.literal(masking.MASK)
-    attributes = {
-        'Call': 'Asynchronous: the response is 202 with an operation.'
-        if method.async_call
-        else 'Synchronous: the response contains the result.'
-    }
-    if method.attach:
-        attributes['Result'] = 'A file: the raw body of the response.'
-    if method.timeout is not None:
-        attributes['Timeout'] = f'{method.timeout:g} seconds.'
-    if method.target:
-        names = ', '.join(inline.literal(name) for name in method.target)
-        limit = inline.literal('[conductor] target_limit')
-        attributes['Target'] = (
-            f'{names}; {limit} limits concurrent calls for one target.'
-        )
-    if method.dangerous:
-        option = inline.literal('[conductor] allowed_dangerous_methods')
-        name = inline.literal(f'{driver}.{method.name}')
-        attributes['Dangerous'] = f'403 unless {option} contains {name}.'
-    if secret := _secret(method):
-        attributes['Secret'] = (
-            f'{secret}: shown as {mask} in records and logs.'
-        )
     fields = [
         nodes.field(
             '',
             nodes.field_name(name, name),
             nodes.field_body('', inline.paragraph(text)),
         )
-        for name, text in attributes.items()
+        for name, text in attributes.of_method(driver, method).items()
     ]
     return nodes.field_list('', *fields)
-
-
-def _secret(method: spec.MethodSpec) -> str:
-    """Return the secrets that are not parameters."""
-    if masking.RESULT in method.secret:
-        return 'The result'
-    names = [
-        inline.literal(name)
-        for name in method.secret
-        if name not in method.schema['properties']
-    ]
-    return f'{", ".join(names)}, at any depth' if names else ''
 
 
 def _parameters(
@@ -174,7 +129,7 @@ def _parameters(
     for row in found:
         default = 'required' if row.required else row.default or 'optional'
         cells = [[inline.paragraph(c)] for c in (row.name, row.type, default)]
-        rows.append([*cells, row.description])
+        rows.append([*cells, inline.paragraphs(row.description)])
     # Most drivers describe all parameters, or none.
     columns = 4 if any(row.description for row in found) else 3
     return inline.table(

@@ -2,16 +2,19 @@
 """Rows for the parameters of a method and for the fields of objects."""
 
 import dataclasses
+import typing
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
-from docutils import nodes
-
 from ironic_passthru import spec
 from ironic_passthru.redaction import masking
-from ironic_passthru.sphinxext import inline
+from ironic_passthru.sphinxext import markup
 from ironic_passthru.sphinxext import types
+
+if typing.TYPE_CHECKING:
+    # It is installed with Sphinx.
+    from docutils import nodes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,14 +25,15 @@ class Row:
     :param type: its type and constraints.
     :param required: whether it is required.
     :param default: its default; empty if unset or secret.
-    :param description: paragraphs.
+    :param description: paragraphs as text with marks, or the nodes of
+        documented parameters.
     """
 
     name: str
     type: str
     required: bool
     default: str
-    description: list[nodes.Node]
+    description: 'list[str | nodes.Node]'
 
 
 class Parameters:
@@ -43,7 +47,7 @@ class Parameters:
     def __init__(
         self,
         method: spec.MethodSpec,
-        documented: Mapping[str, list[nodes.Node]] | None = None,
+        documented: 'Mapping[str, list[nodes.Node]] | None' = None,
     ) -> None:
         self._method = method
         self._documented = documented or {}
@@ -57,8 +61,7 @@ class Parameters:
         if others is not False:
             place = types.Place('*', ('*',))
             first, *fields = self._row(place, others, required=False)
-            note = inline.paragraph('Any other parameter.')
-            first.description.insert(0, note)
+            first.description.insert(0, 'Any other parameter.')
             rows += [first, *fields]
         return rows
 
@@ -87,7 +90,7 @@ class Parameters:
         resolved = self._types.resolved(schema)
         defaults = [resolved['default']] if 'default' in resolved else []
         yield Row(
-            name=inline.literal(place.shown),
+            name=markup.literal(place.shown),
             type=text,
             required=required,
             default=''.join(self._shown(place, defaults)),
@@ -98,23 +101,23 @@ class Parameters:
 
     def _description(
         self, place: types.Place, schema: Mapping[str, Any], title: str
-    ) -> list[nodes.Node]:
+    ) -> 'list[str | nodes.Node]':
         notes: list[str] = []
         if examples := list(self._shown(place, schema.get('examples', []))):
             notes.append(f'Examples: {", ".join(examples)}.')
         if schema.get('deprecated'):
             notes.append('Deprecated.')
         if self._is_secret(place):
-            mask = inline.literal(masking.MASK)
+            mask = markup.literal(masking.MASK)
             notes.append(f'Secret: shown as {mask} in records and logs.')
-        only = f'Only for {inline.literal(title)}.'
+        only = f'Only for {markup.literal(title)}.'
         return [
-            *([inline.paragraph(only)] if title else []),
+            *([only] if title else []),
             *(
-                inline.plain_paragraphs(schema.get('description', ''))
+                markup.paragraphs(schema.get('description', ''))
                 or self._documented.get(place.shown, [])
             ),
-            *map(inline.paragraph, notes),
+            *notes,
         ]
 
     def _shown(self, place: types.Place, values: list[Any]) -> Iterator[str]:
@@ -122,11 +125,11 @@ class Parameters:
         secret = self._is_secret(place)
         for value in values:
             if value is None:
-                yield inline.json_literal(value)
+                yield markup.json_literal(value)
             elif not secret:
                 shown = self._masked(place.keys, value)
                 if shown != masking.MASK:
-                    yield inline.json_literal(shown)
+                    yield markup.json_literal(shown)
 
     def _is_secret(self, place: types.Place) -> bool:
         """Return whether a string in this place is masked."""

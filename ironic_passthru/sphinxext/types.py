@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Types of parameters as text, in the terms of JSON Schema.
 
-The texts contain the marks of :mod:`ironic_passthru.sphinxext.inline`.
+The texts contain the marks of :mod:`ironic_passthru.sphinxext.markup`.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ironic_passthru.redaction import schema_walker
-from ironic_passthru.sphinxext import inline
+from ironic_passthru.sphinxext import markup
 from ironic_passthru.validation import references
 from ironic_passthru.validation import schema as parameter_schema
 
@@ -148,7 +148,7 @@ class Types:
     ) -> tuple[Iterable[str], str, str]:
         name = schema['$ref']
         if name in self._places:
-            shown = inline.literal(self._places[name].shown)
+            shown = markup.literal(self._places[name].shown)
             return ('$ref',), f'same as {shown}', ''
         before = len(self._objects)
         self._places[name] = place
@@ -179,7 +179,7 @@ class Types:
             return text
         title = found.schema.get('title') or f'kind {index + 1}'
         self._objects[index] = dataclasses.replace(found, title=title)
-        return text.replace('object', f'object {inline.literal(title)}', 1)
+        return text.replace('object', f'object {markup.literal(title)}', 1)
 
     def _array(
         self, schema: Mapping[str, Any], place: Place
@@ -202,10 +202,10 @@ class Types:
     ) -> str:
         value = schema[keyword]
         if isinstance(value, str):
-            return f'{keyword} {inline.literal(value)}'
+            return f'{keyword} {markup.literal(value)}'
         if keyword not in _TYPES or isinstance(value, bool):
             shown = _bare({keyword: value})[keyword]
-            return f'{keyword} {inline.json_literal(shown)}'
+            return f'{keyword} {markup.json_literal(shown)}'
         if keyword == 'additionalProperties':
             place = place.of('.*', '*')
         elif keyword == 'items':
@@ -231,7 +231,7 @@ def _choice(schema: Mapping[str, Any]) -> str:
     fits = parameter_schema.make_validator(declared).is_valid
     values = schema['enum'] if 'enum' in schema else [schema['const']]
     return _joined(
-        (inline.json_literal(value) for value in values if fits(value)), ' or '
+        (markup.json_literal(value) for value in values if fits(value)), ' or '
     )
 
 

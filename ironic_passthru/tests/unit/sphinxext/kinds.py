@@ -15,6 +15,7 @@ from ironic_passthru import spec
 from ironic_passthru.drivers import base as driver_base
 from ironic_passthru.drivers import loader
 from ironic_passthru.sphinxext import inline
+from ironic_passthru.sphinxext import markup
 from ironic_passthru.sphinxext import parameters
 
 SEED = pydantic.SecretStr('hunter2')
@@ -168,17 +169,17 @@ DRIVER = loader.make('acme', Vendor())
 
 def shown(text: str) -> str:
     """Return a text with backquotes around literals."""
-    return text.replace(inline.LITERAL, '`')
+    return text.replace(markup.LITERAL, '`')
 
 
 def paragraphs(row: parameters.Row) -> list[str]:
-    return [paragraph.astext() for paragraph in row.description]
+    return [node.astext() for node in inline.paragraphs(row.description)]
 
 
 def rows_of(name: str) -> list[tuple[str, parameters.Row]]:
     method = DRIVER.methods[name].spec
     rows = parameters.Parameters(method).rows()
-    return [(row.name.strip(inline.LITERAL), row) for row in rows]
+    return [(row.name.strip(markup.LITERAL), row) for row in rows]
 
 
 def of_method(name: str) -> dict[str, parameters.Row]:
@@ -203,4 +204,4 @@ def of_schema(
         },
     )
     rows = parameters.Parameters(method).rows()
-    return {row.name.strip(inline.LITERAL): row for row in rows}
+    return {row.name.strip(markup.LITERAL): row for row in rows}

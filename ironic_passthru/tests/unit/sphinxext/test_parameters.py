@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of parameters and their fields."""
 
-from docutils import nodes
-
 from ironic_passthru.sphinxext import inline
+from ironic_passthru.sphinxext import markup
 from ironic_passthru.sphinxext import parameters
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.sphinxext import kinds
@@ -228,8 +227,7 @@ class TestDescriptions(base.TestCase):
         self.assertEqual(
             ['First a.', 'Then *more*.'], kinds.paragraphs(rows['a'])
         )
-        (literal,) = rows['a'].description[0].findall(nodes.literal)
-        self.assertEqual('a', literal.astext())
+        self.assertIn(markup.literal('a'), rows['a'].description[0])
         self.assertEqual(['Examples: "x", "y".'], kinds.paragraphs(rows['b']))
         self.assertEqual(['Deprecated.'], kinds.paragraphs(rows['c']))
         self.assertEqual(['A tree of trees.'], kinds.paragraphs(rows['tree']))

@@ -6,6 +6,7 @@ from typing import Any
 from docutils import nodes
 
 from ironic_passthru.sphinxext import inline
+from ironic_passthru.sphinxext import markup
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.sphinxext import kinds
 
@@ -263,7 +264,7 @@ class TestInline(base.TestCase):
     """Texts with marks."""
 
     def test_a_mark_within_a_literal_is_removed(self) -> None:
-        text = f'x{inline.LITERAL}y'
-        made = inline.paragraph(f'a {inline.literal(text)} b').children
+        text = f'x{markup.LITERAL}y'
+        made = inline.paragraph(f'a {markup.literal(text)} b').children
         self.assertEqual(['a ', 'xy', ' b'], [node.astext() for node in made])
         self.assertIsInstance(made[1], nodes.literal)

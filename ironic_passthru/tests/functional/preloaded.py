@@ -26,6 +26,7 @@ _MODULES = {
     'ironic-passthru-api': 'api',
     'ironic-passthru-conductor': 'conductor',
     'ironic-passthru-dbsync': 'dbsync',
+    'ironic-passthru-driver': 'driver',
     'ironic-passthru-status': 'status',
 }
 

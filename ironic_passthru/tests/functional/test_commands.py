@@ -28,9 +28,10 @@ COMMANDS = (
     'ironic-passthru-api',
     'ironic-passthru-conductor',
     'ironic-passthru-dbsync',
+    'ironic-passthru-driver',
     'ironic-passthru-status',
 )
-ALL_IN_ONE, API, CONDUCTOR, DBSYNC, STATUS = COMMANDS
+ALL_IN_ONE, API, CONDUCTOR, DBSYNC, DRIVER, STATUS = COMMANDS
 
 
 class CommandTestCase(base.TestCase):

@@ -54,3 +54,9 @@ nitpick_ignore_regex = [
 linkcheck_ignore = [
     r'https?://(127\.0\.0\.1|localhost|([\w-]+\.)*example(\.\w+)?)([:/]|$)',
 ]
+
+# Names that the index of Python lacks.
+nitpick_ignore = [
+    ('py:class', 'asyncio.streams.StreamReader'),
+    ('py:class', 'asyncio.streams.StreamWriter'),
+]

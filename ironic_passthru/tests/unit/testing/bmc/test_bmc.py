@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulated BMC over real sockets."""
+
+import http.client
+import json
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from typing import Any
+
+from ironic_passthru.testing import bmc
+from ironic_passthru.tests import base
+
+EJECT = f'{bmc.MEDIA}/Cd/Eject'
+
+
+class BmcTest(base.TestCase):
+    def start(self, **options: Any) -> bmc.Bmc:
+        return self.enterContext(bmc.Bmc(**{'username': '', **options}))
+
+    def send(
+        self,
+        fake: bmc.Bmc,
+        method: str,
+        path: str,
+        body: Any = None,
+        **more: str,
+    ) -> tuple[int, Any, Any]:
+        context = None
+        if fake.ca_file:
+            context = ssl.create_default_context(cafile=str(fake.ca_file))
+        request = urllib.request.Request(
+            fake.url + path,
+            None if body is None else json.dumps(body).encode(),
+            {name.replace('_', '-'): value for name, value in more.items()},
+            method=method,
+        )
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),
+            urllib.request.HTTPSHandler(context=context),
+        )
+        try:
+            answer = opener.open(request, timeout=5)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            text = answer.read()
+        return answer.status, json.loads(text or b'null'), answer.headers
+
+    def test_patch_changes_a_resource_and_is_recorded(self) -> None:
+        fake = self.start()
+        change = {'IndicatorLED': 'Lit'}
+        self.assertEqual(204, self.send(fake, 'PATCH', bmc.SYSTEM, change)[0])
+        document = self.send(fake, 'GET', bmc.SYSTEM)[1]
+        self.assertEqual('Lit', document['IndicatorLED'])
+        self.assertEqual({'PATCH': 1, 'GET': 1}, dict(fake.count()))
+        self.assertEqual(change, fake.received[0].document())
+        self.assertEqual('Off', bmc.RESOURCES[bmc.SYSTEM]['IndicatorLED'])
+
+    def test_etags(self) -> None:
+        fake = self.start()
+        fake.etags, fake.require_if_match = 'strong', True
+        tag = self.send(fake, 'GET', bmc.SYSTEM)[2]['ETag']
+        for headers, status in (
+            ({}, 428),
+            ({'If_Match': '"old"'}, 412),
+            ({'If_Match': tag}, 204),
+            ({'If_Match': tag}, 412),
+        ):
+            body = {'IndicatorLED': 'Lit'}
+            found = self.send(fake, 'PATCH', bmc.SYSTEM, body, **headers)[0]
+            self.assertEqual(status, found, headers)
+
+    def test_logins(self) -> None:
+        fake = self.start(username='admin', password='p')
+        self.assertEqual(200, self.send(fake, 'GET', bmc.ROOT)[0])
+        self.assertEqual(401, self.send(fake, 'GET', bmc.SYSTEM)[0])
+        basic = {'Authorization': 'Basic YWRtaW46cA=='}
+        self.assertEqual(200, self.send(fake, 'GET', bmc.SYSTEM, **basic)[0])
+        path = '/redfish/v1/SessionService/Sessions'
+        login = {'UserName': 'admin', 'Password': 'wrong'}
+        self.assertEqual(401, self.send(fake, 'POST', path, login)[0])
+        login['Password'] = 'p'
+        status, _, headers = self.send(fake, 'POST', path, login)
+        self.assertEqual(201, status)
+        token = {'X_Auth_Token': headers['X-Auth-Token']}
+        self.assertEqual(200, self.send(fake, 'GET', bmc.SYSTEM, **token)[0])
+        self.send(fake, 'DELETE', headers['Location'], **token)
+        self.assertEqual(401, self.send(fake, 'GET', bmc.SYSTEM, **token)[0])
+
+    def test_tasks(self) -> None:
+        fake = self.start()
+        finished: list[str] = []
+        fake.actions[EJECT] = lambda request: bmc.BmcTask(
+            steps=[30], finish=lambda: finished.append(request.path)
+        )
+        status, task, headers = self.send(fake, 'POST', EJECT, {})
+        self.assertEqual((202, 'Running'), (status, task['TaskState']))
+        status, task, _ = self.send(fake, 'GET', headers['Location'])
+        self.assertEqual((202, 30), (status, task['PercentComplete']))
+        self.assertEqual([], finished)
+        self.assertEqual(204, self.send(fake, 'GET', headers['Location'])[0])
+        task = self.send(fake, 'GET', task['@odata.id'])[1]
+        self.assertEqual('Completed', task['TaskState'])
+        self.assertEqual([EJECT], finished)
+
+    def test_pages(self) -> None:
+        members = [{'@odata.id': f'{bmc.SYSTEMS}/{n}'} for n in range(5)]
+        fake = self.start(resources={bmc.SYSTEMS: {'Members': members}})
+        fake.page_size = 2
+        found, path = [], bmc.SYSTEMS
+        while path:
+            page = self.send(fake, 'GET', path)[1]
+            self.assertLessEqual(len(page['Members']), 2)
+            found += page['Members']
+            path = page.get('Members@odata.nextLink')
+        self.assertEqual(members, found)
+
+    def test_faults(self) -> None:
+        fake = self.start()
+        for fault, expected in (
+            (bmc.faults.close, http.client.RemoteDisconnected),
+            (bmc.faults.reset, ConnectionResetError),
+            (bmc.faults.raw(b'garbage\r\n\r\n'), http.client.BadStatusLine),
+        ):
+            fake.faults['POST'] = fault
+            before = len(fake.received)
+            self.assertRaises(expected, self.send, fake, 'POST', EJECT, {})
+            self.assertEqual(before + 1, len(fake.received))
+        fake.faults['POST'] = bmc.faults.status(503)
+        self.assertEqual(503, self.send(fake, 'POST', EJECT, {})[0])
+        fake.faults[f'GET {bmc.ROOT}'] = bmc.faults.document([1])
+        self.assertEqual([1], self.send(fake, 'GET', bmc.ROOT)[1])
+        self.assertEqual(200, self.send(fake, 'GET', bmc.SYSTEM)[0])
+
+    def test_close_before_receipt(self) -> None:
+        fake = self.start()
+        fake.faults['CONNECT'] = bmc.faults.close
+        self.assertRaises(OSError, self.send, fake, 'GET', bmc.ROOT)
+        self.assertEqual([], fake.received)
+
+    def test_tls(self) -> None:
+        fake = self.start(tls=True)
+        self.assertEqual(200, self.send(fake, 'GET', bmc.ROOT)[0])
+        fake.ca_file = None
+        error = self.assertRaises(
+            urllib.error.URLError, self.send, fake, 'GET', bmc.ROOT
+        )
+        self.assertIsInstance(error.reason, ssl.SSLCertVerificationError)
+
+    def test_many_share_one_thread_that_ends(self) -> None:
+        before = set(threading.enumerate())
+        fakes = [bmc.Bmc(address=f'127.0.1.{n}') for n in range(1, 101)]
+        for fake in fakes:
+            fake.start()
+            self.addCleanup(fake.stop)
+        self.assertEqual(1, len(set(threading.enumerate()) - before))
+        for fake in fakes:
+            self.assertEqual(200, self.send(fake, 'GET', bmc.ROOT)[0])
+            fake.stop()
+        self.assertEqual(before, set(threading.enumerate()))

@@ -30,15 +30,12 @@ from typing import Any
 from oslo_config import cfg
 
 from ironic_passthru import conf as project_conf
-from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import spec
-from ironic_passthru.conductor import execution
-from ironic_passthru.conductor import runner
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import loader
-from ironic_passthru.rpc import protocol
+from ironic_passthru.testing import harness
 from ironic_passthru.validation import json_pointer
 from ironic_passthru.validation import schema as parameter_schema
 from ironic_passthru.validation import strict_json
@@ -99,27 +96,13 @@ class DriverConformance(_Mixin):
         Dangerous methods are allowed. Asynchronous methods run until they
         end.
 
-        :returns: the result as a JSON value.
+        :returns: the result as a JSON value; of a method with ``attach`` an
+            object with ``data``, ``media_type`` and ``filename``.
         :raises: the errors that a client receives.
         """
-        driver = self.start()
-        call = protocol.CallRequest(
-            driver_name=driver.name,
-            driver_method=method,
-            http_method=http_method,
-            info=parameters,
+        return harness.DriverHarness(self.start()).call(
+            method, http_method, **parameters
         )
-        found = runner.find(driver, call)
-        found.spec.parameters.check(parameters)
-        job = execution.prepare(
-            request_context.RequestContext(),
-            call,
-            driver=driver,
-            method=found,
-        )
-        return execution.execute(
-            job, request_context.CallState(), max_result_size=1 << 30
-        ).value
 
     def test_loads(self) -> None:
         """The driver is a VendorInterface whose methods can be published."""

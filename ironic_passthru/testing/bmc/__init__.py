@@ -5,7 +5,7 @@
 
     from ironic_passthru.testing import bmc
 
-    with bmc.Bmc() as fake:
+    with bmc.SimulatedBmc() as fake:
         fake.resources[bmc.SYSTEM]['Model'] = 'A2'
         fake.faults['PATCH'] = bmc.faults.close
         ...     # call a driver with fake.url, fake.username, fake.password
@@ -16,15 +16,15 @@ lets each have an own address in 127.0.0.0/8 without configuration.
 """
 
 from ironic_passthru.testing.bmc import faults
+from ironic_passthru.testing.bmc.messages import BmcReply
 from ironic_passthru.testing.bmc.messages import BmcRequest
-from ironic_passthru.testing.bmc.messages import BmcResponse
 from ironic_passthru.testing.bmc.messages import Exchange
 from ironic_passthru.testing.bmc.redfish import MEDIA
 from ironic_passthru.testing.bmc.redfish import RESOURCES
 from ironic_passthru.testing.bmc.redfish import ROOT
 from ironic_passthru.testing.bmc.redfish import SYSTEM
 from ironic_passthru.testing.bmc.redfish import SYSTEMS
-from ironic_passthru.testing.bmc.server import Bmc
+from ironic_passthru.testing.bmc.server import SimulatedBmc
 from ironic_passthru.testing.bmc.tasks import BmcTask
 
 __all__ = (
@@ -33,10 +33,10 @@ __all__ = (
     'ROOT',
     'SYSTEM',
     'SYSTEMS',
-    'Bmc',
+    'BmcReply',
     'BmcRequest',
-    'BmcResponse',
     'BmcTask',
     'Exchange',
+    'SimulatedBmc',
     'faults',
 )

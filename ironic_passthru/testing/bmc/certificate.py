@@ -86,22 +86,25 @@ def _certificate(
             critical=False,
         )
     )
-    if is_ca:
-        usage = x509.KeyUsage(
-            digital_signature=True,
-            content_commitment=False,
-            key_encipherment=False,
-            data_encipherment=False,
-            key_agreement=False,
-            key_cert_sign=True,
-            crl_sign=True,
-            encipher_only=False,
-            decipher_only=False,
-        )
-        builder = builder.add_extension(usage, critical=True)
-    else:
+    usage: x509.ExtensionType = _ca_usage()
+    if not is_ca:
         host = x509.IPAddress(ipaddress.ip_address(name))
-        builder = builder.add_extension(
-            x509.SubjectAlternativeName([host]), critical=False
-        )
+        usage = x509.SubjectAlternativeName([host])
+    builder = builder.add_extension(usage, critical=is_ca)
     return builder.sign(ca_key, hashes.SHA256())
+
+
+def _ca_usage() -> 'x509.KeyUsage':
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )

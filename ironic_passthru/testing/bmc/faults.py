@@ -51,20 +51,20 @@ async def echo(exchange: messages.Exchange) -> None:
 def status(code: int, message: str = 'Injected error.') -> Fault:
     """Respond with a status and a Redfish error."""
     error = {'code': 'Base.1.0.GeneralError', 'message': message}
-    return respond(messages.BmcResponse(code, {'error': error}))
+    return respond(messages.BmcReply(code, {'error': error}))
 
 
 def redirect(location: str, *, code: int = 307) -> Fault:
     """Redirect the request to another URL or path."""
-    return respond(messages.BmcResponse(code, headers={'Location': location}))
+    return respond(messages.BmcReply(code, headers={'Location': location}))
 
 
 def document(value: Any) -> Fault:
     """Respond with status 200 and a value of any JSON type."""
-    return respond(messages.BmcResponse(200, value))
+    return respond(messages.BmcReply(200, value))
 
 
-def respond(response: messages.BmcResponse) -> Fault:
+def respond(response: messages.BmcReply) -> Fault:
     """Respond with a fixed response."""
 
     async def fault(exchange: messages.Exchange) -> None:

@@ -35,7 +35,7 @@ class BmcRequest:
 
 
 @dataclasses.dataclass(frozen=True)
-class BmcResponse:
+class BmcReply:
     """A response of a BMC.
 
     :param document: the body as JSON; None for no body.
@@ -57,7 +57,7 @@ class Exchange:
     writer: asyncio.StreamWriter
     request: BmcRequest | None = None
 
-    async def send(self, response: BmcResponse) -> None:
+    async def send(self, response: BmcReply) -> None:
         """Send a response that leaves the connection open."""
         body = b''
         if response.document is not None:

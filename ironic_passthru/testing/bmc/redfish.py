@@ -55,7 +55,7 @@ RESOURCES: dict[str, dict[str, Any]] = {
 }
 
 Action = Callable[
-    [messages.BmcRequest], messages.BmcResponse | tasks.BmcTask | None
+    [messages.BmcRequest], messages.BmcReply | tasks.BmcTask | None
 ]
 
 
@@ -100,7 +100,7 @@ class RedfishService:
         tag = f'"{hashlib.sha256(text.encode()).hexdigest()[:16]}"'
         return f'W/{tag}' if self.etags == 'weak' else tag
 
-    def respond(self, request: messages.BmcRequest) -> messages.BmcResponse:
+    def respond(self, request: messages.BmcRequest) -> messages.BmcReply:
         """Return the response to a request, which may change resources."""
         if request.http_method == 'POST' and request.path == SESSIONS:
             return self._log_in(request)
@@ -109,7 +109,7 @@ class RedfishService:
         handler = getattr(self, f'_{request.http_method.lower()}', None)
         if handler is None:
             return _not_allowed()
-        response: messages.BmcResponse = handler(request)
+        response: messages.BmcReply = handler(request)
         return response
 
     def _is_allowed(self, request: messages.BmcRequest) -> bool:
@@ -122,7 +122,7 @@ class RedfishService:
         expected = f'Basic {base64.b64encode(pair).decode()}'
         return request.headers.get('authorization') == expected
 
-    def _log_in(self, request: messages.BmcRequest) -> messages.BmcResponse:
+    def _log_in(self, request: messages.BmcRequest) -> messages.BmcReply:
         login = _body(request)
         if login is None:
             return _error(400, 'Base.1.0.MalformedJSON')
@@ -138,11 +138,11 @@ class RedfishService:
             'Id': token[:8],
             'UserName': self.username,
         }
-        return messages.BmcResponse(
+        return messages.BmcReply(
             201, session, {'X-Auth-Token': token, 'Location': path}
         )
 
-    def _get(self, request: messages.BmcRequest) -> messages.BmcResponse:
+    def _get(self, request: messages.BmcRequest) -> messages.BmcReply:
         if request.path in self._tasks:
             return self._tasks[request.path].poll(
                 monitor=request.path.startswith(f'{tasks.MONITORS}/')
@@ -153,7 +153,7 @@ class RedfishService:
         headers = {'Allow': 'GET, PATCH, DELETE'}
         if self.etags:
             headers['ETag'] = self.etag(request.path)
-        return messages.BmcResponse(200, self._page(found, request), headers)
+        return messages.BmcReply(200, self._page(found, request), headers)
 
     def _page(
         self, found: dict[str, Any], request: messages.BmcRequest
@@ -171,7 +171,7 @@ class RedfishService:
             page['Members@odata.nextLink'] = f'{request.path}?$skip={end}'
         return page
 
-    def _patch(self, request: messages.BmcRequest) -> messages.BmcResponse:
+    def _patch(self, request: messages.BmcRequest) -> messages.BmcReply:
         found = self.resources.get(request.path)
         if found is None:
             return _not_found()
@@ -181,30 +181,30 @@ class RedfishService:
         if change is None:
             return _error(400, 'Base.1.0.MalformedJSON')
         _merge(found, change)
-        return messages.BmcResponse(204)
+        return messages.BmcReply(204)
 
-    def _delete(self, request: messages.BmcRequest) -> messages.BmcResponse:
+    def _delete(self, request: messages.BmcRequest) -> messages.BmcReply:
         for token in list(self.sessions):
             if request.path == f'{SESSIONS}/{token[:8]}':
                 del self.sessions[token]
-                return messages.BmcResponse(204)
+                return messages.BmcReply(204)
         if request.path not in self.resources:
             return _not_found()
         if refused := self._precondition(request):
             return refused
         del self.resources[request.path]
-        return messages.BmcResponse(204)
+        return messages.BmcReply(204)
 
-    def _post(self, request: messages.BmcRequest) -> messages.BmcResponse:
+    def _post(self, request: messages.BmcRequest) -> messages.BmcReply:
         action = self.actions.get(request.path)
         if action is None:
             if request.path in self._targets():
-                return messages.BmcResponse(204)
+                return messages.BmcReply(204)
             known = request.path in self.resources
             return _not_allowed() if known else _not_found()
         result = action(request)
         if not isinstance(result, tasks.BmcTask):
-            return result or messages.BmcResponse(204)
+            return result or messages.BmcReply(204)
         number = len(self._tasks) // 2 + 1
         task = tasks.RunningTask(result, number)
         self._tasks[f'{tasks.TASKS}/{number}'] = task
@@ -221,7 +221,7 @@ class RedfishService:
 
     def _precondition(
         self, request: messages.BmcRequest
-    ) -> messages.BmcResponse | None:
+    ) -> messages.BmcReply | None:
         given = request.headers.get('if-match')
         if given is None:
             if self.require_if_match:
@@ -248,15 +248,15 @@ def _merge(resource: dict[str, Any], change: Mapping[str, Any]) -> None:
             resource[name] = value
 
 
-def _not_found() -> messages.BmcResponse:
+def _not_found() -> messages.BmcReply:
     return _error(404, 'Base.1.0.ResourceMissingAtURI')
 
 
-def _not_allowed() -> messages.BmcResponse:
+def _not_allowed() -> messages.BmcReply:
     return _error(405, 'Base.1.0.OperationNotAllowed')
 
 
-def _error(status: int, code: str) -> messages.BmcResponse:
-    return messages.BmcResponse(
+def _error(status: int, code: str) -> messages.BmcReply:
+    return messages.BmcReply(
         status, {'error': {'code': code, 'message': f'Status {status}.'}}
     )

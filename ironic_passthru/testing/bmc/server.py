@@ -21,7 +21,7 @@ from ironic_passthru.testing.bmc import redfish
 _BACKLOG = 1024
 
 
-class Bmc(redfish.RedfishService):
+class SimulatedBmc(redfish.RedfishService):
     """A simulated BMC; use it as a context manager, or start and stop it.
 
     :param resources: documents by path; by default

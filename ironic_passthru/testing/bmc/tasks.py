@@ -26,7 +26,7 @@ class BmcTask:
     """
 
     steps: Sequence[int] = (50,)
-    finish: Callable[[], messages.BmcResponse | None] = lambda: None
+    finish: Callable[[], messages.BmcReply | None] = lambda: None
     state: str = 'Completed'
 
 
@@ -37,13 +37,13 @@ class RunningTask:
         self._task = task
         self._number = number
         self._polls = 0
-        self._final: messages.BmcResponse | None = None
+        self._final: messages.BmcReply | None = None
 
-    def started(self) -> messages.BmcResponse:
+    def started(self) -> messages.BmcReply:
         """Return the response to the action."""
         return self._running({'PercentComplete': 0})
 
-    def poll(self, *, monitor: bool) -> messages.BmcResponse:
+    def poll(self, *, monitor: bool) -> messages.BmcReply:
         """Return the response to a poll.
 
         :param monitor: whether the monitor is polled, not the task.
@@ -56,19 +56,19 @@ class RunningTask:
             return (
                 response
                 if monitor
-                else messages.BmcResponse(200, response.document)
+                else messages.BmcReply(200, response.document)
             )
         if self._final is None:
-            self._final = self._task.finish() or messages.BmcResponse(204)
+            self._final = self._task.finish() or messages.BmcReply(204)
         if monitor:
             return self._final
-        return messages.BmcResponse(
+        return messages.BmcReply(
             200,
             self._document({'PercentComplete': 100}, self._task.state),
         )
 
-    def _running(self, more: dict[str, Any]) -> messages.BmcResponse:
-        return messages.BmcResponse(
+    def _running(self, more: dict[str, Any]) -> messages.BmcReply:
+        return messages.BmcReply(
             202,
             self._document(more, 'Running'),
             {'Location': f'{MONITORS}/{self._number}', 'Retry-After': '0'},

@@ -16,12 +16,14 @@ EJECT = f'{bmc.MEDIA}/Cd/Eject'
 
 
 class BmcTest(base.TestCase):
-    def start(self, **options: Any) -> bmc.Bmc:
-        return self.enterContext(bmc.Bmc(**{'username': '', **options}))
+    def start(self, **options: Any) -> bmc.SimulatedBmc:
+        return self.enterContext(
+            bmc.SimulatedBmc(**{'username': '', **options})
+        )
 
     def send(
         self,
-        fake: bmc.Bmc,
+        fake: bmc.SimulatedBmc,
         method: str,
         path: str,
         body: Any = None,
@@ -151,7 +153,9 @@ class BmcTest(base.TestCase):
 
     def test_many_share_one_thread_that_ends(self) -> None:
         before = set(threading.enumerate())
-        fakes = [bmc.Bmc(address=f'127.0.1.{n}') for n in range(1, 101)]
+        fakes = [
+            bmc.SimulatedBmc(address=f'127.0.1.{n}') for n in range(1, 101)
+        ]
         for fake in fakes:
             fake.start()
             self.addCleanup(fake.stop)

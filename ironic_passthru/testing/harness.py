@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls of one driver instance, under control of a test.
+
+::
+
+    calls = harness.DriverHarness(self.start(), roles=['admin'])
+    submitted = calls.submit('flash', 'POST', image='v2')
+    submitted.cancel()
+    self.assertRaises(errors.Cancelled, submitted.result, 10)
+    self.assertEqual([(0.0, 'Erasing')], submitted.progress)
+"""
+
+import threading
+from collections.abc import Iterable
+from concurrent import futures
+from typing import Any
+
+from ironic_passthru import context as request_context
+from ironic_passthru.conductor import execution
+from ironic_passthru.conductor import runner
+from ironic_passthru.drivers import loader
+from ironic_passthru.rpc import protocol
+
+_MAX_RESULT_BYTES = 1 << 30
+
+
+class SubmittedCall(request_context.CallState):
+    """A call that runs in a thread of its own.
+
+    :ivar progress: the reported percentages with their messages.
+    :ivar targets: the reported targets.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.progress: list[tuple[float, str]] = []
+        self.targets: list[str] = []
+        self._cancel = threading.Event()
+        self._future: futures.Future[Any] = futures.Future()
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether the test has requested a cancellation."""
+        return self._cancel.is_set()
+
+    def report_progress(self, percent: float, message: str) -> None:
+        """Record the progress."""
+        self.progress.append((percent, message))
+
+    def report_targets(self, names: Iterable[str]) -> None:
+        """Record the targets."""
+        self.targets.extend(names)
+
+    def cancel(self) -> None:
+        """Request a cancellation, as a client does."""
+        self._cancel.set()
+
+    def result(self, timeout_seconds: float = 30.0) -> Any:
+        """Wait for the end of the call; return its result.
+
+        :raises: the error that a client receives; TimeoutError.
+        """
+        return self._future.result(timeout_seconds)
+
+
+class DriverHarness:
+    """Calls methods of a started driver as a conductor does.
+
+    Dangerous methods are allowed.
+
+    :param driver: a started driver, see
+        ``DriverConformance.start()``.
+    :param user_id: user of the context of each call.
+    :param project_id: project of the context.
+    :param roles: roles of the context.
+    """
+
+    def __init__(
+        self,
+        driver: loader.Driver,
+        *,
+        user_id: str | None = None,
+        project_id: str | None = None,
+        roles: Iterable[str] = (),
+    ) -> None:
+        self.driver = driver
+        self._context = request_context.RequestContext(
+            user_id=user_id,
+            project_id=project_id,
+            roles=list(roles),
+            overwrite=False,
+        )
+
+    def call(self, method: str, http_method: str, /, **parameters: Any) -> Any:
+        """Call a method, and wait until it has finished.
+
+        :returns: the result as a JSON value; of a method with ``attach`` an
+            object with ``data``, ``media_type`` and ``filename``.
+        :raises: the errors that a client receives.
+        """
+        return self._run(SubmittedCall(), method, http_method, parameters)
+
+    def submit(
+        self, method: str, http_method: str, /, **parameters: Any
+    ) -> SubmittedCall:
+        """Start a call in a thread; return it."""
+        submitted = SubmittedCall()
+
+        def work() -> None:
+            try:
+                result = self._run(submitted, method, http_method, parameters)
+            except BaseException as error:
+                submitted._future.set_exception(error)
+            else:
+                submitted._future.set_result(result)
+
+        threading.Thread(target=work, name=method, daemon=True).start()
+        return submitted
+
+    def _run(
+        self,
+        state: SubmittedCall,
+        method: str,
+        http_method: str,
+        parameters: dict[str, Any],
+    ) -> Any:
+        call = protocol.CallRequest(
+            driver_name=self.driver.name,
+            driver_method=method,
+            http_method=http_method,
+            info=parameters,
+        )
+        found = runner.find(self.driver, call)
+        found.spec.parameters.check(parameters)
+        job = execution.prepare(
+            self._context, call, driver=self.driver, method=found
+        )
+        value = execution.execute(
+            job, state, max_result_size=_MAX_RESULT_BYTES
+        ).value
+        return (
+            protocol.Attached.from_bus(value) if found.spec.attach else value
+        )

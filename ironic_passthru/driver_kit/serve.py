@@ -105,6 +105,7 @@ class _Service:
 
     def start(self) -> None:
         """Start a process; it does not receive Ctrl-C of the terminal."""
+        # The arguments are those of the command line of the developer.
         self._process = subprocess.Popen(  # nosec B603
             self._command, env=self._environment, start_new_session=True
         )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interface of drivers, its decorator and types of results.
 
-Vendor interfaces written for Ironic use :mod:`ironic_passthru.compat`.
+Vendor interfaces written for Ironic use ``ironic_passthru.compat``.
 """
 
 import dataclasses

@@ -71,6 +71,25 @@ class TestDriver(base.TestCase):
         self.assertEqual((1, ''), (code, err))
         return out.splitlines()
 
+    def test_the_lines_to_edit_for_a_port(self) -> None:
+        root = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        file = root / 'acme.py'
+        file.write_text('\nfrom ironic.drivers import base\n')
+        self.assertEqual(
+            (
+                1,
+                f'{file}:2: from ironic.drivers import base -> from '
+                'ironic_passthru.compat import base\n',
+                '',
+            ),
+            self.run_command('port', str(root)),
+        )
+        file.write_text('from ironic_passthru.compat import base\n')
+        self.assertEqual((0, '', ''), self.run_command('port', str(root)))
+        code, _, err = self.run_command('port', str(root / 'none'))
+        self.assertEqual(1, code)
+        self.assertIn('none: No such file or directory', err)
+
     def test_a_driver_without_problems(self) -> None:
         self.assertEqual(
             (0, "Driver 'fake-hardware': 0 warning(s), no error\n", ''),

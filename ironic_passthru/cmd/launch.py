@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
@@ -31,6 +32,9 @@ CONFIG_FILES = 'OS_IRONIC_PASSTHRU_CONFIG_FILES'
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+
+# How long threads may delay the exit before they are logged.
+EXIT_WARNING_SECONDS = 5.0
 
 LOG = log.getLogger(__name__)
 
@@ -101,6 +105,18 @@ def _set_up_log(conf: cfg.ConfigOpts) -> None:
             f'Cannot write the log: {error.filename}: {error.strerror}'
         ) from None
     log_filter.install()
+    threading.excepthook = _log_thread_error
+
+
+def _log_thread_error(arguments: threading.ExceptHookArgs) -> None:
+    """Log the exception that ended a thread, such as one of a driver."""
+    if arguments.exc_value is None or arguments.exc_type is SystemExit:
+        return
+    LOG.error(
+        'An exception ended thread %s',
+        arguments.thread.name if arguments.thread else '?',
+        exc_info=arguments.exc_value,
+    )
 
 
 def _check_values(conf: cfg.ConfigOpts) -> None:
@@ -200,6 +216,29 @@ def run(main: Callable[[], int]) -> int:
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED
+    finally:
+        if _blocking_threads():
+            # It ends with the process.
+            threading.Thread(target=_log_blocking_threads, daemon=True).start()
+
+
+def _blocking_threads() -> list[threading.Thread]:
+    """Return the threads that the interpreter waits for at its exit."""
+    return [
+        thread
+        for thread in threading.enumerate()
+        if not thread.daemon and thread is not threading.main_thread()
+    ]
+
+
+def _log_blocking_threads() -> None:
+    time.sleep(EXIT_WARNING_SECONDS)
+    for thread in _blocking_threads():
+        LOG.warning(
+            'The exit of the process waits for thread %s, which is not a '
+            'daemon thread',
+            thread.name,
+        )
 
 
 def exit_now(code: int) -> NoReturn:

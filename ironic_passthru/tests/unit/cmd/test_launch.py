@@ -36,6 +36,27 @@ for argument in sys.argv[1:]:
     print('--', file=sys.stderr, flush=True)
 """
 
+# A command with threads of a driver.
+THREADS = """
+import threading
+from ironic_passthru import threads
+threads.init()
+from ironic_passthru.cmd import launch
+launch.EXIT_WARNING_SECONDS = 0.1
+
+def fail():
+    raise ValueError('no fan: password=hunter2')
+
+def main():
+    launch.read_configuration([], prog='p', config_files=[])
+    threading.Thread(target=fail, name='fans').start()
+    threading.Thread(target=threading.Event().wait, args=(1,),
+                     name='lamps').start()
+    return 0
+
+launch.run(main)
+"""
+
 # Group, option, invalid value, further text of the line.
 BAD = [
     ('api', 'port', '99999', '0 to 65535'),
@@ -364,6 +385,22 @@ class TestSignalHandler(LaunchCase):
 
 
 class TestLogs(LaunchCase):
+    def test_threads_of_drivers(self) -> None:
+        done = subprocess.run(
+            [sys.executable, '-c', THREADS],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        for words in (
+            'An exception ended thread fans',
+            'ValueError: no fan: password=***',
+            'waits for thread lamps, which is not a daemon',
+        ):
+            self.assertIn(words, done.stderr)
+        self.assertNotIn('hunter2', done.stderr)
+
     def test_passwords_are_masked(self) -> None:
         target = self.directory / 'service.log'
         append = self.write('log.ini', LOG_CONFIG.format(path=target))

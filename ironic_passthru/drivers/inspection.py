@@ -76,7 +76,10 @@ def check_method(
     if parameters is None:
         yield problem('it has no parameter self', 'add self')
         return
-    if parameters and parameters[0].name == 'task':
+    if any(
+        parameter.name == 'task' and parameter.annotation is parameter.empty
+        for parameter in parameters[:2]
+    ):
         yield problem(
             "its parameter 'task' is that of a method of a node",
             "replace it by 'context': there are no nodes and no tasks",

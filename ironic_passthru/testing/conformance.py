@@ -28,13 +28,13 @@ from typing import Any
 
 from oslo_config import cfg
 
-from ironic_passthru import conf as project_conf
 from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import loader
 from ironic_passthru.testing import harness
+from ironic_passthru.testing import service
 from ironic_passthru.validation import json_pointer
 from ironic_passthru.validation import schema as parameter_schema
 from ironic_passthru.validation import strict_json
@@ -54,21 +54,18 @@ class DriverConformance(_Mixin):
 
     :cvar driver: name of an entry point in ``ironic_passthru.drivers``, or a
         subclass of :class:`ironic_passthru.drivers.base.VendorInterface`.
+    :cvar config: text of the configuration file, with the options that the
+        driver registers in ``start()``.
     :cvar end_seconds: time for threads to end.
     """
 
     driver: str | type[base.VendorInterface]
+    config = ''
     end_seconds = 10.0
 
     def make_driver_conf(self) -> cfg.ConfigOpts:
-        """Return the configuration that the driver is started with.
-
-        Override it to set options.
-        """
-        conf = cfg.ConfigOpts()
-        project_conf.register_opts(conf)
-        conf([], project='ironic_passthru', default_config_files=[])
-        return conf
+        """Return the configuration that the driver is started with."""
+        return service.configuration(self.config)
 
     def load(self) -> loader.Driver:
         """Return a new instance of the driver, loaded but not started."""

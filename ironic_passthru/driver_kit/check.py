@@ -10,7 +10,6 @@ from typing import Any
 from oslo_config import cfg
 
 from ironic_passthru import errors
-from ironic_passthru.drivers import base
 from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import loader
 from ironic_passthru.drivers import problems
@@ -49,9 +48,6 @@ def run(name: str, conf: cfg.ConfigOpts) -> list[problems.Problem]:
     :raises: DriverLoadError if its class cannot be used.
     """
     interface = entry_points.instance(name)
-    if not isinstance(interface, base.VendorInterface):
-        # It raises the error.
-        loader.make(name, interface)
     found = loader.examine(name, interface)
     if not any(problem.level == ERROR for problem in found):
         place = problems.place_of_class(type(interface))

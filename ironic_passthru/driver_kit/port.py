@@ -21,9 +21,4 @@ def run(paths: Iterable[pathlib.Path]) -> list[porting.Finding]:
             raise errors.ConfigError(
                 f'Cannot read {error.filename}: {error.strerror}'
             ) from None
-        except SyntaxError as error:
-            raise errors.ConfigError(
-                f'{error.filename or path}:{error.lineno}: Invalid syntax of '
-                f'Python 3: {error.msg}'
-            ) from None
     return found

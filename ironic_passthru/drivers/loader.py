@@ -153,10 +153,6 @@ def make(
         may be called.
     :raises: DriverLoadError with all mistakes in its code.
     """
-    if not isinstance(interface, base.VendorInterface):
-        raise errors.DriverLoadError(
-            driver=name, reason=_no_interface(type(interface))
-        )
     driver, found = _examine(name, interface, allowed=allowed)
     wrong = [each.text for each in found if each.level == 'error']
     if driver is None:
@@ -172,7 +168,8 @@ def examine(
 ) -> list[problems.Problem]:
     """Return all mistakes in the code of a driver, which is not started.
 
-    :raises: DriverLoadError if its ``get_properties()`` fails.
+    :raises: DriverLoadError if it is not a VendorInterface, or if its
+        ``get_properties()`` fails.
     """
     return _examine(name, interface, allowed=())[1]
 
@@ -183,8 +180,8 @@ def _no_interface(kind: type) -> str:
         parent.__module__ == 'ironic.drivers.base' for parent in kind.__mro__
     ):
         return (
-            f"{reason} of this service, but of Ironic; run 'ironic-passthru-"
-            "driver port', or use [conductor] enabled_ironic_hardware_types"
+            f'{reason} of this service, but of Ironic; replace its imports: '
+            "'ironic-passthru-driver port PATH' lists the lines"
         )
     return reason
 
@@ -193,6 +190,10 @@ def _examine(
     name: str, interface: base.VendorInterface, *, allowed: Iterable[str]
 ) -> tuple[Driver | None, list[problems.Problem]]:
     """Return the driver, unless its code has errors, and all mistakes."""
+    if not isinstance(interface, base.VendorInterface):
+        raise errors.DriverLoadError(
+            driver=name, reason=_no_interface(type(interface))
+        )
     found = list(inspection.check(name, interface))
     methods: dict[str, Method] = {}
     for mark, function in interface.passthru_methods():

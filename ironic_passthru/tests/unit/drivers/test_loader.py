@@ -697,6 +697,11 @@ class MakeTest(base.TestCase):
     def test_class_instead_of_instance(self) -> None:
         self._refuse(Parent, 'is not a VendorInterface')
 
+    def test_a_class_of_ironic(self) -> None:
+        parent = type('Parent', (), {'__module__': 'ironic.drivers.base'})
+        child = type('Child', (parent,), {})
+        self._refuse(child(), "'ironic-passthru-driver port PATH'")
+
     def test_spec_is_json(self) -> None:
         spec = loader.make('child', Child()).spec
         json.dumps(spec.to_document(), allow_nan=False)

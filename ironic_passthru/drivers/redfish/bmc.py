@@ -10,9 +10,9 @@ import sushy
 from sushy import auth as sushy_auth
 from sushy import exceptions as sushy_exceptions
 
+from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import connector as bmc_connector
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import inventory
 
 LOG = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Bmc:
 
     def __init__(
         self,
-        target: inventory.Target,
+        target: bmc_target.Target,
         connector: bmc_connector.Connector,
     ) -> None:
         self._connector = connector

@@ -12,7 +12,6 @@ import base64
 import dataclasses
 import json
 import logging
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 from urllib import parse
@@ -21,6 +20,7 @@ import urllib3
 from sushy import exceptions as sushy_exceptions
 from urllib3 import exceptions as link_exceptions
 
+from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import body
 from ironic_passthru.drivers.redfish import connection_pool
 from ironic_passthru.drivers.redfish import deadline as call_deadline
@@ -56,28 +56,6 @@ _LINK_ERRORS = (link_exceptions.HTTPError, OSError)
 
 
 @dataclasses.dataclass(frozen=True)
-class Address:
-    """Address and credentials of a BMC.
-
-    :param url: scheme and authority, such as ``https://bmc.example.com``.
-    :param ca: file of trusted certificates; ``None`` for those of the
-        operating system.
-    :param verify: whether the BMC's certificate is verified.
-    """
-
-    url: str = dataclasses.field(repr=False)
-    username: str = dataclasses.field(repr=False)
-    password: str = dataclasses.field(repr=False)
-    ca: pathlib.Path | None = None
-    verify: bool = True
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether the connection is encrypted."""
-        return self.url.startswith('https://')
-
-
-@dataclasses.dataclass(frozen=True)
 class BmcResponse:
     """A response, with the attributes of requests that sushy reads."""
 
@@ -104,7 +82,7 @@ class Connector:
 
     def __init__(
         self,
-        address: Address,
+        address: bmc_target.Address,
         deadline: call_deadline.Deadline,
         *,
         connect_timeout_seconds: float,

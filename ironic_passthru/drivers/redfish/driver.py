@@ -14,6 +14,7 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
+from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import connector
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import executor
@@ -180,7 +181,7 @@ class RedfishVendor(base.VendorInterface):
     def _each(
         self,
         context: request_context.RequestContext,
-        targets: list[bmc_inventory.Target],
+        targets: list[bmc_target.Target],
         act: Callable[[bmc.Bmc], failures.Item],
         *,
         late: failures.BmcFailure = failures.TIMEOUT,
@@ -192,7 +193,7 @@ class RedfishVendor(base.VendorInterface):
         """
 
         def work(
-            target: bmc_inventory.Target, deadline: call_deadline.Deadline
+            target: bmc_target.Target, deadline: call_deadline.Deadline
         ) -> failures.Item:
             context.report_targets([target.name])
             connection = connector.Connector(
@@ -212,7 +213,7 @@ class RedfishVendor(base.VendorInterface):
         target: str | None,
         targets: list[str] | None,
         tag: str | None,
-    ) -> list[bmc_inventory.Target]:
+    ) -> list[bmc_target.Target]:
         current = self._inventory.current()
         if target is not None:
             return current.named([target])

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from concurrent import futures
 
 from ironic_passthru import threads
+from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import inventory
 
 LOG = logging.getLogger(__name__)
 
-Work = Callable[[inventory.Target, call_deadline.Deadline], failures.Item]
+Work = Callable[[bmc_target.Target, call_deadline.Deadline], failures.Item]
 
 THREAD_NAME_PREFIX = 'redfish'
 
@@ -40,7 +40,7 @@ class FleetExecutor:
     def run(
         self,
         work: Work,
-        targets: Iterable[inventory.Target],
+        targets: Iterable[bmc_target.Target],
         *,
         late: failures.BmcFailure = failures.TIMEOUT,
     ) -> dict[str, failures.Item]:
@@ -87,7 +87,7 @@ class FleetExecutor:
 
 def _attempt(
     work: Work,
-    target: inventory.Target,
+    target: bmc_target.Target,
     deadline: call_deadline.Deadline,
 ) -> failures.Item:
     """Run ``work``; an exception becomes the item of the target."""

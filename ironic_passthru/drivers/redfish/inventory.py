@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inventory file of BMCs, reloaded when it changes."""
 
-import dataclasses
 import logging
 import pathlib
 import ssl
@@ -17,7 +16,7 @@ import yaml
 
 from ironic_passthru import errors
 from ironic_passthru import watched_files
-from ironic_passthru.drivers.redfish import connector
+from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.redaction import credentials
 
 LOG = logging.getLogger(__name__)
@@ -104,30 +103,20 @@ class Entry(pydantic.BaseModel):
 _ENTRIES = pydantic.TypeAdapter(dict[Name, Entry])
 
 
-@dataclasses.dataclass(frozen=True)
-class Target:
-    """One BMC that calls can select."""
-
-    name: str
-    address: connector.Address
-    system_id: str | None = None
-    tags: frozenset[str] = frozenset()
-
-
 class Inventory:
     """One version of the targets, and their selection."""
 
-    def __init__(self, targets: Iterable[Target] = ()) -> None:
+    def __init__(self, targets: Iterable[bmc_target.Target] = ()) -> None:
         self._targets = {target.name: target for target in targets}
 
     def __len__(self) -> int:
         return len(self._targets)
 
-    def everything(self) -> list[Target]:
+    def everything(self) -> list[bmc_target.Target]:
         """Return all targets."""
         return list(self._targets.values())
 
-    def named(self, names: Iterable[str]) -> list[Target]:
+    def named(self, names: Iterable[str]) -> list[bmc_target.Target]:
         """Return the targets of these names, each once.
 
         :raises: InvalidParameterValue if any of them is unknown.
@@ -141,7 +130,7 @@ class Inventory:
             )
         return [self._targets[name] for name in unique]
 
-    def tagged(self, tag: str) -> list[Target]:
+    def tagged(self, tag: str) -> list[bmc_target.Target]:
         """Return the targets with a tag.
 
         :raises: InvalidParameterValue if no target has the tag.
@@ -272,7 +261,7 @@ def _target(
     base: pathlib.Path,
     *,
     reader: watched_files.Reader,
-) -> Target:
+) -> bmc_target.Target:
     if entry.password is not None:
         password = entry.password.get_secret_value()
     else:
@@ -284,9 +273,9 @@ def _target(
             raise watched_files.Unusable(exc.message) from None
         password = text.removesuffix('\n').removesuffix('\r')
     ca = base / entry.ca if entry.ca is not None else None
-    return Target(
+    return bmc_target.Target(
         name=name,
-        address=connector.Address(
+        address=bmc_target.Address(
             url=entry.address,
             username=entry.username,
             password=password,

@@ -15,6 +15,7 @@ import yaml
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import redfish
+from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import connector
 from ironic_passthru.drivers.redfish import deadline
 from ironic_passthru.tests import base
@@ -172,7 +173,7 @@ class EmulatorTest(RedfishTestCase):
     def _system(self, name: str, below: str = '') -> dict[str, object]:
         """Read a system's document without the driver."""
         connection = connector.Connector(
-            connector.Address(self.emulator.url, bmc.USERNAME, bmc.PASSWORD),
+            bmc_target.Address(self.emulator.url, bmc.USERNAME, bmc.PASSWORD),
             deadline.Deadline(10),
             connect_timeout_seconds=5,
             read_timeout_seconds=5,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Links that a connection to a BMC follows."""
 
+from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import connector
 from ironic_passthru.drivers.redfish import deadline
 from ironic_passthru.drivers.redfish import failures
@@ -15,7 +16,7 @@ class ConnectorTest(base.TestCase):
     ) -> connector.Connector:
         made = connector.Connector(
             # Port 1 of the loopback: nothing answers there.
-            connector.Address(url, 'user', 'password'),
+            bmc_target.Address(url, 'user', 'password'),
             deadline.Deadline(seconds),
             connect_timeout_seconds=0.5,
             read_timeout_seconds=0.5,
@@ -64,5 +65,5 @@ class ConnectorTest(base.TestCase):
             self.assertRaises(failures.NoAnswer, late, '/redfish')
 
     def test_login_is_not_shown(self) -> None:
-        address = connector.Address('https://bmc', 'user', 'password')
+        address = bmc_target.Address('https://bmc', 'user', 'password')
         self.assertEqual('Address(ca=None, verify=True)', repr(address))

@@ -3,18 +3,17 @@
 
 import threading
 
-from ironic_passthru.drivers.redfish import connector
+from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import executor
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import inventory
 from ironic_passthru.tests import base
 from ironic_passthru.tests import shortage
 
-ADDRESS = connector.Address('https://bmc.example.com', 'user', 'password')
+ADDRESS = bmc_target.Address('https://bmc.example.com', 'user', 'password')
 
 
-def _targets(count: int) -> list[inventory.Target]:
-    return [inventory.Target(f'node{n}', ADDRESS) for n in range(count)]
+def _targets(count: int) -> list[bmc_target.Target]:
+    return [bmc_target.Target(f'node{n}', ADDRESS) for n in range(count)]
 
 
 class FleetTest(base.TestCase):

@@ -12,6 +12,7 @@ from testtools import matchers
 
 import ironic_passthru
 from ironic_passthru import errors
+from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import inventory
 from ironic_passthru.tests import base
 
@@ -416,11 +417,11 @@ class ChoosingTest(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        address = inventory.connector.Address('https://x', 'u', 'p')
+        address = bmc_target.Address('https://x', 'u', 'p')
         self.targets = [
-            inventory.Target('a', address, tags=frozenset({'t'})),
-            inventory.Target('b', address, tags=frozenset({'t', 'u'})),
-            inventory.Target('c', address),
+            bmc_target.Target('a', address, tags=frozenset({'t'})),
+            bmc_target.Target('b', address, tags=frozenset({'t', 'u'})),
+            bmc_target.Target('c', address),
         ]
         self.inventory = inventory.Inventory(self.targets)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
+from typing import TypeVar
 
 from oslo_context import context as oslo_context
 
@@ -33,6 +34,9 @@ BUS_FIELDS = frozenset(_ATTRIBUTES)
 
 _MAX_TEXT_LENGTH = 255
 _MAX_ROLES = 100
+
+
+_Context = TypeVar('_Context', bound='RequestContext')
 
 
 class CallState:
@@ -70,7 +74,7 @@ class RequestContext(oslo_context.RequestContext):
     _call = CallState()
 
     @classmethod
-    def from_bus(cls, values: Any) -> 'RequestContext':
+    def from_bus(cls: type[_Context], values: Any) -> _Context:
         """Return the context of an RPC message.
 
         Unknown fields and values of a wrong type are ignored: other services
@@ -87,11 +91,15 @@ class RequestContext(oslo_context.RequestContext):
             arguments['roles'] = list(filter(_is_text, roles[:_MAX_ROLES]))
         return cls(**arguments)
 
-    def for_call(self, call: CallState) -> 'RequestContext':
+    def for_call(self: _Context, call: CallState) -> _Context:
         """Return a copy for the driver that runs ``call``."""
         copied = copy.copy(self)
         copied._call = call
         return copied
+
+    def convert(self, kind: type[_Context]) -> _Context:
+        """Return a copy that is an instance of a subclass."""
+        return kind.from_bus(to_bus(self)).for_call(self._call)
 
     def report_progress(self, percent: float, message: str = '') -> None:
         """Report the progress of the operation.

@@ -68,20 +68,22 @@ def read_configuration(
     :raises: ConfigError for an invalid option, or for a file with
         credentials that every user of the host can read.
     """
-    conf = cfg.CONF
-    # First: oslo.config ignores later registrations of the same option.
-    conf.register_cli_opts(
-        option for option in default.OPTS if option.name in also_arguments
-    )
-    project_conf.register_opts(conf)
-    log.register_options(conf)
+
+    def register(conf: cfg.ConfigOpts) -> None:
+        # First: oslo.config ignores later registrations of the same option.
+        conf.register_cli_opts(
+            option for option in default.OPTS if option.name in also_arguments
+        )
+        project_conf.register_opts(conf)
+        log.register_options(conf)
+        conf.set_default('use_stderr', True)
+
     log.set_defaults(
         default_log_levels=[*log.get_default_log_levels(), *_QUIET]
     )
-    conf.set_default('use_stderr', True)
     try:
-        parsing.parse(
-            conf,
+        conf = parsing.configuration(
+            register,
             arguments,
             prog=prog,
             description=description,

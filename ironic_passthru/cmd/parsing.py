@@ -3,6 +3,7 @@
 
 import contextlib
 import logging
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,35 @@ PROJECT = 'ironic_passthru'
 _LOGGER = 'oslo_config.cfg'
 _NOT_LOADED = 'could not load configuration from %r'
 _TEMPLATE = '-completion.template'
+
+
+def configuration(
+    register: Callable[[cfg.ConfigOpts], None],
+    arguments: Sequence[str],
+    **options: Any,
+) -> cfg.ConfigOpts:
+    """Return the configuration of a command that loads drivers.
+
+    It is the global one, which libraries of vendors may use, unless
+    interfaces of Ironic are enabled: Ironic registers options of the same
+    names on the global one.
+
+    :param register: registers the options.
+    :param options: further arguments of ``conf()``.
+    :raises: ConfigError, cfg.Error.
+    """
+    own = cfg.ConfigOpts()
+    register(own)
+    parse(own, arguments, **options)
+    try:
+        if own.conductor.enabled_ironic_hardware_types:
+            return own
+    except cfg.ConfigSourceValueError:
+        # The caller reports invalid values.
+        pass
+    register(cfg.CONF)
+    parse(cfg.CONF, arguments, **options)
+    return cfg.CONF
 
 
 def parse(

@@ -82,7 +82,7 @@ def check_drivers(conf: cfg.ConfigOpts) -> str:
     # It imports the code of vendors.
     from ironic_passthru.drivers import loader
 
-    drivers = loader.load(conf.conductor.enabled_drivers, conf)
+    drivers = loader.load(conf)
     loader.stop(drivers.values())
     return ', '.join(drivers)
 
@@ -207,10 +207,9 @@ def main(
     """Run the command; return its exit code."""
     # The checks report errors; do not log them as well.
     logging.getLogger().addHandler(logging.NullHandler())
-    conf = cfg.CONF if conf is None else conf
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        _read_configuration(conf, arguments)
+        conf = _read_configuration(arguments, conf)
     except (errors.ConfigError, cfg.Error) as error:
         print(f'{PROG}: {credentials.describe(error)}', file=sys.stderr)
         return EXIT_ERROR
@@ -219,17 +218,27 @@ def main(
     return upgradecheck.run(conf)
 
 
-def _read_configuration(conf: cfg.ConfigOpts, arguments: list[str]) -> None:
+def _read_configuration(
+    arguments: list[str], given: cfg.ConfigOpts | None
+) -> cfg.ConfigOpts:
     """Read configuration and command line.
 
     ``upgradecheck.main()`` lacks descriptions and ``--version``.
     """
-    project_conf.register_opts(conf)
-    log.register_options(conf)
-    conf.register_cli_opts(OPTS)
-    conf.register_cli_opt(
-        cfg.SubCommandOpt(
-            'command', title='commands', handler=Checks(conf).add_command
+
+    def register(conf: cfg.ConfigOpts) -> None:
+        project_conf.register_opts(conf)
+        log.register_options(conf)
+        conf.register_cli_opts(OPTS)
+        conf.register_cli_opt(
+            cfg.SubCommandOpt(
+                'command', title='commands', handler=Checks(conf).add_command
+            )
         )
-    )
-    parsing.parse(conf, arguments, prog=PROG, description=_DESCRIPTION)
+
+    options = {'prog': PROG, 'description': _DESCRIPTION}
+    if given is None:
+        return parsing.configuration(register, arguments, **options)
+    register(given)
+    parsing.parse(given, arguments, **options)
+    return given

@@ -134,7 +134,7 @@ class ConductorService:
         options = self._conf.conductor
         keys = self._conf.rpc.signing_keys
         signatures = signing.Signatures(keys)
-        self.drivers = loader.load(options.enabled_drivers, self._conf)
+        self.drivers = loader.load(self._conf)
         undo.callback(loader.stop, self.drivers.values())
         self._events = events.make(self._conf, self._records.get)
         undo.callback(self._events.close)

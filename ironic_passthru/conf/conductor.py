@@ -14,6 +14,25 @@ OPTS: list[cfg.Opt] = [
         'cannot be loaded. The default touches no hardware.',
     ),
     cfg.ListOpt(
+        'enabled_ironic_hardware_types',
+        default=[],
+        sample_default='acme,acme2:acme2-vendor',
+        help='Hardware types of an installed Ironic (entry points of the '
+        'group ironic.hardware.types) whose vendor interfaces are drivers '
+        'of this conductor, without any change. A hardware type may be '
+        'followed by a colon and the name of one of its vendor interfaces; '
+        'the default is the first one that it supports. Only methods of '
+        'drivers are served, not those of nodes.',
+    ),
+    cfg.ListOpt(
+        'ironic_config_files',
+        default=[],
+        sample_default='/etc/ironic/ironic.conf',
+        help='Configuration files of Ironic, for '
+        'enabled_ironic_hardware_types. The default is the files that '
+        'Ironic reads without an argument.',
+    ),
+    cfg.ListOpt(
         'allowed_dangerous_methods',
         default=[],
         help='Dangerous methods that clients can call, as "driver.method". * '

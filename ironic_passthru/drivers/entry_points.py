@@ -22,12 +22,16 @@ NAMESPACE = 'ironic_passthru.drivers'
 FAILURES = (Exception, SystemExit)
 
 
-def instance(name: str) -> Any:
+def instance(
+    name: str, *, group: str = NAMESPACE, entry_name: str | None = None
+) -> Any:
     """Return a new instance of the class of an entry point.
 
+    :param name: name of the driver, for errors.
+    :param entry_name: name of the entry point; by default that of the driver.
     :raises: DriverLoadError if it does not exist or fails.
     """
-    entry = _entry_point(name)
+    entry = _entry_point(name, group, entry_name or name)
     with reported(name, f"entry point '{entry.name} = {entry.value}'"):
         kind = entry.load()
     if not callable(kind):
@@ -38,12 +42,12 @@ def instance(name: str) -> Any:
         return kind()
 
 
-def _entry_point(name: str) -> metadata.EntryPoint:
+def _entry_point(driver: str, group: str, name: str) -> metadata.EntryPoint:
     """Return the only entry point with a name.
 
     :raises: DriverLoadError.
     """
-    entries = metadata.entry_points(group=NAMESPACE)
+    entries = metadata.entry_points(group=group)
     found = {
         (entry.value, entry.dist.name if entry.dist else '?'): entry
         for entry in entries
@@ -53,9 +57,12 @@ def _entry_point(name: str) -> metadata.EntryPoint:
         known = sorted(entries.names)
         close = difflib.get_close_matches(name, known, 1)
         hint = f"; did you mean '{close[0]}'?" if close else ''
+        what = 'no such entry point'
+        if name != driver:
+            what = f"no entry point '{name}'"
         raise errors.DriverLoadError(
-            driver=name,
-            reason=f'no such entry point in {NAMESPACE} (there are: '
+            driver=driver,
+            reason=f'{what} in {group} (there are: '
             f'{", ".join(known) or "none"}){hint}',
         )
     if len(found) > 1:
@@ -63,7 +70,7 @@ def _entry_point(name: str) -> metadata.EntryPoint:
             f'{package} ({value})' for value, package in sorted(found)
         )
         raise errors.DriverLoadError(
-            driver=name,
+            driver=driver,
             reason=f'several packages define it: {packages}; uninstall all '
             'but one',
         )

@@ -207,7 +207,7 @@ def _check_validate(
     driver: str, interface: base.VendorInterface
 ) -> Iterator[problems.Problem]:
     kind = type(interface)
-    static = inspect.getattr_static(kind, 'driver_validate')
+    static = inspect.getattr_static(interface, 'driver_validate')
     if static is base.VendorInterface.driver_validate:
         validate = getattr(kind, 'validate', None)
         if inspect.isfunction(validate) and (

@@ -65,16 +65,23 @@ class Driver:
     spec: spec.DriverSpec
 
 
-def load(names: Iterable[str], conf: cfg.ConfigOpts) -> dict[str, Driver]:
-    """Load and start the drivers ``names``.
+def load(conf: cfg.ConfigOpts) -> dict[str, Driver]:
+    """Load and start the enabled drivers.
 
-    :raises: DriverLoadError with the first failed driver and the reason.
+    :raises: ConfigError; DriverLoadError with the first failed driver and
+        the reason.
     """
     loaded: dict[str, Driver] = {}
     try:
-        for name in dict.fromkeys(names):
-            with child_processes.contained():
-                loaded[name] = _load_one(name, conf)
+        with child_processes.contained():
+            for name, interface in _interfaces(conf):
+                if name in loaded:
+                    raise errors.DriverLoadError(
+                        driver=name,
+                        reason='a driver and a hardware type of Ironic, or '
+                        'two hardware types, have this name; disable one',
+                    )
+                loaded[name] = _started(name, interface, conf)
     except BaseException:
         stop(loaded.values())
         raise
@@ -128,8 +135,26 @@ def stop(drivers: Iterable[Driver]) -> None:
             LOG.exception('Driver %s failed to stop', driver.name)
 
 
-def _load_one(name: str, conf: cfg.ConfigOpts) -> Driver:
-    interface = entry_points.instance(name)
+def _interfaces(
+    conf: cfg.ConfigOpts,
+) -> Iterator[tuple[str, base.VendorInterface]]:
+    """Yield an instance of each enabled driver, with its name."""
+    for name in dict.fromkeys(conf.conductor.enabled_drivers):
+        yield name, entry_points.instance(name)
+    hardware_types_enabled = conf.conductor.enabled_ironic_hardware_types
+    if hardware_types_enabled:
+        # It imports Ironic, if that is installed.
+        from ironic_passthru.drivers.ironic import configuration
+
+        configuration.load(conf)
+        from ironic_passthru.drivers.ironic import hardware_types
+
+        yield from hardware_types.instances(hardware_types_enabled)
+
+
+def _started(
+    name: str, interface: base.VendorInterface, conf: cfg.ConfigOpts
+) -> Driver:
     # Libraries of vendors add log handlers when they are imported, and when
     # they are configured.
     log_filter.install()

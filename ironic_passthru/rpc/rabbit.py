@@ -19,6 +19,9 @@ limitation of oslo.messaging 18:
     stop a consumer.
 ``_CompactLog``
     One invalid message causes several records and a traceback.
+``register_tracing``
+    The options of tracing are registered on ``cfg.CONF`` only, and every
+    call reads them.
 ``MessageServer``
     Messages are read without a limit while all threads are occupied.
 """
@@ -34,6 +37,7 @@ from urllib import parse
 
 import amqp.exceptions
 import oslo_messaging
+from oslo_config import cfg
 from oslo_log import log
 from oslo_messaging._drivers import amqp as rpc_amqp
 from oslo_messaging._drivers import amqpdriver
@@ -408,6 +412,17 @@ def _send_heartbeat(incoming: Any) -> None:
     except Exception as error:
         # The next read fails too, and reconnects.
         LOG.debug('Cannot send a heartbeat to the broker: %s', error)
+
+
+def register_tracing(conf: cfg.ConfigOpts) -> None:
+    """Register options that oslo.messaging 18.3 reads for every call."""
+    try:
+        from oslo_messaging._tracing import client
+    except ImportError:
+        return
+    conf.register_opts(
+        client.oslo_messaging_tracing, group='oslo_messaging_tracing'
+    )
 
 
 def adapt(transport: oslo_messaging.Transport) -> None:

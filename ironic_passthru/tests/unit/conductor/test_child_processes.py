@@ -19,6 +19,7 @@ import pydantic
 from oslo_config import cfg
 from ironic_passthru import errors
 from ironic_passthru.conductor import execution
+from ironic_passthru.conf import conductor
 from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base, entry_points, loader
 from ironic_passthru.rpc import protocol
@@ -79,9 +80,9 @@ class Vendor(base.VendorInterface):
 
 entry_points.instance = lambda name: Vendor()
 conf = cfg.ConfigOpts()
-conf.register_opts([cfg.ListOpt('allowed_dangerous_methods', default=[])],
-                   group='conductor')
-driver = loader.load(['acme'], conf)['acme']
+conf.register_opts(conductor.OPTS, group='conductor')
+conf.set_override('enabled_drivers', ['acme'], group='conductor')
+driver = loader.load(conf)['acme']
 context = request_context.RequestContext()
 call = protocol.CallRequest('acme', 'act', 'POST', {'slot': 1}, call_id='1')
 job = execution.prepare(context, call, driver=driver,

@@ -23,7 +23,6 @@ from ironic_passthru.db import models
 from ironic_passthru.db import operations
 from ironic_passthru.db import session
 from ironic_passthru.drivers import base as drivers
-from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import transport
@@ -119,7 +118,8 @@ class ServiceCase(base.TestCase):
         }
         self.useFixture(
             fixtures.MonkeyPatch(
-                'ironic_passthru.drivers.loader._load_one', self.load_one
+                'ironic_passthru.drivers.entry_points.instance',
+                self.vendors.__getitem__,
             )
         )
         # The usual pool takes up to a second to end.
@@ -136,12 +136,6 @@ class ServiceCase(base.TestCase):
         return service.ConductorService(
             self.conf, self.bus, self.store, self.records, **options
         )
-
-    def load_one(self, name: str, conf: cfg.ConfigOpts) -> loader.Driver:
-        vendor = self.vendors[name]
-        driver = loader.make(name, vendor)
-        vendor.start(conf)
-        return driver
 
     def event(self, what: str) -> None:
         """Keep an event, and whether the conductor receives messages then."""

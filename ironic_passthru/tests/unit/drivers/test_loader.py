@@ -138,6 +138,10 @@ class LoadTest(base.TestCase):
         EVENTS.clear()
         self.conf = self.make_conf(host='here')
 
+    def _load(self, names: list[str]) -> dict[str, loader.Driver]:
+        self.conf.set_override('enabled_drivers', names, group='conductor')
+        return loader.load(self.conf)
+
     def _offer(self, **targets: str) -> None:
         """Install a package with entry points of these names and targets."""
         self._install(
@@ -166,7 +170,7 @@ class LoadTest(base.TestCase):
         """Return the message of the error when loading ``target``."""
         self._offer(first='Recorder', acme=target)
         error = self.assertRaises(
-            errors.DriverLoadError, loader.load, ['first', 'acme'], self.conf
+            errors.DriverLoadError, self._load, ['first', 'acme']
         )
         self.assertEqual(['start here', 'stop'], EVENTS)
         self.assertTrue(
@@ -183,7 +187,7 @@ class LoadTest(base.TestCase):
             ['acme.*', 'acme.harmless', 'zeta.wipe', 'beta.*'],
             group='conductor',
         )
-        drivers = loader.load(['acme', 'zeta'], self.conf)
+        drivers = self._load(['acme', 'zeta'])
         self.assertTrue(drivers['acme'].spec.methods['erase'].allowed)
         self.assertFalse(drivers['zeta'].spec.methods['erase'].allowed)
         unused = [line for line in log.output.splitlines() if 'danger' in line]
@@ -197,7 +201,7 @@ class LoadTest(base.TestCase):
 
     def test_handlers_that_drivers_add_are_masked(self) -> None:
         self._offer(acme='ChattyLogs')
-        drivers = loader.load(['acme'], self.conf)
+        drivers = self._load(['acme'])
         self.addCleanup(loader.stop, drivers.values())
         logging.getLogger('acme.started').error('started: password=hunter2')
         self.assertEqual(
@@ -206,7 +210,7 @@ class LoadTest(base.TestCase):
         )
 
     def test_fake_hardware_is_an_entry_point(self) -> None:
-        drivers = loader.load(['fake-hardware'], self.conf)
+        drivers = self._load(['fake-hardware'])
         driver = drivers['fake-hardware']
         self.assertIsInstance(driver.interface, fake.FakeVendor)
         self.assertEqual('fake-hardware', driver.spec.name)
@@ -215,7 +219,7 @@ class LoadTest(base.TestCase):
 
     def test_starts_in_order_and_stops_in_reverse(self) -> None:
         self._offer(a='Recorder', b='Second')
-        drivers = loader.load(['a', 'b', 'a'], self.conf)
+        drivers = self._load(['a', 'b', 'a'])
         self.assertEqual(['a', 'b'], list(drivers))
         self.assertEqual(['start here', 'start here'], EVENTS)
         loader.stop(drivers.values())
@@ -223,16 +227,14 @@ class LoadTest(base.TestCase):
 
     def test_one_that_fails_to_stop_keeps_no_other_from_it(self) -> None:
         self._offer(a='Recorder', b='StopFails')
-        loader.stop(loader.load(['a', 'b'], self.conf).values())
+        loader.stop(self._load(['a', 'b']).values())
         self.assertEqual(['stop fails', 'stop'], EVENTS[2:])
 
     def test_no_drivers(self) -> None:
-        self.assertEqual({}, loader.load([], self.conf))
+        self.assertEqual({}, self._load([]))
 
     def test_unknown_name_lists_known_ones(self) -> None:
-        error = self.assertRaises(
-            errors.DriverLoadError, loader.load, ['acme'], self.conf
-        )
+        error = self.assertRaises(errors.DriverLoadError, self._load, ['acme'])
         self.assertEqual(
             "Driver 'acme' cannot be loaded: no such entry point in "
             'ironic_passthru.drivers (there are: fake-hardware, redfish)',
@@ -243,9 +245,7 @@ class LoadTest(base.TestCase):
         target = f'{__name__}:Recorder'
         self._install('acme-old', {'acme': target})
         self._install('acme-new', {'acme': target})
-        error = self.assertRaises(
-            errors.DriverLoadError, loader.load, ['acme'], self.conf
-        )
+        error = self.assertRaises(errors.DriverLoadError, self._load, ['acme'])
         self.assertIn(
             f'several packages define it: acme-new ({target}) and acme-old '
             f'({target}); uninstall all but one',
@@ -254,16 +254,12 @@ class LoadTest(base.TestCase):
 
     def test_a_similar_name_is_suggested(self) -> None:
         self._offer(acme='Recorder')
-        error = self.assertRaises(
-            errors.DriverLoadError, loader.load, ['acne'], self.conf
-        )
+        error = self.assertRaises(errors.DriverLoadError, self._load, ['acne'])
         self.assertIn("did you mean 'acme'?", error.message)
 
     def test_an_entry_point_names_a_module(self) -> None:
         self._install('acme', {'acme': 'ironic_passthru.drivers.fake'})
-        error = self.assertRaises(
-            errors.DriverLoadError, loader.load, ['acme'], self.conf
-        )
+        error = self.assertRaises(errors.DriverLoadError, self._load, ['acme'])
         self.assertIn(
             "names a module; write 'acme = ironic_passthru.drivers.fake:"
             "FakeVendor'",
@@ -334,16 +330,14 @@ class LoadTest(base.TestCase):
     def test_configuration_errors_stay_what_they_are(self) -> None:
         self._offer(first='Recorder', acme='StartRefuses')
         error = self.assertRaises(
-            errors.ConfigError, loader.load, ['first', 'acme'], self.conf
+            errors.ConfigError, self._load, ['first', 'acme']
         )
         self.assertEqual('[acme] address is missing', error.message)
         self.assertEqual(['start here', 'stop'], EVENTS)
 
     def test_interrupt_of_the_operator_passes(self) -> None:
         self._offer(first='Recorder', acme='StartInterrupted')
-        self.assertRaises(
-            KeyboardInterrupt, loader.load, ['first', 'acme'], self.conf
-        )
+        self.assertRaises(KeyboardInterrupt, self._load, ['first', 'acme'])
         self.assertEqual(['start here', 'stop'], EVENTS)
 
 

@@ -66,4 +66,4 @@ class ConnectorTest(base.TestCase):
 
     def test_login_is_not_shown(self) -> None:
         address = bmc_target.Address('https://bmc', 'user', 'password')
-        self.assertEqual('Address(ca=None, verify=True)', repr(address))
+        self.assertNotRegex(repr(address), 'bmc|user|password')

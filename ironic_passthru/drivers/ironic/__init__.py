@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Vendor interfaces of Ironic, unchanged.
+
+This package is imported only if ``[conductor] enabled_ironic_hardware_types``
+is set, since it imports Ironic::
+
+    configuration    Ironic's version and own configuration
+    hardware_types   find a hardware type and its vendor interface
+    adapter          make a driver of the vendor interface
+
+The service uses a ConfigOpts object of its own then: Ironic registers options
+of the same names on the global one (``cmd/parsing``).
+"""

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hardware types of Ironic and their vendor interfaces."""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import Any
+
+from ironic.drivers import base as ironic_base
+from ironic.drivers import hardware_type
+from ironic.drivers.modules import noop
+
+from ironic_passthru import errors
+from ironic_passthru.drivers import base
+from ironic_passthru.drivers import entry_points
+from ironic_passthru.drivers import problems
+from ironic_passthru.drivers.ironic import adapter
+
+TYPES = 'ironic.hardware.types'
+VENDOR_INTERFACES = 'ironic.hardware.interfaces.vendor'
+
+
+def instances(
+    entries: Iterable[str],
+) -> Iterator[tuple[str, base.VendorInterface]]:
+    """Yield a driver for each hardware type, with its name.
+
+    :param entries: names of hardware types, or ``TYPE:VENDOR_INTERFACE``.
+    :raises: DriverLoadError.
+    """
+    for entry in entries:
+        name, _, interface = entry.partition(':')
+        yield name, _driver(name, interface)
+
+
+def _driver(name: str, interface: str) -> base.VendorInterface:
+    made = entry_points.instance(name, group=TYPES)
+    if not isinstance(made, hardware_type.AbstractHardwareType):
+        raise errors.DriverLoadError(
+            driver=name,
+            reason=f'{type(made).__name__} is not a hardware type of Ironic',
+        )
+    with entry_points.reported(name, 'supported_vendor_interfaces failed'):
+        supported = list(made.supported_vendor_interfaces)
+    vendor = _instance(name, interface, supported)
+    if not vendor.driver_routes:
+        raise errors.DriverLoadError(
+            driver=name,
+            reason=f'{problems.place_of_class(type(vendor))}: class '
+            f'{type(vendor).__name__} has no driver_passthru method; methods '
+            'of nodes are not served',
+        )
+    return adapter.IronicVendor(vendor)
+
+
+def _instance(name: str, interface: str, supported: list[Any]) -> Any:
+    """Return an instance of the vendor interface of a hardware type.
+
+    :param interface: name of its entry point; empty for the default.
+    :raises: DriverLoadError.
+    """
+    if interface:
+        vendor = entry_points.instance(
+            name, group=VENDOR_INTERFACES, entry_name=interface
+        )
+        if not isinstance(vendor, tuple(supported)):
+            raise errors.DriverLoadError(
+                driver=name,
+                reason=f"the hardware type does not support '{interface}'; "
+                f'it supports {_names(supported)}',
+            )
+    else:
+        # The order of the list is that of preference, as in Ironic.
+        usable = [kind for kind in supported if kind is not noop.NoVendor]
+        if not usable:
+            raise errors.DriverLoadError(
+                driver=name,
+                reason='the hardware type has no vendor interface',
+            )
+        with entry_points.reported(name, ''):
+            vendor = usable[0]()
+    if not isinstance(vendor, ironic_base.VendorInterface):
+        raise errors.DriverLoadError(
+            driver=name,
+            reason=f'{type(vendor).__name__} is not a VendorInterface of '
+            'Ironic',
+        )
+    return vendor
+
+
+def _names(kinds: Iterable[Any]) -> str:
+    return ', '.join(kind.__name__ for kind in kinds) or 'none'

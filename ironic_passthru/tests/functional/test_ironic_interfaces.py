@@ -4,6 +4,7 @@
 Both drivers are made of one file, and must not differ for clients.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ import tempfile
 import venv
 from typing import Any
 
+from ironic_passthru.compat import exception
 from ironic_passthru.tests import base
 from ironic_passthru.tests import pages
 from ironic_passthru.tests.functional import deployment
@@ -102,6 +104,29 @@ for types in sys.argv[1:]:
     except errors.DriverLoadError as error:
         print(error.message)
 """
+
+# Print status and bases of each exception class of Ironic.
+_EXCEPTIONS = """
+import json
+from ironic.common import exception
+print(json.dumps({
+    name: [
+        int(getattr(kind, 'code', 500)),
+        [b.__name__ for b in kind.__mro__ if b.__module__ == kind.__module__],
+    ]
+    for name, kind in vars(exception).items()
+    if isinstance(kind, type) and issubclass(kind, Exception)
+    and kind.__module__ == exception.__name__
+}))
+"""
+
+# Ironic derives them from RuntimeError, without a status.
+_WITHOUT_STATUS = {
+    'ClientSideError',
+    'InvalidInput',
+    'UnknownArgument',
+    'UnknownAttribute',
+}
 
 # HTTP method, method, parameters.
 _CALLS: tuple[tuple[str, str, Any], ...] = (
@@ -275,6 +300,27 @@ class TestIronic39(base.TestCase):
             # A request id differs.
             body = re.sub(r'req-[-0-9a-f]+', 'req', answer.fault)
         return answer.status, answer.headers['Content-Type'], body
+
+    def test_exceptions_of_compat_have_the_same_status_and_bases(self) -> None:
+        done = subprocess.run(
+            [self.python, '-c', _EXCEPTIONS],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        found = json.loads(done.stdout)
+        self.assertLess(200, len(found))
+        for name, (status, bases) in found.items():
+            kind = getattr(exception, name)
+            own = kind.code if isinstance(kind.code, int) else kind.status
+            if name not in _WITHOUT_STATUS:
+                self.assertEqual(status, own, name)
+            for base_name in bases:
+                self.assertTrue(
+                    issubclass(kind, getattr(exception, base_name)),
+                    f'{name} is not a {base_name}',
+                )
 
     def test_mistakes_in_the_option(self) -> None:
         expected = {

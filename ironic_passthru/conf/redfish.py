@@ -33,15 +33,32 @@ OPTS: list[cfg.Opt] = [
         default=45.0,
         min=0.5,
         max=3600.0,
-        help='Timeout of a call, in seconds. Targets that have not finished '
-        'get an error item. It should be lower than [api] call_timeout.',
+        help='Timeout of a synchronous call, and of each target in an '
+        'asynchronous one, in seconds. Targets that have not finished get an '
+        'error item. It should be lower than [api] call_timeout.',
     ),
     cfg.IntOpt(
         'concurrency',
-        default=16,
+        default=256,
         min=1,
-        max=512,
-        help='Maximum number of BMCs with a request in progress, over all '
-        'calls; further targets wait.',
+        max=1024,
+        help='Maximum number of targets with work in progress, over all '
+        'calls; further targets wait. Each has a thread.',
+    ),
+    cfg.IntOpt(
+        'changes_per_bmc',
+        default=1,
+        min=1,
+        max=16,
+        help='Maximum number of targets of one BMC that are changed at a '
+        'time, over all calls; further targets wait.',
+    ),
+    cfg.IntOpt(
+        'reads_per_bmc',
+        default=4,
+        min=1,
+        max=64,
+        help='Maximum number of targets of one BMC that are read at a time, '
+        'over all calls; further targets wait.',
     ),
 ]

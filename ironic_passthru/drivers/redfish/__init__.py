@@ -3,13 +3,19 @@
 
 ::
 
-    driver ──> inventory        the targets of a call
+    driver ──> methods          one module a capability
        │
-       └─────> executor         all targets concurrently, until the deadline
-                 │
-                 └──> bmc       the actions on one target, with sushy
-                       │
-                       └──> connector      one request, sent once
+       ├─────> selection        the targets of a call, in the inventory
+       │
+       ├─────> executor         all targets concurrently, until the deadline
+       │         │
+       │         └──> dispatcher    threads and limits that all calls share
+       │
+       ├─────> bmc              the actions on one target, with sushy
+       │         │
+       │         └──> connector     one request, sent once
+       │
+       └─────> summary          items and numbers of a result
 
     failures     errors of one target, as its item contains them
 """

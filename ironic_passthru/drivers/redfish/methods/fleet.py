@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Base of the classes with vendor methods: targets, and work on them."""
+
+import pathlib
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+from oslo_config import cfg
+
+from ironic_passthru import context as request_context
+from ironic_passthru import errors
+from ironic_passthru.drivers import base
+from ironic_passthru.drivers.redfish import bmc
+from ironic_passthru.drivers.redfish import bmc_target
+from ironic_passthru.drivers.redfish import connector
+from ironic_passthru.drivers.redfish import deadline as target_deadline
+from ironic_passthru.drivers.redfish import executor
+from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import inventory as bmc_inventory
+from ironic_passthru.drivers.redfish import log_filter
+from ironic_passthru.drivers.redfish import selection
+from ironic_passthru.drivers.redfish import summary
+
+
+class FleetMethods(base.VendorInterface):
+    """Inventory, threads and limits that all methods share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._inventory: bmc_inventory.Source = bmc_inventory.NoFile()
+        self._executor = executor.FleetExecutor()
+        self._conductor_group = ''
+        self._connect_timeout_seconds = 1.0
+        self._read_timeout_seconds = 1.0
+        self._log_filter: log_filter.DebugOnly | None = None
+
+    def start(self, conf: cfg.ConfigOpts) -> None:
+        """Read options and inventory.
+
+        :raises: ConfigError if the inventory is invalid.
+        """
+        section = conf.redfish
+        if section.inventory_file:
+            path = pathlib.Path(section.inventory_file).absolute()
+            self._inventory = bmc_inventory.InventoryFile(path)
+        self._conductor_group = conf.conductor.conductor_group
+        self._connect_timeout_seconds = section.connect_timeout
+        self._read_timeout_seconds = section.read_timeout
+        self._executor = executor.FleetExecutor.configured(conf)
+        self._log_filter = log_filter.install()
+
+    def stop(self) -> None:
+        """Start no further work on any BMC."""
+        self._executor.close()
+        if self._log_filter is not None:
+            log_filter.remove(self._log_filter)
+            self._log_filter = None
+
+    def get_properties(self) -> dict[str, str]:
+        """Return the fields of a target in the inventory file."""
+        return {
+            name: field.description or ''
+            for name, field in bmc_inventory.Entry.model_fields.items()
+        }
+
+    def driver_validate(self, method: str, **kwargs: Any) -> None:
+        """Check that one selector is given, and that targets exist.
+
+        A GET selects all targets by default.
+
+        :raises: MissingParameterValue, InvalidParameterValue
+        """
+        reads = kwargs.get('http_method') == 'GET'
+        self._select(kwargs, required_by=None if reads else method)
+        concurrency = kwargs.get('concurrency') or 1
+        if concurrency > self._executor.concurrency:
+            raise errors.InvalidParameterValue(
+                f'concurrency must be at most {self._executor.concurrency}, '
+                f'not {concurrency}'
+            )
+
+    def _each(
+        self,
+        context: request_context.RequestContext,
+        options: selection.FleetOptions,
+        act: Callable[[bmc.Bmc], failures.Item],
+        *,
+        change: bool = False,
+        target_seconds: float | None = None,
+    ) -> summary.FleetResult:
+        """Run ``act`` for each selected target; return the items.
+
+        :param change: whether ``act`` changes the BMC.
+        :param target_seconds: time of one target in an asynchronous call, if
+            it may exceed that of a synchronous call.
+        :raises: TargetsFailed
+        """
+
+        def work(
+            target: bmc_target.Target, deadline: target_deadline.Deadline
+        ) -> failures.Item:
+            # Targets that are not attempted must not be reported.
+            context.report_targets([target.name])
+            return self._on_bmc(target, deadline, act)
+
+        items = self._executor.run(
+            work,
+            self._select(options),
+            context=context,
+            options=executor.Options(
+                change=change,
+                concurrency=options.get('concurrency'),
+                max_failures=options.get('max_failures'),
+                batch=options.get('batch'),
+                target_seconds=target_seconds,
+            ),
+        )
+        return summary.of(items, require_all=options.get('require_all', False))
+
+    def _select(
+        self, options: Mapping[str, Any], *, required_by: str | None = None
+    ) -> list[bmc_target.Target]:
+        return selection.select(
+            self._inventory.current(), options, required_by=required_by
+        )
+
+    def _on_bmc(
+        self,
+        target: bmc_target.Target,
+        deadline: target_deadline.Deadline,
+        act: Callable[[bmc.Bmc], failures.Item],
+    ) -> failures.Item:
+        connection = connector.Connector(
+            target.address,
+            deadline,
+            connect_timeout_seconds=self._connect_timeout_seconds,
+            read_timeout_seconds=self._read_timeout_seconds,
+        )
+        with connection:
+            return act(bmc.Bmc(target, connection))

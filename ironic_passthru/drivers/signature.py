@@ -69,10 +69,7 @@ class Signature:
             found = [p for p in found if p.kind is not p.VAR_POSITIONAL]
         parameters = {p.name: p for p in found}
         self._extra, hints = _types(function, parameters)
-        try:
-            found = unpacked.expand(found, hints)
-        except unpacked.UnpackError as error:
-            raise SignatureError(str(error)) from error
+        found = _expanded(found, hints)
         self._names = frozenset(p.name for p in found)
         # Annotated[int, Field(default=3)]: the function has no default.
         self._defaults_in_annotation = frozenset(
@@ -367,6 +364,15 @@ def _types(
         if parameter.kind is parameter.VAR_KEYWORD:
             return hints.get(parameter.name, Any), hints
     return Any, hints
+
+
+def _expanded(
+    parameters: list[inspect.Parameter], hints: dict[str, Any]
+) -> list[inspect.Parameter]:
+    try:
+        return unpacked.expand(parameters, hints)
+    except unpacked.UnpackError as error:
+        raise SignatureError(str(error)) from error
 
 
 def _schema_error(error: Exception) -> str:

@@ -99,17 +99,7 @@ class FleetExecutor:
 
         :raises: RuntimeError if no thread runs and none can be started.
         """
-        call = running_call.RunningCall(
-            work,
-            call_deadline.Deadline(self._seconds(context)),
-            running_call.Limits(
-                concurrency=options.concurrency or self.concurrency,
-                target_seconds=options.target_seconds
-                or self._call_timeout_seconds,
-                max_failures=options.max_failures,
-            ),
-            change=options.change,
-        )
+        call = self._call(work, context, options)
         first = len(targets) if options.batch is None else options.batch
         try:
             self._run(call, targets[:first], context, total=len(targets))
@@ -120,26 +110,39 @@ class FleetExecutor:
         finally:
             reason = call.stopped or failures.NOT_ATTEMPTED
             ran, late = self._dispatcher.end(call)
-        late_failure = (
-            failures.OUTCOME_UNKNOWN if options.change else failures.TIMEOUT
-        )
-        others = {
-            target.name: late_failure if target.name in late else reason
-            for target in targets
-            if target.name not in ran
-        }
-        items = {
-            target.name: others[target.name].item()
-            if target.name in others
-            else ran[target.name]
-            for target in targets
-        }
+        items: dict[str, failures.Item] = {}
+        for name in [target.name for target in targets]:
+            if name in ran:
+                items[name] = ran[name]
+            elif name not in late:
+                items[name] = reason.item()
+            elif options.change:
+                items[name] = failures.OUTCOME_UNKNOWN.item()
+            else:
+                items[name] = failures.TIMEOUT.item()
         _log(items)
         return items
 
     def close(self) -> None:
         """Start no further work; running work ends by its own timeouts."""
         self._dispatcher.close()
+
+    def _call(
+        self,
+        work: running_call.Work,
+        context: request_context.RequestContext,
+        options: Options,
+    ) -> running_call.RunningCall:
+        limits = running_call.CallLimits(
+            concurrency=options.concurrency or self.concurrency,
+            target_seconds=options.target_seconds
+            or self._call_timeout_seconds,
+            max_failures=options.max_failures,
+        )
+        deadline = call_deadline.Deadline(self._seconds(context))
+        return running_call.RunningCall(
+            work, deadline, limits, change=options.change
+        )
 
     def _seconds(self, context: request_context.RequestContext) -> float:
         """Return the time of a call.

@@ -18,7 +18,7 @@ Work = Callable[[bmc_target.Target, call_deadline.Deadline], failures.Item]
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
+class CallLimits:
     """Limits of one call.
 
     :param concurrency: number of targets with work in progress.
@@ -44,7 +44,7 @@ class RunningCall:
         self,
         work: Work,
         deadline: call_deadline.Deadline,
-        limits: Limits,
+        limits: CallLimits,
         *,
         change: bool,
     ) -> None:

@@ -15,12 +15,13 @@ from ironic_passthru import errors
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import bmc_target
-from ironic_passthru.drivers.redfish import connector
+from ironic_passthru.drivers.redfish import client as bmc_client
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import executor
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import inventory as bmc_inventory
 from ironic_passthru.drivers.redfish import log_filter
+from ironic_passthru.drivers.redfish import trust
 
 _Chosen = Annotated[str, pydantic.Field(min_length=1, max_length=255)]
 
@@ -60,6 +61,7 @@ class RedfishVendor(base.VendorInterface):
         self._connect_timeout_seconds = 1.0
         self._read_timeout_seconds = 1.0
         self._log_filter: log_filter.DebugOnly | None = None
+        self._trust = trust.TrustStore()
 
     def start(self, conf: cfg.ConfigOpts) -> None:
         """Read options and inventory.
@@ -196,14 +198,15 @@ class RedfishVendor(base.VendorInterface):
             target: bmc_target.Target, deadline: call_deadline.Deadline
         ) -> failures.Item:
             context.report_targets([target.name])
-            connection = connector.Connector(
-                target.address,
+            client = bmc_client.BmcClient(
+                target,
                 deadline,
+                self._trust,
                 connect_timeout_seconds=self._connect_timeout_seconds,
                 read_timeout_seconds=self._read_timeout_seconds,
             )
-            with connection:
-                return act(bmc.Bmc(target, connection))
+            with client:
+                return act(bmc.Bmc(target, client))
 
         return self._executor.run(work, targets, late=late)
 

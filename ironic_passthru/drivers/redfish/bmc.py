@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The system of one BMC, its managers and chassis, and actions on it."""
 
-import functools
 from urllib import parse
 
 from ironic_passthru.drivers.redfish import bmc_target
@@ -24,8 +23,10 @@ class Bmc:
     ) -> None:
         self.target = target
         self.client = client
+        self._system: resource.Resource | None = None
 
-    @functools.cached_property
+    # Not cached_property: up to Python 3.11 it has one lock for all objects.
+    @property
     def system(self) -> resource.Resource:
         """The system that the inventory names, or the only one.
 
@@ -33,12 +34,14 @@ class Bmc:
 
         :raises: NoSuchSystem.
         """
-        return self.client.get(self._system_path())
+        if self._system is None:
+            self._system = self.client.get(self._system_path())
+        return self._system
 
     def refresh(self) -> resource.Resource:
         """Read the system again and return it."""
-        self.system = self.client.get(self.system.path)
-        return self.system
+        self._system = self.client.get(self.system.path)
+        return self._system
 
     def managers(self) -> list[resource.Resource]:
         """Read the managers of the system; an empty list if it has none."""

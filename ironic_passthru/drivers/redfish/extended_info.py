@@ -9,6 +9,7 @@ from typing import Any
 
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.redaction import search
 
 _ANNOTATION = '@Message.ExtendedInfo'
 _MAX_MESSAGES = 10
@@ -29,6 +30,7 @@ _BENIGN = frozenset(
 )
 
 _REDACTED = '***'
+_MAX_SEARCHED = 4000
 
 
 class MessageReader:
@@ -38,18 +40,25 @@ class MessageReader:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = [secret for secret in secrets if secret]
+        self._secrets = list(secrets)
+        self._search: search.Search | None = None
 
     def add_secret(self, secret: str) -> None:
         """Redact a further text."""
         self._secrets.append(secret)
+        self._search = None
 
     def redact(self, text: str) -> str:
-        """Return a text without secrets."""
-        # Some servers include the request in their messages.
-        for secret in self._secrets:
-            text = text.replace(secret, _REDACTED)
-        return text
+        """Return the first 4000 characters of a text, without secrets.
+
+        Some servers include the request in their messages.
+        """
+        if self._search is None:
+            self._search = search.Search(self._secrets)
+        try:
+            return self._search.redact(text[:_MAX_SEARCHED], _REDACTED)
+        except search.TooMuch:
+            return _REDACTED
 
     def all_of(
         self, document: Mapping[str, Any]

@@ -129,8 +129,9 @@ class RequestSender:
         """Return the error of a response; ``None`` after success."""
         if response.status < 300:
             return None
-        text = response.content.decode('utf-8', errors='replace')
-        LOG.debug('The BMC sent %.2000r', self.messages.redact(text))
+        if LOG.isEnabledFor(logging.DEBUG):
+            text = response.content.decode('utf-8', errors='replace')
+            LOG.debug('The BMC sent %.2000r', self.messages.redact(text))
         try:
             document = resource.decode(response.content)
         except failures.BadAnswer:

@@ -7,8 +7,8 @@ import pathlib
 import fixtures
 
 from ironic_passthru.tests import base
-from ironic_passthru.tests.functional import bmc
 from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import emulator
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import web
 
@@ -18,7 +18,7 @@ class TestSite(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.emulator = self.useFixture(bmc.SushyEmulator())
+        self.emulator = self.useFixture(emulator.SushyEmulator())
         directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         inventory = self.emulator.inventory(
             directory / 'inventory.yaml', tags={'alpha': ['rack1']}
@@ -90,4 +90,4 @@ class TestSite(base.TestCase):
             self.assertEqual(names, sorted(self.audited(answered)))
         for answered in (answer, tagged, lit, ejected, unknown):
             self.assertNotIn(self.emulator.url.encode(), answered.body)
-            self.assertNotIn(bmc.PASSWORD.encode(), answered.body)
+            self.assertNotIn(emulator.PASSWORD.encode(), answered.body)

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
+from typing import TypeVar
 
 from oslo_config import cfg
 
@@ -13,14 +14,20 @@ from ironic_passthru import errors
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import bmc_target
-from ironic_passthru.drivers.redfish import connector
+from ironic_passthru.drivers.redfish import client
 from ironic_passthru.drivers.redfish import deadline as target_deadline
+from ironic_passthru.drivers.redfish import dry_run
 from ironic_passthru.drivers.redfish import executor
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import inventory as bmc_inventory
 from ironic_passthru.drivers.redfish import log_filter
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import summary
+from ironic_passthru.drivers.redfish import trust
+
+Act = Callable[[bmc.Bmc], failures.Item]
+
+_Client = TypeVar('_Client', bound=client.BmcClient)
 
 
 class FleetMethods(base.VendorInterface):
@@ -34,6 +41,7 @@ class FleetMethods(base.VendorInterface):
         self._connect_timeout_seconds = 1.0
         self._read_timeout_seconds = 1.0
         self._log_filter: log_filter.DebugOnly | None = None
+        self._trust = trust.TrustStore()
 
     def start(self, conf: cfg.ConfigOpts) -> None:
         """Read options and inventory.
@@ -84,7 +92,7 @@ class FleetMethods(base.VendorInterface):
         self,
         context: request_context.RequestContext,
         options: selection.FleetOptions,
-        act: Callable[[bmc.Bmc], failures.Item],
+        act: Act,
         *,
         change: bool = False,
         target_seconds: float | None = None,
@@ -96,20 +104,24 @@ class FleetMethods(base.VendorInterface):
             it may exceed that of a synchronous call.
         :raises: TargetsFailed
         """
+        dry = options.get('dry_run', False)
 
         def work(
             target: bmc_target.Target, deadline: target_deadline.Deadline
         ) -> failures.Item:
             # Targets that are not attempted must not be reported.
             context.report_targets([target.name])
-            return self._on_bmc(target, deadline, act)
+            if dry and change:
+                return self._try(target, deadline, act)
+            with self._client(client.BmcClient, target, deadline) as sender:
+                return act(bmc.Bmc(target, sender))
 
         items = self._executor.run(
             work,
             self._select(options),
             context=context,
             options=executor.Options(
-                change=change,
+                change=change and not dry,
                 concurrency=options.get('concurrency'),
                 max_failures=options.get('max_failures'),
                 batch=options.get('batch'),
@@ -118,24 +130,40 @@ class FleetMethods(base.VendorInterface):
         )
         return summary.of(items, require_all=options.get('require_all', False))
 
+    def _try(
+        self,
+        target: bmc_target.Target,
+        deadline: target_deadline.Deadline,
+        act: Act,
+    ) -> failures.Item:
+        """Return the changes that ``act`` would send."""
+        with self._client(
+            dry_run.RecordingClient, target, deadline
+        ) as recorder:
+            item = act(bmc.Bmc(target, recorder))
+        # The other members would describe a change that was not made.
+        kept: failures.Item = {
+            k: item[k] for k in ('reachable', 'error') if k in item
+        }
+        return {**kept, 'would_send': recorder.changes}
+
+    def _client(
+        self,
+        kind: type[_Client],
+        target: bmc_target.Target,
+        deadline: target_deadline.Deadline,
+    ) -> _Client:
+        return kind(
+            target,
+            deadline,
+            self._trust,
+            connect_timeout_seconds=self._connect_timeout_seconds,
+            read_timeout_seconds=self._read_timeout_seconds,
+        )
+
     def _select(
         self, options: Mapping[str, Any], *, required_by: str | None = None
     ) -> list[bmc_target.Target]:
         return selection.select(
             self._inventory.current(), options, required_by=required_by
         )
-
-    def _on_bmc(
-        self,
-        target: bmc_target.Target,
-        deadline: target_deadline.Deadline,
-        act: Callable[[bmc.Bmc], failures.Item],
-    ) -> failures.Item:
-        connection = connector.Connector(
-            target.address,
-            deadline,
-            connect_timeout_seconds=self._connect_timeout_seconds,
-            read_timeout_seconds=self._read_timeout_seconds,
-        )
-        with connection:
-            return act(bmc.Bmc(target, connection))

@@ -149,7 +149,6 @@ API_WITHOUT = (
     'ironic_passthru.drivers.fake',
     'ironic_passthru.drivers.loader',
     'keystonemiddleware',
-    'sushy',
 )
 
 

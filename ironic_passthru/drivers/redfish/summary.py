@@ -42,7 +42,8 @@ class TargetsFailed(errors.DriverError):
     status = 502
 
     def __init__(self, result: FleetResult) -> None:
-        super().__init__(_describe(result), details=result)
+        super().__init__(_describe(result))
+        self.partial_result = result
 
 
 def of(

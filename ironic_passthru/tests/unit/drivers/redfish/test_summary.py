@@ -40,7 +40,7 @@ class SummaryTest(base.TestCase):
             'b, c',
             error.message,
         )
-        self.assertEqual(ITEMS, error.kwargs['details']['items'])
+        self.assertEqual(ITEMS, error.partial_result['items'])
 
     def test_all_failed(self) -> None:
         items = {f'n{n}': failures.TIMEOUT.item() for n in range(7)}

@@ -142,7 +142,7 @@ class Dispatcher:
                 self._short = False
 
     def _run(self) -> None:
-        """Run targets in a thread until there are none."""
+        """Run targets in a thread until no target can start."""
         while True:
             with self._condition:
                 started = self._next()

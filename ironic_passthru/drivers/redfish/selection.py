@@ -199,8 +199,7 @@ def _tagged(
 ) -> list[bmc_target.Target]:
     """Return the targets with all tags, or with any tag.
 
-    :raises: InvalidParameterValue if there are none, or if no target has one
-        of the tags.
+    :raises: InvalidParameterValue if no target has them, or one of them.
     """
     every = list(everything)
     known = frozenset[str]().union(*(target.tags for target in every))

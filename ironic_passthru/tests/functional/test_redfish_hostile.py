@@ -408,7 +408,7 @@ class LogTest(test_redfish.RedfishTestCase):
                 wicked = self.simulate(**{http_method: fault})
                 driver = self.start_with({'node': self.entry(wicked)})
                 for answer in (
-                    driver.indicator_led(None, target='node', state='Lit'),
+                    driver.indicator_led(CONTEXT, target='node', state='Lit'),
                     driver.eject_vmedia(CONTEXT, tag=None),
                 ):
                     self.assertNotIn(PASSWORD, str(answer))

@@ -41,6 +41,7 @@ class TaskFollower:
 
     :param poll: reads a path; returns a response of any status.
     :param on_progress: called with the percentage when it changes.
+    :param sleep: waits for a number of seconds between two polls.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class TaskFollower:
         deadline: call_deadline.Deadline,
         messages: extended_info.MessageReader,
         on_progress: Callable[[float], None],
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._poll = poll
         self._deadline = deadline
         self._messages = messages
         self._on_progress = on_progress
+        self._sleep = sleep
         self._seconds = _MIN_SECONDS
         self._percent: float | None = None
 
@@ -144,7 +147,7 @@ class TaskFollower:
         left = self._deadline.left_seconds() - _LAST_POLL_SECONDS
         if left <= 0:
             raise failures.ChangeOutcomeUnknown(task=task)
-        time.sleep(min(max(seconds, _MIN_SECONDS), _MAX_SECONDS, left))
+        self._sleep(min(max(seconds, _MIN_SECONDS), _MAX_SECONDS, left))
 
 
 def is_task(response: connection.RawResponse) -> bool:

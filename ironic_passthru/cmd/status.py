@@ -3,7 +3,6 @@
 
 import contextlib
 import logging
-import pathlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -94,15 +93,16 @@ def check_inventory(conf: cfg.ConfigOpts) -> str:
     if 'redfish' not in conf.conductor.enabled_drivers:
         return 'the driver redfish is not enabled'
     try:
-        from ironic_passthru.drivers.redfish import inventory
+        from ironic_passthru.drivers.redfish.inventories import loading
     except ModuleNotFoundError:
         # The check of drivers reports the missing package.
         raise errors.ConfigError('the driver cannot be loaded') from None
-    path = conf.redfish.inventory_file
-    if not path:
-        return 'inventory_file is unset, so the driver redfish has no targets'
-    found = inventory.InventoryFile(pathlib.Path(path)).current()
-    return f'{path}: {len(found)} target(s)'
+    source = loading.start(conf)
+    try:
+        count = len(source.current())
+    finally:
+        source.stop()
+    return f'{conf.redfish.inventory}: {count} target(s)'
 
 
 def check_policy(conf: cfg.ConfigOpts) -> str:

@@ -3,7 +3,7 @@
 
 ::
 
-    driver ──> inventory        the targets of a call
+    driver ──> inventories      the targets of a call
        │
        └─────> executor         all targets concurrently, until the deadline
                  │

@@ -1,290 +1,167 @@
 # SPDX-License-Identifier: Apache-2.0
 """The inventory file of BMCs, reloaded when it changes."""
 
-import logging
 import pathlib
 import ssl
-from collections.abc import Iterable
-from collections.abc import Mapping
-from typing import Annotated
-from typing import Any
-from typing import Protocol
-from urllib import parse
 
 import pydantic
-import yaml
+from oslo_config import cfg
 
 from ironic_passthru import errors
 from ironic_passthru import watched_files
 from ironic_passthru.drivers.redfish import bmc_target
+from ironic_passthru.drivers.redfish.inventories import base
+from ironic_passthru.drivers.redfish.inventories import document
+from ironic_passthru.drivers.redfish.inventories import entry as entries
+from ironic_passthru.drivers.redfish.inventories import exposure
+from ironic_passthru.drivers.redfish.inventories import password_files
 from ironic_passthru.redaction import credentials
 
-LOG = logging.getLogger(__name__)
-
-NAME_PATTERN = r'^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$'
-
-Name = Annotated[str, pydantic.Field(pattern=NAME_PATTERN)]
+_ENTRIES = pydantic.TypeAdapter(dict[entries.Name, entries.Entry])
 
 
-class Entry(pydantic.BaseModel):
-    """One BMC as the inventory file describes it."""
-
-    model_config = pydantic.ConfigDict(
-        extra='forbid', strict=True, hide_input_in_errors=True
-    )
-
-    address: str = pydantic.Field(
-        description='Where the BMC is: host or host:port, with or without '
-        'https://. Plain HTTP, which sends the password in the clear, is '
-        'used only if http:// is written out.'
-    )
-    username: str = pydantic.Field(
-        min_length=1, description='User name on the BMC.'
-    )
-    password: pydantic.SecretStr | None = pydantic.Field(
-        None, description='Password of the user, unless password_file is set.'
-    )
-    password_file: str | None = pydantic.Field(
-        None,
-        min_length=1,
-        description='File with the password; one newline at its end is '
-        'ignored.',
-    )
-    ca: str | None = pydantic.Field(
-        None,
-        min_length=1,
-        description='PEM file of the certificate authorities to trust; '
-        'without it those of the operating system are trusted.',
-    )
-    verify: bool = pydantic.Field(
-        True,
-        description='false accepts any certificate, for any host name. Use '
-        'ca instead if you can.',
-    )
-    system_id: str | None = pydantic.Field(
-        None,
-        min_length=1,
-        description='Id (the last part of the path) or path of the system; '
-        'needed where the BMC has several.',
-    )
-    tags: list[Name] = pydantic.Field(
-        [], description='Tags by which several targets can be chosen.'
-    )
-
-    @pydantic.field_validator('address')
-    @classmethod
-    def _is_origin(cls, address: str) -> str:
-        if '://' not in address:
-            address = f'https://{address}'
-        try:
-            parts = parse.urlsplit(address)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            raise ValueError('is not a URL') from None
-        if parts.scheme not in ('https', 'http') or not host:
-            raise ValueError('must be a host, https://host or http://host')
-        if '@' in parts.netloc:
-            raise ValueError('must not hold credentials')
-        if parts.path not in ('', '/') or parts.query or parts.fragment:
-            raise ValueError('must end after the host or port')
-        return f'{parts.scheme}://{parts.netloc}'
-
-    @pydantic.model_validator(mode='after')
-    def _is_consistent(self) -> 'Entry':
-        if (self.password is None) == (self.password_file is None):
-            raise ValueError('needs one of password and password_file')
-        if self.ca is not None and not self.verify:
-            raise ValueError('has both ca and verify: false')
-        if self.ca is not None and self.address.startswith('http://'):
-            raise ValueError('has ca but no https address')
-        return self
-
-
-_ENTRIES = pydantic.TypeAdapter(dict[Name, Entry])
-
-
-class Inventory:
-    """One version of the targets, and their selection."""
-
-    def __init__(self, targets: Iterable[bmc_target.Target] = ()) -> None:
-        self._targets = {target.name: target for target in targets}
-
-    def __len__(self) -> int:
-        return len(self._targets)
-
-    def everything(self) -> list[bmc_target.Target]:
-        """Return all targets."""
-        return list(self._targets.values())
-
-    def named(self, names: Iterable[str]) -> list[bmc_target.Target]:
-        """Return the targets of these names, each once.
-
-        :raises: InvalidParameterValue if any of them is unknown.
-        """
-        unique = list(dict.fromkeys(names))
-        unknown = [name for name in unique if name not in self._targets]
-        if unknown:
-            more = f' and {len(unknown) - 10} more' if unknown[10:] else ''
-            raise errors.InvalidParameterValue(
-                f'Unknown target: {", ".join(unknown[:10])}{more}'
-            )
-        return [self._targets[name] for name in unique]
-
-    def tagged(self, tag: str) -> list[bmc_target.Target]:
-        """Return the targets with a tag.
-
-        :raises: InvalidParameterValue if no target has the tag.
-        """
-        chosen = [t for t in self._targets.values() if tag in t.tags]
-        if not chosen:
-            raise errors.InvalidParameterValue(f'Unknown tag: {tag}')
-        return chosen
-
-
-class Source(Protocol):
-    """A source of the current inventory."""
-
-    def current(self) -> Inventory:
-        """Return the current targets."""
-
-
-class NoFile:
-    """The inventory of a conductor without BMCs."""
-
-    def current(self) -> Inventory:
-        """Return an inventory without targets."""
-        return Inventory()
-
-
-class InventoryFile:
-    """An inventory that is reloaded when one of its files changes.
-
-    :param look_seconds: minimum time between two checks of the files.
-    :raises: ConfigError if the file is invalid at the start, or if every
-        user of the host can read a password.
-    """
+class _FileInventory(base.Inventory):
+    """One version of the file: targets, and the files of their passwords."""
 
     def __init__(
         self,
-        path: pathlib.Path,
-        *,
-        look_seconds: float = watched_files.LOOK_SECONDS,
+        targets: list[bmc_target.Target],
+        passwords: dict[str, pathlib.Path],
     ) -> None:
-        self._path = path
+        super().__init__(targets)
+        self.passwords = passwords
+
+
+class FileSource(base.InventorySource):
+    """The inventory file; without ``inventory_file`` there are no targets.
+
+    :param look_seconds: minimum interval of the checks for changes.
+    """
+
+    def __init__(
+        self, *, look_seconds: float = watched_files.LOOK_SECONDS
+    ) -> None:
+        self._look_seconds = look_seconds
+        self._files: watched_files.WatchedFiles[_FileInventory] | None = None
+
+    def start(self, conf: cfg.ConfigOpts) -> None:
+        """Read the file.
+
+        :raises: ConfigError if the file is invalid, or if every user of the
+            host can read a password.
+        """
+        if not conf.redfish.inventory_file:
+            return
+        path = pathlib.Path(conf.redfish.inventory_file).absolute()
         self._files = watched_files.WatchedFiles(
-            self._load,
+            lambda reader, _previous: _load(path, reader),
             what='targets',
             describe=lambda found: f'{path} has {len(found)} targets',
-            look_seconds=look_seconds,
+            look_seconds=self._look_seconds,
         )
 
-    def current(self) -> Inventory:
+    def current(self) -> base.Inventory:
         """Return the targets of the last valid version."""
-        return self._files.current()
+        return self._files.current() if self._files else base.Inventory()
 
-    def _load(
-        self, reader: watched_files.Reader, _previous: Inventory | None
-    ) -> Inventory:
-        loaded = _load(self._path, reader)
-        _warn_exposed(loaded)
-        return loaded
+    def can_store(self, name: str) -> None:
+        """Check that the target has a ``password_file`` of its own.
 
+        :raises: PasswordNotStored.
+        """
+        password_files.check_replaceable(self._password_file(name))
 
-def _warn_exposed(inventory: Inventory) -> None:
-    """Log the targets whose passwords are exposed."""
-    for target in inventory.everything():
-        if not target.address.encrypted:
-            LOG.warning(
-                'Target %s has no TLS: its password and all requests can be '
-                'read and changed on the network',
-                target.name,
+    def store_password(self, name: str, password: str) -> None:
+        """Replace the ``password_file`` of the target.
+
+        :raises: PasswordNotStored.
+        """
+        path = self._password_file(name)
+        password_files.replace(path, password)
+        if self._files is not None:
+            self._files.reload()
+
+    def _password_file(self, name: str) -> pathlib.Path:
+        """Return the file of the password of one BMC user.
+
+        :raises: PasswordNotStored.
+        """
+        current = self.current()
+        current.named([name])
+        files = getattr(current, 'passwords', {})
+        if name not in files:
+            raise base.PasswordNotStored(
+                'The entry of the target contains its password; only a '
+                'password_file is changed.'
             )
-        elif not target.address.verify:
-            LOG.warning(
-                'Certificate of target %s is not verified: any server at its '
-                'address receives its password',
-                target.name,
+        users = {
+            (other.address.url, other.address.username)
+            for other in current.everything()
+            if files.get(other.name) == files[name]
+        }
+        if len(users) > 1:
+            raise base.PasswordNotStored(
+                'The password_file of the target also belongs to targets '
+                'with another address or user.'
             )
+        path: pathlib.Path = files[name]
+        return path
 
 
-class _KeyTwice(yaml.MarkedYAMLError):
-    """A mapping contains a key twice."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Loads plain values; rejects duplicate keys."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        keys = [
-            key.value
-            for key, _ in node.value
-            if isinstance(key, yaml.ScalarNode)
-        ]
-        if len(keys) != len(set(keys)):
-            raise _KeyTwice(problem_mark=node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def _load(path: pathlib.Path, reader: watched_files.Reader) -> Inventory:
+def _load(path: pathlib.Path, reader: watched_files.Reader) -> _FileInventory:
     """Read an inventory and the files that it names.
 
-    :raises: ConfigError with file, entry and error in one line. It quotes
-        only names of entries.
+    :raises: ConfigError with file, entry, error and line. It quotes only
+        names of entries and keys.
     """
+    parsed = document.Document(None, {})
     try:
-        document = _parse(_read(path, reader))
-        entries = _ENTRIES.validate_python(document or {})
+        parsed = document.parse(_read(path, reader))
+        found = _ENTRIES.validate_python(parsed.value or {})
     except pydantic.ValidationError as exc:
-        raise _error(path, _describe(exc)) from None
+        raise _error(path, _describe(exc, parsed)) from None
     except watched_files.Unusable as exc:
         raise _error(path, str(exc)) from None
-    if any(entry.password is not None for entry in entries.values()):
+    if any(entry.password is not None for entry in found.values()):
         credentials.check_private(path, '[redfish] inventory_file')
     targets = []
+    passwords = {}
     authorities: set[pathlib.Path] = set()
-    for name, entry in entries.items():
+    for name, entry in found.items():
         try:
             target = _target(name, entry, path.parent, reader=reader)
             ca = target.address.ca
             if ca is not None and ca not in authorities:
                 _check_ca(ca, reader)
                 authorities.add(ca)
-            targets.append(target)
         except watched_files.Unusable as exc:
-            raise _error(path, f'{name}: {exc}') from None
-    return Inventory(targets)
+            place = parsed.place(name)
+            raise _error(path, f'{name}: {exc}{place}') from None
+        targets.append(target)
+        if entry.password_file is not None:
+            passwords[name] = (path.parent / entry.password_file).resolve()
+    exposure.warn(targets)
+    return _FileInventory(targets, passwords)
 
 
 def _target(
     name: str,
-    entry: Entry,
-    base: pathlib.Path,
+    entry: entries.Entry,
+    base_directory: pathlib.Path,
     *,
     reader: watched_files.Reader,
 ) -> bmc_target.Target:
     if entry.password is not None:
         password = entry.password.get_secret_value()
     else:
-        file = base / str(entry.password_file)
+        file = base_directory / str(entry.password_file)
         text = _read(file, reader)
         try:
             credentials.check_private(file, 'password_file')
         except errors.ConfigError as exc:
             raise watched_files.Unusable(exc.message) from None
         password = text.removesuffix('\n').removesuffix('\r')
-    ca = base / entry.ca if entry.ca is not None else None
-    return bmc_target.Target(
-        name=name,
-        address=bmc_target.Address(
-            url=entry.address,
-            username=entry.username,
-            password=password,
-            ca=ca,
-            verify=entry.verify,
-        ),
-        system_id=entry.system_id,
-        tags=frozenset(entry.tags),
-    )
+    return entry.target(name, password=password, base=base_directory)
 
 
 def _read(path: pathlib.Path, reader: watched_files.Reader) -> str:
@@ -316,44 +193,13 @@ def _check_ca(path: pathlib.Path, reader: watched_files.Reader) -> None:
         ) from None
 
 
-def _parse(text: str) -> Any:
-    # Messages of the parser may quote a password, so only the line number
-    # is reported.
-    loader = None
-    try:
-        loader = _Loader(text)
-        return loader.get_single_data()
-    except yaml.YAMLError as exc:
-        mark = getattr(exc, 'problem_mark', None)
-        where = f' (line {mark.line + 1})' if mark else ''
-        what = (
-            'contains a key twice in one mapping'
-            if isinstance(exc, _KeyTwice)
-            else 'is not valid YAML'
-        )
-        raise watched_files.Unusable(f'{what}{where}') from None
-    except (ValueError, RecursionError):
-        raise watched_files.Unusable('is not valid YAML') from None
-    finally:
-        if loader is not None:
-            loader.dispose()
-
-
 def _error(path: pathlib.Path, what: str) -> errors.ConfigError:
     return errors.ConfigError(f'[redfish] inventory_file {path}: {what}')
 
 
-def _describe(exc: pydantic.ValidationError) -> str:
-    """Return the first error as ``entry: key: message``."""
-    found: list[Mapping[str, Any]] = [
-        dict(error) for error in exc.errors(include_input=False)
-    ]
-    first = found[0]
-    where = [str(part) for part in first['loc'] if part != '[key]']
-    what = first['msg'].removeprefix('Value error, ')
-    if first['type'] == 'extra_forbidden':
-        # The key may be a misplaced value, so it is not quoted.
-        where.pop()
-        what = f'contains a key other than {", ".join(Entry.model_fields)}'
+def _describe(exc: pydantic.ValidationError, parsed: document.Document) -> str:
+    """Return the first error, its line and the number of the others."""
+    found = exc.errors(include_input=False)
+    text = entries.describe_error(dict(found[0]))
     more = f' (and {len(found) - 1} more)' if len(found) > 1 else ''
-    return ': '.join([*where, what]) + more
+    return f'{text}{parsed.place(*found[0]["loc"])}{more}'

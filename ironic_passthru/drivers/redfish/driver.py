@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vendor methods of the ``redfish`` driver."""
 
-import pathlib
 from collections.abc import Callable
 from typing import Annotated
 from typing import Any
@@ -19,8 +18,11 @@ from ironic_passthru.drivers.redfish import connector
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import executor
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import inventory as bmc_inventory
 from ironic_passthru.drivers.redfish import log_filter
+from ironic_passthru.drivers.redfish.inventories import base as inventories
+from ironic_passthru.drivers.redfish.inventories import entry
+from ironic_passthru.drivers.redfish.inventories import file
+from ironic_passthru.drivers.redfish.inventories import loading
 
 _Chosen = Annotated[str, pydantic.Field(min_length=1, max_length=255)]
 
@@ -53,7 +55,8 @@ class RedfishVendor(base.VendorInterface):
 
     def __init__(self) -> None:
         super().__init__()
-        self._inventory: bmc_inventory.Source = bmc_inventory.NoFile()
+        # Without targets until start().
+        self._inventory: inventories.InventorySource = file.FileSource()
         self._executor = executor.FleetExecutor(
             concurrency=1, call_timeout_seconds=1.0
         )
@@ -67,9 +70,7 @@ class RedfishVendor(base.VendorInterface):
         :raises: ConfigError if the inventory is invalid.
         """
         section = conf.redfish
-        if section.inventory_file:
-            path = pathlib.Path(section.inventory_file).absolute()
-            self._inventory = bmc_inventory.InventoryFile(path)
+        self._inventory = loading.start(conf)
         self._connect_timeout_seconds = section.connect_timeout
         self._read_timeout_seconds = section.read_timeout
         self._executor = executor.FleetExecutor(
@@ -81,6 +82,7 @@ class RedfishVendor(base.VendorInterface):
     def stop(self) -> None:
         """Start no further work on any BMC."""
         self._executor.close()
+        self._inventory.stop()
         if self._log_filter is not None:
             log_filter.remove(self._log_filter)
             self._log_filter = None
@@ -89,7 +91,7 @@ class RedfishVendor(base.VendorInterface):
         """Return the fields of a target in the inventory file."""
         return {
             name: field.description or ''
-            for name, field in bmc_inventory.Entry.model_fields.items()
+            for name, field in entry.Entry.model_fields.items()
         }
 
     def driver_validate(self, method: str, **kwargs: Any) -> None:

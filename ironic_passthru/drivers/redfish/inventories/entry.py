@@ -13,6 +13,7 @@ from urllib import parse
 
 import pydantic
 
+from ironic_passthru import watched_files
 from ironic_passthru.drivers.redfish import bmc_target
 
 NAME_PATTERN = r'^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$'
@@ -177,3 +178,21 @@ def _describe_key(key: str) -> str:
     if close and _KEY.fullmatch(key):
         return f"unknown key '{key}'; did you mean '{close[0]}'?"
     return f'contains a key other than {", ".join(valid)}'
+
+
+def check_ca(path: pathlib.Path, reader: watched_files.Reader) -> None:
+    """Verify that a file contains certificates, as each connection needs.
+
+    :raises: Unusable.
+    """
+    try:
+        reader.read(path)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except watched_files.Unusable as exc:
+        raise watched_files.Unusable(
+            f'ca: {path} cannot be read: {exc}'
+        ) from None
+    except OSError:
+        raise watched_files.Unusable(
+            f'ca: {path} contains no certificates in PEM'
+        ) from None

@@ -2,7 +2,6 @@
 """The inventory file of BMCs, reloaded when it changes."""
 
 import pathlib
-import ssl
 
 import pydantic
 from oslo_config import cfg
@@ -132,7 +131,7 @@ def _load(path: pathlib.Path, reader: watched_files.Reader) -> _FileInventory:
             target = _target(name, entry, path.parent, reader=reader)
             ca = target.address.ca
             if ca is not None and ca not in authorities:
-                _check_ca(ca, reader)
+                entries.check_ca(ca, reader)
                 authorities.add(ca)
         except watched_files.Unusable as exc:
             place = parsed.place(name)
@@ -172,24 +171,6 @@ def _read(path: pathlib.Path, reader: watched_files.Reader) -> str:
     except ValueError:
         raise watched_files.Unusable(
             f'{path} is not a file of UTF-8 text'
-        ) from None
-
-
-def _check_ca(path: pathlib.Path, reader: watched_files.Reader) -> None:
-    """Verify that a file contains certificates, as each connection needs.
-
-    :raises: Unusable.
-    """
-    try:
-        reader.read(path)
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-    except watched_files.Unusable as exc:
-        raise watched_files.Unusable(
-            f'ca: {path} cannot be read: {exc}'
-        ) from None
-    except OSError:
-        raise watched_files.Unusable(
-            f'ca: {path} contains no certificates in PEM'
         ) from None
 
 

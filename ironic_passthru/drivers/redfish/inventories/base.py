@@ -51,7 +51,7 @@ class Inventory:
 class PasswordNotStored(Exception):
     """A source cannot store a password.
 
-    ``str()`` is the reason, a sentence for callers: it contains neither
+    ``str()`` is the reason, a message for callers: it contains neither
     paths nor credentials.
     """
 

@@ -54,7 +54,7 @@ class IronicSource(base.InventorySource):
     def current(self) -> base.Inventory:
         """Return the targets of the last response.
 
-        :raises: TemporaryFailure if there was none since the start.
+        :raises: TemporaryFailure before the first response.
         """
         if self._inventory is None:
             raise errors.TemporaryFailure(

@@ -2,6 +2,7 @@
 """Fields of a target in an inventory, and their validation."""
 
 import difflib
+import functools
 import pathlib
 import re
 import ssl
@@ -29,6 +30,17 @@ _SIMILARITY = 0.75
 def _from_float(value: Any) -> Any:
     """Return a version of TLS that is a number in YAML as text."""
     return str(value) if isinstance(value, float) else value
+
+
+# Thousands of entries have the same list, and a context is expensive.
+@functools.lru_cache
+def _is_known(ciphers: str) -> bool:
+    """Return whether OpenSSL knows any cipher of a list."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).set_ciphers(ciphers)
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
 
 
 class Entry(pydantic.BaseModel):
@@ -117,11 +129,8 @@ class Entry(pydantic.BaseModel):
     @pydantic.field_validator('ciphers')
     @classmethod
     def _are_known(cls, ciphers: str | None) -> str | None:
-        if ciphers is not None:
-            try:
-                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).set_ciphers(ciphers)
-            except (ssl.SSLError, ValueError):
-                raise ValueError('OpenSSL knows none of them') from None
+        if ciphers is not None and not _is_known(ciphers):
+            raise ValueError('OpenSSL knows none of them')
         return ciphers
 
     @pydantic.model_validator(mode='after')

@@ -155,12 +155,12 @@ class GoodFileTest(InventoryTestCase):
     def test_the_sample(self) -> None:
         sample = SAMPLE.read_text(encoding='utf-8')
         self.assertEqual(0, len(self.load(sample).current()))
-        for name in ('rack1-node2', 'enclosure', 'lab'):
+        for name in ('rack1-node2', 'enclosure', 'rack0-node1', 'lab'):
             (self.directory / 'secrets' / name).write_text('x')
         self.write_ca('example-ca.pem')
         # Lines of an example have no space behind their mark, or several.
         examples = re.sub(r'^#(?! \S)', '', sample, flags=re.MULTILINE)
-        self.assertEqual(5, len(self.load(examples).current()))
+        self.assertEqual(6, len(self.load(examples).current()))
 
     def test_a_target_hides_its_login(self) -> None:
         shown = repr(self.load(GOOD).current().everything())

@@ -7,11 +7,26 @@ GROUP = cfg.OptGroup('redfish', title='The redfish driver')
 
 OPTS: list[cfg.Opt] = [
     cfg.StrOpt(
+        'inventory',
+        default='file',
+        help='Source of the BMCs: "file" (inventory_file), "ironic" (the '
+        'nodes of an existing Ironic, [redfish_ironic]), or the name of an '
+        'entry point of a vendor in ironic_passthru.redfish.inventories.',
+    ),
+    cfg.StrOpt(
         'inventory_file',
         sample_default='/etc/ironic_passthru/redfish-inventory.yaml',
         help='YAML file with the BMCs of this conductor: addresses, '
         'credentials and tags. Changes apply without a restart. If it is '
         'unset, the driver has no targets.',
+    ),
+    cfg.FloatOpt(
+        'inventory_refresh',
+        default=60.0,
+        min=1.0,
+        max=86400.0,
+        help='Interval between two reads of an inventory that is not a file, '
+        'in seconds.',
     ),
     cfg.FloatOpt(
         'connect_timeout',

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Entry points of drivers, and reports of their failures."""
+"""Entry points of drivers and their parts, and reports of failures."""
 
 import contextlib
 import difflib
@@ -22,28 +22,30 @@ NAMESPACE = 'ironic_passthru.drivers'
 FAILURES = (Exception, SystemExit)
 
 
-def instance(name: str) -> Any:
+def instance(name: str, namespace: str = NAMESPACE) -> Any:
     """Return a new instance of the class of an entry point.
 
+    :param namespace: group of the entry point.
     :raises: DriverLoadError if it does not exist or fails.
     """
-    entry = _entry_point(name)
-    with reported(name, f"entry point '{entry.name} = {entry.value}'"):
+    entry = _entry_point(name, namespace)
+    what = f"entry point '{entry.name} = {entry.value}'"
+    with reported(name, what, namespace):
         kind = entry.load()
     if not callable(kind):
         raise errors.DriverLoadError(
             driver=name, reason=_no_class(entry, kind)
         )
-    with reported(name, ''):
+    with reported(name, '', namespace):
         return kind()
 
 
-def _entry_point(name: str) -> metadata.EntryPoint:
+def _entry_point(name: str, namespace: str) -> metadata.EntryPoint:
     """Return the only entry point with a name.
 
     :raises: DriverLoadError.
     """
-    entries = metadata.entry_points(group=NAMESPACE)
+    entries = metadata.entry_points(group=namespace)
     found = {
         (entry.value, entry.dist.name if entry.dist else '?'): entry
         for entry in entries
@@ -55,7 +57,7 @@ def _entry_point(name: str) -> metadata.EntryPoint:
         hint = f"; did you mean '{close[0]}'?" if close else ''
         raise errors.DriverLoadError(
             driver=name,
-            reason=f'no such entry point in {NAMESPACE} (there are: '
+            reason=f'no such entry point in {namespace} (there are: '
             f'{", ".join(known) or "none"}){hint}',
         )
     if len(found) > 1:
@@ -89,7 +91,9 @@ def _no_class(entry: metadata.EntryPoint, value: Any) -> str:
 
 
 @contextlib.contextmanager
-def reported(name: str, what: str) -> Iterator[None]:
+def reported(
+    name: str, what: str, namespace: str = NAMESPACE
+) -> Iterator[None]:
     """Report an exception of a driver as a DriverLoadError, with its place."""
     try:
         yield
@@ -98,14 +102,14 @@ def reported(name: str, what: str) -> Iterator[None]:
     except FAILURES as error:
         LOG.debug('Driver %s cannot be loaded', name, exc_info=True)
         raise errors.DriverLoadError(
-            driver=name, reason=_reason(name, what, error)
+            driver=name, reason=_reason(name, what, error, namespace)
         ) from error
 
 
-def _reason(name: str, what: str, error: BaseException) -> str:
+def _reason(name: str, what: str, error: BaseException, namespace: str) -> str:
     """Return in one line what failed, where and why."""
     if isinstance(error, ModuleNotFoundError):
-        reason = _missing(name, error)
+        reason = _missing(name, error, namespace)
     else:
         reason = f'{type(error).__name__}: {error}'
     place = problems.place_of_error(error)
@@ -115,13 +119,13 @@ def _reason(name: str, what: str, error: BaseException) -> str:
     return ' '.join(text.split())
 
 
-def _missing(name: str, error: ModuleNotFoundError) -> str:
+def _missing(name: str, error: ModuleNotFoundError, namespace: str) -> str:
     """Return which module is missing, and how to install it.
 
-    The extra with the requirements of a driver has the driver's name.
+    The extra with the requirements of an entry point has its name.
     """
     reason = f"the Python module '{error.name}' is not installed"
-    for entry in metadata.entry_points(group=NAMESPACE, name=name):
+    for entry in metadata.entry_points(group=namespace, name=name):
         package = entry.dist
         if package and name in package.metadata.get_all('Provides-Extra', []):
             return f"{reason}: pip install '{package.name}[{name}]'"

@@ -5,7 +5,9 @@
 
     driver ──> methods          one module a capability
        │
-       ├─────> selection        the targets of a call, in the inventory
+       ├─────> selection        the targets of a call, in an inventory
+       │         │
+       │         └──> inventories   file, Ironic or a vendor's source
        │
        ├─────> executor         all targets concurrently, until the deadline
        │         │

@@ -14,7 +14,7 @@ import pydantic
 
 from ironic_passthru import errors
 from ironic_passthru.drivers.redfish import bmc_target
-from ironic_passthru.drivers.redfish import inventory
+from ironic_passthru.drivers.redfish.inventories import base
 
 #: The parameters that identify hardware, for ``driver_passthru(target=...)``.
 #: Tags refer to targets that only the inventory lists; the methods report
@@ -108,7 +108,7 @@ class FleetOptions(Selection, total=False):
 
 
 def select(
-    current: inventory.Inventory,
+    current: base.Inventory,
     parameters: Mapping[str, Any],
     *,
     required_by: str | None = None,

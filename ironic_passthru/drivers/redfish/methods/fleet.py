@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Base of the classes with vendor methods: targets, and work on them."""
 
-import pathlib
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -19,11 +18,14 @@ from ironic_passthru.drivers.redfish import deadline as target_deadline
 from ironic_passthru.drivers.redfish import dry_run
 from ironic_passthru.drivers.redfish import executor
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import inventory as bmc_inventory
 from ironic_passthru.drivers.redfish import log_filter
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish import trust
+from ironic_passthru.drivers.redfish.inventories import base as inventories
+from ironic_passthru.drivers.redfish.inventories import entry
+from ironic_passthru.drivers.redfish.inventories import file
+from ironic_passthru.drivers.redfish.inventories import loading
 
 Act = Callable[[bmc.Bmc], failures.Item]
 
@@ -35,7 +37,8 @@ class FleetMethods(base.VendorInterface):
 
     def __init__(self) -> None:
         super().__init__()
-        self._inventory: bmc_inventory.Source = bmc_inventory.NoFile()
+        # Without targets until start().
+        self._inventory: inventories.InventorySource = file.FileSource()
         self._executor = executor.FleetExecutor()
         self._conductor_group = ''
         self._connect_timeout_seconds = 1.0
@@ -49,9 +52,7 @@ class FleetMethods(base.VendorInterface):
         :raises: ConfigError if the inventory is invalid.
         """
         section = conf.redfish
-        if section.inventory_file:
-            path = pathlib.Path(section.inventory_file).absolute()
-            self._inventory = bmc_inventory.InventoryFile(path)
+        self._inventory = loading.start(conf)
         self._conductor_group = conf.conductor.conductor_group
         self._connect_timeout_seconds = section.connect_timeout
         self._read_timeout_seconds = section.read_timeout
@@ -61,6 +62,7 @@ class FleetMethods(base.VendorInterface):
     def stop(self) -> None:
         """Start no further work on any BMC."""
         self._executor.close()
+        self._inventory.stop()
         if self._log_filter is not None:
             log_filter.remove(self._log_filter)
             self._log_filter = None
@@ -69,7 +71,7 @@ class FleetMethods(base.VendorInterface):
         """Return the fields of a target in the inventory file."""
         return {
             name: field.description or ''
-            for name, field in bmc_inventory.Entry.model_fields.items()
+            for name, field in entry.Entry.model_fields.items()
         }
 
     def driver_validate(self, method: str, **kwargs: Any) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 from ironic_passthru import errors
 from ironic_passthru.drivers.redfish import bmc_target
-from ironic_passthru.drivers.redfish import inventory
 from ironic_passthru.drivers.redfish import selection
+from ironic_passthru.drivers.redfish.inventories import base as inventories
 from ironic_passthru.tests import base
 
 ADDRESS = bmc_target.Address('https://bmc.example.com', 'user', 'password')
-CURRENT = inventory.Inventory(
+CURRENT = inventories.Inventory(
     bmc_target.Target(name, ADDRESS, tags=frozenset(tags))
     for name, *tags in (
         ('r1-n1', 'web', 'rack1'),

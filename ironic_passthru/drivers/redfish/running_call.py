@@ -103,6 +103,10 @@ class RunningCall:
         except Exception as exc:
             LOG.debug('Target %s failed', target.name, exc_info=True)
             return failures.classify(exc).item()
+        except BaseException:
+            # SystemExit must not end the thread, which counts in limits.
+            LOG.debug('Target %s failed', target.name, exc_info=True)
+            return failures.BAD_ANSWER.item()
 
     def finish(self, target: bmc_target.Target, item: failures.Item) -> None:
         """Keep the item of a target that ran."""

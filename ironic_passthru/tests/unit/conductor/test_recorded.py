@@ -555,6 +555,15 @@ class TestKeys(RecordedCase):
 
 
 class TestAsynchronousOnRequest(RecordedCase):
+    def test_the_method_knows_that_it_is_accepted(self) -> None:
+        seen: list[bool] = []
+        self.vendor.action = lambda context: seen.append(context.accepted)
+        self.call('now', call_id='a', respond_async=True)
+        self.ended()
+        self.call('now', call_id='b', key=KEY)
+        self.call('now')
+        self.assertEqual([True, False, False], seen)
+
     def test_a_synchronous_method_is_accepted(self) -> None:
         self.vendor.action = self.block
         answer = self.call('now', call_id='a', respond_async=True)

@@ -111,6 +111,14 @@ class ItemsTest(ExecutorTestCase):
         self.assertEqual('connection_lost', _code(items.pop('node1')))
         self.assertEqual({'node0': {}, 'node2': {}}, items)
 
+    def test_work_that_exits(self) -> None:
+        def work(target, deadline):
+            raise SystemExit
+
+        fleet = self.fleet(concurrency=1)
+        items = self.run_on(fleet, work, _targets(2, 1), change=True)
+        self.assertEqual(['bad_answer'] * 2, [*map(_code, items.values())])
+
     def test_work_that_is_late(self) -> None:
         over = threading.Event()
         self.addCleanup(over.set)

@@ -56,6 +56,9 @@ class IronicPackages(fixtures.Fixture):
                 *('install', '--quiet', REQUIREMENT),
             ],
             check=True,
+            # Without PYTHONPATH, whose packages pip would check as well.
+            env={'PATH': os.environ['PATH'], 'HOME': str(directory)}
+            | {k: v for k, v in os.environ.items() if k.startswith('PIP_')},
             timeout=600,
         )
 

@@ -28,13 +28,24 @@ def info(number: int, **changed: object) -> dict[str, object]:
     }
 
 
-class IronicTestCase(base.TestCase):
+class TestIronic(base.TestCase):
+    """Nodes, logins, the policy, and times without Ironic."""
+
+    home: pathlib.Path
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        packages = ironic.IronicPackages()
+        packages.setUp()
+        cls.addClassCleanup(packages.cleanUp)
+        cls.home = packages.home
+
     def setUp(self) -> None:
         super().setUp()
         self.log = self.useFixture(
             fixtures.FakeLogger(level=logging.INFO, nuke_handlers=False)
         )
-        self.home = self.useFixture(ironic.IronicPackages()).home
 
     def start(self, **options: object) -> inventories.InventorySource:
         """Return a source with options of ``[redfish_ironic]``."""
@@ -62,10 +73,6 @@ class IronicTestCase(base.TestCase):
             ),
             f'{names}, {self.log.output}',
         )
-
-
-class TestWithoutLogin(IronicTestCase):
-    """Nodes, the policy, and an Ironic that is not always available."""
 
     def test_nodes(self) -> None:
         server = self.useFixture(ironic.Ironic(self.home))
@@ -112,11 +119,7 @@ class TestWithoutLogin(IronicTestCase):
         server.show_passwords('')
         self.wait_for_targets(found, 'n1')
 
-
-class TestLogin(IronicTestCase):
-    """The endpoint comes from the catalog of the Identity service."""
-
-    def test_user_of_the_system(self) -> None:
+    def test_login_and_the_endpoint_of_the_catalog(self) -> None:
         identity = self.useFixture(keystone.Keystone())
         login = identity.options()
         server = self.useFixture(
@@ -144,4 +147,4 @@ class TestLogin(IronicTestCase):
 
 
 if not _LONG:
-    del TestWithoutLogin, TestLogin
+    del TestIronic

@@ -21,6 +21,7 @@ _LOGINS = {None: None, 'auto': None, 'basic': 'basic', 'session': 'session'}
 # Fields of a node that become tags with their name as prefix.
 _TAG_FIELDS = ('conductor_group', 'resource_class', 'owner')
 _NAME = re.compile(entry.NAME_PATTERN)
+_SURROGATE = re.compile('[\ud800-\udfff]')
 _ROOT = re.compile(r'(?<=[^/])/redfish/v1/?$')
 
 
@@ -72,7 +73,7 @@ class NodeConverter:
                 {
                     'address': address,
                     'username': _text(info, 'redfish_username', required=True),
-                    'password': pydantic.SecretStr(str(password)),
+                    'password': password,
                     'login': _LOGINS[login],
                     'system_id': _text(info, 'redfish_system_id'),
                     'tags': _tags(node),
@@ -97,9 +98,9 @@ class NodeConverter:
         }
         verify: Any = info.get('redfish_verify_ca')
         if isinstance(verify, str) and verify:
-            path = verify
+            path = str(_text(info, 'redfish_verify_ca'))
             try:
-                verify = strutils.bool_from_string(verify, strict=True)
+                verify = strutils.bool_from_string(path, strict=True)
             except ValueError:
                 self._check_ca(path)
                 return {**found, 'ca': path}
@@ -150,7 +151,8 @@ def _text(
         if required:
             raise UnusableNode(f'{key} is missing')
         return None
-    if not isinstance(value, str):
+    # JSON can contain surrogates, which UTF-8 cannot encode.
+    if not isinstance(value, str) or _SURROGATE.search(value):
         raise UnusableNode(f'{key} is not text')
     return value
 

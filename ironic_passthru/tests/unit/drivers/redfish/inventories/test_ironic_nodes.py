@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Targets from nodes of Ironic, whose ``driver_info`` may be any JSON."""
 
+import contextlib
 import pathlib
 from typing import Any
 
 import fixtures
+import hypothesis
 import trustme
+from hypothesis import strategies
 
 from ironic_passthru.drivers.redfish.inventories import ironic_nodes
 from ironic_passthru.tests import base
@@ -17,6 +20,26 @@ GOOD = {
     'redfish_username': 'admin',
     'redfish_password': 'hunter2',
 }
+
+# Values that administrators can store in Ironic.
+_SCALARS = (
+    strategies.none()
+    | strategies.booleans()
+    | strategies.integers()
+    | strategies.floats()
+    | strategies.text(strategies.characters(exclude_categories=()))
+)
+_VALUES = _SCALARS | strategies.lists(_SCALARS, max_size=2)
+_KEYS = (
+    'address',
+    'username',
+    'password',
+    'auth_type',
+    'verify_ca',
+    'system_id',
+    'tls_minimum_version',
+    'tls_ciphers',
+)
 
 
 class NodesTest(base.TestCase):
@@ -123,6 +146,19 @@ class NodesTest(base.TestCase):
             self.assertRaises(
                 ironic_nodes.UnusableNode, self.convert, {'driver_info': info}
             )
+
+    @hypothesis.given(
+        strategies.dictionaries(strategies.sampled_from(_KEYS), _VALUES),
+        _VALUES,
+    )
+    @hypothesis.example({'password': '\ud800'}, None)
+    @hypothesis.example({'verify_ca': '/\ud800'}, None)
+    def test_any_values(self, info: dict[str, Any], other: Any) -> None:
+        """A node of odd types is a target or not usable, without any error."""
+        node = {'name': other, 'traits': [other], 'owner': other}
+        with contextlib.suppress(ironic_nodes.UnusableNode):
+            target = self.convert(node, **info)
+            self.assertTrue(target.address.password.encode())
 
     def test_hidden_credentials(self) -> None:
         self.assertRaises(

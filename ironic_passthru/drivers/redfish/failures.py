@@ -216,8 +216,8 @@ _TABLE: dict[type[BaseException], BmcFailure] = {
     HandshakeFailed: BmcFailure(
         'tls_handshake',
         False,
-        'The TLS handshake with the BMC failed; its address may not offer '
-        'TLS.',
+        'The BMC ended the TLS handshake. It may offer no protocol version '
+        'or cipher that the inventory allows, or no TLS at this address.',
     ),
     ProtocolVersionRejected: BmcFailure(
         'tls_handshake',

@@ -31,7 +31,7 @@ _CLOSE_SECONDS = 2.0
 _PORTS = {'http': 80, 'https': 443}
 
 # A link may contain any character; "%" begins an encoded one.
-_UNQUOTED = "/%:@!$&'()*+,;=~?"
+_UNQUOTED = "/%:@!$&'()*+,;=~"
 
 # 301 is sent by servers that add or remove a trailing slash; HTTP method and
 # body then remain, as with 307 and 308.
@@ -260,10 +260,11 @@ class RequestSender:
             raise failures.BadAnswer() from exc
         if not is_here:
             raise failures.BadAnswer()
-        query = f'?{parts.query}' if parts.query else ''
-        return parse.quote(
-            f'/{parts.path.lstrip("/")}{query}', _UNQUOTED, errors='replace'
+        path, query = (
+            parse.quote(part, _UNQUOTED, errors='replace')
+            for part in (f'/{parts.path.lstrip("/")}', parts.query)
         )
+        return f'{path}?{query}' if query else path
 
 
 def _request(

@@ -52,7 +52,7 @@ _CIPHER_REASONS = frozenset(
 
 # Some BMCs close a connection right after the response, without notice. A
 # change must not be sent at that moment, as its outcome would be unknown.
-_CLOSE_SECONDS = 0.05
+_NOTICE_SECONDS = 0.05
 
 # Errors of a kept connection that the BMC had closed before the request.
 _CLOSED = (
@@ -126,15 +126,11 @@ class BmcConnection:
         self._closes_silently = False
         self._left_bytes = MAX_CALL_BYTES
 
-    def renewed(self, deadline: call_deadline.Deadline) -> 'BmcConnection':
-        """Return another connection to the same BMC."""
-        return BmcConnection(
-            self._target,
-            deadline,
-            self._trusted,
-            connect_timeout_seconds=self._connect_timeout,
-            read_timeout_seconds=self._read_timeout,
-        )
+    def replace_deadline(self, deadline: call_deadline.Deadline) -> None:
+        """Let later requests, and the kept connection, have a deadline."""
+        self.deadline = deadline
+        if self._kept is not None and self._kept.sock is not None:
+            deadline.cut_at_end(self._kept.sock)
 
     def close(self) -> None:
         """Close the connection; a later request opens another one."""
@@ -173,7 +169,7 @@ class BmcConnection:
         link, self._kept = self._kept, None
         if link is None:
             return None
-        seconds = _CLOSE_SECONDS if request.once else 0
+        seconds = _NOTICE_SECONDS if request.once else 0
         if _is_open(link, seconds) and not (
             request.once and self._closes_silently
         ):

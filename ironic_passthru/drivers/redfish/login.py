@@ -19,7 +19,7 @@ class Session:
     path: str | None
 
 
-class Login:
+class BmcLogin:
     """Credentials of one BMC, by Basic or by a session.
 
     Most BMCs support only a few sessions, so Basic is the default.

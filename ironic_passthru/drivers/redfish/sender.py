@@ -69,7 +69,7 @@ class RequestSender:
         self._url = target.address.url
         parts = parse.urlsplit(self._url)
         self._origin = _origin(parts)
-        self._login = login.Login(target.address)
+        self._login = login.BmcLogin(target.address)
         self.messages = extended_info.MessageReader(
             (*self._login.secrets, self._url, parts.netloc)
         )

@@ -50,6 +50,10 @@ _CIPHER_REASONS = frozenset(
     }
 )
 
+# Some BMCs close a connection right after the response, without notice. A
+# change must not be sent at that moment, as its outcome would be unknown.
+_NOTICE_SECONDS = 0.05
+
 # Errors of a kept connection that the BMC had closed before the request.
 _CLOSED = (
     http.client.RemoteDisconnected,
@@ -122,15 +126,11 @@ class BmcConnection:
         self._closes_silently = False
         self._left_bytes = MAX_CALL_BYTES
 
-    def renewed(self, deadline: call_deadline.Deadline) -> 'BmcConnection':
-        """Return another connection to the same BMC."""
-        return BmcConnection(
-            self._target,
-            deadline,
-            self._trusted,
-            connect_timeout_seconds=self._connect_timeout,
-            read_timeout_seconds=self._read_timeout,
-        )
+    def replace_deadline(self, deadline: call_deadline.Deadline) -> None:
+        """Let later requests, and the kept connection, have a deadline."""
+        self.deadline = deadline
+        if self._kept is not None and self._kept.sock is not None:
+            deadline.cut_at_end(self._kept.sock)
 
     def close(self) -> None:
         """Close the connection; a later request opens another one."""
@@ -169,7 +169,10 @@ class BmcConnection:
         link, self._kept = self._kept, None
         if link is None:
             return None
-        if _is_open(link) and not (request.once and self._closes_silently):
+        seconds = _NOTICE_SECONDS if request.once else 0
+        if _is_open(link, seconds) and not (
+            request.once and self._closes_silently
+        ):
             return link
         self._closes_silently = True
         link.close()
@@ -282,9 +285,9 @@ class BmcConnection:
         return failures.Cut()
 
 
-def _is_open(link: http_connection.HTTPConnection) -> bool:
-    """Return whether a kept connection is open and has no unread data."""
-    return link.sock is not None and not wait.wait_for_read(link.sock, 0)
+def _is_open(link: http_connection.HTTPConnection, seconds: float) -> bool:
+    """Return whether a connection stays open and unread for ``seconds``."""
+    return link.sock is not None and not wait.wait_for_read(link.sock, seconds)
 
 
 def _stays_open(
@@ -305,6 +308,9 @@ def _handshake_error(exc: Exception) -> failures.BmcError:
             return failures.ProtocolVersionRejected()
         if exc.reason in _CIPHER_REASONS:
             return failures.NoSharedCipher()
+        return failures.HandshakeFailed()
+    if isinstance(exc, ConnectionError):
+        # TCP was connected: its own failures are NewConnectionError.
         return failures.HandshakeFailed()
     if isinstance(exc, http_exceptions.LocationValueError | UnicodeError):
         return failures.BadAnswer()

@@ -107,7 +107,7 @@ class LoginRequired(Rejected):
     """The BMC rejected the credentials (401)."""
 
 
-class Forbidden(Rejected):
+class MissingPrivilege(Rejected):
     """The user lacks a privilege (403)."""
 
 
@@ -216,8 +216,8 @@ _TABLE: dict[type[BaseException], BmcFailure] = {
     HandshakeFailed: BmcFailure(
         'tls_handshake',
         False,
-        'The TLS handshake with the BMC failed; its address may not offer '
-        'TLS.',
+        'The BMC ended the TLS handshake. It may offer no protocol version '
+        'or cipher that the inventory allows, or no TLS at this address.',
     ),
     ProtocolVersionRejected: BmcFailure(
         'tls_handshake',
@@ -257,7 +257,7 @@ _TABLE: dict[type[BaseException], BmcFailure] = {
     BadAnswer: BAD_ANSWER,
     NotSupported: NOT_SUPPORTED,
     LoginRequired: _ACCESS_DENIED,
-    Forbidden: _ACCESS_DENIED,
+    MissingPrivilege: _ACCESS_DENIED,
     MissingResource: BmcFailure(
         'not_found', True, 'The BMC does not have what it was asked for.'
     ),
@@ -313,7 +313,7 @@ def classify(exc: Exception) -> BmcFailure:
 # Statuses with a meaning of their own; other 4xx are Rejected.
 _BY_STATUS: dict[int, type[BmcError]] = {
     401: LoginRequired,
-    403: Forbidden,
+    403: MissingPrivilege,
     404: MissingResource,
     412: ChangedMeanwhile,
     428: PreconditionMissing,

@@ -19,10 +19,13 @@ class Session:
     path: str | None
 
 
-class Login:
+class BmcLogin:
     """Credentials of one BMC, by Basic or by a session.
 
     Most BMCs support only a few sessions, so Basic is the default.
+
+    :ivar session: the open session, if any.
+    :ivar is_denied: whether the BMC has rejected the credentials.
     """
 
     def __init__(self, address: bmc_target.Address) -> None:
@@ -31,8 +34,10 @@ class Login:
         # RFC 7617, in UTF-8.
         self._pair = base64.b64encode(pair).decode()
         self.session: Session | None = None
+        self.is_denied = False
         self._needs_session = address.login == 'session'
-        self._is_settled = address.login is not None
+        self._has_fallback = address.login is None
+        self._was_accepted = False
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -60,14 +65,18 @@ class Login:
 
     def accepted(self) -> None:
         """Record that the BMC accepted the credentials."""
-        self._is_settled = True
+        self._was_accepted = True
 
     def rejected(self) -> bool:
         """Record status 401; return whether a session may be accepted.
 
         A BMC that has accepted Basic means a missing privilege by 401.
         """
-        if self._is_settled:
+        if self._was_accepted or not self._has_fallback:
             return False
-        self._is_settled = self._needs_session = True
+        self._has_fallback, self._needs_session = False, True
         return True
+
+    def denied(self) -> None:
+        """Record that the BMC accepts no login, unless it accepted one."""
+        self.is_denied = not self._was_accepted

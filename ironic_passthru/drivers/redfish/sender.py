@@ -24,14 +24,14 @@ LOG = logging.getLogger(__name__)
 ROOT = '/redfish/v1/'
 _SESSIONS = '/redfish/v1/SessionService/Sessions'
 
-# Time to delete a session after the deadline, in seconds.
+# Time to delete a session, in seconds.
 _CLOSE_SECONDS = 2.0
 
 # Default ports of URLs (RFC 9110).
 _PORTS = {'http': 80, 'https': 443}
 
 # A link may contain any character; "%" begins an encoded one.
-_UNQUOTED = "/%:@!$&'()*+,;=~?"
+_UNQUOTED = "/%:@!$&'()*+,;=~"
 
 # 301 is sent by servers that add or remove a trailing slash; HTTP method and
 # body then remain, as with 307 and 308.
@@ -69,7 +69,7 @@ class RequestSender:
         self._url = target.address.url
         parts = parse.urlsplit(self._url)
         self._origin = _origin(parts)
-        self._login = login.Login(target.address)
+        self._login = login.BmcLogin(target.address)
         self.messages = extended_info.MessageReader(
             (*self._login.secrets, self._url, parts.netloc)
         )
@@ -143,12 +143,17 @@ class RequestSender:
     def _authenticated(
         self, request: connection.RawRequest
     ) -> connection.RawResponse:
+        if self._login.is_denied:
+            # Further attempts could lock the account.
+            raise failures.LoginRequired()
         if self._login.needs_session:
             self._open_session()
         response = self._with_login(request)
         if response.status == 401 and self._login.rejected():
             self._open_session()
             response = self._with_login(request)
+        if response.status == 401:
+            self._login.denied()
         elif response.status < 300 and (
             request.target.rstrip('/') != ROOT.rstrip('/')
         ):
@@ -175,6 +180,8 @@ class RequestSender:
             )
         )
         error = self.error_of(response)
+        if isinstance(error, failures.Rejected):
+            self._login.denied()
         if isinstance(error, failures.MissingResource):
             raise failures.LoginRequired()
         if error is not None:
@@ -200,29 +207,28 @@ class RequestSender:
             return _SESSIONS
 
     def _delete(self, path: str, token: str) -> None:
-        """Delete a session, with time of its own near the deadline."""
-        link, limit = self._connection, None
-        if link.deadline.left_seconds() < _CLOSE_SECONDS:
-            own = call_deadline.Deadline(_CLOSE_SECONDS)
-            link = link.renewed(own)
-            limit = threading.Timer(_CLOSE_SECONDS, own.end)
-            limit.daemon = True
-            limit.start()
+        """Delete a session, in a time of its own.
+
+        The deadline of the call may be over, and a BMC that does not respond
+        now must not delay a result.
+        """
+        if self._connection.deadline.left_seconds() < _CLOSE_SECONDS:
+            # That deadline may shut down the kept connection at any time.
+            self._connection.close()
+        own = call_deadline.Deadline(_CLOSE_SECONDS)
+        self._connection.replace_deadline(own)
+        limit = threading.Timer(_CLOSE_SECONDS, own.end)
+        limit.daemon = True
+        limit.start()
         try:
-            response = link.send(
-                _request(
-                    'DELETE',
-                    self._target_of(path),
-                    None,
-                    {'X-Auth-Token': token},
-                )
+            headers = {'X-Auth-Token': token}
+            response = self._connection.send(
+                _request('DELETE', self._target_of(path), None, headers)
             )
             if error := self.error_of(response):
                 raise error
         finally:
-            link.close()
-            if limit is not None:
-                limit.cancel()
+            limit.cancel()
 
     def _redirected(
         self, request: connection.RawRequest, response: connection.RawResponse
@@ -260,10 +266,11 @@ class RequestSender:
             raise failures.BadAnswer() from exc
         if not is_here:
             raise failures.BadAnswer()
-        query = f'?{parts.query}' if parts.query else ''
-        return parse.quote(
-            f'/{parts.path.lstrip("/")}{query}', _UNQUOTED, errors='replace'
+        path, query = (
+            parse.quote(part, _UNQUOTED, errors='replace')
+            for part in (f'/{parts.path.lstrip("/")}', parts.query)
         )
+        return f'{path}?{query}' if query else path
 
 
 def _request(

@@ -49,6 +49,11 @@ class CallState:
         self.deadline = deadline
 
     @property
+    def accepted(self) -> bool:
+        """Whether the call was acknowledged (202) before it runs."""
+        return False
+
+    @property
     def cancel_requested(self) -> bool:
         """Whether the call should stop early."""
         return False
@@ -152,6 +157,14 @@ class RequestContext(oslo_context.RequestContext):
         interrupted.
         """
         return self._call.cancel_requested
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the call was acknowledged (202) before it runs.
+
+        The caller of such a call does not wait for the result.
+        """
+        return self._call.accepted
 
     @property
     def seconds_left(self) -> float | None:

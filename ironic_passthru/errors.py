@@ -86,6 +86,11 @@ from typing import Any
 RESENT_ON = frozenset({409, 503})
 
 
+#: Member of ``kwargs`` of an error, in RPC replies too: the result of a method
+#: as far as there is one.
+PARTIAL_RESULT = 'partial_result'
+
+
 @dataclasses.dataclass(frozen=True)
 class FieldError:
     """A validation error of one parameter of a call.
@@ -680,9 +685,12 @@ class DriverError(PassthruError):
     :param message: message for the client; by default ``_msg_fmt`` formatted
         with ``kwargs``.
     :param code: HTTP status of this error, as in Ironic.
+    :ivar partial_result: the result as far as there is one, with a JSON form.
+        The response contains it, and the operation keeps it as its result.
     """
 
     code: Any = 'driver_error'
+    partial_result: Any = None
     _msg_fmt = 'The driver reported an error.'
 
     def __init__(

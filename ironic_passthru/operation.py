@@ -142,7 +142,8 @@ class Transition:
         makes this transition: if the operation already has the state
         ``target``, the acknowledgement of an earlier attempt was lost.
     :param error: for ``failed``.
-    :param result: for ``succeeded``: JSON text, or None for ``null``.
+    :param result: for ``succeeded``: JSON text, or None for ``null``; for
+        ``failed``: a partial result, or None.
     :param progress: the last report.
     :param frees_key: whether the Idempotency-Key can be used again, because
         the call certainly did not run.
@@ -164,18 +165,18 @@ class Transition:
         """Return the same transition without one value that may be rejected.
 
         The values are, in this order: progress message, reported targets,
-        and result or error message. Return an equal transition if it
+        result, and error message. Return an equal transition if it
         contains none of them.
         """
         for name in ('message', 'targets'):
             if getattr(self.progress, name) is not None:
                 progress = dataclasses.replace(self.progress, **{name: None})
                 return dataclasses.replace(self, progress=progress)
+        if self.result is not None and self.keeps_result:
+            return dataclasses.replace(self, keeps_result=False)
         if self.error is not None:
             error = dataclasses.replace(self.error, message=_NOT_STORED)
             return dataclasses.replace(self, error=error)
-        if self.result is not None:
-            return dataclasses.replace(self, keeps_result=False)
         return self
 
 

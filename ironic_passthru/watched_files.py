@@ -175,6 +175,11 @@ class WatchedFiles(Generic[Content]):
                 self._lock.release()
         return self._content
 
+    def reload(self) -> None:
+        """Check the files now, after a change by this process."""
+        with self._lock:
+            self._check()
+
     def _check(self) -> None:
         is_due = (
             self._failed_at is not None

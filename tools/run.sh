@@ -16,7 +16,7 @@ git rev-parse HEAD >/dev/null 2>&1 || export PBR_VERSION="${PBR_VERSION:-0.0.1}"
 stamp=.venv/installed
 if [ ! -e $stamp ] || [ -n "$(find setup.cfg ./*.txt -newer $stamp)" ]; then
     python3 -m venv .venv
-    .venv/bin/pip install --quiet -c constraints.txt -e '.[redfish]'
+    .venv/bin/pip install --quiet -c constraints.txt -e .
     touch $stamp
 fi
 exec .venv/bin/ironic-passthru "$@"

@@ -3,7 +3,6 @@
 
 import contextlib
 import logging
-import pathlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -93,16 +92,14 @@ def check_inventory(conf: cfg.ConfigOpts) -> str:
         return _SKIPPED
     if 'redfish' not in conf.conductor.enabled_drivers:
         return 'the driver redfish is not enabled'
+    from ironic_passthru.drivers.redfish.inventories import loading
+
+    source = loading.start(conf)
     try:
-        from ironic_passthru.drivers.redfish import inventory
-    except ModuleNotFoundError:
-        # The check of drivers reports the missing package.
-        raise errors.ConfigError('the driver cannot be loaded') from None
-    path = conf.redfish.inventory_file
-    if not path:
-        return 'inventory_file is unset, so the driver redfish has no targets'
-    found = inventory.InventoryFile(pathlib.Path(path)).current()
-    return f'{path}: {len(found)} target(s)'
+        count = len(source.current())
+    finally:
+        source.stop()
+    return f'{conf.redfish.inventory}: {count} target(s)'
 
 
 def check_policy(conf: cfg.ConfigOpts) -> str:

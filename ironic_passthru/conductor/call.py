@@ -70,6 +70,11 @@ class JobState(request_context.CallState):
         super().__init__(deadline)
         self.job = job
 
+    @property
+    def accepted(self) -> bool:
+        """Whether the call was acknowledged (202) before it runs."""
+        return self.job.accepted
+
     def report_targets(self, names: Iterable[str]) -> None:
         """Add to the reported targets of the call."""
         self.job.reported.add(map(self.job.secrets.text, names))

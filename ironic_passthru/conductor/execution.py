@@ -2,6 +2,7 @@
 """Execution of driver code, and translation of its errors for clients."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from ironic_passthru.conductor import results
 from ironic_passthru.drivers import child_processes
 from ironic_passthru.drivers import loader
 from ironic_passthru.redaction import call_secrets
+from ironic_passthru.redaction import serialization
 from ironic_passthru.rpc import protocol
 
 LOG = log.getLogger(__name__)
@@ -74,15 +76,20 @@ def execute(
     with job.secrets.in_logs():
         return results.encode(
             job.method.spec,
-            _returned(job, state),
+            _returned(job, state, max_size=max_result_size),
             max_size=max_result_size,
             request_id=job.context.request_id,
             secrets=job.secrets,
         )
 
 
-def _returned(job: calls.Job, state: request_context.CallState) -> Any:
-    """Return the unconverted result of the method of a call."""
+def _returned(
+    job: calls.Job, state: request_context.CallState, *, max_size: int
+) -> Any:
+    """Return the unconverted result of the method of a call.
+
+    :param max_size: of a partial result, in bytes.
+    """
     positional, named = job.method.signature.arguments(
         job.arguments,
         context=job.context.for_call(state),
@@ -92,11 +99,18 @@ def _returned(job: calls.Job, state: request_context.CallState) -> Any:
     try:
         return guard.run(lambda: job.method.function(*positional, **named))
     except errors.PassthruError as outcome:
+        partial = outcome.kwargs.pop(errors.PARTIAL_RESULT, None)
+        facts = {}
+        if partial is not None and len(json.dumps(partial)) <= max_size:
+            facts = {
+                errors.PARTIAL_RESULT: job.method.result.masked_result(partial)
+            }
         if outcome.status not in errors.RESENT_ON:
+            outcome.kwargs |= facts
             raise
         # The method has started, so clients must not send the call again.
         raise errors.VendorError(
-            message=outcome.message, status=500, code=outcome.code
+            message=outcome.message, status=500, code=outcome.code, **facts
         ) from None
 
 
@@ -157,18 +171,28 @@ def _portable(
     """Return an error with the message of a driver's error.
 
     Its arguments, cause and notes are left out: they may not be JSON, and
-    are not meant for clients.
+    are not meant for clients. Its partial result is not.
     """
     message = secrets.text(str(error.message))
+    facts = {}
+    if error.partial_result is not None:
+        value = error.partial_result
+        _, shown = serialization.reveal(value, serialization.to_json(value))
+        # NaN raises an error here, and not where it is recorded.
+        json.dumps(shown, allow_nan=False)
+        facts = {errors.PARTIAL_RESULT: secrets.value(shown)}
     if type(error).__module__ == errors.__name__ and (
         isinstance(error.code, str)
     ):
-        return type(error)(message)
+        return type(error)(message, **facts)
     if isinstance(error, errors.Cancelled):
         return errors.Cancelled(message)
     code = error.code if isinstance(error.code, str) else 'vendor_error'
     return errors.VendorError(
-        message=message, status=_status(error), code=secrets.text(code)
+        message=message,
+        status=_status(error),
+        code=secrets.text(code),
+        **facts,
     )
 
 

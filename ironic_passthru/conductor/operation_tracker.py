@@ -224,10 +224,12 @@ class OperationTracker:
             status=error.status,
             code=error.code,
         )
+        partial = error.kwargs.get(errors.PARTIAL_RESULT)
         self._finish(
             tracked,
             operation.State.FAILED,
             error=recorded,
+            result=None if partial is None else json.dumps(partial),
         )
         LOG.error(
             'Operation %s (%s) of request %s failed: %s',

@@ -7,11 +7,26 @@ GROUP = cfg.OptGroup('redfish', title='The redfish driver')
 
 OPTS: list[cfg.Opt] = [
     cfg.StrOpt(
+        'inventory',
+        default='file',
+        help='Source of the BMCs: "file" (inventory_file), "ironic" (the '
+        'nodes of an existing Ironic, [redfish_ironic]), or the name of an '
+        'entry point of a vendor in ironic_passthru.redfish.inventories.',
+    ),
+    cfg.StrOpt(
         'inventory_file',
         sample_default='/etc/ironic_passthru/redfish-inventory.yaml',
         help='YAML file with the BMCs of this conductor: addresses, '
         'credentials and tags. Changes apply without a restart. If it is '
         'unset, the driver has no targets.',
+    ),
+    cfg.FloatOpt(
+        'inventory_refresh',
+        default=60.0,
+        min=1.0,
+        max=86400.0,
+        help='Interval between two reads of an inventory that is not a file, '
+        'in seconds.',
     ),
     cfg.FloatOpt(
         'connect_timeout',
@@ -33,15 +48,32 @@ OPTS: list[cfg.Opt] = [
         default=45.0,
         min=0.5,
         max=3600.0,
-        help='Timeout of a call, in seconds. Targets that have not finished '
-        'get an error item. It should be lower than [api] call_timeout.',
+        help='Timeout of a synchronous call, and of each target in an '
+        'asynchronous one, in seconds. Targets that have not finished get an '
+        'error item. It should be lower than [api] call_timeout.',
     ),
     cfg.IntOpt(
         'concurrency',
-        default=16,
+        default=256,
         min=1,
-        max=512,
-        help='Maximum number of BMCs with a request in progress, over all '
-        'calls; further targets wait.',
+        max=1024,
+        help='Maximum number of targets with work in progress, over all '
+        'calls; further targets wait. Each has a thread.',
+    ),
+    cfg.IntOpt(
+        'changes_per_bmc',
+        default=1,
+        min=1,
+        max=16,
+        help='Maximum number of targets of one BMC that are changed at a '
+        'time, over all calls; further targets wait.',
+    ),
+    cfg.IntOpt(
+        'reads_per_bmc',
+        default=4,
+        min=1,
+        max=64,
+        help='Maximum number of targets of one BMC that are read at a time, '
+        'over all calls; further targets wait.',
     ),
 ]

@@ -119,7 +119,7 @@ def _values(kind: operation.Transition) -> dict[str, Any]:
     if kind.error is not None:
         values['error'] = json.dumps(dataclasses.asdict(kind.error))
     values.update(progress_values(kind.progress))
-    if kind.target is operation.State.SUCCEEDED:
+    if kind.target is operation.State.SUCCEEDED or kind.result is not None:
         size = len(kind.result or '')
         values['result_parts'] = -(-size // PART_SIZE)
     return values

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Entry points of drivers, and reports of their failures."""
+"""Entry points of drivers and their parts, and reports of failures."""
 
 import contextlib
 import difflib
@@ -32,13 +32,14 @@ def instance(
     :raises: DriverLoadError if it does not exist or fails.
     """
     entry = _entry_point(name, group, entry_name or name)
-    with reported(name, f"entry point '{entry.name} = {entry.value}'"):
+    what = f"entry point '{entry.name} = {entry.value}'"
+    with reported(name, what, group):
         kind = entry.load()
     if not callable(kind):
         raise errors.DriverLoadError(
             driver=name, reason=_no_class(entry, kind)
         )
-    with reported(name, ''):
+    with reported(name, '', group):
         return kind()
 
 
@@ -96,7 +97,9 @@ def _no_class(entry: metadata.EntryPoint, value: Any) -> str:
 
 
 @contextlib.contextmanager
-def reported(name: str, what: str) -> Iterator[None]:
+def reported(
+    name: str, what: str, group: str = NAMESPACE
+) -> Iterator[None]:
     """Report an exception of a driver as a DriverLoadError, with its place."""
     try:
         yield
@@ -105,14 +108,14 @@ def reported(name: str, what: str) -> Iterator[None]:
     except FAILURES as error:
         LOG.debug('Driver %s cannot be loaded', name, exc_info=True)
         raise errors.DriverLoadError(
-            driver=name, reason=_reason(name, what, error)
+            driver=name, reason=_reason(name, what, error, group)
         ) from error
 
 
-def _reason(name: str, what: str, error: BaseException) -> str:
+def _reason(name: str, what: str, error: BaseException, group: str) -> str:
     """Return in one line what failed, where and why."""
     if isinstance(error, ModuleNotFoundError):
-        reason = _missing(name, error)
+        reason = _missing(name, error, group)
     else:
         reason = f'{type(error).__name__}: {error}'
     place = problems.place_of_error(error)
@@ -122,13 +125,13 @@ def _reason(name: str, what: str, error: BaseException) -> str:
     return ' '.join(text.split())
 
 
-def _missing(name: str, error: ModuleNotFoundError) -> str:
+def _missing(name: str, error: ModuleNotFoundError, group: str) -> str:
     """Return which module is missing, and how to install it.
 
-    The extra with the requirements of a driver has the driver's name.
+    The extra with the requirements of an entry point has its name.
     """
     reason = f"the Python module '{error.name}' is not installed"
-    for entry in metadata.entry_points(group=NAMESPACE, name=name):
+    for entry in metadata.entry_points(group=group, name=name):
         package = entry.dist
         if package and name in package.metadata.get_all('Provides-Extra', []):
             return f"{reason}: pip install '{package.name}[{name}]'"

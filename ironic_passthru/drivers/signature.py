@@ -29,6 +29,7 @@ from ironic_passthru import spec
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import conversion_errors
 from ironic_passthru.drivers import schema_generator
+from ironic_passthru.drivers import unpacked
 from ironic_passthru.redaction import call_secrets
 from ironic_passthru.redaction import schema_walker
 from ironic_passthru.validation import schema as parameter_schema
@@ -67,7 +68,9 @@ class Signature:
             # They stay empty: parameters are passed by name.
             found = [p for p in found if p.kind is not p.VAR_POSITIONAL]
         parameters = {p.name: p for p in found}
-        self._names = frozenset(parameters)
+        self._extra, hints = _types(function, parameters)
+        found = _expanded(found, hints)
+        self._names = frozenset(p.name for p in found)
         # Annotated[int, Field(default=3)]: the function has no default.
         self._defaults_in_annotation = frozenset(
             p.name for p in found if p.default is p.empty
@@ -76,10 +79,11 @@ class Signature:
         self.defaults = {
             p.name: _deep_copied(p.default)
             for p in found
-            if p.default is not p.empty and p.name not in _INJECTED
+            if p.default is not p.empty
+            and p.default is not unpacked.ABSENT
+            and p.name not in _INJECTED
         }
         self._takes_any = any(p.kind is p.VAR_KEYWORD for p in found)
-        self._extra, hints = _types(function, parameters)
         for parameter in found:
             _check_parameter(parameter)
         # pydantic reserves names that a parameter may have ('copy', '_x',
@@ -362,6 +366,15 @@ def _types(
     return Any, hints
 
 
+def _expanded(
+    parameters: list[inspect.Parameter], hints: dict[str, Any]
+) -> list[inspect.Parameter]:
+    try:
+        return unpacked.expand(parameters, hints)
+    except unpacked.UnpackError as error:
+        raise SignatureError(str(error)) from error
+
+
 def _schema_error(error: Exception) -> str:
     if isinstance(error, parameter_schema.InvalidSchema):
         return f'its JSON Schema is wrong: {error}'
@@ -426,6 +439,10 @@ def _field(
     annotation = hints.get(parameter.name, Any)
     if parameter.default is parameter.empty:
         return annotation, pydantic.Field(alias=parameter.name)
+    if parameter.default is unpacked.ABSENT:
+        return annotation, pydantic.Field(
+            default_factory=lambda: None, alias=parameter.name
+        )
     return annotation, pydantic.Field(
         default=parameter.default, alias=parameter.name
     )

@@ -27,6 +27,7 @@ from ironic_passthru import errors
 from ironic_passthru.redaction import call_secrets
 from ironic_passthru.validation import formats
 from ironic_passthru.validation import json_pointer
+from ironic_passthru.validation import query_values
 from ironic_passthru.validation import strict_json
 
 # pydantic accepts a float as an integer only within 64 bits, signed.
@@ -276,6 +277,7 @@ class ParameterValidator:
     :param schema: JSON Schema of type object.
     :param reserved: names that are rejected whatever the schema.
     :param secrets: returns the secrets of parameters, for redaction.
+    :ivar query: reads parameters in query strings.
     """
 
     def __init__(
@@ -294,6 +296,7 @@ class ParameterValidator:
         self._properties: Mapping[str, Any] = schema.get('properties', {})
         self._required = bool(schema.get('required'))
         self._validator = make_validator(schema)
+        self.query = query_values.QueryValues(self._validator)
 
     @property
     def names(self) -> Iterable[str]:
@@ -334,30 +337,6 @@ class ParameterValidator:
                 yield from _describe(error)
         except RecursionError:
             yield '', 'the parameters are nested too deeply'
-
-    def read_text(self, name: str, text: str) -> Any:
-        """Return the value of ``text`` from a query string.
-
-        Text is returned unchanged if the schema allows strings; otherwise it
-        is parsed as JSON. Invalid text is returned unchanged, and rejected by
-        :meth:`check`.
-        """
-        validator = self._validator.evolve(schema=self._properties[name])
-        if _is_valid(validator, text):
-            return text
-        literal = text.lower() if text.lower() in ('true', 'false') else text
-        try:
-            value = strict_json.loads(literal)
-        except strict_json.InvalidJSON:
-            return text
-        return value if _is_valid(validator, value) else text
-
-
-def _is_valid(validator: Any, value: Any) -> bool:
-    try:
-        return bool(validator.is_valid(value))
-    except RecursionError:
-        return False
 
 
 def _name(path: list[str | int]) -> str:

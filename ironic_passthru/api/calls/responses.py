@@ -77,13 +77,33 @@ class CallResponses:
                 location=self.location(request, found.id),
             )
         if found.state is not operation.State.SUCCEEDED:
-            return self.error(request, _error(found))
+            return self.error(request, self._error(found))
         if found.result_parts == 0:
             return expose.json_response(None)
         text = self._operations.result(found.id)
         if text is None:
             return self.error(request, errors.ResultGone(operation=found.id))
         return result(json.loads(text), attach=found.attach)
+
+    def _error(self, found: operation.Operation) -> errors.PassthruError:
+        """Return the error of an operation without a complete result."""
+        if found.state is operation.State.CANCELLED:
+            return errors.OperationCancelled(operation=found.id)
+        if found.state is operation.State.EXPIRED:
+            return errors.OperationExpired()
+        if found.error is None:
+            return errors.PassthruError()
+        facts = {}
+        if found.result_parts:
+            text = self._operations.result(found.id)
+            if text is not None:
+                facts = {errors.PARTIAL_RESULT: json.loads(text)}
+        return errors.VendorError(
+            message=found.error.message,
+            status=found.error.status,
+            code=found.error.code,
+            **facts,
+        )
 
 
 def result(value: Any, *, attach: bool) -> webob.Response:
@@ -93,21 +113,6 @@ def result(value: Any, *, attach: bool) -> webob.Response:
         :meth:`protocol.Attached.from_bus`.
     """
     return _attachment(value) if attach else expose.json_response(value)
-
-
-def _error(found: operation.Operation) -> errors.PassthruError:
-    """Return the error of an operation without a result."""
-    if found.state is operation.State.CANCELLED:
-        return errors.OperationCancelled(operation=found.id)
-    if found.state is operation.State.EXPIRED:
-        return errors.OperationExpired()
-    if found.error is None:
-        return errors.PassthruError()
-    return errors.VendorError(
-        message=found.error.message,
-        status=found.error.status,
-        code=found.error.code,
-    )
 
 
 def _attachment(value: Mapping[str, Any]) -> webob.Response:

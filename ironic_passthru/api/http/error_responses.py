@@ -120,6 +120,7 @@ def _envelope(error: errors.PassthruError) -> dict[str, Any]:
         'faultcode': 'Client' if error.status < 500 else 'Server',
         'faultstring': error.message,
         'debuginfo': _debuginfo(error),
+        **_partial_result(error),
     }
     return {'error_message': json.dumps(content)}
 
@@ -127,6 +128,11 @@ def _envelope(error: errors.PassthruError) -> dict[str, Any]:
 def _debuginfo(error: errors.PassthruError) -> str | None:
     # The class of a driver may have an attribute of this name too.
     return error.debuginfo if isinstance(error, InternalError) else None
+
+
+def _partial_result(error: errors.PassthruError) -> dict[str, Any]:
+    partial = error.kwargs.get(errors.PARTIAL_RESULT)
+    return {} if partial is None else {errors.PARTIAL_RESULT: partial}
 
 
 def _problem(
@@ -140,6 +146,7 @@ def _problem(
         'detail': error.message,
         'code': error.code,
         'request_id': environ.get(environ_keys.REQUEST_ID),
+        **_partial_result(error),
     }
     debuginfo = _debuginfo(error)
     if debuginfo is not None:

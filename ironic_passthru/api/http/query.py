@@ -2,6 +2,7 @@
 """Strict parsing of query strings."""
 
 from collections.abc import Collection
+from collections.abc import Container
 from collections.abc import Iterable
 from urllib import parse
 from wsgiref import types as wsgi_types
@@ -19,14 +20,24 @@ def parameters(environ: wsgi_types.WSGIEnvironment) -> dict[str, str]:
     :raises: RequestError if the query is not UTF-8 or has too many
         parameters, InvalidArgument if a name is repeated.
     """
-    pairs = _pairs(environ[environ_keys.QUERY], 'strict')
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise errors.InvalidArgument(
-            name=repeated, reason='it occurs more than once'
-        )
+    return {name: text for name, (text,) in texts(environ).items()}
+
+
+def texts(
+    environ: wsgi_types.WSGIEnvironment, repeatable: Container[str] = ()
+) -> dict[str, list[str]]:
+    """Return all values of each query parameter of a request.
+
+    :param repeatable: names that may occur more than once.
+    :raises: as :func:`parameters`.
+    """
+    values: dict[str, list[str]] = {}
+    for name, text in _pairs(environ[environ_keys.QUERY], 'strict'):
+        if name in values and name not in repeatable:
+            raise errors.InvalidArgument(
+                name=name, reason='it occurs more than once'
+            )
+        values.setdefault(name, []).append(text)
     return values
 
 

@@ -127,7 +127,7 @@ class PassthruController:
             )
         if not method.attach:
             error_responses.check_accept(environ)
-        texts = query.parameters(environ)
+        texts = query.texts(environ, method.parameters.query.arrays)
         if by_query:
             del texts['method']
         values = _query_values(method, http_method, texts)
@@ -255,7 +255,7 @@ def _check_charset(content_type: str) -> None:
 
 
 def _query_values(
-    method: spec.MethodSpec, http_method: str, texts: dict[str, str]
+    method: spec.MethodSpec, http_method: str, texts: dict[str, list[str]]
 ) -> dict[str, Any]:
     """Return the parameters in the query, converted to their types.
 
@@ -272,6 +272,6 @@ def _query_values(
         )
     query.check_names(texts, allowed, hint)
     return {
-        name: method.parameters.read_text(name, text)
-        for name, text in texts.items()
+        name: method.parameters.query.read(name, values)
+        for name, values in texts.items()
     }

@@ -3,15 +3,80 @@
 
 ::
 
-    driver ──> inventory        the targets of a call
+    driver ──> methods          one module a capability
        │
-       └─────> executor         all targets concurrently, until the deadline
-                 │
-                 └──> bmc       the actions on one target, with sushy
-                       │
-                       └──> connector      one request, sent once
+       ├─────> selection        the targets of a call, in an inventory
+       │         │
+       │         └──> inventories   file, Ironic or a vendor's source
+       │
+       ├─────> executor         all targets concurrently, until the deadline
+       │         │
+       │         └──> dispatcher    threads and limits that all calls share
+       │
+       ├─────> bmc              system, managers and chassis of one target
+       │         │
+       │         └──> client    get, patch, post, ...; tasks
+       │                 │
+       │                 └──> sender    login, redirects
+       │                         │
+       │                         └──> connection    one kept connection
+       │
+       └─────> summary          items and numbers of a result
 
+    resource     tolerant reader of documents
     failures     errors of one target, as its item contains them
+    trust        TLS settings, shared by connections
+
+A method is part of a class of ``methods``. It gives :meth:`_each` a function
+that takes a :class:`bmc.Bmc` and returns the item of its target::
+
+    class PowerMethods(fleet.FleetMethods):
+        @base.driver_passthru(['PUT'], target=selection.NAMES)
+        def power(
+            self,
+            context: request_context.RequestContext,
+            *,
+            state: _State,
+            **options: Unpack[selection.FleetOptions],
+        ) -> summary.FleetResult:
+            ...
+            return self._each(
+                context, options, lambda bmc: _power(bmc, state), change=True
+            )
+
+    def _power(machine: bmc.Bmc, state: str) -> failures.Item:
+        machine.client.act(
+            machine.system, '#ComputerSystem.Reset', {'ResetType': state}
+        )
+        return {'reachable': True}
+
+    def fans(machine: bmc.Bmc) -> failures.Item:
+        found = {}
+        for chassis in machine.chassis():
+            thermal = machine.client.follow(chassis, 'Thermal')
+            for fan in thermal.mappings('Fans'):
+                found[fan.text('Name') or ''] = fan.number('Reading')
+        return {'reachable': True, 'fans': found}
+
+Interfaces for these modules:
+
+``Bmc``
+    ``system`` (read once), ``refresh()``, ``managers()``, ``chassis()``, the
+    same as paths, ``client``, ``target``.
+``BmcClient``
+    ``root()``, ``get(path)``, ``follow(resource, *names)`` for links,
+    ``members(collection)``, ``member_paths(collection)``,
+    ``patch(resource, change)``, ``put(resource, document)``,
+    ``post(path, document)``, ``act(resource, action, parameters)``,
+    ``delete(path)``. A change that the BMC runs as a task returns at its end.
+    All return a ``Resource``.
+``Resource`` and ``JsonObject``
+    ``text``, ``number``, ``flag``, ``array``, ``texts``, ``mapping``,
+    ``mappings``, ``link``, ``links`` and ``value`` with the names of nested
+    members, and ``action(name)``. They never raise.
+
+Every error is an exception of :mod:`failures`; the executor makes the item of
+the target of it. A method only catches an error that it can answer better.
 """
 
 from ironic_passthru.drivers.redfish.driver import RedfishVendor

@@ -1,63 +1,95 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Actions on the system of one BMC, with sushy."""
+"""The system of one BMC, its managers and chassis, and actions on it."""
 
-import enum
-import logging
-from typing import Any
 from urllib import parse
 
-import sushy
-from sushy import auth as sushy_auth
-from sushy import exceptions as sushy_exceptions
-
 from ironic_passthru.drivers.redfish import bmc_target
-from ironic_passthru.drivers.redfish import connector as bmc_connector
+from ironic_passthru.drivers.redfish import client as bmc_client
 from ironic_passthru.drivers.redfish import failures
-
-LOG = logging.getLogger(__name__)
-
-# Longest text of a BMC in a result, in characters.
-_MAX_TEXT = 255
+from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import virtual_media
 
 
 class Bmc:
-    """The system of one target, over an open connection.
+    """One target during a call; everything is read when it is needed.
 
-    :raises: from every method the exceptions of :mod:`failures`.
+    :ivar target: the target.
+    :ivar client: for requests of methods.
+    :raises: from every member the exceptions of :mod:`failures`.
     """
 
     def __init__(
-        self,
-        target: bmc_target.Target,
-        connector: bmc_connector.Connector,
+        self, target: bmc_target.Target, client: bmc_client.BmcClient
     ) -> None:
-        self._connector = connector
-        # Basic authentication needs no session: most BMCs support only a few
-        # sessions, and an interrupted call would not close its session.
-        root = sushy.Sushy(
-            target.name,
-            auth=sushy_auth.BasicAuth(
-                target.address.username, target.address.password
-            ),
-            connector=connector,
-        )
-        self._system = root.get_system(_system_path(root, target.system_id))
+        self.target = target
+        self.client = client
+        self._system: resource.Resource | None = None
+
+    # Not cached_property: up to Python 3.11 it has one lock for all objects.
+    @property
+    def system(self) -> resource.Resource:
+        """The system that the inventory names, or the only one.
+
+        It is read once; use :meth:`refresh` after a change.
+
+        :raises: NoSuchSystem.
+        """
+        if self._system is None:
+            self._system = self.client.get(self._system_path())
+        return self._system
+
+    def refresh(self) -> resource.Resource:
+        """Read the system again and return it."""
+        self._system = self.client.get(self.system.path)
+        return self._system
+
+    def managers(self) -> list[resource.Resource]:
+        """Read the managers of the system; an empty list if it has none."""
+        return [self.client.get(path) for path in self.manager_paths()]
+
+    def manager_paths(self) -> list[str]:
+        """Return the paths of the system's managers without reading them."""
+        return self._related('ManagedBy', 'Managers')
+
+    def chassis(self) -> list[resource.Resource]:
+        """Read the chassis of the system; an empty list if it has none."""
+        return [self.client.get(path) for path in self.chassis_paths()]
+
+    def chassis_paths(self) -> list[str]:
+        """Return the paths of the system's chassis without reading them."""
+        return self._related('Chassis', 'Chassis')
 
     def state(self) -> failures.Item:
         """Return model, serial number, power state and health."""
-        system = self._system
+        system = self.system
         return {
             'reachable': True,
-            'manufacturer': _text(system.manufacturer),
-            'model': _text(system.model),
-            'serial_number': _text(system.serial_number),
-            'power_state': _text(system.power_state),
-            'health': _text(system.status and system.status.health),
+            'manufacturer': system.text('Manufacturer'),
+            'model': system.text('Model'),
+            'serial_number': system.text('SerialNumber'),
+            'power_state': system.text('PowerState'),
+            'health': system.text('Status', 'Health'),
         }
 
     def set_indicator_led(self, state: str) -> failures.Item:
-        """Make the system's indicator LED ``Lit``, ``Blinking`` or ``Off``."""
-        self._system.set_indicator_led(sushy.IndicatorLED(state))
+        """Make the system's indicator LED ``Lit``, ``Blinking`` or ``Off``.
+
+        ``LocationIndicatorActive``, the successor of ``IndicatorLED``, only
+        has on and off.
+
+        :raises: NotSupported if the system has neither.
+        """
+        system = self.system
+        if system.value('IndicatorLED') is not None:
+            self.client.patch(system, {'IndicatorLED': state})
+        elif 'LocationIndicatorActive' in system.document:
+            self.client.patch(
+                system, {'LocationIndicatorActive': state != 'Off'}
+            )
+        elif 'IndicatorLED' in system.document:
+            self.client.patch(system, {'IndicatorLED': state})
+        else:
+            raise failures.NotSupported()
         return {'reachable': True, 'state': state}
 
     def eject_vmedia(self, device: str | None) -> failures.Item:
@@ -65,92 +97,36 @@ class Bmc:
 
         :param device: a Redfish media type; ``None`` for every device.
         """
-        drives = [
-            drive
-            for drive in self._drives()
-            if device is None or device in map(_text, drive.media_types)
-        ]
-        if device is not None and not drives:
-            raise failures.NoSuchDevice()
-        ejected: list[str] = []
-        for drive in filter(_is_loaded, drives):
-            try:
-                self._eject(drive)
-            except Exception as exc:
-                # Earlier devices stay ejected, so the item lists them.
-                LOG.debug('Ejecting failed', exc_info=True)
-                return {
-                    **failures.classify(exc).item(),
-                    'ejected': ejected,
-                }
-            ejected.append(_text(drive.identity) or '')
-        return {'reachable': True, 'ejected': ejected}
+        # Up to ComputerSystem 1.12 (2020), only managers have the devices.
+        ejector = virtual_media.MediaEjector(self.client, device)
+        return ejector.eject(self.system, self.manager_paths)
 
-    def _drives(self) -> list[Any]:
-        try:
-            return list(self._system.virtual_media.get_members())
-        except sushy_exceptions.MissingAttributeError:
-            # Up to ComputerSystem 1.12 (2020), managers have the devices.
-            return [
-                drive
-                for manager in self._system.managers
-                for drive in manager.virtual_media.get_members()
-            ]
+    def _system_path(self) -> str:
+        wanted = self.target.system_id
+        if wanted is not None and wanted.startswith('/'):
+            return wanted
+        systems = self.client.follow(self.client.root(), 'Systems')
+        paths = self.client.member_paths(systems)
+        if wanted is not None:
+            paths = [path for path in paths if _last_part(path) == wanted]
+        if len(paths) != 1:
+            raise failures.NoSuchSystem()
+        return paths[0]
 
-    def _eject(self, drive: Any) -> None:
-        """Send the one request that ejects.
+    def _related(self, link: str, collection: str) -> list[str]:
+        """Return paths of links of the system.
 
-        sushy's ``eject_media()`` sends a second request if the first, without
-        a body, is rejected, and treats most rejections as success. Every BMC
-        must accept an empty object as the body (DSP0266).
+        A system without links has the only member of a collection of the
+        service root; one of several may belong to another system.
         """
-        actions = drive.json.get('Actions') or {}
-        action = actions.get('#VirtualMedia.EjectMedia') or {}
-        if action.get('target'):
-            self._connector.post(action['target'], data={})
-            return
-        # Older firmware of some vendors has a writable state, but no action.
-        headers = self._connector.get(drive.path).headers
-        if 'PATCH' not in headers.get('Allow', '').upper():
-            raise sushy_exceptions.MissingActionError(
-                action='#VirtualMedia.EjectMedia', resource=drive.path
-            )
-        self._connector.patch(
-            drive.path,
-            data={'Image': None, 'Inserted': False},
-            etag=headers.get('ETag'),
+        paths = self.system.links('Links', link)
+        if paths or self.client.root().link(collection) is None:
+            return list(dict.fromkeys(paths))
+        members = self.client.member_paths(
+            self.client.follow(self.client.root(), collection)
         )
-
-
-def _system_path(root: sushy.Sushy, system_id: str | None) -> str:
-    """Return the path of the system that the inventory names."""
-    if system_id is not None and system_id.startswith('/'):
-        return system_id
-    paths = root.get_system_collection().members_identities
-    if system_id is not None:
-        paths = [path for path in paths if _last_part(path) == system_id]
-    if len(paths) != 1:
-        raise failures.NoSuchSystem()
-    return str(paths[0])
+        return members if len(members) == 1 else []
 
 
 def _last_part(path: str) -> str:
     return parse.unquote(path.rstrip('/').rpartition('/')[2])
-
-
-def _is_loaded(drive: Any) -> bool:
-    # Inserted is optional; without it, an image means inserted.
-    return bool(drive.image if drive.inserted is None else drive.inserted)
-
-
-def _text(value: object) -> str | None:
-    """Return a string of a document, ``None`` for any other type.
-
-    Terminals of callers show it: unprintable characters are removed, and a
-    long text is truncated.
-    """
-    if isinstance(value, enum.Enum):
-        value = value.value
-    if not isinstance(value, str):
-        return None
-    return ''.join(filter(str.isprintable, value[:_MAX_TEXT]))

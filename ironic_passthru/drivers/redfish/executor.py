@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Concurrent work on many BMCs until the deadline of a call."""
 
+import dataclasses
 import logging
-import threading
-from collections.abc import Callable
-from collections.abc import Iterable
-from concurrent import futures
+from collections.abc import Sequence
 
-from ironic_passthru import threads
+from oslo_config import cfg
+
+from ironic_passthru import context as request_context
+from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import deadline as call_deadline
+from ironic_passthru.drivers.redfish import dispatcher
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import running_call
 
 LOG = logging.getLogger(__name__)
-
-Work = Callable[[bmc_target.Target, call_deadline.Deadline], failures.Item]
 
 THREAD_NAME_PREFIX = 'redfish'
 
@@ -22,89 +23,186 @@ THREAD_NAME_PREFIX = 'redfish'
 # than a timeout.
 _GRACE_SECONDS = 1.0
 
+# Interval of progress reports and of checks for cancellation.
+_TICK_SECONDS = 0.25
 
-class FleetExecutor:
-    """Runs calls over targets with a bounded number of threads.
+# Number of failed targets of one call with a log record each.
+_MAX_LOGGED = 1000
 
-    The limit applies to all calls together. Targets are processed in the
-    order of calls, so a long call can use up the time of a later one; the
-    targets of the later call are then ``not_attempted``.
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How one call runs.
+
+    :param change: whether the work changes BMCs.
+    :param concurrency: number of targets at a time; None for the configured
+        number.
+    :param max_failures: number of failed targets after which no further one
+        starts; None for any.
+    :param batch: number of targets that must succeed before the others
+        start; None for no such batch.
+    :param target_seconds: time of one target in an asynchronous call; None
+        for the time of a synchronous call.
     """
 
-    def __init__(self, *, concurrency: int, call_timeout_seconds: float):
-        self._concurrency = concurrency
+    change: bool = False
+    concurrency: int | None = None
+    max_failures: int | None = None
+    batch: int | None = None
+    target_seconds: float | None = None
+
+
+class FleetExecutor:
+    """Runs calls over targets with the limits of the configuration.
+
+    :ivar concurrency: number of targets at a time, over all calls.
+    """
+
+    def __init__(
+        self,
+        *,
+        concurrency: int = 1,
+        changes_per_bmc: int = 1,
+        reads_per_bmc: int = 1,
+        call_timeout_seconds: float = 1.0,
+    ) -> None:
+        self.concurrency = concurrency
         self._call_timeout_seconds = call_timeout_seconds
-        self._lock = threading.Lock()
-        self._executor: threads.ThreadPool | None = None
+        self._dispatcher = dispatcher.Dispatcher(
+            THREAD_NAME_PREFIX,
+            concurrency=concurrency,
+            changes_per_bmc=changes_per_bmc,
+            reads_per_bmc=reads_per_bmc,
+        )
+
+    @classmethod
+    def configured(cls, conf: cfg.ConfigOpts) -> 'FleetExecutor':
+        """Return an executor with the limits of the configuration."""
+        return cls(
+            concurrency=conf.redfish.concurrency,
+            changes_per_bmc=conf.redfish.changes_per_bmc,
+            reads_per_bmc=conf.redfish.reads_per_bmc,
+            call_timeout_seconds=conf.redfish.call_timeout,
+        )
 
     def run(
         self,
-        work: Work,
-        targets: Iterable[bmc_target.Target],
+        work: running_call.Work,
+        targets: Sequence[bmc_target.Target],
         *,
-        late: failures.BmcFailure = failures.TIMEOUT,
+        context: request_context.RequestContext,
+        options: Options,
     ) -> dict[str, failures.Item]:
         """Run ``work`` for every target; return their items by name.
 
-        It returns at most one second after the deadline.
+        It returns at most one second after the deadline of the call.
 
-        :param late: error of targets that have not finished by then.
+        :raises: RuntimeError if no thread runs and none can be started.
         """
-        deadline = call_deadline.Deadline(self._call_timeout_seconds)
-        executor = self._started()
-        running = {
-            target.name: executor.submit(_attempt, work, target, deadline)
-            for target in targets
-        }
-        futures.wait(
-            running.values(), timeout=deadline.left_seconds() + _GRACE_SECONDS
-        )
-        items = {
-            name: _collect(future, late) for name, future in running.items()
-        }
-        # Late work must release its thread.
-        deadline.end()
-        for name, item in items.items():
-            if 'error' in item:
-                LOG.warning('Target %s: %s', name, item['error']['code'])
+        call = self._call(work, context, options)
+        first = len(targets) if options.batch is None else options.batch
+        try:
+            self._run(call, targets[:first], context, total=len(targets))
+            if len(targets) > first:
+                if call.failed:
+                    self._dispatcher.stop(call, running_call.BATCH_FAILED)
+                self._run(call, targets[first:], context, total=len(targets))
+        finally:
+            reason = call.stopped or failures.NOT_ATTEMPTED
+            ran, late = self._dispatcher.end(call)
+        items: dict[str, failures.Item] = {}
+        for name in [target.name for target in targets]:
+            if name in ran:
+                items[name] = ran[name]
+            elif name not in late:
+                items[name] = reason.item()
+            elif options.change:
+                items[name] = failures.OUTCOME_UNKNOWN.item()
+            else:
+                items[name] = failures.TIMEOUT.item()
+        _log(items)
         return items
 
     def close(self) -> None:
-        """Cancel queued work; running work ends by its own timeouts."""
-        with self._lock:
-            executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown(wait=False, cancel_futures=True)
+        """Start no further work; running work ends by its own timeouts."""
+        self._dispatcher.close()
 
-    def _started(self) -> threads.ThreadPool:
-        with self._lock:
-            if self._executor is None:
-                self._executor = threads.ThreadPool(
-                    self._concurrency, THREAD_NAME_PREFIX
-                )
-            return self._executor
+    def _call(
+        self,
+        work: running_call.Work,
+        context: request_context.RequestContext,
+        options: Options,
+    ) -> running_call.RunningCall:
+        limits = running_call.CallLimits(
+            concurrency=options.concurrency or self.concurrency,
+            target_seconds=options.target_seconds
+            or self._call_timeout_seconds,
+            max_failures=options.max_failures,
+        )
+        deadline = call_deadline.Deadline(self._seconds(context))
+        return running_call.RunningCall(
+            work, deadline, limits, change=options.change
+        )
+
+    def _seconds(self, context: request_context.RequestContext) -> float:
+        """Return the time of a call.
+
+        Only the caller of a synchronous call waits for its end.
+        """
+        if not context.accepted:
+            return self._call_timeout_seconds
+        left = context.seconds_left
+        return base.MAX_TIMEOUT_SECONDS if left is None else left
+
+    def _run(
+        self,
+        call: running_call.RunningCall,
+        targets: Sequence[bmc_target.Target],
+        context: request_context.RequestContext,
+        *,
+        total: int,
+    ) -> None:
+        """Run targets; return when they have finished, or are late."""
+        self._dispatcher.add(call, targets)
+        reported = -1
+        while not call.idle.wait(
+            min(_TICK_SECONDS, call.deadline.left_seconds())
+        ):
+            if not call.deadline.left_seconds():
+                self._dispatcher.stop(call, failures.NOT_ATTEMPTED)
+                call.idle.wait(_GRACE_SECONDS)
+                break
+            if context.cancel_requested:
+                self._dispatcher.stop(call, running_call.CANCELLED)
+            self._dispatcher.shut_down_late(call)
+            if len(call.items) != reported:
+                reported = len(call.items)
+                _report(context, reported, total=total, failed=call.failed)
+        _report(context, len(call.items), total=total, failed=call.failed)
 
 
-def _attempt(
-    work: Work,
-    target: bmc_target.Target,
-    deadline: call_deadline.Deadline,
-) -> failures.Item:
-    """Run ``work``; an exception becomes the item of the target."""
-    if not deadline.left_seconds():
-        return failures.NOT_ATTEMPTED.item()
-    try:
-        return work(target, deadline)
-    except Exception as exc:
-        LOG.debug('Target %s failed', target.name, exc_info=True)
-        return failures.classify(exc).item()
+def _report(
+    context: request_context.RequestContext,
+    finished: int,
+    *,
+    total: int,
+    failed: int,
+) -> None:
+    if total:
+        context.report_progress(
+            100 * finished / total,
+            f'{finished} of {total} finished, {failed} failed',
+        )
 
 
-def _collect(
-    future: futures.Future[failures.Item], late: failures.BmcFailure
-) -> failures.Item:
-    if future.done() and not future.cancelled():
-        return future.result()
-    if future.cancel():
-        return failures.NOT_ATTEMPTED.item()
-    return late.item()
+def _log(items: dict[str, failures.Item]) -> None:
+    """Log the failed targets of a call."""
+    failed = [
+        (name, item['error']['code'])
+        for name, item in items.items()
+        if 'error' in item
+    ]
+    for name, code in failed[:_MAX_LOGGED]:
+        LOG.warning('Target %s: %s', name, code)
+    if failed[_MAX_LOGGED:]:
+        LOG.warning('%d further targets failed', len(failed) - _MAX_LOGGED)

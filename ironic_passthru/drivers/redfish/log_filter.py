@@ -3,20 +3,17 @@
 
 import logging
 
-import urllib3
-from urllib3 import exceptions as link_exceptions
-
 from ironic_passthru.drivers.redfish import executor
 
-_LIBRARIES = frozenset({'sushy', 'urllib3'})
+_LIBRARIES = frozenset({'urllib3'})
 
 
 class DebugOnly(logging.Filter):
     """Changes the level of all records of worker threads to debug.
 
-    Warnings of urllib3 contain host and URL, and sushy logs text of BMCs. The
-    executor logs the errors with the name of the target. Records of other
-    threads, such as those of an Identity client, are not changed.
+    Warnings of urllib3 contain host and URL. The executor logs the errors
+    with the name of the target. Records of other threads, such as those of
+    an Identity client, are not changed.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -33,8 +30,6 @@ class DebugOnly(logging.Filter):
 
 def install() -> DebugOnly:
     """Add a filter to every logger of the libraries and return it."""
-    # The warning contains the host, and the inventory has verify: false.
-    urllib3.disable_warnings(link_exceptions.InsecureRequestWarning)
     debug_only = DebugOnly()
     for logger in _loggers():
         logger.addFilter(debug_only)

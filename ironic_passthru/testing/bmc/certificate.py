@@ -52,6 +52,17 @@ def make(address: str, directory: pathlib.Path) -> ssl.SSLContext:
     return context
 
 
+def limit(context: ssl.SSLContext, maximum: str) -> None:
+    """Make a context accept only TLS up to a version, such as ``1.0``."""
+    name = f'TLSv{maximum.replace(".", "_")}'.removesuffix('_0')
+    version = ssl.TLSVersion[name]
+    context.minimum_version = min(context.minimum_version, version)
+    context.maximum_version = version
+    if maximum in ('1.0', '1.1'):
+        # Level 0 of OpenSSL 3 allows their signatures.
+        context.set_ciphers('DEFAULT:@SECLEVEL=0')
+
+
 def _certificate(
     name: str,
     key: 'ec.EllipticCurvePrivateKey',

@@ -18,6 +18,7 @@ class BmcRequest:
     :param path: without query and trailing slash.
     :param query: the query string, without the question mark.
     :param headers: header fields by lower-case name.
+    :param target: path and query as sent.
     """
 
     http_method: str
@@ -25,6 +26,7 @@ class BmcRequest:
     query: str = ''
     headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     body: bytes = b''
+    target: str = ''
 
     def document(self) -> Any:
         """Return the body as JSON.
@@ -120,4 +122,5 @@ async def read(reader: asyncio.StreamReader) -> BmcRequest | None:
         query=query,
         headers=headers,
         body=await reader.readexactly(length),
+        target=target,
     )

@@ -69,6 +69,10 @@ class RedfishService:
         BMCs. They return a response, a task, or None for status 204.
     :ivar etags: ``strong`` or ``weak`` ETags; None for none.
     :ivar require_if_match: whether a change without If-Match gets 428.
+    :ivar basic: whether a login by HTTP Basic is accepted; a session always
+        is.
+    :ivar trailing_slash: whether paths must or must not end with a slash;
+        other paths get a redirect (308). None for no redirects.
     :ivar page_size: maximum number of members of a collection in one
         response; None for no limit.
     :ivar sessions: user names by token; a test can clear it.
@@ -90,6 +94,8 @@ class RedfishService:
         self.actions: dict[str, Action] = {}
         self.etags: str | None = None
         self.require_if_match = False
+        self.basic = True
+        self.trailing_slash: bool | None = None
         self.page_size: int | None = None
         self.sessions: dict[str, str] = {}
         self._tasks: dict[str, tasks.RunningTask] = {}
@@ -102,6 +108,8 @@ class RedfishService:
 
     def respond(self, request: messages.BmcRequest) -> messages.BmcReply:
         """Return the response to a request, which may change resources."""
+        if moved := self._moved(request):
+            return moved
         if request.http_method == 'POST' and request.path == SESSIONS:
             return self._log_in(request)
         if not self._is_allowed(request):
@@ -112,12 +120,21 @@ class RedfishService:
         response: messages.BmcReply = handler(request)
         return response
 
+    def _moved(self, request: messages.BmcRequest) -> messages.BmcReply | None:
+        path = request.target.partition('?')[0]
+        if self.trailing_slash in (None, path.endswith('/')):
+            return None
+        place = request.path + ('/' if self.trailing_slash else '')
+        return messages.BmcReply(308, headers={'Location': place})
+
     def _is_allowed(self, request: messages.BmcRequest) -> bool:
         is_root = request.http_method == 'GET' and request.path == ROOT
         if not self.username or is_root:
             return True
         if request.headers.get('x-auth-token') in self.sessions:
             return True
+        if not self.basic:
+            return False
         pair = f'{self.username}:{self.password}'.encode()
         expected = f'Basic {base64.b64encode(pair).decode()}'
         return request.headers.get('authorization') == expected

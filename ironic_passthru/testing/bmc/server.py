@@ -4,6 +4,7 @@
 import asyncio
 import collections
 import contextlib
+import dataclasses
 import pathlib
 import ssl
 import tempfile
@@ -30,10 +31,16 @@ class SimulatedBmc(redfish.RedfishService):
     :param port: 0 for a free port.
     :param username: name of the only user; empty for no login.
     :param tls: whether it serves HTTPS; requires the extra ``testing``.
+    :param tls_maximum: highest version of TLS, ``1.0`` to ``1.3``; by
+        default that of OpenSSL. Old versions have their old ciphers.
     :ivar faults: faults by HTTP method, such as ``PATCH``, or by HTTP method
         and path, such as ``GET /redfish/v1``. A fault of ``CONNECT`` is
         injected before any request is received.
     :ivar latency_seconds: delay of each response.
+    :ivar keep_alive: whether connections stay open after a response.
+    :ivar announces_close: whether a response has ``Connection: close`` if its
+        connection is closed after it.
+    :ivar accepted: number of connections since the start.
     :ivar received: every request, in the order of arrival.
     :ivar most_at_once: how many requests were served at once.
     :ivar ca_file: with TLS, file with the certificate of its CA.
@@ -48,11 +55,16 @@ class SimulatedBmc(redfish.RedfishService):
         username: str = 'admin',
         password: str = 'simulated-secret',
         tls: bool = False,
+        tls_maximum: str | None = None,
     ) -> None:
         super().__init__(resources, username=username, password=password)
         self.address = address
         self.port = port
         self.tls = tls
+        self.tls_maximum = tls_maximum
+        self.keep_alive = True
+        self.announces_close = True
+        self.accepted = 0
         self.faults: dict[str, faults.Fault] = {}
         self.latency_seconds = 0.0
         self.received: list[messages.BmcRequest] = []
@@ -94,6 +106,8 @@ class SimulatedBmc(redfish.RedfishService):
                 context = certificate.make(
                     self.address, pathlib.Path(directory)
                 )
+                if self.tls_maximum is not None:
+                    certificate.limit(context, self.tls_maximum)
                 self.ca_file = pathlib.Path(directory) / 'ca.pem'
             loop.SHARED.acquire()
             closing.callback(loop.SHARED.release)
@@ -144,6 +158,7 @@ class SimulatedBmc(redfish.RedfishService):
         if task is None:
             return
         self._connections.add(task)
+        self.accepted += 1
         try:
             await self._converse(reader, writer)
             writer.close()
@@ -174,8 +189,13 @@ class SimulatedBmc(redfish.RedfishService):
             ):
                 await fault(exchange)
                 return
-            await exchange.send(self.respond(request))
-            if request.headers.get('connection', '').lower() == 'close':
+            response = self.respond(request)
+            if not self.keep_alive and self.announces_close:
+                fields = {**response.headers, 'Connection': 'close'}
+                response = dataclasses.replace(response, headers=fields)
+            await exchange.send(response)
+            asked = request.headers.get('connection', '').lower() == 'close'
+            if asked or not self.keep_alive:
                 return
 
     async def _delay(self) -> None:

@@ -33,7 +33,6 @@ getattr(build, 'build_' + sys.argv[1])(sys.argv[2])
 
 # One module of each extra.
 _EXTRAS = {
-    'redfish': 'sushy',
     'postgresql': 'psycopg2',
     'mysql': 'pymysql',
     'memcached': 'cryptography',
@@ -283,31 +282,22 @@ class TestInstalled(base.TestCase):
         self.assertEqual(0, process.stop())
 
     def test_extras(self) -> None:
-        """The base has few dependencies; the extras add redfish."""
+        """The base has the drivers, but not the requirements of the extras."""
         self.assertEqual([], self.importable(*_EXTRAS.values()))
         arguments = (
-            _PACKAGES.command('ironic-passthru'),
             *('--config-file',),
-            self.config(
-                '[conductor]\nenabled_drivers = redfish\n'
-                '[api]\nbus_connect_timeout = 0.1\n'
-            ),
+            self.config('[conductor]\nenabled_drivers = redfish\n'),
         )
-        done = _PACKAGES.run(*arguments, check=False)
-        self.assertEqual(1, done.returncode)
-        self.assertEqual(1, len(done.stderr.splitlines()), done.stderr)
-        self.assertIn('pip install', done.stderr)
-        self.assertIn("'ironic-passthru[redfish]'", done.stderr)
+        checked = _PACKAGES.run(
+            _PACKAGES.command('ironic-passthru-status'),
+            *(*arguments, 'upgrade', 'check', '--json'),
+            check=False,
+        )
+        self.assertIn('"details": "redfish"', checked.stdout)
         _PACKAGES.install(f'{_PACKAGES.wheel}[{",".join(_EXTRAS)}]')
         self.assertEqual(
             list(_EXTRAS.values()), self.importable(*_EXTRAS.values())
         )
-        checked = _PACKAGES.run(
-            _PACKAGES.command('ironic-passthru-status'),
-            *(*arguments[1:], 'upgrade', 'check', '--json'),
-            check=False,
-        )
-        self.assertIn('"details": "redfish"', checked.stdout)
 
 
 if not _LONG:

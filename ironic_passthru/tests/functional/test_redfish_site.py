@@ -7,8 +7,8 @@ import pathlib
 import fixtures
 
 from ironic_passthru.tests import base
-from ironic_passthru.tests.functional import bmc
 from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import emulator
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import web
 
@@ -18,7 +18,7 @@ class TestSite(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.emulator = self.useFixture(bmc.SushyEmulator())
+        self.emulator = self.useFixture(emulator.SushyEmulator())
         directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         inventory = self.emulator.inventory(
             directory / 'inventory.yaml', tags={'alpha': ['rack1']}
@@ -63,11 +63,11 @@ class TestSite(base.TestCase):
     def test_calls_reach_the_systems_through_the_bus(self) -> None:
         answer = self.call('?method=inventory')
         self.assertEqual(200, answer.status, answer.body)
-        self.assertEqual({'alpha', 'beta', 'gamma'}, set(answer.json))
-        for item in answer.json.values():
+        self.assertEqual({'alpha', 'beta', 'gamma'}, set(answer.json['items']))
+        for item in answer.json['items'].values():
             self.assertTrue(item['reachable'])
         tagged = self.call('?method=inventory&tag=rack1')
-        self.assertEqual(['alpha'], list(tagged.json))
+        self.assertEqual(['alpha'], list(tagged.json['items']))
         lit = self.call(
             '/indicator_led', 'PUT', targets=['beta'], state='Blinking'
         )
@@ -76,7 +76,7 @@ class TestSite(base.TestCase):
             '/eject_vmedia', 'POST', target='gamma', device='CD'
         )
         self.assertEqual(200, ejected.status, ejected.body)
-        self.assertNotIn('error', ejected.json['gamma'])
+        self.assertNotIn('error', ejected.json['items']['gamma'])
         unknown = self.call('?method=inventory&target=delta')
         self.assertEqual(400, unknown.status)
         self.assertIn('delta', unknown.fault)
@@ -90,4 +90,4 @@ class TestSite(base.TestCase):
             self.assertEqual(names, sorted(self.audited(answered)))
         for answered in (answer, tagged, lit, ejected, unknown):
             self.assertNotIn(self.emulator.url.encode(), answered.body)
-            self.assertNotIn(bmc.PASSWORD.encode(), answered.body)
+            self.assertNotIn(emulator.PASSWORD.encode(), answered.body)

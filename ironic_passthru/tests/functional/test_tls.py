@@ -13,9 +13,9 @@ from oslo_config import cfg
 from ironic_passthru.cmd import dbsync
 from ironic_passthru.tests.functional import certificates
 from ironic_passthru.tests.functional import deployment
-from ironic_passthru.tests.functional import hostile
 from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import servers
+from ironic_passthru.tests.functional import traps
 from ironic_passthru.tests.functional import web
 
 _CERTIFICATES = certificates.Certificates()
@@ -323,7 +323,7 @@ class DowngradeTest(TlsTestCase):
 
     def test_broker(self) -> None:
         trap = self.useFixture(
-            hostile.Trap(reply=b'AMQP\x00\x00\x09\x01'),
+            traps.Trap(reply=b'AMQP\x00\x00\x09\x01'),
         )
         port = trap.address.partition(':')[2]
         conductor = self.site.conductor(
@@ -339,7 +339,7 @@ class DowngradeTest(TlsTestCase):
 
     def test_postgresql(self) -> None:
         # The rejection of TLS.
-        trap = self.useFixture(hostile.Trap(reply=b'N'))
+        trap = self.useFixture(traps.Trap(reply=b'N'))
         self.dbsync_to('postgresql', trap, query('tls-postgresql.conf'))
         self.assertEqual([b'\x00\x00\x00\x08\x04\xd2\x16\x2f'], trap.visits)
 
@@ -360,14 +360,14 @@ class DowngradeTest(TlsTestCase):
             + b'mysql_native_password\0'
         )
         packet = len(greeting).to_bytes(3, 'little') + b'\0' + greeting
-        trap = self.useFixture(hostile.Trap(greeting=packet))
+        trap = self.useFixture(traps.Trap(greeting=packet))
         self.dbsync_to('mysql', trap, query('tls-mariadb.conf'))
         self.assertEqual([b''], trap.visits)
         # Otherwise it would receive the user name.
         self.dbsync_to('mysql', trap, '')
         self.assertIn(servers.LOGIN.encode(), trap.visits[1])
 
-    def dbsync_to(self, kind: str, trap: hostile.Trap, options: str) -> None:
+    def dbsync_to(self, kind: str, trap: traps.Trap, options: str) -> None:
         login = f'{servers.LOGIN}:{servers.SECRET}'
         status, output = self.dbsync(
             f'{kind}://{login}@{trap.address}/x?{options}'

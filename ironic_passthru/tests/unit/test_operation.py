@@ -44,8 +44,13 @@ class TestReduced(base.TestCase):
             State.RUNNING,
             State.FAILED,
             error=operation.Error('message', 409, 'conflict'),
+            result='[1]',
         )
         found = failed.reduced()
+        self.assertEqual(
+            (failed.error, False), (found.error, found.keeps_result)
+        )
+        found = found.reduced()
         assert found.error is not None
         self.assertNotEqual('message', found.error.message)
         self.assertEqual(

@@ -22,7 +22,6 @@ WITHOUT = (
     'eventlet',
     'ironic_passthru.api.app',
     'pecan',
-    'sushy',
     'wsme',
 )
 

@@ -181,14 +181,19 @@ class FakeOperations:
         one = self.found[operation_id]
         self.found[operation_id] = dataclasses.replace(one, **values)
 
-    def succeed(self, operation_id: str, result: Any = None) -> None:
+    def succeed(
+        self, operation_id: str, result: Any = None, **values: Any
+    ) -> None:
         """Finish an operation with a result."""
         if result is not None:
             self.results[operation_id] = json.dumps(result)
         self.change(
             operation_id,
-            state=operation.State.SUCCEEDED,
-            result_parts=0 if result is None else 1,
+            **{
+                'state': operation.State.SUCCEEDED,
+                'result_parts': 0 if result is None else 1,
+                **values,
+            },
         )
 
     def get(self, operation_id: str) -> operation.Operation | None:

@@ -69,7 +69,7 @@ BAD = [
     ('conductor', 'conductor_group', 'x' * 256, '255'),
     ('conductor', 'heartbeat_interval', 'inf', '0.1 to 3600.0'),
     ('conductor', 'drain_seconds', 'nan', '0.0 to 300.0'),
-    ('redfish', 'concurrency', '-1', '1 to 512'),
+    ('redfish', 'concurrency', '-1', '1 to 1024'),
     ('database', 'max_retries', 'many', ''),
     ('DEFAULT', 'auth_strategy', 'kerberos', 'noauth'),
     ('DEFAULT', 'host', 'a_b!!', 'hostname'),
@@ -149,7 +149,6 @@ API_WITHOUT = (
     'ironic_passthru.drivers.fake',
     'ironic_passthru.drivers.loader',
     'keystonemiddleware',
-    'sushy',
 )
 
 

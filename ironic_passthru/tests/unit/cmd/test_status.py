@@ -5,9 +5,6 @@ import contextlib
 import io
 import json
 import pathlib
-import sys
-from typing import Any
-from unittest import mock
 
 import fixtures
 from oslo_config import cfg
@@ -141,19 +138,6 @@ class TestStatus(base.TestCase):
     def test_a_driver_that_is_not_installed(self) -> None:
         self.options['conductor']['enabled_drivers'] = 'no-such'
         self.assert_failed('Drivers', 'no-such')
-
-    def test_a_driver_without_what_it_needs(self) -> None:
-        modules: dict[str, Any] = {
-            name: module
-            for name, module in sys.modules.items()
-            if not name.startswith('ironic_passthru.drivers.redfish')
-        }
-        modules['sushy'] = None
-        with mock.patch.dict(sys.modules, modules, clear=True):
-            results = self.results()
-        for name in ('Drivers', 'Inventory'):
-            self.assertEqual(FAILURE, results[name][0], results[name])
-        self.assertIn("'ironic-passthru[redfish]'", results['Drivers'][1])
 
     def test_an_inventory_that_cannot_be_read(self) -> None:
         self.assert_failed('Inventory', str(self.inventory))

@@ -211,6 +211,29 @@ class TestRecords(RecordedCase):
             self.assertIn(text, move.error.message)
             self.assertNotIn('hunter2', move.error.message)
 
+    def test_a_failure_with_a_partial_result(self) -> None:
+        class Halted(errors.DriverError):
+            code, status = 'halted', 502
+
+            def __init__(self, partial_result: Any) -> None:
+                super().__init__('Halted.')
+                self.partial_result = partial_result
+
+        for partial, result in (
+            ({'fan': {1: pydantic.SecretStr('x')}}, '{"fan": {"1": "***"}}'),
+            ('x' * (1 << 20), None),
+        ):
+            self.vendor.action = _raise(Halted(partial))
+            self.call()
+            self.ended()
+            self.assertEqual(State.FAILED, self.last_move().target)
+            self.assertEqual(result, self.last_move().result)
+        self.vendor.action = _raise(Halted(float('nan')))
+        self.call()
+        self.ended()
+        assert self.last_move().error is not None
+        self.assertEqual('driver_failed', self.last_move().error.code)
+
     def test_secrets_are_masked(self) -> None:
         self.call(
             'login', call_id='a', parameters={'bmc': 'b', 'password': 'x1y2'}
@@ -532,6 +555,15 @@ class TestKeys(RecordedCase):
 
 
 class TestAsynchronousOnRequest(RecordedCase):
+    def test_the_method_knows_that_it_is_accepted(self) -> None:
+        seen: list[bool] = []
+        self.vendor.action = lambda context: seen.append(context.accepted)
+        self.call('now', call_id='a', respond_async=True)
+        self.ended()
+        self.call('now', call_id='b', key=KEY)
+        self.call('now')
+        self.assertEqual([True, False, False], seen)
+
     def test_a_synchronous_method_is_accepted(self) -> None:
         self.vendor.action = self.block
         answer = self.call('now', call_id='a', respond_async=True)

@@ -27,6 +27,8 @@ DEFS = {
     },
     'Mode': {'enum': ['auto', 'full'], 'type': 'string'},
     'Level': {'enum': [1, 2], 'type': 'integer'},
+    'Levels': {'type': 'array', 'items': {'$ref': '#/$defs/Level'}},
+    'Circle': {'anyOf': [{'$ref': '#/$defs/Circle'}]},
     'Tree': {
         'type': 'object',
         'properties': {
@@ -371,7 +373,7 @@ class ReadTextTest(Case):
     """Text of a query string is read by the declared type."""
 
     def _read(self, declared: dict[str, Any], text: str) -> Any:
-        return parameters({'x': declared}).read_text('x', text)
+        return parameters({'x': declared}).query.read('x', [text])
 
     def test_by_type(self) -> None:
         for declared, text, value in (
@@ -401,6 +403,38 @@ class ReadTextTest(Case):
             read = self._read(declared, text)
             self.assertEqual(value, read, (declared, text))
             self.assertIs(type(value), type(read))
+
+    def test_arrays(self) -> None:
+        texts = {'type': 'array', 'items': {'type': 'string'}}
+        numbers = {'type': 'array', 'items': {'type': 'integer'}}
+        optional = {'anyOf': [numbers, {'type': 'null'}]}
+        for declared, given, value in (
+            (texts, ['a,b', 'c'], ['a', 'b', 'c']),
+            (texts, ['a'], ['a']),
+            (texts, ['7'], ['7']),
+            (texts, ['["a,b"]'], ['a,b']),
+            (numbers, ['1,2', '3'], [1, 2, 3]),
+            (numbers, ['[1]'], [1]),
+            (numbers, ['1,x'], [1, 'x']),
+            (optional, ['1', '2'], [1, 2]),
+            (optional, ['null'], None),
+            ({'$ref': '#/$defs/Levels'}, ['1,2'], [1, 2]),
+        ):
+            checked = parameters({'x': declared})
+            self.assertEqual({'x'}, checked.query.arrays)
+            self.assertEqual(value, checked.query.read('x', given), given)
+
+    def test_others_are_not_arrays(self) -> None:
+        for declared in (
+            {},
+            {'type': 'string'},
+            {'type': ['array', 'string']},
+            {'anyOf': [{'type': 'array'}, {'type': 'string'}]},
+            {'$ref': '#/$defs/Circle'},
+        ):
+            checked = parameters({'x': declared})
+            self.assertEqual(frozenset(), checked.query.arrays)
+            self.assertIsInstance(checked.query.read('x', ['']), str)
 
     def test_misfits_stay_for_check_to_refuse(self) -> None:
         for declared, text in (

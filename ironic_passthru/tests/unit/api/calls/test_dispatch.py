@@ -137,7 +137,7 @@ class TestRespondAsync(CallsCase):
 class TestWait(CallsCase):
     """``Prefer: wait``."""
 
-    def finish(self, **values: Any) -> None:
+    def finish(self, result: Any = None, **values: Any) -> None:
         """Make operations finish at the third poll."""
         self.answer()
         self.record()
@@ -145,10 +145,10 @@ class TestWait(CallsCase):
         def end(reads: int) -> None:
             if reads == 3:
                 call_id = self.bus.calls[-1][2]['call_id']
-                if values:
-                    self.operations.change(call_id, **values)
-                else:
+                if not values:
                     self.operations.succeed(call_id, {'x': 1})
+                else:
+                    self.operations.succeed(call_id, result, **values)
 
         self.operations.on_read = end
 
@@ -174,6 +174,15 @@ class TestWait(CallsCase):
         self.assertEqual(400, response.status_int)
         self.assertEqual('broke', self.code(response))
         self.assertEqual('wait=9', response.headers['Preference-Applied'])
+
+    def test_an_error_with_a_partial_result(self) -> None:
+        error = operation.Error('It broke.', 502, 'broke')
+        self.finish(state=_State.FAILED, error=error, result=[1, None])
+        response = self.call(Prefer='wait=9')
+        self.assertEqual(502, response.status_int)
+        fault = json.loads(response.json['error_message'])
+        self.assertEqual('It broke.', fault['faultstring'])
+        self.assertEqual([1, None], fault['partial_result'])
 
     def test_an_unknown_outcome(self) -> None:
         self.finish(state=_State.UNKNOWN)

@@ -5,6 +5,7 @@ import pathlib
 
 import fixtures
 
+from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import loader
 from ironic_passthru.drivers import redfish
@@ -37,16 +38,27 @@ class StartTest(DriverTestCase):
 
     def test_without_a_file(self) -> None:
         driver = self.start(None)
-        driver.driver_validate('inventory')
-        self.assertEqual({}, driver.inventory(None))
-        for method in ('indicator_led', 'eject_vmedia'):
-            error = self.assertRaises(
-                errors.InvalidParameterValue,
-                driver.driver_validate,
-                method,
-                target='node-1',
-            )
-            self.assertEqual('Unknown target: node-1', error.message)
+        driver.driver_validate('inventory', http_method='GET')
+        context = request_context.RequestContext(overwrite=False)
+        self.assertEqual(
+            {
+                'items': {},
+                'summary': {
+                    'total': 0,
+                    'succeeded': 0,
+                    'failed': 0,
+                    'not_attempted': 0,
+                },
+            },
+            driver.inventory(context),
+        )
+        error = self.assertRaises(
+            errors.InvalidParameterValue,
+            driver.driver_validate,
+            'indicator_led',
+            target='node-1',
+        )
+        self.assertEqual('Unknown target: node-1', error.message)
 
     def test_with_a_fault(self) -> None:
         error = self.assertRaises(
@@ -64,47 +76,51 @@ class StartTest(DriverTestCase):
 class ValidateTest(DriverTestCase):
     """What no target can be found for is refused before anything runs."""
 
-    def test_good(self) -> None:
+    def test_targets(self) -> None:
         driver = self.start()
-        for method in ('inventory', 'indicator_led', 'eject_vmedia'):
-            for selector in (
-                {'target': 'node-1'},
-                {'targets': ['node-1', 'node-2']},
-                {'tag': 'rack1'},
-                {'tag': 'rack1', 'target': None, 'targets': None},
-            ):
-                driver.driver_validate(method, **selector)
-
-    def test_unknown(self) -> None:
-        driver = self.start()
-        for selector, message in (
-            ({'target': 'x'}, 'Unknown target: x'),
-            ({'targets': ['node-1', 'x', 'y']}, 'Unknown target: x, y'),
-            ({'tag': 'node-1'}, 'Unknown tag: node-1'),
-            (
-                {'target': 'node-1', 'tag': 'rack1'},
-                'Give only one of: target, tag',
-            ),
-        ):
-            error = self.assertRaises(
-                errors.InvalidParameterValue,
-                driver.driver_validate,
-                'inventory',
-                **selector,
-            )
-            self.assertEqual(message, error.message)
-
-    def test_methods_that_change_something_need_targets(self) -> None:
-        driver = self.start()
-        driver.driver_validate('inventory')
         for method in ('indicator_led', 'eject_vmedia'):
+            driver.driver_validate(method, http_method='PUT', tag='rack1')
             error = self.assertRaises(
-                errors.MissingParameterValue, driver.driver_validate, method
+                errors.MissingParameterValue,
+                driver.driver_validate,
+                method,
+                http_method='PUT',
             )
             self.assertEqual(
-                f'The method {method} needs one of: target, targets, tag',
+                f'The method {method} needs one of: target, targets, tag, '
+                'tags, any_tags',
                 error.message,
             )
+        driver.driver_validate('inventory', http_method='GET')
+
+    def test_concurrency(self) -> None:
+        driver = self.start()
+        driver.driver_validate('x', target='node-1', concurrency=256)
+        error = self.assertRaises(
+            errors.InvalidParameterValue,
+            driver.driver_validate,
+            'x',
+            target='node-1',
+            concurrency=257,
+        )
+        self.assertEqual(
+            'concurrency must be at most 256, not 257', error.message
+        )
+
+
+class TargetsTest(DriverTestCase):
+    """The method ``targets``."""
+
+    def test_items(self) -> None:
+        result = self.start().targets(target='node-*')
+        self.assertEqual(
+            {
+                'node-1': {'tags': ['rack1'], 'conductor_group': ''},
+                'node-2': {'tags': [], 'conductor_group': ''},
+            },
+            result['items'],
+        )
+        self.assertEqual(2, result['summary']['succeeded'])
 
 
 class SchemaTest(DriverTestCase):

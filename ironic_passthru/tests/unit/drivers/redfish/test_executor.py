@@ -1,32 +1,97 @@
 # SPDX-License-Identifier: Apache-2.0
 """Work on many targets: one item each, within the time of the call."""
 
+import socket
 import threading
+import time
+from collections import Counter
+from typing import Any
 
+from ironic_passthru import context as request_context
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import executor
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.tests import base
 from ironic_passthru.tests import shortage
 
-ADDRESS = bmc_target.Address('https://bmc.example.com', 'user', 'password')
+
+def _targets(count: int, bmcs: int | None = None) -> list[bmc_target.Target]:
+    return [
+        bmc_target.Target(
+            f'node{n}',
+            bmc_target.Address(
+                f'https://bmc{n % (bmcs or count)}', 'user', 'password'
+            ),
+        )
+        for n in range(count)
+    ]
 
 
-def _targets(count: int) -> list[bmc_target.Target]:
-    return [bmc_target.Target(f'node{n}', ADDRESS) for n in range(count)]
+class State(request_context.CallState):
+    accepted = False
+    cancel_requested = False
+
+    def __init__(self, deadline: float | None = None) -> None:
+        super().__init__(deadline)
+        self.progress: list[tuple[float, str]] = []
+
+    def report_progress(self, percent: float, message: str) -> None:
+        self.progress.append((percent, message))
 
 
-class FleetTest(base.TestCase):
-    def fleet(self, concurrency: int = 4, seconds: float = 10.0):
+def _succeed(*_: Any) -> failures.Item:
+    return {}
+
+
+def _code(item: failures.Item) -> str:
+    return str(item.get('error', {'code': 'succeeded'})['code'])
+
+
+class ExecutorTestCase(base.TestCase):
+    def fleet(
+        self, concurrency: int = 4, seconds: float = 10.0, **limits: int
+    ) -> executor.FleetExecutor:
         made = executor.FleetExecutor(
-            concurrency=concurrency, call_timeout_seconds=seconds
+            concurrency=concurrency,
+            call_timeout_seconds=seconds,
+            **{'changes_per_bmc': 1, 'reads_per_bmc': 4, **limits},
         )
         self.addCleanup(made.close)
         return made
 
+    def run_on(
+        self,
+        fleet: executor.FleetExecutor,
+        work: Any,
+        targets: list[bmc_target.Target],
+        state: State | None = None,
+        **options: Any,
+    ) -> dict[str, failures.Item]:
+        context = request_context.RequestContext(overwrite=False)
+        return fleet.run(
+            work,
+            targets,
+            context=context.for_call(state or State()),
+            options=executor.Options(**options),
+        )
+
+    def begin(self, *arguments: Any, **options: Any) -> threading.Thread:
+        thread = threading.Thread(
+            target=self.run_on, args=arguments, kwargs=options
+        )
+        thread.start()
+        self.addCleanup(thread.join)
+        return thread
+
+
+class ItemsTest(ExecutorTestCase):
+    """Every target has an item, whatever happens to others."""
+
     def test_items_in_the_order_of_targets(self) -> None:
-        items = self.fleet().run(
-            lambda target, deadline: {'name': target.name}, _targets(9)
+        items = self.run_on(
+            self.fleet(),
+            lambda target, deadline: {'name': target.name},
+            _targets(9),
         )
         self.assertEqual(
             {f'node{n}': {'name': f'node{n}'} for n in range(9)}, items
@@ -34,7 +99,7 @@ class FleetTest(base.TestCase):
         self.assertEqual(sorted(items), list(items))
 
     def test_no_targets(self) -> None:
-        self.assertEqual({}, self.fleet().run(lambda *_: {}, []))
+        self.assertEqual({}, self.run_on(self.fleet(), _succeed, []))
 
     def test_a_failure_is_its_targets_own(self) -> None:
         def work(target, deadline):
@@ -42,11 +107,17 @@ class FleetTest(base.TestCase):
                 raise failures.Cut()
             return {}
 
-        items = self.fleet().run(work, _targets(3))
-        self.assertEqual(
-            'connection_lost', items.pop('node1')['error']['code']
-        )
+        items = self.run_on(self.fleet(), work, _targets(3))
+        self.assertEqual('connection_lost', _code(items.pop('node1')))
         self.assertEqual({'node0': {}, 'node2': {}}, items)
+
+    def test_work_that_exits(self) -> None:
+        def work(target, deadline):
+            raise SystemExit
+
+        fleet = self.fleet(concurrency=1)
+        items = self.run_on(fleet, work, _targets(2, 1), change=True)
+        self.assertEqual(['bad_answer'] * 2, [*map(_code, items.values())])
 
     def test_work_that_is_late(self) -> None:
         over = threading.Event()
@@ -58,13 +129,202 @@ class FleetTest(base.TestCase):
             over.wait(30)
             return {}
 
-        items = self.fleet(concurrency=1, seconds=0.1).run(
-            work, _targets(2), late=failures.OUTCOME_UNKNOWN
+        fleet = self.fleet(concurrency=1, seconds=0.1)
+        items = self.run_on(fleet, work, _targets(2), change=True)
+        self.assertEqual(
+            ['outcome_unknown', 'not_attempted'], [*map(_code, items.values())]
         )
-        codes = [item['error']['code'] for item in items.values()]
-        self.assertEqual(['outcome_unknown', 'not_attempted'], codes)
         self.assertIsNone(items['node1']['reachable'])
         self.assertEqual(['node0'], begun)
+
+    def test_closed(self) -> None:
+        fleet = self.fleet()
+        fleet.close()
+        items = self.run_on(fleet, _succeed, _targets(1))
+        self.assertIn('The conductor stopped', str(items))
+
+
+class TimeTest(ExecutorTestCase):
+    """An accepted call has the time of its method."""
+
+    def test_accepted(self) -> None:
+        state = State(time.monotonic() + 30)
+        state.accepted = True
+        seconds = []
+
+        def work(target, deadline):
+            seconds.append(deadline.left_seconds())
+            time.sleep(0.06)
+            return {}
+
+        fleet = self.fleet(concurrency=1, seconds=0.1)
+        items = self.run_on(fleet, work, _targets(3), state)
+        self.assertEqual([{}] * 3, list(items.values()))
+        self.assertLess(max(seconds), 0.11)
+        self.run_on(fleet, work, _targets(1), state, target_seconds=9.0)
+        self.assertGreater(seconds[-1], 8)
+
+    def test_one_slow_target_of_an_accepted_call(self) -> None:
+        state = State()
+        state.accepted = True
+        silent, bmc = socket.socketpair()
+        self.addCleanup(bmc.close)
+        self.addCleanup(silent.close)
+
+        def work(target, deadline):
+            deadline.cut_at_end(silent)
+            silent.settimeout(30)
+            if silent.recv(1):
+                return {}
+            raise failures.NoAnswer()
+
+        items = self.run_on(self.fleet(seconds=0.1), work, _targets(1), state)
+        self.assertEqual('timeout', _code(items['node0']))
+
+
+class StopTest(ExecutorTestCase):
+    """A call stops early: the other targets are not attempted."""
+
+    def test_max_failures(self) -> None:
+        def work(target, deadline):
+            raise failures.NotConnected()
+
+        items = self.run_on(
+            self.fleet(concurrency=1), work, _targets(9), max_failures=2
+        )
+        self.assertEqual(
+            {'unreachable': 2, 'not_attempted': 7},
+            Counter(map(_code, items.values())),
+        )
+        self.assertIn('max_failures', items['node8']['error']['message'])
+
+    def test_batch(self) -> None:
+        begun: list[str] = []
+
+        def work(target, deadline):
+            begun.append(target.name)
+            if target.name == 'node1':
+                raise failures.NotConnected()
+            return {}
+
+        items = self.run_on(self.fleet(), work, _targets(9), batch=2)
+        self.assertEqual({'node0', 'node1'}, {*begun})
+        self.assertIn('first batch', items['node2']['error']['message'])
+        items = self.run_on(self.fleet(), _succeed, _targets(9), batch=2)
+        self.assertEqual([{}] * 9, list(items.values()))
+
+    def test_cancellation(self) -> None:
+        state = State()
+
+        def work(target, deadline):
+            state.cancel_requested = True
+            time.sleep(0.5)
+            return {}
+
+        items = self.run_on(
+            self.fleet(concurrency=1), work, _targets(9), state
+        )
+        self.assertEqual({}, items['node0'])
+        self.assertIn('cancelled', items['node8']['error']['message'])
+
+    def test_progress(self) -> None:
+        def work(target, deadline):
+            if target.name != 'node0':
+                raise failures.NotConnected()
+            return {}
+
+        state = State()
+        self.run_on(self.fleet(), work, _targets(4), state)
+        self.assertEqual(
+            (100, '4 of 4 finished, 3 failed'), state.progress[-1]
+        )
+
+
+class LimitsTest(ExecutorTestCase):
+    """Limits apply to all calls, and calls share the threads."""
+
+    def test_one_change_of_a_bmc_at_a_time(self) -> None:
+        self._check_peak(1, change=True)
+
+    def test_reads_of_a_bmc(self) -> None:
+        self._check_peak(3, reads_per_bmc=3)
+
+    def test_concurrency_of_a_call(self) -> None:
+        self._check_peak(2, bmcs=None, concurrency=2)
+
+    def _check_peak(
+        self,
+        peak: int,
+        *,
+        bmcs: int | None = 1,
+        reads_per_bmc: int = 4,
+        **options: Any,
+    ) -> None:
+        lock = threading.Lock()
+        now = most = 0
+
+        def work(target, deadline):
+            nonlocal now, most
+            with lock:
+                now += 1
+                most = max(most, now)
+            time.sleep(0.02)
+            with lock:
+                now -= 1
+            return {}
+
+        fleet = self.fleet(concurrency=9, reads_per_bmc=reads_per_bmc)
+        other = None
+        if bmcs:
+            other = self.begin(fleet, work, _targets(9, bmcs), **options)
+        items = self.run_on(fleet, work, _targets(9, bmcs), **options)
+        if other:
+            other.join()
+        self.assertEqual([{}] * 9, list(items.values()))
+        self.assertEqual(peak, most)
+
+    def test_a_busy_bmc_occupies_no_thread(self) -> None:
+        over = threading.Event()
+        self.addCleanup(over.set)
+        begun = threading.Event()
+
+        def work(target, deadline):
+            begun.set()
+            over.wait(30)
+            return {}
+
+        fleet = self.fleet(concurrency=2)
+        busy = self.begin(fleet, work, _targets(5, 1), change=True)
+        begun.wait(30)
+        other = bmc_target.Target(
+            'other', bmc_target.Address('https://other', 'u', 'p')
+        )
+        items = self.run_on(fleet, _succeed, [*_targets(0), other])
+        self.assertEqual({'other': {}}, items)
+        over.set()
+        busy.join()
+
+    def test_a_long_call_does_not_delay_a_later_one(self) -> None:
+        begun = threading.Event()
+        done: list[str] = []
+
+        def work(target, deadline):
+            begun.set()
+            time.sleep(0.01)
+            done.append(target.name)
+            return {}
+
+        fleet = self.fleet(concurrency=2)
+        long = self.begin(fleet, work, _targets(200))
+        begun.wait(30)
+        self.run_on(fleet, work, _targets(3))
+        self.assertLess(len(done), 30)
+        long.join()
+        self.assertEqual(203, len(done))
+
+
+class ThreadsTest(ExecutorTestCase):
+    """Threads start on demand and end."""
 
     def test_threads_are_shared_and_end(self) -> None:
         made = self.fleet(concurrency=2)
@@ -75,7 +335,7 @@ class FleetTest(base.TestCase):
             return {}
 
         for _ in range(5):
-            made.run(work, _targets(5))
+            self.run_on(made, work, _targets(5))
         self.assertLessEqual(len(threads), 2)
         made.close()
         self.wait_for(
@@ -90,9 +350,9 @@ class FleetTest(base.TestCase):
 
     def test_the_threads_that_there_are_do_all_work(self) -> None:
         made = self.fleet(concurrency=4)
-        made.run(lambda target, deadline: {}, _targets(1))
+        self.run_on(made, _succeed, _targets(1))
         with shortage.ThreadShortage():
-            items = made.run(lambda target, deadline: {}, _targets(8))
+            items = self.run_on(made, _succeed, _targets(8))
         self.assertEqual([{}] * 8, list(items.values()))
 
     def test_a_call_without_any_thread_is_not_in_the_way_of_others(
@@ -106,6 +366,8 @@ class FleetTest(base.TestCase):
             return {}
 
         with shortage.ThreadShortage():
-            self.assertRaises(RuntimeError, made.run, work, _targets(2))
+            self.assertRaises(
+                RuntimeError, self.run_on, made, work, _targets(2)
+            )
         self.assertEqual([], begun)
-        self.assertEqual(2, len(made.run(work, _targets(2))))
+        self.assertEqual(2, len(self.run_on(made, work, _targets(2))))

@@ -1,55 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors of a BMC as items of its target."""
 
-import sushy
-from sushy import exceptions as sushy_exceptions
+import pathlib
 
-from ironic_passthru.drivers.redfish import connector
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.tests import base
 
-
-def _http_error(status: int) -> Exception:
-    answer = connector.BmcResponse(
-        status, {}, b'{"error": {"message": "secret"}}'
-    )
-    try:
-        sushy_exceptions.raise_for_response('GET', '/secret', answer)
-    except sushy.exceptions.HTTPError as exc:
-        return exc
-    raise AssertionError(status)
+ROOT = pathlib.Path(__file__).parents[5]
 
 
 class ClassifyTest(base.TestCase):
     """Every failure has a code and a fixed message."""
 
-    def test_table(self) -> None:
-        missing = sushy_exceptions.MissingAttributeError(
-            attribute='secret', resource='secret'
-        )
-        for exc, code, reachable in (
-            (failures.NotConnected(), 'unreachable', False),
-            (failures.Untrusted(), 'untrusted', False),
-            (failures.NoAnswer(), 'timeout', False),
-            (failures.Cut(), 'connection_lost', False),
-            (failures.ChangeOutcomeUnknown(), 'outcome_unknown', False),
-            (failures.Redirected(), 'redirected', True),
-            (failures.NoSuchSystem(), 'system_not_found', True),
-            (failures.NoSuchDevice(), 'device_not_found', True),
-            (failures.BadAnswer(), 'bad_answer', True),
-            (_http_error(401), 'access_denied', True),
-            (_http_error(403), 'access_denied', True),
-            (_http_error(404), 'not_found', True),
-            (_http_error(400), 'refused', True),
-            (_http_error(406), 'refused', True),
-            (_http_error(412), 'refused', True),
-            (_http_error(500), 'bmc_error', True),
-            (_http_error(503), 'bmc_error', True),
-            (missing, 'not_supported', True),
-            (AttributeError('secret'), 'bad_answer', True),
-            (RecursionError('secret'), 'bad_answer', True),
+    def test_statuses(self) -> None:
+        self.assertIsNone(failures.for_status(204))
+        for status, code in (
+            (302, 'redirected'),
+            (400, 'refused'),
+            (401, 'access_denied'),
+            (403, 'access_denied'),
+            (404, 'not_found'),
+            (405, 'refused'),
+            (412, 'changed_meanwhile'),
+            (428, 'precondition_required'),
+            (500, 'bmc_error'),
+            (503, 'bmc_error'),
+        ):
+            error = failures.for_status(status)
+            item = failures.classify(error).item()
+            self.assertEqual(code, item['error']['code'], status)
+            self.assertTrue(item['reachable'])
+
+    def test_whether_the_bmc_responded(self) -> None:
+        for exc, reachable in (
+            (failures.NotConnected(), False),
+            (failures.Cut(), False),
+            (failures.ChangeOutcomeUnknown(), False),
+            (failures.ChangeOutcomeUnknown(task='/t'), True),
+            (failures.NotSupported(), True),
         ):
             item = failures.classify(exc).item()
-            self.assertEqual(code, item['error']['code'])
-            self.assertIs(reachable, item['reachable'])
-            self.assertNotIn('secret', item['error']['message'])
+            self.assertIs(reachable, item['reachable'], exc)
+
+    def test_other_exceptions_are_bad_answers(self) -> None:
+        for exc in (AttributeError('secret'), RecursionError('secret')):
+            error = failures.classify(exc).item()['error']
+            self.assertEqual('bad_answer', error['code'])
+            self.assertNotIn('secret', str(error))
+
+    def test_messages_and_task(self) -> None:
+        message = failures.BmcMessage('Base.1.0.InternalError', 'Text.')
+        for kind, more in (
+            (failures.TaskFailed, {'bmc_messages': ['Text.'], 'task': '/t'}),
+            (failures.RejectedAfterAcceptance, {'bmc_messages': ['Text.']}),
+            (failures.Rejected, {}),
+        ):
+            exc = kind(messages=[message], task=more.get('task'))
+            error = failures.classify(exc).item()['error']
+            error.pop('code')
+            error.pop('message')
+            self.assertEqual(
+                {'message_ids': ['Base.1.0.InternalError'], **more}, error
+            )
+
+    def test_every_code_is_documented(self) -> None:
+        page = ROOT / 'doc/source/drivers/redfish.rst'
+        text = page.read_text()
+        codes = {row.code for row in failures._TABLE.values()}
+        codes.add(failures.NOT_ATTEMPTED.code)
+        missing = {code for code in codes if f'\n``{code}`` ' not in text}
+        self.assertEqual(set(), missing)

@@ -12,8 +12,8 @@ from testtools import matchers
 
 import ironic_passthru
 from ironic_passthru import errors
-from ironic_passthru.drivers.redfish import bmc_target
-from ironic_passthru.drivers.redfish import inventory
+from ironic_passthru.drivers.redfish.inventories import entry
+from ironic_passthru.drivers.redfish.inventories import file
 from ironic_passthru.tests import base
 
 SAMPLE = (
@@ -63,9 +63,14 @@ class InventoryTestCase(base.TestCase):
         self.secret = self.directory / 'secrets' / 'node-2'
         self.secret.write_text('sesame\n')
 
-    def load(self, text: str) -> inventory.InventoryFile:
+    def load(self, text: str) -> file.FileSource:
         self.path.write_text(text)
-        return inventory.InventoryFile(self.path, look_seconds=0.0)
+        return self.start()
+
+    def start(self) -> file.FileSource:
+        source = file.FileSource(look_seconds=0.0)
+        source.start(self.make_conf(redfish__inventory_file=str(self.path)))
+        return source
 
     def write_ca(self, name: str) -> pathlib.Path:
         path = self.directory / name
@@ -126,6 +131,23 @@ class GoodFileTest(InventoryTestCase):
         (target,) = source.current().everything()
         self.assertEqual(ca, target.address.ca)
 
+    def test_tls_and_login(self) -> None:
+        keys = (
+            'password: x\n  tls_minimum: %s\n  ciphers: HIGH\n  login: basic'
+        )
+        for written, version, is_weak in (
+            ('1.0', '1.0', True),
+            ("'1.1'", '1.1', True),
+            ('1.2', '1.2', False),
+        ):
+            source = self.load(f'{ENTRY}  {keys % written}\n')
+            (target,) = source.current().everything()
+            self.assertEqual(version, target.address.tls_minimum)
+            self.assertEqual('HIGH', target.address.ciphers)
+            self.assertEqual('basic', target.address.login)
+            warning = f'Target node-1 allows TLS {version}'
+            self.assertEqual(is_weak, warning in self.log.output)
+
     def test_nothing_in_the_file(self) -> None:
         for text in ('# nothing yet\n', '{}'):
             self.assertEqual(0, len(self.load(text).current()))
@@ -133,12 +155,12 @@ class GoodFileTest(InventoryTestCase):
     def test_the_sample(self) -> None:
         sample = SAMPLE.read_text(encoding='utf-8')
         self.assertEqual(0, len(self.load(sample).current()))
-        for name in ('rack1-node2', 'enclosure', 'lab'):
+        for name in ('rack1-node2', 'enclosure', 'rack0-node1', 'lab'):
             (self.directory / 'secrets' / name).write_text('x')
         self.write_ca('example-ca.pem')
         # Lines of an example have no space behind their mark, or several.
         examples = re.sub(r'^#(?! \S)', '', sample, flags=re.MULTILINE)
-        self.assertEqual(5, len(self.load(examples).current()))
+        self.assertEqual(6, len(self.load(examples).current()))
 
     def test_a_target_hides_its_login(self) -> None:
         shown = repr(self.load(GOOD).current().everything())
@@ -153,26 +175,22 @@ class PrivacyTest(InventoryTestCase):
         self.path.write_text(ENTRY + '  password: hunter2\n')
         for mode in (0o644, 0o602):
             self.path.chmod(mode)
-            error = self.assertRaises(
-                errors.ConfigError, inventory.InventoryFile, self.path
-            )
+            error = self.assertRaises(errors.ConfigError, self.start)
             self.assertIn(
                 f'[redfish] inventory_file: {self.path} contains credentials',
                 error.message,
             )
         self.path.chmod(0o640)
-        inventory.InventoryFile(self.path)
+        self.start()
 
     def test_a_password_file(self) -> None:
         text = ENTRY + '  password_file: secrets/node-2\n'
         self.path.write_text(text)
         # This one holds no password itself.
         self.path.chmod(0o644)
-        inventory.InventoryFile(self.path)
+        self.start()
         self.secret.chmod(0o644)
-        error = self.assertRaises(
-            errors.ConfigError, inventory.InventoryFile, self.path
-        )
+        error = self.assertRaises(errors.ConfigError, self.start)
         self.assertIn(
             f'{self.path}: node-1: password_file: {self.secret} contains',
             error.message,
@@ -208,7 +226,7 @@ class FaultTest(InventoryTestCase):
         no_host = 'must be a host, https://host or http://host'
         keys = (
             'address, username, password, password_file, ca, verify, '
-            'system_id, tags'
+            'tls_minimum, ciphers, login, system_id, tags'
         )
         for text, expected in (
             ('node-1: {}', 'node-1: address: Field required (and 1 more)'),
@@ -263,11 +281,56 @@ class FaultTest(InventoryTestCase):
             (
                 "'a b': {}",
                 'a b: String should match pattern '
-                f"'{inventory.NAME_PATTERN}' (and 2 more)",
+                f"'{entry.NAME_PATTERN}' (and 2 more)",
             ),
             ('1: {}', '1: Input should be a valid string (and 2 more)'),
         ):
-            self.assertEqual(expected, self.fault(text), text)
+            found = re.sub(r' \(line \d+\)', '', self.fault(text))
+            self.assertEqual(expected, found, text)
+
+    def test_lines(self) -> None:
+        for more, line in (
+            ('tags: x', 5),
+            ('password: x\n  ca: 1', 6),
+            ('password: x\nnode-2: {adress: x, username: y}', 6),
+            ('password: x\nnode-2: x', 6),
+        ):
+            fault = self.fault(f'{ENTRY}  {more}\n# end')
+            self.assertIn(f'(line {line})', fault)
+
+    def test_a_key_is_quoted_if_it_resembles_a_valid_one(self) -> None:
+        for key, valid in (
+            ('adress', 'address'),
+            ('user_name', 'username'),
+            ('tag', 'tags'),
+            ('verify_ca', 'verify'),
+            ('hunter', None),
+            ('Password', None),
+            ('pass word', None),
+        ):
+            fault = self.fault(f'{ENTRY}  password: x\n  {key}: hunter2')
+            if valid:
+                expected = f"unknown key '{key}'; did you mean '{valid}'?"
+                self.assertEqual(f'node-1: {expected} (line 6)', fault)
+            else:
+                self.assertNotIn(key, fault.partition(' other than ')[0])
+
+    def test_tls_and_login(self) -> None:
+        for more, expected in (
+            ('tls_minimum: 1.4', "tls_minimum: Input should be '1.0'"),
+            ('tls_minimum: 1', "tls_minimum: Input should be '1.0'"),
+            ('ciphers: HUNTER2', 'ciphers: OpenSSL knows none of them'),
+            ('login: digest', "login: Input should be 'basic' or 'session'"),
+        ):
+            fault = self.fault(f'{ENTRY}  password: hunter2\n  {more}')
+            self.assertThat(fault, matchers.StartsWith(f'node-1: {expected}'))
+        plain = 'node-1: {username: a, password: hunter2, address: http://x, '
+        for key in ('tls_minimum: 1.2', 'ciphers: HIGH'):
+            name = key.partition(':')[0]
+            self.assertIn(
+                f'has {name} but no https address',
+                self.fault(plain + key + '}'),
+            )
 
     def test_yaml(self) -> None:
         for text, expected in (
@@ -317,7 +380,9 @@ class FaultTest(InventoryTestCase):
                 'certificates in PEM',
             ),
         ):
-            self.assertEqual(expected, self.fault(f'{ENTRY}  {more}'))
+            self.assertEqual(
+                f'{expected} (line 2)', self.fault(f'{ENTRY}  {more}')
+            )
 
     def test_empty(self) -> None:
         for text in ('', '\n'):
@@ -327,23 +392,19 @@ class FaultTest(InventoryTestCase):
             )
 
     def test_no_file(self) -> None:
-        error = self.assertRaises(
-            errors.ConfigError, inventory.InventoryFile, self.path
-        )
+        error = self.assertRaises(errors.ConfigError, self.start)
         self.assertIn('cannot be read: No such file', error.message)
 
     def test_not_text(self) -> None:
         self.path.write_bytes(b'\xff\xfe\x00')
-        error = self.assertRaises(
-            errors.ConfigError, inventory.InventoryFile, self.path
-        )
+        error = self.assertRaises(errors.ConfigError, self.start)
         self.assertIn('is not a file of UTF-8 text', error.message)
 
 
 class ChangeTest(InventoryTestCase):
     """The last version without a fault is in force."""
 
-    def names(self, source: inventory.InventoryFile) -> list[str]:
+    def names(self, source: file.FileSource) -> list[str]:
         return [target.name for target in source.current().everything()]
 
     def replace(self, text: str) -> None:
@@ -410,39 +471,3 @@ class ChangeTest(InventoryTestCase):
         self.assertEqual(3, len(source.current()))
         (self.directory / 'late').write_text('x')
         self.assertEqual(['node-1'], self.names(source))
-
-
-class ChoosingTest(base.TestCase):
-    """Targets are chosen by name or tag; what is unknown is named."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        address = bmc_target.Address('https://x', 'u', 'p')
-        self.targets = [
-            bmc_target.Target('a', address, tags=frozenset({'t'})),
-            bmc_target.Target('b', address, tags=frozenset({'t', 'u'})),
-            bmc_target.Target('c', address),
-        ]
-        self.inventory = inventory.Inventory(self.targets)
-
-    def test_known(self) -> None:
-        a, b, c = self.targets
-        self.assertEqual([a, b, c], self.inventory.everything())
-        self.assertEqual([c, a], self.inventory.named(['c', 'a', 'c']))
-        self.assertEqual([a, b], self.inventory.tagged('t'))
-
-    def test_unknown(self) -> None:
-        for choose, argument, expected in (
-            (self.inventory.named, ['a', 'x', 'y'], 'Unknown target: x, y'),
-            (self.inventory.tagged, 'a', 'Unknown tag: a'),
-            (
-                self.inventory.named,
-                [f'x{n}' for n in range(12)],
-                'Unknown target: x0, x1, x2, x3, x4, x5, x6, x7, x8, x9 '
-                'and 2 more',
-            ),
-        ):
-            error = self.assertRaises(
-                errors.InvalidParameterValue, choose, argument
-            )
-            self.assertEqual(expected, error.message)

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading and changing resources in one call on one BMC."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+from typing import Self
+
+from ironic_passthru.drivers.redfish import bmc_target
+from ironic_passthru.drivers.redfish import deadline as call_deadline
+from ironic_passthru.drivers.redfish import extended_info
+from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import sender
+from ironic_passthru.drivers.redfish import tasks
+from ironic_passthru.drivers.redfish import trust
+
+#: Limits of a collection; the data of a call has a lower one.
+MAX_PAGES = 200
+MAX_MEMBERS = 10_000
+
+
+def ignore_progress(percent: float) -> None:
+    """Ignore the progress of a task."""
+
+
+class BmcClient:
+    """Reads and changes resources; use it as a context manager.
+
+    :param on_progress: called with the percentage of the task of a change.
+    :cvar dry_run: whether changes are recorded instead of sent.
+    :raises: from every method that sends a request the exceptions of
+        :mod:`failures`, which :func:`failures.classify` maps to codes.
+    """
+
+    dry_run = False
+
+    def __init__(
+        self,
+        target: bmc_target.Target,
+        deadline: call_deadline.Deadline,
+        trusted: trust.TrustStore,
+        *,
+        connect_timeout_seconds: float,
+        read_timeout_seconds: float,
+        on_progress: Callable[[float], None] = ignore_progress,
+    ) -> None:
+        self._on_progress = on_progress
+        self._deadline = deadline
+        self._root: resource.Resource | None = None
+        self._sender = sender.RequestSender(
+            target,
+            deadline,
+            trusted,
+            connect_timeout_seconds=connect_timeout_seconds,
+            read_timeout_seconds=read_timeout_seconds,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Delete the session, if any, and close the connection."""
+        self._sender.close()
+
+    def root(self) -> resource.Resource:
+        """Return the service root, which is read once."""
+        if self._root is None:
+            self._root = self.get(sender.ROOT)
+        return self._root
+
+    def get(self, path: str) -> resource.Resource:
+        """Read a resource."""
+        response = self._sender.send('GET', path)
+        if error := self._sender.error_of(response):
+            raise error
+        return resource.Resource(
+            path,
+            resource.decode(response.content),
+            response.status,
+            response.headers,
+        )
+
+    def follow(
+        self, source: resource.JsonObject, *names: str
+    ) -> resource.Resource:
+        """Read the resource that a link of another one refers to.
+
+        :raises: NotSupported if the link is missing.
+        """
+        path = source.link(*names)
+        if path is None:
+            raise failures.NotSupported()
+        return self.get(path)
+
+    def member_paths(self, collection: resource.Resource) -> list[str]:
+        """Return the paths of the members of a collection."""
+        return [path for path, _, _ in self._members(collection)]
+
+    def members(
+        self, collection: resource.Resource
+    ) -> Iterator[resource.Resource]:
+        """Read the members of a collection, one after the other.
+
+        Members that the collection contains completely, as those of logs,
+        cost no further request.
+        """
+        for path, found, page in self._members(collection):
+            if found.value('Id') is None or not found.text('@odata.type'):
+                yield self.get(path)
+            else:
+                yield resource.Resource(path, found.document, page.status)
+
+    def patch(
+        self, target: resource.Resource, change: Mapping[str, Any]
+    ) -> resource.Resource:
+        """Change properties of a resource if it has not changed since.
+
+        :raises: ChangedMeanwhile; PreconditionMissing;
+            RejectedAfterAcceptance if a message of the response is about one
+            of the properties; NotApplied if the response has the old value.
+        """
+        response = self._change('PATCH', target.path, change, target.etag)
+        self._check(response, change)
+        sent = resource.JsonObject(change)
+        for names in extended_info.leaves(change):
+            old, new = target.value(*names), response.value(*names)
+            # The value of a write-only property is null.
+            if new is not None and new == old != sent.value(*names):
+                raise failures.NotApplied()
+        return response
+
+    def put(
+        self, target: resource.Resource, document: Mapping[str, Any]
+    ) -> resource.Resource:
+        """Replace a resource if it has not changed since."""
+        response = self._change('PUT', target.path, document, target.etag)
+        return self._check(response, document)
+
+    def post(
+        self, path: str, document: Mapping[str, Any] | None = None
+    ) -> resource.Resource:
+        """Run an action or create a resource.
+
+        Every BMC must accept an empty object as the body (DSP0266).
+        """
+        return self._check(self._change('POST', path, document or {}))
+
+    def act(
+        self,
+        target: resource.JsonObject,
+        action: str,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> resource.Resource:
+        """Run an action of a resource, such as ``#ComputerSystem.Reset``.
+
+        :raises: NotSupported if the resource lacks the action.
+        """
+        found = target.action(action)
+        if found is None:
+            raise failures.NotSupported()
+        return self.post(found.target, parameters)
+
+    def delete(self, path: str) -> resource.Resource:
+        """Delete a resource."""
+        return self._check(self._change('DELETE', path))
+
+    def _change(
+        self,
+        http_method: str,
+        path: str,
+        document: Mapping[str, Any] | None = None,
+        etag: str | None = None,
+    ) -> resource.Resource:
+        """Send a change; follow its task to the end."""
+        response = self._sender.send(http_method, path, document, etag)
+        if error := self._sender.error_of(response):
+            raise error
+        if tasks.is_task(response):
+            follower = tasks.TaskFollower(
+                lambda polled: self._sender.send('GET', polled),
+                self._deadline,
+                self._sender.messages,
+                self._on_progress,
+            )
+            response = follower.follow(response)
+        try:
+            body = resource.decode(response.content)
+        except failures.BadAnswer:
+            # The status of a change is sufficient.
+            body = {}
+        return resource.Resource(path, body, response.status, response.headers)
+
+    def _check(
+        self,
+        response: resource.Resource,
+        changed: Mapping[str, Any] | None = None,
+    ) -> resource.Resource:
+        """Return the response unless its messages reject the change.
+
+        :param changed: only messages about these properties matter; ``None``
+            for all.
+        """
+        messages = self._sender.messages.rejections(response.document, changed)
+        if messages:
+            raise failures.RejectedAfterAcceptance(messages=messages)
+        return response
+
+    def _members(
+        self, collection: resource.Resource
+    ) -> Iterator[tuple[str, resource.JsonObject, resource.Resource]]:
+        """Yield path, document and page of each member.
+
+        :raises: BadAnswer if a page is repeated or a limit exceeded.
+        """
+        page, seen, count = collection, {collection.path}, 0
+        while True:
+            for member in page.mappings('Members'):
+                path = member.link()
+                if path is not None:
+                    count += 1
+                    if count > MAX_MEMBERS:
+                        raise failures.BadAnswer()
+                    yield path, member, page
+            following = page.value('Members@odata.nextLink')
+            if not isinstance(following, str) or not following:
+                return
+            if following in seen or len(seen) >= MAX_PAGES:
+                raise failures.BadAnswer()
+            seen.add(following)
+            page = self.get(following)

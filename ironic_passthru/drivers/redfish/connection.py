@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One connection to a BMC, kept for the requests of a call."""
+
+import dataclasses
+import http.client
+import logging
+import ssl
+from collections.abc import Mapping
+
+import urllib3
+from urllib3 import connection as http_connection
+from urllib3 import exceptions as http_exceptions
+from urllib3.util import wait
+
+from ironic_passthru.drivers.redfish import bmc_target
+from ironic_passthru.drivers.redfish import body
+from ironic_passthru.drivers.redfish import deadline as call_deadline
+from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import trust
+
+LOG = logging.getLogger(__name__)
+
+# A system or device has some ten KiB. A decoded document takes up to twenty
+# times its size in memory.
+MAX_ANSWER_BYTES = 1024 * 1024
+MAX_CALL_BYTES = 4 * MAX_ANSWER_BYTES
+
+# Reasons of OpenSSL for a failed handshake.
+_VERSION_REASONS = frozenset(
+    {
+        'NO_PROTOCOLS_AVAILABLE',
+        'TLSV1_ALERT_PROTOCOL_VERSION',
+        'UNSUPPORTED_PROTOCOL',
+        'VERSION_TOO_LOW',
+        'WRONG_SSL_VERSION',
+    }
+)
+_CIPHER_REASONS = frozenset(
+    {
+        'BAD_DH_VALUE',
+        'DH_KEY_TOO_SMALL',
+        'LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED',
+        'NO_CIPHERS_AVAILABLE',
+        'NO_SHARED_CIPHER',
+        'SSLV3_ALERT_HANDSHAKE_FAILURE',
+        'TLSV1_ALERT_INSUFFICIENT_SECURITY',
+        'UNSAFE_LEGACY_RENEGOTIATION_DISABLED',
+        'WRONG_CIPHER_RETURNED',
+        'WRONG_SIGNATURE_TYPE',
+    }
+)
+
+# Some BMCs close a connection right after the response, without notice. A
+# change must not be sent at that moment, as its outcome would be unknown.
+_NOTICE_SECONDS = 0.05
+
+# Errors of a kept connection that the BMC had closed before the request.
+_CLOSED = (
+    http.client.RemoteDisconnected,
+    ConnectionResetError,
+    BrokenPipeError,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+)
+
+_ERRORS = (http_exceptions.HTTPError, http.client.HTTPException, OSError)
+_TIMEOUTS = (TimeoutError, http_exceptions.TimeoutError)
+
+
+@dataclasses.dataclass(frozen=True)
+class RawRequest:
+    """A request to one BMC.
+
+    :param target: path and query, percent-encoded.
+    :param once: whether the request must not be sent a second time.
+    :param changes: whether the BMC may act although no response arrives.
+    """
+
+    http_method: str
+    target: str
+    headers: Mapping[str, str]
+    content: bytes | None = None
+    once: bool = True
+    changes: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class RawResponse:
+    """A response with its body, which is empty if it was not readable."""
+
+    status: int
+    headers: urllib3.HTTPHeaderDict
+    content: bytes
+
+
+class BmcConnection:
+    """Sends requests over one connection at a time.
+
+    A connection is used again only after a complete response that keeps it
+    open. A request is sent twice only if ``once`` is false and the BMC had
+    closed the kept connection.
+
+    :raises: from :meth:`send` the exceptions of :mod:`failures` that are not
+        about a status: NotConnected, Untrusted, HandshakeFailed, NoAnswer,
+        Cut, BadAnswer; ChangeOutcomeUnknown in place of the last three for a
+        change that may have been received.
+    """
+
+    def __init__(
+        self,
+        target: bmc_target.Target,
+        deadline: call_deadline.Deadline,
+        trusted: trust.TrustStore,
+        *,
+        connect_timeout_seconds: float,
+        read_timeout_seconds: float,
+    ) -> None:
+        self.deadline = deadline
+        self._target = target
+        self._trusted = trusted
+        self._connect_timeout = connect_timeout_seconds
+        self._read_timeout = read_timeout_seconds
+        parts = urllib3.util.parse_url(target.address.url)
+        self._host, self._port = str(parts.host), parts.port
+        self._kept: http_connection.HTTPConnection | None = None
+        self._closes_silently = False
+        self._left_bytes = MAX_CALL_BYTES
+
+    def replace_deadline(self, deadline: call_deadline.Deadline) -> None:
+        """Let later requests, and the kept connection, have a deadline."""
+        self.deadline = deadline
+        if self._kept is not None and self._kept.sock is not None:
+            deadline.cut_at_end(self._kept.sock)
+
+    def close(self) -> None:
+        """Close the connection; a later request opens another one."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
+
+    def send(self, request: RawRequest) -> RawResponse:
+        """Send one request; return its response of any status."""
+        link = self._reusable(request)
+        if link is not None:
+            try:
+                response = self._exchange(link, request)
+            except _ERRORS as exc:
+                if request.once or not isinstance(exc, _CLOSED):
+                    raise self._translate(exc, request) from exc
+                LOG.debug('The BMC had closed a kept connection')
+                self._closes_silently = True
+            else:
+                return self._finish(link, request, response)
+        link = self._connected()
+        try:
+            response = self._exchange(link, request)
+        except _ERRORS as exc:
+            raise self._translate(exc, request) from exc
+        return self._finish(link, request, response)
+
+    def _reusable(
+        self, request: RawRequest
+    ) -> http_connection.HTTPConnection | None:
+        """Return the kept connection if it is safe for a request.
+
+        A BMC that closed one without notice may close the next one just when
+        a change arrives, so a change then gets a new connection.
+        """
+        link, self._kept = self._kept, None
+        if link is None:
+            return None
+        seconds = _NOTICE_SECONDS if request.once else 0
+        if _is_open(link, seconds) and not (
+            request.once and self._closes_silently
+        ):
+            return link
+        self._closes_silently = True
+        link.close()
+        return None
+
+    def _connected(self) -> http_connection.HTTPConnection:
+        timeout = self._limited(self._connect_timeout)
+        link: http_connection.HTTPConnection
+        if self._target.address.encrypted:
+            link = http_connection.HTTPSConnection(
+                self._host,
+                self._port,
+                timeout=timeout,
+                ssl_context=self._trusted.context(self._target),
+            )
+        else:
+            link = http_connection.HTTPConnection(
+                self._host, self._port, timeout=timeout
+            )
+        try:
+            link.connect()
+        except Exception as exc:
+            link.close()
+            raise _handshake_error(exc) from exc
+        self.deadline.cut_at_end(link.sock)
+        return link
+
+    def _exchange(
+        self, link: http_connection.HTTPConnection, request: RawRequest
+    ) -> urllib3.HTTPResponse:
+        """Send a request and receive the header of its response."""
+        try:
+            link.timeout = self._limited(self._read_timeout)
+            link.request(
+                request.http_method,
+                request.target,
+                body=request.content,
+                headers=request.headers,
+                preload_content=False,
+                decode_content=False,
+            )
+            return link.getresponse()
+        except BaseException:
+            link.close()
+            raise
+
+    def _finish(
+        self,
+        link: http_connection.HTTPConnection,
+        request: RawRequest,
+        response: urllib3.HTTPResponse,
+    ) -> RawResponse:
+        """Receive the body; keep the connection if it remains usable."""
+        content, complete = b'', False
+        try:
+            content = self._read(response)
+            complete = True
+        except (*_ERRORS, failures.BmcError) as exc:
+            if not request.changes and response.status < 300:
+                raise self._translate(exc, request) from exc
+            # The status of a change or rejection is sufficient.
+            LOG.debug('No body', exc_info=True)
+        finally:
+            response.close()
+            if complete and _stays_open(link, response):
+                self._kept = link
+            else:
+                link.close()
+        return RawResponse(response.status, response.headers, content)
+
+    def _read(self, response: urllib3.HTTPResponse) -> bytes:
+        """Read a body, which may be slow or endless."""
+        until = call_deadline.Deadline(self._limited(self._read_timeout))
+        content = body.Body(
+            response.headers.get('Content-Encoding', ''),
+            limit=max(0, min(MAX_ANSWER_BYTES, self._left_bytes)),
+        )
+        try:
+            while chunk := response.read1(65536, decode_content=False):
+                content.add(chunk)
+                if not until.left_seconds():
+                    raise failures.NoAnswer()
+            return content.end()
+        finally:
+            self._left_bytes -= content.size
+            if self._left_bytes < 0:
+                raise failures.DataLimitReached()
+
+    def _limited(self, seconds: float) -> float:
+        """Return a timeout that ends with the deadline.
+
+        :raises: NoAnswer if the deadline has passed.
+        """
+        left = self.deadline.left_seconds()
+        if not left:
+            raise failures.NoAnswer()
+        return min(seconds, left)
+
+    def _translate(
+        self, exc: Exception, request: RawRequest
+    ) -> failures.BmcError:
+        """Return the failure of a request that may have been received."""
+        if request.changes:
+            return failures.ChangeOutcomeUnknown()
+        if isinstance(exc, failures.BmcError):
+            return exc
+        # The deadline shuts down the connection.
+        if isinstance(exc, _TIMEOUTS) or not self.deadline.left_seconds():
+            return failures.NoAnswer()
+        return failures.Cut()
+
+
+def _is_open(link: http_connection.HTTPConnection, seconds: float) -> bool:
+    """Return whether a connection stays open and unread for ``seconds``."""
+    return link.sock is not None and not wait.wait_for_read(link.sock, seconds)
+
+
+def _stays_open(
+    link: http_connection.HTTPConnection, response: urllib3.HTTPResponse
+) -> bool:
+    if link.sock is None:
+        return False
+    tokens = ','.join(response.headers.getlist('Connection')).lower()
+    return 'close' not in {token.strip() for token in tokens.split(',')}
+
+
+def _handshake_error(exc: Exception) -> failures.BmcError:
+    """Return the failure of a connection without any request."""
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return failures.Untrusted()
+    if isinstance(exc, ssl.SSLError):
+        if exc.reason in _VERSION_REASONS:
+            return failures.ProtocolVersionRejected()
+        if exc.reason in _CIPHER_REASONS:
+            return failures.NoSharedCipher()
+        return failures.HandshakeFailed()
+    if isinstance(exc, ConnectionError):
+        # TCP was connected: its own failures are NewConnectionError.
+        return failures.HandshakeFailed()
+    if isinstance(exc, http_exceptions.LocationValueError | UnicodeError):
+        return failures.BadAnswer()
+    return failures.NotConnected()

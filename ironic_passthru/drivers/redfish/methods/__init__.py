@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The vendor methods of the ``redfish`` driver, by capability."""

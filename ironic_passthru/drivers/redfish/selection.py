@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters of all methods: selection of targets, and limits of a call."""
+
+import fnmatch
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Annotated
+from typing import Any
+from typing import TypedDict
+
+import pydantic
+
+from ironic_passthru import errors
+from ironic_passthru.drivers.redfish import bmc_target
+from ironic_passthru.drivers.redfish.inventories import base
+
+#: The parameters that identify hardware, for ``driver_passthru(target=...)``.
+#: Tags refer to targets that only the inventory lists; the methods report
+#: these.
+NAMES = ('target', 'targets')
+
+MAX_CONCURRENCY = 1024
+
+_Chosen = Annotated[str, pydantic.Field(min_length=1, max_length=255)]
+_Names = Annotated[list[_Chosen], pydantic.Field(min_length=1)]
+_Count = Annotated[int, pydantic.Field(ge=1)]
+
+_SELECTORS = ('target', 'targets', 'tag', 'tags', 'any_tags')
+
+_MAX_SHOWN = 10
+
+# Each pattern is compared with the names of all targets.
+_MAX_PATTERNS = 100
+
+
+class Selection(TypedDict, total=False):
+    """Parameters that select targets.
+
+    Names of targets may be patterns with ``*``, ``?`` and ``[...]``.
+    """
+
+    target: Annotated[
+        _Chosen | None,
+        pydantic.Field(description='Name of a target, or a pattern.'),
+    ]
+    targets: Annotated[
+        Annotated[_Names, pydantic.Field(max_length=10_000)] | None,
+        pydantic.Field(description='Names of several targets, or patterns.'),
+    ]
+    tag: Annotated[
+        _Chosen | None, pydantic.Field(description='Tag of the targets.')
+    ]
+    tags: Annotated[
+        Annotated[_Names, pydantic.Field(max_length=100)] | None,
+        pydantic.Field(description='Tags that the targets all have.'),
+    ]
+    any_tags: Annotated[
+        Annotated[_Names, pydantic.Field(max_length=100)] | None,
+        pydantic.Field(description='Tags of which the targets have one.'),
+    ]
+    exclude: Annotated[
+        Annotated[_Names, pydantic.Field(max_length=10_000)] | None,
+        pydantic.Field(
+            description='Names or patterns of targets to leave out.'
+        ),
+    ]
+
+
+class FleetOptions(Selection, total=False):
+    """Parameters of methods that send requests to BMCs."""
+
+    concurrency: Annotated[
+        Annotated[_Count, pydantic.Field(le=MAX_CONCURRENCY)] | None,
+        pydantic.Field(
+            description='Number of targets at a time, up to [redfish] '
+            'concurrency.'
+        ),
+    ]
+    max_failures: Annotated[
+        _Count | None,
+        pydantic.Field(
+            description='Start no further target after so many failed.'
+        ),
+    ]
+    batch: Annotated[
+        _Count | None,
+        pydantic.Field(
+            description='Number of targets that must all succeed before the '
+            'others start.'
+        ),
+    ]
+    dry_run: Annotated[
+        bool,
+        pydantic.Field(
+            description='Return the changes that would be sent; send only '
+            'reads.'
+        ),
+    ]
+    require_all: Annotated[
+        bool,
+        pydantic.Field(
+            description='Whether the call fails if one target does not '
+            'succeed.'
+        ),
+    ]
+
+
+def select(
+    current: base.Inventory,
+    parameters: Mapping[str, Any],
+    *,
+    required_by: str | None = None,
+) -> list[bmc_target.Target]:
+    """Return the targets that the parameters of a call select.
+
+    :param parameters: those of :class:`Selection`, and others.
+    :param required_by: name of a method that needs a selector; for other
+        methods all targets are selected by default.
+    :raises: MissingParameterValue, InvalidParameterValue
+    """
+    everything = {target.name: target for target in current.everything()}
+    chosen = _base(everything, parameters, required_by=required_by)
+    exclude = parameters.get('exclude')
+    if exclude is None:
+        return chosen
+    excluded = set(_named(everything, exclude, 'target in exclude'))
+    kept = [target for target in chosen if target.name not in excluded]
+    if not kept:
+        raise errors.InvalidParameterValue('exclude leaves no target')
+    return kept
+
+
+def _base(
+    everything: Mapping[str, bmc_target.Target],
+    parameters: Mapping[str, Any],
+    *,
+    required_by: str | None,
+) -> list[bmc_target.Target]:
+    """Return the targets of the only selector."""
+    given = [name for name in _SELECTORS if parameters.get(name) is not None]
+    if len(given) > 1:
+        raise errors.InvalidParameterValue(
+            f'Give only one of: {", ".join(given)}'
+        )
+    if not given:
+        if required_by is not None:
+            raise errors.MissingParameterValue(
+                f'The method {required_by} needs one of: '
+                f'{", ".join(_SELECTORS)}'
+            )
+        return list(everything.values())
+    name, value = given[0], parameters[given[0]]
+    if name in ('target', 'targets'):
+        names = [value] if name == 'target' else value
+        return [everything[one] for one in _named(everything, names, 'target')]
+    tags = [value] if name == 'tag' else value
+    return _tagged(
+        everything.values(), tags, any if name == 'any_tags' else all
+    )
+
+
+def _named(
+    everything: Mapping[str, bmc_target.Target],
+    names: Sequence[str],
+    kind: str,
+) -> list[str]:
+    """Return the names of targets for names and patterns, each once.
+
+    :raises: InvalidParameterValue for those without a target, and for too
+        many patterns.
+    """
+    if sum(map(_is_pattern, names)) > _MAX_PATTERNS:
+        raise errors.InvalidParameterValue(
+            f'Give at most {_MAX_PATTERNS} patterns of names'
+        )
+    found: dict[str, None] = {}
+    unknown = []
+    for name in dict.fromkeys(names):
+        matches = [name] if name in everything else []
+        if _is_pattern(name):
+            matches = fnmatch.filter(everything, name)
+        found.update(dict.fromkeys(matches))
+        if not matches:
+            unknown.append(name)
+    _refuse_unknown(kind, unknown)
+    return list(found)
+
+
+def _is_pattern(name: str) -> bool:
+    return any(wildcard in name for wildcard in '*?[')
+
+
+def _tagged(
+    everything: Iterable[bmc_target.Target],
+    tags: Sequence[str],
+    quantifier: Callable[[Iterable[bool]], bool],
+) -> list[bmc_target.Target]:
+    """Return the targets with all tags, or with any tag.
+
+    :raises: InvalidParameterValue if no target has them, or one of them.
+    """
+    every = list(everything)
+    known = frozenset[str]().union(*(target.tags for target in every))
+    _refuse_unknown('tag', [tag for tag in tags if tag not in known])
+    chosen = [
+        target
+        for target in every
+        if quantifier(tag in target.tags for tag in tags)
+    ]
+    if not chosen:
+        raise errors.InvalidParameterValue(
+            f'No target has all of the tags: {", ".join(tags)}'
+        )
+    return chosen
+
+
+def _refuse_unknown(kind: str, unknown: Sequence[str]) -> None:
+    if unknown:
+        more = len(unknown) - _MAX_SHOWN
+        raise errors.InvalidParameterValue(
+            f'Unknown {kind}: {", ".join(unknown[:_MAX_SHOWN])}'
+            + (f' and {more} more' if more > 0 else '')
+        )

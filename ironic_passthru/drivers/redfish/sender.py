@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Authenticated requests to one BMC: login, redirects, origin of links."""
+
+import dataclasses
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from typing import Any
+from urllib import parse
+
+from ironic_passthru.drivers.redfish import bmc_target
+from ironic_passthru.drivers.redfish import connection
+from ironic_passthru.drivers.redfish import deadline as call_deadline
+from ironic_passthru.drivers.redfish import extended_info
+from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import login
+from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import tasks
+from ironic_passthru.drivers.redfish import trust
+
+LOG = logging.getLogger(__name__)
+
+ROOT = '/redfish/v1/'
+_SESSIONS = '/redfish/v1/SessionService/Sessions'
+
+# Time to delete a session, in seconds.
+_CLOSE_SECONDS = 2.0
+
+# Default ports of URLs (RFC 9110).
+_PORTS = {'http': 80, 'https': 443}
+
+# A link may contain any character; "%" begins an encoded one.
+_UNQUOTED = "/%:@!$&'()*+,;=~"
+
+# 301 is sent by servers that add or remove a trailing slash; HTTP method and
+# body then remain, as with 307 and 308.
+_SAME_RESOURCE = frozenset({301, 307, 308})
+
+_HEADERS = {
+    'Accept': 'application/json',
+    # Some BMCs send another ETag with a compressed body.
+    'Accept-Encoding': 'identity',
+    'OData-Version': '4.0',
+    'User-Agent': 'ironic-passthru',
+}
+
+
+class RequestSender:
+    """Sends requests only to the address of one BMC.
+
+    Credentials are sent only to the address in the inventory, without
+    proxies. A change is sent once; it is repeated only after a response by
+    which the BMC certainly did not act: 401 before the first success, and a
+    redirect to the same path with or without its trailing slash.
+
+    :ivar messages: reader of the BMC's messages, without credentials.
+    """
+
+    def __init__(
+        self,
+        target: bmc_target.Target,
+        deadline: call_deadline.Deadline,
+        trusted: trust.TrustStore,
+        *,
+        connect_timeout_seconds: float,
+        read_timeout_seconds: float,
+    ) -> None:
+        self._url = target.address.url
+        parts = parse.urlsplit(self._url)
+        self._origin = _origin(parts)
+        self._login = login.BmcLogin(target.address)
+        self.messages = extended_info.MessageReader(
+            (*self._login.secrets, self._url, parts.netloc)
+        )
+        self._connection = connection.BmcConnection(
+            target,
+            deadline,
+            trusted,
+            connect_timeout_seconds=connect_timeout_seconds,
+            read_timeout_seconds=read_timeout_seconds,
+        )
+
+    def close(self) -> None:
+        """Delete the session, if any, and close the connection."""
+        session, self._login.session = self._login.session, None
+        try:
+            if session is not None and session.path is not None:
+                self._delete(session.path, session.token)
+        except Exception:
+            LOG.debug('Session not deleted', exc_info=True)
+        finally:
+            self._connection.close()
+
+    def send(
+        self,
+        http_method: str,
+        path: str,
+        document: Mapping[str, Any] | None = None,
+        etag: str | None = None,
+    ) -> connection.RawResponse:
+        """Send a request; return its response of any status.
+
+        :raises: Redirected; BadAnswer if ``path`` is not on this BMC; and
+            those of :meth:`connection.BmcConnection.send`.
+        """
+        headers = {} if etag is None else {'If-Match': etag}
+        is_read = http_method == 'GET'
+        request = _request(
+            http_method,
+            self._target_of(path),
+            document,
+            headers,
+            once=not is_read,
+            changes=not is_read,
+        )
+        response = self._authenticated(request)
+        if 300 <= response.status < 400:
+            target = self._redirected(request, response)
+            response = self._authenticated(
+                dataclasses.replace(request, target=target)
+            )
+        LOG.debug('%s %r was answered %d', http_method, path, response.status)
+        return response
+
+    def error_of(
+        self, response: connection.RawResponse
+    ) -> failures.BmcError | None:
+        """Return the error of a response; ``None`` after success."""
+        if response.status < 300:
+            return None
+        if LOG.isEnabledFor(logging.DEBUG):
+            text = response.content.decode('utf-8', errors='replace')
+            LOG.debug('The BMC sent %.2000r', self.messages.redact(text))
+        try:
+            document = resource.decode(response.content)
+        except failures.BadAnswer:
+            document = {}
+        return failures.for_status(
+            response.status, self.messages.all_of(document)
+        )
+
+    def _authenticated(
+        self, request: connection.RawRequest
+    ) -> connection.RawResponse:
+        if self._login.is_denied:
+            # Further attempts could lock the account.
+            raise failures.LoginRequired()
+        if self._login.needs_session:
+            self._open_session()
+        response = self._with_login(request)
+        if response.status == 401 and self._login.rejected():
+            self._open_session()
+            response = self._with_login(request)
+        if response.status == 401:
+            self._login.denied()
+        elif response.status < 300 and (
+            request.target.rstrip('/') != ROOT.rstrip('/')
+        ):
+            # The service root needs no login.
+            self._login.accepted()
+        return response
+
+    def _with_login(
+        self, request: connection.RawRequest
+    ) -> connection.RawResponse:
+        headers = {**request.headers, **self._login.headers()}
+        return self._connection.send(
+            dataclasses.replace(request, headers=headers)
+        )
+
+    def _open_session(self) -> None:
+        """Open a session; its loss without a response changes nothing.
+
+        :raises: LoginRequired if the BMC rejects it or has no sessions.
+        """
+        response = self._connection.send(
+            _request(
+                'POST', self._sessions(), self._login.document, changes=False
+            )
+        )
+        error = self.error_of(response)
+        if isinstance(error, failures.Rejected):
+            self._login.denied()
+        if isinstance(error, failures.MissingResource):
+            raise failures.LoginRequired()
+        if error is not None:
+            raise error
+        token = response.headers.get('X-Auth-Token', '').strip()
+        if not token.isascii() or not token.isprintable() or not token:
+            raise failures.BadAnswer()
+        self.messages.add_secret(token)
+        location = response.headers.get('Location')
+        if location is None:
+            location = _link_of(response)
+        self._login.session = login.Session(token, tasks.path_of(location))
+
+    def _sessions(self) -> str:
+        """Return the collection of sessions that the service root names."""
+        response = self._connection.send(
+            _request('GET', ROOT, once=False, changes=False)
+        )
+        try:
+            root = resource.JsonObject(resource.decode(response.content))
+            return self._target_of(root.link('Links', 'Sessions') or _SESSIONS)
+        except failures.BadAnswer:
+            return _SESSIONS
+
+    def _delete(self, path: str, token: str) -> None:
+        """Delete a session, in a time of its own.
+
+        The deadline of the call may be over, and a BMC that does not respond
+        now must not delay a result.
+        """
+        if self._connection.deadline.left_seconds() < _CLOSE_SECONDS:
+            # That deadline may shut down the kept connection at any time.
+            self._connection.close()
+        own = call_deadline.Deadline(_CLOSE_SECONDS)
+        self._connection.replace_deadline(own)
+        limit = threading.Timer(_CLOSE_SECONDS, own.end)
+        limit.daemon = True
+        limit.start()
+        try:
+            headers = {'X-Auth-Token': token}
+            response = self._connection.send(
+                _request('DELETE', self._target_of(path), None, headers)
+            )
+            if error := self.error_of(response):
+                raise error
+        finally:
+            limit.cancel()
+
+    def _redirected(
+        self, request: connection.RawRequest, response: connection.RawResponse
+    ) -> str:
+        """Return the target of a redirect to the same resource.
+
+        :raises: Redirected for any other redirect.
+        """
+        location = response.headers.get('Location')
+        if response.status not in _SAME_RESOURCE or not location:
+            raise failures.Redirected()
+        try:
+            target = self._target_of(
+                parse.urljoin(f'{self._url}{request.target}', location)
+            )
+        except (failures.BadAnswer, ValueError):
+            raise failures.Redirected() from None
+        old, new = (_split(each) for each in (request.target, target))
+        if target == request.target or old != new:
+            raise failures.Redirected()
+        return target
+
+    def _target_of(self, path: str) -> str:
+        """Return path and query of a link, which must refer to this BMC.
+
+        A connection is opened only to the BMC's address, however the host of
+        a link is spelled.
+
+        :raises: BadAnswer.
+        """
+        try:
+            parts = parse.urlsplit(parse.urljoin(self._url, path))
+            is_here = _origin(parts) == self._origin
+        except ValueError as exc:
+            raise failures.BadAnswer() from exc
+        if not is_here:
+            raise failures.BadAnswer()
+        path, query = (
+            parse.quote(part, _UNQUOTED, errors='replace')
+            for part in (f'/{parts.path.lstrip("/")}', parts.query)
+        )
+        return f'{path}?{query}' if query else path
+
+
+def _request(
+    http_method: str,
+    target: str,
+    document: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    once: bool = True,
+    changes: bool = True,
+) -> connection.RawRequest:
+    fields, content = {**_HEADERS, **(headers or {})}, None
+    if document is not None:
+        content = json.dumps(document).encode()
+        fields['Content-Type'] = 'application/json'
+    return connection.RawRequest(
+        http_method, target, fields, content, once, changes
+    )
+
+
+def _link_of(response: connection.RawResponse) -> str:
+    try:
+        document = resource.decode(response.content)
+    except failures.BadAnswer:
+        return ''
+    return resource.JsonObject(document).link() or ''
+
+
+def _split(target: str) -> tuple[str, str]:
+    """Return path, without trailing slash, and query."""
+    path, _, query = target.partition('?')
+    return path.rstrip('/'), query
+
+
+def _origin(parts: parse.SplitResult) -> tuple[str, str | None, int | None]:
+    port = _PORTS.get(parts.scheme) if parts.port is None else parts.port
+    return parts.scheme, parts.hostname, port

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results of calls over many targets, and errors of such calls."""
+
+import collections
+from collections.abc import Mapping
+
+from typing_extensions import TypedDict
+
+from ironic_passthru import errors
+from ironic_passthru.drivers.redfish import failures
+
+_NOT_ATTEMPTED = failures.NOT_ATTEMPTED.code
+
+# Numbers of targets and codes in an error message.
+_MAX_TARGETS = 5
+_MAX_CODES = 5
+
+
+class Summary(TypedDict):
+    """Numbers of targets."""
+
+    total: int
+    succeeded: int
+    failed: int
+    not_attempted: int
+
+
+class FleetResult(TypedDict):
+    """The items of targets by name, and their numbers."""
+
+    items: dict[str, failures.Item]
+    summary: Summary
+
+
+class TargetsFailed(errors.DriverError):
+    """Too few targets succeeded.
+
+    :param result: the result with the items of all targets.
+    """
+
+    code = 'targets_failed'
+    status = 502
+
+    def __init__(self, result: FleetResult) -> None:
+        super().__init__(_describe(result))
+        self.partial_result = result
+
+
+def of(
+    items: dict[str, failures.Item], *, require_all: bool = False
+) -> FleetResult:
+    """Return the result of a call.
+
+    :param require_all: whether every target must succeed.
+    :raises: TargetsFailed, also if there are targets and none succeeded.
+    """
+    codes = collections.Counter(_codes(items).values())
+    not_attempted = codes[_NOT_ATTEMPTED]
+    failed = codes.total() - not_attempted
+    succeeded = len(items) - codes.total()
+    result = FleetResult(
+        items=items,
+        summary=Summary(
+            total=len(items),
+            succeeded=succeeded,
+            failed=failed,
+            not_attempted=not_attempted,
+        ),
+    )
+    if codes and (require_all or not succeeded):
+        raise TargetsFailed(result)
+    return result
+
+
+def _codes(items: Mapping[str, failures.Item]) -> dict[str, str]:
+    """Return the error codes of targets by name."""
+    return {
+        name: item['error']['code']
+        for name, item in items.items()
+        if 'error' in item
+    }
+
+
+def _describe(result: FleetResult) -> str:
+    codes = _codes(result['items'])
+    counted = collections.Counter(codes.values()).most_common()
+    shown = [f'{count} {code}' for code, count in counted[:_MAX_CODES]]
+    if counted[_MAX_CODES:]:
+        shown.append('others')
+    names = list(codes)[:_MAX_TARGETS]
+    more = len(codes) - len(names)
+    return (
+        f'{len(codes)} of {result["summary"]["total"]} targets did not '
+        f'succeed ({", ".join(shown)}): {", ".join(names)}'
+        + (f' and {more} more' if more else '')
+    )

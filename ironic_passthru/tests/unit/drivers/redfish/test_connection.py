@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One kept connection, on which a change is sent once."""
+
+from ironic_passthru.drivers.redfish import connection
+from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.testing import bmc as testing_bmc
+from ironic_passthru.tests.unit.drivers.redfish import simulated
+
+SYSTEM = testing_bmc.SYSTEM
+
+
+class KeptTest(simulated.SimulatedBmcTestCase):
+    def test_one_connection_for_a_call(self) -> None:
+        fake = self.simulate()
+        client = self.client(fake)
+        system = client.get(SYSTEM)
+        client.patch(system, {'IndicatorLED': 'Lit'})
+        client.get(SYSTEM)
+        self.assertEqual((1, 1), (fake.accepted, fake.open_connections))
+        client.close()
+        self.wait_for(lambda: not fake.open_connections, 'the end')
+
+    def test_closed_by_the_bmc(self) -> None:
+        for announces in (True, False):
+            fake = self.simulate()
+            fake.keep_alive, fake.announces_close = False, announces
+            client = self.client(fake)
+            for _ in range(3):
+                system = client.get(SYSTEM)
+                # The change must not meet the end of the connection.
+                self.wait_for(
+                    lambda fake=fake: not fake.open_connections, 'the end'
+                )
+            client.patch(system, {'IndicatorLED': 'Lit'})
+            self.assertEqual({'GET': 3, 'PATCH': 1}, dict(fake.count()))
+            self.assertEqual(4, fake.accepted)
+
+    def test_no_reuse_after_a_failure(self) -> None:
+        fake = self.simulate()
+        client = self.client(fake, read_seconds=0.3)
+        client.get(SYSTEM)
+        fake.faults['GET'] = testing_bmc.faults.hang
+        self.assertEqual('timeout', self.code(client.get, SYSTEM))
+        fake.faults.clear()
+        client.get(SYSTEM)
+        self.assertEqual(2, fake.accepted)
+
+    def test_a_read_is_repeated_once(self) -> None:
+        for fault in (testing_bmc.faults.close, testing_bmc.faults.reset):
+            fake = self.simulate()
+            client = self.client(fake)
+            client.get(SYSTEM)
+            fake.faults['GET'] = fault
+            self.assertEqual('connection_lost', self.code(client.get, SYSTEM))
+            # Once on the kept connection and once on a new one.
+            self.assertEqual(3, fake.count()['GET'])
+            self.assertEqual('connection_lost', self.code(client.get, SYSTEM))
+            self.assertEqual(4, fake.count()['GET'])
+
+    def test_a_change_is_sent_once(self) -> None:
+        for fault in (testing_bmc.faults.close, testing_bmc.faults.reset):
+            for kept in (True, False):
+                for name in ('PATCH', 'PUT', 'POST', 'DELETE'):
+                    fake = self.simulate()
+                    fake.faults[name] = fault
+                    client = self.client(fake)
+                    system = client.get(SYSTEM)
+                    if not kept:
+                        client.close()
+                    change = {
+                        'PATCH': lambda c, s: c.patch(s, {'A': 1}),
+                        'PUT': lambda c, s: c.put(s, {'A': 1}),
+                        'POST': lambda c, s: c.post(s.path),
+                        'DELETE': lambda c, s: c.delete(s.path),
+                    }[name]
+                    self.assertRaises(
+                        failures.ChangeOutcomeUnknown, change, client, system
+                    )
+                    self.assertEqual(1, fake.count()[name], fault)
+
+    def test_bmcs_that_close_without_notice_get_new_connections(self) -> None:
+        fake = self.simulate()
+        client = self.client(fake)
+        fake.keep_alive = fake.announces_close = False
+        client.get(SYSTEM)
+        self.wait_for(lambda: not fake.open_connections, 'the end')
+        fake.keep_alive = True
+        system = client.get(SYSTEM)
+        client.get(SYSTEM)
+        self.assertEqual(2, fake.accepted)
+        client.patch(system, {'A': 1})
+        self.assertEqual(3, fake.accepted)
+
+    def test_nothing_is_sent_after_the_deadline(self) -> None:
+        fake = self.simulate()
+        late = self.client(fake, seconds=0.0)
+        for send in (late.get, late.post, late.delete):
+            self.assertEqual('timeout', self.code(send, SYSTEM))
+        self.assertEqual(0, fake.accepted)
+
+    def test_data_of_a_call_is_limited(self) -> None:
+        fake = self.simulate()
+        size = connection.MAX_CALL_BYTES * 2 // 9
+        fake.resources[SYSTEM]['Name'] = 'x' * size
+        client = self.client(fake)
+        for _ in range(4):
+            client.get(SYSTEM)
+        self.assertRaises(failures.DataLimitReached, client.get, SYSTEM)
+        fake.resources[SYSTEM]['Name'] = ''
+        self.assertRaises(failures.DataLimitReached, client.get, SYSTEM)

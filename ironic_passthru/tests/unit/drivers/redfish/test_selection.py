@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Targets that the parameters of a call select."""
+
+from typing import Any
+
+from ironic_passthru import errors
+from ironic_passthru.drivers.redfish import bmc_target
+from ironic_passthru.drivers.redfish import selection
+from ironic_passthru.drivers.redfish.inventories import base as inventories
+from ironic_passthru.tests import base
+
+ADDRESS = bmc_target.Address('https://bmc.example.com', 'user', 'password')
+CURRENT = inventories.Inventory(
+    bmc_target.Target(name, ADDRESS, tags=frozenset(tags))
+    for name, *tags in (
+        ('r1-n1', 'web', 'rack1'),
+        ('r1-n2', 'db', 'rack1'),
+        ('r2-n1', 'web', 'rack2'),
+        ('r2-n10',),
+    )
+)
+
+
+class SelectTest(base.TestCase):
+    def test_selected(self) -> None:
+        cases: tuple[tuple[dict[str, Any], str], ...] = (
+            ({}, 'r1-n1 r1-n2 r2-n1 r2-n10'),
+            ({'target': 'r2-n1'}, 'r2-n1'),
+            ({'target': 'r2-*'}, 'r2-n1 r2-n10'),
+            ({'target': 'r[2-9]-n?', 'tag': None}, 'r2-n1'),
+            (
+                {'targets': ['r2-n10', 'r1-*', 'r2-n10']},
+                'r2-n10 r1-n1 r1-n2',
+            ),
+            ({'tag': 'web'}, 'r1-n1 r2-n1'),
+            ({'tags': ['web', 'rack1']}, 'r1-n1'),
+            ({'any_tags': ['db', 'rack2']}, 'r1-n2 r2-n1'),
+            ({'exclude': ['r1-*', 'r2-n10']}, 'r2-n1'),
+            ({'tag': 'web', 'exclude': ['r1-n2', 'r2-n1']}, 'r1-n1'),
+        )
+        for parameters, names in cases:
+            chosen = selection.select(CURRENT, parameters)
+            self.assertEqual(names, ' '.join(t.name for t in chosen))
+
+    def test_errors(self) -> None:
+        cases: tuple[tuple[dict[str, Any], str], ...] = (
+            ({'target': 'x'}, 'Unknown target: x'),
+            ({'target': 'R1-*'}, 'Unknown target: R1-*'),
+            ({'targets': ['r1-n1', 'x', 'y*']}, 'Unknown target: x, y*'),
+            (
+                {'targets': [f'x{n:02}' for n in range(12)]},
+                'Unknown target: x00, x01, x02, x03, x04, x05, x06, x07, '
+                'x08, x09 and 2 more',
+            ),
+            (
+                {'targets': [f'r{n}*' for n in range(101)]},
+                'Give at most 100 patterns of names',
+            ),
+            ({'tag': 'r1-n1'}, 'Unknown tag: r1-n1'),
+            ({'tags': ['web', 'x']}, 'Unknown tag: x'),
+            ({'any_tags': ['web', 'x']}, 'Unknown tag: x'),
+            (
+                {'tags': ['db', 'rack2']},
+                'No target has all of the tags: db, rack2',
+            ),
+            ({'exclude': ['x']}, 'Unknown target in exclude: x'),
+            (
+                {'target': 'r1-n1', 'exclude': ['r1-*']},
+                'exclude leaves no target',
+            ),
+            (
+                {'target': 'r1-n1', 'any_tags': ['web']},
+                'Give only one of: target, any_tags',
+            ),
+        )
+        for parameters, message in cases:
+            error = self.assertRaises(
+                errors.InvalidParameterValue,
+                selection.select,
+                CURRENT,
+                parameters,
+            )
+            self.assertEqual(message, error.message)

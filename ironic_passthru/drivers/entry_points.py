@@ -97,9 +97,7 @@ def _no_class(entry: metadata.EntryPoint, value: Any) -> str:
 
 
 @contextlib.contextmanager
-def reported(
-    name: str, what: str, group: str = NAMESPACE
-) -> Iterator[None]:
+def reported(name: str, what: str, group: str = NAMESPACE) -> Iterator[None]:
     """Report an exception of a driver as a DriverLoadError, with its place."""
     try:
         yield

@@ -20,6 +20,7 @@ from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import processes
+from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import unreadable
 from ironic_passthru.tests.functional import web
 
@@ -27,6 +28,7 @@ A = 'a' * 40
 B = 'b' * 40
 
 _SITE = deployment.Site(
+    broker=servers.VirtualHost(),
     conductor__enabled_drivers='fake-hardware',
     # Replies to missing queues must not delay the tests.
     oslo_messaging_rabbit__kombu_missing_consumer_retry_timeout=1,
@@ -237,7 +239,7 @@ class BusCase(deployment.SiteTestCase):
 
         def empty() -> bool:
             listed = self.site.broker.rabbitmqctl(
-                'list_queues',
+                *('list_queues', '--vhost', self.site.broker.virtual_host),
                 *('name', 'messages', 'messages_unacknowledged', 'consumers'),
                 *('--formatter', 'json'),
             )
@@ -354,7 +356,8 @@ class TestRequests(BusCase):
         # This codec takes quadratic time.
         self.publish(b'a' * 2_000_000, self.target, encoding='punycode')
         self.publish(request(), self.target, encoding='punycode')
-        bomb = bz2.compress(b' ' * 2 * _MEMORY)
+        # Many streams: one of this size takes seconds to compress.
+        bomb = bz2.compress(b' ' * (_MEMORY // 50)) * 100
         for _ in range(4):
             self.publish(
                 bomb,
@@ -662,21 +665,6 @@ class TestKeyLists(BusCase):
         self.site.process('locked', []).wait_for_log(
             'the signing key is unknown'
         )
-        self.assertEqual([], self.site.marked(key))
-
-    def test_an_api_without_any_key(self) -> None:
-        self.site.start_conductor(
-            'locked', conductor__enabled_drivers='marks', rpc__signing_keys=A
-        )
-        api = self.site.start_api('naive')
-        key = uuidutils.generate_uuid()
-
-        def refused() -> bool:
-            answer = api.call('mark', 'POST', driver='marks', key=key)
-            return answer.status == 504
-
-        self.wait_for(refused, 'no answer', seconds=20.0)
-        self.site.process('locked', []).wait_for_log('it is not signed')
         self.assertEqual([], self.site.marked(key))
 
 

@@ -14,8 +14,9 @@ from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 from ironic_passthru.tests.functional import console
 from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import servers
 
-_SITE = deployment.Site()
+_SITE = deployment.Site(broker=servers.VirtualHost())
 
 
 def setUpModule() -> None:

@@ -13,9 +13,10 @@ from oslo_utils import uuidutils
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import marks
 from ironic_passthru.tests.functional import processes
+from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import web
 
-_SITE = deployment.Site()
+_SITE = deployment.Site(broker=servers.VirtualHost())
 _MARKS = f'{marks.__name__}:{marks.MarksVendor.__name__}'
 
 # Limit of a response without waiting, on a busy machine; the shortest timeout

@@ -14,17 +14,14 @@ from ironic_passthru.tests.functional import web
 # The directory in the example of the documentation.
 _DIRECTORY = '/etc/ironic_passthru/tls'
 
-_KEYSTONE = keystone.Keystone()
 _CERTIFICATES = certificates.Certificates()
 
 
 def setUpModule() -> None:
     _CERTIFICATES.setUp()
-    _KEYSTONE.setUp()
 
 
 def tearDownModule() -> None:
-    _KEYSTONE.cleanUp()
     _CERTIFICATES.cleanUp()
 
 
@@ -38,6 +35,7 @@ class CacheTestCase(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.keystone = keystone.shared()
         self.memcached = self.useFixture(servers.Memcached(self.tls))
         parser = configparser.ConfigParser(interpolation=None)
         parser.read_string(
@@ -55,7 +53,7 @@ class CacheTestCase(base.TestCase):
         """Return a client of a new API."""
         service = embedded.Embedded(
             config=deployment.config_text(
-                **_KEYSTONE.options(**self.options | options)
+                **self.keystone.options(**self.options | options)
             ),
             auth_strategy='keystone',
         )
@@ -67,19 +65,19 @@ class CacheTestCase(base.TestCase):
 
     def assert_known(self, *, by: web.Client, first: web.Client) -> None:
         """Fail unless an API uses validations cached by another one."""
-        token, new = (_KEYSTONE.token('system-admin') for _ in range(2))
+        token, new = (self.keystone.token('system-admin') for _ in range(2))
         self.assertEqual(200, self.ask(first, token))
-        self.addCleanup(_KEYSTONE.start)
-        _KEYSTONE.stop()
+        self.addCleanup(self.keystone.start)
+        self.keystone.stop()
         self.assertEqual(503, self.ask(by, new))
         self.assertEqual(200, self.ask(by, token))
 
     def assert_not_known(self, *, by: web.Client, first: web.Client) -> None:
         """Fail if an API uses validations cached by another one."""
-        token = _KEYSTONE.token('system-admin')
+        token = self.keystone.token('system-admin')
         self.assertEqual(200, self.ask(first, token))
-        self.addCleanup(_KEYSTONE.start)
-        _KEYSTONE.stop()
+        self.addCleanup(self.keystone.start)
+        self.keystone.stop()
         self.assertEqual(503, self.ask(by, token))
 
 
@@ -95,11 +93,13 @@ class TestEncrypted(CacheTestCase):
 
     def test_tokens_are_validated_without_memcached(self) -> None:
         api = self.start()
-        token = _KEYSTONE.token('system-admin')
+        token = self.keystone.token('system-admin')
         self.assertEqual(200, self.ask(api, token))
         self.memcached.stop()
         self.assertEqual(200, self.ask(api, token))
-        self.assertEqual(200, self.ask(api, _KEYSTONE.token('system-admin')))
+        self.assertEqual(
+            200, self.ask(api, self.keystone.token('system-admin'))
+        )
         self.assertEqual(401, self.ask(api, 'garbage'))
 
 

@@ -12,14 +12,6 @@ from ironic_passthru.tests.functional.servers import rabbitmq
 
 _NUMBERS = itertools.count(1)
 
-# Arguments: virtual host and account.
-_ADD = """
-rabbit_vhost:add(<<"{0}">>, <<"{1}">>),
-rabbit_auth_backend_internal:set_permissions(
-    <<"{1}">>, <<"{0}">>, <<".*">>, <<".*">>, <<".*">>, <<"{1}">>
-).
-"""
-
 
 @functools.cache
 def _shared() -> rabbitmq.RabbitMQ:
@@ -43,5 +35,9 @@ class VirtualHost(fixtures.Fixture):
         self.service_options = broker.service_options
         self.virtual_host = f'site{next(_NUMBERS)}'
         url = parse.urlsplit(broker.url)
-        self.rabbitmqctl('eval', _ADD.format(self.virtual_host, url.username))
+        self.rabbitmqctl('add_vhost', self.virtual_host)
+        self.rabbitmqctl(
+            *('set_permissions', '-p', self.virtual_host),
+            *(str(url.username), '.*', '.*', '.*'),
+        )
         self.url = url._replace(path=f'/{self.virtual_host}').geturl()

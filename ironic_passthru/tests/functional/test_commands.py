@@ -208,9 +208,6 @@ class TestStartErrors(CommandTestCase):
     def test_urls_without_their_passwords(self) -> None:
         for options in (
             {'transport_url': 'rabbit://me:hunter2@host:port/'},
-            {'transport_url': 'no-such://me:hunter2@host:1/'},
-            {'transport_url': 'rabbit://u:ab/hunter2@127.0.0.1:1/'},
-            {'database__connection': 'no-such://me:hunter2@host/x'},
             {'database__connection': 'postgresql://u/v:hunter2@[::1]:1/x'},
         ):
             line = self.assert_one_line(

@@ -61,7 +61,8 @@ class ServedByApache(wsgi_cases.ServedSite):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.options = _SITE.keystone.options()
+        # Longer than the default, for a busy machine.
+        cls.options = _SITE.keystone.options(http_connect_timeout=30)
         cls.login = {'X-Auth-Token': _SITE.keystone.token('system-admin')}
 
     def setUp(self) -> None:

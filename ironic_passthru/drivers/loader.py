@@ -23,9 +23,9 @@ from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import inspection
 from ironic_passthru.drivers import problems
 from ironic_passthru.drivers import signature
+from ironic_passthru.json_schema import schema_walker
 from ironic_passthru.redaction import log_filter
 from ironic_passthru.redaction import masking
-from ironic_passthru.redaction import schema_walker
 
 LOG = log.getLogger(__name__)
 

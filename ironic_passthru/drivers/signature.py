@@ -30,8 +30,8 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers import conversion_errors
 from ironic_passthru.drivers import schema_generator
 from ironic_passthru.drivers import unpacked
+from ironic_passthru.json_schema import schema_walker
 from ironic_passthru.redaction import call_secrets
-from ironic_passthru.redaction import schema_walker
 from ironic_passthru.validation import schema as parameter_schema
 
 LOG = log.getLogger(__name__)

@@ -400,6 +400,13 @@ def _schema_error(error: Exception) -> str:
             f'its JSON Schema is wrong: $ref {error} does not refer to a '
             'definition within this schema'
         )
+    if isinstance(error, pydantic.errors.PydanticSchemaGenerationError):
+        # Its own remedy is for the configuration of a model.
+        return (
+            f'{_first_line(error).partition(". Set ")[0]}; annotate it with '
+            "a type that JSON can express, such as str, Literal['on', 'off'] "
+            'or a pydantic model'
+        )
     return _first_line(error)
 
 

@@ -19,9 +19,11 @@ _OFFERED: dict[str, frozenset[str] | None] = {
     'ironic.drivers.base': None,
 }
 
+_OPTIONS = "register the driver's own options in start(conf)"
+
 # What to write instead, by the start of the name of a module.
 _REMEDIES = (
-    ('ironic.conf', 'register own options in start(conf)'),
+    ('ironic.conf', _OPTIONS),
     ('ironic.objects', 'keep an own inventory: there are no nodes'),
     ('ironic.db', 'keep an own inventory: there are no nodes'),
     ('ironic.conductor', 'use only the context: there are no tasks'),
@@ -29,6 +31,9 @@ _REMEDIES = (
     ('ironic', 'replace or copy what is used of it'),
     ('eventlet', 'use threading: threads are native'),
 )
+
+# The global configuration of oslo.config, and Ironic's name of it.
+_CONF = re.compile(r'(.+\.)?(cfg|conf)\.CONF')
 
 _GROUPS = re.compile(r'ironic\.hardware\.(interfaces\.vendor|types)\b')
 _SUFFIXES = ('.cfg', '.py', '.toml')
@@ -108,6 +113,36 @@ def _in_source(text: str) -> Iterator[tuple[int, str, str]]:
             yield from _in_import_from(node)
         elif isinstance(node, ast.ClassDef):
             yield from _in_class(node)
+    yield from _options(tree)
+
+
+def _options(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
+    """Yield the uses of a global configuration, once a line."""
+    names = set(_conf_names(tree))
+    used = {
+        (node.lineno, ast.unparse(node))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and _is_conf(node.value, names)
+    }
+    for line, text in used:
+        yield line, f"'{text}' of a global configuration", _OPTIONS
+
+
+def _conf_names(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that a module gives a global configuration."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if alias.name == 'CONF':
+                    yield alias.asname or alias.name
+        elif isinstance(node, ast.Assign) and _is_conf(node.value, set()):
+            for target in node.targets:
+                yield ast.unparse(target)
+
+
+def _is_conf(node: ast.expr, names: set[str]) -> bool:
+    text = ast.unparse(node)
+    return text in names or _CONF.fullmatch(text) is not None
 
 
 def _moved(module: str, name: str) -> str | None:

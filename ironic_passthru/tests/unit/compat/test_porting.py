@@ -206,6 +206,49 @@ class FindingsTest(base.TestCase):
             self.assertIn(replacement, entry[3])
         self.assertEqual([], found)
 
+    def test_uses_of_a_global_configuration(self) -> None:
+        file = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'a.py')
+        file.write_text(
+            textwrap.dedent("""\
+            from oslo_config import cfg
+            from acme.conf import CONF as acme
+            import ironic.conf
+            CONF = cfg.CONF
+            CONF.register_opts([], group='acme')
+
+
+            class Vendor:
+                conf = {}
+                CONFIG = {}
+
+                def start(self, conf):
+                    self.slots = conf.acme.slots
+
+                def run(self):
+                    self.conf.items()
+                    self.CONFIG.items()
+                    a = CONF.redfish.timeout + CONF.redfish.retries
+                    b = cfg.CONF.agent.port
+                    return ironic.conf.CONF.debug, acme.units.first
+            """)
+        )
+        found = [
+            (each.line, each.found.partition(' of a global')[0])
+            for each in porting.findings(file)
+            if 'start(conf)' in each.replacement
+        ]
+        self.assertEqual(
+            [
+                (3, 'import ironic.conf'),
+                (5, "'CONF.register_opts'"),
+                (18, "'CONF.redfish'"),
+                (19, "'cfg.CONF.agent'"),
+                (20, "'acme.units'"),
+                (20, "'ironic.conf.CONF.debug'"),
+            ],
+            sorted(found),
+        )
+
     def test_the_text_of_a_finding(self) -> None:
         finding = porting.Finding(pathlib.Path('a.py'), 3, 'x', 'y')
         self.assertEqual('a.py:3: x -> y', str(finding))

@@ -3,18 +3,25 @@
 
 import contextlib
 import difflib
+import re
+import traceback
 import types
 from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
+from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import problems
+from ironic_passthru.redaction import credentials
 
 LOG = log.getLogger(__name__)
+
+# Representation of the file of an invalid value in a message of oslo.config.
+_LOCATION = re.compile(r"LocationInfo\(.*detail='(.*)'\)")
 
 NAMESPACE = 'ironic_passthru.drivers'
 
@@ -97,9 +104,7 @@ def _no_class(entry: metadata.EntryPoint, value: Any) -> str:
 
 
 @contextlib.contextmanager
-def reported(
-    name: str, what: str, group: str = NAMESPACE
-) -> Iterator[None]:
+def reported(name: str, what: str, group: str = NAMESPACE) -> Iterator[None]:
     """Report an exception of a driver as a DriverLoadError, with its place."""
     try:
         yield
@@ -117,12 +122,24 @@ def _reason(name: str, what: str, error: BaseException, group: str) -> str:
     if isinstance(error, ModuleNotFoundError):
         reason = _missing(name, error, group)
     else:
-        reason = f'{type(error).__name__}: {error}'
+        reason = f'{type(error).__name__}: {_message(error)}'
     place = problems.place_of_error(error)
     parts = (what, f'({place})' if place else '')
     subject = ' '.join(part for part in parts if part)
     text = f'{subject}: {reason}' if subject else reason
     return ' '.join(text.split())
+
+
+def _message(error: BaseException) -> str:
+    """Return the message of an error without parts of passwords."""
+    functions = {
+        frame.f_code.co_name
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    }
+    if isinstance(error, cfg.Error) and '_substitute' in functions:
+        # The message quotes the text after the $ of a value.
+        return credentials.DOLLAR
+    return _LOCATION.sub(r'\1', str(error))
 
 
 def _missing(name: str, error: ModuleNotFoundError, group: str) -> str:

@@ -10,8 +10,13 @@ from collections.abc import Callable
 from typing import Any
 from typing import Literal
 
-# Modules that call code of drivers.
-_CALLERS = ('importlib', 'ironic_passthru.drivers.', 'pydantic.')
+# Modules that call code of drivers, or that report invalid options to them.
+_CALLERS = (
+    'importlib',
+    'ironic_passthru.drivers.',
+    'oslo_config.',
+    'pydantic.',
+)
 _OWN_DRIVERS = ('fake', 'redfish')
 _LIBRARY = sysconfig.get_path('stdlib')
 

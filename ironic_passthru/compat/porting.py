@@ -10,6 +10,9 @@ import pathlib
 import re
 from collections.abc import Iterator
 
+from ironic_passthru import compat
+from ironic_passthru.compat import base as compat_base
+
 # Names that ironic_passthru.compat offers, by Ironic's module; None for all.
 _OFFERED: dict[str, frozenset[str] | None] = {
     'ironic.common': frozenset({'exception'}),
@@ -19,6 +22,7 @@ _OFFERED: dict[str, frozenset[str] | None] = {
     'ironic.drivers.base': None,
 }
 
+_UNKNOWN = 'replace or copy what is used of it'
 _OPTIONS = "register the driver's own options in start(conf)"
 
 # What to write instead, by the start of the name of a module.
@@ -28,7 +32,7 @@ _REMEDIES = (
     ('ironic.db', 'keep an own inventory: there are no nodes'),
     ('ironic.conductor', 'use only the context: there are no tasks'),
     ('ironic.drivers.modules', 'copy the required functions'),
-    ('ironic', 'replace or copy what is used of it'),
+    ('ironic', _UNKNOWN),
     ('eventlet', 'use threading: threads are native'),
 )
 
@@ -179,6 +183,13 @@ def _in_import_from(node: ast.ImportFrom) -> Iterator[tuple[int, str, str]]:
                 replacement,
             )
             continue
+        if _is_missing(module, alias.name):
+            yield (
+                node.lineno,
+                f'from {module} import {alias.name}',
+                f'{_UNKNOWN}: no such name',
+            )
+            continue
         full = f'{module}.{alias.name}'
         for start, remedy in _REMEDIES:
             if f'{full}.'.startswith(f'{start}.'):
@@ -188,6 +199,13 @@ def _in_import_from(node: ast.ImportFrom) -> Iterator[tuple[int, str, str]]:
                     remedy,
                 )
                 break
+
+
+def _is_missing(module: str, name: str) -> bool:
+    """Return whether a replaced import names what compat does not offer."""
+    if module == compat.__name__:
+        return not hasattr(compat, name)
+    return module == compat_base.__name__ and not hasattr(compat_base, name)
 
 
 def _in_class(node: ast.ClassDef) -> Iterator[tuple[int, str, str]]:

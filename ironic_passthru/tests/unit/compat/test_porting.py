@@ -19,7 +19,7 @@ from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.conductor import records
 
 ROOT = pathlib.Path(__file__).parents[4]
-PAGE = ROOT / 'doc/source/drivers/from-ironic.rst'
+PAGE = ROOT / 'doc/source/drivers/port-a-driver.rst'
 
 # More than a vendor class, as many files of vendors have.
 VENDOR = """\
@@ -247,6 +247,21 @@ class FindingsTest(base.TestCase):
                 (20, "'ironic.conf.CONF.debug'"),
             ],
             sorted(found),
+        )
+
+    def test_names_that_are_missing_after_the_replacement(self) -> None:
+        file = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'a.py')
+        file.write_text(
+            'from ironic_passthru.compat import exception, states\n'
+            'from ironic_passthru.compat.base import RAID_CONFIG, BaseStep\n'
+            'from ironic_passthru.compat.exception import AcmeNotFound\n'
+        )
+        self.assertEqual(
+            [
+                (1, 'from ironic_passthru.compat import states'),
+                (2, 'from ironic_passthru.compat.base import RAID_CONFIG'),
+            ],
+            [(each.line, each.found) for each in porting.findings(file)],
         )
 
     def test_the_text_of_a_finding(self) -> None:

@@ -45,7 +45,7 @@ def run(name: str, *, port: int | None, config_files: Sequence[str]) -> None:
     for path in config_files:
         if not pathlib.Path(path).is_file():
             raise errors.ConfigError(
-                f'Configuration file {path} does not exist, or is not a file.'
+                f'Configuration file {path} does not exist, or is not a file'
             )
     watched = [*_sources(name), *map(pathlib.Path, config_files)]
     signal.signal(signal.SIGTERM, signal.default_int_handler)

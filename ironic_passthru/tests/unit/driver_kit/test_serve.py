@@ -22,7 +22,7 @@ class TestServe(base.TestCase):
                 config_files=[path],
             )
             self.assertEqual(
-                f'Configuration file {path} does not exist, or is not a file.',
+                f'Configuration file {path} does not exist, or is not a file',
                 error.message,
             )
 

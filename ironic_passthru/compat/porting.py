@@ -10,6 +10,9 @@ import pathlib
 import re
 from collections.abc import Iterator
 
+from ironic_passthru import compat
+from ironic_passthru.compat import base as compat_base
+
 # Names that ironic_passthru.compat offers, by Ironic's module; None for all.
 _OFFERED: dict[str, frozenset[str] | None] = {
     'ironic.common': frozenset({'exception'}),
@@ -19,16 +22,22 @@ _OFFERED: dict[str, frozenset[str] | None] = {
     'ironic.drivers.base': None,
 }
 
+_UNKNOWN = 'replace or copy what is used of it'
+_OPTIONS = "register the driver's own options in start(conf)"
+
 # What to write instead, by the start of the name of a module.
 _REMEDIES = (
-    ('ironic.conf', 'register own options in start(conf)'),
+    ('ironic.conf', _OPTIONS),
     ('ironic.objects', 'keep an own inventory: there are no nodes'),
     ('ironic.db', 'keep an own inventory: there are no nodes'),
     ('ironic.conductor', 'use only the context: there are no tasks'),
     ('ironic.drivers.modules', 'copy the required functions'),
-    ('ironic', 'replace or copy what is used of it'),
+    ('ironic', _UNKNOWN),
     ('eventlet', 'use threading: threads are native'),
 )
+
+# The global configuration of oslo.config, and Ironic's name of it.
+_CONF = re.compile(r'(.+\.)?(cfg|conf)\.CONF')
 
 _GROUPS = re.compile(r'ironic\.hardware\.(interfaces\.vendor|types)\b')
 _SUFFIXES = ('.cfg', '.py', '.toml')
@@ -108,6 +117,36 @@ def _in_source(text: str) -> Iterator[tuple[int, str, str]]:
             yield from _in_import_from(node)
         elif isinstance(node, ast.ClassDef):
             yield from _in_class(node)
+    yield from _options(tree)
+
+
+def _options(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
+    """Yield the uses of a global configuration, once a line."""
+    names = set(_conf_names(tree))
+    used = {
+        (node.lineno, ast.unparse(node))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and _is_conf(node.value, names)
+    }
+    for line, text in used:
+        yield line, f"'{text}' of a global configuration", _OPTIONS
+
+
+def _conf_names(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that a module gives a global configuration."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if alias.name == 'CONF':
+                    yield alias.asname or alias.name
+        elif isinstance(node, ast.Assign) and _is_conf(node.value, set()):
+            for target in node.targets:
+                yield ast.unparse(target)
+
+
+def _is_conf(node: ast.expr, names: set[str]) -> bool:
+    text = ast.unparse(node)
+    return text in names or _CONF.fullmatch(text) is not None
 
 
 def _moved(module: str, name: str) -> str | None:
@@ -144,6 +183,13 @@ def _in_import_from(node: ast.ImportFrom) -> Iterator[tuple[int, str, str]]:
                 replacement,
             )
             continue
+        if _is_missing(module, alias.name):
+            yield (
+                node.lineno,
+                f'from {module} import {alias.name}',
+                f'{_UNKNOWN}: no such name',
+            )
+            continue
         full = f'{module}.{alias.name}'
         for start, remedy in _REMEDIES:
             if f'{full}.'.startswith(f'{start}.'):
@@ -153,6 +199,13 @@ def _in_import_from(node: ast.ImportFrom) -> Iterator[tuple[int, str, str]]:
                     remedy,
                 )
                 break
+
+
+def _is_missing(module: str, name: str) -> bool:
+    """Return whether a replaced import names what compat does not offer."""
+    if module == compat.__name__:
+        return not hasattr(compat, name)
+    return module == compat_base.__name__ and not hasattr(compat_base, name)
 
 
 def _in_class(node: ast.ClassDef) -> Iterator[tuple[int, str, str]]:

@@ -25,6 +25,7 @@ FILES = {
     'driver.conf.in': '${name}.conf',
     '__init__.py.in': '${module}/__init__.py',
     'driver.py.in': '${module}/driver.py',
+    'conftest.py.in': 'conftest.py',
     'test_driver.py.in': 'tests/test_driver.py',
     'calls_test.py.in': 'tests/calls_test.py',
 }

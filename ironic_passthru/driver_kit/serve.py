@@ -38,9 +38,15 @@ def run(name: str, *, port: int | None, config_files: Sequence[str]) -> None:
 
     :param port: port of the API; None for that of the configuration.
     :param config_files: configuration files of the service.
-    :raises: ConfigError if the module of the driver is not installed,
-        DriverLoadError for an unknown driver.
+    :raises: ConfigError if the module of the driver is not installed or a
+        configuration file does not exist, DriverLoadError for an unknown
+        driver.
     """
+    for path in config_files:
+        if not pathlib.Path(path).is_file():
+            raise errors.ConfigError(
+                f'Configuration file {path} does not exist, or is not a file'
+            )
     watched = [*_sources(name), *map(pathlib.Path, config_files)]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
@@ -63,7 +69,7 @@ def _serve(service: '_Service', watched: list[pathlib.Path]) -> None:
         before = _state(watched)
         service.start()
         _wait_for_change(service, watched, before)
-        _report('Source files have changed, restarting')
+        _report('Files have changed, restarting')
         service.stop()
 
 
@@ -76,7 +82,7 @@ def _wait_for_change(
         if code is not None and not reported:
             _report(
                 f'The service stopped with exit code {code}; waiting for a '
-                'change of the source files'
+                'change of the source files or configuration files'
             )
             reported = True
         time.sleep(LOOK_SECONDS)
@@ -163,15 +169,17 @@ def _sources(name: str) -> list[pathlib.Path]:
 
 def _state(watched: list[pathlib.Path]) -> _Files:
     found: _Files = {}
-    for path in _files(watched):
-        # Editors replace files.
-        with contextlib.suppress(OSError):
-            status = path.stat()
-            found[str(path)] = (
-                status.st_ino,
-                status.st_size,
-                status.st_mtime_ns,
-            )
+    # A directory that vanishes now is a change.
+    with contextlib.suppress(OSError):
+        for path in _files(watched):
+            # Editors replace files.
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                found[str(path)] = (
+                    status.st_ino,
+                    status.st_size,
+                    status.st_mtime_ns,
+                )
     return found
 
 

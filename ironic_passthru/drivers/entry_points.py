@@ -4,6 +4,7 @@
 import contextlib
 import difflib
 import re
+import traceback
 import types
 from collections.abc import Iterator
 from importlib import metadata
@@ -15,11 +16,12 @@ from oslo_log import log
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import problems
+from ironic_passthru.redaction import credentials
 
 LOG = log.getLogger(__name__)
 
-# Internal form of the location of a value in an error of oslo.config.
-_LOCATION = re.compile(r' from LocationInfo\(.*\)(?= is not valid)')
+# Representation of the file of an invalid value in a message of oslo.config.
+_LOCATION = re.compile(r"LocationInfo\(.*detail='(.*)'\)")
 
 NAMESPACE = 'ironic_passthru.drivers'
 
@@ -132,10 +134,8 @@ def _reason(
     """Return in one line what failed, where and why."""
     if isinstance(error, ModuleNotFoundError):
         reason = _missing(name, error, group)
-    elif isinstance(error, cfg.ConfigSourceValueError):
-        reason = _LOCATION.sub('', str(error))
     else:
-        reason = f'{type(error).__name__}: {error}{_similar(error)}'
+        reason = f'{type(error).__name__}: {_message(error)}{_similar(error)}'
     place = problems.place_of_error(error) or place
     parts = (what, f'({place})' if place else '')
     subject = ' '.join(part for part in parts if part)
@@ -154,6 +154,18 @@ def _similar(error: BaseException) -> str:
     return (
         f'{found} (after a change of entry points, install the package again)'
     )
+
+
+def _message(error: BaseException) -> str:
+    """Return the message of an error without parts of passwords."""
+    functions = {
+        frame.f_code.co_name
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    }
+    if isinstance(error, cfg.Error) and '_substitute' in functions:
+        # The message quotes the text after the $ of a value.
+        return credentials.DOLLAR
+    return _LOCATION.sub(r'\1', str(error))
 
 
 def _missing(name: str, error: ModuleNotFoundError, group: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from typing import Literal
 
-# Modules that call code of drivers.
+# Modules that call code of drivers, or that report invalid options to them.
 _CALLERS = (
     'importlib',
     'ironic_passthru.drivers.',

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests for authors of drivers: see :mod:`conformance`."""
+"""Conformance tests, fixtures and simulated hardware for tests of drivers."""
 
 import warnings
 

@@ -23,7 +23,6 @@ import threading
 import time
 import typing
 import unittest
-from importlib import metadata
 from typing import Any
 
 from oslo_config import cfg
@@ -31,7 +30,6 @@ from oslo_config import cfg
 from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.drivers import base
-from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import loader
 from ironic_passthru.json_schema import json_pointer
 from ironic_passthru.testing import harness
@@ -69,15 +67,7 @@ class DriverConformance(_Mixin):
 
     def load(self) -> loader.Driver:
         """Return a new instance of the driver, loaded but not started."""
-        kind = self.driver
-        if not isinstance(kind, str):
-            return loader.make(kind.__name__, kind(), allowed=['*'])
-        found = metadata.entry_points(group=entry_points.NAMESPACE, name=kind)
-        self.assertEqual(
-            1, len(found), f'{len(found)} entry points are called {kind}'
-        )
-        interface = next(iter(found)).load()()
-        return loader.make(kind, interface, allowed=['*'])
+        return harness.load(self.driver)
 
     def start(self) -> loader.Driver:
         """Return a started driver, which is stopped after the test."""

@@ -18,10 +18,26 @@ from typing import Any
 from ironic_passthru import context as request_context
 from ironic_passthru.conductor import execution
 from ironic_passthru.conductor import runner
+from ironic_passthru.drivers import base
+from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import protocol
 
 _MAX_RESULT_BYTES = 1 << 30
+
+
+def load(driver: str | type[base.VendorInterface]) -> loader.Driver:
+    """Return a new instance of a driver, loaded but not started.
+
+    Dangerous methods are allowed.
+
+    :param driver: name of an entry point, or the class itself.
+    :raises: DriverLoadError.
+    """
+    if isinstance(driver, str):
+        made = entry_points.instance(driver)
+        return loader.make(driver, made, allowed=['*'])
+    return loader.make(driver.__name__, driver(), allowed=['*'])
 
 
 class SubmittedCall(request_context.CallState):
@@ -66,9 +82,7 @@ class SubmittedCall(request_context.CallState):
 class DriverHarness:
     """Calls methods of a started driver as a conductor does.
 
-    Dangerous methods are allowed.
-
-    :param driver: a started driver, see
+    :param driver: a started driver, of ``load()`` or of
         ``DriverConformance.start()``.
     :param user_id: user of the context of each call.
     :param project_id: project of the context.

@@ -7,9 +7,11 @@ r"""The all-in-one service in the process of a test.
         requests.get(f'{local.url}/v1/drivers/acme')
 """
 
+import contextlib
 import pathlib
 import tempfile
 import types
+import warnings
 
 from oslo_config import cfg
 
@@ -65,35 +67,34 @@ class LocalService:
         ):
             self.conf.set_default(name, value, group=group)
         self.url = ''
+        self._closing = contextlib.ExitStack()
 
     def start(self) -> None:
         """Start the service; it answers when the method returns.
 
         :raises: DriverLoadError, ConfigError.
         """
-        self._directory = tempfile.TemporaryDirectory()
-        path = pathlib.Path(self._directory.name, 'registry.sqlite')
-        self.conf.set_override(
-            'connection', database.sqlite_url(path), group='database'
-        )
-        self._services = service.build_all_in_one(self.conf)
-        self._http = server.HTTPServer(
-            self.conf, self._services.api.application
-        )
-        try:
-            self._services.conductor.start()
-        except BaseException:
-            self._directory.cleanup()
-            raise
-        self._http.bind()
-        self._http.start()
-        self.url = self._http.url
+        with contextlib.ExitStack() as closing:
+            directory = closing.enter_context(
+                tempfile.TemporaryDirectory(prefix='passthru-')
+            )
+            path = pathlib.Path(directory, 'registry.sqlite')
+            self.conf.set_override(
+                'connection', database.sqlite_url(path), group='database'
+            )
+            services = _build(self.conf)
+            http = server.HTTPServer(self.conf, services.api.application)
+            services.conductor.start()
+            closing.callback(services.close)
+            http.bind()
+            closing.callback(http.stop)
+            http.start()
+            self.url = http.url
+            self._closing = closing.pop_all()
 
     def stop(self) -> None:
         """Stop the service; running calls may finish within five seconds."""
-        self._http.stop()
-        self._services.close()
-        self._directory.cleanup()
+        self._closing.close()
 
     def __enter__(self) -> 'LocalService':
         self.start()
@@ -106,3 +107,11 @@ class LocalService:
         _traceback: types.TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _build(conf: cfg.ConfigOpts) -> service.AllInOne:
+    with warnings.catch_warnings():
+        # Libraries of the API import deprecated modules, which would be
+        # errors with -W error.
+        warnings.simplefilter('ignore', DeprecationWarning)
+        return service.build_all_in_one(conf)

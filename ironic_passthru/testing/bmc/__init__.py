@@ -20,6 +20,7 @@ from ironic_passthru.testing.bmc.messages import BmcReply
 from ironic_passthru.testing.bmc.messages import BmcRequest
 from ironic_passthru.testing.bmc.messages import Exchange
 from ironic_passthru.testing.bmc.redfish import MEDIA
+from ironic_passthru.testing.bmc.redfish import RedfishService
 from ironic_passthru.testing.bmc.redfish import RESOURCES
 from ironic_passthru.testing.bmc.redfish import ROOT
 from ironic_passthru.testing.bmc.redfish import SYSTEM
@@ -37,6 +38,7 @@ __all__ = (
     'BmcRequest',
     'BmcTask',
     'Exchange',
+    'RedfishService',
     'SimulatedBmc',
     'faults',
 )

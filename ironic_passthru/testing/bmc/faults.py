@@ -18,6 +18,7 @@ from typing import Any
 
 from ironic_passthru.testing.bmc import messages
 
+#: A coroutine function that is called instead of sending a response.
 Fault = Callable[[messages.Exchange], Awaitable[None]]
 
 

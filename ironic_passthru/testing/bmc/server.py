@@ -34,8 +34,9 @@ class SimulatedBmc(redfish.RedfishService):
     :param tls_maximum: highest version of TLS, ``1.0`` to ``1.3``; by
         default that of OpenSSL. Old versions have their old ciphers.
     :ivar faults: faults by HTTP method, such as ``PATCH``, or by HTTP method
-        and path, such as ``GET /redfish/v1``. A fault of ``CONNECT`` is
-        injected before any request is received.
+        and path, such as ``GET /redfish/v1``. A fault of ``ACCEPT`` is
+        injected before the TLS handshake, and a fault of ``CONNECT`` after
+        it, before any request is received.
     :ivar latency_seconds: delay of each response.
     :ivar keep_alive: whether connections stay open after a response.
     :ivar announces_close: whether a response has ``Connection: close`` if its
@@ -71,6 +72,7 @@ class SimulatedBmc(redfish.RedfishService):
         self.most_at_once = 0
         self.ca_file: pathlib.Path | None = None
         self._served = 0
+        self._context: ssl.SSLContext | None = None
         self._connections: set[asyncio.Task[Any]] = set()
         self._closing = contextlib.ExitStack()
 
@@ -92,31 +94,33 @@ class SimulatedBmc(redfish.RedfishService):
         )
 
     def start(self) -> None:
-        """Listen.
+        """Listen; after a stop, at the same port with a new certificate.
 
         :raises: OSError if the address is in use; RuntimeError if the extra
             ``testing`` is missing.
         """
         with contextlib.ExitStack() as closing:
-            context = None
             if self.tls:
                 directory = closing.enter_context(
                     tempfile.TemporaryDirectory(prefix='bmc-')
                 )
-                context = certificate.make(
+                self._context = certificate.make(
                     self.address, pathlib.Path(directory)
                 )
                 if self.tls_maximum is not None:
-                    certificate.limit(context, self.tls_maximum)
+                    certificate.limit(self._context, self.tls_maximum)
                 self.ca_file = pathlib.Path(directory) / 'ca.pem'
             loop.SHARED.acquire()
             closing.callback(loop.SHARED.release)
-            server = loop.SHARED.run(self._listen(context))
+            server = loop.SHARED.run(self._listen())
             closing.callback(lambda: loop.SHARED.run(self._close(server)))
             self._closing = closing.pop_all()
 
     def stop(self) -> None:
-        """Close the listener and all connections; idempotent."""
+        """Close the listener and all connections; idempotent.
+
+        Connections to a stopped BMC are refused.
+        """
         self._closing.close()
 
     def __enter__(self) -> Self:
@@ -131,13 +135,9 @@ class SimulatedBmc(redfish.RedfishService):
     ) -> None:
         self.stop()
 
-    async def _listen(self, context: ssl.SSLContext | None) -> asyncio.Server:
+    async def _listen(self) -> asyncio.Server:
         server = await asyncio.start_server(
-            self._connected,
-            self.address,
-            self.port,
-            ssl=context,
-            backlog=_BACKLOG,
+            self._connected, self.address, self.port, backlog=_BACKLOG
         )
         self.port = server.sockets[0].getsockname()[1]
         return server
@@ -177,6 +177,12 @@ class SimulatedBmc(redfish.RedfishService):
     async def _converse(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        if fault := self._fault('ACCEPT'):
+            await fault(messages.Exchange(reader, writer))
+            return
+        if self._context is not None:
+            # Nothing is awaited before: read bytes would be lost.
+            await writer.start_tls(self._context)
         if fault := self._fault('CONNECT'):
             await fault(messages.Exchange(reader, writer))
             return

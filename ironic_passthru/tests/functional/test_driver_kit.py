@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A new driver: commands of the pages, its own tests, and its service."""
+"""New and ported drivers: commands of the pages, and their services."""
 
-import json
 import os
 import pathlib
+import re
+import shlex
 import subprocess
 import sysconfig
 import venv
@@ -12,6 +13,7 @@ import fixtures
 
 from ironic_passthru.tests import base
 from ironic_passthru.tests import pages
+from ironic_passthru.tests.functional import console
 from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import web
@@ -20,11 +22,12 @@ PAGES = (
     'doc/source/drivers/test-a-driver.rst',
     'doc/source/drivers/publish-a-driver.rst',
 )
+PORT_PAGE = 'doc/source/drivers/port-a-driver.rst'
 _MARK = 'ironic_passthru/tests/functional/test_driver_kit.py'
 
 
-class TestNewDriver(base.TestCase):
-    """One package, installed into an environment of its own."""
+class DriverKitCase(base.TestCase):
+    """A package is installed into an environment of its own."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -63,16 +66,51 @@ class TestNewDriver(base.TestCase):
         )
         path.chmod(0o755)
 
-    def run_shell(self, commands: str) -> None:
+    def run_shell(self, commands: str, directory: str = '') -> str:
+        """Run commands; return their output."""
         done = subprocess.run(
             ['bash', '-euc', commands],
-            cwd=self.root,
+            cwd=self.root / directory,
             env=self.environment,
             capture_output=True,
             text=True,
             timeout=200,
         )
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        return done.stdout
+
+    def serve(self, command: str, directory: str) -> None:
+        """Start a ``serve`` command of a page at a free port."""
+        port = self.useFixture(servers.ReservedPort()).port
+        program, *arguments = shlex.split(command)
+        script = (
+            f'cd {self.root / directory}; exec {self.root}/home/bin/python -P '
+            f'{self.root}/home/bin/{program} {shlex.join(arguments)} '
+            f'--port {port}'
+        )
+        self.process = self.useFixture(
+            processes.Process(
+                ['/bin/sh', '-c', script],
+                environment=self.environment,
+                log=self.root / 'log',
+            )
+        )
+        self.process.start()
+        self.client = web.Client(f'http://127.0.0.1:{port}')
+        self.starts = 0
+        self.wait_for_start()
+
+    def wait_for_start(self) -> None:
+        """Wait until the service has started once more."""
+        self.starts += 1
+        processes.wait_until(
+            lambda: self.process.log().count('curl ') == self.starts,
+            f'start {self.starts}',
+        )
+
+
+class TestNewDriver(DriverKitCase):
+    """The package of ``new``."""
 
     def test_the_pages_and_the_service(self) -> None:
         commands = ''.join(
@@ -85,37 +123,69 @@ class TestNewDriver(base.TestCase):
         package = self.root / 'acme-lights'
         self.assertTrue(list((package / 'dist').glob('*.whl')))
         self.assertIn('``blink``', (package / 'reference.md').read_text())
-        self.serve(package)
-
-    def serve(self, package: pathlib.Path) -> None:
-        """Serve the driver, break it, and fix it."""
-        port = self.useFixture(servers.ReservedPort()).port
-        process = self.useFixture(
-            processes.Process(
-                [
-                    *(str(self.root / 'home/bin/python'), '-P'),
-                    str(self.root / 'home/bin/ironic-passthru-driver'),
-                    *('serve', 'acme-lights', '--port', str(port)),
-                ],
-                environment=self.environment,
-                log=self.root / 'log',
-            )
-        )
-        process.start()
-        process.wait_for_log('curl ')
-        client = web.Client(f'http://127.0.0.1:{port}')
+        self.serve('ironic-passthru-driver serve acme-lights', '.')
         path = '/v1/drivers/acme-lights/vendor_passthru/methods'
-        self.assertIn('light', client.get(path).json)
+        self.assertIn('light', self.client.get(path).json)
         source = package / 'acme_lights/driver.py'
         text = source.read_text()
         source.write_text(f'{text}\n)')
-        process.wait_for_log('waiting for a change')
-        self.assertIn('driver.py', process.log())
+        self.process.wait_for_log('waiting for a change')
+        self.assertIn('driver.py', self.process.log())
         source.write_text(text.replace('def light(', 'def lamp('))
+        self.wait_for_start()
+        self.assertIn('lamp', self.client.get(path).json)
+        self.assertEqual(0, self.process.stop())
 
-        def changed() -> bool:
-            return process.log().count('Listening on') == 2
 
-        processes.wait_until(changed, 'the restart', seconds=60)
-        self.assertIn('lamp', json.dumps(client.get(path).json))
-        self.assertEqual(0, process.stop())
+class TestPortedDriver(DriverKitCase):
+    """The example of a package for Ironic."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        clone = self.root / 'clone'
+        clone.mkdir()
+        (clone / 'doc').symlink_to(pages.ROOT / 'doc')
+        self.config = self.root / 'acme-chassis/acme-chassis.conf'
+
+    def test_the_page_and_the_configuration_file(self) -> None:
+        directory, service = 'clone', ''
+        for block in pages.blocks(PORT_PAGE):
+            if ' serve ' in block.commands:
+                service = block.commands
+            elif block.run_by == _MARK and 'curl' not in block.commands:
+                script = block.commands.replace('port .', 'port . || true')
+                output = self.run_shell(script, directory)
+                if 'ironic-passthru-driver' in script:
+                    expected = re.sub(r'(?m)^\$ .*\n', '', block.text)
+                    self.assertIn(expected, output)
+                    self.assertEqual('->' in expected, '->' in output)
+                directory = 'acme-chassis'
+        self.serve(service, directory)
+        for example in console.examples(PORT_PAGE):
+            self.assertEqual(
+                console.stable(example.answer),
+                console.stable(example.run(self.client.url)),
+            )
+        self.change_configuration()
+
+    def change_configuration(self) -> None:
+        self.config.write_text('[acme_chassis]\nslots = 5\n')
+        self.wait_for_start()
+        self.assertEqual(200, self.switch_led(5))
+        self.config.write_text('[acme_chassis]\nslots = many\n')
+        self.process.wait_for_log('waiting for a change')
+        (line,) = [
+            line for line in self.process.log().splitlines() if 'many' in line
+        ]
+        self.assertIn(f'slots from {self.config} is not valid', line)
+        self.assertNotIn('Traceback', self.process.log())
+        self.config.write_text('[acme_chassis]\nslots = 1\n')
+        self.wait_for_start()
+        self.assertEqual(400, self.switch_led(5))
+        self.assertEqual(0, self.process.stop())
+
+    def switch_led(self, slot: int) -> int:
+        """Return the status of a call."""
+        return self.client.call(
+            'set_led', 'PUT', driver='acme-chassis', slot=slot, state='on'
+        ).status

@@ -24,7 +24,7 @@ from ironic_passthru.tests.functional import web
 # Installing Ironic takes too long for each run.
 _LONG = 'PASSTHRU_LONG' in os.environ
 
-_PAGE = 'doc/source/drivers/from-ironic.rst'
+_PAGE = 'doc/source/drivers/port-a-driver.rst'
 _VENDOR = pages.ROOT / 'ironic_passthru/tests/unit/drivers/ironic_style.py'
 
 # What porting replaces.

@@ -19,7 +19,7 @@ from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.conductor import records
 
 ROOT = pathlib.Path(__file__).parents[4]
-PAGE = ROOT / 'doc/source/drivers/from-ironic.rst'
+PAGE = ROOT / 'doc/source/drivers/port-a-driver.rst'
 
 # More than a vendor class, as many files of vendors have.
 VENDOR = """\
@@ -205,6 +205,64 @@ class FindingsTest(base.TestCase):
             )
             self.assertIn(replacement, entry[3])
         self.assertEqual([], found)
+
+    def test_uses_of_a_global_configuration(self) -> None:
+        file = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'a.py')
+        file.write_text(
+            textwrap.dedent("""\
+            from oslo_config import cfg
+            from acme.conf import CONF as acme
+            import ironic.conf
+            CONF = cfg.CONF
+            CONF.register_opts([], group='acme')
+
+
+            class Vendor:
+                conf = {}
+                CONFIG = {}
+
+                def start(self, conf):
+                    self.slots = conf.acme.slots
+
+                def run(self):
+                    self.conf.items()
+                    self.CONFIG.items()
+                    a = CONF.redfish.timeout + CONF.redfish.retries
+                    b = cfg.CONF.agent.port
+                    return ironic.conf.CONF.debug, acme.units.first
+            """)
+        )
+        found = [
+            (each.line, each.found.partition(' of a global')[0])
+            for each in porting.findings(file)
+            if 'start(conf)' in each.replacement
+        ]
+        self.assertEqual(
+            [
+                (3, 'import ironic.conf'),
+                (5, "'CONF.register_opts'"),
+                (18, "'CONF.redfish'"),
+                (19, "'cfg.CONF.agent'"),
+                (20, "'acme.units'"),
+                (20, "'ironic.conf.CONF.debug'"),
+            ],
+            sorted(found),
+        )
+
+    def test_names_that_are_missing_after_the_replacement(self) -> None:
+        file = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'a.py')
+        file.write_text(
+            'from ironic_passthru.compat import exception, states\n'
+            'from ironic_passthru.compat.base import RAID_CONFIG, BaseStep\n'
+            'from ironic_passthru.compat.exception import AcmeNotFound\n'
+        )
+        self.assertEqual(
+            [
+                (1, 'from ironic_passthru.compat import states'),
+                (2, 'from ironic_passthru.compat.base import RAID_CONFIG'),
+            ],
+            [(each.line, each.found) for each in porting.findings(file)],
+        )
 
     def test_the_text_of_a_finding(self) -> None:
         finding = porting.Finding(pathlib.Path('a.py'), 3, 'x', 'y')

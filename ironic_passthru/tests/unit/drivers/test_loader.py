@@ -24,6 +24,7 @@ from ironic_passthru.drivers import base as driver_base
 from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import fake
 from ironic_passthru.drivers import loader
+from ironic_passthru.testing import service
 from ironic_passthru.tests import base
 
 EVENTS: list[str] = []
@@ -307,8 +308,8 @@ class LoadTest(base.TestCase):
             ),
             (
                 'OptionOutOfBounds',
-                rf'start\(\) failed \({file}:\d+\): Value for option racks is '
-                'not valid: Should be less than or equal to 1',
+                rf'start\(\) failed \({file}:\d+\): .* option racks from '
+                'OS_ACME__RACKS is not valid: Should be less than or equal .*',
             ),
             (
                 'NoDriver',
@@ -332,6 +333,27 @@ class LoadTest(base.TestCase):
         ):
             EVENTS.clear()
             self.assertRegex(self._fail(target), f'^{reason}$')
+
+    def test_options_that_start_cannot_read(self) -> None:
+        conf = service.configuration(
+            '[acme]\nslots = many\npassword = a$hunter2\n'
+        )
+        options = [cfg.IntOpt('slots'), cfg.StrOpt('password', secret=True)]
+        conf.register_opts(options, group='acme')
+        for option, reason in (
+            ('slots', r'slots from /\S+\.conf is not valid: .*many'),
+            ('password', r'a literal \$ must be written \$\$$'),
+            ('racks', r'no such option racks in group \[acme\]'),
+        ):
+            with (
+                self.assertRaisesRegex(
+                    errors.DriverLoadError,
+                    rf'failed \({re.escape(__file__)}:\d+\): \w+: .*{reason}',
+                ) as raised,
+                entry_points.reported('acme', 'start() failed'),
+            ):
+                conf.acme[option]
+            self.assertNotIn('hunter2', str(raised.exception))
 
     def test_module_that_fails_to_import(self) -> None:
         directory = self.useFixture(fixtures.TempDir())

@@ -3,11 +3,13 @@
 
 import json
 import os
-import pathlib
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
+
+import fixtures
 
 from ironic_passthru import errors
 from ironic_passthru.testing import service
@@ -27,14 +29,21 @@ unittest.main(argv=['test'])
 
 
 class LocalServiceTest(base.TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(fixtures.NestedTempfile())
+
+    def directories(self) -> list[str]:
+        """Return the temporary directories."""
+        return os.listdir(tempfile.gettempdir())
+
     def test_calls_over_http(self) -> None:
         with service.LocalService('fake-hardware') as local:
             url = f'{local.url}/v1/drivers/fake-hardware/vendor_passthru'
             with urllib.request.urlopen(f'{url}?method=hello') as response:
                 self.assertIn('greeting', json.load(response))
-            directory = pathlib.Path(local._directory.name)
-            self.assertTrue(directory.is_dir())
-        self.assertFalse(directory.exists())
+            self.assertEqual(1, len(self.directories()))
+        self.assertEqual([], self.directories())
         self.assertRaises(
             urllib.error.URLError, urllib.request.urlopen, local.url
         )
@@ -50,7 +59,7 @@ class LocalServiceTest(base.TestCase):
     def test_a_driver_that_cannot_be_loaded(self) -> None:
         local = service.LocalService('no-such-driver')
         self.assertRaises(errors.DriverLoadError, local.start)
-        self.assertFalse(os.path.exists(local._directory.name))
+        self.assertEqual([], self.directories())
 
     def test_without_eventlet_and_warnings(self) -> None:
         done = subprocess.run(

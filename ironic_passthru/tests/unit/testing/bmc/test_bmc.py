@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simulated BMC over real sockets."""
 
+import asyncio
 import http.client
 import json
+import resource
+import socket
 import ssl
 import threading
 import urllib.error
@@ -142,6 +145,44 @@ class BmcTest(base.TestCase):
         self.assertRaises(OSError, self.send, fake, 'GET', bmc.ROOT)
         self.assertEqual([], fake.received)
 
+    def test_faults_before_the_tls_handshake(self) -> None:
+        fake = self.start(tls=True)
+        for fault, expected in (
+            (bmc.faults.close, (ssl.SSLEOFError, ConnectionResetError)),
+            (bmc.faults.reset, (ConnectionResetError,)),
+            (
+                bmc.faults.raw(b'HTTP/1.1 400 Bad Request\r\n\r\n'),
+                ssl.SSLError,
+            ),
+            (bmc.faults.hang, TimeoutError),
+        ):
+            fake.faults['ACCEPT'] = fault
+            with self.assertRaises(expected):
+                self.shake_hands(fake)
+        self.assertEqual((4, []), (fake.accepted, fake.received))
+        del fake.faults['ACCEPT']
+        fake.faults['CONNECT'] = bmc.faults.hang
+        self.shake_hands(fake)
+
+    def shake_hands(self, fake: bmc.SimulatedBmc) -> None:
+        place = (fake.address, fake.port)
+        with socket.create_connection(place, timeout=0.5) as connection:
+            context = ssl.create_default_context(cafile=str(fake.ca_file))
+            name = fake.address
+            context.wrap_socket(connection, server_hostname=name).close()
+
+    def test_stopped_bmc_refuses_and_returns_at_its_port(self) -> None:
+        fake = self.start()
+        url = fake.url
+        fake.stop()
+        error = self.assertRaises(
+            urllib.error.URLError, self.send, fake, 'GET', bmc.ROOT
+        )
+        self.assertIsInstance(error.reason, ConnectionRefusedError)
+        fake.start()
+        self.assertEqual(200, self.send(fake, 'GET', bmc.ROOT)[0])
+        self.assertEqual(url, fake.url)
+
     def test_tls(self) -> None:
         fake = self.start(tls=True)
         self.assertEqual(200, self.send(fake, 'GET', bmc.ROOT)[0])
@@ -164,3 +205,36 @@ class BmcTest(base.TestCase):
             self.assertEqual(200, self.send(fake, 'GET', bmc.ROOT)[0])
             fake.stop()
         self.assertEqual(before, set(threading.enumerate()))
+
+    def test_a_thousand_answer_at_once(self) -> None:
+        """Every BMC delays its response until all have received a request."""
+        number = 1000
+        # Three sockets each: listener, and both ends of a connection.
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+        fakes = [self.start() for _ in range(number)]
+        every = asyncio.Event()
+
+        async def respond_with_all(exchange: bmc.Exchange) -> None:
+            if all(fake.received for fake in fakes):
+                every.set()
+            await asyncio.wait_for(every.wait(), 30)
+            await exchange.send(bmc.BmcReply(200, {}))
+
+        for fake in fakes:
+            fake.faults['GET'] = respond_with_all
+
+        async def get(fake: bmc.SimulatedBmc) -> bytes:
+            reader, writer = await asyncio.open_connection(
+                fake.address, fake.port
+            )
+            writer.write(b'GET /redfish/v1 HTTP/1.1\r\n\r\n')
+            answer = await reader.read()
+            writer.close()
+            return answer.partition(b'\r\n')[0]
+
+        async def get_all() -> list[bytes]:
+            return await asyncio.gather(*map(get, fakes))
+
+        self.assertEqual([b'HTTP/1.1 200 OK'] * number, asyncio.run(get_all()))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading and changing resources in one call on one BMC."""
 
+import dataclasses
+import functools
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -49,6 +51,14 @@ class BmcClient:
         self._on_progress = on_progress
         self._deadline = deadline
         self._root: resource.Resource | None = None
+        self._target = target
+        self._make = functools.partial(
+            BmcClient,
+            deadline=deadline,
+            trusted=trusted,
+            connect_timeout_seconds=connect_timeout_seconds,
+            read_timeout_seconds=read_timeout_seconds,
+        )
         self._sender = sender.RequestSender(
             target,
             deadline,
@@ -66,6 +76,11 @@ class BmcClient:
     def close(self) -> None:
         """Delete the session, if any, and close the connection."""
         self._sender.close()
+
+    def with_password(self, password: str) -> 'BmcClient':
+        """Return a client that uses another password; close it, too."""
+        address = dataclasses.replace(self._target.address, password=password)
+        return self._make(dataclasses.replace(self._target, address=address))
 
     def root(self) -> resource.Resource:
         """Return the service root, which is read once."""

@@ -78,8 +78,16 @@ class BmcClient:
         self._sender.close()
 
     def with_password(self, password: str) -> 'BmcClient':
-        """Return a client that uses another password; close it, too."""
-        address = dataclasses.replace(self._target.address, password=password)
+        """Return a client that uses another password; close it, too.
+
+        A wrong password counts as one failed login for the BMC if this client
+        has been accepted.
+        """
+        address = dataclasses.replace(
+            self._target.address,
+            password=password,
+            login=self._sender.login_kind,
+        )
         return self._make(dataclasses.replace(self._target, address=address))
 
     def root(self) -> resource.Resource:

@@ -155,10 +155,10 @@ class LogReader:
         paths = self._reader.member_paths(collection)
         if len(paths) > 1:
             first, last = (self._reader.get(paths[end]) for end in (0, -1))
-            if first and last and _is_newer(last, first):
+            # Most BMCs list the oldest entry first.
+            if not (first and last and _is_newer(first, last)):
                 paths.reverse()
         found = map(self._reader.get, paths)
-        # Without readable times, the order of the BMC is used.
         return (each for each in found if each), True, _MAX_REQUESTS
 
 
@@ -176,7 +176,8 @@ def _aware(time: datetime.datetime) -> datetime.datetime:
 
 
 def _is_newer(one: resource.JsonObject, other: resource.JsonObject) -> bool:
-    return (time_of(one) or _UNKNOWN) > (time_of(other) or _UNKNOWN)
+    first, second = time_of(one), time_of(other)
+    return first is not None and second is not None and first > second
 
 
 def _item(log: EventLog, entry: resource.Resource) -> failures.Item:

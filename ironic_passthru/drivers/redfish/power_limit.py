@@ -174,9 +174,9 @@ def change(machine: bmc.Bmc, watts: int | None) -> failures.Item:
         (low is not None and watts < low)
         or (high is not None and watts > high)
     ):
-        bounds = f'{"?" if low is None else low} to {high}'
-        if high is None:
-            bounds = f'{low} or more'
+        bounds = f'{low} to {high}'
+        if low is None or high is None:
+            bounds = f'{high} or less' if low is None else f'{low} or more'
         return refusals.value_not_allowed('watts', watts, [bounds])
     machine.client.patch(limit.source, limit.change(watts))
     if machine.client.dry_run:

@@ -114,12 +114,6 @@ class PasswordTestCase(AccountTestCase):
     def change(self) -> None:
         self.fake.password = NEW
 
-    @property
-    def denied(self) -> int:
-        """The number of requests with a wrong password."""
-        allowed = self.fake._is_allowed
-        return sum(not allowed(each) for each in self.fake.received)
-
 
 class SetPasswordTest(PasswordTestCase):
     def test_the_users_of_the_inventory_and_of_others(self) -> None:
@@ -192,9 +186,8 @@ class UnknownOutcomeTest(PasswordTestCase):
             item = self.set()
             self.assertIs(changed, item['changed'])
             self.assertEqual(not changed, 'error' in item)
-            # A BMC could lock the account.
-            self.assertLess(self.denied, 3)
             self.assertEqual(password, self.stored())
+            # Attempts to open sessions could lock the account.
             self.assertEqual(1, len(self.changes()))
 
     def test_no_password_is_known_to_be_valid(self) -> None:

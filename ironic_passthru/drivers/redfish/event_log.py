@@ -98,15 +98,18 @@ class LogReader:
     def logs(self) -> list[EventLog]:
         """Return the selected logs.
 
-        :raises: NotSupported if there are none, or the first error.
+        :raises: NotSupported for an empty selection, or the first error.
         """
         logs = []
+        seen: set[str] = set()
         for kind, owner in self._owners():
             collection = self._reader.get(owner.link('LogServices'))
             for service in self._reader.members(collection):
                 log = EventLog(f'{kind}/{service.identity}', service)
-                if self._is_selected(log):
+                # Some BMCs list the logs of the manager for the system.
+                if service.path not in seen and self._is_selected(log):
                     logs.append(log)
+                seen.add(service.path)
         self._reader.check(found=bool(logs))
         return logs
 

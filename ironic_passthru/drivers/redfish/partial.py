@@ -97,7 +97,7 @@ class PartialReader:
     def check(self, *, found: bool) -> None:
         """Check that something was read.
 
-        :raises: the first error; NotSupported if there was none.
+        :raises: the first error; NotSupported without errors.
         """
         if not found:
             raise self._error or failures.NotSupported()

@@ -109,7 +109,7 @@ class PowerReader:
     def check(self, limit: PowerLimit | None) -> PowerLimit:
         """Return the limit.
 
-        :raises: NotSupported, or the first error, if there is none.
+        :raises: NotSupported, or the first error, without a limit.
         """
         self._reader.check(found=limit is not None)
         if limit is None:

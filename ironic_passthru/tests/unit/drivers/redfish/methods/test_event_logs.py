@@ -118,6 +118,10 @@ class ReadTest(EventLogTestCase):
             item['warnings'],
         )
 
+    def test_a_log_with_two_owners_is_read_once(self) -> None:
+        self.link(bmc.SYSTEM, LogServices=f'{driven.MANAGER}/LogServices')
+        self.assertEqual(['system/Sel'], self.call('event_log')['logs'])
+
     def test_without_logs(self) -> None:
         self.assertEqual(
             'not_supported', self.call('event_log', log='x')['error']['code']

@@ -11,6 +11,10 @@ from ironic_passthru.drivers.redfish import partial
 from ironic_passthru.drivers.redfish import refusals
 from ironic_passthru.drivers.redfish import resource
 
+# Types of chassis whose limits are not those of a system, but of a part such
+# as a GPU.
+_PARTS = frozenset({'Card', 'Component', 'Module'})
+
 
 @dataclasses.dataclass(frozen=True)
 class PowerLimit:
@@ -79,11 +83,14 @@ class PowerReader:
 
     def limit(self) -> PowerLimit | None:
         """Return the limit, or None if the BMC offers none."""
-        chassis = list(
-            self._reader.owners({'chassis': self._machine.chassis_paths()})
-        )
+        paths = self._machine.chassis_paths()
+        chassis = [
+            each
+            for _, each in self._reader.owners({'chassis': paths})
+            if each.text('ChassisType') not in _PARTS
+        ]
         for find in (self._of_power, self._of_metrics, self._of_controls):
-            for _, each in chassis:
+            for each in chassis:
                 for found in find(each):
                     return found
         return None

@@ -61,6 +61,12 @@ class ReadTest(PowerCapTestCase):
         self.assertEqual('not_supported', self.put(300)['error']['code'])
         self.assertEqual([], self.changes())
 
+    def test_the_limit_of_a_part_is_not_that_of_the_system(self) -> None:
+        self.add_metrics(SetPoint=400)
+        self.fake.resources[CHASSIS]['ChassisType'] = 'Module'
+        self.assertEqual('not_supported', self.put(300)['error']['code'])
+        self.assertEqual([], self.changes())
+
     def test_one_odd_resource_is_a_warning(self) -> None:
         self.add_metrics(SetPoint=400)
         self.link(CHASSIS, Power=POWER)

@@ -77,6 +77,10 @@ class BmcClient:
         """Delete the session, if any, and close the connection."""
         self._sender.close()
 
+    def add_secret(self, secret: str) -> None:
+        """Redact a text in messages of the BMC."""
+        self._sender.messages.add_secret(secret)
+
     def with_password(self, password: str) -> 'BmcClient':
         """Return a client that uses another password; close it, too.
 

@@ -67,6 +67,8 @@ class PasswordChange:
         password: str,
     ) -> None:
         self._client = machine.client
+        # Some BMCs include rejected values in their messages.
+        self._client.add_secret(password)
         self._machine = machine
         self._source = source
         self._address = machine.target.address

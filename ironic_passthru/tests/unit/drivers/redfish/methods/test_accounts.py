@@ -170,6 +170,21 @@ class SetPasswordTest(PasswordTestCase):
         )
         self.assertIn('not printable', error.message)
 
+    def test_messages_of_the_bmc_do_not_contain_it(self) -> None:
+        message = {
+            'MessageId': 'Base.1.8.PropertyValueFormatError',
+            'Message': f'The value {NEW} is too simple.',
+            'Severity': 'Warning',
+        }
+        self.fake.faults['PATCH'] = bmc.faults.document(
+            {'Password@Message.ExtendedInfo': [message]}
+        )
+        error = self.set()['error']
+        self.assertEqual('refused', error['code'])
+        self.assertEqual(
+            ['The value *** is too simple.'], error['bmc_messages']
+        )
+
     def test_refused_by_the_bmc(self) -> None:
         self.fake.faults['PATCH'] = bmc.faults.status(400)
         self.assertEqual('refused', self.set()['error']['code'])

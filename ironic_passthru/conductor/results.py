@@ -147,7 +147,8 @@ def _log_unserializable(
         # The value contains itself, or code of the driver fails.
         path, kind = '$', type(value).__qualname__
     LOG.error(
-        'The result of method %s has no JSON form: %s is of type %s',
+        'The result of method %s has no JSON form: %s is of type %s; convert '
+        'it, or declare the method with attach=True if it is a file',
         facts['method'],
         secrets.text(path),
         kind,
@@ -172,6 +173,13 @@ def _attached(value: Any, facts: dict[str, Any]) -> tuple[Result, int]:
         and _MEDIA_TYPE.fullmatch(media_type)
         and isinstance(value.filename, str | None)
     ):
+        LOG.error(
+            'The attachment of method %s is not valid: the types of data, '
+            'media_type and filename are %s, %s and %s',
+            facts['method'],
+            *(type(each).__name__ for each in (data, media_type)),
+            type(value.filename).__name__,
+        )
         raise errors.BadAttachment(**facts)
     attached = protocol.Attached(
         data=bytes(data), media_type=media_type, filename=value.filename

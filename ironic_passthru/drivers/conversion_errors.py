@@ -13,8 +13,8 @@ import pydantic
 from oslo_log import log
 
 from ironic_passthru import errors
+from ironic_passthru.json_schema import json_pointer
 from ironic_passthru.redaction import call_secrets
-from ironic_passthru.validation import json_pointer
 
 LOG = log.getLogger(__name__)
 

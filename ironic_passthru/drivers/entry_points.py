@@ -3,11 +3,13 @@
 
 import contextlib
 import difflib
+import re
 import types
 from collections.abc import Iterator
 from importlib import metadata
 from typing import Any
 
+from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
@@ -15,6 +17,9 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers import problems
 
 LOG = log.getLogger(__name__)
+
+# Internal form of the location of a value in an error of oslo.config.
+_LOCATION = re.compile(r' from LocationInfo\(.*\)(?= is not valid)')
 
 NAMESPACE = 'ironic_passthru.drivers'
 
@@ -39,7 +44,8 @@ def instance(
         raise errors.DriverLoadError(
             driver=name, reason=_no_class(entry, kind)
         )
-    with reported(name, '', group):
+    place = problems.place_of_class(kind) if isinstance(kind, type) else None
+    with reported(name, '', group, place=place):
         return kind()
 
 
@@ -97,8 +103,14 @@ def _no_class(entry: metadata.EntryPoint, value: Any) -> str:
 
 
 @contextlib.contextmanager
-def reported(name: str, what: str, group: str = NAMESPACE) -> Iterator[None]:
-    """Report an exception of a driver as a DriverLoadError, with its place."""
+def reported(
+    name: str, what: str, group: str = NAMESPACE, *, place: str | None = None
+) -> Iterator[None]:
+    """Report an exception of a driver as a DriverLoadError, with its place.
+
+    :param what: the failed step.
+    :param place: ``file:line`` of an error outside the code of the driver.
+    """
     try:
         yield
     except (errors.ConfigError, errors.DriverLoadError):
@@ -106,21 +118,42 @@ def reported(name: str, what: str, group: str = NAMESPACE) -> Iterator[None]:
     except FAILURES as error:
         LOG.debug('Driver %s cannot be loaded', name, exc_info=True)
         raise errors.DriverLoadError(
-            driver=name, reason=_reason(name, what, error, group)
+            driver=name, reason=_reason(name, what, error, group, place)
         ) from error
 
 
-def _reason(name: str, what: str, error: BaseException, group: str) -> str:
+def _reason(
+    name: str,
+    what: str,
+    error: BaseException,
+    group: str,
+    place: str | None,
+) -> str:
     """Return in one line what failed, where and why."""
     if isinstance(error, ModuleNotFoundError):
         reason = _missing(name, error, group)
+    elif isinstance(error, cfg.ConfigSourceValueError):
+        reason = _LOCATION.sub('', str(error))
     else:
-        reason = f'{type(error).__name__}: {error}'
-    place = problems.place_of_error(error)
+        reason = f'{type(error).__name__}: {error}{_similar(error)}'
+    place = problems.place_of_error(error) or place
     parts = (what, f'({place})' if place else '')
     subject = ' '.join(part for part in parts if part)
     text = f'{subject}: {reason}' if subject else reason
     return ' '.join(text.split())
+
+
+def _similar(error: BaseException) -> str:
+    """Return a remedy for a name that a module lacks."""
+    if not isinstance(error, AttributeError) or not isinstance(
+        error.obj, types.ModuleType
+    ):
+        return ''
+    close = difflib.get_close_matches(str(error.name), dir(error.obj), 1)
+    found = f"; did you mean '{close[0]}'?" if close else ''
+    return (
+        f'{found} (after a change of entry points, install the package again)'
+    )
 
 
 def _missing(name: str, error: ModuleNotFoundError, group: str) -> str:
@@ -129,6 +162,14 @@ def _missing(name: str, error: ModuleNotFoundError, group: str) -> str:
     The extra with the requirements of an entry point has its name.
     """
     reason = f"the Python module '{error.name}' is not installed"
+    module, _, attribute = str(error.name).rpartition('.')
+    if 'is not a package' in str(error):
+        return f"{reason}; write '{module}:{attribute}' for a class in it"
+    if error.name == 'ironic':
+        return (
+            f"{reason}; 'ironic-passthru-driver port PATH' lists the imports "
+            'to replace'
+        )
     for entry in metadata.entry_points(group=group, name=name):
         package = entry.dist
         if package and name in package.metadata.get_all('Provides-Extra', []):

@@ -57,10 +57,12 @@ def check_method(
     driver: str, mark: base.Passthru, function: Callable[..., Any]
 ) -> Iterator[problems.Problem]:
     """Yield the mistakes in a published function."""
-    place = problems.place_of(function)
+    where = driver, mark.method, problems.place_of(function)
 
-    def problem(message: str, remedy: str) -> problems.Problem:
-        return problems.Problem(driver, mark.method, place, message, remedy)
+    def problem(
+        message: str, remedy: str, level: problems.Level = 'error'
+    ) -> problems.Problem:
+        return problems.Problem(*where, message, remedy, level)
 
     if _is_asynchronous(function):
         yield problem(
@@ -73,8 +75,9 @@ def check_method(
             'return a list',
         )
     parameters = _parameters(function)
-    if parameters is None:
-        yield problem('it has no parameter self', 'add self')
+    message = _without_self(function, parameters)
+    if parameters is None or message:
+        yield problem(message, 'add self')
         return
     first = parameters[0] if parameters else None
     if first and first.name == 'task' and first.annotation is first.empty:
@@ -89,10 +92,7 @@ def check_method(
         )
     )
     for name in _mutable_defaults(parameters):
-        yield problems.Problem(
-            driver,
-            mark.method,
-            place,
+        yield problem(
             f"the default of parameter '{name}' can be changed; each call "
             'receives a copy',
             'use None or a tuple',
@@ -123,6 +123,31 @@ def _parameters(
     except ValueError:
         return None
     return list(signature.parameters.values())
+
+
+def _without_self(
+    function: Callable[..., Any], parameters: list[inspect.Parameter] | None
+) -> str:
+    """Return the mistake if the first parameter is not meant as ``self``.
+
+    Any unannotated name could be.
+    """
+    if parameters is None:
+        return 'it has no parameter self'
+    inner = inspect.unwrap(getattr(function, '__func__', function))
+    if not inspect.isfunction(inner):
+        return ''
+    first = next(iter(inspect.signature(inner).parameters.values()), None)
+    if first is None or first.name == 'self':
+        return ''
+    positional = first.kind in (
+        first.POSITIONAL_ONLY,
+        first.POSITIONAL_OR_KEYWORD,
+    )
+    annotated = first.annotation is not first.empty
+    if positional and (annotated or first.name in base.CONTEXT_NAMES):
+        return f"its first parameter '{first.name}' receives the driver itself"
+    return ''
 
 
 def _plain(static: Any) -> Any:

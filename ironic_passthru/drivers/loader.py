@@ -23,9 +23,9 @@ from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import inspection
 from ironic_passthru.drivers import problems
 from ironic_passthru.drivers import signature
+from ironic_passthru.json_schema import schema_walker
 from ironic_passthru.redaction import log_filter
 from ironic_passthru.redaction import masking
-from ironic_passthru.redaction import schema_walker
 
 LOG = log.getLogger(__name__)
 
@@ -201,7 +201,8 @@ def examine(
 
 
 def _no_interface(kind: type) -> str:
-    reason = f'{kind.__name__} is not a VendorInterface'
+    place = problems.place_of_class(kind)
+    reason = f'{place}: {kind.__name__} is not a VendorInterface'
     if any(
         parent.__module__ == 'ironic.drivers.base' for parent in kind.__mro__
     ):
@@ -209,7 +210,7 @@ def _no_interface(kind: type) -> str:
             f'{reason} of this service, but of Ironic; replace its imports: '
             "'ironic-passthru-driver port PATH' lists the lines"
         )
-    return reason
+    return f'{reason}; inherit ironic_passthru.drivers.base.VendorInterface'
 
 
 def _examine(
@@ -444,7 +445,11 @@ def _suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def _properties(name: str, interface: base.VendorInterface) -> dict[str, str]:
-    with entry_points.reported(name, 'get_properties() failed'):
+    place = problems.place_of(interface.get_properties)
+    with entry_points.reported(name, 'get_properties() failed', place=place):
         # None, as in Ironic, for no properties.
         properties = interface.get_properties() or {}
+        if not isinstance(properties, Mapping):
+            kind = type(properties).__name__
+            raise TypeError(f'it returned a {kind} instead of a dictionary')
         return {str(key): str(text) for key, text in properties.items()}

@@ -11,9 +11,17 @@ from typing import Any
 from typing import Literal
 
 # Modules that call code of drivers.
-_CALLERS = ('importlib', 'ironic_passthru.drivers.', 'pydantic.')
+_CALLERS = (
+    'importlib',
+    'ironic_passthru.drivers.',
+    'oslo_config.',
+    'pydantic.',
+)
 _OWN_DRIVERS = ('fake', 'redfish')
 _LIBRARY = sysconfig.get_path('stdlib')
+
+
+Level = Literal['error', 'warning']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Problem:
     place: str | None
     message: str
     remedy: str = ''
-    level: Literal['error', 'warning'] = 'error'
+    level: Level = 'error'
 
     def __str__(self) -> str:
         return f"Driver '{self.driver}': {self.text}"

@@ -11,7 +11,7 @@ import pydantic
 import pydantic_core
 from pydantic import json_schema
 
-from ironic_passthru.redaction import schema_walker
+from ironic_passthru.json_schema import schema_walker
 from ironic_passthru.redaction import values
 from ironic_passthru.validation import formats
 

@@ -30,8 +30,8 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers import conversion_errors
 from ironic_passthru.drivers import schema_generator
 from ironic_passthru.drivers import unpacked
+from ironic_passthru.json_schema import schema_walker
 from ironic_passthru.redaction import call_secrets
-from ironic_passthru.redaction import schema_walker
 from ironic_passthru.validation import schema as parameter_schema
 
 LOG = log.getLogger(__name__)
@@ -399,6 +399,13 @@ def _schema_error(error: Exception) -> str:
         return (
             f'its JSON Schema is wrong: $ref {error} does not refer to a '
             'definition within this schema'
+        )
+    if isinstance(error, pydantic.errors.PydanticSchemaGenerationError):
+        # Its own remedy is for the configuration of a model.
+        return (
+            f'{_first_line(error).partition(". Set ")[0]}; annotate it with '
+            "a type that JSON can express, such as str, Literal['on', 'off'] "
+            'or a pydantic model'
         )
     return _first_line(error)
 

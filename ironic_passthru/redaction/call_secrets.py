@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
+from ironic_passthru.json_schema import json_pointer
 from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import exceptions
 from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import search
-from ironic_passthru.validation import json_pointer
 
 
 class CallSecrets:

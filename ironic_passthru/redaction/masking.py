@@ -18,8 +18,8 @@ from urllib import parse
 
 from oslo_utils import strutils
 
+from ironic_passthru.json_schema import schema_walker
 from ironic_passthru.redaction import credentials
-from ironic_passthru.redaction import schema_walker
 
 MASK = '***'
 

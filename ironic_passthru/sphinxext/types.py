@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
-from ironic_passthru.redaction import schema_walker
+from ironic_passthru.json_schema import references
+from ironic_passthru.json_schema import schema_walker
 from ironic_passthru.sphinxext import markup
-from ironic_passthru.validation import references
 from ironic_passthru.validation import schema as parameter_schema
 
 ANY = 'any'

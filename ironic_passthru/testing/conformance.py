@@ -33,9 +33,9 @@ from ironic_passthru import spec
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import loader
+from ironic_passthru.json_schema import json_pointer
 from ironic_passthru.testing import harness
 from ironic_passthru.testing import service
-from ironic_passthru.validation import json_pointer
 from ironic_passthru.validation import schema as parameter_schema
 from ironic_passthru.validation import strict_json
 

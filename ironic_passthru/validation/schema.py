@@ -24,9 +24,9 @@ from referencing import exceptions as reference_errors
 from referencing import jsonschema as dialects
 
 from ironic_passthru import errors
+from ironic_passthru.json_schema import json_pointer
 from ironic_passthru.redaction import call_secrets
 from ironic_passthru.validation import formats
-from ironic_passthru.validation import json_pointer
 from ironic_passthru.validation import query_values
 from ironic_passthru.validation import strict_json
 

@@ -23,6 +23,9 @@
        │
        └─────> summary          items and numbers of a result
 
+    allowable    checks of values before they are sent
+    isolation    errors of one resource among several
+    settings     settings objects, which apply with a later reset
     resource     tolerant reader of documents
     failures     errors of one target, as its item contains them
     trust        TLS settings, shared by connections
@@ -45,10 +48,12 @@ that takes a :class:`bmc.Bmc` and returns the item of its target::
             )
 
     def _power(machine: bmc.Bmc, state: str) -> failures.Item:
-        machine.client.act(
-            machine.system, '#ComputerSystem.Reset', {'ResetType': state}
-        )
-        return {'reachable': True}
+        changed = machine.system.text('PowerState') != state
+        if changed:
+            machine.client.act(
+                machine.system, '#ComputerSystem.Reset', {'ResetType': state}
+            )
+        return {'reachable': True, 'changed': changed}
 
     def fans(machine: bmc.Bmc) -> failures.Item:
         found = {}
@@ -69,7 +74,7 @@ Interfaces for these modules:
     ``patch(resource, change)``, ``put(resource, document)``,
     ``post(path, document)``, ``act(resource, action, parameters)``,
     ``delete(path)``. A change that the BMC runs as a task returns at its end.
-    All return a ``Resource``.
+    All return a ``Resource``. ``pause(seconds)`` waits between two reads.
 ``Resource`` and ``JsonObject``
     ``text``, ``number``, ``flag``, ``array``, ``texts``, ``mapping``,
     ``mappings``, ``link``, ``links`` and ``value`` with the names of nested

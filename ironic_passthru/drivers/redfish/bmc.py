@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The system of one BMC, its managers and chassis, and actions on it."""
+"""The system of one BMC, its managers and chassis."""
 
 from urllib import parse
 
@@ -7,7 +7,6 @@ from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import client as bmc_client
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import resource
-from ironic_passthru.drivers.redfish import virtual_media
 
 
 class Bmc:
@@ -70,36 +69,6 @@ class Bmc:
             'power_state': system.text('PowerState'),
             'health': system.text('Status', 'Health'),
         }
-
-    def set_indicator_led(self, state: str) -> failures.Item:
-        """Make the system's indicator LED ``Lit``, ``Blinking`` or ``Off``.
-
-        ``LocationIndicatorActive``, the successor of ``IndicatorLED``, only
-        has on and off.
-
-        :raises: NotSupported if the system has neither.
-        """
-        system = self.system
-        if system.value('IndicatorLED') is not None:
-            self.client.patch(system, {'IndicatorLED': state})
-        elif 'LocationIndicatorActive' in system.document:
-            self.client.patch(
-                system, {'LocationIndicatorActive': state != 'Off'}
-            )
-        elif 'IndicatorLED' in system.document:
-            self.client.patch(system, {'IndicatorLED': state})
-        else:
-            raise failures.NotSupported()
-        return {'reachable': True, 'state': state}
-
-    def eject_vmedia(self, device: str | None) -> failures.Item:
-        """Eject inserted media from the devices of the type ``device``.
-
-        :param device: a Redfish media type; ``None`` for every device.
-        """
-        # Up to ComputerSystem 1.12 (2020), only managers have the devices.
-        ejector = virtual_media.MediaEjector(self.client, device)
-        return ejector.eject(self.system, self.manager_paths)
 
     def _system_path(self) -> str:
         wanted = self.target.system_id

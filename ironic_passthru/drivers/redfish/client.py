@@ -3,6 +3,7 @@
 
 import dataclasses
 import functools
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -21,6 +22,9 @@ from ironic_passthru.drivers.redfish import trust
 #: Limits of a collection; the data of a call has a lower one.
 MAX_PAGES = 200
 MAX_MEMBERS = 10_000
+
+# A read that starts later would be cut by the deadline.
+_LAST_READ_SECONDS = 0.5
 
 
 def ignore_progress(percent: float) -> None:
@@ -93,6 +97,30 @@ class BmcClient:
             login=self._sender.login_kind,
         )
         return self._make(dataclasses.replace(self._target, address=address))
+
+    def pause(self, seconds: float) -> bool:
+        """Sleep between two reads, at most until the last one.
+
+        :returns: whether there is time for another read.
+        """
+        left = self._deadline.left_seconds() - _LAST_READ_SECONDS
+        if left <= 0:
+            return False
+        time.sleep(min(seconds, left))
+        return True
+
+    def messages(
+        self, document: resource.JsonObject
+    ) -> tuple[failures.BmcMessage, ...]:
+        """Return the first 10 messages of a document, without secrets."""
+        return self._sender.messages.all_of(document.document)
+
+    def redact(self, text: str) -> str:
+        """Return the first 4000 characters of a text, without secrets.
+
+        The secrets are address and credentials of this BMC.
+        """
+        return self._sender.messages.redact(text)
 
     def root(self) -> resource.Resource:
         """Return the service root, which is read once."""

@@ -30,7 +30,10 @@ class BmcError(Exception):
 
     :param messages: messages of the BMC about it.
     :param task: path of the BMC's task that the error is about.
+    :ivar explanation: text for the caller instead of that of the class.
     """
+
+    explanation: str | None = None
 
     def __init__(
         self,
@@ -97,6 +100,22 @@ class NoSuchDevice(BmcError):
 
 class NotSupported(BmcError):
     """A resource lacks the property, link or action."""
+
+
+class ValueNotAllowed(BmcError):
+    """The BMC declares that it does not accept a value; nothing was sent."""
+
+    def __init__(self, explanation: str) -> None:
+        super().__init__()
+        self.explanation = explanation
+
+
+class MediumInserted(BmcError):
+    """The devices for a medium have other media; nothing was sent."""
+
+
+class StateNotReached(BmcError):
+    """The effect of an accepted change was not seen until the deadline."""
 
 
 class Rejected(BmcError):
@@ -254,6 +273,21 @@ _TABLE: dict[type[BaseException], BmcFailure] = {
         True,
         'The system has no virtual media device of this kind.',
     ),
+    MediumInserted: BmcFailure(
+        'medium_inserted',
+        True,
+        'The virtual media devices for this medium contain other media; '
+        'eject them first. Nothing was changed.',
+    ),
+    ValueNotAllowed: BmcFailure(
+        'value_not_allowed', True, 'The BMC does not allow this value.'
+    ),
+    StateNotReached: BmcFailure(
+        'state_not_reached',
+        True,
+        'The BMC accepted the change, but the system did not reach the '
+        'requested state before the end of the call.',
+    ),
     BadAnswer: BAD_ANSWER,
     NotSupported: NOT_SUPPORTED,
     LoginRequired: _ACCESS_DENIED,
@@ -307,7 +341,12 @@ def classify(exc: Exception) -> BmcFailure:
             (_TABLE[kind] for kind in type(exc).__mro__ if kind in _TABLE),
             BAD_ANSWER,
         )
-    return dataclasses.replace(found, messages=exc.messages, task=exc.task)
+    return dataclasses.replace(
+        found,
+        message=exc.explanation or found.message,
+        messages=exc.messages,
+        task=exc.task,
+    )
 
 
 # Statuses with a meaning of their own; other 4xx are Rejected.

@@ -1,121 +1,99 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ejection of virtual media."""
+"""Virtual media devices of a system."""
 
 import contextlib
-import logging
-from collections.abc import Callable
-from collections.abc import Iterable
+import re
 from collections.abc import Iterator
 
-from ironic_passthru.drivers.redfish import client as bmc_client
+from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import isolation
 from ironic_passthru.drivers.redfish import resource
 
-LOG = logging.getLogger(__name__)
 
-_EJECT = '#VirtualMedia.EjectMedia'
+class MediaDevices:
+    """Devices of a system and of its managers; iterate over them.
 
-# Errors of one resource, after which the others can be tried.
-_OF_ONE_RESOURCE = (
-    failures.BadAnswer,
-    failures.NotApplied,
-    failures.NotSupported,
-    failures.Redirected,
-    failures.Rejected,
-    failures.ServerError,
-    failures.TaskFailed,
-)
+    Up to ComputerSystem 1.12 (2020), only managers have the devices.
 
-
-class MediaEjector:
-    """Ejects the media of one system; an error affects one device only.
-
-    :param media_type: a Redfish media type; ``None`` for every device.
+    :ivar errors: errors of resources that could not be read; they affect
+        only these resources.
     """
 
-    def __init__(
-        self, client: bmc_client.BmcClient, media_type: str | None
-    ) -> None:
-        self._client = client
-        self._media_type = media_type
-        self._ejected: list[str] = []
+    def __init__(self, machine: bmc.Bmc) -> None:
+        self.errors: list[failures.BmcError] = []
+        self._machine = machine
         self._seen: set[str] = set()
-        self._has_collection = self._has_device = False
-        self._error: failures.BmcError | None = None
+        self._has_collection = False
 
-    def eject(
-        self,
-        system: resource.Resource,
-        manager_paths: Callable[[], Iterable[str]],
-    ) -> failures.Item:
-        """Eject from the devices of a system and of its managers.
+    def __iter__(self) -> Iterator[resource.Resource]:
+        """Read the devices, those of the system first, each once.
 
-        :returns: the item of the target, with the first error, if any: media
-            that were ejected stay ejected.
+        :raises: NotSupported at the end if there is no collection of devices.
         """
-        try:
-            self._eject_from(system)
+        yield from self._of(self._machine.system)
+        paths: list[str] = []
+        with self._isolated():
+            paths = self._machine.manager_paths()
+        for path in paths:
+            owner = None
             with self._isolated():
-                for path in manager_paths():
-                    with self._isolated():
-                        self._eject_from(self._client.get(path))
-        except failures.BmcError as exc:
-            self._record(exc)
-        if self._error is None and not self._has_collection:
+                owner = self._machine.client.get(path)
+            if owner is not None:
+                yield from self._of(owner)
+        if not self._has_collection and not self.errors:
             raise failures.NotSupported()
-        if self._error is None and self._media_type and not self._has_device:
-            raise failures.NoSuchDevice()
-        if self._error is None:
-            return {'reachable': True, 'ejected': self._ejected}
-        item = failures.classify(self._error).item()
-        return {**item, 'ejected': self._ejected}
 
-    def _eject_from(self, owner: resource.Resource) -> None:
-        """Eject from the devices of a system or manager."""
+    def _of(self, owner: resource.Resource) -> Iterator[resource.Resource]:
         link = owner.link('VirtualMedia')
         if link is None:
             return
         self._has_collection = True
+        client = self._machine.client
+        paths: list[str] = []
         with self._isolated():
-            for path in self._client.member_paths(self._client.get(link)):
-                # Some BMCs list the devices of the manager for the system.
-                if path not in self._seen:
-                    self._seen.add(path)
-                    with self._isolated():
-                        self._eject_one(self._client.get(path))
+            paths = client.member_paths(client.get(link))
+        for path in paths:
+            # Some BMCs list the devices of the manager for the system.
+            if path in self._seen:
+                continue
+            self._seen.add(path)
+            device = None
+            with self._isolated():
+                device = client.get(path)
+            if device is not None:
+                yield device
 
-    def _eject_one(self, device: resource.Resource) -> None:
-        types = device.texts('MediaTypes')
-        if self._media_type is not None and self._media_type not in types:
-            return
-        self._has_device = True
-        if not _is_loaded(device):
-            return
-        if device.action(_EJECT) is not None:
-            self._client.act(device, _EJECT)
-        elif device.allows('PATCH'):
-            # Older firmware of some vendors has a writable state, but no
-            # action.
-            self._client.patch(device, {'Image': None, 'Inserted': False})
-        else:
-            raise failures.NotSupported()
-        self._ejected.append(device.identity)
-
-    @contextlib.contextmanager
-    def _isolated(self) -> Iterator[None]:
-        try:
-            yield
-        except failures.DataLimitReached:
-            raise
-        except _OF_ONE_RESOURCE as exc:
-            self._record(exc)
-
-    def _record(self, exc: failures.BmcError) -> None:
-        LOG.debug('Ejecting failed', exc_info=True)
-        self._error = self._error or exc
+    def _isolated(self) -> contextlib.AbstractContextManager[None]:
+        return isolation.isolated(self.errors.append)
 
 
-def _is_loaded(device: resource.Resource) -> bool:
+def is_loaded(device: resource.JsonObject) -> bool:
+    """Return whether a medium is inserted."""
     # Inserted is optional; without it, an image means inserted.
     inserted = device.flag('Inserted')
     return bool(device.text('Image')) if inserted is None else inserted
+
+
+def describe(device: resource.Resource) -> failures.Item:
+    """Return state and abilities of a device (VirtualMedia 1.3)."""
+    return {
+        'device': device.identity,
+        'name': device.text('Name'),
+        'image': _without_secrets(device.text('Image')),
+        'inserted': is_loaded(device),
+        'media_types': device.texts('MediaTypes'),
+        'write_protected': device.flag('WriteProtected'),
+        'connected_via': device.text('ConnectedVia'),
+    }
+
+
+def _without_secrets(image: str | None) -> str | None:
+    """Return a URL without user, password, query and fragment.
+
+    Queries of object stores are signatures.
+    """
+    if image is None:
+        return None
+    image = re.split(r'[?#]', image, maxsplit=1)[0]
+    return re.sub(r'^(\w+:)?//[^/]*@', r'\1//', image)

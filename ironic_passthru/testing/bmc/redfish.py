@@ -235,6 +235,7 @@ class RedfishService:
             action['target']
             for document in self.resources.values()
             for action in document.get('Actions', {}).values()
+            if 'target' in action
         }
 
     def _precondition(

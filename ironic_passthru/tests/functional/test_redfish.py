@@ -167,7 +167,14 @@ class EmulatorTest(RedfishTestCase):
             CONTEXT, state='Blinking', target='beta'
         )
         self.assertEqual(
-            {'beta': {'reachable': True, 'state': 'Blinking'}}, answer
+            {
+                'beta': {
+                    'reachable': True,
+                    'changed': True,
+                    'state': 'Blinking',
+                }
+            },
+            answer,
         )
         self.assertEqual('Blinking', self._system('beta')['IndicatorLED'])
         self.assertEqual('Lit', self._system('alpha')['IndicatorLED'])
@@ -176,18 +183,22 @@ class EmulatorTest(RedfishTestCase):
         eject = self.driver.eject_vmedia
         self.assertTrue(self._system('alpha', '/VirtualMedia/Cd')['Inserted'])
         self.assertEqual(
-            {'alpha': {'reachable': True, 'ejected': []}},
+            {'alpha': {'reachable': True, 'changed': False, 'ejected': []}},
             eject(CONTEXT, target='alpha', device='Floppy'),
         )
         self.assertEqual(
-            {'alpha': {'reachable': True, 'ejected': ['Cd']}},
+            {'alpha': {'reachable': True, 'changed': True, 'ejected': ['Cd']}},
             eject(CONTEXT, target='alpha', device='DVD'),
         )
         self.assertFalse(self._system('alpha', '/VirtualMedia/Cd')['Inserted'])
         self.assertEqual(
             {
-                'alpha': {'reachable': True, 'ejected': []},
-                'beta': {'reachable': True, 'ejected': ['Cd']},
+                'alpha': {'reachable': True, 'changed': False, 'ejected': []},
+                'beta': {
+                    'reachable': True,
+                    'changed': True,
+                    'ejected': ['Cd'],
+                },
             },
             eject(CONTEXT, tag='rack1'),
         )
@@ -324,14 +335,20 @@ class SentOnceTest(RedfishTestCase):
 
     def test_a_body_that_never_ends_does_not_hide_the_status(self) -> None:
         _, item = self._send('POST', bmc.faults.slow_body())
-        self.assertEqual({'reachable': True, 'ejected': ['Cd']}, item)
+        self.assertEqual(
+            {'reachable': True, 'changed': True, 'ejected': ['Cd']}, item
+        )
 
     def test_sent_requests(self) -> None:
         fake, item = self._send('POST')
-        self.assertEqual({'reachable': True, 'ejected': ['Cd']}, item)
+        self.assertEqual(
+            {'reachable': True, 'changed': True, 'ejected': ['Cd']}, item
+        )
         self.assertEqual(b'{}', fake.received[-1].body)
         fake, item = self._send('PATCH')
-        self.assertEqual({'reachable': True, 'state': 'Lit'}, item)
+        self.assertEqual(
+            {'reachable': True, 'changed': True, 'state': 'Lit'}, item
+        )
         request = fake.received[-1]
         self.assertEqual({'IndicatorLED': 'Lit'}, request.document())
         self.assertRegex(request.headers['if-match'], '^"[0-9a-f]+"$')

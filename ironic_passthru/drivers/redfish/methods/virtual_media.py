@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Method that ejects virtual media."""
+"""Methods that list and eject virtual media."""
 
 from typing import Annotated
 from typing import Literal
@@ -9,9 +9,16 @@ import pydantic
 
 from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers.redfish import bmc
+from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import isolation
+from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import summary
+from ironic_passthru.drivers.redfish import virtual_media as media
 from ironic_passthru.drivers.redfish.methods import fleet
+
+_EJECT = '#VirtualMedia.EjectMedia'
 
 _Device = Annotated[
     Literal['CD', 'DVD', 'Floppy', 'USBStick'] | None,
@@ -22,7 +29,22 @@ _Device = Annotated[
 
 
 class VirtualMediaMethods(fleet.FleetMethods):
-    """The method ``eject_vmedia``."""
+    """The methods ``virtual_media`` and ``eject_vmedia``."""
+
+    @base.driver_passthru(['GET'], async_call=False, target=selection.NAMES)
+    def virtual_media(
+        self,
+        context: request_context.RequestContext,
+        **options: Unpack[selection.FleetOptions],
+    ) -> summary.FleetResult:
+        """Return the virtual media devices of targets and their media.
+
+        ``devices`` is a list with ``device``, ``name``, ``image`` (without
+        credentials and query), ``inserted``, ``media_types``,
+        ``write_protected`` and ``connected_via``; ``errors`` are those of
+        devices that could not be read.
+        """
+        return self._each(context, options, read_devices)
 
     @base.driver_passthru(['POST'], async_call=False, target=selection.NAMES)
     def eject_vmedia(
@@ -34,13 +56,72 @@ class VirtualMediaMethods(fleet.FleetMethods):
     ) -> summary.FleetResult:
         """Eject the virtual media that are inserted in targets.
 
-        ``ejected`` lists the ejected devices; it is empty if nothing was
-        inserted. If one of several devices fails, the item contains both
-        ``error`` and the devices that had been ejected before.
+        ``ejected`` lists the ejected devices; it is empty, and ``changed``
+        false, if nothing was inserted. If one of several devices fails, the
+        item contains both ``error`` and the devices that had been ejected
+        before.
         """
         return self._each(
             context,
             options,
-            lambda system: system.eject_vmedia(device),
+            lambda machine: eject(machine, device),
             change=True,
         )
+
+
+def read_devices(machine: bmc.Bmc) -> failures.Item:
+    """Return the devices of the system and its managers.
+
+    :raises: NotSupported if there is no collection of devices; the error of
+        the only one.
+    """
+    found = media.MediaDevices(machine)
+    devices = [media.describe(device) for device in found]
+    if found.errors and not devices:
+        raise found.errors[0]
+    return {
+        'reachable': True,
+        'devices': devices,
+        **isolation.describe(found.errors),
+    }
+
+
+def eject(machine: bmc.Bmc, media_type: str | None) -> failures.Item:
+    """Eject inserted media; an error affects one device only.
+
+    :param media_type: a Redfish media type; ``None`` for every device.
+    :returns: the item of the target, with the first error, if any: media
+        that were ejected stay ejected.
+    """
+    found = media.MediaDevices(machine)
+    ejected: list[str] = []
+    has_device = False
+    try:
+        for device in found:
+            if media_type not in (None, *device.texts('MediaTypes')):
+                continue
+            has_device = True
+            with isolation.isolated(found.errors.append):
+                if media.is_loaded(device):
+                    _eject_one(machine, device)
+                    ejected.append(device.identity)
+        if media_type and not has_device and not found.errors:
+            raise failures.NoSuchDevice()
+    except failures.BmcError as exc:
+        found.errors.append(exc)
+    item: failures.Item = {'reachable': True, 'changed': bool(ejected)}
+    if found.errors:
+        item = failures.classify(found.errors[0]).item()
+        if ejected:
+            item['changed'] = True
+    return item | {'ejected': ejected}
+
+
+def _eject_one(machine: bmc.Bmc, device: resource.Resource) -> None:
+    if device.action(_EJECT) is not None:
+        machine.client.act(device, _EJECT)
+    elif device.allows('PATCH'):
+        # Older firmware of some vendors has a writable state, but no action.
+        machine.client.patch(device, {'Image': None, 'Inserted': False})
+    else:
+        raise failures.NotSupported()

@@ -72,6 +72,21 @@ class NoSelf(Good):
     def wrong() -> None: ...  # type: ignore[misc]
 
 
+class AnnotatedReceiver(Good):
+    @driver_base.driver_passthru(['GET'])
+    def wrong(bmc: str) -> None: ...  # type: ignore[misc]
+
+
+class ContextReceiver(Good):
+    @driver_base.driver_passthru(['GET'], target='bmc')
+    def wrong(context, bmc: str) -> None: ...  # type: ignore
+
+
+class ListOfValues(Good):
+    @driver_base.driver_passthru(['GET'])
+    def wrong(self, state: ['on', 'off']) -> None: ...  # type: ignore  # noqa: F821
+
+
 class Property(Good):
     @property
     @published(['POST'])
@@ -181,6 +196,9 @@ ERRORS: dict[type[driver_base.VendorInterface], tuple[str, str]] = {
     AsyncGenerator: ('is asynchronous', "write 'def'"),
     Generator: ('is a generator', 'return a list'),
     NoSelf: ('no parameter self', 'add self'),
+    AnnotatedReceiver: ("first parameter 'bmc' receives", 'add self'),
+    ContextReceiver: ("first parameter 'context' receives", 'add self'),
+    ListOfValues: ("parameter 'state': ", "such as str, Literal['on', 'off']"),
     Property: ('is a property', 'plain method'),
     ClassMethod: ('is a class method', 'plain method'),
     StaticMethod: ('is a static method', 'plain method'),

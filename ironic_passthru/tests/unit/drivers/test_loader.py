@@ -6,15 +6,18 @@ import importlib.metadata
 import io
 import json
 import logging
+import os
 import pathlib
 import re
 import sys
 from collections.abc import Callable
 from typing import Annotated
 from typing import Any
+from unittest import mock
 
 import fixtures
 import pydantic
+from oslo_config import cfg
 
 from ironic_passthru import errors
 from ironic_passthru.drivers import base as driver_base
@@ -90,6 +93,17 @@ class StartRefuses(Recorder):
 class PropertiesFail(Recorder):
     def get_properties(self) -> dict[str, str]:
         raise KeyError('rack')
+
+
+class NeedsArgument(Recorder):
+    def __init__(self, rack: str) -> None: ...
+
+
+class OptionOutOfBounds(Recorder):
+    def start(self, conf: Any) -> None:
+        conf.register_opts([cfg.IntOpt('racks', max=1)], 'acme')
+        with mock.patch.dict(os.environ, OS_ACME__RACKS='5'):
+            _ = conf.acme.racks
 
 
 class NoDriver:
@@ -287,10 +301,30 @@ class LoadTest(base.TestCase):
                 'PropertiesFail',
                 rf"get_properties\(\) failed \({file}:\d+\): KeyError: 'rack'",
             ),
-            ('NoDriver', 'NoDriver is not a VendorInterface'),
+            (
+                'NeedsArgument',
+                rf"\({file}:\d+\): TypeError: .* argument: 'rack'",
+            ),
+            (
+                'OptionOutOfBounds',
+                rf'start\(\) failed \({file}:\d+\): Value for option racks is '
+                'not valid: Should be less than or equal to 1',
+            ),
+            (
+                'NoDriver',
+                rf'{file}:\d+: NoDriver is not a VendorInterface; inherit .*',
+            ),
+            (
+                'Recordr',
+                r".* 'Recordr'; did you mean 'Recorder'\? \(after .*",
+            ),
+            (
+                f'{__name__}.Recorder:Recorder',
+                rf".*; write '{__name__}:Recorder' for a class in it",
+            ),
             ('EVENTS', r'.* names a list object instead of a class'),
             ('json:dumps', r'TypeError: .*'),
-            ('json:nothing', r".*AttributeError: .* 'nothing'"),
+            ('json:nothing', r".*AttributeError: .* 'nothing' \(after .*"),
             (
                 'no.such.module:Driver',
                 r".* module 'no' is not installed",
@@ -682,7 +716,9 @@ class MakeTest(base.TestCase):
             def get_properties(self) -> Any:
                 return None
 
-        self._refuse(Wrong(), 'get_properties() failed: AttributeError')
+        self._refuse(
+            Wrong(), 'get_properties() failed: TypeError: it returned a list'
+        )
         self.assertEqual(
             {'rack': '3'}, loader.make('acme', Numbers()).spec.properties
         )

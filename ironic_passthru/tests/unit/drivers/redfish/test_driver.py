@@ -137,6 +137,14 @@ class SchemaTest(DriverTestCase):
             ('indicator_led', {'state': 'Off', 'tag': 'a'}, {'tag': 'a'}),
             ('eject_vmedia', {'device': 'CD'}, {'device': 'Cd'}),
             ('eject_vmedia', {'target': 'a'}, {'target': ['a']}),
+            ('power', {'state': 'Nmi', 'wait': True}, {'state': 'Off'}),
+            ('boot_device', {'device': 'Pxe'}, {'device': 'Disk'}),
+            ('boot_device', {'enabled': 'Once'}, {'enabled': True}),
+            ('insert_vmedia', {'image': 'a'}, {'device': 'CD'}),
+            ('reset_bmc', {}, {'reset_type': 'PowerCycle'}),
+            ('secure_boot', {'enabled': False}, {'enabled': 'Once'}),
+            ('tasks', {'limit': 500}, {'limit': 501}),
+            ('get_resource', {'path': '/redfish'}, {}),
         ):
             declared = signature.Signature(getattr(driver, name))
             declared.convert(name, good)

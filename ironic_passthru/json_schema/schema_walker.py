@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
-from ironic_passthru.validation import references
+from ironic_passthru.json_schema import references
 
 #: Keyword of a published schema: other places from which a model reads a
 #: property, as lists of names and indexes, by the name of the property.

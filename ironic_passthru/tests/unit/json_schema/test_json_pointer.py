@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A pointer names one place, whatever the names on its way."""
 
+from ironic_passthru.json_schema import json_pointer
 from ironic_passthru.tests import base
-from ironic_passthru.validation import json_pointer
 
 
 class TestPointer(base.TestCase):

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of values before they are sent, by what the BMC declares."""
+
+from collections.abc import Sequence
+
+from ironic_passthru.drivers.redfish import client as bmc_client
+from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import isolation
+from ironic_passthru.drivers.redfish import resource
+
+_MAX_SHOWN = 20
+
+
+def check(name: str, value: str, allowed: Sequence[str]) -> None:
+    """Check a value; every value passes if the allowed ones are unknown.
+
+    :param name: parameter of the method, for the error.
+    :raises: ValueNotAllowed.
+    """
+    if not allowed or value in allowed:
+        return
+    shown = ', '.join(allowed[:_MAX_SHOWN])
+    more = ', ...' if allowed[_MAX_SHOWN:] else ''
+    raise failures.ValueNotAllowed(
+        f'The BMC does not allow {resource.printable(value)} as {name}; '
+        f'allowed: {shown}{more}. Nothing was sent.'
+    )
+
+
+def parameters(
+    client: bmc_client.BmcClient, action: resource.ActionInfo
+) -> dict[str, resource.JsonObject]:
+    """Return the parameters in the ActionInfo of an action by name.
+
+    It is empty if the BMC has no such resource, or an unusable one.
+    """
+    path = action.info.value('@Redfish.ActionInfo')
+    found: list[resource.JsonObject] = []
+    if isinstance(path, str):
+        with isolation.isolated(lambda _: None):
+            found = client.get(path).mappings('Parameters')
+    return {each.text('Name') or '': each for each in found}
+
+
+def of_action(
+    client: bmc_client.BmcClient, action: resource.ActionInfo, name: str
+) -> list[str]:
+    """Return the values that a parameter accepts; empty if unknown."""
+    found = action.allowable(name)
+    if not found and (declared := parameters(client, action).get(name)):
+        found = declared.texts('AllowableValues')
+    return found

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Method that lists the tasks of BMCs."""
+
+from typing import Annotated
+from typing import Unpack
+
+import pydantic
+
+from ironic_passthru import context as request_context
+from ironic_passthru.drivers import base
+from ironic_passthru.drivers.redfish import bmc
+from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import isolation
+from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import selection
+from ironic_passthru.drivers.redfish import summary
+from ironic_passthru.drivers.redfish.methods import fleet
+
+_Limit = Annotated[
+    int,
+    pydantic.Field(
+        ge=1,
+        le=500,
+        description='Number of tasks; the last ones that the BMC lists.',
+    ),
+]
+
+
+class BmcTaskMethods(fleet.FleetMethods):
+    """The method ``tasks``."""
+
+    @base.driver_passthru(['GET'], async_call=False, target=selection.NAMES)
+    def tasks(
+        self,
+        context: request_context.RequestContext,
+        *,
+        limit: _Limit = 50,
+        **options: Unpack[selection.FleetOptions],
+    ) -> summary.FleetResult:
+        """Return the tasks of BMCs.
+
+        ``tasks`` is a list with ``id``, ``name``, ``state``, ``status``,
+        ``percent``, ``start_time``, ``end_time`` and ``messages`` (up to 10,
+        ``id`` and ``text``); ``total`` is the number of tasks on the BMC.
+        """
+        return self._each(
+            context, options, lambda machine: read_tasks(machine, limit)
+        )
+
+
+def read_tasks(machine: bmc.Bmc, limit: int) -> failures.Item:
+    """Return the last tasks of the BMC.
+
+    :raises: NotSupported if the BMC has no task service.
+    """
+    client = machine.client
+    service = client.follow(client.root(), 'Tasks')
+    paths = client.member_paths(client.follow(service, 'Tasks'))
+    found: list[failures.Item] = []
+    skipped: list[failures.BmcError] = []
+    for path in paths[-limit:]:
+        with isolation.isolated(skipped.append):
+            found.append(_task(machine, client.get(path)))
+    return {
+        'reachable': True,
+        'tasks': found,
+        'total': len(paths),
+        **isolation.describe(skipped),
+    }
+
+
+def _task(machine: bmc.Bmc, task: resource.Resource) -> failures.Item:
+    return {
+        'id': task.identity,
+        'name': task.text('Name'),
+        'state': task.text('TaskState'),
+        'status': task.text('TaskStatus'),
+        'percent': task.number('PercentComplete'),
+        'start_time': task.text('StartTime'),
+        'end_time': task.text('EndTime'),
+        'messages': [
+            {'id': each.message_id, 'text': each.text}
+            for each in machine.client.messages(task)
+        ],
+    }

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON Schemas and pointers, for validation and redaction."""

@@ -145,7 +145,12 @@ class LogReader:
             if self._query.matches(entry):
                 count += 1
                 created = time_of(entry) or _UNKNOWN
-                self._found.append((created, _item(log, entry)))
+                item = _item(log, entry)
+                # Software on the system may have logged a command line.
+                item['message'] = resource.printable(
+                    self._machine.client.redact(item['message'] or '')
+                )
+                self._found.append((created, item))
 
     def _entries(
         self, collection: resource.Resource

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 from urllib import parse
 
+from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial
-from ironic_passthru.drivers.redfish import refusals
 from ironic_passthru.drivers.redfish import resource
 
 
@@ -79,9 +79,7 @@ class SubscriptionReader:
                     'changed': False,
                     'subscription': _item(each),
                 }
-        refusal = self._refusal(wanted)
-        if refusal is not None:
-            return refusal
+        self._check(wanted)
         created = self._client.post(self._collection.path, wanted.document())
         if self._client.dry_run:
             return {'reachable': True}
@@ -126,25 +124,18 @@ class SubscriptionReader:
         self._reader.check(found=not self._reader.warnings)
         return found
 
-    def _refusal(self, wanted: Subscription) -> failures.Item | None:
-        """Return the error for a value that the BMC does not list."""
+    def _check(self, wanted: Subscription) -> None:
+        """Check the values against those that the BMC lists.
+
+        :raises: ValueNotAllowed.
+        """
         service = self._service
-        for name, values, allowed in (
-            (
-                'event_types',
-                wanted.event_types,
-                service.texts('EventTypesForSubscription'),
-            ),
-            (
-                'registry_prefixes',
-                wanted.registry_prefixes,
-                service.texts('RegistryPrefixes'),
-            ),
-        ):
-            for value in values:
-                if allowed and value not in allowed:
-                    return refusals.value_not_allowed(name, value, allowed)
-        return None
+        for value in wanted.event_types:
+            allowed = service.texts('EventTypesForSubscription')
+            allowable.check('event_types', value, allowed)
+        for value in wanted.registry_prefixes:
+            allowed = service.texts('RegistryPrefixes')
+            allowable.check('registry_prefixes', value, allowed)
 
     def _created(
         self, response: resource.Resource, wanted: Subscription

@@ -2,14 +2,12 @@
 """Change of the password of one BMC user, also in the inventory."""
 
 import logging
-import time
 
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import client as bmc_client
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial
-from ironic_passthru.drivers.redfish import refusals
 from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish.inventories import base as inventories
 
@@ -89,12 +87,10 @@ class PasswordChange:
             return self._item(changed=False)
         account = self._account()
         if account is None:
-            return refusals.refused(
+            return _failed(
                 'account_not_found', 'The BMC has no user of this name.'
             )
-        refusal = self._refusal()
-        if refusal is not None:
-            return refusal
+        self._check_length()
         if self._client.dry_run or not self._is_own:
             self._client.patch(account, {'Password': self._password})
             return self._item(changed=True)
@@ -129,7 +125,7 @@ class PasswordChange:
         if valid == self._password:
             return self._item(changed=True)
         if valid is None:
-            item = refusals.refused(
+            item = _failed(
                 'password_not_confirmed',
                 'The BMC accepted the new password, which is stored now, but '
                 'a read with it failed.',
@@ -147,7 +143,8 @@ class PasswordChange:
             (self._password, _PAUSE_SECONDS),
             (self._address.password, 0.0),
         ):
-            time.sleep(pause_seconds)
+            if pause_seconds:
+                self._client.pause(pause_seconds)
             try:
                 with self._client.with_password(password) as client:
                     client.get(path)
@@ -216,17 +213,21 @@ class PasswordChange:
         reader.check(found=not reader.warnings)
         return None
 
-    def _refusal(self) -> failures.Item | None:
-        """Return the error if the BMC does not allow the length."""
+    def _check_length(self) -> None:
+        """Check the length against the limits of the BMC.
+
+        :raises: ValueNotAllowed.
+        """
         service = _service(self._client)
         low = service.number('MinPasswordLength') or 0
         high = service.number('MaxPasswordLength') or 0
         size = len(self._password)
         if size >= low and (size <= high or not high):
-            return None
+            return
         allowed = f'{low:.0f} to {high:.0f}' if high else f'{low:.0f} or more'
-        return refusals.value_not_allowed(
-            'password', f'{size} characters', [f'{allowed} characters']
+        raise failures.ValueNotAllowed(
+            f'The BMC does not allow {size} characters as password; allowed: '
+            f'{allowed} characters. Nothing was sent.'
         )
 
     def _item(self, *, changed: bool) -> failures.Item:
@@ -242,8 +243,13 @@ def _login(address: bmc_target.Address) -> tuple[str, str]:
     return address.url, address.username
 
 
+def _failed(code: str, message: str) -> failures.Item:
+    """Return the item of a target with an error of this module."""
+    return failures.BmcFailure(code, True, message).item()
+
+
 def _not_stored(exc: inventories.PasswordNotStored) -> failures.Item:
-    return refusals.refused('password_not_stored', str(exc))
+    return _failed('password_not_stored', str(exc))
 
 
 def _service(client: bmc_client.BmcClient) -> resource.Resource:

@@ -8,7 +8,6 @@ from typing import Any
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial
-from ironic_passthru.drivers.redfish import refusals
 from ironic_passthru.drivers.redfish import resource
 
 # Types of chassis whose limits are not those of a system, but of a part such
@@ -184,7 +183,10 @@ def change(machine: bmc.Bmc, watts: int | None) -> failures.Item:
         bounds = f'{low} to {high}'
         if low is None or high is None:
             bounds = f'{high} or less' if low is None else f'{low} or more'
-        return refusals.value_not_allowed('watts', watts, [bounds])
+        raise failures.ValueNotAllowed(
+            f'The BMC does not allow {watts} as watts; allowed: {bounds}. '
+            'Nothing was sent.'
+        )
     machine.client.patch(limit.source, limit.change(watts))
     if machine.client.dry_run:
         return {'reachable': True}

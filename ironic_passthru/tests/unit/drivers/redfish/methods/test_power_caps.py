@@ -113,7 +113,7 @@ class ChangeTest(PowerCapTestCase):
             error = self.put(watts)['error']
             self.assertEqual('value_not_allowed', error['code'])
             self.assertEqual(
-                f'watts: the BMC does not allow {watts}; it allows {text}. '
+                f'The BMC does not allow {watts} as watts; allowed: {text}. '
                 'Nothing was sent.',
                 error['message'],
             )

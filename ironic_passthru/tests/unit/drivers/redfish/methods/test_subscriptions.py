@@ -98,7 +98,7 @@ class SubscriptionTest(driven.MethodTestCase):
     def test_values_are_checked(self) -> None:
         error = self.ensure(event_types=['Alert', 'Metric'])['error']
         self.assertEqual('value_not_allowed', error['code'])
-        self.assertIn('allows Alert, StatusChange.', error['message'])
+        self.assertIn('allowed: Alert, StatusChange.', error['message'])
         self.assertEqual([], self.changes())
         for destination in (
             'https://user:hunter2@host/',

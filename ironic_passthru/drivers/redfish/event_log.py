@@ -147,9 +147,9 @@ class LogReader:
                 created = time_of(entry) or _UNKNOWN
                 item = _item(log, entry)
                 # Software on the system may have logged a command line.
-                item['message'] = resource.printable(
-                    self._machine.client.redact(item['message'] or '')
-                )
+                if item['message'] is not None:
+                    redact = self._machine.client.redact
+                    item['message'] = redact(item['message'])
                 self._found.append((created, item))
 
     def _entries(

@@ -7,6 +7,7 @@ from typing import Any
 
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import isolation
 from ironic_passthru.drivers.redfish import partial
 from ironic_passthru.drivers.redfish import resource
 
@@ -188,8 +189,8 @@ def change(machine: bmc.Bmc, watts: int | None) -> failures.Item:
             'Nothing was sent.'
         )
     machine.client.patch(limit.source, limit.change(watts))
-    if machine.client.dry_run:
-        return {'reachable': True}
-    source = machine.client.get(limit.source.path)
+    source = isolation.read_back(machine.client, limit.source.path)
+    if source is None:
+        return {'reachable': True, 'changed': True}
     after = dataclasses.replace(limit, source=source)
     return {**reader.item(after), 'changed': True}

@@ -119,6 +119,15 @@ class ChangeTest(PowerCapTestCase):
             )
         self.assertEqual([], self.changes())
 
+    def test_a_change_that_cannot_be_read_back(self) -> None:
+        async def accept(exchange: bmc.Exchange) -> None:
+            self.fake.faults[f'GET {METRICS}'] = bmc.faults.status(503)
+            await exchange.send(bmc.BmcReply(204))
+
+        self.add_metrics(SetPoint=400)
+        self.fake.faults['PATCH'] = accept
+        self.assertEqual({'reachable': True, 'changed': True}, self.put(300))
+
     def test_a_refused_limit(self) -> None:
         self.add_metrics(SetPoint=400)
         self.fake.faults['PATCH'] = bmc.faults.status(400)

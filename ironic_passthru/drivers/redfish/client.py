@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading and changing resources in one call on one BMC."""
 
+import dataclasses
+import functools
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -53,6 +55,14 @@ class BmcClient:
         self._on_progress = on_progress
         self._deadline = deadline
         self._root: resource.Resource | None = None
+        self._target = target
+        self._make = functools.partial(
+            BmcClient,
+            deadline=deadline,
+            trusted=trusted,
+            connect_timeout_seconds=connect_timeout_seconds,
+            read_timeout_seconds=read_timeout_seconds,
+        )
         self._sender = sender.RequestSender(
             target,
             deadline,
@@ -70,6 +80,23 @@ class BmcClient:
     def close(self) -> None:
         """Delete the session, if any, and close the connection."""
         self._sender.close()
+
+    def add_secret(self, secret: str) -> None:
+        """Redact a text in messages of the BMC."""
+        self._sender.messages.add_secret(secret)
+
+    def with_password(self, password: str) -> 'BmcClient':
+        """Return a client that uses another password; close it, too.
+
+        A wrong password counts as one failed login for the BMC if this client
+        has been accepted.
+        """
+        address = dataclasses.replace(
+            self._target.address,
+            password=password,
+            login=self._sender.login_kind,
+        )
+        return self._make(dataclasses.replace(self._target, address=address))
 
     def pause(self, seconds: float) -> bool:
         """Sleep between two reads, at most until the last one.

@@ -7,6 +7,8 @@ from typing import Any
 from ironic_passthru.drivers.redfish import client
 from ironic_passthru.drivers.redfish import resource
 
+_MASK = '***'
+
 
 class RecordingClient(client.BmcClient):
     """Reads resources; records changes, which seem to succeed.
@@ -14,7 +16,8 @@ class RecordingClient(client.BmcClient):
     A method must not wait for the effect of a change if :attr:`dry_run` is
     true.
 
-    :ivar changes: ``http_method``, ``path`` and ``body`` of each change.
+    :ivar changes: ``http_method``, ``path`` and ``body`` of each change,
+        without passwords.
     """
 
     dry_run = True
@@ -49,6 +52,18 @@ class RecordingClient(client.BmcClient):
         self, http_method: str, path: str, body: Mapping[str, Any] | None
     ) -> resource.Resource:
         self.changes.append(
-            {'http_method': http_method, 'path': path, 'body': body}
+            {'http_method': http_method, 'path': path, 'body': _masked(body)}
         )
         return resource.Resource(path, {}, 200)
+
+
+def _masked(value: Any) -> Any:
+    """Return a value of JSON with masked passwords."""
+    if isinstance(value, Mapping):
+        return {
+            name: _MASK if 'password' in name.lower() else _masked(each)
+            for name, each in value.items()
+        }
+    if isinstance(value, list):
+        return [_masked(each) for each in value]
+    return value

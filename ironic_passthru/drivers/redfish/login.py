@@ -50,6 +50,13 @@ class BmcLogin:
         return self._needs_session and self.session is None
 
     @property
+    def kind(self) -> str | None:
+        """The kind of login that the BMC accepted, else the configured one."""
+        if self.session is not None:
+            return 'session'
+        return 'basic' if self._was_accepted else self._address.login
+
+    @property
     def document(self) -> dict[str, str]:
         """Body of the request that opens a session."""
         return {

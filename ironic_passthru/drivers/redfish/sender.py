@@ -81,6 +81,11 @@ class RequestSender:
             read_timeout_seconds=read_timeout_seconds,
         )
 
+    @property
+    def login_kind(self) -> str | None:
+        """``basic`` or ``session``; None if not known yet."""
+        return self._login.kind
+
     def close(self) -> None:
         """Delete the session, if any, and close the connection."""
         session, self._login.session = self._login.session, None

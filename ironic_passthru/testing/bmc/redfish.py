@@ -5,6 +5,7 @@ import base64
 import copy
 import hashlib
 import hmac
+import itertools
 import json
 import secrets
 import urllib.parse
@@ -262,8 +263,24 @@ def _merge(resource: dict[str, Any], change: Mapping[str, Any]) -> None:
         old = resource.get(name)
         if isinstance(old, dict) and isinstance(value, dict):
             _merge(old, value)
+        elif isinstance(old, list) and isinstance(value, list):
+            resource[name] = _merged(old, value)
         else:
             resource[name] = value
+
+
+def _merged(old: list[Any], change: list[Any]) -> list[Any]:
+    """Return an array whose objects are changed by their positions."""
+    merged = []
+    for before, after in itertools.zip_longest(old, change, fillvalue=old):
+        if after is old:
+            merged.append(before)
+        elif isinstance(before, dict) and isinstance(after, dict):
+            _merge(before, after)
+            merged.append(before)
+        elif after is not None:
+            merged.append(after)
+    return merged
 
 
 def _not_found() -> messages.BmcReply:

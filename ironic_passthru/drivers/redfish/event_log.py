@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entries of the event logs of one BMC, the newest first."""
+
+import dataclasses
+import datetime
+from collections.abc import Iterator
+
+from ironic_passthru.drivers.redfish import bmc
+from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import partial
+from ironic_passthru.drivers.redfish import resource
+
+# LogEntryType of logs with events; LogService 1.0 (2016) and later. The
+# property is optional.
+_EVENTS = frozenset({None, 'Event', 'Multiple', 'SEL'})
+
+# Entries of one log that are read at most: those that a collection contains,
+# and those that each need a request.
+_MAX_ENTRIES = 10_000
+_MAX_REQUESTS = 500
+
+_SEVERITIES = {'OK': 0, 'Warning': 1, 'Critical': 2}
+_UNKNOWN = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+
+
+@dataclasses.dataclass(frozen=True)
+class LogQuery:
+    """Entries to return.
+
+    :param log: a log by its ``Id`` or its name in items; ``None`` for the
+        logs of events.
+    :param since: oldest time; without a time zone it is UTC.
+    :param severity: lowest of ``OK``, ``Warning`` and ``Critical``.
+    :param limit: number of entries.
+    """
+
+    log: str | None = None
+    since: datetime.datetime | None = None
+    severity: str | None = None
+    limit: int = 100
+
+    def matches(self, entry: resource.JsonObject) -> bool:
+        """Return whether an entry belongs to the result.
+
+        An entry without a valid time or severity does: it may be important.
+        """
+        created = time_of(entry)
+        if (
+            self.since is not None
+            and created is not None
+            and created < _aware(self.since)
+        ):
+            return False
+        if self.severity is None:
+            return True
+        rank = _SEVERITIES.get(entry.text('Severity') or '')
+        return rank is None or rank >= _SEVERITIES[self.severity]
+
+
+@dataclasses.dataclass(frozen=True)
+class EventLog:
+    """A log service.
+
+    :param name: owner and Id, such as ``manager/Sel``.
+    """
+
+    name: str
+    service: resource.Resource
+
+
+class LogReader:
+    """Reads the logs of one BMC."""
+
+    def __init__(self, machine: bmc.Bmc, query: LogQuery) -> None:
+        self._machine = machine
+        self._query = query
+        self._reader = partial.PartialReader(machine.client)
+        self._found: list[tuple[datetime.datetime, failures.Item]] = []
+        self._truncated = False
+
+    def item(self) -> failures.Item:
+        """Return the item of the target with the newest entries."""
+        logs = self.logs()
+        for log in logs:
+            self._read(log)
+        # Stable: entries without a time stay in the order of the BMC.
+        self._found.sort(key=lambda each: each[0], reverse=True)
+        entries = [entry for _, entry in self._found]
+        limit = self._query.limit
+        return {
+            'reachable': True,
+            'logs': [log.name for log in logs],
+            'entries': entries[:limit],
+            'truncated': self._truncated or len(entries) > limit,
+            'warnings': self._reader.warnings,
+        }
+
+    def logs(self) -> list[EventLog]:
+        """Return the selected logs.
+
+        :raises: NotSupported for an empty selection, or the first error.
+        """
+        logs = []
+        seen: set[str] = set()
+        for kind, owner in self._owners():
+            collection = self._reader.get(owner.link('LogServices'))
+            for service in self._reader.members(collection):
+                log = EventLog(f'{kind}/{service.identity}', service)
+                # Some BMCs list the logs of the manager for the system.
+                if service.path not in seen and self._is_selected(log):
+                    logs.append(log)
+                seen.add(service.path)
+        self._reader.check(found=bool(logs))
+        return logs
+
+    def _owners(self) -> Iterator[tuple[str, resource.Resource]]:
+        machine = self._machine
+        yield 'system', machine.system
+        yield from self._reader.owners(
+            {
+                'manager': machine.manager_paths(),
+                'chassis': machine.chassis_paths(),
+            }
+        )
+
+    def _is_selected(self, log: EventLog) -> bool:
+        wanted = self._query.log
+        if wanted is None:
+            return log.service.text('LogEntryType') in _EVENTS
+        return wanted.lower() in (
+            log.name.lower(),
+            log.service.identity.lower(),
+        )
+
+    def _read(self, log: EventLog) -> None:
+        collection = self._reader.get(log.service.link('Entries'))
+        if collection is None:
+            return
+        count = 0
+        entries, is_sorted, maximum = self._entries(collection)
+        for number, entry in enumerate(entries):
+            if number >= maximum or (is_sorted and count >= self._query.limit):
+                self._truncated = True
+                return
+            if self._query.matches(entry):
+                count += 1
+                created = time_of(entry) or _UNKNOWN
+                item = _item(log, entry)
+                # Software on the system may have logged a command line.
+                if item['message'] is not None:
+                    redact = self._machine.client.redact
+                    item['message'] = redact(item['message'])
+                self._found.append((created, item))
+
+    def _entries(
+        self, collection: resource.Resource
+    ) -> tuple[Iterator[resource.Resource], bool, int]:
+        """Return entries, whether the newest is first, and a maximum."""
+        if partial.is_expanded(collection):
+            members = collection.mappings('Members')
+            is_sorted = _is_newer(members[0], members[-1])
+            return self._reader.members(collection), is_sorted, _MAX_ENTRIES
+        paths = self._reader.member_paths(collection)
+        if len(paths) > 1:
+            first, last = (self._reader.get(paths[end]) for end in (0, -1))
+            # Most BMCs list the oldest entry first.
+            if not (first and last and _is_newer(first, last)):
+                paths.reverse()
+        found = map(self._reader.get, paths)
+        return (each for each in found if each), True, _MAX_REQUESTS
+
+
+def time_of(entry: resource.JsonObject) -> datetime.datetime | None:
+    """Return the time of an entry; ``None`` if it is missing or invalid."""
+    try:
+        created = entry.text('Created') or ''
+        return _aware(datetime.datetime.fromisoformat(created.strip()))
+    except ValueError:
+        return None
+
+
+def _aware(time: datetime.datetime) -> datetime.datetime:
+    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
+
+
+def _is_newer(one: resource.JsonObject, other: resource.JsonObject) -> bool:
+    first, second = time_of(one), time_of(other)
+    return first is not None and second is not None and first > second
+
+
+def _item(log: EventLog, entry: resource.Resource) -> failures.Item:
+    return {
+        'id': entry.identity,
+        'created': entry.text('Created'),
+        'severity': entry.text('Severity'),
+        'message': entry.text('Message'),
+        'message_id': entry.text('MessageId'),
+        'log': log.name,
+    }
+
+
+def clear(machine: bmc.Bmc, log: str | None) -> failures.Item:
+    """Clear the selected logs that are not empty; return their names.
+
+    An error of one log does not prevent the others from being cleared; the
+    item then contains the first error.
+    """
+    cleared: list[str] = []
+    error: failures.BmcError | None = None
+    for each in LogReader(machine, LogQuery(log=log)).logs():
+        try:
+            if _is_empty(machine, each.service):
+                continue
+            machine.client.act(each.service, '#LogService.ClearLog')
+            cleared.append(each.name)
+        except (
+            failures.BadAnswer,
+            failures.NotSupported,
+            failures.Rejected,
+            failures.ServerError,
+            failures.TaskFailed,
+        ) as exc:
+            error = error or exc
+    item: failures.Item = {'reachable': True}
+    if error is not None:
+        item = failures.classify(error).item()
+    return {**item, 'changed': bool(cleared), 'cleared': cleared}
+
+
+def _is_empty(machine: bmc.Bmc, service: resource.Resource) -> bool:
+    link = service.link('Entries')
+    if link is None:
+        return False
+    entries = machine.client.get(link)
+    return entries.value('Members') == [] and not entries.number(
+        'Members@odata.count'
+    )

@@ -6,6 +6,7 @@ import http.client
 import logging
 import ssl
 from collections.abc import Mapping
+from typing import Any
 
 import urllib3
 from urllib3 import connection as http_connection
@@ -16,6 +17,7 @@ from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import body
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import firmware_upload
 from ironic_passthru.drivers.redfish import trust
 
 LOG = logging.getLogger(__name__)
@@ -74,14 +76,17 @@ class RawRequest:
     :param target: path and query, percent-encoded.
     :param once: whether the request must not be sent a second time.
     :param changes: whether the BMC may act although no response arrives.
+    :param response_seconds: timeout for the response if it exceeds that of
+        the connection.
     """
 
     http_method: str
     target: str
     headers: Mapping[str, str]
-    content: bytes | None = None
+    content: bytes | firmware_upload.MultipartForm | None = None
     once: bool = True
     changes: bool = True
+    response_seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +130,8 @@ class BmcConnection:
         self._kept: http_connection.HTTPConnection | None = None
         self._closes_silently = False
         self._left_bytes = MAX_CALL_BYTES
+        #: Fields of the verified certificate as ``ssl`` returns them.
+        self.peer_certificate: Mapping[str, Any] = {}
 
     def replace_deadline(self, deadline: call_deadline.Deadline) -> None:
         """Let later requests, and the kept connection, have a deadline."""
@@ -198,6 +205,8 @@ class BmcConnection:
             link.close()
             raise _handshake_error(exc) from exc
         self.deadline.cut_at_end(link.sock)
+        if isinstance(link.sock, ssl.SSLSocket):
+            self.peer_certificate = link.sock.getpeercert() or {}
         return link
 
     def _exchange(
@@ -205,7 +214,9 @@ class BmcConnection:
     ) -> urllib3.HTTPResponse:
         """Send a request and receive the header of its response."""
         try:
-            link.timeout = self._limited(self._read_timeout)
+            link.timeout = self._limited(
+                max(self._read_timeout, request.response_seconds)
+            )
             link.request(
                 request.http_method,
                 request.target,

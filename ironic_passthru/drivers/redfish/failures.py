@@ -30,7 +30,10 @@ class BmcError(Exception):
 
     :param messages: messages of the BMC about it.
     :param task: path of the BMC's task that the error is about.
+    :cvar explanation: message for the caller instead of that of the code.
     """
+
+    explanation: str | None = None
 
     def __init__(
         self,
@@ -97,6 +100,17 @@ class NoSuchDevice(BmcError):
 
 class NotSupported(BmcError):
     """A resource lacks the property, link or action."""
+
+
+class ValueNotAllowed(BmcError):
+    """The BMC does not accept a value; nothing was sent.
+
+    :param explanation: names the value and those that are allowed.
+    """
+
+    def __init__(self, explanation: str) -> None:
+        super().__init__()
+        self.explanation = explanation
 
 
 class Rejected(BmcError):
@@ -256,6 +270,11 @@ _TABLE: dict[type[BaseException], BmcFailure] = {
     ),
     BadAnswer: BAD_ANSWER,
     NotSupported: NOT_SUPPORTED,
+    ValueNotAllowed: BmcFailure(
+        'value_not_allowed',
+        True,
+        'The BMC does not accept this value; nothing was changed.',
+    ),
     LoginRequired: _ACCESS_DENIED,
     MissingPrivilege: _ACCESS_DENIED,
     MissingResource: BmcFailure(
@@ -307,7 +326,12 @@ def classify(exc: Exception) -> BmcFailure:
             (_TABLE[kind] for kind in type(exc).__mro__ if kind in _TABLE),
             BAD_ANSWER,
         )
-    return dataclasses.replace(found, messages=exc.messages, task=exc.task)
+    return dataclasses.replace(
+        found,
+        message=exc.explanation or found.message,
+        messages=exc.messages,
+        task=exc.task,
+    )
 
 
 # Statuses with a meaning of their own; other 4xx are Rejected.

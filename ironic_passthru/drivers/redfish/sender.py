@@ -14,6 +14,7 @@ from ironic_passthru.drivers.redfish import connection
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import extended_info
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import firmware_upload
 from ironic_passthru.drivers.redfish import login
 from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish import tasks
@@ -26,6 +27,9 @@ _SESSIONS = '/redfish/v1/SessionService/Sessions'
 
 # Time to delete a session, in seconds.
 _CLOSE_SECONDS = 2.0
+
+# A BMC may check a whole firmware image before it responds.
+_UPLOAD_SECONDS = 600.0
 
 # Default ports of URLs (RFC 9110).
 _PORTS = {'http': 80, 'https': 443}
@@ -81,6 +85,11 @@ class RequestSender:
             read_timeout_seconds=read_timeout_seconds,
         )
 
+    @property
+    def peer_certificate(self) -> Mapping[str, Any]:
+        """Fields of the BMC's certificate; empty if it is not verified."""
+        return self._connection.peer_certificate
+
     def close(self) -> None:
         """Delete the session, if any, and close the connection."""
         session, self._login.session = self._login.session, None
@@ -96,7 +105,9 @@ class RequestSender:
         self,
         http_method: str,
         path: str,
-        document: Mapping[str, Any] | None = None,
+        document: Mapping[str, Any]
+        | firmware_upload.MultipartForm
+        | None = None,
         etag: str | None = None,
     ) -> connection.RawResponse:
         """Send a request; return its response of any status.
@@ -276,13 +287,24 @@ class RequestSender:
 def _request(
     http_method: str,
     target: str,
-    document: Mapping[str, Any] | None = None,
+    document: Mapping[str, Any] | firmware_upload.MultipartForm | None = None,
     headers: Mapping[str, str] | None = None,
     *,
     once: bool = True,
     changes: bool = True,
 ) -> connection.RawRequest:
-    fields, content = {**_HEADERS, **(headers or {})}, None
+    fields = {**_HEADERS, **(headers or {})}
+    if isinstance(document, firmware_upload.MultipartForm):
+        return connection.RawRequest(
+            http_method,
+            target,
+            {**fields, **document.headers},
+            document,
+            once,
+            changes,
+            response_seconds=_UPLOAD_SECONDS,
+        )
+    content = None
     if document is not None:
         content = json.dumps(document).encode()
         fields['Content-Type'] = 'application/json'

@@ -12,6 +12,7 @@ from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import summary
@@ -52,8 +53,9 @@ class BiosMethods(fleet.FleetMethods):
     ) -> summary.FleetResult:
         """Return current and pending BIOS attributes of targets.
 
-        Items have ``attributes`` and ``pending``, which contains only values
-        that differ from the current ones.
+        Items have ``attributes``, ``pending`` with only those values that
+        differ from the current ones (``null`` if they are unreadable), and
+        ``warnings``.
         """
         return self._each(context, options, read)
 
@@ -99,10 +101,14 @@ def read(machine: bmc.Bmc) -> failures.Item:
     :raises: NotSupported if the system has no BIOS resource.
     """
     current = machine.client.follow(machine.system, 'Bios')
+    reader = partial_reader.PartialReader(machine.client, max_requests=1)
+    path = current.link(_SETTINGS, 'SettingsObject')
+    settings = current if path is None else reader.get(path)
     return {
         'reachable': True,
         'attributes': _attributes(current),
-        'pending': _pending(current, _settings(machine, current)),
+        'pending': None if settings is None else _pending(current, settings),
+        'warnings': reader.warnings,
     }
 
 

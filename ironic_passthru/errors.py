@@ -26,6 +26,7 @@
     │   ├── VerbNotSupported             400 verb_not_supported
     │   ├── RouteNotFound                404 not_found
     │   │   ├── DriverNotFound           404 driver_not_found
+    │   │   ├── UnknownMethod            404 unknown_method
     │   │   ├── ConductorNotFound        404 conductor_not_found
     │   │   └── OperationNotFound        404 operation_not_found
     │   ├── VerbNotAllowed               405 method_not_allowed
@@ -347,6 +348,13 @@ class DriverNotFound(RouteNotFound):
 
     code = 'driver_not_found'
     _msg_fmt = "The driver '%(driver)s' is unknown."
+
+
+class UnknownMethod(RouteNotFound):
+    """The driver does not offer this method to the caller."""
+
+    code = 'unknown_method'
+    _msg_fmt = "The driver '%(driver)s' has no method '%(method)s'."
 
 
 class ConductorNotFound(RouteNotFound):

@@ -18,10 +18,12 @@ from ironic_passthru.validation import schema as parameter_schema
 RESERVED_NAMES = frozenset({'self', 'context', 'method', 'http_method'})
 
 # Types of the fields of a method that are not lists.
-_TYPES = {
+_TYPES: dict[str, Any] = {
     'async_call': bool,
     'attach': bool,
     'description': str,
+    'long_description': str,
+    'deprecated': str | None,
     'dangerous': bool,
     'allowed': bool,
 }
@@ -49,6 +51,10 @@ class MethodSpec:
         always true for methods that are not dangerous.
     :param secret: names of secret parameters and fields of the result, in
         addition to those that the schema marks.
+    :param result: JSON Schema of the result; empty if it is unknown.
+    :param long_description: text for users after the first line.
+    :param deprecated: what to use instead; None if it is not deprecated.
+    :param examples: parameters of example calls.
     :raises: InvalidSpec if a value has a wrong type.
     """
 
@@ -63,6 +69,10 @@ class MethodSpec:
     dangerous: bool = False
     allowed: bool = True
     secret: tuple[str, ...] = ()
+    result: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    long_description: str = ''
+    deprecated: str | None = None
+    examples: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         """Check the types: drivers and documents are not trusted."""
@@ -71,7 +81,8 @@ class MethodSpec:
             if not isinstance(value, kind):
                 raise InvalidSpec(
                     f"method '{self.name}': {name} must be of type "
-                    f'{kind.__name__}, not {type(value).__name__}'
+                    f'{getattr(kind, "__name__", kind)}, not '
+                    f'{type(value).__name__}'
                 )
         if self.timeout is not None and not _is_duration(self.timeout):
             raise InvalidSpec(
@@ -151,6 +162,10 @@ class MethodSpec:
             'dangerous': self.dangerous,
             'allowed': self.allowed,
             'secret': list(self.secret),
+            'result': self.result,
+            'long_description': self.long_description,
+            'deprecated': self.deprecated,
+            'examples': list(self.examples),
         }
 
     @classmethod
@@ -161,7 +176,7 @@ class MethodSpec:
 
         :raises: InvalidSpec if the document is invalid.
         """
-        _require_object(document, f"method '{name}'")
+        _object(document, f"method '{name}'")
         try:
             schema = document['schema']
             parameter_schema.check_schema(schema)
@@ -178,6 +193,13 @@ class MethodSpec:
                 dangerous=document.get('dangerous', False),
                 allowed=document.get('allowed', True),
                 secret=_texts(document.get('secret', [])),
+                result=_object(document.get('result', {}), 'result'),
+                long_description=document.get('long_description', ''),
+                deprecated=document.get('deprecated'),
+                examples=tuple(
+                    _object(example, 'an example')
+                    for example in document.get('examples', [])
+                ),
             )
         except parameter_schema.InvalidSchema as error:
             raise InvalidSpec(
@@ -193,6 +215,25 @@ class MethodSpec:
             'async': self.async_call,
             'description': self.description,
             'attach': self.attach,
+        }
+
+    def details(self) -> dict[str, Any]:
+        """Return all that a caller needs to know.
+
+        The schema of an attachment is a string with ``contentMediaType``, if
+        that is known.
+        """
+        return {
+            **self.summary(),
+            'long_description': self.long_description,
+            'deprecated': self.deprecated,
+            'parameters': self.schema,
+            'examples': [self.masked(example) for example in self.examples],
+            'result': self.result,
+            'timeout': self.timeout,
+            'target': list(self.target),
+            'secret': list(self.secret),
+            'dangerous': self.dangerous,
         }
 
 
@@ -227,9 +268,9 @@ class DriverSpec:
 
         :raises: InvalidSpec if the document is invalid.
         """
-        _require_object(document, 'the document')
+        _object(document, 'the document')
         methods, properties = (
-            _require_object(document.get(key), f"'{key}'")
+            _object(document.get(key), f"'{key}'")
             for key in ('methods', 'properties')
         )
         return cls(
@@ -254,7 +295,7 @@ def _is_duration(value: Any) -> bool:
     return number and value > 0 and math.isfinite(value)
 
 
-def _require_object(value: Any, place: str) -> Mapping[str, Any]:
+def _object(value: Any, place: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidSpec(f'{place} must be an object')
     return value

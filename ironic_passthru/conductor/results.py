@@ -24,8 +24,8 @@ from ironic_passthru.rpc import protocol
 
 LOG = log.getLogger(__name__)
 
-_TEXT = 'text/plain; charset=utf-8'
-_BYTES = 'application/octet-stream'
+_TEXT = base.MEDIA_TYPES[str]
+_BYTES = base.MEDIA_TYPES[bytes]
 # A media type with parameters, in printable ASCII: it becomes a header.
 _MEDIA_TYPE = re.compile(r'[\w.+-]+/[\w.+-]+(;[ -~]*)?', re.ASCII)
 

@@ -4,10 +4,12 @@
 Vendor interfaces written for Ironic use ``ironic_passthru.compat``.
 """
 
+import copy
 import dataclasses
 import inspect
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from collections.abc import Set
 from typing import Any
@@ -22,6 +24,12 @@ MAX_TIMEOUT_SECONDS = 30 * 24 * 60 * 60
 
 #: Names of a first parameter that receives the context.
 CONTEXT_NAMES = ('context', 'ctx', 'ctxt')
+
+#: Media types of attachments without an own one, by type.
+MEDIA_TYPES: Mapping[Any, str] = {
+    str: 'text/plain; charset=utf-8',
+    bytes: 'application/octet-stream',
+}
 
 _MARK = '_driver_passthru'
 
@@ -46,6 +54,8 @@ class Passthru:
     dangerous: bool = False
     secret: tuple[str, ...] = ()
     context_first: bool = False
+    deprecated: str | None = None
+    examples: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +84,8 @@ def driver_passthru(
     target: str | Sequence[str] | None = None,
     dangerous: bool = False,
     secret: str | Sequence[str] | None = None,
+    deprecated: str | None = None,
+    examples: Sequence[Mapping[str, Any]] = (),
 ) -> Callable[[_Function], _Function]:
     """Publish the decorated function as a vendor passthru method.
 
@@ -107,11 +119,18 @@ def driver_passthru(
         have the same effect. The method and the caller of a synchronous
         method receive the real values; records, logs and error texts show
         ``***``.
+    :param deprecated: what callers should use instead of the method.
+    :param examples: parameters of example calls, which clients show. They
+        must be valid parameters.
     :raises: ValueError for an argument with an invalid value, and for an
         object that is not a plain function.
     """
     allowed = _http_methods(http_methods)
-    for argument, value in (('method', method), ('description', description)):
+    for argument, value in (
+        ('method', method),
+        ('description', description),
+        ('deprecated', deprecated),
+    ):
         if not isinstance(value, str | None):
             raise ValueError(f'{argument} must be a string, not {value!r}')
     flags = {
@@ -126,6 +145,7 @@ def driver_passthru(
     _check_timeout(timeout)
     targets = _names('target', target)
     secrets = _names('secret', secret)
+    shown = _examples(examples)
 
     def decorate(function: _Function) -> _Function:
         if not inspect.isroutine(function) or isinstance(
@@ -147,6 +167,8 @@ def driver_passthru(
             target=targets,
             dangerous=dangerous,
             secret=secrets,
+            deprecated=deprecated,
+            examples=shown,
         )
         set_mark(function, mark)
         return function
@@ -204,6 +226,16 @@ def _names(argument: str, value: Any) -> tuple[str, ...]:
             f'{argument} must be a name or a list of names, not {value!r}'
         )
     return tuple(dict.fromkeys(names))
+
+
+def _examples(value: Any) -> tuple[Mapping[str, Any], ...]:
+    if not isinstance(value, Sequence) or not all(
+        isinstance(example, Mapping) for example in value
+    ):
+        raise ValueError(
+            f'examples must be a list of dictionaries, not {value!r}'
+        )
+    return tuple(copy.deepcopy(dict(example)) for example in value)
 
 
 def passthru(*_args: Any, **_kwargs: Any) -> Callable[[_Function], _Function]:

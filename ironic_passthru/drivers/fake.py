@@ -180,14 +180,23 @@ class FakeVendor(base.VendorInterface):
         return {'rack': rack, 'tag': tag, 'action': action[http_method]}
 
     # Enumerations, nested models and lists are validated before it runs.
-    @base.driver_passthru(['PUT'], async_call=False)
+    # Clients show the examples, and the docstring after its first line.
+    @base.driver_passthru(
+        ['PUT'],
+        async_call=False,
+        examples=[{'mode': 'auto'}, {'mode': 'manual', 'speed': 70}],
+    )
     def set_fans(
         self,
         mode: Literal['auto', 'manual', 'full'],
         speed: Percent = 50,
         curve: FanCurve | None = None,
     ) -> dict[str, Any]:
-        """Set mode and speed of the fans of the rack."""
+        """Set mode and speed of the fans of the rack.
+
+        The speed matters in the mode ``manual`` only. A curve maps
+        temperatures to speeds.
+        """
         return {'mode': mode, 'speed': speed, 'curve': curve}
 
     # **kwargs accepts any parameters.

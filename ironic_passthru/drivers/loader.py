@@ -4,6 +4,7 @@
 import copy
 import dataclasses
 import difflib
+import inspect
 import re
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -280,9 +281,9 @@ def _method(
 
     :raises: _Rejected.
     """
+    place = problems.place_of(function)
 
     def problem(message: str, remedy: str = '') -> problems.Problem:
-        place = problems.place_of(function)
         return problems.Problem(driver, mark.method, place, message, remedy)
 
     try:
@@ -291,21 +292,24 @@ def _method(
     except signature.SignatureError as error:
         raise _Rejected(problem(str(error))) from error
     returned = signature.result_schema(function)
-    wrong = [
-        problem(message, remedy)
-        for message, remedy in (
-            *_wrong_targets(mark, schema),
-            *_wrong_secrets(mark, schema, returned=returned),
-        )
-    ]
+    found = (
+        *_wrong_targets(mark, schema),
+        *_wrong_secrets(mark, schema, returned=returned),
+    )
+    wrong = [problem(message, remedy) for message, remedy in found]
     if wrong:
         raise _Rejected(*wrong)
     try:
         described = _spec(driver, mark, schema, allowed=allowed)
+        for example in mark.examples:
+            described.parameters.check(example)
     except spec.InvalidSpec as error:
         raise _Rejected(problem(str(error))) from error
+    except errors.InvalidParameters as error:
+        text = f'an example is not valid: {error.message}'
+        raise _Rejected(problem(text)) from error
     return Method(
-        spec=described,
+        spec=_documented(described, function, returned),
         function=function,
         signature=call,
         result=masking.Masker(returned, names=mark.secret, guess=False),
@@ -332,6 +336,24 @@ def _spec(
         allowed=not mark.dangerous
         or any(_allows(each, driver, mark.method) for each in allowed),
         secret=mark.secret,
+        deprecated=mark.deprecated,
+        examples=mark.examples,
+    )
+
+
+def _documented(
+    method: spec.MethodSpec,
+    function: Callable[..., Any],
+    returned: dict[str, Any],
+) -> spec.MethodSpec:
+    """Add what the function's docstring and result annotation state."""
+    text = inspect.cleandoc(function.__doc__ or '')
+    if method.attach:
+        returned = signature.attachment_schema(function)
+    return dataclasses.replace(
+        method,
+        result=returned,
+        long_description=text.partition('\n')[2].strip(),
     )
 
 

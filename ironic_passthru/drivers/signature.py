@@ -298,6 +298,22 @@ def result_schema(function: Callable[..., Any]) -> dict[str, Any]:
         return {}
 
 
+def attachment_schema(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the JSON Schema of an attachment, with its media type.
+
+    It is empty if the annotation of the result does not show the type: an
+    ``Attachment`` names it at each call.
+    """
+    try:
+        annotation = _hints(function, {'return'}).get('return')
+    except SignatureError:
+        return {}
+    media_type = base.MEDIA_TYPES.get(annotation)
+    if media_type is None:
+        return {}
+    return {'type': 'string', 'contentMediaType': media_type}
+
+
 @dataclasses.dataclass(frozen=True)
 class Names:
     """The arguments that a function accepts by name.

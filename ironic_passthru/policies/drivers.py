@@ -19,6 +19,7 @@ RULES = (
         ('GET', '/v1/drivers'),
         ('GET', '/v1/drivers/{driver}'),
         ('GET', f'{_PASSTHRU}/methods'),
+        ('GET', f'{_PASSTHRU}/methods/{{method}}'),
         attributes=('driver',),
     ),
     base.Rule(

@@ -4,6 +4,7 @@
 import pathlib
 from collections.abc import Callable
 from collections.abc import Mapping
+from typing import Any
 
 import fixtures
 from oslo_config import cfg
@@ -13,7 +14,7 @@ from ironic_passthru import conf as project_conf
 from ironic_passthru import service
 from ironic_passthru.conf import database
 from ironic_passthru.drivers import base
-from ironic_passthru.drivers import loader
+from ironic_passthru.drivers import entry_points
 from ironic_passthru.httpd import server
 from ironic_passthru.tests import reference
 
@@ -70,7 +71,8 @@ class Embedded(fixtures.Fixture):
         self.application = reference.Watch(self.service.api.application)
         self.addCleanup(self.application.check)
         with fixtures.MonkeyPatch(
-            'ironic_passthru.drivers.loader._load_one', self._loader()
+            'ironic_passthru.drivers.entry_points.instance',
+            self._instances(),
         ):
             self.service.conductor.start()
         self.addCleanup(self.service.close)
@@ -80,18 +82,12 @@ class Embedded(fixtures.Fixture):
         self.addCleanup(http.stop)
         self.url = http.url
 
-    def _loader(self) -> Callable[[str, cfg.ConfigOpts], loader.Driver]:
-        installed = loader._load_one
+    def _instances(self) -> Callable[[str], Any]:
+        """Return a replacement that knows the drivers of the test."""
+        installed = entry_points.instance
 
-        def load_one(name: str, conf: cfg.ConfigOpts) -> loader.Driver:
-            interface = self._drivers.get(name)
-            if interface is None:
-                return installed(name, conf)
-            interface.start(conf)
-            return loader.make(
-                name,
-                interface,
-                allowed=conf.conductor.allowed_dangerous_methods,
-            )
+        def instance(name: str, **options: Any) -> Any:
+            own = self._drivers.get(name)
+            return own or installed(name, **options)
 
-        return load_one
+        return instance

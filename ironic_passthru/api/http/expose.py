@@ -95,11 +95,7 @@ def expose(
         ) -> webob.Response:
             found = (subject(self, request, *segments),) if subject else ()
             error_responses.check_accept(request.environ)
-            values = _values(
-                query.parameters(request.environ),
-                arguments,
-                request.environ[environ_keys.VERSION],
-            )
+            values = query_values(request, arguments)
             result = _as_exposed(function(self, request, *found, **values))
             response = json_response(
                 wsme_json.tojson(value_type, result.value), result.status
@@ -120,15 +116,15 @@ def _as_exposed(result: Any) -> ExposedResponse:
     return ExposedResponse(result)
 
 
-def _values(
-    texts: Mapping[str, str],
-    arguments: Mapping[str, Argument],
-    version: versions.APIVersion,
+def query_values(
+    request: webob.Request, arguments: Mapping[str, Argument]
 ) -> dict[str, Any]:
-    """Return the values of query parameters.
+    """Return the values of the query parameters of a request.
 
     :raises: FieldNotInVersion, UnexpectedArguments, InvalidArgument.
     """
+    texts = query.parameters(request.environ)
+    version = request.environ[environ_keys.VERSION]
     for name in texts:
         if name in arguments:
             versions.require(version, arguments[name].since, name)

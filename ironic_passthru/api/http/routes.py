@@ -59,6 +59,7 @@ ROUTES = (
     Route(READ, _DRIVER, 'drivers.get_one'),
     Route(READ, f'{_DRIVER}/properties', 'drivers.properties'),
     Route(READ, f'{_PASSTHRU}/methods', 'passthru.methods'),
+    Route(READ, f'{_PASSTHRU}/methods/{{method}}', 'passthru.method'),
     Route(ANY, _PASSTHRU, 'passthru.call_by_query', audit_event='call'),
     Route(
         ANY,

@@ -61,12 +61,17 @@ class MethodList:
         """The list in JSON, with exactly the fields that Ironic returns."""
         return json.dumps(
             {
-                name: {
-                    'http_methods': list(method.http_methods),
-                    'async': method.async_call,
-                    'description': method.description,
-                    'attach': method.attach,
-                }
+                name: method.summary()
+                for name, method in sorted(self.methods.items())
+            }
+        ).encode('ascii')
+
+    @functools.cached_property
+    def details(self) -> bytes:
+        """The list in JSON with all details of the methods."""
+        return json.dumps(
+            {
+                name: method.details()
                 for name, method in sorted(self.methods.items())
             }
         ).encode('ascii')

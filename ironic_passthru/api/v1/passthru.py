@@ -22,9 +22,12 @@ from ironic_passthru.api.http import expose
 from ironic_passthru.api.http import query
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.registry import driver_versions
+from ironic_passthru.api.v1 import types
 from ironic_passthru.policies import drivers as rules
 from ironic_passthru.rpc import protocol
 from ironic_passthru.validation import strict_json
+
+METHODS_ARGUMENTS = {'detail': expose.Argument(types.boolean)}
 
 # The query may contain parameters: python-ironicclient sends no body with
 # these HTTP methods.
@@ -57,8 +60,29 @@ class PassthruController:
         """Return the methods of a driver that the caller may call."""
         permitted = self._permitted_methods(request, driver)
         error_responses.check_accept(request.environ)
+        values = expose.query_values(request, METHODS_ARGUMENTS)
+        return expose.json_text_response(
+            permitted.details if values.get('detail') else permitted.document
+        )
+
+    @expose.controller
+    def method(
+        self,
+        request: webob.Request,
+        _response: webob.Response,
+        driver: str,
+        name: str,
+    ) -> webob.Response:
+        """Return the details of a method that the caller may call.
+
+        :raises: UnknownMethod, also for a method that they may not call.
+        """
+        found = self._permitted_methods(request, driver).methods.get(name)
+        error_responses.check_accept(request.environ)
         query.check_names(query.parameters(request.environ), ())
-        return expose.json_text_response(permitted.document)
+        if found is None:
+            raise errors.UnknownMethod(driver=driver, method=name)
+        return expose.json_response(found.details())
 
     def _permitted_methods(
         self, request: webob.Request, driver: str

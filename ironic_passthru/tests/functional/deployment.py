@@ -61,12 +61,12 @@ class Site(fixtures.Fixture):
 
     :param registry: URL of a database, or a private server to create one
         on; by default an SQLite file.
-    :param broker: a private RabbitMQ; by default one of a single node. The
+    :param broker: a RabbitMQ; by default a private one of a single node. The
         service uses the recommended options for this broker.
     :param options: values to set for every process, as
         ``group__name=value`` or ``name=value`` for the group DEFAULT.
     :ivar directory: directory of all files.
-    :ivar broker: the private RabbitMQ.
+    :ivar broker: the RabbitMQ.
     :ivar registry: URL of the database.
     :ivar config: the configuration file.
     :ivar marks: the output file of the driver ``marks``.
@@ -76,7 +76,7 @@ class Site(fixtures.Fixture):
         self,
         registry: str | servers.PostgreSQL = '',
         *,
-        broker: servers.RabbitMQ | None = None,
+        broker: servers.RabbitMQ | servers.VirtualHost | None = None,
         **options: object,
     ) -> None:
         super().__init__()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A fixture with a real Identity service and users."""
 
+import atexit
+import functools
 import os
 import pathlib
 import secrets
@@ -47,6 +49,18 @@ import sys
 sys.argv = ['keystone']
 from keystone.wsgi.api import application
 """
+
+
+@functools.cache
+def shared() -> 'Keystone':
+    """Return the Identity service of this process, for many modules.
+
+    It ends with the process. A test must leave it running.
+    """
+    service = Keystone()
+    atexit.register(service.cleanUp)
+    service.setUp()
+    return service
 
 
 class Keystone(fixtures.Fixture):

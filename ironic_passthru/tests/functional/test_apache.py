@@ -2,14 +2,11 @@
 """The API under Apache with mod_wsgi, with the shipped configuration."""
 
 import base64
-import datetime
 import os
 import signal
 from typing import Any
 
 import bcrypt
-import openstack
-from openstack import exceptions as sdk_exceptions
 
 from ironic_passthru.tests.functional import apache
 from ironic_passthru.tests.functional import client_cases
@@ -32,7 +29,7 @@ class Site(deployment.Site):
 
     def __init__(self) -> None:
         self.server = servers.PostgreSQL()
-        super().__init__(self.server)
+        super().__init__(self.server, broker=servers.VirtualHost())
 
     def _setUp(self) -> None:
         super()._setUp()
@@ -64,7 +61,8 @@ class ServedByApache(wsgi_cases.ServedSite):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.options = _SITE.keystone.options()
+        # Longer than the default, for a busy machine.
+        cls.options = _SITE.keystone.options(http_connect_timeout=30)
         cls.login = {'X-Auth-Token': _SITE.keystone.token('system-admin')}
 
     def setUp(self) -> None:
@@ -239,8 +237,6 @@ def _basic(user: str, password: str) -> dict[str, str]:
 class ClientsOfTheSite(ServedByApache):
     """Clients that find the service in the service catalog."""
 
-    user = 'system-admin'
-
     def start_api(self) -> web.Client:
         super().start_api()
         return self.over_tls()
@@ -248,7 +244,7 @@ class ClientsOfTheSite(ServedByApache):
     def cloud(self) -> dict[str, Any]:
         """Return the entry of the site for a ``clouds.yaml``."""
         return {
-            'auth': self.site.keystone.login(self.user),
+            'auth': self.site.keystone.login('system-admin'),
             'region_name': 'RegionOne',
             'cacert': str(self.apache.authority),
         }
@@ -266,30 +262,8 @@ class TestGophercloudsForm(ClientsOfTheSite, client_cases.GophercloudCases):
     """Requests in the format of gophercloud."""
 
 
-class TestReader(ClientsOfTheSite):
-    """A user with the role reader."""
-
-    user = 'system-reader'
-
-    def test_the_sdk(self) -> None:
-        connection = openstack.connect(
-            load_envvars=False, load_yaml_config=False, **self.cloud()
-        )
-        self.addCleanup(connection.close)
-        baremetal = connection.baremetal
-        self.assertTrue(list(baremetal.drivers()))
-        error = self.assertRaises(
-            sdk_exceptions.ForbiddenException,
-            baremetal.call_driver_vendor_passthru,
-            'fake-hardware',
-            'GET',
-            'hello',
-        )
-        self.assertIn('baremetal:driver:vendor_passthru', str(error))
-
-
 class TestTokens(ServedByApache, envelope.EnvelopeCase):
-    """Invalid and expired tokens."""
+    """Rejected tokens; `test_login` has all kinds of them."""
 
     def ask(self, token: str) -> web.Answer:
         return self.api.get('/v1/drivers', **{'X-Auth-Token': token})
@@ -311,25 +285,6 @@ class TestTokens(ServedByApache, envelope.EnvelopeCase):
 
     def test_made_up(self) -> None:
         self.assert_unauthorized(self.ask('made up'))
-
-    def test_revoked(self) -> None:
-        token = self.site.keystone.token('system-admin')
-        # A process with a cached validation would accept it.
-        self.site.keystone.revoke(token)
-        self.assert_unauthorized(self.ask(token))
-
-    def test_expired(self) -> None:
-        end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(
-            seconds=4
-        )
-        token = self.site.keystone.limited_token(
-            'project-reader', expires_at=end.strftime('%Y-%m-%dT%H:%M:%S')
-        )
-        self.assertEqual(200, self.ask(token).status)
-        self.wait_for(
-            lambda: self.ask(token).status != 200, 'it expires', seconds=20
-        )
-        self.assert_unauthorized(self.ask(token))
 
 
 # Base classes; their subclasses run.

@@ -39,6 +39,12 @@ ANSWERS: tuple[tuple[str, str, str, Any], ...] = (
         '/v1/drivers/redfish/vendor_passthru/methods',
         None,
     ),
+    (
+        'method-show',
+        'GET',
+        f'{_FAKE}/vendor_passthru/methods/set_fans',
+        None,
+    ),
     ('call-response', 'PUT', _SET_FANS, _CALL),
     ('conductors-list', 'GET', '/v1/conductors', None),
     ('conductors-list-detail', 'GET', '/v1/conductors?detail=True', None),

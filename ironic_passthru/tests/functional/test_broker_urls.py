@@ -5,9 +5,12 @@ import itertools
 from urllib import parse
 
 from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import test_commands
 
-_SITE = deployment.Site(conductor__enabled_drivers='fake-hardware')
+_SITE = deployment.Site(
+    broker=servers.VirtualHost(), conductor__enabled_drivers='fake-hardware'
+)
 
 _USER = 'u/@:?#%[;,é+'
 _PASSWORD = 'p/@:?#%[];,é+ &=$!*"<>hunter2'

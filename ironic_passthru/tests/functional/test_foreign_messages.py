@@ -20,6 +20,7 @@ from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import transport
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import processes
+from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import unreadable
 from ironic_passthru.tests.functional import web
 
@@ -27,6 +28,7 @@ A = 'a' * 40
 B = 'b' * 40
 
 _SITE = deployment.Site(
+    broker=servers.VirtualHost(),
     conductor__enabled_drivers='fake-hardware',
     # Replies to missing queues must not delay the tests.
     oslo_messaging_rabbit__kombu_missing_consumer_retry_timeout=1,
@@ -237,7 +239,7 @@ class BusCase(deployment.SiteTestCase):
 
         def empty() -> bool:
             listed = self.site.broker.rabbitmqctl(
-                'list_queues',
+                *('list_queues', '--vhost', self.site.broker.virtual_host),
                 *('name', 'messages', 'messages_unacknowledged', 'consumers'),
                 *('--formatter', 'json'),
             )
@@ -354,7 +356,8 @@ class TestRequests(BusCase):
         # This codec takes quadratic time.
         self.publish(b'a' * 2_000_000, self.target, encoding='punycode')
         self.publish(request(), self.target, encoding='punycode')
-        bomb = bz2.compress(b' ' * 2 * _MEMORY)
+        # Many streams: one of this size takes seconds to compress.
+        bomb = bz2.compress(b' ' * (_MEMORY // 50)) * 100
         for _ in range(4):
             self.publish(
                 bomb,
@@ -443,7 +446,7 @@ class SignedCase(BusCase):
         )
         self.target = self.queue('locked')
         self.api = self.site.start_api('signing', rpc__signing_keys=A)
-        self.pool = futures.ThreadPoolExecutor(4)
+        self.pool = futures.ThreadPoolExecutor(16)
         self.addCleanup(self.pool.shutdown)
         self.wait_for(lambda: self.call(key='warm').status == 200, 'calls')
         self.before = len(self.conductor.log().splitlines())
@@ -601,51 +604,8 @@ class TestSigned(SignedCase):
         self.assertEqual(self.marks, self.site.marked(self.key))
 
 
-class TestKeyLists(BusCase):
-    """Hosts with different lists of keys, as during a change of keys."""
-
-    def test_each_pair_of_lists(self) -> None:
-        lists = {'open': '', 'locked': A, 'both': f'{B},{A}', 'new': B}
-        for host, keys in lists.items():
-            options = {'rpc__signing_keys': keys} if keys else {}
-            if host == 'locked':
-                options['conductor__enabled_drivers'] = 'marks'
-            self.site.conductor(host, **options).start()
-        bus = self.site.bus(self)
-        for host in lists:
-            self.site.start_conductor(host)
-        expected = {
-            (): {'open'},
-            (A,): {'open', 'locked', 'both'},
-            (A, B): {'open', 'locked', 'both'},
-            (B, A): {'open', 'both', 'new'},
-            (B,): {'open', 'both', 'new'},
-        }
-        senders = {
-            keys: client.ConductorAPI(bus, signing_keys=list(keys))
-            for keys in expected
-        }
-        # Concurrent, because each rejected ping takes the timeout.
-        with futures.ThreadPoolExecutor(len(lists) * len(senders)) as pool:
-            pings = {
-                (keys, host): pool.submit(self.accepts, sender, host)
-                for keys, sender in senders.items()
-                for host in lists
-            }
-        for keys, accepted in expected.items():
-            found = {host for host in lists if pings[keys, host].result()}
-            self.assertEqual(accepted, found, keys)
-
-    def accepts(self, sender: client.ConductorAPI, host: str) -> bool:
-        try:
-            sender.ping({}, self.site.address(host), timeout_seconds=10)
-        except errors.OutcomeUnknown:
-            # A conductor that is merely slow logs no rejection.
-            self.site.process(host, []).wait_for_log(
-                "Rejected a message for the method 'ping'"
-            )
-            return False
-        return True
+class TestKeys(BusCase):
+    """Hosts with different keys."""
 
     def test_an_api_without_the_key(self) -> None:
         self.site.start_conductor(
@@ -664,21 +624,6 @@ class TestKeyLists(BusCase):
         )
         self.assertEqual([], self.site.marked(key))
 
-    def test_an_api_without_any_key(self) -> None:
-        self.site.start_conductor(
-            'locked', conductor__enabled_drivers='marks', rpc__signing_keys=A
-        )
-        api = self.site.start_api('naive')
-        key = uuidutils.generate_uuid()
-
-        def refused() -> bool:
-            answer = api.call('mark', 'POST', driver='marks', key=key)
-            return answer.status == 504
-
-        self.wait_for(refused, 'no answer', seconds=20.0)
-        self.site.process('locked', []).wait_for_log('it is not signed')
-        self.assertEqual([], self.site.marked(key))
-
 
 class TestReplies(SignedCase):
     """Messages in the reply queue of an API."""
@@ -689,9 +634,14 @@ class TestReplies(SignedCase):
         self.tap = Tap(self.connection, self.target)
         self.api_before = len(self.process.log().splitlines())
 
-    def intercepted(self) -> tuple[dict[str, Any], futures.Future[web.Answer]]:
-        """Start a call; return its message and its future response."""
-        future = self.pool.submit(self.call, seconds=1.0)
+    def intercepted(
+        self, seconds: float = 3.0
+    ) -> tuple[dict[str, Any], futures.Future[web.Answer]]:
+        """Start a call; return its message and its future response.
+
+        :param seconds: duration of the call, in which a test replies to it.
+        """
+        future = self.pool.submit(self.call, self.key, seconds)
         return self.tap.next('driver_vendor_passthru'), future
 
     def test_rubbish(self) -> None:
@@ -726,6 +676,7 @@ class TestReplies(SignedCase):
         """Forged rejections do not make an API retry a running call."""
         self.start_second()
         self.tap = Tap(self.connection, self.target, self.queue('second'))
+        calls = {}
         for name, kwargs in (
             ('ConductorBusy', {}),
             ('ConductorStopping', {'proof': 'f' * 64}),
@@ -738,11 +689,13 @@ class TestReplies(SignedCase):
             self.key = uuidutils.generate_uuid()
             message, answer = self.intercepted()
             self.forge(message, failure=failure(name, **kwargs))
+            calls[name] = self.key, answer
+        for name, (key, answer) in calls.items():
             self.assertEqual(504, answer.result(60).status, name)
             self.wait_for(
-                lambda: len(self.site.marked(self.key)) >= 2, 'it has run'
+                lambda key=key: len(self.site.marked(key)) >= 2, 'it has run'
             )
-            self.assertEqual(2, len(self.site.marked(self.key)), name)
+            self.assertEqual(2, len(self.site.marked(key)), name)
 
     def forge(self, message: dict[str, Any], **changes: Any) -> None:
         """Reply to a message in place of its conductor."""
@@ -750,7 +703,7 @@ class TestReplies(SignedCase):
         self.publish(envelope(content), message['_reply_q'])
 
     def test_a_refusal_sends_it_to_the_next(self) -> None:
-        self.start_second()
+        self.start_second(conductor__sync_workers=1)
         other = client.ConductorAPI(self.site.bus(self), signing_keys=[B])
         running = self.pool.submit(
             other.driver_vendor_passthru,
@@ -770,13 +723,13 @@ class TestReplies(SignedCase):
         self.assertEqual({'locked:began', 'locked:ended'}, set(marked))
         running.result(60)
 
-    def start_second(self) -> None:
+    def start_second(self, **options: object) -> None:
         """Start another conductor during a change of keys."""
         second = self.site.start_conductor(
             'second',
             conductor__enabled_drivers='marks',
-            conductor__sync_workers=1,
             rpc__signing_keys=f'{B},{A}',
+            **options,
         )
         self.addCleanup(second.stop)
 
@@ -801,7 +754,8 @@ class TestReplies(SignedCase):
             message, answer = self.intercepted()
             self.forge(message, **forged)
             got = answer.result(60)
-            self.assertIn(got.status, (500, 504), forged)
+            # The whole of the largest one does not fit the test's report.
+            self.assertIn(got.status, (500, 504), str(forged)[:200])
             self.assertNotIn(b'hunter2', got.body)
             self.assertLess(len(got.body), 1000)
         self.assertEqual(200, self.call().status)

@@ -285,7 +285,7 @@ class TestKeystone(FuzzCases):
 
     @classmethod
     def start(cls) -> fuzzed.Fuzzed:
-        service = cls.use_class_fixture(keystone.Keystone())
+        service = keystone.shared()
         tokens = [
             service.token(user)
             for user in ('system-admin', 'system-reader', 'project-admin')

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of private servers."""
 
-import concurrent.futures
-import socket
-
 from ironic_passthru.tests import base
 from ironic_passthru.tests.functional import servers
 
@@ -30,28 +27,3 @@ class TestReservedPort(base.TestCase):
         fixtures = [servers.ReservedPort() for _ in range(400)]
         ports = {self.useFixture(fixture).port for fixture in fixtures}
         self.assertEqual(400, len(ports))
-
-
-class TestRabbitMQ(base.TestCase):
-    """Two brokers, one of which is restarted."""
-
-    def test_a_broker_stops_dies_and_starts_beside_another(self) -> None:
-        brokers = [servers.RabbitMQ(), servers.RabbitMQ()]
-        for broker in brokers:
-            self.addCleanup(broker.cleanUp)
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            list(pool.map(servers.RabbitMQ.setUp, brokers))
-        first, second = brokers
-        first.rabbitmqctl('add_user', 'other-user', 'secret')
-        for end in (first.stop, first.kill):
-            end()
-            self.assertFalse(self.listens(first))
-            self.assertTrue(self.listens(second))
-            first.start()
-            self.assertTrue(self.listens(first))
-        self.assertIn('other-user', first.rabbitmqctl('list_users'))
-        self.assertNotIn('other-user', second.rabbitmqctl('list_users'))
-
-    def listens(self, broker: servers.RabbitMQ) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(('127.0.0.1', broker.port)) == 0

@@ -14,17 +14,16 @@ from ironic_passthru.tests.functional import web
 # The directory in the example of the documentation.
 _DIRECTORY = '/etc/ironic_passthru/tls'
 
-_KEYSTONE = keystone.Keystone()
 _CERTIFICATES = certificates.Certificates()
 
 
 def setUpModule() -> None:
     _CERTIFICATES.setUp()
-    _KEYSTONE.setUp()
+    # Not within the timeout of the first test.
+    keystone.shared()
 
 
 def tearDownModule() -> None:
-    _KEYSTONE.cleanUp()
     _CERTIFICATES.cleanUp()
 
 
@@ -38,6 +37,7 @@ class CacheTestCase(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.keystone = keystone.shared()
         self.memcached = self.useFixture(servers.Memcached(self.tls))
         parser = configparser.ConfigParser(interpolation=None)
         parser.read_string(
@@ -55,7 +55,7 @@ class CacheTestCase(base.TestCase):
         """Return a client of a new API."""
         service = embedded.Embedded(
             config=deployment.config_text(
-                **_KEYSTONE.options(**self.options | options)
+                **self.keystone.options(**self.options | options)
             ),
             auth_strategy='keystone',
         )
@@ -65,41 +65,41 @@ class CacheTestCase(base.TestCase):
         """Return the status of a request."""
         return api.get('/v1/drivers', **{'X-Auth-Token': token}).status
 
-    def assert_known(self, *, by: web.Client, first: web.Client) -> None:
-        """Fail unless an API uses validations cached by another one."""
-        token, new = (_KEYSTONE.token('system-admin') for _ in range(2))
+    def assert_shared(
+        self, *, first: web.Client, second: web.Client, other: web.Client
+    ) -> None:
+        """Fail unless two APIs share validations, and another one does not."""
+        token, of_other = (
+            self.keystone.token('system-admin') for _ in range(2)
+        )
         self.assertEqual(200, self.ask(first, token))
-        self.addCleanup(_KEYSTONE.start)
-        _KEYSTONE.stop()
-        self.assertEqual(503, self.ask(by, new))
-        self.assertEqual(200, self.ask(by, token))
-
-    def assert_not_known(self, *, by: web.Client, first: web.Client) -> None:
-        """Fail if an API uses validations cached by another one."""
-        token = _KEYSTONE.token('system-admin')
-        self.assertEqual(200, self.ask(first, token))
-        self.addCleanup(_KEYSTONE.start)
-        _KEYSTONE.stop()
-        self.assertEqual(503, self.ask(by, token))
+        self.assertEqual(200, self.ask(other, of_other))
+        self.addCleanup(self.keystone.start)
+        self.keystone.stop()
+        self.assertEqual(200, self.ask(second, token))
+        self.assertEqual(503, self.ask(second, of_other))
+        self.assertEqual(503, self.ask(other, token))
 
 
 class TestEncrypted(CacheTestCase):
     """All options except TLS."""
 
-    def test_the_cache_is_shared(self) -> None:
-        self.assert_known(by=self.start(), first=self.start())
-
-    def test_with_another_secret_there_is_nothing_to_find(self) -> None:
-        other = self.start(memcache_secret_key='another')
-        self.assert_not_known(by=other, first=self.start())
+    def test_the_cache_is_shared_by_apis_with_one_secret(self) -> None:
+        self.assert_shared(
+            first=self.start(),
+            second=self.start(),
+            other=self.start(memcache_secret_key='another'),
+        )
 
     def test_tokens_are_validated_without_memcached(self) -> None:
         api = self.start()
-        token = _KEYSTONE.token('system-admin')
+        token = self.keystone.token('system-admin')
         self.assertEqual(200, self.ask(api, token))
         self.memcached.stop()
         self.assertEqual(200, self.ask(api, token))
-        self.assertEqual(200, self.ask(api, _KEYSTONE.token('system-admin')))
+        self.assertEqual(
+            200, self.ask(api, self.keystone.token('system-admin'))
+        )
         self.assertEqual(401, self.ask(api, 'garbage'))
 
 
@@ -108,9 +108,9 @@ class TestTls(CacheTestCase):
 
     tls = _CERTIFICATES
 
-    def test_the_cache_is_shared(self) -> None:
-        self.assert_known(by=self.start(), first=self.start())
-
     def test_an_untrusted_server_receives_nothing(self) -> None:
-        other = self.start(memcache_tls_cafile=_CERTIFICATES.other_ca)
-        self.assert_not_known(by=self.start(), first=other)
+        self.assert_shared(
+            first=self.start(),
+            second=self.start(),
+            other=self.start(memcache_tls_cafile=_CERTIFICATES.other_ca),
+        )

@@ -9,13 +9,14 @@ from ironic_passthru.tests.functional import console
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import raw
+from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import web
 from ironic_passthru.tests.functional import wsgi_cases
 
 _GUNICORN = console.ROOT / 'etc' / 'gunicorn' / 'ironic_passthru.conf.py'
 _UWSGI = console.ROOT / 'etc' / 'uwsgi' / 'ironic-passthru.ini'
 
-_SITE = deployment.Site()
+_SITE = deployment.Site(broker=servers.VirtualHost())
 
 # A method with optional parameters.
 _ECHO = '/v1/drivers/fake-hardware/vendor_passthru/echo'
@@ -47,18 +48,6 @@ class TestGunicorn(
     GunicornSite, wsgi_cases.ServerCases, wsgi_cases.LoggedCases
 ):
     """gunicorn, with threads."""
-
-
-class TestGunicornSdk(GunicornSite, client_cases.SdkCases):
-    """openstacksdk and gunicorn."""
-
-
-class TestGunicornCommandLine(GunicornSite, client_cases.CommandLineCases):
-    """``openstack baremetal`` and gunicorn."""
-
-
-class TestGunicornGophercloud(GunicornSite, client_cases.GophercloudCases):
-    """Requests in the format of gophercloud, and gunicorn."""
 
 
 class TestGunicornRecycled(GunicornSite, wsgi_cases.RecycledCases):
@@ -160,10 +149,6 @@ class TestUwsgi(UwsgiSite, UwsgiCases, wsgi_cases.LoggedCases):
 
 class TestUwsgiSdk(UwsgiSite, client_cases.SdkCases):
     """openstacksdk and uWSGI."""
-
-
-class TestUwsgiCommandLine(UwsgiSite, client_cases.CommandLineCases):
-    """``openstack baremetal`` and uWSGI."""
 
 
 class TestUwsgiGophercloud(UwsgiSite, client_cases.GophercloudCases):

@@ -40,7 +40,10 @@ NO_SAMPLE = (
 )
 
 # Read by the handler itself.
-BY_ITSELF = {'passthru.call_by_query': {'method': expose.Argument(str)}}
+BY_ITSELF = {
+    'passthru.call_by_query': {'method': expose.Argument(str)},
+    'passthru.methods': passthru.METHODS_ARGUMENTS,
+}
 
 # Set by servers or by authentication, with other header names.
 _MADE = re.compile(r'HTTP_X_(?!OPENSTACK)|HTTP_OPENSTACK_SYSTEM|HTTP_REQUEST$')

@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 from ironic_passthru import errors
 from ironic_passthru import spec
@@ -25,6 +26,10 @@ METHOD = spec.MethodSpec(
     dangerous=True,
     allowed=False,
     secret=('tag',),
+    result={'type': 'string'},
+    long_description='Racks show it.',
+    deprecated='Use label.',
+    examples=({'tag': 'a7'},),
 )
 DRIVER = spec.DriverSpec(
     name='acme',
@@ -49,17 +54,21 @@ class MethodSpecTest(base.TestCase):
 
     def test_document_of_an_earlier_release(self) -> None:
         document = METHOD.to_document()
-        for name in ('timeout', 'target', 'dangerous', 'allowed', 'secret'):
+        later: dict[str, Any] = {
+            'timeout': None,
+            'target': (),
+            'dangerous': False,
+            'allowed': True,
+            'secret': (),
+            'result': {},
+            'long_description': '',
+            'deprecated': None,
+            'examples': (),
+        }
+        for name in later:
             del document[name]
         self.assertEqual(
-            dataclasses.replace(
-                METHOD,
-                timeout=None,
-                target=(),
-                dangerous=False,
-                allowed=True,
-                secret=(),
-            ),
+            dataclasses.replace(METHOD, **later),
             spec.MethodSpec.from_document('set_tag', document),
         )
 
@@ -73,6 +82,12 @@ class MethodSpecTest(base.TestCase):
             },
             METHOD.summary(),
         )
+
+    def test_details_mask_secrets_of_examples(self) -> None:
+        details = METHOD.details()
+        self.assertEqual([{'tag': '***'}], details['examples'])
+        self.assertEqual(METHOD.schema, details['parameters'])
+        self.assertEqual('Use label.', details['deprecated'])
 
     def test_parameters(self) -> None:
         METHOD.parameters.check({'tag': 'a'})

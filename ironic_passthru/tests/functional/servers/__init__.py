@@ -15,6 +15,7 @@ from ironic_passthru.tests.functional.servers.sql import execute
 from ironic_passthru.tests.functional.servers.sql import LOGIN
 from ironic_passthru.tests.functional.servers.sql import SECRET
 from ironic_passthru.tests.functional.servers.standby import PostgreSQLPair
+from ironic_passthru.tests.functional.servers.virtual_host import VirtualHost
 
 __all__ = [
     'LOGIN',
@@ -27,6 +28,7 @@ __all__ = [
     'PostgreSQLPair',
     'RabbitMQ',
     'ReservedPort',
+    'VirtualHost',
     'execute',
     'require',
 ]

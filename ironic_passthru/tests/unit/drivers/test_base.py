@@ -171,6 +171,8 @@ class DecoratorTest(base.TestCase):
             ('dangerous', 'pin'),
             ('description', b'bytes'),
             ('method', 3),
+            ('deprecated', True),
+            ('examples', {'mode': 'auto'}),
         ):
             error = self.assertRaises(
                 ValueError,

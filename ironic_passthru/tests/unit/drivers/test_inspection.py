@@ -147,6 +147,11 @@ class NoMethods(driver_base.VendorInterface):
     def wrong(self, rack: str) -> None: ...
 
 
+class Example(Good):
+    @driver_base.driver_passthru(['GET'], examples=[{'slot': 'x'}])
+    def wrong(self, slot: int) -> None: ...
+
+
 class AsyncValidate(Good):
     async def driver_validate(  # type: ignore[override]
         self, method: str, **kwargs: Any
@@ -185,6 +190,7 @@ ERRORS: dict[type[driver_base.VendorInterface], tuple[str, str]] = {
     ContextByName: ('the context by position', 'omit functools.wraps'),
     Pattern: ("parameter 'slot': ", 'unterminated character set'),
     Secret: ("its secret 'pasword'", "did you mean 'password'?"),
+    Example: ('an example is not valid', "'slot'"),
     Target: ("its target 'bcm'", "did you mean 'bmc'?"),
     NoMethods: ('class NoMethods has no driver_passthru', 'it has wrong'),
     AsyncValidate: ('would never run', 'def driver_validate(self'),

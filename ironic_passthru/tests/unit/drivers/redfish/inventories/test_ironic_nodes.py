@@ -147,6 +147,10 @@ class NodesTest(base.TestCase):
                 ironic_nodes.UnusableNode, self.convert, {'driver_info': info}
             )
 
+    # Other processes may slow down the generation.
+    @hypothesis.settings(
+        deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
+    )
     @hypothesis.given(
         strategies.dictionaries(strategies.sampled_from(_KEYS), _VALUES),
         _VALUES,

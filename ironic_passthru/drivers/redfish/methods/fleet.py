@@ -118,10 +118,7 @@ class FleetMethods(base.VendorInterface):
             if dry and change:
                 return self._try(target, deadline, act)
             with self._client(
-                client.BmcClient,
-                target,
-                deadline,
-                functools.partial(percentages.__setitem__, target.name),
+                client.BmcClient, target, deadline, percentages
             ) as sender:
                 return act(bmc.Bmc(target, sender))
 
@@ -148,7 +145,7 @@ class FleetMethods(base.VendorInterface):
     ) -> failures.Item:
         """Return the changes that ``act`` would send."""
         with self._client(
-            dry_run.RecordingClient, target, deadline
+            dry_run.RecordingClient, target, deadline, {}
         ) as recorder:
             item = act(bmc.Bmc(target, recorder))
         # The other members would describe a change that was not made.
@@ -162,7 +159,7 @@ class FleetMethods(base.VendorInterface):
         kind: type[_Client],
         target: bmc_target.Target,
         deadline: target_deadline.Deadline,
-        on_progress: Callable[[float], None] = client.ignore_progress,
+        percentages: dict[str, float],
     ) -> _Client:
         return kind(
             target,
@@ -170,7 +167,9 @@ class FleetMethods(base.VendorInterface):
             self._trust,
             connect_timeout_seconds=self._connect_timeout_seconds,
             read_timeout_seconds=self._read_timeout_seconds,
-            on_progress=on_progress,
+            on_progress=functools.partial(
+                percentages.__setitem__, target.name
+            ),
         )
 
     def _select(

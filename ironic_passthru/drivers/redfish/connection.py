@@ -78,6 +78,8 @@ class RawRequest:
     :param changes: whether the BMC may act although no response arrives.
     :param response_seconds: timeout for the response if it exceeds that of
         the connection.
+    :param counted: whether the body of the response counts against the data
+        limit of the call.
     """
 
     http_method: str
@@ -87,6 +89,7 @@ class RawRequest:
     once: bool = True
     changes: bool = True
     response_seconds: float = 0.0
+    counted: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,7 +242,7 @@ class BmcConnection:
         """Receive the body; keep the connection if it remains usable."""
         content, complete = b'', False
         try:
-            content = self._read(response)
+            content = self._read(response, counted=request.counted)
             complete = True
         except (*_ERRORS, failures.BmcError) as exc:
             if not request.changes and response.status < 300:
@@ -254,12 +257,14 @@ class BmcConnection:
                 link.close()
         return RawResponse(response.status, response.headers, content)
 
-    def _read(self, response: urllib3.HTTPResponse) -> bytes:
+    def _read(self, response: urllib3.HTTPResponse, *, counted: bool) -> bytes:
         """Read a body, which may be slow or endless."""
         until = call_deadline.Deadline(self._limited(self._read_timeout))
         content = body.Body(
             response.headers.get('Content-Encoding', ''),
-            limit=max(0, min(MAX_ANSWER_BYTES, self._left_bytes)),
+            limit=max(0, min(MAX_ANSWER_BYTES, self._left_bytes))
+            if counted
+            else MAX_ANSWER_BYTES,
         )
         try:
             while chunk := response.read1(65536, decode_content=False):
@@ -268,7 +273,8 @@ class BmcConnection:
                     raise failures.NoAnswer()
             return content.end()
         finally:
-            self._left_bytes -= content.size
+            if counted:
+                self._left_bytes -= content.size
             if self._left_bytes < 0:
                 raise failures.DataLimitReached()
 

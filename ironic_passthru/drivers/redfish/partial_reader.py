@@ -31,7 +31,7 @@ class PartialReader:
     :param max_requests: further resources are left out with a warning.
     :ivar warnings: ``path`` and error ``code`` of unreadable resources, at
         most 50. The code ``request_limit`` means that resources were left
-        out.
+        out; after ``timeout``, too, nothing further is read.
     """
 
     def __init__(
@@ -49,7 +49,8 @@ class PartialReader:
         self._left -= 1
         try:
             return self._client.get(path)
-        except failures.DataLimitReached as exc:
+        except (failures.DataLimitReached, failures.NoAnswer) as exc:
+            # The time may be over; what has been read is returned.
             self._left = 0
             self._record(path, exc)
         except _OF_ONE_RESOURCE as exc:
@@ -105,6 +106,8 @@ class PartialReader:
         """Read a collection with its members, if the BMC can do this."""
         query = ('ProtocolFeaturesSupported', 'ExpandQuery', 'NoLinks')
         if not self._client.root().flag(*query) or '?' in path:
+            return None
+        if self._left <= 0:
             return None
         self._left -= 1
         with contextlib.suppress(*_OF_ONE_RESOURCE):

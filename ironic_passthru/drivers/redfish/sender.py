@@ -109,9 +109,13 @@ class RequestSender:
         | firmware_upload.MultipartForm
         | None = None,
         etag: str | None = None,
+        *,
+        counted: bool = True,
     ) -> connection.RawResponse:
         """Send a request; return its response of any status.
 
+        :param counted: whether the response counts against the data limit of
+            the call.
         :raises: Redirected; BadAnswer if ``path`` is not on this BMC; and
             those of :meth:`connection.BmcConnection.send`.
         """
@@ -125,6 +129,7 @@ class RequestSender:
             once=not is_read,
             changes=not is_read,
         )
+        request = dataclasses.replace(request, counted=counted)
         response = self._authenticated(request)
         if 300 <= response.status < 400:
             target = self._redirected(request, response)

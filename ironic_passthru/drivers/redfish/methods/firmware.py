@@ -46,7 +46,7 @@ class FirmwareMethods(fleet.FleetMethods):
         """Return the firmware of targets; compare it with a baseline.
 
         Items have ``components`` and ``warnings`` and, with ``compare_to``,
-        ``matches`` (true or false), ``matching``, ``differing`` and
+        ``matches`` (true, false or null), ``matching``, ``differing`` and
         ``missing``.
         """
         return self._each(
@@ -73,20 +73,29 @@ def read(
     return {
         'reachable': True,
         'components': components,
-        **({} if baseline is None else compare(components, baseline)),
+        **(
+            {}
+            if baseline is None
+            else compare(components, baseline, is_complete=not reader.warnings)
+        ),
         'warnings': reader.warnings,
     }
 
 
 def compare(
-    components: Sequence[failures.Item], baseline: Mapping[str, str]
+    components: Sequence[failures.Item],
+    baseline: Mapping[str, str],
+    *,
+    is_complete: bool,
 ) -> failures.Item:
     """Compare versions with the expected ones.
 
     A key is the id of a component, else a name, else a pattern of ids and
     names.
 
-    :returns: ``matching`` and ``missing`` keys; ``differing`` components.
+    :param is_complete: whether all components could be read.
+    :returns: ``matching`` and ``missing`` keys; ``differing`` components;
+        ``matches`` is null if unreadable components may differ.
     """
     matching: list[str] = []
     missing: list[str] = []
@@ -108,8 +117,9 @@ def compare(
             }
             for each in wrong
         ]
+    matches = None if not is_complete else not missing
     return {
-        'matches': not missing and not differing,
+        'matches': False if differing else matches,
         'matching': matching,
         'differing': differing,
         'missing': missing,

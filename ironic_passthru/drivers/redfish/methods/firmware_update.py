@@ -185,22 +185,21 @@ def update(machine: bmc.Bmc, wanted: Update) -> failures.Item:
     service = client.follow(client.root(), 'UpdateService')
     paths = _component_paths(client, service, wanted.components)
     before = _versions(client, service, paths)
-    if wanted.image is None:
-        response = _pull(client, service, wanted, paths)
+    send = _pull if wanted.image is None else _push
+    try:
+        response = send(client, service, wanted, paths)
+    except (failures.ChangeOutcomeUnknown, failures.TaskFailed) as exc:
+        # The versions show whether parts of the update were made.
+        item = failures.classify(exc).item()
     else:
-        response = _push(client, service, wanted, paths)
-    state, after = 'pending', dict[str, failures.Item]()
-    if wanted.is_immediate and not client.dry_run:
-        state = 'accepted' if response.task is None else 'finished'
+        item = _success(client, wanted, response)
+    after: dict[str, failures.Item] = {}
+    if not client.dry_run and item.get('state') != 'pending':
         # The BMC may restart now, after an update of its own.
         with contextlib.suppress(failures.BmcError):
             after = _versions(client, service, paths)
     return {
-        'reachable': True,
-        'changed': True,
-        'state': state,
-        'task': response.task,
-        'messages': _messages(client, response),
+        **item,
         'versions': [
             {
                 'id': old['id'],
@@ -211,6 +210,21 @@ def update(machine: bmc.Bmc, wanted: Update) -> failures.Item:
             for path, old in before.items()
             if path in paths or after.get(path, old) != old
         ],
+    }
+
+
+def _success(
+    client: bmc_client.BmcClient,
+    wanted: Update,
+    response: resource.Resource,
+) -> failures.Item:
+    state = 'accepted' if response.task is None else 'finished'
+    return {
+        'reachable': True,
+        'changed': True,
+        'state': state if wanted.is_immediate else 'pending',
+        'task': response.task,
+        'messages': _messages(client, response),
     }
 
 

@@ -59,6 +59,9 @@ class FirmwareTest(simulated.SimulatedBmcTestCase):
             item['warnings'],
         )
         self.assertNotIn('matches', item)
+        for version, matches in (('1.0', None), ('1.1', False)):
+            item = self.read({'BMC': version})
+            self.assertIs(matches, item['matches'])
 
     def test_comparison(self) -> None:
         for baseline, matching, differing, missing in (

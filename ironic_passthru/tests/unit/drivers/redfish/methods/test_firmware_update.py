@@ -13,6 +13,7 @@ import yaml
 from ironic_passthru import errors
 from ironic_passthru.drivers import loader
 from ironic_passthru.drivers import redfish
+from ironic_passthru.drivers.redfish import connection
 from ironic_passthru.drivers.redfish import tasks
 from ironic_passthru.testing import bmc as testing_bmc
 from ironic_passthru.testing import harness
@@ -177,9 +178,9 @@ class PullTest(UpdateTestCase):
 
     def test_failures(self) -> None:
         self.fake.actions[ACTION] = lambda _request: self.task('Exception')
-        self.assertEqual(
-            'task_failed', self.update(image_uri=URI)['error']['code']
-        )
+        item = self.update(image_uri=URI)
+        self.assertEqual('task_failed', item['error']['code'])
+        self.assertEqual('1.1', item['versions'][0]['after'])
         self.fake.faults[f'POST {ACTION}'] = testing_bmc.faults.close
         self.assertEqual(
             'outcome_unknown', self.update(image_uri=URI)['error']['code']
@@ -203,6 +204,13 @@ class PullTest(UpdateTestCase):
             item['would_send'],
         )
         self.assertEqual([], self.posted())
+
+    def test_many_polls_are_not_limited(self) -> None:
+        steps = testing_bmc.BmcTask(steps=(40,) * 40, finish=self.flash)
+        self.fake.actions[ACTION] = lambda _request: steps
+        with mock.patch.object(connection, 'MAX_CALL_BYTES', 6000):
+            item = self.update(image_uri=URI)
+        self.assertEqual('finished', item['state'], item)
 
     def test_progress(self) -> None:
         steps = testing_bmc.BmcTask(steps=(40,) * 20, finish=self.flash)

@@ -164,6 +164,21 @@ class HardwareTest(simulated.SimulatedBmcTestCase):
         # The system, the service root and five others.
         self.assertEqual(7, len(self.fake.received))
 
+    def test_a_timeout_loses_only_the_rest(self) -> None:
+        self.collect('Processors', {}, {})
+        self.collect('Memory', {})
+        slow = f'{SYSTEM}/Processors/1'
+        self.fake.faults = {f'GET {slow}': testing_bmc.faults.hang}
+        item = hardware.read(self.bmc(self.fake, read_seconds=0.3))
+        self.assertEqual(1, len(item['processors']['modules']))
+        self.assertEqual(
+            [
+                {'path': slow, 'code': 'timeout'},
+                {'path': f'{SYSTEM}/Memory', 'code': 'request_limit'},
+            ],
+            item['warnings'],
+        )
+
     def test_an_unavailable_bmc_is_an_error(self) -> None:
         self.collect('Processors', {})
         self.fake.faults = {

@@ -165,7 +165,10 @@ class RequestSender:
         if self._login.needs_session:
             self._open_session()
         response = self._with_login(request)
-        if response.status == 401 and self._login.rejected():
+        if response.status == 401 and (
+            self._login.rejected()
+            or (not request.once and self._login.expired())
+        ):
             self._open_session()
             response = self._with_login(request)
         if response.status == 401:

@@ -20,6 +20,13 @@ OPTS: list[cfg.Opt] = [
         'credentials and tags. Changes apply without a restart. If it is '
         'unset, the driver has no targets.',
     ),
+    cfg.StrOpt(
+        'firmware_directory',
+        sample_default='/var/lib/ironic_passthru/firmware',
+        help='Directory with firmware images that update_firmware may send '
+        'to BMCs (image_file). If it is unset, BMCs only get images that '
+        'they download themselves (image_uri).',
+    ),
     cfg.FloatOpt(
         'inventory_refresh',
         default=60.0,

@@ -14,6 +14,7 @@ from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import extended_info
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import firmware_upload
 from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish import sender
 from ironic_passthru.drivers.redfish import tasks
@@ -122,6 +123,15 @@ class BmcClient:
         """
         return self._sender.messages.redact(text)
 
+    @property
+    def peer_certificate(self) -> Mapping[str, Any]:
+        """Fields of the BMC's certificate; empty if it is not verified.
+
+        They have the names of :meth:`ssl.SSLSocket.getpeercert`. A request
+        must have been sent before.
+        """
+        return self._sender.peer_certificate
+
     def root(self) -> resource.Resource:
         """Return the service root, which is read once."""
         if self._root is None:
@@ -171,15 +181,23 @@ class BmcClient:
                 yield resource.Resource(path, found.document, page.status)
 
     def patch(
-        self, target: resource.Resource, change: Mapping[str, Any]
+        self,
+        target: resource.Resource,
+        change: Mapping[str, Any],
+        *,
+        follow: bool = True,
     ) -> resource.Resource:
         """Change properties of a resource if it has not changed since.
 
+        :param follow: whether to wait for the end of a task. The task of a
+            change for the next reset of the system does not end before.
         :raises: ChangedMeanwhile; PreconditionMissing;
             RejectedAfterAcceptance if a message of the response is about one
             of the properties; NotApplied if the response has the old value.
         """
-        response = self._change('PATCH', target.path, change, target.etag)
+        response = self._change(
+            'PATCH', target.path, change, target.etag, follow=follow
+        )
         self._check(response, change)
         sent = resource.JsonObject(change)
         for names in extended_info.leaves(change):
@@ -197,19 +215,42 @@ class BmcClient:
         return self._check(response, document)
 
     def post(
-        self, path: str, document: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        document: Mapping[str, Any] | None = None,
+        *,
+        follow: bool = True,
     ) -> resource.Resource:
         """Run an action or create a resource.
 
         Every BMC must accept an empty object as the body (DSP0266).
+
+        :param follow: whether to wait for the end of a task.
         """
-        return self._check(self._change('POST', path, document or {}))
+        return self._check(
+            self._change('POST', path, document or {}, follow=follow)
+        )
+
+    def upload(
+        self,
+        path: str,
+        form: firmware_upload.MultipartForm,
+        *,
+        follow: bool = True,
+    ) -> resource.Resource:
+        """Send a file and its parameters.
+
+        :param follow: whether to wait for the end of a task.
+        """
+        return self._check(self._change('POST', path, form, follow=follow))
 
     def act(
         self,
         target: resource.JsonObject,
         action: str,
         parameters: Mapping[str, Any] | None = None,
+        *,
+        follow: bool = True,
     ) -> resource.Resource:
         """Run an action of a resource, such as ``#ComputerSystem.Reset``.
 
@@ -218,7 +259,7 @@ class BmcClient:
         found = target.action(action)
         if found is None:
             raise failures.NotSupported()
-        return self.post(found.target, parameters)
+        return self.post(found.target, parameters, follow=follow)
 
     def delete(self, path: str) -> resource.Resource:
         """Delete a resource."""
@@ -228,16 +269,24 @@ class BmcClient:
         self,
         http_method: str,
         path: str,
-        document: Mapping[str, Any] | None = None,
+        document: Mapping[str, Any]
+        | firmware_upload.MultipartForm
+        | None = None,
         etag: str | None = None,
+        *,
+        follow: bool = True,
     ) -> resource.Resource:
         """Send a change; follow its task to the end."""
+        task = None
         response = self._sender.send(http_method, path, document, etag)
         if error := self._sender.error_of(response):
             raise error
         if tasks.is_task(response):
+            task = tasks.task_path(response)
+        if tasks.is_task(response) and follow:
             follower = tasks.TaskFollower(
-                lambda polled: self._sender.send('GET', polled),
+                # A long task has more polls than the data limit allows.
+                lambda polled: self._sender.send('GET', polled, counted=False),
                 self._deadline,
                 self._sender.messages,
                 self._on_progress,
@@ -248,7 +297,9 @@ class BmcClient:
         except failures.BadAnswer:
             # The status of a change is sufficient.
             body = {}
-        return resource.Resource(path, body, response.status, response.headers)
+        return resource.Resource(
+            path, body, response.status, response.headers, task=task
+        )
 
     def _check(
         self,

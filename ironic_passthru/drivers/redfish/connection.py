@@ -6,6 +6,7 @@ import http.client
 import logging
 import ssl
 from collections.abc import Mapping
+from typing import Any
 
 import urllib3
 from urllib3 import connection as http_connection
@@ -16,6 +17,7 @@ from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import body
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import firmware_upload
 from ironic_passthru.drivers.redfish import trust
 
 LOG = logging.getLogger(__name__)
@@ -74,14 +76,20 @@ class RawRequest:
     :param target: path and query, percent-encoded.
     :param once: whether the request must not be sent a second time.
     :param changes: whether the BMC may act although no response arrives.
+    :param response_seconds: timeout for the response if it exceeds that of
+        the connection.
+    :param counted: whether the body of the response counts against the data
+        limit of the call.
     """
 
     http_method: str
     target: str
     headers: Mapping[str, str]
-    content: bytes | None = None
+    content: bytes | firmware_upload.MultipartForm | None = None
     once: bool = True
     changes: bool = True
+    response_seconds: float = 0.0
+    counted: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +133,8 @@ class BmcConnection:
         self._kept: http_connection.HTTPConnection | None = None
         self._closes_silently = False
         self._left_bytes = MAX_CALL_BYTES
+        #: Fields of the verified certificate as ``ssl`` returns them.
+        self.peer_certificate: Mapping[str, Any] = {}
 
     def replace_deadline(self, deadline: call_deadline.Deadline) -> None:
         """Let later requests, and the kept connection, have a deadline."""
@@ -198,6 +208,8 @@ class BmcConnection:
             link.close()
             raise _handshake_error(exc) from exc
         self.deadline.cut_at_end(link.sock)
+        if isinstance(link.sock, ssl.SSLSocket):
+            self.peer_certificate = link.sock.getpeercert() or {}
         return link
 
     def _exchange(
@@ -205,7 +217,9 @@ class BmcConnection:
     ) -> urllib3.HTTPResponse:
         """Send a request and receive the header of its response."""
         try:
-            link.timeout = self._limited(self._read_timeout)
+            link.timeout = self._limited(
+                max(self._read_timeout, request.response_seconds)
+            )
             link.request(
                 request.http_method,
                 request.target,
@@ -228,7 +242,7 @@ class BmcConnection:
         """Receive the body; keep the connection if it remains usable."""
         content, complete = b'', False
         try:
-            content = self._read(response)
+            content = self._read(response, counted=request.counted)
             complete = True
         except (*_ERRORS, failures.BmcError) as exc:
             if not request.changes and response.status < 300:
@@ -243,12 +257,14 @@ class BmcConnection:
                 link.close()
         return RawResponse(response.status, response.headers, content)
 
-    def _read(self, response: urllib3.HTTPResponse) -> bytes:
+    def _read(self, response: urllib3.HTTPResponse, *, counted: bool) -> bytes:
         """Read a body, which may be slow or endless."""
         until = call_deadline.Deadline(self._limited(self._read_timeout))
         content = body.Body(
             response.headers.get('Content-Encoding', ''),
-            limit=max(0, min(MAX_ANSWER_BYTES, self._left_bytes)),
+            limit=max(0, min(MAX_ANSWER_BYTES, self._left_bytes))
+            if counted
+            else MAX_ANSWER_BYTES,
         )
         try:
             while chunk := response.read1(65536, decode_content=False):
@@ -257,7 +273,8 @@ class BmcConnection:
                     raise failures.NoAnswer()
             return content.end()
         finally:
-            self._left_bytes -= content.size
+            if counted:
+                self._left_bytes -= content.size
             if self._left_bytes < 0:
                 raise failures.DataLimitReached()
 

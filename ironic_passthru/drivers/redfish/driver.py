@@ -2,10 +2,15 @@
 """The ``redfish`` driver."""
 
 from ironic_passthru.drivers.redfish.methods import accounts
+from ironic_passthru.drivers.redfish.methods import bios
 from ironic_passthru.drivers.redfish.methods import bmc_reset
 from ironic_passthru.drivers.redfish.methods import bmc_tasks
 from ironic_passthru.drivers.redfish.methods import boot_device
+from ironic_passthru.drivers.redfish.methods import certificates
 from ironic_passthru.drivers.redfish.methods import event_logs
+from ironic_passthru.drivers.redfish.methods import firmware
+from ironic_passthru.drivers.redfish.methods import firmware_update
+from ironic_passthru.drivers.redfish.methods import hardware
 from ironic_passthru.drivers.redfish.methods import indicator_led
 from ironic_passthru.drivers.redfish.methods import inventory
 from ironic_passthru.drivers.redfish.methods import media_insertion
@@ -21,10 +26,15 @@ from ironic_passthru.drivers.redfish.methods import virtual_media
 
 class RedfishVendor(
     accounts.AccountMethods,
+    bios.BiosMethods,
     bmc_reset.BmcResetMethods,
     bmc_tasks.BmcTaskMethods,
     boot_device.BootDeviceMethods,
+    certificates.CertificateMethods,
     event_logs.EventLogMethods,
+    firmware.FirmwareMethods,
+    firmware_update.FirmwareUpdateMethods,
+    hardware.HardwareMethods,
     indicator_led.IndicatorLedMethods,
     inventory.InventoryMethods,
     media_insertion.MediaInsertionMethods,

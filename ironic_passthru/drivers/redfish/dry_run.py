@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ironic_passthru.drivers.redfish import client
+from ironic_passthru.drivers.redfish import firmware_upload
 from ironic_passthru.drivers.redfish import resource
 
 _MASK = '***'
@@ -26,33 +27,27 @@ class RecordingClient(client.BmcClient):
         super().__init__(*arguments, **options)
         self.changes: list[dict[str, Any]] = []
 
-    def patch(
-        self, target: resource.Resource, change: Mapping[str, Any]
+    def _change(
+        self,
+        http_method: str,
+        path: str,
+        document: Mapping[str, Any]
+        | firmware_upload.MultipartForm
+        | None = None,
+        etag: str | None = None,
+        *,
+        follow: bool = True,
     ) -> resource.Resource:
-        """Record a change of properties."""
-        return self._record('PATCH', target.path, change)
-
-    def put(
-        self, target: resource.Resource, document: Mapping[str, Any]
-    ) -> resource.Resource:
-        """Record the replacement of a resource."""
-        return self._record('PUT', target.path, document)
-
-    def post(
-        self, path: str, document: Mapping[str, Any] | None = None
-    ) -> resource.Resource:
-        """Record an action."""
-        return self._record('POST', path, document or {})
-
-    def delete(self, path: str) -> resource.Resource:
-        """Record a deletion."""
-        return self._record('DELETE', path, None)
-
-    def _record(
-        self, http_method: str, path: str, body: Mapping[str, Any] | None
-    ) -> resource.Resource:
+        """Record a change; of a form only its summary."""
+        del etag, follow
+        if isinstance(document, firmware_upload.MultipartForm):
+            document = document.summary
         self.changes.append(
-            {'http_method': http_method, 'path': path, 'body': _masked(body)}
+            {
+                'http_method': http_method,
+                'path': path,
+                'body': _masked(document),
+            }
         )
         return resource.Resource(path, {}, 200)
 

@@ -3,6 +3,7 @@
 
 import dataclasses
 import logging
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 from oslo_config import cfg
@@ -43,6 +44,8 @@ class Options:
         start; None for no such batch.
     :param target_seconds: time of one target in an asynchronous call; None
         for the time of a synchronous call.
+    :param percentages: percentages of running targets by name, which the work
+        updates.
     """
 
     change: bool = False
@@ -50,6 +53,7 @@ class Options:
     max_failures: int | None = None
     batch: int | None = None
     target_seconds: float | None = None
+    percentages: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 class FleetExecutor:
@@ -140,9 +144,11 @@ class FleetExecutor:
             max_failures=options.max_failures,
         )
         deadline = call_deadline.Deadline(self._seconds(context))
-        return running_call.RunningCall(
+        call = running_call.RunningCall(
             work, deadline, limits, change=options.change
         )
+        call.percentages = options.percentages
+        return call
 
     def _seconds(self, context: request_context.RequestContext) -> float:
         """Return the time of a call.
@@ -164,7 +170,7 @@ class FleetExecutor:
     ) -> None:
         """Run targets; return when they have finished, or are late."""
         self._dispatcher.add(call, targets)
-        reported = -1
+        reported = -1.0
         while not call.idle.wait(
             min(_TICK_SECONDS, call.deadline.left_seconds())
         ):
@@ -175,23 +181,22 @@ class FleetExecutor:
             if context.cancel_requested:
                 self._dispatcher.stop(call, running_call.CANCELLED)
             self._dispatcher.shut_down_late(call)
-            if len(call.items) != reported:
-                reported = len(call.items)
-                _report(context, reported, total=total, failed=call.failed)
-        _report(context, len(call.items), total=total, failed=call.failed)
+            if (finished := call.finished()) != reported:
+                reported = finished
+                _report(context, call, total=total)
+        _report(context, call, total=total)
 
 
 def _report(
     context: request_context.RequestContext,
-    finished: int,
+    call: running_call.RunningCall,
     *,
     total: int,
-    failed: int,
 ) -> None:
     if total:
         context.report_progress(
-            100 * finished / total,
-            f'{finished} of {total} finished, {failed} failed',
+            100 * call.finished() / total,
+            f'{len(call.items)} of {total} finished, {call.failed} failed',
         )
 
 

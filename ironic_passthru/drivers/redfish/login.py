@@ -38,6 +38,7 @@ class BmcLogin:
         self._needs_session = address.login == 'session'
         self._has_fallback = address.login is None
         self._was_accepted = False
+        self._was_renewed = False
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -82,6 +83,17 @@ class BmcLogin:
         if self._was_accepted or not self._has_fallback:
             return False
         self._has_fallback, self._needs_session = False, True
+        return True
+
+    def expired(self) -> bool:
+        """Record status 401 for a read; return whether to open a new session.
+
+        Sessions end with a restart of the BMC, as for new firmware. One is
+        renewed once in a call, because a BMC may mean a missing privilege.
+        """
+        if self.session is None or not self._was_accepted or self._was_renewed:
+            return False
+        self.session, self._was_renewed = None, True
         return True
 
     def denied(self) -> None:

@@ -160,6 +160,7 @@ class Resource(JsonObject):
     :ivar status: HTTP status.
     :ivar headers: header fields; empty for a part of another resource.
     :ivar etag: valid entity tag; ``None`` if the BMC sent none.
+    :ivar task: path of the task of a change; ``None`` without a task.
     """
 
     def __init__(
@@ -168,12 +169,15 @@ class Resource(JsonObject):
         document: Mapping[str, Any],
         status: int = 200,
         headers: urllib3.HTTPHeaderDict | None = None,
+        *,
+        task: str | None = None,
     ) -> None:
         super().__init__(document)
         self.path = path
         self.status = status
         self.headers = urllib3.HTTPHeaderDict() if headers is None else headers
         self.etag = _etag(self.headers, document)
+        self.task = task
 
     @property
     def identity(self) -> str:

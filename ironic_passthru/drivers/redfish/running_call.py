@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import deadline as call_deadline
@@ -62,6 +63,8 @@ class RunningCall:
         self.stopped: failures.BmcFailure | None = None
         #: Set while nothing of the call waits or runs.
         self.idle = threading.Event()
+        #: Percentages of running targets by name, from other threads.
+        self.percentages: Mapping[str, float] = {}
         self._work = work
         self._limits = limits
 
@@ -71,6 +74,13 @@ class RunningCall:
         return bool(self.pending) and (
             len(self.running) < self._limits.concurrency
         )
+
+    def finished(self) -> float:
+        """Return the number of finished targets, with parts of others."""
+        parts = [
+            self.percentages.get(name, 0.0) for name in list(self.running)
+        ]
+        return len(self.items) + sum(parts) / 100
 
     def add(self, targets: Iterable[bmc_target.Target]) -> None:
         """Add targets that wait for a thread."""

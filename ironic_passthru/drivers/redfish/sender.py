@@ -14,6 +14,7 @@ from ironic_passthru.drivers.redfish import connection
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import extended_info
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import firmware_upload
 from ironic_passthru.drivers.redfish import login
 from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish import tasks
@@ -26,6 +27,9 @@ _SESSIONS = '/redfish/v1/SessionService/Sessions'
 
 # Time to delete a session, in seconds.
 _CLOSE_SECONDS = 2.0
+
+# A BMC may check a whole firmware image before it responds.
+_UPLOAD_SECONDS = 600.0
 
 # Default ports of URLs (RFC 9110).
 _PORTS = {'http': 80, 'https': 443}
@@ -86,6 +90,11 @@ class RequestSender:
         """``basic`` or ``session``; None if not known yet."""
         return self._login.kind
 
+    @property
+    def peer_certificate(self) -> Mapping[str, Any]:
+        """Fields of the BMC's certificate; empty if it is not verified."""
+        return self._connection.peer_certificate
+
     def close(self) -> None:
         """Delete the session, if any, and close the connection."""
         session, self._login.session = self._login.session, None
@@ -101,11 +110,17 @@ class RequestSender:
         self,
         http_method: str,
         path: str,
-        document: Mapping[str, Any] | None = None,
+        document: Mapping[str, Any]
+        | firmware_upload.MultipartForm
+        | None = None,
         etag: str | None = None,
+        *,
+        counted: bool = True,
     ) -> connection.RawResponse:
         """Send a request; return its response of any status.
 
+        :param counted: whether the response counts against the data limit of
+            the call.
         :raises: Redirected; BadAnswer if ``path`` is not on this BMC; and
             those of :meth:`connection.BmcConnection.send`.
         """
@@ -119,6 +134,7 @@ class RequestSender:
             once=not is_read,
             changes=not is_read,
         )
+        request = dataclasses.replace(request, counted=counted)
         response = self._authenticated(request)
         if 300 <= response.status < 400:
             target = self._redirected(request, response)
@@ -154,7 +170,10 @@ class RequestSender:
         if self._login.needs_session:
             self._open_session()
         response = self._with_login(request)
-        if response.status == 401 and self._login.rejected():
+        if response.status == 401 and (
+            self._login.rejected()
+            or (not request.once and self._login.expired())
+        ):
             self._open_session()
             response = self._with_login(request)
         if response.status == 401:
@@ -281,13 +300,24 @@ class RequestSender:
 def _request(
     http_method: str,
     target: str,
-    document: Mapping[str, Any] | None = None,
+    document: Mapping[str, Any] | firmware_upload.MultipartForm | None = None,
     headers: Mapping[str, str] | None = None,
     *,
     once: bool = True,
     changes: bool = True,
 ) -> connection.RawRequest:
-    fields, content = {**_HEADERS, **(headers or {})}, None
+    fields = {**_HEADERS, **(headers or {})}
+    if isinstance(document, firmware_upload.MultipartForm):
+        return connection.RawRequest(
+            http_method,
+            target,
+            {**fields, **document.headers},
+            document,
+            once,
+            changes,
+            response_seconds=_UPLOAD_SECONDS,
+        )
+    content = None
     if document is not None:
         content = json.dumps(document).encode()
         fields['Content-Type'] = 'application/json'

@@ -160,6 +160,12 @@ def is_task(response: connection.RawResponse) -> bool:
     return kind.startswith('#Task.')
 
 
+def task_path(response: connection.RawResponse) -> str | None:
+    """Return the path of the task that continues a change."""
+    paths = _paths(response, _object(response))
+    return paths[-1] if paths else None
+
+
 def path_of(location: str) -> str | None:
     """Return path and query of a Location.
 

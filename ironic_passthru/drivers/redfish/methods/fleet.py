@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Base of the classes with vendor methods: targets, and work on them."""
 
+import functools
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -107,6 +108,7 @@ class FleetMethods(base.VendorInterface):
         :raises: TargetsFailed
         """
         dry = options.get('dry_run', False)
+        percentages: dict[str, float] = {}
 
         def work(
             target: bmc_target.Target, deadline: target_deadline.Deadline
@@ -115,7 +117,9 @@ class FleetMethods(base.VendorInterface):
             context.report_targets([target.name])
             if dry and change:
                 return self._try(target, deadline, act)
-            with self._client(client.BmcClient, target, deadline) as sender:
+            with self._client(
+                client.BmcClient, target, deadline, percentages
+            ) as sender:
                 return act(bmc.Bmc(target, sender))
 
         items = self._executor.run(
@@ -128,6 +132,7 @@ class FleetMethods(base.VendorInterface):
                 max_failures=options.get('max_failures'),
                 batch=options.get('batch'),
                 target_seconds=target_seconds,
+                percentages=percentages,
             ),
         )
         return summary.of(items, require_all=options.get('require_all', False))
@@ -140,7 +145,7 @@ class FleetMethods(base.VendorInterface):
     ) -> failures.Item:
         """Return the changes that ``act`` would send."""
         with self._client(
-            dry_run.RecordingClient, target, deadline
+            dry_run.RecordingClient, target, deadline, {}
         ) as recorder:
             item = act(bmc.Bmc(target, recorder))
         # The other members would describe a change that was not made.
@@ -154,6 +159,7 @@ class FleetMethods(base.VendorInterface):
         kind: type[_Client],
         target: bmc_target.Target,
         deadline: target_deadline.Deadline,
+        percentages: dict[str, float],
     ) -> _Client:
         return kind(
             target,
@@ -161,6 +167,9 @@ class FleetMethods(base.VendorInterface):
             self._trust,
             connect_timeout_seconds=self._connect_timeout_seconds,
             read_timeout_seconds=self._read_timeout_seconds,
+            on_progress=functools.partial(
+                percentages.__setitem__, target.name
+            ),
         )
 
     def _select(

@@ -342,6 +342,17 @@ class LoginTest(simulated.SimulatedBmcTestCase):
             any('authorization' in r.headers for r in fake.received)
         )
 
+    def test_a_lost_session_is_renewed_once_for_reads(self) -> None:
+        fake = self.simulate()
+        client = self.client(fake, login='session')
+        client.get(SYSTEM)
+        fake.sessions.clear()
+        self.assertEqual('access_denied', self.code(client.post, EJECT))
+        self.assertEqual('A1', client.get(SYSTEM).text('Model'))
+        client.post(EJECT)
+        fake.sessions.clear()
+        self.assertEqual('access_denied', self.code(client.get, SYSTEM))
+
     def test_wrong_password(self) -> None:
         for login in (None, 'basic', 'session'):
             fake = self.simulate()

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the vendor methods."""
+"""Unit tests of the methods of the redfish driver."""

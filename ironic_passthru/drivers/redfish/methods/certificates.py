@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Method that reads the HTTPS certificates of BMCs."""
+
+import datetime
+import math
+import ssl
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+from typing import Unpack
+
+from ironic_passthru import context as request_context
+from ironic_passthru.drivers import base
+from ironic_passthru.drivers.redfish import bmc
+from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import partial_reader
+from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import selection
+from ironic_passthru.drivers.redfish import summary
+from ironic_passthru.drivers.redfish.methods import fleet
+
+#: Maximum number of requests for one target.
+MAX_REQUESTS = 50
+
+# Members of the objects Subject and Issuer (Certificate 1.0), and the names
+# of ssl, with their abbreviations.
+_NAMES = (
+    ('CommonName', 'commonName', 'CN'),
+    ('OrganizationalUnit', 'organizationalUnitName', 'OU'),
+    ('Organization', 'organizationName', 'O'),
+    ('City', 'localityName', 'L'),
+    ('State', 'stateOrProvinceName', 'ST'),
+    ('Country', 'countryName', 'C'),
+)
+
+_HTTPS = '/networkprotocol/https/'
+_DAY = datetime.timedelta(days=1)
+
+
+class CertificateMethods(fleet.FleetMethods):
+    """The method ``certificates``."""
+
+    @base.driver_passthru(['GET'], async_call=False, target=selection.NAMES)
+    def certificates(
+        self,
+        context: request_context.RequestContext,
+        **options: Unpack[selection.FleetOptions],
+    ) -> summary.FleetResult:
+        """Return the HTTPS certificates of BMCs, and their days left.
+
+        Items have ``source``, ``certificates`` and ``warnings``. The source
+        ``tls`` means the certificate of the connection: the BMC does not
+        report certificates by Redfish.
+        """
+        return self._each(context, options, read)
+
+
+def read(machine: bmc.Bmc) -> failures.Item:
+    """Return the item with the certificates of a BMC.
+
+    :raises: NotSupported if the BMC does not report them and the driver does
+        not verify its certificate.
+    """
+    reader = partial_reader.PartialReader(
+        machine.client, max_requests=MAX_REQUESTS
+    )
+    found = list(_of_managers(machine, reader))
+    found = found or list(_of_service(machine, reader))
+    source, shown = 'redfish', [_shown(each) for each in found]
+    if not shown:
+        presented = machine.client.peer_certificate
+        if not presented:
+            raise failures.NotSupported()
+        source, shown = 'tls', [_presented(presented)]
+    return {
+        'reachable': True,
+        'source': source,
+        'certificates': shown,
+        'warnings': reader.warnings,
+    }
+
+
+def _of_managers(
+    machine: bmc.Bmc, reader: partial_reader.PartialReader
+) -> Iterator[resource.Resource]:
+    """Yield certificates (ManagerNetworkProtocol 1.4, 2018)."""
+    for path in reader.paths(machine.manager_paths, 'Managers'):
+        manager = reader.get(path)
+        if manager is not None:
+            protocol = reader.follow(manager, 'NetworkProtocol')
+            if protocol is not None:
+                yield from reader.members(protocol, 'HTTPS', 'Certificates')
+
+
+def _of_service(
+    machine: bmc.Bmc, reader: partial_reader.PartialReader
+) -> Iterator[resource.Resource]:
+    """Yield certificates of HTTPS (CertificateService 1.0, 2018)."""
+    service = reader.follow(machine.client.root(), 'CertificateService')
+    if service is None:
+        return
+    locations = reader.follow(service, 'CertificateLocations')
+    if locations is None:
+        return
+    for path in locations.links('Links', 'Certificates'):
+        if _HTTPS in path.lower():
+            certificate = reader.get(path)
+            if certificate is not None:
+                yield certificate
+
+
+def _shown(found: resource.Resource) -> failures.Item:
+    subject, issuer = (
+        _name((short, found.text(part, name)) for name, _, short in _NAMES)
+        for part in ('Subject', 'Issuer')
+    )
+    begin, end = found.text('ValidNotBefore'), found.text('ValidNotAfter')
+    return {'id': found.identity, **_fields(subject, issuer, begin, end)}
+
+
+def _presented(found: Mapping[str, Any]) -> failures.Item:
+    """Return a certificate as :meth:`ssl.SSLSocket.getpeercert` does."""
+    subject, issuer = (
+        dict(pair for group in found.get(part, ()) for pair in group)
+        for part in ('subject', 'issuer')
+    )
+    names = [
+        _name(
+            (short, resource.printable(pairs.get(name)))
+            for _, name, short in _NAMES
+        )
+        for pairs in (subject, issuer)
+    ]
+    begin, end = found.get('notBefore'), found.get('notAfter')
+    return {'id': None, **_fields(names[0], names[1], begin, end)}
+
+
+def _name(parts: Iterable[tuple[str, str | None]]) -> str | None:
+    """Return a name such as ``CN=bmc.example.com, O=Example``."""
+    return ', '.join(f'{k}={v}' for k, v in parts if v) or None
+
+
+def _fields(
+    subject: str | None,
+    issuer: str | None,
+    not_before: str | None,
+    not_after: str | None,
+) -> failures.Item:
+    begin, end = _time(not_before), _time(not_after)
+    left = None
+    if end is not None:
+        left = math.floor((end - datetime.datetime.now(datetime.UTC)) / _DAY)
+    return {
+        'subject': subject,
+        'issuer': issuer,
+        'valid_not_before': None if begin is None else begin.isoformat(),
+        'valid_not_after': None if end is None else end.isoformat(),
+        'days_left': left,
+    }
+
+
+def _time(text: str | None) -> datetime.datetime | None:
+    """Return a time in UTC; ``None`` if it is unreadable.
+
+    Redfish requires ISO 8601; some BMCs send the form of OpenSSL, such as
+    ``Sep  7 13:22:05 2028 GMT``. A time without offset is in UTC.
+    """
+    if text is None:
+        return None
+    try:
+        found = datetime.datetime.fromisoformat(text.strip())
+    except ValueError:
+        try:
+            seconds = ssl.cert_time_to_seconds(text.strip())
+            return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+        except (ValueError, OverflowError):
+            return None
+    if found.tzinfo is None:
+        return found.replace(tzinfo=datetime.UTC)
+    try:
+        return found.astimezone(datetime.UTC)
+    except OverflowError:
+        return None

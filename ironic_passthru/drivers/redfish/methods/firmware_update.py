@@ -312,7 +312,7 @@ def _pull(
     parameters: dict[str, Any] = {'ImageURI': wanted.uri}
     protocol = parse.urlsplit(wanted.uri).scheme.upper()
     if protocols := allowable.of_action(client, action, 'TransferProtocol'):
-        allowable.check('The protocol of image_uri', protocol, protocols)
+        allowable.check('the protocol of image_uri', protocol, protocols)
         parameters['TransferProtocol'] = protocol
     if paths:
         allowed = allowable.of_action(client, action, 'Targets')

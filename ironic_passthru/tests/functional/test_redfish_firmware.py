@@ -45,7 +45,7 @@ def _collection(path: str, **members: Any) -> dict[str, Any]:
     }
 
 
-def _resources(bmc_version: str) -> dict[str, Any]:
+def resources(bmc_version: str) -> dict[str, Any]:
     """Return the resources of a BMC of the page."""
     found = copy.deepcopy(bmc.RESOURCES)
     found[bmc.ROOT]['UpdateService'] = _link(_UPDATE)
@@ -145,7 +145,7 @@ class PageTest(base.TestCase):
 
     def entry(self, version: str) -> dict[str, Any]:
         """Return the inventory entry of a new BMC."""
-        fake = self.enterContext(bmc.SimulatedBmc(_resources(version)))
+        fake = self.enterContext(bmc.SimulatedBmc(resources(version)))
 
         def update(_request: bmc.BmcRequest) -> bmc.BmcTask:
             return bmc.BmcTask(steps=(), finish=finish)

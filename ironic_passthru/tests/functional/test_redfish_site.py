@@ -3,14 +3,67 @@
 
 import json
 import pathlib
+from typing import Any
 
 import fixtures
+import yaml
 
+from ironic_passthru.testing import bmc
 from ironic_passthru.tests import base
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import emulator
 from ironic_passthru.tests.functional import servers
+from ironic_passthru.tests.functional import test_redfish_firmware
+from ironic_passthru.tests.functional import test_redfish_health
+from ironic_passthru.tests.functional import test_redfish_power
 from ironic_passthru.tests.functional import web
+
+_IMAGE = 'https://images.example.com/x'
+
+# HTTP method, name and parameters of each method, by the simulated BMC that
+# supports it.
+CALLS: dict[str, tuple[tuple[str, str, dict[str, Any]], ...]] = {
+    'power': (
+        ('GET', 'targets', {}),
+        ('GET', 'inventory', {}),
+        ('GET', 'power_state', {}),
+        ('PUT', 'power', {'state': 'ForceOff'}),
+        ('GET', 'boot_device', {}),
+        ('PUT', 'boot_device', {'device': 'Pxe'}),
+        ('GET', 'virtual_media', {}),
+        ('PUT', 'insert_vmedia', {'image': f'{_IMAGE}.iso'}),
+        ('POST', 'eject_vmedia', {}),
+        ('PUT', 'indicator_led', {'state': 'Lit'}),
+        ('POST', 'reset_bmc', {}),
+        ('GET', 'secure_boot', {}),
+        ('PUT', 'secure_boot', {'enabled': True}),
+        ('GET', 'tasks', {}),
+        ('GET', 'get_resource', {'path': '/redfish/v1'}),
+    ),
+    'health': (
+        ('GET', 'event_log', {}),
+        ('GET', 'event_log_file', {}),
+        ('DELETE', 'clear_event_log', {}),
+        ('GET', 'sensors', {}),
+        ('GET', 'power_cap', {}),
+        ('PUT', 'power_cap', {'watts': 300}),
+        ('GET', 'accounts', {}),
+        ('GET', 'subscriptions', {}),
+        ('PUT', 'ensure_subscription', {'destination': f'{_IMAGE}'}),
+        ('DELETE', 'delete_subscription', {'destination': f'{_IMAGE}'}),
+        ('PUT', 'set_password', {'password': 'another-secret'}),
+        ('GET', 'inventory', {}),
+    ),
+    'firmware': (
+        ('GET', 'hardware', {}),
+        ('GET', 'firmware', {}),
+        ('POST', 'update_firmware', {'image_uri': _IMAGE}),
+        ('GET', 'bios', {}),
+        ('PATCH', 'set_bios', {'attributes': {'BootMode': 'Legacy'}}),
+        ('POST', 'reset_bios', {}),
+        ('GET', 'certificates', {}),
+    ),
+}
 
 
 class TestSite(base.TestCase):
@@ -91,3 +144,69 @@ class TestSite(base.TestCase):
         for answered in (answer, tagged, lit, ejected, unknown):
             self.assertNotIn(self.emulator.url.encode(), answered.body)
             self.assertNotIn(emulator.PASSWORD.encode(), answered.body)
+
+
+class TestEveryMethod(base.TestCase):
+    """Each method of the driver through RabbitMQ."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        entries = {}
+        for name, fake in {
+            'power': bmc.SimulatedBmc(
+                test_redfish_power.documents(), password='secret'
+            ),
+            'health': test_redfish_health.HealthyBmc(),
+            'firmware': bmc.SimulatedBmc(
+                test_redfish_firmware.resources('1.2'), password='secret'
+            ),
+        }.items():
+            self.enterContext(fake)
+            password = directory / name
+            password.touch(mode=0o600)
+            password.write_text(fake.password)
+            entries[name] = {
+                'address': fake.url,
+                'username': fake.username,
+                'password_file': str(password),
+            }
+        inventory = directory / 'inventory.yaml'
+        inventory.write_text(yaml.safe_dump(entries))
+        self.site = self.useFixture(
+            deployment.Site(
+                broker=servers.VirtualHost(),
+                conductor__enabled_drivers='redfish',
+                conductor__allowed_dangerous_methods='redfish.*',
+                redfish__inventory_file=inventory,
+            )
+        )
+        self.site.start_conductor('c1')
+        self.api = self.site.start_api()
+
+    def test_it_succeeds(self) -> None:
+        path = '/v1/drivers/redfish/vendor_passthru'
+        methods = self.api.get(f'{path}/methods').json
+        called = {
+            (http_method, name)
+            for calls in CALLS.values()
+            for http_method, name, _ in calls
+        }
+        offered = {
+            (http_method, name)
+            for name, method in methods.items()
+            for http_method in method['http_methods']
+        }
+        self.assertEqual(offered, called)
+        for target, calls in CALLS.items():
+            for http_method, name, parameters in calls:
+                answer = self.api.request(
+                    http_method,
+                    f'{path}?method={name}',
+                    {'target': target, **parameters},
+                    {'Prefer': 'wait=30'},
+                )
+                self.assertEqual(200, answer.status, (name, answer.body))
+                if not methods[name]['attach']:
+                    summary = answer.json['summary']
+                    self.assertEqual(1, summary['succeeded'], answer.body)

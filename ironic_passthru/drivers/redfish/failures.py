@@ -213,6 +213,12 @@ TASK_NOT_FINISHED = BmcFailure(
 BAD_ANSWER = BmcFailure(
     'bad_answer', True, 'The answer of the BMC is not valid Redfish.'
 )
+INTERNAL_ERROR = BmcFailure(
+    'internal_error',
+    None,
+    'The driver failed; a change may have been made. The log of the conductor '
+    'contains the cause.',
+)
 NOT_SUPPORTED = BmcFailure(
     'not_supported', True, 'The BMC does not offer this for the system.'
 )
@@ -327,13 +333,8 @@ _TABLE: dict[type[BaseException], BmcFailure] = {
 }
 
 
-def classify(exc: Exception) -> BmcFailure:
-    """Return the failure for an exception.
-
-    An exception outside the table means an unusable response.
-    """
-    if not isinstance(exc, BmcError):
-        return BAD_ANSWER
+def classify(exc: BmcError) -> BmcFailure:
+    """Return the failure for an exception."""
     if exc.task is not None and isinstance(exc, ChangeOutcomeUnknown):
         found = TASK_NOT_FINISHED
     else:

@@ -110,13 +110,13 @@ class RunningCall:
         """Run the work; an exception becomes the item of the target."""
         try:
             return self._work(target, deadline)
-        except Exception as exc:
+        except failures.BmcError as exc:
             LOG.debug('Target %s failed', target.name, exc_info=True)
             return failures.classify(exc).item()
         except BaseException:
             # SystemExit must not end the thread, which counts in limits.
-            LOG.debug('Target %s failed', target.name, exc_info=True)
-            return failures.BAD_ANSWER.item()
+            LOG.exception('Work on target %s failed', target.name)
+            return failures.INTERNAL_ERROR.item()
 
     def finish(self, target: bmc_target.Target, item: failures.Item) -> None:
         """Keep the item of a target that ran."""

@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from typing import Any
 
+import fixtures
+
 from ironic_passthru import context as request_context
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import executor
@@ -111,13 +113,15 @@ class ItemsTest(ExecutorTestCase):
         self.assertEqual('connection_lost', _code(items.pop('node1')))
         self.assertEqual({'node0': {}, 'node2': {}}, items)
 
-    def test_work_that_exits(self) -> None:
+    def test_work_that_exits_or_has_a_bug(self) -> None:
         def work(target, deadline):
-            raise SystemExit
+            raise {'node0': SystemExit, 'node1': KeyError}[target.name]
 
+        log = self.useFixture(fixtures.FakeLogger())
         fleet = self.fleet(concurrency=1)
         items = self.run_on(fleet, work, _targets(2, 1), change=True)
-        self.assertEqual(['bad_answer'] * 2, [*map(_code, items.values())])
+        self.assertEqual(['internal_error'] * 2, [*map(_code, items.values())])
+        self.assertIn('Work on target node1 failed', log.output)
 
     def test_work_that_is_late(self) -> None:
         over = threading.Event()

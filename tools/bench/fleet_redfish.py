@@ -5,12 +5,16 @@ The simulated BMCs run in a process of their own, each with an address in
 127.0.0.0/8, TLS and a latency. The driver and a loop that sends the same three
 requests over one connection for each BMC are run in turns. The result is the
 median of the ratios within one round, since the speed of the machine drifts.
+
+With ``--targets`` one call over so many targets follows, of which a tenth does
+not respond: its time, and its memory in addition to that of the idle driver.
 """
 
 import argparse
 import contextlib
 import json
 import pathlib
+import resource
 import ssl
 import statistics
 import subprocess
@@ -26,7 +30,6 @@ from oslo_config import cfg
 
 from ironic_passthru import conf as project_conf
 from ironic_passthru import context as request_context
-from ironic_passthru.conf import redfish as options
 from ironic_passthru.drivers import redfish
 from ironic_passthru.testing import bmc
 
@@ -34,9 +37,11 @@ _ROUNDS = 5
 _PATHS = ('/redfish/v1/', bmc.SYSTEMS, bmc.SYSTEM)
 _LOGIN = 'admin', 'simulated-secret'
 
+_READ_SECONDS = 3.0
+
 
 def serve(count: int, latency_seconds: float, ca: str) -> None:
-    """Run BMCs until the end of the input."""
+    """Run BMCs until the end of the input, and a tenth as many silent ones."""
     with contextlib.ExitStack() as stack:
         fakes = [
             stack.enter_context(
@@ -47,11 +52,20 @@ def serve(count: int, latency_seconds: float, ca: str) -> None:
             )
             for number in range(count)
         ]
+        silent = [
+            stack.enter_context(
+                bmc.SimulatedBmc(address=f'127.2.0.{number + 1}')
+            )
+            for number in range(count // 10)
+        ]
+        for fake in silent:
+            fake.faults['GET'] = bmc.faults.hang
         for fake in fakes:
             fake.latency_seconds = latency_seconds
         pems = [fake.ca_file.read_bytes() for fake in fakes if fake.ca_file]
         pathlib.Path(ca).write_bytes(b''.join(pems))
-        print(json.dumps([fake.url for fake in fakes]), flush=True)
+        urls = [[fake.url for fake in each] for each in (fakes, silent)]
+        print(json.dumps(urls), flush=True)
         sys.stdin.read()
 
 
@@ -79,19 +93,26 @@ def started(
 ) -> redfish.RedfishVendor:
     """Return the driver with an inventory of the BMCs."""
     path = ca.with_name('inventory.yaml')
-    login = {'username': _LOGIN[0], 'password': _LOGIN[1], 'ca': str(ca)}
+    login = {'username': _LOGIN[0], 'password': _LOGIN[1]}
     entries = {
         f'node-{number}': {'address': url, **login}
+        | ({'ca': str(ca)} if url.startswith('https') else {})
         for number, url in enumerate(urls)
     }
     path.touch(0o600)
     path.write_text(yaml.safe_dump(entries))
     conf = cfg.ConfigOpts()
-    project_conf.register_opts(conf, [options])
+    project_conf.register_opts(conf)
     conf([], project='ironic_passthru', default_config_files=[])
-    conf.set_override('inventory_file', str(path), group='redfish')
-    conf.set_override('concurrency', threads, group='redfish')
-    conf.set_override('call_timeout', 600.0, group='redfish')
+    for name, value in {
+        'inventory_file': str(path),
+        'concurrency': threads,
+        'call_timeout': 600.0,
+        'read_timeout': _READ_SECONDS,
+        # Several targets share a simulated BMC.
+        'reads_per_bmc': 64,
+    }.items():
+        conf.set_override(name, value, group='redfish')
     driver = redfish.RedfishVendor()
     driver.start(conf)
     return driver
@@ -109,10 +130,9 @@ def measure(urls: list[str], ca: pathlib.Path, threads: int) -> None:
     context = request_context.RequestContext(overwrite=False)
 
     def inventory() -> None:
-        items = driver.inventory(context)
-        failed = [item for item in items.values() if 'error' in item]
-        if failed or len(items) != len(urls):
-            raise RuntimeError(f'{len(failed)} BMCs failed: {failed[:1]}')
+        summary = driver.inventory(context)['summary']
+        if summary['succeeded'] != len(urls):
+            raise RuntimeError(str(summary))
 
     ratios = []
     for number in range(_ROUNDS + 1):
@@ -130,11 +150,39 @@ def measure(urls: list[str], ca: pathlib.Path, threads: int) -> None:
     print(f'wall ratio {wall:.2f}, CPU ratio {cpu:.2f}')
 
 
+def large(
+    urls: list[str], silent: list[str], ca: pathlib.Path, *, targets: int
+) -> None:
+    """Measure one call over many targets, a tenth of which hangs."""
+    some = [
+        urls[number % len(urls)]
+        if number % 10
+        else silent[number // 10 % len(silent)]
+        for number in range(targets)
+    ]
+    driver = started(some, ca, 1024)
+    context = request_context.RequestContext(overwrite=False)
+    driver.inventory(context, target='node-1')
+    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    results: list[dict[str, int]] = []
+    wall, cpu = timed(
+        lambda: results.append(driver.inventory(context)['summary'])
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(
+        f'{targets} targets: {wall:.1f} s, {cpu:.1f} s CPU, '
+        f'{(peak - idle) / 1024:.0f} MiB more than idle; {results[0]}; '
+        f'timeouts alone: {targets / 10 * _READ_SECONDS / 1024:.1f} s'
+    )
+    driver.stop()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--bmcs', type=int, default=200)
     parser.add_argument('--threads', type=int, default=32)
     parser.add_argument('--latency', type=float, default=0.1)
+    parser.add_argument('--targets', type=int, default=0)
     parser.add_argument('--serve', help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
@@ -149,8 +197,10 @@ def main() -> None:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as server:
             try:
-                urls = json.loads(server.stdout.readline())
+                urls, silent = json.loads(server.stdout.readline())
                 measure(urls, ca, arguments.threads)
+                if arguments.targets:
+                    large(urls, silent, ca, targets=arguments.targets)
             finally:
                 server.terminate()
 

@@ -797,9 +797,10 @@ class Cancelled(DriverError):
 
     A method raises it when ``context.cancel_requested`` is true and it can
     stop safely; the operation becomes ``cancelled``, or ``failed`` if the
-    method exceeded its timeout without a request. The message is not
-    recorded: report progress instead. Status and code apply if a method
-    raises it without a request, which is a bug of the driver.
+    method exceeded its timeout without a request. ``partial_result`` is
+    recorded, but not the message: report progress instead. Status and code
+    apply if a method raises it without a request, which is a bug of the
+    driver.
     """
 
     code = 'cancelled_without_request'

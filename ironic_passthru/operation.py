@@ -143,7 +143,7 @@ class Transition:
         ``target``, the acknowledgement of an earlier attempt was lost.
     :param error: for ``failed``.
     :param result: for ``succeeded``: JSON text, or None for ``null``; for
-        ``failed``: a partial result, or None.
+        ``failed`` and ``cancelled``: a partial result, or None.
     :param progress: the last report.
     :param frees_key: whether the Idempotency-Key can be used again, because
         the call certainly did not run.

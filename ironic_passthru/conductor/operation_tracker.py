@@ -210,9 +210,13 @@ class OperationTracker:
         text = None if result is None else json.dumps(result)
         self._finish(tracked, operation.State.SUCCEEDED, result=text)
 
-    def cancel(self, tracked: TrackedOperation) -> None:
+    def cancel(
+        self, tracked: TrackedOperation, error: errors.OperationCancelled
+    ) -> None:
         """Record that a method stopped on request."""
-        self._finish(tracked, operation.State.CANCELLED)
+        self._finish(
+            tracked, operation.State.CANCELLED, result=_partial_result(error)
+        )
         LOG.info('Operation %s stopped on request', tracked.id)
 
     def fail(
@@ -224,12 +228,11 @@ class OperationTracker:
             status=error.status,
             code=error.code,
         )
-        partial = error.kwargs.get(errors.PARTIAL_RESULT)
         self._finish(
             tracked,
             operation.State.FAILED,
             error=recorded,
-            result=None if partial is None else json.dumps(partial),
+            result=_partial_result(error),
         )
         LOG.error(
             'Operation %s (%s) of request %s failed: %s',
@@ -382,3 +385,9 @@ class OperationTracker:
             del self._tracked[tracked.id]
         tracked.on_release()
         return True
+
+
+def _partial_result(error: errors.PassthruError) -> str | None:
+    """Return the partial result of a failed method as JSON text."""
+    partial = error.kwargs.get(errors.PARTIAL_RESULT)
+    return None if partial is None else json.dumps(partial)

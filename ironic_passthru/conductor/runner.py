@@ -229,8 +229,8 @@ class Runner:
         except errors.OperationExpired:
             self._tracker.expire(tracked)
             raise
-        except errors.OperationCancelled:
-            self._tracker.cancel(tracked)
+        except errors.OperationCancelled as error:
+            self._tracker.cancel(tracked, error)
             raise
         except errors.PassthruError as error:
             self._tracker.fail(tracked, error)
@@ -256,14 +256,15 @@ class Runner:
                 return execution.execute(
                     job, state, max_result_size=self._max_result_size
                 )
-            except errors.Cancelled:
+            except errors.Cancelled as error:
+                # The partial result, if any.
                 if state.timed_out:
                     raise errors.MethodTimedOut(
-                        method=job.call.driver_method
+                        method=job.call.driver_method, **error.kwargs
                     ) from None
                 if state.cancel_requested:
                     raise errors.OperationCancelled(
-                        operation=job.call.call_id
+                        operation=job.call.call_id, **error.kwargs
                     ) from None
                 LOG.error(
                     'Driver method %s raised Cancelled in request %s, but no '

@@ -87,17 +87,17 @@ class CallResponses:
 
     def _error(self, found: operation.Operation) -> errors.PassthruError:
         """Return the error of an operation without a complete result."""
-        if found.state is operation.State.CANCELLED:
-            return errors.OperationCancelled(operation=found.id)
-        if found.state is operation.State.EXPIRED:
-            return errors.OperationExpired()
-        if found.error is None:
-            return errors.PassthruError()
         facts = {}
         if found.result_parts:
             text = self._operations.result(found.id)
             if text is not None:
                 facts = {errors.PARTIAL_RESULT: json.loads(text)}
+        if found.state is operation.State.CANCELLED:
+            return errors.OperationCancelled(operation=found.id, **facts)
+        if found.state is operation.State.EXPIRED:
+            return errors.OperationExpired()
+        if found.error is None:
+            return errors.PassthruError()
         return errors.VendorError(
             message=found.error.message,
             status=found.error.status,

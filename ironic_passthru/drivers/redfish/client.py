@@ -207,6 +207,18 @@ class BmcClient:
                 raise failures.NotApplied()
         return response
 
+    def poll(self, path: str) -> resource.Resource:
+        """Read a resource without effect on the data limit of the call."""
+        response = self._sender.send('GET', path, counted=False)
+        if error := self._sender.error_of(response):
+            raise error
+        return resource.Resource(
+            path,
+            resource.decode(response.content),
+            response.status,
+            response.headers,
+        )
+
     def put(
         self, target: resource.Resource, document: Mapping[str, Any]
     ) -> resource.Resource:

@@ -54,22 +54,27 @@ def of(
     :param require_all: whether every target must succeed.
     :raises: TargetsFailed, also if there are targets and none succeeded.
     """
+    result = counted(items)
+    numbers = result['summary']
+    complete = numbers['succeeded'] == numbers['total']
+    if not complete and (require_all or not numbers['succeeded']):
+        raise TargetsFailed(result)
+    return result
+
+
+def counted(items: dict[str, failures.Item]) -> FleetResult:
+    """Return the result of a call whatever its items are."""
     codes = collections.Counter(_codes(items).values())
     not_attempted = codes[_NOT_ATTEMPTED]
-    failed = codes.total() - not_attempted
-    succeeded = len(items) - codes.total()
-    result = FleetResult(
+    return FleetResult(
         items=items,
         summary=Summary(
             total=len(items),
-            succeeded=succeeded,
-            failed=failed,
+            succeeded=len(items) - codes.total(),
+            failed=codes.total() - not_attempted,
             not_attempted=not_attempted,
         ),
     )
-    if codes and (require_all or not succeeded):
-        raise TargetsFailed(result)
-    return result
 
 
 def _codes(items: Mapping[str, failures.Item]) -> dict[str, str]:

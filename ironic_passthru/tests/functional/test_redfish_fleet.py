@@ -56,6 +56,29 @@ class FleetTest(base.TestCase):
         self.assertEqual({'IndicatorLED': 'Lit'}, change['body'])
         self.assertEqual({'GET'}, set(fake.count()))
 
+    def test_a_failed_batch_fails_the_call(self) -> None:
+        _, entry = self.simulate()
+        driver = self.start({'dead': DEAD, 'good': entry})
+        error = self.assertRaises(
+            errors.VendorError, driver.call, 'inventory', 'GET', batch=1
+        )
+        items = error.kwargs[errors.PARTIAL_RESULT]['items']
+        self.assertEqual('not_attempted', items['good']['error']['code'])
+
+    def test_a_cancelled_call_keeps_its_items(self) -> None:
+        fake, entry = self.simulate()
+        fake.latency_seconds = 0.3
+        driver = self.start(
+            {f'node{n}': entry for n in range(20)}, redfish__concurrency=1
+        )
+        submitted = driver.submit('inventory', 'GET')
+        self.wait_for(lambda: submitted.targets, 'the first target')
+        submitted.cancel()
+        error = self.assertRaises(errors.Cancelled, submitted.result)
+        numbers = error.kwargs[errors.PARTIAL_RESULT]['summary']
+        self.assertGreater(numbers['succeeded'], 0)
+        self.assertGreater(numbers['not_attempted'], 10)
+
     def test_some_and_all_failed(self) -> None:
         _, entry = self.simulate()
         driver = self.start({'good': entry, 'dead': DEAD})

@@ -105,7 +105,8 @@ class FleetMethods(base.VendorInterface):
         :param change: whether ``act`` changes the BMC.
         :param target_seconds: time of one target in an asynchronous call, if
             it may exceed that of a synchronous call.
-        :raises: TargetsFailed
+        :raises: TargetsFailed, also if a limit of the call stopped it;
+            Cancelled.
         """
         dry = options.get('dry_run', False)
         percentages: dict[str, float] = {}
@@ -135,7 +136,16 @@ class FleetMethods(base.VendorInterface):
                 percentages=percentages,
             ),
         )
-        return summary.of(items, require_all=options.get('require_all', False))
+        result = summary.counted(items)
+        stopped = result['summary']['not_attempted'] > 0
+        if stopped and context.cancel_requested:
+            cancelled = errors.Cancelled()
+            cancelled.partial_result = result
+            raise cancelled
+        limited = stopped and ('batch' in options or 'max_failures' in options)
+        return summary.of(
+            items, require_all=limited or options.get('require_all', False)
+        )
 
     def _try(
         self,

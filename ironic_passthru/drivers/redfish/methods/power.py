@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Methods that read and change the power state."""
 
+import logging
 from typing import Annotated
 from typing import Literal
 from typing import Unpack
@@ -12,10 +13,11 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import isolation
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
+
+LOG = logging.getLogger(__name__)
 
 _RESET = '#ComputerSystem.Reset'
 
@@ -159,5 +161,12 @@ def _wait(machine: bmc.Bmc, wanted: str) -> str | None:
 
 
 def _power_state(machine: bmc.Bmc) -> str | None:
-    found = isolation.read_back(machine.client, machine.system.path)
-    return None if found is None else found.text('PowerState')
+    if machine.client.dry_run:
+        return None
+    try:
+        found = machine.client.poll(machine.system.path)
+    except failures.BmcError:
+        # The BMC may be busy; the change was made anyway.
+        LOG.debug('Cannot read the power state', exc_info=True)
+        return None
+    return found.text('PowerState')

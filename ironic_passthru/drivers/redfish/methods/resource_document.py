@@ -26,7 +26,13 @@ _MASK = '***'
 # PrivateKey and CommunityString.
 _SECRET = re.compile(
     r'passw|passphrase|secret|token|community|'
-    r'(private|auth|authentication|encryption|symmetric|shared)_?key',
+    r'(priv|private|auth|authentication|encryption|symmetric|shared)_?key',
+    re.IGNORECASE,
+)
+
+# Settings of secrets, such as MinPasswordLength.
+_SETTING = re.compile(
+    r'(length|days|time|enabled|required|expiration|expires|policy)$',
     re.IGNORECASE,
 )
 
@@ -86,8 +92,10 @@ def _check_path(path: str) -> None:
     :raises: InvalidParameterValue
     """
     plain = path.partition('?')[0]
-    # A BMC may decode a path twice.
-    decoded = parse.unquote(parse.unquote(plain))
+    # A BMC may decode a path several times.
+    decoded = plain
+    while (once := parse.unquote(decoded)) != decoded:
+        decoded = once
     segments = decoded.rstrip('/').split('/')[1:]
     if (
         not segments
@@ -97,12 +105,13 @@ def _check_path(path: str) -> None:
         or not decoded.isascii()
         or not path.isprintable()
         or not decoded.isprintable()
-        or any(each in path for each in ' #\\')
-        or '\\' in decoded
+        or not {*decoded}.isdisjoint(' #;\\')
+        or '#' in path
     ):
         raise errors.InvalidParameterValue(
             'path must be a path below /redfish, such as /redfish/v1/Systems, '
-            'without scheme, host, fragment, spaces, ".." and empty segments'
+            'without scheme, host, fragment, spaces, ";", ".." and empty '
+            'segments'
         )
 
 
@@ -118,7 +127,10 @@ def _clean(
     if isinstance(value, Mapping):
         return {
             _text(machine, name): _clean(
-                machine, member, secret=_is_secret(name), depth=depth + 1
+                machine,
+                member,
+                secret=secret or _is_secret(name),
+                depth=depth + 1,
             )
             for name, member in value.items()
         }
@@ -127,8 +139,10 @@ def _clean(
             _clean(machine, each, secret=secret, depth=depth + 1)
             for each in value
         ]
+    if secret and value and not isinstance(value, bool):
+        return _MASK
     if isinstance(value, str):
-        return _MASK if secret and value else _text(machine, value)
+        return _text(machine, value)
     return value if _is_json(value) else None
 
 
@@ -139,8 +153,15 @@ def _is_json(value: object) -> bool:
 
 def _is_secret(name: str) -> bool:
     # Annotations of a member describe it.
-    return '@' not in name and _SECRET.search(name) is not None
+    return (
+        '@' not in name
+        and _SECRET.search(name) is not None
+        and _SETTING.search(name) is None
+    )
 
 
 def _text(machine: bmc.Bmc, text: str) -> str:
+    # The search for secrets in a hostile document may take long.
+    if not machine.client.pause(0):
+        raise failures.NoAnswer()
     return ''.join(filter(str.isprintable, machine.client.redact(text)))

@@ -111,7 +111,14 @@ def eject(machine: bmc.Bmc, media_type: str | None) -> failures.Item:
         found.errors.append(exc)
     item: failures.Item = {'reachable': True, 'changed': bool(ejected)}
     if found.errors:
-        item = failures.classify(found.errors[0]).item()
+        # Whether a medium was ejected matters more than an odd device.
+        unknown = (
+            each
+            for each in found.errors
+            if isinstance(each, failures.ChangeOutcomeUnknown)
+        )
+        error = next(unknown, found.errors[0])
+        item = failures.classify(error).item()
         if ejected:
             item['changed'] = True
     return item | {'ejected': ejected}

@@ -6,6 +6,7 @@ from typing import Any
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import redfish
+from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish.methods import resource_document
 from ironic_passthru.testing import bmc as testing_bmc
 from ironic_passthru.tests.unit.drivers.redfish import simulated
@@ -37,10 +38,16 @@ class ResourceDocumentTest(simulated.SimulatedBmcTestCase):
         for sent, shown in (
             ({'Password': 'x'}, {'Password': '***'}),
             ({'password': ['x', None]}, {'password': ['***', None]}),
-            ({'AuthToken': {'Value': 'x'}}, {'AuthToken': {'Value': 'x'}}),
+            ({'AuthToken': {'Value': 'x'}}, {'AuthToken': {'Value': '***'}}),
+            ({'Password': 12345678}, {'Password': '***'}),
+            ({'PrivKey': ['x']}, {'PrivKey': ['***']}),
             (
                 {'CommunityStrings': [{'CommunityString': 'x', 'Id': '1'}]},
-                {'CommunityStrings': [{'CommunityString': '***', 'Id': '1'}]},
+                {
+                    'CommunityStrings': [
+                        {'CommunityString': '***', 'Id': '***'}
+                    ]
+                },
             ),
             (
                 {'Oem': {'A': {'PrivateKey': 'x'}}},
@@ -62,6 +69,18 @@ class ResourceDocumentTest(simulated.SimulatedBmcTestCase):
         self.fake.resources[SYSTEM] = document
         self.assertEqual('bad_answer', self.code(self.read))
 
+    def test_it_ends_at_the_deadline(self) -> None:
+        # Each text costs a long search for encoded secrets.
+        text = '%25' * 1300
+        self.fake.resources[SYSTEM] = {'L': [text] * 200}
+        machine = self.bmc(self.fake, seconds=1.5)
+        self.assertRaises(
+            failures.NoAnswer,
+            resource_document.read_document,
+            machine,
+            SYSTEM,
+        )
+
     def test_paths(self) -> None:
         driver = redfish.RedfishVendor()
         self.addCleanup(driver.stop)
@@ -78,6 +97,8 @@ class ResourceDocumentTest(simulated.SimulatedBmcTestCase):
             '/redfish/../api',
             '/redfish/%2e%2e/api',
             '/redfish/%252e%252e/api',
+            '/redfish/%25252e%25252e/api',
+            '/redfish/v1/..;/api',
             '/redfish/v1/..%2fapi',
             '/redfish\\..\\api',
             '/redfish/v1#x',

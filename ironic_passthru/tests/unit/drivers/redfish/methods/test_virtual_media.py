@@ -138,6 +138,13 @@ class EjectTest(VirtualMediaTestCase):
         self.assertEqual(([], 'outcome_unknown'), self.eject())
         self.assertEqual(1, self.fake.count()['POST'])
 
+    def test_an_unknown_outcome_precedes_other_errors(self) -> None:
+        self.fake.faults = {
+            f'GET {MEDIA}/Cd': testing_bmc.faults.status(404),
+            'POST': testing_bmc.faults.close,
+        }
+        self.assertEqual(([], 'outcome_unknown'), self.eject())
+
     def test_a_device_without_the_action(self) -> None:
         del self.resources[f'{MEDIA}/Cd']['Actions']
         self.assertEqual((['Cd', 'Usb'], None), self.eject())

@@ -24,7 +24,7 @@
        └─────> summary          items and numbers of a result
 
     allowable    checks of values before they are sent
-    isolation    errors of one resource among several
+    partial_reader   errors of one resource among several
     settings     settings objects, which apply with a later reset
     resource     tolerant reader of documents
     failures     errors of one target, as its item contains them

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ironic_passthru.drivers.redfish import client as bmc_client
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import isolation
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
 
 _MAX_SHOWN = 20
@@ -35,11 +35,11 @@ def parameters(
     It is empty if the BMC has no such resource, or an unusable one.
     """
     path = action.info.value('@Redfish.ActionInfo')
-    found: list[resource.JsonObject] = []
-    if isinstance(path, str):
-        with isolation.isolated(lambda _: None):
-            found = client.get(path).mappings('Parameters')
-    return {each.text('Name') or '': each for each in found}
+    if not isinstance(path, str):
+        return {}
+    found = partial_reader.read_optional(client, path)
+    parts = [] if found is None else found.mappings('Parameters')
+    return {each.text('Name') or '': each for each in parts}
 
 
 def of_action(

@@ -285,7 +285,7 @@ def _versions(
 ) -> dict[str, failures.Item]:
     """Return versions by path, of all components without ``paths``."""
     reader = partial_reader.PartialReader(client, max_requests=_MAX_REQUESTS)
-    found: Iterable[resource.Resource | None] = map(reader.get, paths)
+    found = reader.get_all(paths)
     if not paths:
         found = reader.members(service, 'FirmwareInventory')
     return {
@@ -295,7 +295,6 @@ def _versions(
             'version': each.text('Version'),
         }
         for each in found
-        if each is not None
     }
 
 

@@ -12,7 +12,7 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import isolation
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
@@ -159,5 +159,5 @@ def _wait(machine: bmc.Bmc, wanted: str) -> str | None:
 
 
 def _power_state(machine: bmc.Bmc) -> str | None:
-    found = isolation.read_back(machine.client, machine.system.path)
+    found = partial_reader.read_back(machine.client, machine.system.path)
     return None if found is None else found.text('PowerState')

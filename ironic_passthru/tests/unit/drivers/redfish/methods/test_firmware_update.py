@@ -153,7 +153,7 @@ class PullTest(UpdateTestCase):
         )
         for parameters, text in (
             ({'image_uri': 'nfs://h/x'}, 'NFS'),
-            ({'targets_on_bmc': ['GPU']}, 'only: BMC, BIOS, NIC.1, NIC.2;'),
+            ({'targets_on_bmc': ['GPU']}, 'allowed: BMC, BIOS, NIC.1, NIC.2.'),
             ({'targets_on_bmc': ['NIC.1']}, f'only: {INVENTORY}/BMC, '),
             ({'apply_time': 'OnTargetReset'}, 'only: Immediate, OnReset;'),
         ):

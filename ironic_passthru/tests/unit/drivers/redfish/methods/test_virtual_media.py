@@ -73,7 +73,7 @@ class ListTest(VirtualMediaTestCase):
         item = self.devices()
         self.assertEqual(['Usb'], [each['device'] for each in item['devices']])
         self.assertEqual(
-            ['not_found'], [each['code'] for each in item['errors']]
+            [{'path': f'{MEDIA}/Cd', 'code': 'not_found'}], item['warnings']
         )
         del self.resources['/media/Usb']
         self.assertEqual('not_found', self.code(self.devices))

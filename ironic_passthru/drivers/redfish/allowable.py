@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of values before they are sent, by what the BMC declares."""
 
+from collections.abc import Collection
 from collections.abc import Sequence
+from urllib import parse
 
 from ironic_passthru.drivers.redfish import client as bmc_client
 from ironic_passthru.drivers.redfish import failures
@@ -25,6 +27,21 @@ def check(name: str, value: str, allowed: Sequence[str]) -> None:
         f'The BMC does not allow {resource.printable(value)} as {name}; '
         f'allowed: {shown}{more}. Nothing was sent.'
     )
+
+
+def is_url(text: str, schemes: Collection[str]) -> bool:
+    """Return whether a text is a URL with a host and one of the schemes.
+
+    A URL with credentials is not: every user of the BMC could see them.
+    """
+    try:
+        parts = parse.urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    is_complete = parts.scheme in schemes and bool(host)
+    has_space = not text.isprintable() or ' ' in text
+    return is_complete and not has_space and '@' not in parts.netloc
 
 
 def parameters(

@@ -69,12 +69,16 @@ class EventLog:
 
 
 class LogReader:
-    """Reads the logs of one BMC."""
+    """Reads the logs of one BMC.
+
+    :ivar warnings: ``path`` and ``code`` of unreadable resources.
+    """
 
     def __init__(self, machine: bmc.Bmc, query: LogQuery) -> None:
         self._machine = machine
         self._query = query
         self._reader = partial_reader.PartialReader(machine.client)
+        self.warnings = self._reader.warnings
         self._found: list[tuple[datetime.datetime, failures.Item]] = []
         self._truncated = False
 
@@ -92,7 +96,7 @@ class LogReader:
             'logs': [log.name for log in logs],
             'entries': entries[:limit],
             'truncated': self._truncated or len(entries) > limit,
-            'warnings': self._reader.warnings,
+            'warnings': self.warnings,
         }
 
     def logs(self) -> list[EventLog]:
@@ -193,8 +197,9 @@ def clear(machine: bmc.Bmc, log: str | None) -> failures.Item:
     item then contains the first error.
     """
     cleared: list[str] = []
+    logs = LogReader(machine, LogQuery(log=log))
     reader = partial_reader.PartialReader(machine.client)
-    for each in LogReader(machine, LogQuery(log=log)).logs():
+    for each in logs.logs():
         entries = reader.follow(each.service, 'Entries')
         if entries is None and each.service.link('Entries'):
             continue
@@ -205,7 +210,12 @@ def clear(machine: bmc.Bmc, log: str | None) -> failures.Item:
     item: failures.Item = {'reachable': True}
     if reader.error is not None:
         item = failures.classify(reader.error).item()
-    return {**item, 'changed': bool(cleared), 'cleared': cleared}
+    return {
+        **item,
+        'changed': bool(cleared),
+        'cleared': cleared,
+        'warnings': logs.warnings,
+    }
 
 
 def _is_empty(entries: resource.Resource) -> bool:

@@ -5,7 +5,6 @@ import dataclasses
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
-from urllib import parse
 
 from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import bmc
@@ -147,20 +146,6 @@ class SubscriptionReader:
         path = response.headers.get('Location') or response.link()
         found = path and partial_reader.read_back(self._client, path)
         return _item(found or resource.Resource(path or '', wanted.document()))
-
-
-def has_valid_origin(destination: str) -> bool:
-    """Return whether a destination is a URL of a web server.
-
-    Credentials in a destination would be visible to every user of the BMC.
-    """
-    try:
-        parts = parse.urlsplit(destination)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    is_web = parts.scheme in ('http', 'https') and bool(host)
-    return is_web and '@' not in parts.netloc and destination.isprintable()
 
 
 def _item(subscription: resource.Resource) -> failures.Item:

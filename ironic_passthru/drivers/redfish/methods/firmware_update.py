@@ -233,20 +233,10 @@ def _check_uri(uri: str) -> None:
 
     :raises: InvalidParameterValue.
     """
-    try:
-        parts = parse.urlsplit(uri)
-        host, user = parts.hostname, parts.username or parts.password
-    except ValueError:
-        host = user = None
-    is_text = uri.isascii() and uri.isprintable() and ' ' not in uri
-    if not host or not is_text or parts.scheme not in _SCHEMES:
+    if not allowable.is_url(uri, _SCHEMES):
         raise errors.InvalidParameterValue(
             'image_uri must be a URI with a host and one of the schemes '
-            f'{", ".join(_SCHEMES)}'
-        )
-    if user is not None:
-        raise errors.InvalidParameterValue(
-            'image_uri must not contain a user name or password'
+            f'{", ".join(_SCHEMES)}, without user name and password'
         )
 
 

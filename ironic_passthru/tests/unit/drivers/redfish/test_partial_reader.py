@@ -41,8 +41,7 @@ class MemberTest(simulated.SimulatedBmcTestCase):
     def test_a_broken_page_keeps_the_members_before_it(self) -> None:
         self.fake.page_size = 1
         collection = self.collect({'@odata.id': '/c/1'}, {'@odata.id': '/c/2'})
-        following = str(collection.value('Members@odata.nextLink'))
-        self.fake.faults[f'GET {following}'] = testing_bmc.faults.status(500)
+        self.fake.faults['GET /c'] = testing_bmc.faults.status(500)
         self.assertEqual(1, len(list(self.reader.members(collection))))
         self.assertEqual(
             [{'path': '/c', 'code': 'bmc_error'}], self.reader.warnings

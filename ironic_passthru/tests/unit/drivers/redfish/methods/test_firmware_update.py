@@ -154,8 +154,8 @@ class PullTest(UpdateTestCase):
         for parameters, text in (
             ({'image_uri': 'nfs://h/x'}, 'NFS'),
             ({'targets_on_bmc': ['GPU']}, 'allowed: BMC, BIOS, NIC.1, NIC.2.'),
-            ({'targets_on_bmc': ['NIC.1']}, f'only: {INVENTORY}/BMC, '),
-            ({'apply_time': 'OnTargetReset'}, 'only: Immediate, OnReset;'),
+            ({'targets_on_bmc': ['NIC.1']}, f'allowed: {INVENTORY}/BMC, '),
+            ({'apply_time': 'OnTargetReset'}, 'allowed: Immediate, OnReset.'),
         ):
             item = self.update(**{'image_uri': URI, **parameters})
             self.assertEqual('value_not_allowed', item['error']['code'])
@@ -335,7 +335,7 @@ class ImageTest(UpdateTestCase):
         ):
             self.assertIn('must be a URI', self.refusal(image_uri=uri), uri)
         text = self.refusal(image_uri='https://user:hunter2@h/x')
-        self.assertIn('must not contain a user name', text)
+        self.assertIn('without user name', text)
         self.assertNotIn('hunter2', text)
 
     def test_exactly_one(self) -> None:

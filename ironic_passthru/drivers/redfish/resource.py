@@ -15,7 +15,6 @@ import ssl
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
-from urllib import parse
 
 import urllib3
 
@@ -54,14 +53,9 @@ def printable_url(value: object) -> str | None:
     """
     if not isinstance(value, str):
         return None
-    try:
-        parts = parse.urlsplit(value)
-    except ValueError:
-        return None
-    host = parts.netloc.rpartition('@')[2]
-    return printable(
-        parts._replace(netloc=host, query='', fragment='').geturl()
-    )
+    # Not urlsplit(): it takes the credentials of an invalid URL for a path.
+    shown = re.split('[?#]', ''.join(filter(str.isprintable, value)))[0]
+    return printable(re.sub('^([^/]*//)[^/]*@', r'\1', shown))
 
 
 def time(value: object) -> datetime.datetime | None:

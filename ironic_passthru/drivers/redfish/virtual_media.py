@@ -33,7 +33,7 @@ class MediaDevices:
             has_collection |= owner.link('VirtualMedia') is not None
             collection = self.reader.follow(owner, 'VirtualMedia')
             paths = self.reader.member_paths(collection)
-            new = [path for path in paths if path not in seen]
+            new = [each for each in dict.fromkeys(paths) if each not in seen]
             seen.update(new)
             yield from self.reader.get_all(new)
         if not has_collection:

@@ -61,6 +61,7 @@ class ListTest(VirtualMediaTestCase):
         for image, shown in (
             ('https://u:p@h/a.iso?sig=s#f', 'https://h/a.iso'),
             ('//u:p@h/share/a.iso', '//h/share/a.iso'),
+            (' my_scheme:/\n/u:p@h/a.iso', ' my_scheme://h/a.iso'),
             ('nfs://h/a@b.iso', 'nfs://h/a@b.iso'),
             ('a.iso', 'a.iso'),
             ('', ''),

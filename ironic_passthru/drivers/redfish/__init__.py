@@ -23,12 +23,12 @@
        │
        └─────> summary          items and numbers of a result
 
-    allowable    checks of values before they are sent
-    isolation    errors of one resource among several
-    settings     settings objects, which apply with a later reset
-    resource     tolerant reader of documents
-    failures     errors of one target, as its item contains them
-    trust        TLS settings, shared by connections
+    allowable       checks of values before they are sent
+    partial_reader  errors of one resource among several
+    settings        settings objects, which apply with a later reset
+    resource        tolerant reader of documents
+    failures        errors of one target, as its item contains them
+    trust           TLS settings, shared by connections
 
 A method is part of a class of ``methods``. It gives :meth:`_each` a function
 that takes a :class:`bmc.Bmc` and returns the item of its target::
@@ -75,6 +75,9 @@ Interfaces for these modules:
     ``post(path, document)``, ``act(resource, action, parameters)``,
     ``delete(path)``. A change that the BMC runs as a task returns at its end.
     All return a ``Resource``. ``pause(seconds)`` waits between two reads.
+``PartialReader``
+    ``get``, ``follow``, ``get_all``, ``owners`` and ``members`` record errors
+    in ``warnings`` instead of raising them.
 ``Resource`` and ``JsonObject``
     ``text``, ``number``, ``flag``, ``array``, ``texts``, ``mapping``,
     ``mappings``, ``link``, ``links`` and ``value`` with the names of nested

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of values before they are sent, by what the BMC declares."""
 
+from collections.abc import Collection
 from collections.abc import Sequence
+from urllib import parse
 
 from ironic_passthru.drivers.redfish import client as bmc_client
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import isolation
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
 
 _MAX_SHOWN = 20
@@ -27,6 +29,21 @@ def check(name: str, value: str, allowed: Sequence[str]) -> None:
     )
 
 
+def is_url(text: str, schemes: Collection[str]) -> bool:
+    """Return whether a text is a URL with a host and one of the schemes.
+
+    A URL with credentials is not: every user of the BMC could see them.
+    """
+    try:
+        parts = parse.urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    is_complete = parts.scheme in schemes and bool(host)
+    has_space = not text.isprintable() or ' ' in text
+    return is_complete and not has_space and '@' not in parts.netloc
+
+
 def parameters(
     client: bmc_client.BmcClient, action: resource.ActionInfo
 ) -> dict[str, resource.JsonObject]:
@@ -35,11 +52,11 @@ def parameters(
     It is empty if the BMC has no such resource, or an unusable one.
     """
     path = action.info.value('@Redfish.ActionInfo')
-    found: list[resource.JsonObject] = []
-    if isinstance(path, str):
-        with isolation.isolated(lambda _: None):
-            found = client.get(path).mappings('Parameters')
-    return {each.text('Name') or '': each for each in found}
+    if not isinstance(path, str):
+        return {}
+    found = partial_reader.read_optional(client, path)
+    parts = [] if found is None else found.mappings('Parameters')
+    return {each.text('Name') or '': each for each in parts}
 
 
 def of_action(

@@ -164,21 +164,33 @@ class BmcClient:
 
     def member_paths(self, collection: resource.Resource) -> list[str]:
         """Return the paths of the members of a collection."""
-        return [path for path, _, _ in self._members(collection)]
+        return [each.path for each in self.members(collection)]
 
     def members(
         self, collection: resource.Resource
     ) -> Iterator[resource.Resource]:
-        """Read the members of a collection, one after the other.
+        """Yield the members as a collection contains them.
 
-        Members that the collection contains completely, as those of logs,
-        cost no further request.
+        Most contain only links; some, as those of logs, complete members.
+
+        :raises: BadAnswer if a page is repeated or a limit exceeded.
         """
-        for path, found, page in self._members(collection):
-            if found.value('Id') is None or not found.text('@odata.type'):
-                yield self.get(path)
-            else:
-                yield resource.Resource(path, found.document, page.status)
+        page, seen, count = collection, {collection.path}, 0
+        while True:
+            for member in page.mappings('Members'):
+                path = member.link()
+                if path is not None:
+                    count += 1
+                    if count > MAX_MEMBERS:
+                        raise failures.BadAnswer()
+                    yield resource.Resource(path, member.document)
+            following = page.value('Members@odata.nextLink')
+            if not isinstance(following, str) or not following:
+                return
+            if following in seen or len(seen) >= MAX_PAGES:
+                raise failures.BadAnswer()
+            seen.add(following)
+            page = self.get(following)
 
     def patch(
         self,
@@ -327,27 +339,3 @@ class BmcClient:
         if messages:
             raise failures.RejectedAfterAcceptance(messages=messages)
         return response
-
-    def _members(
-        self, collection: resource.Resource
-    ) -> Iterator[tuple[str, resource.JsonObject, resource.Resource]]:
-        """Yield path, document and page of each member.
-
-        :raises: BadAnswer if a page is repeated or a limit exceeded.
-        """
-        page, seen, count = collection, {collection.path}, 0
-        while True:
-            for member in page.mappings('Members'):
-                path = member.link()
-                if path is not None:
-                    count += 1
-                    if count > MAX_MEMBERS:
-                        raise failures.BadAnswer()
-                    yield path, member, page
-            following = page.value('Members@odata.nextLink')
-            if not isinstance(following, str) or not following:
-                return
-            if following in seen or len(seen) >= MAX_PAGES:
-                raise failures.BadAnswer()
-            seen.add(following)
-            page = self.get(following)

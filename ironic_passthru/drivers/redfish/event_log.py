@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import partial
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
 
 # LogEntryType of logs with events; LogService 1.0 (2016) and later. The
@@ -44,7 +44,7 @@ class LogQuery:
 
         An entry without a valid time or severity does: it may be important.
         """
-        created = time_of(entry)
+        created = entry.time('Created')
         if (
             self.since is not None
             and created is not None
@@ -69,12 +69,16 @@ class EventLog:
 
 
 class LogReader:
-    """Reads the logs of one BMC."""
+    """Reads the logs of one BMC.
+
+    :ivar warnings: ``path`` and ``code`` of unreadable resources.
+    """
 
     def __init__(self, machine: bmc.Bmc, query: LogQuery) -> None:
         self._machine = machine
         self._query = query
-        self._reader = partial.PartialReader(machine.client)
+        self._reader = partial_reader.PartialReader(machine.client)
+        self.warnings = self._reader.warnings
         self._found: list[tuple[datetime.datetime, failures.Item]] = []
         self._truncated = False
 
@@ -92,7 +96,7 @@ class LogReader:
             'logs': [log.name for log in logs],
             'entries': entries[:limit],
             'truncated': self._truncated or len(entries) > limit,
-            'warnings': self._reader.warnings,
+            'warnings': self.warnings,
         }
 
     def logs(self) -> list[EventLog]:
@@ -103,8 +107,7 @@ class LogReader:
         logs = []
         seen: set[str] = set()
         for kind, owner in self._owners():
-            collection = self._reader.get(owner.link('LogServices'))
-            for service in self._reader.members(collection):
+            for service in self._reader.members(owner, 'LogServices'):
                 log = EventLog(f'{kind}/{service.identity}', service)
                 # Some BMCs list the logs of the manager for the system.
                 if service.path not in seen and self._is_selected(log):
@@ -116,12 +119,10 @@ class LogReader:
     def _owners(self) -> Iterator[tuple[str, resource.Resource]]:
         machine = self._machine
         yield 'system', machine.system
-        yield from self._reader.owners(
-            {
-                'manager': machine.manager_paths(),
-                'chassis': machine.chassis_paths(),
-            }
-        )
+        for manager in self._reader.owners(machine.manager_paths, 'Managers'):
+            yield 'manager', manager
+        for chassis in self._reader.owners(machine.chassis_paths, 'Chassis'):
+            yield 'chassis', chassis
 
     def _is_selected(self, log: EventLog) -> bool:
         wanted = self._query.log
@@ -133,7 +134,7 @@ class LogReader:
         )
 
     def _read(self, log: EventLog) -> None:
-        collection = self._reader.get(log.service.link('Entries'))
+        collection = self._reader.follow(log.service, 'Entries')
         if collection is None:
             return
         count = 0
@@ -144,7 +145,7 @@ class LogReader:
                 return
             if self._query.matches(entry):
                 count += 1
-                created = time_of(entry) or _UNKNOWN
+                created = entry.time('Created') or _UNKNOWN
                 item = _item(log, entry)
                 # Software on the system may have logged a command line.
                 if item['message'] is not None:
@@ -156,8 +157,8 @@ class LogReader:
         self, collection: resource.Resource
     ) -> tuple[Iterator[resource.Resource], bool, int]:
         """Return entries, whether the newest is first, and a maximum."""
-        if partial.is_expanded(collection):
-            members = collection.mappings('Members')
+        members = collection.mappings('Members')
+        if members and all(map(partial_reader.is_complete, members)):
             is_sorted = _is_newer(members[0], members[-1])
             return self._reader.members(collection), is_sorted, _MAX_ENTRIES
         paths = self._reader.member_paths(collection)
@@ -166,17 +167,7 @@ class LogReader:
             # Most BMCs list the oldest entry first.
             if not (first and last and _is_newer(first, last)):
                 paths.reverse()
-        found = map(self._reader.get, paths)
-        return (each for each in found if each), True, _MAX_REQUESTS
-
-
-def time_of(entry: resource.JsonObject) -> datetime.datetime | None:
-    """Return the time of an entry; ``None`` if it is missing or invalid."""
-    try:
-        created = entry.text('Created') or ''
-        return _aware(datetime.datetime.fromisoformat(created.strip()))
-    except ValueError:
-        return None
+        return self._reader.get_all(paths), True, _MAX_REQUESTS
 
 
 def _aware(time: datetime.datetime) -> datetime.datetime:
@@ -184,7 +175,7 @@ def _aware(time: datetime.datetime) -> datetime.datetime:
 
 
 def _is_newer(one: resource.JsonObject, other: resource.JsonObject) -> bool:
-    first, second = time_of(one), time_of(other)
+    first, second = one.time('Created'), other.time('Created')
     return first is not None and second is not None and first > second
 
 
@@ -206,32 +197,28 @@ def clear(machine: bmc.Bmc, log: str | None) -> failures.Item:
     item then contains the first error.
     """
     cleared: list[str] = []
-    error: failures.BmcError | None = None
-    for each in LogReader(machine, LogQuery(log=log)).logs():
-        try:
-            if _is_empty(machine, each.service):
-                continue
-            machine.client.act(each.service, '#LogService.ClearLog')
-            cleared.append(each.name)
-        except (
-            failures.BadAnswer,
-            failures.NotSupported,
-            failures.Rejected,
-            failures.ServerError,
-            failures.TaskFailed,
-        ) as exc:
-            error = error or exc
+    logs = LogReader(machine, LogQuery(log=log))
+    reader = partial_reader.PartialReader(machine.client)
+    for each in logs.logs():
+        entries = reader.follow(each.service, 'Entries')
+        if entries is None and each.service.link('Entries'):
+            continue
+        if entries is None or not _is_empty(entries):
+            with reader.isolated(each.service.path):
+                machine.client.act(each.service, '#LogService.ClearLog')
+                cleared.append(each.name)
     item: failures.Item = {'reachable': True}
-    if error is not None:
-        item = failures.classify(error).item()
-    return {**item, 'changed': bool(cleared), 'cleared': cleared}
+    if reader.error is not None:
+        item = failures.classify(reader.error).item()
+    return {
+        **item,
+        'changed': bool(cleared),
+        'cleared': cleared,
+        'warnings': logs.warnings,
+    }
 
 
-def _is_empty(machine: bmc.Bmc, service: resource.Resource) -> bool:
-    link = service.link('Entries')
-    if link is None:
-        return False
-    entries = machine.client.get(link)
+def _is_empty(entries: resource.Resource) -> bool:
     return entries.value('Members') == [] and not entries.number(
         'Members@odata.count'
     )

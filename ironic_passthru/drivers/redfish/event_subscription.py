@@ -5,12 +5,11 @@ import dataclasses
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
-from urllib import parse
 
 from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import partial
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
 
 
@@ -51,7 +50,7 @@ class SubscriptionReader:
 
     def __init__(self, machine: bmc.Bmc) -> None:
         self._client = machine.client
-        self._reader = partial.PartialReader(machine.client)
+        self._reader = partial_reader.PartialReader(machine.client)
         self._service = self._client.follow(
             self._client.root(), 'EventService'
         )
@@ -100,7 +99,7 @@ class SubscriptionReader:
             else:
                 is_wanted = destination in (
                     each.value('Destination'),
-                    clean(each.value('Destination')),
+                    resource.printable_url(each.value('Destination')),
                 )
             if is_wanted:
                 self._client.delete(each.path)
@@ -145,44 +144,16 @@ class SubscriptionReader:
         The response may be empty and has its path in ``Location``.
         """
         path = response.headers.get('Location') or response.link()
-        created = self._reader.get(path) or resource.Resource(
-            path or '', wanted.document()
-        )
-        return _item(created)
-
-
-def clean(destination: object) -> str | None:
-    """Return a destination without credentials, query and fragment."""
-    if not isinstance(destination, str):
-        return None
-    try:
-        parts = parse.urlsplit(destination)
-    except ValueError:
-        return None
-    host = parts.netloc.rpartition('@')[2]
-    return resource.printable(
-        parse.urlunsplit((parts.scheme, host, parts.path, '', ''))
-    )
-
-
-def has_valid_origin(destination: str) -> bool:
-    """Return whether a destination is a URL of a web server.
-
-    Credentials in a destination would be visible to every user of the BMC.
-    """
-    try:
-        parts = parse.urlsplit(destination)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    is_web = parts.scheme in ('http', 'https') and bool(host)
-    return is_web and '@' not in parts.netloc and destination.isprintable()
+        found = path and partial_reader.read_back(self._client, path)
+        return _item(found or resource.Resource(path or '', wanted.document()))
 
 
 def _item(subscription: resource.Resource) -> failures.Item:
     return {
         'id': subscription.identity or None,
-        'destination': clean(subscription.value('Destination')),
+        'destination': resource.printable_url(
+            subscription.value('Destination')
+        ),
         'context': subscription.text('Context'),
         'protocol': subscription.text('Protocol'),
         'event_types': subscription.texts('EventTypes'),

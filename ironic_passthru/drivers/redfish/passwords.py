@@ -7,7 +7,7 @@ from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import client as bmc_client
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import partial
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish.inventories import base as inventories
 
@@ -28,7 +28,7 @@ _UNKNOWN = (
 
 def accounts(machine: bmc.Bmc) -> failures.Item:
     """Return the accounts of a BMC that have a user name."""
-    reader = partial.PartialReader(machine.client)
+    reader = partial_reader.PartialReader(machine.client)
     found = [
         {
             'id': account.identity,
@@ -177,7 +177,7 @@ class PasswordChange:
 
     def _is_stored(self) -> bool:
         name = self._machine.target.name
-        (target,) = self._source.current().named([name])
+        target = self._source.current().target(name)
         return target.address.password == self._password
 
     def _store(self, names: list[str], password: str) -> None:
@@ -206,8 +206,9 @@ class PasswordChange:
 
         :raises: the first error if another account could not be read.
         """
-        reader = partial.PartialReader(self._client)
-        for account in reader.members(_collection(self._machine)):
+        reader = partial_reader.PartialReader(self._client)
+        paths = reader.member_paths(_collection(self._machine))
+        for account in reader.get_all(paths):
             if account.value('UserName') == self._user:
                 return account
         reader.check(found=not reader.warnings)

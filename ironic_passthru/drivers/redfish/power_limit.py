@@ -7,8 +7,7 @@ from typing import Any
 
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import isolation
-from ironic_passthru.drivers.redfish import partial
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
 
 # Types of chassis whose limits are not those of a system, but of a part such
@@ -78,20 +77,20 @@ class PowerReader:
 
     def __init__(self, machine: bmc.Bmc) -> None:
         self._machine = machine
-        self._reader = partial.PartialReader(machine.client)
+        self._reader = partial_reader.PartialReader(machine.client)
         self._consumed: float | None = None
 
     def limit(self) -> PowerLimit | None:
         """Return the limit, or None if the BMC offers none."""
-        paths = self._machine.chassis_paths()
+        find = self._machine.chassis_paths
         chassis = [
             each
-            for _, each in self._reader.owners({'chassis': paths})
+            for each in self._reader.owners(find, 'Chassis')
             if each.text('ChassisType') not in _PARTS
         ]
-        for find in (self._of_power, self._of_metrics, self._of_controls):
+        for limits in (self._of_power, self._of_metrics, self._of_controls):
             for each in chassis:
-                for found in find(each):
+                for found in limits(each):
                     return found
         return None
 
@@ -125,7 +124,7 @@ class PowerReader:
 
     def _of_power(self, chassis: resource.Resource) -> Iterator[PowerLimit]:
         """Yield limits of Power 1.0 (2015) and later."""
-        power = self._reader.get(chassis.link('Power'))
+        power = self._reader.follow(chassis, 'Power')
         if power is None:
             return
         for position, control in enumerate(_elements(power)):
@@ -135,7 +134,7 @@ class PowerReader:
 
     def _of_metrics(self, chassis: resource.Resource) -> Iterator[PowerLimit]:
         """Yield the limit of EnvironmentMetrics 1.1 (2021) and later."""
-        metrics = self._reader.get(chassis.link('EnvironmentMetrics'))
+        metrics = self._reader.follow(chassis, 'EnvironmentMetrics')
         if metrics is None:
             return
         self._record(metrics.number('PowerWatts', 'Reading'))
@@ -144,8 +143,9 @@ class PowerReader:
 
     def _of_controls(self, chassis: resource.Resource) -> Iterator[PowerLimit]:
         """Yield limits of Control 1.0 (2021) and later."""
-        controls = self._reader.get(chassis.link('Controls'))
-        for control in self._reader.members(controls):
+        controls = self._reader.follow(chassis, 'Controls')
+        paths = self._reader.member_paths(controls)
+        for control in self._reader.get_all(paths):
             is_power = control.text('ControlType') == 'Power'
             if is_power and 'SetPoint' in control.document:
                 yield PowerLimit(control)
@@ -189,7 +189,7 @@ def change(machine: bmc.Bmc, watts: int | None) -> failures.Item:
             'Nothing was sent.'
         )
     machine.client.patch(limit.source, limit.change(watts))
-    source = isolation.read_back(machine.client, limit.source.path)
+    source = partial_reader.read_back(machine.client, limit.source.path)
     if source is None:
         return {'reachable': True, 'changed': True}
     after = dataclasses.replace(limit, source=source)

@@ -7,9 +7,11 @@ member matters only to a method that needs it.
 """
 
 import dataclasses
+import datetime
 import json
 import math
 import re
+import ssl
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -42,6 +44,41 @@ def printable(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     return ''.join(filter(str.isprintable, value[:MAX_TEXT]))
+
+
+def printable_url(value: object) -> str | None:
+    """Return a URL without credentials, query and fragment.
+
+    Queries may contain tokens; those of object stores are signatures.
+    """
+    if not isinstance(value, str):
+        return None
+    # Not urlsplit(): it takes the credentials of an invalid URL for a path.
+    shown = re.split('[?#]', ''.join(filter(str.isprintable, value)))[0]
+    return printable(re.sub('^([^/]*//)[^/]*@', r'\1', shown))
+
+
+def time(value: object) -> datetime.datetime | None:
+    """Return a time in UTC; ``None`` if it is unreadable.
+
+    Redfish requires ISO 8601; some BMCs send the form of OpenSSL, such as
+    ``Sep  7 13:22:05 2028 GMT``. A time without offset is in UTC.
+    """
+    text = (printable(value) or '').strip()
+    try:
+        found = datetime.datetime.fromisoformat(text)
+        if found.tzinfo is None:
+            return found.replace(tzinfo=datetime.UTC)
+        return found.astimezone(datetime.UTC)
+    except OverflowError:
+        return None
+    except ValueError:
+        pass
+    try:
+        seconds = ssl.cert_time_to_seconds(text)
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 class JsonObject:
@@ -81,6 +118,10 @@ class JsonObject:
         if isinstance(found, bool) or not isinstance(found, int | float):
             return None
         return found if math.isfinite(found) else None
+
+    def time(self, *names: str) -> datetime.datetime | None:
+        """Return a time in UTC, of ISO 8601 or the form of OpenSSL."""
+        return time(self.value(*names))
 
     def flag(self, *names: str) -> bool | None:
         """Return a boolean, also one that the BMC sends as a string."""

@@ -2,7 +2,7 @@
 """Resources for settings that apply with a later reset (DSP0266)."""
 
 from ironic_passthru.drivers.redfish import client as bmc_client
-from ironic_passthru.drivers.redfish import isolation
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
 
 
@@ -16,8 +16,7 @@ def writable(
     """
     path = source.link('@Redfish.Settings', 'SettingsObject')
     if path is not None:
-        with isolation.isolated(lambda _: None):
-            found = client.get(path)
-            if found.value(*names) is not None:
-                return found
+        found = partial_reader.read_optional(client, path)
+        if found is not None and found.value(*names) is not None:
+            return found
     return source

@@ -2,7 +2,6 @@
 """TLS settings of BMCs, shared by all connections with equal settings."""
 
 import dataclasses
-import logging
 import os
 import pathlib
 import ssl
@@ -10,8 +9,6 @@ import threading
 
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import failures
-
-LOG = logging.getLogger(__name__)
 
 _VERSIONS = {
     '1.0': ssl.TLSVersion.TLSv1,
@@ -52,7 +49,6 @@ class TrustStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._contexts: dict[_Settings, tuple[_Stamp, ssl.SSLContext]] = {}
-        self._warned: set[str] = set()
 
     def context(self, target: bmc_target.Target) -> ssl.SSLContext:
         """Return the context for connections to a target.
@@ -69,7 +65,6 @@ class TrustStore:
         )
         stamp = _stamp(settings)
         with self._lock:
-            self._warn(target)
             known = self._contexts.get(settings)
             if known is not None and known[0] == stamp:
                 return known[1]
@@ -81,18 +76,6 @@ class TrustStore:
                 return known[1]
             self._contexts[settings] = stamp, context
             return context
-
-    def _warn(self, target: bmc_target.Target) -> None:
-        if target.address.tls_minimum in _OLD and (
-            target.name not in self._warned
-        ):
-            self._warned.add(target.name)
-            LOG.warning(
-                'Target %s may use TLS %s, which is broken: its password and '
-                'all requests may be read and changed on the network',
-                target.name,
-                target.address.tls_minimum,
-            )
 
 
 def _stamp(settings: _Settings) -> _Stamp:

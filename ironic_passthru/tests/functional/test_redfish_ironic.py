@@ -90,7 +90,7 @@ class TestIronic(base.TestCase):
         server.create_node(name='other', driver='fake-hardware')
         found = self.start(auth_type='none', endpoint=server.url)
         self.wait_for_targets(found, uuid, 'one', 'n2', 'n3')
-        (one,) = found.current().named(['one'])
+        one = found.current().target('one')
         self.assertEqual('https://bmc1.example.com', one.address.url)
         self.assertEqual('hunter1', one.address.password)
         self.assertFalse(one.address.verify)
@@ -136,7 +136,8 @@ class TestIronic(base.TestCase):
         )
         user = identity.login('system-admin')
         found = self.start(auth_type='password', **user)
-        self.assertEqual(1, len(found.current().tagged('owner.4f1c')))
+        (one,) = found.current().everything()
+        self.assertIn('owner.4f1c', one.tags)
         self.assertNotIn(user['password'], self.log.output)
 
         refused = self.start(

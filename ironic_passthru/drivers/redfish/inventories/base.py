@@ -11,7 +11,7 @@ from ironic_passthru.drivers.redfish import bmc_target
 
 
 class Inventory:
-    """One version of the targets, and their selection."""
+    """One version of the targets, by name."""
 
     def __init__(self, targets: Iterable[bmc_target.Target] = ()) -> None:
         self._targets = {target.name: target for target in targets}
@@ -23,29 +23,14 @@ class Inventory:
         """Return all targets."""
         return list(self._targets.values())
 
-    def named(self, names: Iterable[str]) -> list[bmc_target.Target]:
-        """Return the targets of these names, each once.
+    def target(self, name: str) -> bmc_target.Target:
+        """Return a target.
 
-        :raises: InvalidParameterValue if any of them is unknown.
+        :raises: InvalidParameterValue if it is unknown.
         """
-        unique = list(dict.fromkeys(names))
-        unknown = [name for name in unique if name not in self._targets]
-        if unknown:
-            more = f' and {len(unknown) - 10} more' if unknown[10:] else ''
-            raise errors.InvalidParameterValue(
-                f'Unknown target: {", ".join(unknown[:10])}{more}'
-            )
-        return [self._targets[name] for name in unique]
-
-    def tagged(self, tag: str) -> list[bmc_target.Target]:
-        """Return the targets with a tag.
-
-        :raises: InvalidParameterValue if no target has the tag.
-        """
-        chosen = [t for t in self._targets.values() if tag in t.tags]
-        if not chosen:
-            raise errors.InvalidParameterValue(f'Unknown tag: {tag}')
-        return chosen
+        if name not in self._targets:
+            raise errors.InvalidParameterValue(f'Unknown target: {name}')
+        return self._targets[name]
 
 
 class PasswordNotStored(Exception):

@@ -86,7 +86,7 @@ class FileSource(base.InventorySource):
         :raises: PasswordNotStored.
         """
         current = self.current()
-        current.named([name])
+        current.target(name)
         files = getattr(current, 'passwords', {})
         if name not in files:
             raise base.PasswordNotStored(

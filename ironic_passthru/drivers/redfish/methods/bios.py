@@ -101,7 +101,7 @@ def read(machine: bmc.Bmc) -> failures.Item:
     :raises: NotSupported if the system has no BIOS resource.
     """
     current = machine.client.follow(machine.system, 'Bios')
-    reader = partial_reader.PartialReader(machine.client, max_requests=1)
+    reader = partial_reader.PartialReader(machine.client)
     path = current.link(_SETTINGS, 'SettingsObject')
     settings = current if path is None else reader.get(path)
     return {
@@ -132,7 +132,10 @@ def change(machine: bmc.Bmc, attributes: Mapping[str, Any]) -> failures.Item:
         body = {'Attributes': differing, **_apply_time(current)}
         task = machine.client.patch(settings, body, follow=False).task
         if not machine.client.dry_run:
-            settings = _read_back(machine, settings, differing)
+            merged = {**settings.mapping('Attributes').document, **differing}
+            settings = partial_reader.read_back(
+                machine.client, settings.path
+            ) or resource.Resource(settings.path, {'Attributes': merged})
     pending = _pending(current, settings)
     return {
         'reachable': True,
@@ -161,19 +164,6 @@ def _settings(
     """Return the resource for changes (DSP0266, settings resources)."""
     path = current.link(_SETTINGS, 'SettingsObject')
     return current if path is None else machine.client.get(path)
-
-
-def _read_back(
-    machine: bmc.Bmc,
-    settings: resource.Resource,
-    sent: Mapping[str, Any],
-) -> resource.Resource:
-    """Read the settings after a change, which must not fail because of it."""
-    try:
-        return machine.client.get(settings.path)
-    except failures.BmcError:
-        merged = {**settings.mapping('Attributes').document, **sent}
-        return resource.Resource(settings.path, {'Attributes': merged})
 
 
 def _attributes(found: resource.Resource) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import isolation
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import summary
@@ -41,7 +41,8 @@ class BmcTaskMethods(fleet.FleetMethods):
 
         ``tasks`` is a list with ``id``, ``name``, ``state``, ``status``,
         ``percent``, ``start_time``, ``end_time`` and ``messages`` (up to 10,
-        ``id`` and ``text``); ``total`` is the number of tasks on the BMC.
+        ``id`` and ``text``); ``total`` is the number of tasks on the BMC,
+        ``warnings`` are about tasks that could not be read.
         """
         return self._each(
             context, options, lambda machine: read_tasks(machine, limit)
@@ -56,16 +57,14 @@ def read_tasks(machine: bmc.Bmc, limit: int) -> failures.Item:
     client = machine.client
     service = client.follow(client.root(), 'Tasks')
     paths = client.member_paths(client.follow(service, 'Tasks'))
-    found: list[failures.Item] = []
-    skipped: list[failures.BmcError] = []
-    for path in paths[-limit:]:
-        with isolation.isolated(skipped.append):
-            found.append(_task(machine, client.get(path)))
+    reader = partial_reader.PartialReader(client)
     return {
         'reachable': True,
-        'tasks': found,
+        'tasks': [
+            _task(machine, each) for each in reader.get_all(paths[-limit:])
+        ],
         'total': len(paths),
-        **isolation.describe(skipped),
+        'warnings': reader.warnings,
     }
 
 

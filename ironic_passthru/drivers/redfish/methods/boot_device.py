@@ -14,7 +14,7 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import isolation
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import settings
@@ -129,7 +129,9 @@ def set_boot(machine: bmc.Bmc, wanted: Mapping[str, str]) -> failures.Item:
             if name in differing or name == 'device'
         }
         machine.client.patch(source, {'Boot': change})
-        source = isolation.read_back(machine.client, source.path) or source
+        source = (
+            partial_reader.read_back(machine.client, source.path) or source
+        )
     return _item(machine, source) | {'changed': bool(differing)}
 
 

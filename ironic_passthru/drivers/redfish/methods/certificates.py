@@ -3,7 +3,6 @@
 
 import datetime
 import math
-import ssl
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -85,12 +84,9 @@ def _of_managers(
     machine: bmc.Bmc, reader: partial_reader.PartialReader
 ) -> Iterator[resource.Resource]:
     """Yield certificates (ManagerNetworkProtocol 1.4, 2018)."""
-    for path in reader.paths(machine.manager_paths, 'Managers'):
-        manager = reader.get(path)
-        if manager is not None:
-            protocol = reader.follow(manager, 'NetworkProtocol')
-            if protocol is not None:
-                yield from reader.members(protocol, 'HTTPS', 'Certificates')
+    for manager in reader.owners(machine.manager_paths, 'Managers'):
+        protocol = reader.follow(manager, 'NetworkProtocol')
+        yield from reader.members(protocol, 'HTTPS', 'Certificates')
 
 
 def _of_service(
@@ -98,16 +94,10 @@ def _of_service(
 ) -> Iterator[resource.Resource]:
     """Yield certificates of HTTPS (CertificateService 1.0, 2018)."""
     service = reader.follow(machine.client.root(), 'CertificateService')
-    if service is None:
-        return
     locations = reader.follow(service, 'CertificateLocations')
-    if locations is None:
-        return
-    for path in locations.links('Links', 'Certificates'):
-        if _HTTPS in path.lower():
-            certificate = reader.get(path)
-            if certificate is not None:
-                yield certificate
+    if locations is not None:
+        paths = locations.links('Links', 'Certificates')
+        yield from reader.get_all(p for p in paths if _HTTPS in p.lower())
 
 
 def _shown(found: resource.Resource) -> failures.Item:
@@ -147,7 +137,7 @@ def _fields(
     not_before: str | None,
     not_after: str | None,
 ) -> failures.Item:
-    begin, end = _time(not_before), _time(not_after)
+    begin, end = resource.time(not_before), resource.time(not_after)
     left = None
     if end is not None:
         left = math.floor((end - datetime.datetime.now(datetime.UTC)) / _DAY)
@@ -158,27 +148,3 @@ def _fields(
         'valid_not_after': None if end is None else end.isoformat(),
         'days_left': left,
     }
-
-
-def _time(text: str | None) -> datetime.datetime | None:
-    """Return a time in UTC; ``None`` if it is unreadable.
-
-    Redfish requires ISO 8601; some BMCs send the form of OpenSSL, such as
-    ``Sep  7 13:22:05 2028 GMT``. A time without offset is in UTC.
-    """
-    if text is None:
-        return None
-    try:
-        found = datetime.datetime.fromisoformat(text.strip())
-    except ValueError:
-        try:
-            seconds = ssl.cert_time_to_seconds(text.strip())
-            return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-        except (ValueError, OverflowError):
-            return None
-    if found.tzinfo is None:
-        return found.replace(tzinfo=datetime.UTC)
-    try:
-        return found.astimezone(datetime.UTC)
-    except OverflowError:
-        return None

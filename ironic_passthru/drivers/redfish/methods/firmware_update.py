@@ -233,20 +233,10 @@ def _check_uri(uri: str) -> None:
 
     :raises: InvalidParameterValue.
     """
-    try:
-        parts = parse.urlsplit(uri)
-        host, user = parts.hostname, parts.username or parts.password
-    except ValueError:
-        host = user = None
-    is_text = uri.isascii() and uri.isprintable() and ' ' not in uri
-    if not host or not is_text or parts.scheme not in _SCHEMES:
+    if not allowable.is_url(uri, _SCHEMES):
         raise errors.InvalidParameterValue(
             'image_uri must be a URI with a host and one of the schemes '
-            f'{", ".join(_SCHEMES)}'
-        )
-    if user is not None:
-        raise errors.InvalidParameterValue(
-            'image_uri must not contain a user name or password'
+            f'{", ".join(_SCHEMES)}, without user name and password'
         )
 
 
@@ -285,7 +275,7 @@ def _versions(
 ) -> dict[str, failures.Item]:
     """Return versions by path, of all components without ``paths``."""
     reader = partial_reader.PartialReader(client, max_requests=_MAX_REQUESTS)
-    found: Iterable[resource.Resource | None] = map(reader.get, paths)
+    found = reader.get_all(paths)
     if not paths:
         found = reader.members(service, 'FirmwareInventory')
     return {
@@ -295,7 +285,6 @@ def _versions(
             'version': each.text('Version'),
         }
         for each in found
-        if each is not None
     }
 
 

@@ -65,10 +65,7 @@ def read(machine: bmc.Bmc) -> failures.Item:
             'bios': system.text('BiosVersion'),
             'managers': {
                 each.identity: each.text('FirmwareVersion')
-                for each in map(
-                    reader.get, reader.paths(machine.manager_paths, 'Managers')
-                )
-                if each is not None
+                for each in reader.owners(machine.manager_paths, 'Managers')
             },
         },
         # Last, as the least important part if requests run out.
@@ -183,10 +180,7 @@ def _adapters(
     machine: bmc.Bmc, reader: partial_reader.PartialReader
 ) -> Iterable[failures.Item]:
     """Yield network adapters, which belong to the chassis."""
-    for path in reader.paths(machine.chassis_paths, 'Chassis'):
-        chassis = reader.get(path)
-        if chassis is None:
-            continue
+    for chassis in reader.owners(machine.chassis_paths, 'Chassis'):
         for each in _present(reader.members(chassis, 'NetworkAdapters')):
             controllers = each.mappings('Controllers')
             yield {

@@ -16,7 +16,7 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import isolation
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import summary
@@ -114,7 +114,7 @@ def insert(machine: bmc.Bmc, medium: Medium) -> failures.Item:
         each for each in found if medium.media_type in each.texts('MediaTypes')
     ]
     if not devices:
-        raise found.errors[0] if found.errors else failures.NoSuchDevice()
+        raise found.reader.error or failures.NoSuchDevice()
     for device in devices:
         if virtual_media.is_loaded(device) and (
             device.value('Image') == medium.image
@@ -125,7 +125,7 @@ def insert(machine: bmc.Bmc, medium: Medium) -> failures.Item:
         raise failures.MediumInserted()
     device = next((each for each in empty if _accepts(each)), empty[0])
     _insert_into(machine, device, medium)
-    changed = isolation.read_back(machine.client, device.path)
+    changed = partial_reader.read_back(machine.client, device.path)
     return _item(changed or device, changed=True)
 
 

@@ -12,7 +12,7 @@ from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import partial
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import summary
@@ -71,11 +71,11 @@ class SensorMethods(fleet.FleetMethods):
 
 
 def _sensors(machine: bmc.Bmc, kind: str | None) -> failures.Item:
-    reader = partial.PartialReader(machine.client)
+    reader = partial_reader.PartialReader(machine.client)
     wanted = _THERMAL | _ELECTRIC if kind is None else frozenset({kind})
     found = []
     has_any = False
-    for _, chassis in reader.owners({'chassis': machine.chassis_paths()}):
+    for chassis in reader.owners(machine.chassis_paths, 'Chassis'):
         has_any = has_any or _has_sensors(chassis)
         for sensor in _of_chassis(reader, chassis, wanted):
             if sensor['kind'] in wanted:
@@ -98,7 +98,7 @@ def _has_sensors(chassis: resource.Resource) -> bool:
 
 
 def _of_chassis(
-    reader: partial.PartialReader,
+    reader: partial_reader.PartialReader,
     chassis: resource.Resource,
     wanted: frozenset[str],
 ) -> Iterator[failures.Item]:
@@ -110,17 +110,12 @@ def _of_chassis(
     missing = wanted
     for name, kinds in (('Thermal', _THERMAL), ('Power', _ELECTRIC)):
         if missing & kinds and chassis.link(name):
-            found = list(_of_arrays(reader.get(chassis.link(name))))
+            found = list(_of_arrays(reader.follow(chassis, name)))
             yield from found
             if found:
                 missing -= kinds
     if missing and chassis.link('Sensors'):
-        sensors = list(
-            map(
-                _of_sensor,
-                reader.members(reader.expanded(chassis.link('Sensors'))),
-            )
-        )
+        sensors = list(map(_of_sensor, reader.members(chassis, 'Sensors')))
         yield from (each for each in sensors if each['kind'] in missing)
         missing -= {each['kind'] for each in sensors}
     if missing & _THERMAL:
@@ -174,16 +169,16 @@ def _of_sensor(sensor: resource.Resource) -> failures.Item:
 
 
 def _of_thermal_subsystem(
-    reader: partial.PartialReader,
+    reader: partial_reader.PartialReader,
     chassis: resource.Resource,
     missing: frozenset[str],
 ) -> Iterator[failures.Item]:
     """Yield the sensors of ThermalSubsystem 1.0 (2020) and later."""
-    subsystem = reader.get(chassis.link('ThermalSubsystem'))
+    subsystem = reader.follow(chassis, 'ThermalSubsystem')
     if subsystem is None:
         return
     if 'temperature' in missing:
-        metrics = reader.get(subsystem.link('ThermalMetrics'))
+        metrics = reader.follow(subsystem, 'ThermalMetrics')
         excerpts = (
             metrics.mappings('TemperatureReadingsCelsius') if (metrics) else []
         )
@@ -191,7 +186,7 @@ def _of_thermal_subsystem(
             name = each.text('DeviceName') or each.text('PhysicalContext')
             yield _excerpt(each, 'temperature', name, units='Cel')
     if 'fan' in missing:
-        for fan in reader.members(reader.get(subsystem.link('Fans'))):
+        for fan in reader.members(subsystem, 'Fans'):
             excerpt = fan.mapping('SpeedPercent')
             name = fan.text('Name') or fan.identity
             yield {
@@ -201,18 +196,18 @@ def _of_thermal_subsystem(
 
 
 def _of_power_subsystem(
-    reader: partial.PartialReader, chassis: resource.Resource
+    reader: partial_reader.PartialReader, chassis: resource.Resource
 ) -> Iterator[failures.Item]:
     """Yield power of EnvironmentMetrics and PowerSubsystem 1.0 (2020)."""
-    environment = reader.get(chassis.link('EnvironmentMetrics'))
+    environment = reader.follow(chassis, 'EnvironmentMetrics')
     if environment is not None and environment.value('PowerWatts'):
         watts = environment.mapping('PowerWatts')
         yield _excerpt(watts, 'power', 'PowerWatts', units='W')
-    subsystem = reader.get(chassis.link('PowerSubsystem'))
+    subsystem = reader.follow(chassis, 'PowerSubsystem')
     if subsystem is None:
         return
-    for supply in reader.members(reader.get(subsystem.link('PowerSupplies'))):
-        metrics = reader.get(supply.link('Metrics'))
+    for supply in reader.members(subsystem, 'PowerSupplies'):
+        metrics = reader.follow(supply, 'Metrics')
         if metrics is not None:
             name = supply.text('Name') or supply.identity
             watts = metrics.mapping('OutputPowerWatts')

@@ -10,6 +10,7 @@ import pydantic
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import event_subscription
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import summary
@@ -58,7 +59,7 @@ class SubscriptionMethods(fleet.FleetMethods):
         if (
             method == 'ensure_subscription'
             and destination is not None
-            and not event_subscription.has_valid_origin(destination)
+            and not allowable.is_url(destination, ('http', 'https'))
         ):
             raise errors.InvalidParameterValue(
                 'destination must be a URL with https:// or http://, without '

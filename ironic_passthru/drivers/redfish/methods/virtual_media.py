@@ -11,7 +11,6 @@ from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import isolation
 from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import summary
@@ -41,7 +40,7 @@ class VirtualMediaMethods(fleet.FleetMethods):
 
         ``devices`` is a list with ``device``, ``name``, ``image`` (without
         credentials and query), ``inserted``, ``media_types``,
-        ``write_protected`` and ``connected_via``; ``errors`` are those of
+        ``write_protected`` and ``connected_via``; ``warnings`` are about
         devices that could not be read.
         """
         return self._each(context, options, read_devices)
@@ -77,13 +76,9 @@ def read_devices(machine: bmc.Bmc) -> failures.Item:
     """
     found = media.MediaDevices(machine)
     devices = [media.describe(device) for device in found]
-    if found.errors and not devices:
-        raise found.errors[0]
-    return {
-        'reachable': True,
-        'devices': devices,
-        **isolation.describe(found.errors),
-    }
+    warnings = found.reader.warnings
+    found.reader.check(found=bool(devices) or not warnings)
+    return {'reachable': True, 'devices': devices, 'warnings': warnings}
 
 
 def eject(machine: bmc.Bmc, media_type: str | None) -> failures.Item:
@@ -96,28 +91,25 @@ def eject(machine: bmc.Bmc, media_type: str | None) -> failures.Item:
     found = media.MediaDevices(machine)
     ejected: list[str] = []
     has_device = False
+    error: failures.BmcError | None = None
     try:
         for device in found:
             if media_type not in (None, *device.texts('MediaTypes')):
                 continue
             has_device = True
-            with isolation.isolated(found.errors.append):
+            with found.reader.isolated(device.path):
                 if media.is_loaded(device):
                     _eject_one(machine, device)
                     ejected.append(device.identity)
-        if media_type and not has_device and not found.errors:
+        if media_type and not has_device and not found.reader.error:
             raise failures.NoSuchDevice()
     except failures.BmcError as exc:
-        found.errors.append(exc)
+        error = exc
     item: failures.Item = {'reachable': True, 'changed': bool(ejected)}
-    if found.errors:
-        # Whether a medium was ejected matters more than an odd device.
-        unknown = (
-            each
-            for each in found.errors
-            if isinstance(each, failures.ChangeOutcomeUnknown)
-        )
-        error = next(unknown, found.errors[0])
+    # Whether a medium was ejected matters more than an odd device.
+    if not isinstance(error, failures.ChangeOutcomeUnknown):
+        error = found.reader.error or error
+    if error:
         item = failures.classify(error).item()
         if ejected:
             item['changed'] = True

@@ -246,16 +246,6 @@ class MemberTest(simulated.SimulatedBmcTestCase):
         client = self.collection(*odd)
         self.assertEqual(['/c/1'], client.member_paths(client.get('/c')))
 
-    def test_complete_members_cost_no_request(self) -> None:
-        entry = {'@odata.id': '/c/1', '@odata.type': '#LogEntry', 'Id': '1'}
-        client = self.collection(entry, {'@odata.id': '/c/2'})
-        members = list(client.members(client.get('/c')))
-        self.assertEqual(['/c/1', '/c/2'], [each.path for each in members])
-        self.assertEqual(
-            [None, 'read'], [each.text('Name') for each in members]
-        )
-        self.assertEqual(2, len(self.fake.received))
-
     def test_endless_pages(self) -> None:
         for following in ('/c', '/d'):
             client = self.collection(**{'Members@odata.nextLink': following})

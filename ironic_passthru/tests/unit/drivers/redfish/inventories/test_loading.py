@@ -75,7 +75,7 @@ class PluginTest(base.TestCase):
 
     def test_source_of_a_vendor(self) -> None:
         source = self.start('acme')
-        (target,) = source.current().named(['node-1'])
+        target = source.current().target('node-1')
         self.assertEqual('https://bmc1', target.address.url)
         error = self.assertRaises(
             inventories.PasswordNotStored, source.can_store, 'node-1'

@@ -29,7 +29,7 @@ while True:
 
 class StorageTest(test_file.InventoryTestCase):
     def password(self, source: file.FileSource, name: str = 'node-2') -> str:
-        (target,) = source.current().named([name])
+        target = source.current().target(name)
         return target.address.password
 
     def refusal(self, source: file.FileSource, name: str = 'node-2') -> str:

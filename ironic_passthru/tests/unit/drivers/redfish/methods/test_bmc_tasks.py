@@ -67,7 +67,7 @@ class TasksTest(simulated.SimulatedBmcTestCase):
         self.assertEqual(['3'], [each['id'] for each in item['tasks']])
         self.assertEqual(
             ['not_found', 'bad_answer'],
-            [each['code'] for each in item['errors']],
+            [each['code'] for each in item['warnings']],
         )
 
     def test_no_task_service(self) -> None:

@@ -162,7 +162,12 @@ class ClearTest(EventLogTestCase):
         )
         self.assertEqual([], self.changes())
         self.assertEqual(
-            {'reachable': True, 'changed': True, 'cleared': ['manager/Sel']},
+            {
+                'reachable': True,
+                'changed': True,
+                'cleared': ['manager/Sel'],
+                'warnings': [],
+            },
             self.call('clear_event_log', 'DELETE', log='sel'),
         )
         self.assertEqual([('POST', CLEAR, {})], self.changes())
@@ -170,7 +175,12 @@ class ClearTest(EventLogTestCase):
     def test_an_empty_log_is_left(self) -> None:
         self.fill(())
         self.assertEqual(
-            {'reachable': True, 'changed': False, 'cleared': []},
+            {
+                'reachable': True,
+                'changed': False,
+                'cleared': [],
+                'warnings': [],
+            },
             self.call('clear_event_log', 'DELETE'),
         )
         self.assertEqual([], self.changes())

@@ -4,8 +4,6 @@
 from typing import Any
 from unittest import mock
 
-from ironic_passthru.drivers.redfish import partial_reader
-from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish.methods import hardware
 from ironic_passthru.testing import bmc as testing_bmc
 from ironic_passthru.tests.unit.drivers.redfish import simulated
@@ -185,49 +183,3 @@ class HardwareTest(simulated.SimulatedBmcTestCase):
             f'GET {SYSTEM}/Processors': testing_bmc.faults.close
         }
         self.assertEqual('connection_lost', self.code(self.read))
-
-
-class ExpandTest(simulated.SimulatedBmcTestCase):
-    """Members that one response contains, where the BMC can do this."""
-
-    def test_expand(self) -> None:
-        link = {'@odata.id': '/many/1'}
-        for supported, member, requests in (
-            (True, {**link, 'Id': 'inside'}, ['/many?$expand=.($levels=1)']),
-            # A BMC that ignores the query.
-            (True, link, ['/many?$expand=.($levels=1)', '/many/1']),
-            (False, link, ['/many', '/many/1']),
-        ):
-            fake = self.simulate()
-            fake.resources |= {
-                '/many': {'Members': [member]},
-                '/many/1': {'Id': 'outside'},
-            }
-            fake.resources[ROOT]['ProtocolFeaturesSupported'] = {
-                'ExpandQuery': {'NoLinks': supported}
-            }
-            client = self.client(fake)
-            client.root()
-            fake.received.clear()
-            reader = partial_reader.PartialReader(client, max_requests=9)
-            owner = resource.JsonObject({'Many': {'@odata.id': '/many'}})
-            (found,) = reader.members(owner, 'Many')
-            self.assertEqual(member.get('Id', 'outside'), found.identity)
-            self.assertEqual(requests, [each.target for each in fake.received])
-            self.assertEqual([], reader.warnings)
-
-    def test_a_refused_query_costs_one_request(self) -> None:
-        fake = self.simulate()
-        fake.resources[ROOT]['ProtocolFeaturesSupported'] = {
-            'ExpandQuery': {'NoLinks': True}
-        }
-        reader = partial_reader.PartialReader(
-            self.client(fake), max_requests=9
-        )
-        owner = resource.JsonObject({'Many': {'@odata.id': '/many'}})
-        self.assertEqual([], list(reader.members(owner, 'Many')))
-        self.assertEqual(
-            [{'path': '/many', 'code': 'not_found'}], reader.warnings
-        )
-        # The service root, the query and the collection.
-        self.assertEqual(3, len(fake.received))

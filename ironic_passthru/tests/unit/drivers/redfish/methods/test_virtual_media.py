@@ -61,6 +61,7 @@ class ListTest(VirtualMediaTestCase):
         for image, shown in (
             ('https://u:p@h/a.iso?sig=s#f', 'https://h/a.iso'),
             ('//u:p@h/share/a.iso', '//h/share/a.iso'),
+            (' my_scheme:/\n/u:p@h/a.iso', ' my_scheme://h/a.iso'),
             ('nfs://h/a@b.iso', 'nfs://h/a@b.iso'),
             ('a.iso', 'a.iso'),
             ('', ''),
@@ -73,7 +74,7 @@ class ListTest(VirtualMediaTestCase):
         item = self.devices()
         self.assertEqual(['Usb'], [each['device'] for each in item['devices']])
         self.assertEqual(
-            ['not_found'], [each['code'] for each in item['errors']]
+            [{'path': f'{MEDIA}/Cd', 'code': 'not_found'}], item['warnings']
         )
         del self.resources['/media/Usb']
         self.assertEqual('not_found', self.code(self.devices))

@@ -33,6 +33,9 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
+# An option that conf() registers.
+_FILES = 'config_file'
+
 # How long threads may delay the exit before they are logged.
 EXIT_WARNING_SECONDS = 5.0
 
@@ -293,14 +296,18 @@ class SignalHandler:
 
     def _reload_configuration(self) -> None:
         LOG.info('Reloading the configuration')
-        try:
-            self._conf.mutate_config_files()
-        except cfg.Error as error:
-            # Keep the running configuration: a typo must not stop the service.
-            LOG.error(
-                'Invalid configuration not applied: %s',
-                credentials.describe(error),
-            )
+        # Until conf() is called, there is nothing to reload.
+        used = [conf for conf in (self._conf, cfg.CONF) if _FILES in conf]
+        for conf in used:
+            try:
+                conf.mutate_config_files()
+            except Exception as error:
+                # Keep the running configuration: neither a typo nor a library
+                # of a vendor must stop the service.
+                LOG.error(
+                    'Invalid configuration not applied: %s',
+                    credentials.describe(error),
+                )
         # The log handlers may have changed.
         log_filter.install()
 

@@ -114,6 +114,24 @@ logger.error('again password=%s', secret)
 print('done')
 """
 
+# A library of a vendor, which uses the global configuration.
+GLOBAL = """
+import pathlib, sys
+from ironic_passthru import threads
+threads.init()
+from oslo_config import cfg
+from ironic_passthru.cmd import launch
+conf = launch.read_configuration(['--config-file', sys.argv[1]], prog='p')
+cfg.CONF.register_opt(cfg.IntOpt('lamps', mutable=True), group='acme')
+shown = [cfg.CONF.acme.lamps]
+file = pathlib.Path(sys.argv[1])
+file.write_text(file.read_text().replace('lamps = 3', 'lamps = 4'))
+launch.SignalHandler(conf)._reload_configuration()
+shown.append(cfg.CONF.acme.lamps)
+cfg.CONF([], project='acme')
+print(*shown, conf.api.retry_after)
+"""
+
 LOG_CONFIG = """
 [loggers]
 keys = root
@@ -381,6 +399,14 @@ class TestSignalHandler(LaunchCase):
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
         self.assertEqual((0, 'stopped\n'), (process.returncode, out))
+
+
+class TestGlobalConfiguration(LaunchCase):
+    def test_a_library_reads_and_replaces_it(self) -> None:
+        text = '[api]\nretry_after = 7\n[acme]\nlamps = 3\n'
+        process = self.start(GLOBAL, self.write('acme.conf', text))
+        out, err = process.communicate(timeout=60)
+        self.assertEqual('3 4 7', out.strip(), err)
 
 
 class TestLogs(LaunchCase):

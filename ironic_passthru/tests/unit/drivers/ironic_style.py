@@ -110,6 +110,13 @@ class ZetaChassisVendor(base.VendorInterface):
             )
         if chassis == 'node':
             raise exception.NodeNotFound(node=chassis)
+        if chassis == 'inspected':
+            try:
+                raise exception.NodeNotFound(node=chassis)
+            except exception.IronicException as e:
+                if e.code == http_client.NOT_FOUND:
+                    return 'absent'
+                raise
         if chassis == 'burning':
             raise ChassisOnFire(chassis=chassis)
         if chassis == 'broken':

@@ -165,6 +165,11 @@ class IronicStyleTest(base.TestCase):
         )
         self.assertEqual('The chassis manager does not answer.', error.message)
 
+    def test_the_status_of_an_error_of_its_own(self) -> None:
+        self.assertEqual(
+            'absent', self._call('lock', 'PUT', chassis='inspected')
+        )
+
     def test_errors_from_keywords(self) -> None:
         for chassis, status, text in (
             ('gone', 410, 'gone'),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers import defaults
 from ironic_passthru.drivers import problems
 
 _WRONG_KINDS = {
@@ -16,8 +17,6 @@ _WRONG_KINDS = {
     property: 'a property',
     staticmethod: 'a static method',
 }
-
-_MUTABLE = (bytearray, dict, list, set)
 
 _VALIDATE_SIGNATURE = "write 'def driver_validate(self, method, **kwargs)'"
 
@@ -91,21 +90,25 @@ def check_method(
             function, context_first=mark.context_first
         )
     )
-    for name in _mutable_defaults(parameters):
+    for name, effect in _mutable_defaults(parameters):
         yield problem(
-            f"the default of parameter '{name}' can be changed; each call "
-            'receives a copy',
+            f"the default of parameter '{name}' can be changed; {effect}",
             'use None or a tuple',
             'warning',
         )
 
 
-def _mutable_defaults(parameters: list[inspect.Parameter]) -> list[str]:
-    return [
-        parameter.name
-        for parameter in parameters
-        if isinstance(parameter.default, _MUTABLE)
-    ]
+def _mutable_defaults(
+    parameters: list[inspect.Parameter],
+) -> Iterator[tuple[str, str]]:
+    """Yield parameters whose default a call can change, and the effect."""
+    for parameter in parameters:
+        if parameter.default is parameter.empty:
+            continue
+        if defaults.is_mutable(parameter.default):
+            yield parameter.name, 'each call receives a copy'
+        elif defaults.is_shared(parameter.default):
+            yield parameter.name, 'all calls share it'
 
 
 def _is_asynchronous(function: Callable[..., Any]) -> bool:

@@ -8,7 +8,6 @@ are detected by :meth:`Signature.convert`, before the method runs and before an
 asynchronous call is accepted; the caller gets the same 400.
 """
 
-import copy
 import dataclasses
 import inspect
 import json
@@ -28,6 +27,7 @@ from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import conversion_errors
+from ironic_passthru.drivers import defaults
 from ironic_passthru.drivers import schema_generator
 from ironic_passthru.drivers import unpacked
 from ironic_passthru.json_schema import schema_walker
@@ -37,7 +37,6 @@ from ironic_passthru.validation import schema as parameter_schema
 LOG = log.getLogger(__name__)
 
 _INJECTED = ('context', 'http_method')
-_MUTABLE = (bytearray, dict, list, set)
 _FORBIDDEN = spec.RESERVED_NAMES - {*_INJECTED}
 
 _Made = TypeVar('_Made')
@@ -77,7 +76,7 @@ class Signature:
         )
         #: Copies of defaults, since a driver may change its own.
         self.defaults = {
-            p.name: _deep_copied(p.default)
+            p.name: defaults.copied(p.default)
             for p in found
             if p.default is not p.empty
             and p.default is not unpacked.ABSENT
@@ -261,9 +260,9 @@ class Signature:
         :param values: the converted parameters.
         """
         named = {
-            name: _deep_copied(default)
+            name: defaults.copied(default)
             for name, default in self.defaults.items()
-            if isinstance(default, _MUTABLE)
+            if defaults.is_mutable(default)
         } | dict(values)
         if 'http_method' in self._names or self._takes_any:
             named['http_method'] = http_method
@@ -481,14 +480,6 @@ def _copied(value: Any) -> Any:
     if isinstance(value, list):
         return [_copied(item) for item in value]
     return value
-
-
-def _deep_copied(default: Any) -> Any:
-    try:
-        return copy.deepcopy(default)
-    except Exception:
-        # The class of a driver may fail in any way.
-        return default
 
 
 def _first_line(error: Exception) -> str:

@@ -154,6 +154,19 @@ class Mutable(Good):
     def wrong(self, tags: list[str] = []) -> None: ...  # noqa: B006
 
 
+class Rack:
+    def __init__(self) -> None:
+        self.slots: list[int] = []
+
+
+RACK = Rack()
+
+
+class Shared(Good):
+    @published(['POST'])
+    def wrong(self, rack: Any = RACK) -> None: ...
+
+
 class Override(Good):
     def go(self, rack: str) -> None: ...
 
@@ -218,7 +231,8 @@ ERRORS: dict[type[driver_base.VendorInterface], tuple[str, str]] = {
 }
 
 WARNINGS: dict[type[driver_base.VendorInterface], tuple[str, str]] = {
-    Mutable: ("parameter 'tags' can be changed", 'use None'),
+    Mutable: ("parameter 'tags' can be changed; each call", 'use None'),
+    Shared: ("parameter 'rack' can be changed; all calls share", 'use None'),
     NodeValidate: ("'validate' checks methods of nodes", 'driver_validate'),
 }
 

@@ -275,6 +275,9 @@ class SignalHandler:
         self._reload = threading.Event()
         self._wakeup = threading.Event()
         self._started = False
+        self._install()
+
+    def _install(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_hangup)
@@ -282,6 +285,8 @@ class SignalHandler:
     def start_completed(self) -> None:
         """Enable the graceful stop; call it before reporting readiness."""
         self._started = True
+        # Modules of drivers may have replaced the handlers.
+        self._install()
 
     def wait(self, lost: threading.Event | None = None) -> None:
         """Wait for a signal to stop, or until ``lost`` is set."""

@@ -76,13 +76,15 @@ BAD = [
 ]
 
 STOP = """
-import sys
+import signal, sys
 from ironic_passthru import threads
 threads.init()
 from ironic_passthru.cmd import launch
 def main():
     conf = launch.read_configuration(sys.argv[1:], prog='p')
     stop = launch.SignalHandler(conf)
+    # As a module of a driver may do.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     stop.start_completed()
     print('ready', flush=True)
     stop.wait()

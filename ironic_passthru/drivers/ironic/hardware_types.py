@@ -42,6 +42,14 @@ def _driver(name: str, interface: str) -> base.VendorInterface:
     with entry_points.reported(name, 'supported_vendor_interfaces failed'):
         supported = list(made.supported_vendor_interfaces)
     vendor = _instance(name, interface, supported)
+    if not hasattr(vendor, 'driver_routes'):
+        kind = type(vendor)
+        raise errors.DriverLoadError(
+            driver=name,
+            reason=f'{problems.place_of_class(kind)}: an instance of '
+            f'{kind.__name__} has no driver_routes; its __new__ must call '
+            'super().__new__(cls)',
+        )
     if not vendor.driver_routes:
         raise errors.DriverLoadError(
             driver=name,

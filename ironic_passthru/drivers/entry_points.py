@@ -23,9 +23,6 @@ _LOCATION = re.compile(r' from LocationInfo\(.*\)(?= is not valid)')
 
 NAMESPACE = 'ironic_passthru.drivers'
 
-#: Exceptions of a driver's code that are reported as errors of the driver.
-FAILURES = (Exception, SystemExit)
-
 
 def instance(
     name: str, *, group: str = NAMESPACE, entry_name: str | None = None
@@ -113,9 +110,9 @@ def reported(
     """
     try:
         yield
-    except (errors.ConfigError, errors.DriverLoadError):
+    except (errors.ConfigError, errors.DriverLoadError, KeyboardInterrupt):
         raise
-    except FAILURES as error:
+    except BaseException as error:
         LOG.debug('Driver %s cannot be loaded', name, exc_info=True)
         raise errors.DriverLoadError(
             driver=name, reason=_reason(name, what, error, group, place)
@@ -130,12 +127,14 @@ def _reason(
     place: str | None,
 ) -> str:
     """Return in one line what failed, where and why."""
-    if isinstance(error, ModuleNotFoundError):
+    if isinstance(error, ModuleNotFoundError) and error.name:
         reason = _missing(name, error, group)
     elif isinstance(error, cfg.ConfigSourceValueError):
         reason = _LOCATION.sub('', str(error))
+    elif isinstance(error, SystemExit):
+        reason = f'{problems.describe(error)}; raise an exception instead'
     else:
-        reason = f'{type(error).__name__}: {error}{_similar(error)}'
+        reason = f'{problems.describe(error)}{_similar(error)}'
     place = problems.place_of_error(error) or place
     parts = (what, f'({place})' if place else '')
     subject = ' '.join(part for part in parts if part)

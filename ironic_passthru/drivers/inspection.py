@@ -4,11 +4,14 @@
 import functools
 import inspect
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import defaults
+from ironic_passthru.drivers import layers
 from ironic_passthru.drivers import problems
 
 _WRONG_KINDS = {
@@ -18,11 +21,52 @@ _WRONG_KINDS = {
     staticmethod: 'a static method',
 }
 
+# Arguments that driver_validate always receives.
+_PASSED = frozenset({'method', 'http_method'})
 _VALIDATE_SIGNATURE = "write 'def driver_validate(self, method, **kwargs)'"
 
 
+Published = tuple[base.Passthru, Callable[..., Any]]
+
+
+def check_published(
+    driver: str,
+    interface: base.VendorInterface,
+    published: Iterable[Published],
+) -> Iterator[problems.Problem]:
+    """Yield the objects of ``passthru_methods()`` that are not functions."""
+    for mark, function in published:
+        if inspect.isroutine(inspect.unwrap(function)):
+            continue
+        kind = type(interface)
+        hiding = [
+            name
+            for name, value in getattr(interface, '__dict__', {}).items()
+            if value is function
+        ]
+        if hiding:
+            yield problems.Problem(
+                driver,
+                mark.method,
+                problems.place_of(getattr(kind, hiding[0])),
+                f"the attribute '{hiding[0]}' of the instance hides it",
+                'give the attribute another name',
+            )
+        else:
+            yield problems.Problem(
+                driver,
+                mark.method,
+                problems.place_of_class(kind),
+                f'passthru_methods() returns a {type(function).__name__} '
+                'object for it',
+                'return a method or a function',
+            )
+
+
 def check(
-    driver: str, interface: base.VendorInterface
+    driver: str,
+    interface: base.VendorInterface,
+    published: Sequence[Published],
 ) -> Iterator[problems.Problem]:
     """Yield the mistakes in the class of a driver."""
     kind = type(interface)
@@ -41,7 +85,7 @@ def check(
             'decorate it with driver_passthru',
             'warning',
         )
-    if not hidden and not any(interface.passthru_methods()):
+    if not hidden and not published:
         yield problems.Problem(
             driver,
             None,
@@ -174,7 +218,8 @@ def _hidden(kind: type) -> Iterator[tuple[str, tuple[str, str]]]:
                 )
         if inspect.isfunction(static) and (
             base.passthru_mark(static) is None
-            and _marked_inside(static) is not None
+            and (inner := _marked_inside(static)) is not None
+            and not _is_attribute(kind, inner)
         ):
             yield (
                 attribute,
@@ -184,6 +229,13 @@ def _hidden(kind: type) -> Iterator[tuple[str, tuple[str, str]]]:
                     'write @driver_passthru above the other decorators',
                 ),
             )
+
+
+def _is_attribute(kind: type, function: Callable[..., Any]) -> bool:
+    return any(
+        inspect.getattr_static(kind, attribute, None) is function
+        for attribute in dir(kind)
+    )
 
 
 def _marked_inside(function: Any) -> Callable[..., Any] | None:
@@ -250,7 +302,7 @@ def _check_validate(
                 'warning',
             )
         return
-    message = _wrong_validate(interface.driver_validate, static)
+    message = _wrong_validate(interface.driver_validate)
     if message:
         yield problems.Problem(
             driver,
@@ -261,21 +313,20 @@ def _check_validate(
         )
 
 
-def _wrong_validate(validate: Any, static: Any) -> str | None:
+def _wrong_validate(validate: Any) -> str | None:
     if not callable(validate):
         return 'is not a function'
     if _is_asynchronous(validate) or inspect.isgeneratorfunction(validate):
         return 'is asynchronous or a generator, and would never run'
     parameters = _parameters(validate)
-    code = getattr(inspect.unwrap(static), '__code__', None)
-    if parameters is None or (
-        code and code.co_argcount and code.co_varnames[0] == 'method'
-    ):
+    outer = _parameters(validate, follow_wrapped=False)
+    by_position = layers.positional_names(validate)
+    if parameters is None or outer is None or _PASSED & by_position:
         return 'has no parameter self'
-    for parameter in parameters:
+    for parameter in (*parameters, *outer):
         if parameter.kind is parameter.POSITIONAL_ONLY:
             return f"requires '{parameter.name}' by position"
-        if parameter.name != 'method' and (
+        if parameter.name not in _PASSED and (
             parameter.default is parameter.empty
             and parameter.kind
             not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)

@@ -36,7 +36,8 @@ def check_published(
 ) -> Iterator[problems.Problem]:
     """Yield the objects of ``passthru_methods()`` that are not functions."""
     for mark, function in published:
-        if inspect.isroutine(inspect.unwrap(function)):
+        plain = inspect.unwrap(function)
+        if inspect.isroutine(plain):
             continue
         kind = type(interface)
         hiding = [
@@ -57,7 +58,7 @@ def check_published(
                 driver,
                 mark.method,
                 problems.place_of_class(kind),
-                f'passthru_methods() returns a {type(function).__name__} '
+                f'passthru_methods() returns a {type(plain).__name__} '
                 'object for it',
                 'return a method or a function',
             )

@@ -212,12 +212,18 @@ def require_registry(conf: cfg.ConfigOpts) -> None:
         )
 
 
-def run(main: Callable[[], int]) -> int:
-    """Run a command; print an error as one line and return the exit code."""
+def run(main: Callable[[], int], *, loads_drivers: bool = False) -> int:
+    """Run a command; print an error as one line and return the exit code.
+
+    :param loads_drivers: whether a start that failed may leave threads of
+        drivers, which must not delay the exit.
+    """
     try:
         return main()
     except (errors.PassthruError, cfg.Error) as error:
         print(f'{_program()}: {credentials.describe(error)}', file=sys.stderr)
+        if loads_drivers and _blocking_threads():
+            exit_now(EXIT_FAILED)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED

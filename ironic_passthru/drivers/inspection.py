@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of the code of a driver that find mistakes before the first call."""
 
+import difflib
 import functools
 import inspect
 from collections.abc import Callable
@@ -20,6 +21,9 @@ _WRONG_KINDS = {
     property: 'a property',
     staticmethod: 'a static method',
 }
+
+# Of 'pinn' to 'pin', for example: two names of which one may be a typo.
+_SIMILARITY = 0.85
 
 # Arguments that driver_validate always receives.
 _PASSED = frozenset({'method', 'http_method'})
@@ -135,25 +139,52 @@ def check_method(
             function, context_first=mark.context_first
         )
     )
-    for name, effect in _mutable_defaults(parameters):
-        yield problem(
-            f"the default of parameter '{name}' can be changed; {effect}",
-            'use None or a tuple',
-            'warning',
-        )
+    for message, remedy in (
+        *_mutable_defaults(parameters),
+        *_misspelled_secrets(mark, function),
+    ):
+        yield problem(message, remedy, 'warning')
+
+
+def _misspelled_secrets(
+    mark: base.Passthru, function: Callable[..., Any]
+) -> Iterator[tuple[str, str]]:
+    """Yield mistakes of secrets that resemble a parameter, and remedies.
+
+    Without annotation of the result a secret may be a field of it.
+    """
+    signature = inspect.signature(function)
+    names = set(signature.parameters)
+    if signature.return_annotation is signature.empty:
+        for secret in {*mark.secret} - names:
+            for name in difflib.get_close_matches(
+                secret, names, 1, _SIMILARITY
+            ):
+                yield (
+                    f"its secret '{secret}' is not a parameter",
+                    f"did you mean '{name}'? If it is a field of the result, "
+                    'annotate the result',
+                )
 
 
 def _mutable_defaults(
     parameters: list[inspect.Parameter],
 ) -> Iterator[tuple[str, str]]:
-    """Yield parameters whose default a call can change, and the effect."""
+    """Yield mistakes of defaults that a call can change, and remedies."""
     for parameter in parameters:
         if parameter.default is parameter.empty:
             continue
         if defaults.is_mutable(parameter.default):
-            yield parameter.name, 'each call receives a copy'
+            effect = 'each call receives a copy'
         elif defaults.is_shared(parameter.default):
-            yield parameter.name, 'all calls share it'
+            effect = 'all calls share it'
+        else:
+            continue
+        yield (
+            f"the default of parameter '{parameter.name}' can be changed; "
+            f'{effect}',
+            'use None or a tuple',
+        )
 
 
 def _is_asynchronous(function: Callable[..., Any]) -> bool:

@@ -57,6 +57,20 @@ def main():
 launch.run(main)
 """
 
+# A driver fails to load after the module of another has started a thread.
+FAILED_START = """
+import threading
+from ironic_passthru import errors, threads
+threads.init()
+from ironic_passthru.cmd import launch
+
+def main():
+    threading.Thread(target=threading.Event().wait).start()
+    raise errors.DriverLoadError(driver='acme', reason='no lamps')
+
+launch.run(main, loads_drivers=True)
+"""
+
 # Group, option, invalid value, further text of the line.
 BAD = [
     ('api', 'port', '99999', '0 to 65535'),
@@ -344,6 +358,12 @@ class TestRun(LaunchCase):
             first.endswith(r': a message \x1b[2Jof two lines'), first
         )
         self.assertIn('misread', second)
+
+    def test_threads_do_not_delay_the_exit_of_a_failed_start(self) -> None:
+        process = self.start(FAILED_START)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(launch.EXIT_FAILED, process.returncode)
+        self.assertIn("Driver 'acme' cannot be loaded: no lamps", err)
 
     def test_a_dollar_in_a_password(self) -> None:
         for error in (

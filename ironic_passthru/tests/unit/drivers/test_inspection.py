@@ -219,6 +219,12 @@ class FinalParameter(Good):
     def wrong(self, slot: Final[int] = 3) -> None: ...  # type: ignore
 
 
+class Misspelled(Good):
+    @published(['POST'], secret='pinn')
+    def wrong(self, pin: str):  # type: ignore[no-untyped-def]
+        return pin
+
+
 class Override(Good):
     def go(self, rack: str) -> None: ...
 
@@ -291,6 +297,7 @@ ERRORS: dict[type[driver_base.VendorInterface], tuple[str, str]] = {
 
 WARNINGS: dict[type[driver_base.VendorInterface], tuple[str, str]] = {
     Mutable: ("parameter 'tags' can be changed; each call", 'use None'),
+    Misspelled: ("secret 'pinn' is not a parameter", "did you mean 'pin'?"),
     Shared: ("parameter 'rack' can be changed; all calls share", 'use None'),
     NodeValidate: ("'validate' checks methods of nodes", 'driver_validate'),
 }

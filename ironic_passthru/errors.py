@@ -711,6 +711,11 @@ class DriverError(PassthruError):
             self.message = str(message)
             self.args = (self.message,)
 
+    @property
+    def client_code(self) -> str:
+        """The code for clients, also if ``code`` is the HTTP status."""
+        return self.code if isinstance(self.code, str) else VendorError.code
+
 
 class VendorPassthruException(DriverError):
     """A vendor method failed."""
@@ -816,7 +821,3 @@ class TemporaryFailure(DriverError):
     code = 'temporary_failure'
     status = 503
     _msg_fmt = 'A temporary failure; try again later.'
-
-
-# The name of the base class in Ironic, for vendor code written for it.
-IronicException = DriverError

@@ -19,7 +19,7 @@ _DESCRIPTION = (
 
 def main() -> int:
     """Run the command; return its exit code."""
-    return launch.run(_main)
+    return launch.run(_main, loads_drivers=True)
 
 
 def _main() -> int:

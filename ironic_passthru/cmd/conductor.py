@@ -34,7 +34,7 @@ _RETRY_SECONDS = 5.0
 
 def main() -> int:
     """Run the command; return its exit code."""
-    return launch.run(_main)
+    return launch.run(_main, loads_drivers=True)
 
 
 def _main() -> int:

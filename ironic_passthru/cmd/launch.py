@@ -33,6 +33,9 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
+# An option that conf() registers.
+_FILES = 'config_file'
+
 # How long threads may delay the exit before they are logged.
 EXIT_WARNING_SECONDS = 5.0
 
@@ -209,12 +212,18 @@ def require_registry(conf: cfg.ConfigOpts) -> None:
         )
 
 
-def run(main: Callable[[], int]) -> int:
-    """Run a command; print an error as one line and return the exit code."""
+def run(main: Callable[[], int], *, loads_drivers: bool = False) -> int:
+    """Run a command; print an error as one line and return the exit code.
+
+    :param loads_drivers: whether a start that failed may leave threads of
+        drivers, which must not delay the exit.
+    """
     try:
         return main()
     except (errors.PassthruError, cfg.Error) as error:
         print(f'{_program()}: {credentials.describe(error)}', file=sys.stderr)
+        if loads_drivers and _blocking_threads():
+            exit_now(EXIT_FAILED)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED
@@ -272,6 +281,9 @@ class SignalHandler:
         self._reload = threading.Event()
         self._wakeup = threading.Event()
         self._started = False
+        self._install()
+
+    def _install(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_hangup)
@@ -279,6 +291,8 @@ class SignalHandler:
     def start_completed(self) -> None:
         """Enable the graceful stop; call it before reporting readiness."""
         self._started = True
+        # Modules of drivers may have replaced the handlers.
+        self._install()
 
     def wait(self, lost: threading.Event | None = None) -> None:
         """Wait for a signal to stop, or until ``lost`` is set."""
@@ -293,14 +307,18 @@ class SignalHandler:
 
     def _reload_configuration(self) -> None:
         LOG.info('Reloading the configuration')
-        try:
-            self._conf.mutate_config_files()
-        except cfg.Error as error:
-            # Keep the running configuration: a typo must not stop the service.
-            LOG.error(
-                'Invalid configuration not applied: %s',
-                credentials.describe(error),
-            )
+        # Until conf() is called, there is nothing to reload.
+        used = [conf for conf in (self._conf, cfg.CONF) if _FILES in conf]
+        for conf in used:
+            try:
+                conf.mutate_config_files()
+            except Exception as error:
+                # Keep the running configuration: neither a typo nor a library
+                # of a vendor must stop the service.
+                LOG.error(
+                    'Invalid configuration not applied: %s',
+                    credentials.describe(error),
+                )
         # The log handlers may have changed.
         log_filter.install()
 

@@ -28,9 +28,9 @@ def configuration(
 ) -> cfg.ConfigOpts:
     """Return the configuration of a command that loads drivers.
 
-    It is the global one, which libraries of vendors may use, unless
-    interfaces of Ironic are enabled: Ironic registers options of the same
-    names on the global one.
+    The global one is a second object, for libraries of vendors: they may read
+    it again with other arguments. It reads the same files, unless interfaces
+    of Ironic are enabled: Ironic registers options of the same names on it.
 
     :param register: registers the options.
     :param options: further arguments of ``conf()``.
@@ -44,10 +44,10 @@ def configuration(
             return own
     except cfg.ConfigSourceValueError:
         # The caller reports invalid values.
-        pass
+        return own
     register(cfg.CONF)
     parse(cfg.CONF, arguments, **options)
-    return cfg.CONF
+    return own
 
 
 def parse(

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replacement of ``ironic.common.exception``.
 
-Every class of Ironic resolves, also those of other releases and of forks: a
-name that is not defined in :mod:`ironic_passthru.errors` becomes a subclass of
-the class that Ironic 39 derives it from, or of the class that its name
-suggests, and has Ironic's HTTP status.
+Every class of Ironic resolves, also those of other releases and of forks. It
+is a subclass of the class of this name in :mod:`ironic_passthru.errors`, if
+there is one, and of the class that Ironic 39 derives it from, or that its name
+suggests. Its ``code`` is the HTTP status, as in Ironic; clients receive the
+``code`` of :mod:`ironic_passthru.errors`.
 """
 
 import re
@@ -134,15 +135,20 @@ _STATUSES = {
     'Unauthorized': 401,
 }
 
-_DEFINED = {
+_NATIVE = {
     name: value
     for name, value in vars(errors).items()
-    if isinstance(value, type) and issubclass(value, errors.DriverError)
+    if isinstance(value, type)
+    and issubclass(value, errors.DriverError)
+    and value is not errors.DriverError
 }
 
 # Other names of these classes.
-_DEFINED['BadRequest'] = errors.Invalid
-_DEFINED['HTTPNotFound'] = errors.NotFound
+_ALIASES = {
+    'BadRequest': 'Invalid',
+    'DriverError': 'IronicException',
+    'HTTPNotFound': 'NotFound',
+}
 
 _PATTERNS = (
     (re.compile(r'NotFound$'), 'NotFound'),
@@ -166,26 +172,47 @@ def __getattr__(name: str) -> Any:
     """
     if not _CLASS_NAME.fullmatch(name):
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    found = _DEFINED.get(name) or _make(name)
+    alias = _ALIASES.get(name)
+    found = _class(alias) if alias else _make(name)
     # The next access does not call this function; another thread may have
     # made the class at the same time.
     return globals().setdefault(name, found)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_DEFINED, *_BASES})
+    return sorted({*globals(), *_NATIVE, *_ALIASES, *_BASES})
 
 
-class _Described:
-    """Adds the arguments to the default message of an exception."""
+class IronicException(errors.DriverError):
+    """Base class of the exceptions, whose ``code`` is the HTTP status.
 
-    kwargs: dict[str, Any]
-    _msg_fmt: str
+    :param message: message for the client; by default ``_msg_fmt`` formatted
+        with ``kwargs``.
+    :param code: HTTP status of this exception.
+    """
+
+    code = errors.DriverError.status
+    _client_code: str = errors.DriverError.code
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = vars(cls)
+        if 'status' in own and 'code' not in own:
+            # A class that follows the interface of this service.
+            cls.code = cls.status
+
+    @property
+    def client_code(self) -> str:
+        """The code for clients; another status has another meaning."""
+        if self.code == type(self).status:
+            return self._client_code
+        return super().client_code
 
     def _format(self) -> str:
+        """Return the message; a default one contains the arguments."""
         if not self._msg_fmt.endswith(':'):
-            # A vendor's subclass has its own text.
-            return errors.DriverError._format(self)  # type: ignore[arg-type]
+            # A class of this service, or a vendor's, has its own text.
+            return super()._format()
         facts = ', '.join(
             f'{name}={value}' for name, value in self.kwargs.items()
         )
@@ -193,19 +220,28 @@ class _Described:
         return f'{text}: {facts}' if facts else f'{text}.'
 
 
-def _make(name: str) -> type[errors.DriverError]:
-    parent = _base(name)
-    base = globals().get(parent) or __getattr__(parent)
-    words = ' '.join(_WORD.findall(name))
+def _class(name: str) -> type[IronicException]:
+    found: type[IronicException] = globals().get(name) or __getattr__(name)
+    return found
+
+
+def _make(name: str) -> type[IronicException]:
     members: dict[str, Any] = {
         '__module__': __name__,
         '__doc__': f"Ironic's ``{name}``.",
-        '_msg_fmt': f'{words[:1]}{words[1:].lower()}:',
     }
+    native = _NATIVE.get(name)
+    if native:
+        members['status'] = native.status
+        members['_client_code'] = native.code
+        base = _class(native.__mro__[1].__name__)
+        return type(name, (native, base), members)
+    words = ' '.join(_WORD.findall(name))
+    members['_msg_fmt'] = f'{words[:1]}{words[1:].lower()}:'
     if name in _STATUSES:
-        members['code'] = members['status'] = _STATUSES[name]
-    bases = (base,) if issubclass(base, _Described) else (_Described, base)
-    return type(name, bases, members)
+        members['status'] = _STATUSES[name]
+        members['_client_code'] = errors.VendorError.code
+    return type(name, (_class(_base(name)),), members)
 
 
 def _base(name: str) -> str:

@@ -181,18 +181,20 @@ def _portable(
         # NaN raises an error here, and not where it is recorded.
         json.dumps(shown, allow_nan=False)
         facts = {errors.PARTIAL_RESULT: secrets.value(shown)}
-    if type(error).__module__ == errors.__name__ and (
-        isinstance(error.code, str)
-    ):
-        return type(error)(message, **facts)
     if isinstance(error, errors.Cancelled):
-        return errors.Cancelled(message)
-    code = error.code if isinstance(error.code, str) else 'vendor_error'
+        return errors.Cancelled(message, **facts)
+    code, status = error.client_code, _status(error)
+    # Classes of vendors are unknown to the API.
+    kind = next(
+        each
+        for each in type(error).__mro__
+        if each.__module__ == errors.__name__
+        and issubclass(each, errors.DriverError)
+    )
+    if (kind.code, kind.status) == (code, status):
+        return kind(message, **facts)
     return errors.VendorError(
-        message=message,
-        status=_status(error),
-        code=secrets.text(code),
-        **facts,
+        message=message, status=status, code=secrets.text(code), **facts
     )
 
 

@@ -100,7 +100,7 @@ class _Result(unittest.TestResult):
     def addError(self, test: unittest.TestCase, err: Any) -> None:
         """Add an exception of the driver."""
         place = problems.place_of_error(err[1])
-        text = f'{err[0].__name__}: {err[1]}'
+        text = problems.describe(err[1])
         self._add(test, f'{text} ({place})' if place else text)
 
     def _add(self, test: unittest.TestCase, message: str) -> None:

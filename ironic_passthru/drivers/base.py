@@ -57,6 +57,14 @@ class Passthru:
     deprecated: str | None = None
     examples: tuple[Mapping[str, Any], ...] = ()
 
+    def __post_init__(self) -> None:
+        """Normalize the HTTP methods.
+
+        :raises: ValueError for a name that is not one of HTTP_METHODS.
+        """
+        names = _http_methods(self.http_methods)
+        object.__setattr__(self, 'http_methods', names)
+
 
 @dataclasses.dataclass(frozen=True)
 class Attachment:

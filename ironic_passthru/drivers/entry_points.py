@@ -17,6 +17,7 @@ from ironic_passthru import errors
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import problems
 from ironic_passthru.redaction import credentials
+from ironic_passthru.redaction import log_filter
 
 LOG = log.getLogger(__name__)
 
@@ -24,9 +25,6 @@ LOG = log.getLogger(__name__)
 _LOCATION = re.compile(r"LocationInfo\(.*detail='(.*)'\)")
 
 NAMESPACE = 'ironic_passthru.drivers'
-
-#: Exceptions of a driver's code that are reported as errors of the driver.
-FAILURES = (Exception, SystemExit)
 
 
 def instance(
@@ -115,9 +113,9 @@ def reported(
     """
     try:
         yield
-    except (errors.ConfigError, errors.DriverLoadError):
+    except (errors.ConfigError, errors.DriverLoadError, KeyboardInterrupt):
         raise
-    except FAILURES as error:
+    except BaseException as error:
         LOG.debug('Driver %s cannot be loaded', name, exc_info=True)
         raise errors.DriverLoadError(
             driver=name, reason=_reason(name, what, error, group, place)
@@ -132,10 +130,14 @@ def _reason(
     place: str | None,
 ) -> str:
     """Return in one line what failed, where and why."""
-    if isinstance(error, ModuleNotFoundError):
+    if isinstance(error, ModuleNotFoundError) and error.name:
         reason = _missing(name, error, group)
+    elif isinstance(error, cfg.Error):
+        reason = f'{type(error).__name__}: {_message(error)}'
+    elif isinstance(error, SystemExit):
+        reason = f'{problems.describe(error)}; raise an exception instead'
     else:
-        reason = f'{type(error).__name__}: {_message(error)}{_similar(error)}'
+        reason = f'{problems.describe(error)}{_similar(error)}'
     place = problems.place_of_error(error) or place
     parts = (what, f'({place})' if place else '')
     subject = ' '.join(part for part in parts if part)
@@ -156,16 +158,16 @@ def _similar(error: BaseException) -> str:
     )
 
 
-def _message(error: BaseException) -> str:
-    """Return the message of an error without parts of passwords."""
+def _message(error: cfg.Error) -> str:
+    """Return the message of an invalid option without parts of passwords."""
     functions = {
         frame.f_code.co_name
         for frame, _ in traceback.walk_tb(error.__traceback__)
     }
-    if isinstance(error, cfg.Error) and '_substitute' in functions:
+    if '_substitute' in functions:
         # The message quotes the text after the $ of a value.
         return credentials.DOLLAR
-    return _LOCATION.sub(r'\1', str(error))
+    return log_filter.redact(_LOCATION.sub(r'\1', str(error)))
 
 
 def _missing(name: str, error: ModuleNotFoundError, group: str) -> str:

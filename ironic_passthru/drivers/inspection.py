@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of the code of a driver that find mistakes before the first call."""
 
+import difflib
 import functools
 import inspect
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers import defaults
+from ironic_passthru.drivers import layers
 from ironic_passthru.drivers import problems
 
 _WRONG_KINDS = {
@@ -17,13 +22,56 @@ _WRONG_KINDS = {
     staticmethod: 'a static method',
 }
 
-_MUTABLE = (bytearray, dict, list, set)
+# Of 'pinn' to 'pin', for example: two names of which one may be a typo.
+_SIMILARITY = 0.85
 
+# Arguments that driver_validate always receives.
+_PASSED = frozenset({'method', 'http_method'})
 _VALIDATE_SIGNATURE = "write 'def driver_validate(self, method, **kwargs)'"
 
 
+Published = tuple[base.Passthru, Callable[..., Any]]
+
+
+def check_published(
+    driver: str,
+    interface: base.VendorInterface,
+    published: Iterable[Published],
+) -> Iterator[problems.Problem]:
+    """Yield the objects of ``passthru_methods()`` that are not functions."""
+    for mark, function in published:
+        plain = inspect.unwrap(function)
+        if inspect.isroutine(plain):
+            continue
+        kind = type(interface)
+        hiding = [
+            name
+            for name, value in getattr(interface, '__dict__', {}).items()
+            if value is function
+        ]
+        if hiding:
+            yield problems.Problem(
+                driver,
+                mark.method,
+                problems.place_of(getattr(kind, hiding[0])),
+                f"the attribute '{hiding[0]}' of the instance hides it",
+                'give the attribute another name',
+            )
+        else:
+            yield problems.Problem(
+                driver,
+                mark.method,
+                problems.place_of_class(kind),
+                f'passthru_methods() returns a {type(plain).__name__} '
+                'object for it',
+                'return a method or a function',
+            )
+
+
 def check(
-    driver: str, interface: base.VendorInterface
+    driver: str,
+    interface: base.VendorInterface,
+    published: Sequence[Published],
 ) -> Iterator[problems.Problem]:
     """Yield the mistakes in the class of a driver."""
     kind = type(interface)
@@ -42,7 +90,7 @@ def check(
             'decorate it with driver_passthru',
             'warning',
         )
-    if not hidden and not any(interface.passthru_methods()):
+    if not hidden and not published:
         yield problems.Problem(
             driver,
             None,
@@ -91,21 +139,52 @@ def check_method(
             function, context_first=mark.context_first
         )
     )
-    for name in _mutable_defaults(parameters):
-        yield problem(
-            f"the default of parameter '{name}' can be changed; each call "
-            'receives a copy',
+    for message, remedy in (
+        *_mutable_defaults(parameters),
+        *_misspelled_secrets(mark, function),
+    ):
+        yield problem(message, remedy, 'warning')
+
+
+def _misspelled_secrets(
+    mark: base.Passthru, function: Callable[..., Any]
+) -> Iterator[tuple[str, str]]:
+    """Yield mistakes of secrets that resemble a parameter, and remedies.
+
+    Without annotation of the result a secret may be a field of it.
+    """
+    signature = inspect.signature(function)
+    names = set(signature.parameters)
+    if signature.return_annotation is signature.empty:
+        for secret in {*mark.secret} - names:
+            for name in difflib.get_close_matches(
+                secret, names, 1, _SIMILARITY
+            ):
+                yield (
+                    f"its secret '{secret}' is not a parameter",
+                    f"did you mean '{name}'? If it is a field of the result, "
+                    'annotate the result',
+                )
+
+
+def _mutable_defaults(
+    parameters: list[inspect.Parameter],
+) -> Iterator[tuple[str, str]]:
+    """Yield mistakes of defaults that a call can change, and remedies."""
+    for parameter in parameters:
+        if parameter.default is parameter.empty:
+            continue
+        if defaults.is_mutable(parameter.default):
+            effect = 'each call receives a copy'
+        elif defaults.is_shared(parameter.default):
+            effect = 'all calls share it'
+        else:
+            continue
+        yield (
+            f"the default of parameter '{parameter.name}' can be changed; "
+            f'{effect}',
             'use None or a tuple',
-            'warning',
         )
-
-
-def _mutable_defaults(parameters: list[inspect.Parameter]) -> list[str]:
-    return [
-        parameter.name
-        for parameter in parameters
-        if isinstance(parameter.default, _MUTABLE)
-    ]
 
 
 def _is_asynchronous(function: Callable[..., Any]) -> bool:
@@ -171,7 +250,8 @@ def _hidden(kind: type) -> Iterator[tuple[str, tuple[str, str]]]:
                 )
         if inspect.isfunction(static) and (
             base.passthru_mark(static) is None
-            and _marked_inside(static) is not None
+            and (inner := _marked_inside(static)) is not None
+            and not _is_attribute(kind, inner)
         ):
             yield (
                 attribute,
@@ -181,6 +261,13 @@ def _hidden(kind: type) -> Iterator[tuple[str, tuple[str, str]]]:
                     'write @driver_passthru above the other decorators',
                 ),
             )
+
+
+def _is_attribute(kind: type, function: Callable[..., Any]) -> bool:
+    return any(
+        inspect.getattr_static(kind, attribute, None) is function
+        for attribute in dir(kind)
+    )
 
 
 def _marked_inside(function: Any) -> Callable[..., Any] | None:
@@ -247,7 +334,7 @@ def _check_validate(
                 'warning',
             )
         return
-    message = _wrong_validate(interface.driver_validate, static)
+    message = _wrong_validate(interface.driver_validate)
     if message:
         yield problems.Problem(
             driver,
@@ -258,21 +345,20 @@ def _check_validate(
         )
 
 
-def _wrong_validate(validate: Any, static: Any) -> str | None:
+def _wrong_validate(validate: Any) -> str | None:
     if not callable(validate):
         return 'is not a function'
     if _is_asynchronous(validate) or inspect.isgeneratorfunction(validate):
         return 'is asynchronous or a generator, and would never run'
     parameters = _parameters(validate)
-    code = getattr(inspect.unwrap(static), '__code__', None)
-    if parameters is None or (
-        code and code.co_argcount and code.co_varnames[0] == 'method'
-    ):
+    outer = _parameters(validate, follow_wrapped=False)
+    by_position = layers.positional_names(validate)
+    if parameters is None or outer is None or _PASSED & by_position:
         return 'has no parameter self'
-    for parameter in parameters:
+    for parameter in (*parameters, *outer):
         if parameter.kind is parameter.POSITIONAL_ONLY:
             return f"requires '{parameter.name}' by position"
-        if parameter.name != 'method' and (
+        if parameter.name not in _PASSED and (
             parameter.default is parameter.empty
             and parameter.kind
             not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)

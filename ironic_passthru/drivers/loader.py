@@ -21,6 +21,7 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers import child_processes
 from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import inspection
+from ironic_passthru.drivers import layers
 from ironic_passthru.drivers import problems
 from ironic_passthru.drivers import signature
 from ironic_passthru.json_schema import schema_walker
@@ -132,7 +133,9 @@ def stop(drivers: Iterable[Driver]) -> None:
         try:
             with child_processes.contained():
                 driver.interface.stop()
-        except entry_points.FAILURES:
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
             LOG.exception('Driver %s failed to stop', driver.name)
 
 
@@ -221,20 +224,10 @@ def _examine(
         raise errors.DriverLoadError(
             driver=name, reason=_no_interface(type(interface))
         )
-    found = list(inspection.check(name, interface))
-    methods: dict[str, Method] = {}
-    for mark, function in interface.passthru_methods():
-        own = list(inspection.check_method(name, mark, function))
-        if mark.method in methods:
-            own.append(_duplicate(name, methods[mark.method], function))
-        if not any(each.level == 'error' for each in own):
-            try:
-                methods[mark.method] = _method(
-                    name, mark, function, allowed=allowed
-                )
-            except _Rejected as error:
-                own += error.problems
-        found += own
+    published = _published(name, interface)
+    found = list(inspection.check(name, interface, published))
+    methods, wrong = _methods(name, interface, published, allowed=allowed)
+    found += wrong
     if any(each.level == 'error' for each in found):
         return None, found
     driver = Driver(
@@ -249,6 +242,61 @@ def _examine(
         ),
     )
     return driver, found
+
+
+def _published(
+    name: str, interface: base.VendorInterface
+) -> list[tuple[base.Passthru, Callable[..., Any]]]:
+    """Return the methods of a driver: their marks and functions.
+
+    :raises: DriverLoadError if they cannot be called.
+    """
+    place = problems.place_of(interface.passthru_methods)
+    with entry_points.reported(name, 'passthru_methods() failed', place=place):
+        published = []
+        for mark, function in interface.passthru_methods():
+            if not isinstance(mark, base.Passthru):
+                kind = type(mark).__name__
+                raise TypeError(f'a mark is a {kind} instead of a Passthru')
+            published.append((mark, function))
+    wrong = inspection.check_published(name, interface, published)
+    for problem in wrong:
+        raise errors.DriverLoadError(driver=name, reason=problem.text)
+    return published
+
+
+def _methods(
+    name: str,
+    interface: base.VendorInterface,
+    published: Iterable[inspection.Published],
+    *,
+    allowed: Iterable[str],
+) -> tuple[dict[str, Method], list[problems.Problem]]:
+    """Return the methods without errors, and all mistakes."""
+    found: list[problems.Problem] = []
+    reserved = layers.positional_names(interface.driver_validate)
+    methods: dict[str, Method] = {}
+    for mark, function in published:
+        first = methods.get(mark.method)
+        if first and first.function == function:
+            # The class has a second name for it.
+            continue
+        own = list(inspection.check_method(name, mark, function))
+        if first:
+            own.append(_duplicate(name, first, function))
+        if not any(each.level == 'error' for each in own):
+            try:
+                methods[mark.method] = _method(
+                    name,
+                    mark,
+                    function,
+                    allowed=allowed,
+                    reserved=reserved,
+                )
+            except _Rejected as error:
+                own += error.problems
+        found += own
+    return methods, found
 
 
 class _Rejected(Exception):
@@ -277,9 +325,11 @@ def _method(
     function: Callable[..., Any],
     *,
     allowed: Iterable[str],
+    reserved: frozenset[str],
 ) -> Method:
     """Return a method that is published.
 
+    :param reserved: names that its parameters cannot have.
     :raises: _Rejected.
     """
     place = problems.place_of(function)
@@ -288,7 +338,9 @@ def _method(
         return problems.Problem(driver, mark.method, place, message, remedy)
 
     try:
-        call = signature.Signature(function, context_first=mark.context_first)
+        call = signature.Signature(
+            function, context_first=mark.context_first, reserved=reserved
+        )
         schema = _with_secrets(call.schema(), mark.secret)
     except signature.SignatureError as error:
         raise _Rejected(problem(str(error))) from error
@@ -302,13 +354,8 @@ def _method(
         raise _Rejected(*wrong)
     try:
         described = _spec(driver, mark, schema, allowed=allowed)
-        for example in mark.examples:
-            described.parameters.check(example)
     except spec.InvalidSpec as error:
         raise _Rejected(problem(str(error))) from error
-    except errors.InvalidParameters as error:
-        text = f'an example is not valid: {error.message}'
-        raise _Rejected(problem(text)) from error
     return Method(
         spec=_documented(described, function, returned),
         function=function,
@@ -324,7 +371,11 @@ def _spec(
     *,
     allowed: Iterable[str],
 ) -> spec.MethodSpec:
-    return spec.MethodSpec(
+    """Return the description of a method.
+
+    :raises: InvalidSpec.
+    """
+    described = spec.MethodSpec(
         name=mark.method,
         http_methods=mark.http_methods,
         async_call=mark.async_call,
@@ -340,6 +391,14 @@ def _spec(
         deprecated=mark.deprecated,
         examples=mark.examples,
     )
+    try:
+        for example in mark.examples:
+            described.parameters.check(example)
+    except errors.InvalidParameters as error:
+        raise spec.InvalidSpec(
+            f'an example is not valid: {error.message}'
+        ) from error
+    return described
 
 
 def _documented(

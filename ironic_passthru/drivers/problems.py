@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 from typing import Literal
 
+from ironic_passthru.redaction import log_filter
+
 # Modules that call code of drivers, or that report invalid options to them.
 _CALLERS = (
     'importlib',
@@ -56,6 +58,17 @@ class Problem:
         message = f'{subject}: {self.message}' if subject else self.message
         text = f'{message}; {self.remedy}' if self.remedy else message
         return ' '.join(text.split())
+
+
+def describe(error: BaseException) -> str:
+    """Return class and text of an exception of a driver, without secrets."""
+    kind = type(error).__name__
+    try:
+        text = log_filter.redact(str(error))
+    except Exception:
+        # The class of a driver may fail in any way.
+        return f'{kind}, whose text cannot be read'
+    return f'{kind}: {text}' if text else kind
 
 
 def place_of(function: Callable[..., Any]) -> str | None:

@@ -8,7 +8,6 @@ are detected by :meth:`Signature.convert`, before the method runs and before an
 asynchronous call is accepted; the caller gets the same 400.
 """
 
-import copy
 import dataclasses
 import inspect
 import json
@@ -28,6 +27,8 @@ from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import conversion_errors
+from ironic_passthru.drivers import defaults
+from ironic_passthru.drivers import layers
 from ironic_passthru.drivers import schema_generator
 from ironic_passthru.drivers import unpacked
 from ironic_passthru.json_schema import schema_walker
@@ -36,8 +37,10 @@ from ironic_passthru.validation import schema as parameter_schema
 
 LOG = log.getLogger(__name__)
 
+# pydantic omits fields with these annotations.
+_NO_TYPES = (typing.Final, typing.ClassVar)
+
 _INJECTED = ('context', 'http_method')
-_MUTABLE = (bytearray, dict, list, set)
 _FORBIDDEN = spec.RESERVED_NAMES - {*_INJECTED}
 
 _Made = TypeVar('_Made')
@@ -53,17 +56,21 @@ class Signature:
     :param function: a bound method.
     :param context_first: whether the first parameter receives the context,
         whatever its name; such a function may take ``*args``.
+    :param reserved: further names that no parameter can have.
     :raises: SignatureError if a parameter cannot be passed by name or has
         an annotation that JSON cannot express.
     """
 
     def __init__(
-        self, function: Callable[..., Any], *, context_first: bool = False
+        self,
+        function: Callable[..., Any],
+        *,
+        context_first: bool = False,
+        reserved: frozenset[str] = frozenset(),
     ) -> None:
         found = list(inspect.signature(function).parameters.values())
         self._context = _context_parameter(found, context_first=context_first)
-        if self._context is not None:
-            found = found[1:]
+        found = found if self._context is None else found[1:]
         if context_first:
             # They stay empty: parameters are passed by name.
             found = [p for p in found if p.kind is not p.VAR_POSITIONAL]
@@ -77,30 +84,40 @@ class Signature:
         )
         #: Copies of defaults, since a driver may change its own.
         self.defaults = {
-            p.name: _deep_copied(p.default)
+            p.name: defaults.copied(p.default)
             for p in found
             if p.default is not p.empty
             and p.default is not unpacked.ABSENT
             and p.name not in _INJECTED
         }
         self._takes_any = any(p.kind is p.VAR_KEYWORD for p in found)
+        self._reserved = reserved | layers.positional_names(
+            function, context=self._context is not None
+        )
         for parameter in found:
-            _check_parameter(parameter)
+            self._check(parameter, hints)
         # pydantic reserves names that a parameter may have ('copy', '_x',
         # 'model_…'): the field has another name and an alias.
-        published = [
-            p
-            for p in found
-            if p.name not in _INJECTED and p.kind is not p.VAR_KEYWORD
-        ]
-        self._aliases = {
-            f'p{number}': p.name for number, p in enumerate(published)
+        fields = {
+            f'p{number}': p for number, p in enumerate(_published(found))
         }
-        self._fields = {
-            f'p{number}': _field(p, hints)
-            for number, p in enumerate(published)
-        }
+        self._aliases = {field: p.name for field, p in fields.items()}
+        self._fields = {field: _field(p, hints) for field, p in fields.items()}
         self._model = self._attempt(self._make_model)
+
+    def _check(
+        self, parameter: inspect.Parameter, hints: Mapping[str, Any]
+    ) -> None:
+        _check_parameter(parameter, hints)
+        if (
+            parameter.kind is not parameter.VAR_KEYWORD
+            and parameter.name in self._reserved
+        ):
+            raise SignatureError(
+                f"parameter '{parameter.name}' has the name of an argument "
+                'that the method, a decorator or driver_validate receives '
+                'by position; rename one of them'
+            )
 
     def _attempt(self, make: Callable[[dict[str, Any]], _Made]) -> _Made:
         """Return what is made of the fields.
@@ -185,14 +202,16 @@ class Signature:
             besides ValueError and AssertionError.
         """
         secrets = secrets or call_secrets.without_secrets(values)
-        if self._takes_any and self._context and self._context in values:
+        reserved = self._reserved & values.keys()
+        if self._takes_any and reserved:
             # Python would receive two values for one parameter.
             raise errors.InvalidParameters(
                 method=method,
                 errors=[
                     conversion_errors.validation_error(
-                        [self._context], 'this name is reserved'
+                        [name], 'this name is reserved'
                     )
+                    for name in sorted(reserved)
                 ],
             )
         try:
@@ -261,9 +280,9 @@ class Signature:
         :param values: the converted parameters.
         """
         named = {
-            name: _deep_copied(default)
+            name: defaults.copied(default)
             for name, default in self.defaults.items()
-            if isinstance(default, _MUTABLE)
+            if defaults.is_mutable(default)
         } | dict(values)
         if 'http_method' in self._names or self._takes_any:
             named['http_method'] = http_method
@@ -330,12 +349,10 @@ class Names:
         :raises: SignatureError if its signature is not available.
         """
         try:
-            parameters = inspect.signature(function).parameters
+            inspect.signature(function)
         except (TypeError, ValueError) as error:
             raise SignatureError(_first_line(error)) from error
-        if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            return cls(None)
-        return cls(frozenset(parameters))
+        return cls(layers.accepted_names(function))
 
     def select(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the ``values`` that the function accepts."""
@@ -369,6 +386,16 @@ def _context_parameter(
             )
         return ''
     return None
+
+
+def _published(
+    parameters: list[inspect.Parameter],
+) -> list[inspect.Parameter]:
+    return [
+        p
+        for p in parameters
+        if p.name not in _INJECTED and p.kind is not p.VAR_KEYWORD
+    ]
 
 
 def _types(
@@ -436,7 +463,15 @@ def _hints(
         ) from error
 
 
-def _check_parameter(parameter: inspect.Parameter) -> None:
+def _check_parameter(
+    parameter: inspect.Parameter, hints: Mapping[str, Any]
+) -> None:
+    hint = hints.get(parameter.name)
+    if (typing.get_origin(hint) or hint) in _NO_TYPES:
+        raise SignatureError(
+            f"parameter '{parameter.name}': Final and ClassVar are not types "
+            'of parameters; write the type alone'
+        )
     if parameter.kind in (
         parameter.POSITIONAL_ONLY,
         parameter.VAR_POSITIONAL,
@@ -481,14 +516,6 @@ def _copied(value: Any) -> Any:
     if isinstance(value, list):
         return [_copied(item) for item in value]
     return value
-
-
-def _deep_copied(default: Any) -> Any:
-    try:
-        return copy.deepcopy(default)
-    except Exception:
-        # The class of a driver may fail in any way.
-        return default
 
 
 def _first_line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 """Parameters from ``**kwargs: Unpack[TypedDict]`` (PEP 692)."""
 
 import inspect
+import keyword
 import typing
 from collections.abc import Iterator
 from typing import Annotated
@@ -10,7 +11,8 @@ from typing import Any
 import typing_extensions
 from pydantic import fields
 
-# typing_extensions has qualifiers of its own for older Pythons.
+# typing_extensions has objects of its own for older Pythons.
+_UNPACK = (typing.Unpack, typing_extensions.Unpack)
 _REQUIRED = (typing.Required, typing_extensions.Required)
 _NOT_REQUIRED = (typing.NotRequired, typing_extensions.NotRequired)
 _QUALIFIERS = (*_REQUIRED, *_NOT_REQUIRED, typing_extensions.ReadOnly)
@@ -37,10 +39,15 @@ def expand(
     *named, last = parameters
     hint = hints.get(last.name)
     if last.kind is not last.VAR_KEYWORD or (
-        typing.get_origin(hint) is not typing.Unpack
+        typing_extensions.get_origin(hint) not in _UNPACK
     ):
         return [*named, last]
     (options,) = typing.get_args(hint)
+    if typing_extensions.is_typeddict(typing.get_origin(options)):
+        raise UnpackError(
+            f'**{last.name}: a generic TypedDict is not supported; write one '
+            'with the types of its keys'
+        )
     if not typing_extensions.is_typeddict(options):
         raise UnpackError(f'**{last.name}: Unpack needs a TypedDict')
     keys = list(_keys(options, hints))
@@ -55,7 +62,7 @@ def expand(
 
 def _keys(options: Any, hints: dict[str, Any]) -> Iterator[inspect.Parameter]:
     for key, hint in _hints(options).items():
-        if not key.isidentifier():
+        if not key.isidentifier() or keyword.iskeyword(key):
             raise UnpackError(
                 f'{options.__name__}: {key!r} cannot be the name of a '
                 'parameter'

@@ -19,9 +19,9 @@ limitation of oslo.messaging 18:
     stop a consumer.
 ``_CompactLog``
     One invalid message causes several records and a traceback.
-``register_tracing``
-    The options of tracing are registered on ``cfg.CONF`` only, and every
-    call reads them.
+``register_global_options``
+    The options of metrics and tracing are registered on ``cfg.CONF`` only,
+    and every call reads them.
 ``MessageServer``
     Messages are read without a limit while all threads are occupied.
 """
@@ -43,6 +43,7 @@ from oslo_messaging._drivers import amqp as rpc_amqp
 from oslo_messaging._drivers import amqpdriver
 from oslo_messaging._drivers import common
 from oslo_messaging._drivers import impl_rabbit
+from oslo_messaging._metrics import client as metrics
 from oslo_messaging.rpc import server as rpc_server
 from oslo_utils import netutils
 
@@ -414,9 +415,12 @@ def _send_heartbeat(incoming: Any) -> None:
         LOG.debug('Cannot send a heartbeat to the broker: %s', error)
 
 
-def register_tracing(conf: cfg.ConfigOpts) -> None:
-    """Register options that oslo.messaging 18.3 reads for every call."""
+def register_global_options(conf: cfg.ConfigOpts) -> None:
+    """Register options that oslo.messaging reads for every call."""
+    group = 'oslo_messaging_metrics'
+    conf.register_opts(metrics.oslo_messaging_metrics, group=group)
     try:
+        # It exists since oslo.messaging 18.3.
         from oslo_messaging._tracing import client
     except ImportError:
         return

@@ -164,8 +164,14 @@ class DriverConformance(_Mixin):
         for name, method in driver.methods.items():
             if method.spec.schema.get('required'):
                 continue
+            passed = {
+                'method': name,
+                'http_method': method.spec.http_methods[0],
+            }
             try:
-                driver.interface.driver_validate(name)
+                driver.interface.driver_validate(
+                    **driver.validated.select(passed)
+                )
             except errors.DriverError as error:
                 self.assertTrue(error.message, name)
 

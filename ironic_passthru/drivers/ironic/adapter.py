@@ -48,9 +48,9 @@ class IronicVendor(base.VendorInterface):
             mark = base.Passthru(
                 method=name,
                 http_methods=tuple(route['http_methods']),
-                async_call=route['async'],
-                description=route['description'] or docstring,
-                attach=route['attach'],
+                async_call=bool(route['async']),
+                description=route.get('description') or docstring,
+                attach=bool(route.get('attach')),
                 context_first=True,
             )
             yield mark, _with_context(function)
@@ -94,7 +94,11 @@ def _raise(error: ironic_exception.IronicException) -> NoReturn:
     """
     kind = type(error)
     cause = error.__cause__
-    if kind is ironic_exception.VendorPassthruException and cause:
+    if (
+        kind is ironic_exception.VendorPassthruException
+        and cause
+        and (error.args[:1] == (cause,) or str(error) == str(cause))
+    ):
         # Ironic's decorator quotes any exception, which clients must not see.
         raise cause
     if kind.__module__ == ironic_exception.__name__ and (

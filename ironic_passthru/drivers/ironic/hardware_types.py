@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hardware types of Ironic and their vendor interfaces."""
 
+import inspect
 from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
@@ -42,14 +43,34 @@ def _driver(name: str, interface: str) -> base.VendorInterface:
     with entry_points.reported(name, 'supported_vendor_interfaces failed'):
         supported = list(made.supported_vendor_interfaces)
     vendor = _instance(name, interface, supported)
-    if not vendor.driver_routes:
+    problem = _problem_of_routes(vendor)
+    if problem:
+        place = problems.place_of_class(type(vendor))
         raise errors.DriverLoadError(
             driver=name,
-            reason=f'{problems.place_of_class(type(vendor))}: class '
-            f'{type(vendor).__name__} has no driver_passthru method; methods '
-            'of nodes are not served',
+            reason=f'{place}: class {type(vendor).__name__} {problem}',
         )
     return adapter.IronicVendor(vendor)
+
+
+def _problem_of_routes(vendor: Any) -> str | None:
+    """Return why the driver methods of a vendor interface cannot be served."""
+    routes = getattr(vendor, 'driver_routes', None)
+    if routes is None:
+        return (
+            "has no attribute 'driver_routes'; its __new__ must call "
+            'super().__new__(cls)'
+        )
+    if not routes:
+        return 'has no driver_passthru method; methods of nodes are not served'
+    for name, route in routes.items():
+        function = inspect.unwrap(route['func'])
+        if not inspect.isroutine(function):
+            return (
+                f"has a {type(function).__name__} object as method '{name}'; "
+                'use a method'
+            )
+    return None
 
 
 def _instance(name: str, interface: str, supported: list[Any]) -> Any:

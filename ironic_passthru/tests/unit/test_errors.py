@@ -176,7 +176,7 @@ class MessageTest(base.TestCase):
         )
 
     def test_vendor_class_for_ironic(self) -> None:
-        class AcmeBusy(errors.IronicException):
+        class AcmeBusy(errors.DriverError):
             _msg_fmt = 'The controller %(name)s is busy.'
             code = 423
 

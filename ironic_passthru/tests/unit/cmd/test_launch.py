@@ -57,6 +57,20 @@ def main():
 launch.run(main)
 """
 
+# A driver fails to load after the module of another has started a thread.
+FAILED_START = """
+import threading
+from ironic_passthru import errors, threads
+threads.init()
+from ironic_passthru.cmd import launch
+
+def main():
+    threading.Thread(target=threading.Event().wait).start()
+    raise errors.DriverLoadError(driver='acme', reason='no lamps')
+
+launch.run(main, loads_drivers=True)
+"""
+
 # Group, option, invalid value, further text of the line.
 BAD = [
     ('api', 'port', '99999', '0 to 65535'),
@@ -76,13 +90,15 @@ BAD = [
 ]
 
 STOP = """
-import sys
+import signal, sys
 from ironic_passthru import threads
 threads.init()
 from ironic_passthru.cmd import launch
 def main():
     conf = launch.read_configuration(sys.argv[1:], prog='p')
     stop = launch.SignalHandler(conf)
+    # As a module of a driver may do.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     stop.start_completed()
     print('ready', flush=True)
     stop.wait()
@@ -112,6 +128,24 @@ if conf.log_config_append:
 launch.SignalHandler(conf)._reload_configuration()
 logger.error('again password=%s', secret)
 print('done')
+"""
+
+# A library of a vendor, which uses the global configuration.
+GLOBAL = """
+import pathlib, sys
+from ironic_passthru import threads
+threads.init()
+from oslo_config import cfg
+from ironic_passthru.cmd import launch
+conf = launch.read_configuration(['--config-file', sys.argv[1]], prog='p')
+cfg.CONF.register_opt(cfg.IntOpt('lamps', mutable=True), group='acme')
+shown = [cfg.CONF.acme.lamps]
+file = pathlib.Path(sys.argv[1])
+file.write_text(file.read_text().replace('lamps = 3', 'lamps = 4'))
+launch.SignalHandler(conf)._reload_configuration()
+shown.append(cfg.CONF.acme.lamps)
+cfg.CONF([], project='acme')
+print(*shown, conf.api.retry_after)
 """
 
 LOG_CONFIG = """
@@ -325,6 +359,12 @@ class TestRun(LaunchCase):
         )
         self.assertIn('misread', second)
 
+    def test_threads_do_not_delay_the_exit_of_a_failed_start(self) -> None:
+        process = self.start(FAILED_START)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(launch.EXIT_FAILED, process.returncode)
+        self.assertIn("Driver 'acme' cannot be loaded: no lamps", err)
+
     def test_a_dollar_in_a_password(self) -> None:
         for error in (
             cfg.NoSuchOptError('hunter2'),
@@ -381,6 +421,14 @@ class TestSignalHandler(LaunchCase):
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
         self.assertEqual((0, 'stopped\n'), (process.returncode, out))
+
+
+class TestGlobalConfiguration(LaunchCase):
+    def test_a_library_reads_and_replaces_it(self) -> None:
+        text = '[api]\nretry_after = 7\n[acme]\nlamps = 3\n'
+        process = self.start(GLOBAL, self.write('acme.conf', text))
+        out, err = process.communicate(timeout=60)
+        self.assertEqual('3 4 7', out.strip(), err)
 
 
 class TestLogs(LaunchCase):

@@ -48,9 +48,7 @@ class ExceptionTest(base.TestCase):
         for name, parent, status in FACTS:
             kind = getattr(exception, name)
             self.assertTrue(issubclass(kind, getattr(exception, parent)), name)
-            error = kind()
-            found = error.code if isinstance(error.code, int) else error.status
-            self.assertEqual(status, found, name)
+            self.assertEqual(status, kind().code, name)
 
     def test_a_class_is_made_once(self) -> None:
         # The base is read after its subclass.
@@ -128,6 +126,27 @@ class ExceptionTest(base.TestCase):
     def test_a_status_by_keyword(self) -> None:
         error = exception.InvalidParameterValue('gone', code='410')
         self.assertEqual(410, error.code)
-        self.assertEqual(
-            'invalid_parameter_value', exception.InvalidParameterValue.code
-        )
+        self.assertEqual(400, exception.InvalidParameterValue.code)
+
+    def test_an_exception_with_the_status_of_another(self) -> None:
+        cause = exception.NodeNotFound(node='n1')
+        error = exception.IronicException('lookup failed', code=cause.code)
+        self.assertEqual(404, error.code)
+
+    def test_codes_for_clients(self) -> None:
+        class Full(exception.Conflict):
+            status = 507
+
+        class Gone(exception.NotFound):
+            code = 410
+
+        for error, code in (
+            (exception.InvalidParameterValue('x'), 'invalid_parameter_value'),
+            (exception.NodeNotFound(), 'not_found_by_driver'),
+            (exception.IronicException('x'), 'driver_error'),
+            (Full(), 'conflict'),
+            (Gone(), 'vendor_error'),
+            (exception.NotFound('x', code=410), 'vendor_error'),
+        ):
+            self.assertEqual(code, error.client_code)
+        self.assertEqual(507, Full().code)

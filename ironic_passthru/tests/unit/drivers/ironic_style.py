@@ -110,6 +110,8 @@ class ZetaChassisVendor(base.VendorInterface):
             )
         if chassis == 'node':
             raise exception.NodeNotFound(node=chassis)
+        if chassis in ('inspected', 'emptied'):
+            return self._inspect(chassis)
         if chassis == 'burning':
             raise ChassisOnFire(chassis=chassis)
         if chassis == 'broken':
@@ -117,6 +119,20 @@ class ZetaChassisVendor(base.VendorInterface):
                 _('The chassis manager does not answer.')
             )
         raise ChassisLocked(chassis=chassis, owner=owner)
+
+    def _inspect(self, chassis):
+        try:
+            if chassis == 'inspected':
+                raise exception.NodeNotFound(node=chassis)
+            return {}[chassis]
+        except exception.IronicException as e:
+            if e.code == http_client.NOT_FOUND:
+                return 'absent'
+            raise
+        except KeyError as e:
+            raise exception.VendorPassthruException(
+                _('There is no fan.')
+            ) from e
 
     @base.passthru(['POST'], method='blink', async_call=False)
     def blink_node(self, task, seconds):

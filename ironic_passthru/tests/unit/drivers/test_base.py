@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The decorator and the interface."""
 
+import dataclasses
 from typing import Any
 
 from ironic_passthru.drivers import base as driver_base
@@ -228,6 +229,19 @@ class DecoratorTest(base.TestCase):
 
 class MarkTest(base.TestCase):
     """Only the decorator marks."""
+
+    def test_http_methods_of_a_mark(self) -> None:
+        mark = driver_base.Passthru(
+            http_methods=('get', 'PUT'),
+            method='lamps',
+            async_call=False,
+            description='',
+            attach=False,
+        )
+        self.assertEqual(('GET', 'PUT'), mark.http_methods)
+        self.assertRaises(
+            ValueError, dataclasses.replace, mark, http_methods=('HEAD',)
+        )
 
     def test_objects_that_have_every_attribute(self) -> None:
         class Proxy:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Annotated
 from typing import Any
+from typing import Final
 
 import pydantic
 
@@ -154,6 +155,76 @@ class Mutable(Good):
     def wrong(self, tags: list[str] = []) -> None: ...  # noqa: B006
 
 
+class Rack:
+    def __init__(self) -> None:
+        self.slots: list[int] = []
+
+
+RACK = Rack()
+
+
+class Shared(Good):
+    @published(['POST'])
+    def wrong(self, rack: Any = RACK) -> None: ...
+
+
+class Hiding(Good):
+    def __init__(self) -> None:
+        self.login = {'password': 'hunter2'}
+
+    @published(['POST'])
+    def login(self) -> None: ...  # type: ignore[no-redef]
+
+
+class Partial(Good):
+    def passthru_methods(self) -> Iterator[Any]:
+        for mark, function in super().passthru_methods():
+            yield mark, functools.partial(function)
+
+
+class PassthruMethodsFail(Good):
+    def passthru_methods(self) -> Iterator[Any]:
+        raise RuntimeError('no /etc/acme')
+
+
+class NoMark(Good):
+    def passthru_methods(self) -> Iterator[Any]:
+        yield 'go', self.go
+
+
+def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(driver: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(driver, *args, **kwargs)
+
+    return wrapper
+
+
+class TakenByDecorator(Good):
+    @published(['POST'])
+    @timed
+    def wrong(self, driver: str) -> None: ...
+
+
+class TakenByValidate(Good):
+    @published(['POST'])
+    def wrong(self, driver: str) -> None: ...
+
+    @timed
+    def driver_validate(self, method: str, **kwargs: Any) -> None: ...
+
+
+class FinalParameter(Good):
+    @published(['POST'])
+    def wrong(self, slot: Final[int] = 3) -> None: ...  # type: ignore
+
+
+class Misspelled(Good):
+    @published(['POST'], secret='pinn')
+    def wrong(self, pin: str):  # type: ignore[no-untyped-def]
+        return pin
+
+
 class Override(Good):
     def go(self, rack: str) -> None: ...
 
@@ -212,13 +283,22 @@ ERRORS: dict[type[driver_base.VendorInterface], tuple[str, str]] = {
     Target: ("its target 'bcm'", "did you mean 'bmc'?"),
     NoMethods: ('class NoMethods has no driver_passthru', 'it has wrong'),
     AsyncValidate: ('would never run', 'def driver_validate(self'),
+    Hiding: ("attribute 'login' of the instance", 'give the attribute'),
+    Partial: ('returns a partial object', 'return a method'),
+    PassthruMethodsFail: ('passthru_methods() failed', 'no /etc/acme'),
+    NoMark: ('passthru_methods() failed', 'a mark is a str'),
+    TakenByDecorator: ("'driver' has the name of an", 'rename one'),
+    TakenByValidate: ("'driver' has the name of an", 'rename one'),
+    FinalParameter: ("'slot': Final and ClassVar", 'write the type alone'),
     ValidateWithoutSelf: ('no parameter self', 'def driver_validate(self'),
     ValidateOther: ("requires 'name'", 'def driver_validate(self'),
     ValidatePositional: ('by position', 'def driver_validate(self'),
 }
 
 WARNINGS: dict[type[driver_base.VendorInterface], tuple[str, str]] = {
-    Mutable: ("parameter 'tags' can be changed", 'use None'),
+    Mutable: ("parameter 'tags' can be changed; each call", 'use None'),
+    Misspelled: ("secret 'pinn' is not a parameter", "did you mean 'pin'?"),
+    Shared: ("parameter 'rack' can be changed; all calls share", 'use None'),
     NodeValidate: ("'validate' checks methods of nodes", 'driver_validate'),
 }
 
@@ -232,6 +312,7 @@ class InspectionTest(base.TestCase):
         self.assertNotIn('\n', text)
         for word in words:
             self.assertIn(word, text)
+        self.assertNotIn('hunter2', text)
         place = re.search(rf'{re.escape(__file__)}:(\d+)', text)
         self.assertIsNotNone(place, text)
         assert place is not None
@@ -299,3 +380,55 @@ class InspectionTest(base.TestCase):
             {'rack': 'r1'}, context='ctx', http_method='POST'
         )
         self.assertEqual('ctx r1', method.function(*positional, **named))
+
+    def test_functions_that_are_no_mistakes(self) -> None:
+        def internal(function: Callable[..., Any]) -> Callable[..., Any]:
+            def helper(self: Any, **parameters: Any) -> Any:
+                return function(self, **parameters)
+
+            return helper
+
+        class Correct(driver_base.VendorInterface):
+            @published(['POST'])
+            def go(self, rack: str) -> None: ...
+
+            alias = go
+            _again = internal(go)
+
+            @staticmethod
+            def driver_validate(  # type: ignore[override]
+                method: str, http_method: str, **kwargs: Any
+            ) -> None: ...
+
+        self.assertEqual([], loader.examine('acme', Correct()))
+
+    def test_a_decorator_of_driver_validate_with_fewer_names(self) -> None:
+        def only_method(function: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(function)
+            def wrapper(self: Any, method: str) -> Any:
+                return function(self, method)
+
+            return wrapper
+
+        class Named(Good):
+            @only_method
+            def driver_validate(self, method: str, **kwargs: Any) -> None: ...
+
+        driver = loader.make('acme', Named())
+        passed = {'method': 'go', 'http_method': 'POST', 'rack': 'r1'}
+        self.assertEqual({'method': 'go'}, driver.validated.select(passed))
+
+    def test_names_that_kwargs_would_pass_twice(self) -> None:
+        class Open(driver_base.VendorInterface):
+            @published(['POST'])
+            @timed
+            def go(self, **parameters: Any) -> None: ...
+
+        method = loader.make('acme', Open()).methods['go']
+        error = self.assertRaises(
+            errors.InvalidParameters,
+            method.signature.convert,
+            'go',
+            {'driver': 1},
+        )
+        self.assertIn("'driver': this name is reserved", error.message)

@@ -165,6 +165,17 @@ class IronicStyleTest(base.TestCase):
         )
         self.assertEqual('The chassis manager does not answer.', error.message)
 
+    def test_a_text_with_a_cause(self) -> None:
+        error = self._refused(
+            errors.VendorPassthruException, 'lock', 'PUT', chassis='emptied'
+        )
+        self.assertEqual('There is no fan.', error.message)
+
+    def test_the_status_of_an_error_of_its_own(self) -> None:
+        self.assertEqual(
+            'absent', self._call('lock', 'PUT', chassis='inspected')
+        )
+
     def test_errors_from_keywords(self) -> None:
         for chassis, status, text in (
             ('gone', 410, 'gone'),

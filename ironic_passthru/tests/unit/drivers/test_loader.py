@@ -107,6 +107,20 @@ class OptionOutOfBounds(Recorder):
             _ = conf.acme.racks
 
 
+class StartUnprintable(Recorder):
+    def start(self, conf: Any) -> None:
+        class Unprintable(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError('no text')
+
+        raise Unprintable
+
+
+class StartReveals(Recorder):
+    def start(self, conf: Any) -> None:
+        raise ConnectionError('no https://me:hunter2@bmc: password=hunter3')
+
+
 class NoDriver:
     pass
 
@@ -288,15 +302,18 @@ class LoadTest(base.TestCase):
                 'InitFails',
                 rf'\({file}:\d+\): RuntimeError: no library for this',
             ),
-            ('InitExits', rf'\({file}:\d+\): SystemExit: 3'),
-            ('InitAsserts', rf'\({file}:\d+\): AssertionError:'),
+            (
+                'InitExits',
+                rf'\({file}:\d+\): SystemExit: 3; raise an exception instead',
+            ),
+            ('InitAsserts', rf'\({file}:\d+\): AssertionError'),
             (
                 'StartFails',
                 rf'start\(\) failed \({file}:\d+\): OSError: no such device',
             ),
             (
                 'StartExits',
-                rf'start\(\) failed \({file}:\d+\): SystemExit: enough',
+                rf'start\(\) failed \({file}:\d+\): SystemExit: enough; .*',
             ),
             (
                 'PropertiesFail',
@@ -305,6 +322,16 @@ class LoadTest(base.TestCase):
             (
                 'NeedsArgument',
                 rf"\({file}:\d+\): TypeError: .* argument: 'rack'",
+            ),
+            (
+                'StartUnprintable',
+                rf'start\(\) failed \({file}:\d+\): Unprintable, whose text '
+                'cannot be read',
+            ),
+            (
+                'StartReveals',
+                rf'start\(\) failed \({file}:\d+\): ConnectionError: no '
+                r'https://me:\*\*\*@bmc: password=\*\*\*',
             ),
             (
                 'OptionOutOfBounds',
@@ -361,6 +388,8 @@ class LoadTest(base.TestCase):
             ('acme_missing', 'import acme_sdk'),
             ('acme_broken', '\ndef'),
             ('acme_exits', '\n\nraise SystemExit(3)'),
+            ('acme_cancelled', 'raise __import__("asyncio").CancelledError'),
+            ('acme_license', 'raise ModuleNotFoundError("set ACME_HOME")'),
             (
                 'acme_helper',
                 'import acme_table\n',
@@ -378,6 +407,8 @@ class LoadTest(base.TestCase):
             ('acme_missing', "'acme_sdk' is not installed"),
             ('acme_broken', 'acme_broken.py:2): SyntaxError'),
             ('acme_exits', 'acme_exits.py:3): SystemExit: 3'),
+            ('acme_cancelled', 'acme_cancelled.py:1): CancelledError'),
+            ('acme_license', 'ModuleNotFoundError: set ACME_HOME'),
             ('acme_helper', "acme_table.py:2): KeyError: 'key'"),
         ):
             EVENTS.clear()

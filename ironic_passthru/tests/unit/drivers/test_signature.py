@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Schemas of signatures, and conversion of JSON to arguments."""
 
+import collections
 import datetime
 import enum
 import functools
@@ -651,16 +652,30 @@ class ArgumentsTest(base.TestCase):
         )
 
     def test_mutable_defaults_are_copied_for_each_call(self) -> None:
-        def call(slot, tags=[]):  # noqa: B006
+        class Curve(pydantic.BaseModel):
+            celsius: list[int] = []
+
+        omitted = object()
+        curve, queue = Curve(), collections.deque[int]()
+
+        def call(
+            slot,
+            tags=[],  # noqa: B006
+            curve: Curve = curve,
+            queue: Any = queue,
+            rack=omitted,
+        ):
             tags.append(slot)
-            return tags
+            curve.celsius.append(slot)
+            queue.append(slot)
+            return tags, curve.celsius, list(queue), rack
 
         method = signature.Signature(call)
         for _ in range(2):
             _, named = method.arguments(
                 {'slot': 1}, context=None, http_method='PUT'
             )
-            self.assertEqual([1], call(**named))
+            self.assertEqual(([1], [1], [1], omitted), call(**named))
 
     def test_kwargs_take_the_verb(self) -> None:
         def call(slot, **kwargs): ...

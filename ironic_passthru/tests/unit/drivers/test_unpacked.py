@@ -4,16 +4,21 @@
 from collections.abc import Callable
 from typing import Annotated
 from typing import Any
+from typing import Generic
 from typing import NotRequired
 from typing import Required
 from typing import TypedDict
+from typing import TypeVar
 from typing import Unpack
 
+import typing_extensions
 from pydantic import Field
 
 from ironic_passthru import errors
 from ironic_passthru.drivers import signature
 from ironic_passthru.tests import base
+
+Value = TypeVar('Value')
 
 
 class Choice(TypedDict, total=False):
@@ -34,6 +39,17 @@ class Inexact(TypedDict, total=False):
 
 class Method(TypedDict):
     method: str
+
+
+class Lamps(TypedDict, Generic[Value]):
+    lamps: Value
+
+
+class Context(TypedDict):
+    context: str
+
+
+Keyword = TypedDict('Keyword', {'class': str})
 
 
 class UnpackTest(base.TestCase):
@@ -81,6 +97,12 @@ class UnpackTest(base.TestCase):
             self.blink(*positional, **named),
         )
 
+    def test_typing_extensions(self) -> None:
+        def call(**options: typing_extensions.Unpack[Choice]): ...
+
+        properties = signature.Signature(call).schema()['properties']
+        self.assertEqual(['rack', 'delay'], list(properties))
+
     def test_errors(self) -> None:
         declared = signature.Signature(self.blink)
         good = {'state': 'on', 'slot': 7, 'reason': 'x'}
@@ -109,6 +131,12 @@ class UnpackTest(base.TestCase):
 
         def reserved(context, **options: Unpack[Method]): ...
 
+        def keyword(context, **options: Unpack[Keyword]): ...
+
+        def generic(context, **options: Unpack[Lamps[int]]): ...
+
+        def injected(context, **options: Unpack[Context]): ...
+
         cases: list[tuple[Callable[..., Any], str]] = [
             (other, '**options: Unpack needs a TypedDict'),
             (
@@ -119,6 +147,18 @@ class UnpackTest(base.TestCase):
                 inexact,
                 'an annotation of Inexact cannot be evaluated: name '
                 "'Unknown' is not defined",
+            ),
+            (keyword, "Keyword: 'class' cannot be the name of a parameter"),
+            (
+                generic,
+                '**options: a generic TypedDict is not supported; write one '
+                'with the types of its keys',
+            ),
+            (
+                injected,
+                "parameter 'context' has the name of an argument that the "
+                'method, a decorator or driver_validate receives by position; '
+                'rename one of them',
             ),
             (reserved, "'method' is reserved and cannot be a parameter"),
         ]

@@ -93,6 +93,17 @@ class TestMake(base.TestCase):
         self.assertFalse(conf.oslo_messaging_rabbit.amqp_auto_delete)
 
 
+class TestGlobalOptions(base.TestCase):
+    """Options that oslo.messaging registers on cfg.CONF only."""
+
+    def test_each_call_reads_them(self) -> None:
+        conf = cfg.ConfigOpts()
+        conf([], default_config_files=[])
+        transport.make(conf, 'fake://')
+        self.assertFalse(conf.oslo_messaging_metrics.metrics_enabled)
+        self.assertFalse(conf.oslo_messaging_tracing.tracing_enabled)
+
+
 class TestTarget(base.TestCase):
     def test_all_conductors(self) -> None:
         self.assertEqual(

@@ -17,7 +17,7 @@ import sys
 from oslo_config import cfg
 from ironic_passthru.cmd import launch
 conf = launch.read_configuration(sys.argv[1:])
-print(conf is cfg.CONF, 'conductor' in cfg.CONF)
+print('conductor' in cfg.CONF)
 """
 
 
@@ -75,7 +75,4 @@ class TestConfiguration(base.TestCase):
         printed = self.read(
             '[conductor]\nenabled_ironic_hardware_types = acme\n'
         )
-        self.assertEqual('False False', printed.strip())
-
-    def test_drivers_can_use_the_global_one_otherwise(self) -> None:
-        self.assertEqual('True True', self.read('').strip())
+        self.assertEqual('False', printed.strip())

@@ -19,15 +19,16 @@ limitation of oslo.messaging 18:
     stop a consumer.
 ``_CompactLog``
     One invalid message causes several records and a traceback.
-``register_tracing``
-    The options of tracing are registered on ``cfg.CONF`` only, and every
-    call reads them.
+``register_telemetry``
+    The options of metrics and of tracing are registered on ``cfg.CONF`` only,
+    and every call reads them.
 ``MessageServer``
     Messages are read without a limit while all threads are occupied.
 """
 
 import contextlib
 import functools
+import importlib
 import logging
 import threading
 import time
@@ -414,15 +415,15 @@ def _send_heartbeat(incoming: Any) -> None:
         LOG.debug('Cannot send a heartbeat to the broker: %s', error)
 
 
-def register_tracing(conf: cfg.ConfigOpts) -> None:
-    """Register options that oslo.messaging 18.3 reads for every call."""
-    try:
-        from oslo_messaging._tracing import client
-    except ImportError:
-        return
-    conf.register_opts(
-        client.oslo_messaging_tracing, group='oslo_messaging_tracing'
-    )
+def register_telemetry(conf: cfg.ConfigOpts) -> None:
+    """Register options of metrics, and those of tracing since 18.3."""
+    for part in ('metrics', 'tracing'):
+        try:
+            client = importlib.import_module(f'oslo_messaging._{part}.client')
+        except ImportError:
+            continue
+        group = f'oslo_messaging_{part}'
+        conf.register_opts(getattr(client, group), group=group)
 
 
 def adapt(transport: oslo_messaging.Transport) -> None:

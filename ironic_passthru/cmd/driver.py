@@ -20,6 +20,7 @@ from ironic_passthru.cmd import launch  # noqa: E402
 from ironic_passthru.cmd import parsing  # noqa: E402
 from ironic_passthru.driver_kit import docs  # noqa: E402
 from ironic_passthru.driver_kit import new  # noqa: E402
+from ironic_passthru.driver_kit import page_formats  # noqa: E402
 from ironic_passthru.driver_kit import serve  # noqa: E402
 
 PROG = 'ironic-passthru-driver'
@@ -189,7 +190,7 @@ def _add_docs(commands: _Commands) -> None:
     parser.add_argument('name', metavar='NAME', help='Name of the driver.')
     parser.add_argument(
         '--format',
-        choices=sorted(docs.FORMATS),
+        choices=sorted(page_formats.FORMATS),
         default='markdown',
         help='Format of the page; default: markdown.',
     )

@@ -12,7 +12,6 @@ class RackLamps(base.VendorInterface):
     """Signal lamps, simulated in memory."""
 
     def __init__(self) -> None:
-        # One object serves all calls, from several threads at once.
         self._lock = threading.Lock()
         self._lamps = {'r1': 'off', 'r2': 'off'}
 

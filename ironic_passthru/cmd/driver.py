@@ -3,7 +3,10 @@
 
 import argparse
 import logging
+import os
 import pathlib
+import sys
+import threading
 import traceback
 from typing import TypeAlias
 
@@ -20,6 +23,7 @@ from ironic_passthru.cmd import launch  # noqa: E402
 from ironic_passthru.cmd import parsing  # noqa: E402
 from ironic_passthru.driver_kit import docs  # noqa: E402
 from ironic_passthru.driver_kit import new  # noqa: E402
+from ironic_passthru.driver_kit import page_formats  # noqa: E402
 from ironic_passthru.driver_kit import serve  # noqa: E402
 
 PROG = 'ironic-passthru-driver'
@@ -32,7 +36,28 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     level = logging.DEBUG if arguments.debug else logging.CRITICAL
     logging.basicConfig(level=level)
-    return launch.run(lambda: _run(arguments))
+    before = set(threading.enumerate())
+    try:
+        code = launch.run(lambda: _run(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader, such as head, has ended. The interpreter flushes again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = launch.EXIT_FAILED
+    left = {
+        thread.name
+        for thread in set(threading.enumerate()) - before
+        if not thread.daemon
+    }
+    if left:
+        print(
+            f'{PROG}: The driver left threads that prevent the end of the '
+            f'process: {", ".join(sorted(left))}; start threads in start(), '
+            'not at import, and end them in stop()',
+            file=sys.stderr,
+        )
+        launch.exit_now(launch.EXIT_FAILED)
+    return code
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -43,6 +68,8 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         code: int = arguments.function(arguments)
         return code
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if arguments.debug:
             traceback.print_exc()
@@ -70,6 +97,8 @@ def _check(arguments: argparse.Namespace) -> int:
         try:
             found = check.run(name, conf)
         except errors.DriverLoadError as error:
+            if arguments.debug:
+                traceback.print_exc()
             print(f'error: {error.message}')
             code = launch.EXIT_FAILED
             continue
@@ -92,7 +121,12 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _docs(arguments: argparse.Namespace) -> int:
-    print(docs.run(arguments.name, arguments.format), end='')
+    # It imports the code of conductors.
+    from ironic_passthru.driver_kit import check
+
+    with check.reported(arguments.name):
+        page = docs.run(arguments.name, arguments.format)
+    print(page, end='')
     return launch.EXIT_OK
 
 
@@ -189,7 +223,7 @@ def _add_docs(commands: _Commands) -> None:
     parser.add_argument('name', metavar='NAME', help='Name of the driver.')
     parser.add_argument(
         '--format',
-        choices=sorted(docs.FORMATS),
+        choices=sorted(page_formats.FORMATS),
         default='markdown',
         help='Format of the page; default: markdown.',
     )

@@ -6,41 +6,26 @@ Files are parsed, never imported.
 
 import ast
 import dataclasses
+import itertools
 import pathlib
 import re
+from collections.abc import Iterable
 from collections.abc import Iterator
 
-from ironic_passthru import compat
-from ironic_passthru.compat import base as compat_base
-
-# Names that ironic_passthru.compat offers, by Ironic's module; None for all.
-_OFFERED: dict[str, frozenset[str] | None] = {
-    'ironic.common': frozenset({'exception'}),
-    'ironic.common.exception': None,
-    'ironic.common.i18n': frozenset({'_', '_LC', '_LE', '_LI', '_LW'}),
-    'ironic.drivers': frozenset({'base'}),
-    'ironic.drivers.base': None,
-}
-
-_UNKNOWN = 'replace or copy what is used of it'
-_OPTIONS = "register the driver's own options in start(conf)"
-
-# What to write instead, by the start of the name of a module.
-_REMEDIES = (
-    ('ironic.conf', _OPTIONS),
-    ('ironic.objects', 'keep an own inventory: there are no nodes'),
-    ('ironic.db', 'keep an own inventory: there are no nodes'),
-    ('ironic.conductor', 'use only the context: there are no tasks'),
-    ('ironic.drivers.modules', 'copy the required functions'),
-    ('ironic', _UNKNOWN),
-    ('eventlet', 'use threading: threads are native'),
-)
+from ironic_passthru.compat import ironic_imports
 
 # The global configuration of oslo.config, and Ironic's name of it.
 _CONF = re.compile(r'(.+\.)?(cfg|conf)\.CONF')
 
 _GROUPS = re.compile(r'ironic\.hardware\.(interfaces\.vendor|types)\b')
 _SUFFIXES = ('.cfg', '.py', '.toml')
+_COMMENTS = ('#', ';')
+
+_DECORATORS = ('passthru', 'driver_passthru')
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+# Line, text or construct, and what to write instead.
+_Found = Iterator[tuple[int, str, str]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +49,7 @@ def findings(path: pathlib.Path) -> list[Finding]:
     """Return the lines to edit in a file, or in all files of a directory.
 
     Directories are searched for Python files and for the files that declare
-    entry points.
+    entry points; hidden directories, such as those of tools, are not.
 
     :raises: OSError if the path cannot be read.
     """
@@ -73,24 +58,36 @@ def findings(path: pathlib.Path) -> list[Finding]:
             file
             for suffix in _SUFFIXES
             for file in path.rglob(f'*{suffix}')
-            if file.is_file()
+            if file.is_file() and not _is_hidden(file.relative_to(path))
         )
     else:
         files = [path]
     return [found for file in files for found in _in_file(file)]
 
 
+def _is_hidden(path: pathlib.Path) -> bool:
+    return any(part.startswith('.') for part in path.parts)
+
+
 def _in_file(path: pathlib.Path) -> list[Finding]:
-    text = path.read_text(encoding='utf-8', errors='replace')
-    pairs = _in_source(text) if path.suffix == '.py' else _in_metadata(text)
+    content = path.read_bytes()
+    if path.suffix == '.py':
+        pairs = _in_source(content, is_setup=path.name == 'setup.py')
+    else:
+        lines = content.decode('utf-8', 'replace').splitlines()
+        pairs = _in_metadata(
+            (number, line)
+            for number, line in enumerate(lines, 1)
+            if not line.lstrip().startswith(_COMMENTS)
+        )
     return sorted(
         (Finding(path, *found) for found in pairs),
         key=lambda found: found.line,
     )
 
 
-def _in_metadata(text: str) -> Iterator[tuple[int, str, str]]:
-    for number, line in enumerate(text.splitlines(), 1):
+def _in_metadata(lines: Iterable[tuple[int, str]]) -> _Found:
+    for number, line in lines:
         match = _GROUPS.search(line)
         if match:
             yield (
@@ -100,129 +97,189 @@ def _in_metadata(text: str) -> Iterator[tuple[int, str, str]]:
             )
 
 
-def _in_source(text: str) -> Iterator[tuple[int, str, str]]:
+def _in_source(content: bytes, *, is_setup: bool) -> _Found:
     try:
-        tree = ast.parse(text)
+        tree = ast.parse(content)
     except SyntaxError as error:
         remedy = 'correct the syntax for Python 3.11'
         if 'async' in (error.text or ''):
             remedy = "write 'async_call=': async is a keyword"
         yield error.lineno or 1, f'syntax error: {error.msg}', remedy
         return
+    except ValueError as error:
+        yield 1, f'syntax error: {error}', 'correct the file'
+        return
+    except (MemoryError, RecursionError):
+        yield 1, 'an expression with too many levels', 'inspect it yourself'
+        return
+    yield from _in_imports(tree)
+    aliases = dict(_decorator_names(tree))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _in_import(node.lineno, alias.name)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield from _in_import_from(node)
-        elif isinstance(node, ast.ClassDef):
-            yield from _in_class(node)
-    yield from _options(tree)
+        if isinstance(node, ast.ClassDef):
+            yield from _in_class(node, aliases)
+    if is_setup:
+        yield from _in_metadata(_texts(tree))
 
 
-def _options(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
-    """Yield the uses of a global configuration, once a line."""
-    names = set(_conf_names(tree))
-    used = {
-        (node.lineno, ast.unparse(node))
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and _is_conf(node.value, names)
-    }
-    for line, text in used:
-        yield line, f"'{text}' of a global configuration", _OPTIONS
+def _texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the lines of the strings of a module with their numbers."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from enumerate(node.value.splitlines(), node.lineno)
+
+
+def _in_imports(tree: ast.Module) -> _Found:
+    """Yield imports to replace, and the uses of what is not available."""
+    names = _Names(tree)
+    for found in ironic_imports.imports(tree):
+        action = found.replacement or found.remedy
+        if action is not None:
+            yield found.line, str(found), action
+    # Once a line.
+    uses = {(line, names.action(text)) for line, text in _uses(tree)}
+    for line, edit in uses:
+        if edit is not None:
+            yield line, *edit
+
+
+class _Names:
+    """Names that a file uses, and what to do about them."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._imported = {
+            found.used_as: found for found in ironic_imports.imports(tree)
+        }
+        self._options = set(_conf_names(tree))
+        # What to do, by the dotted name.
+        self._broken: dict[str, str] = {}
+        for name, found in self._imported.items():
+            if found.remedy:
+                self._broken[name] = found.remedy
+            elif found.replacement and '.' in name:
+                last = name.rpartition('.')[2]
+                self._broken[name] = f'{last}, which the new import defines'
+        self._broken |= dict.fromkeys(
+            _metrics(tree, self._broken), ironic_imports.METRICS
+        )
+
+    def action(self, text: str) -> tuple[str, str] | None:
+        """Return the part of a use to edit, and what to write."""
+        names = list(_prefixes(text))
+        for name, member in itertools.pairwise(names):
+            if name in self._options or _CONF.fullmatch(name):
+                shown = f"'{member}' of a global configuration"
+                return shown, ironic_imports.OPTIONS
+        for name in names:
+            if name in self._broken and not _CONF.fullmatch(text):
+                return f"use of '{name}'", self._broken[name]
+        for name, member in itertools.pairwise(names):
+            found = self._imported.get(name)
+            action = found and ironic_imports.missing_member(
+                found, member.rpartition('.')[2]
+            )
+            if action:
+                return f"use of '{member}'", action
+        return None
+
+
+def _prefixes(text: str) -> Iterator[str]:
+    """Yield ``a``, ``a.b`` and ``a.b.c`` of ``a.b.c``."""
+    for index, mark in enumerate(text):
+        if mark == '.':
+            yield text[:index]
+    yield text
+
+
+def _uses(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and the longest dotted name of each use.
+
+    Local variables of functions are left out.
+    """
+    pending: list[tuple[ast.AST, frozenset[str]]] = [(tree, frozenset())]
+    while pending:
+        node, local = pending.pop()
+        if isinstance(node, _Function | ast.Lambda):
+            local |= set(_local_names(node))
+        text = _dotted(node)
+        if not text:
+            pending += [(each, local) for each in ast.iter_child_nodes(node)]
+        elif (
+            isinstance(node, ast.Name | ast.Attribute)
+            and isinstance(node.ctx, ast.Load)
+            and text.partition('.')[0] not in local
+        ):
+            yield node.lineno, text
+
+
+def _local_names(function: ast.AST) -> Iterator[str]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def _dotted(node: ast.AST) -> str:
+    """Return ``a.b.c`` of a name and its attributes; empty for others."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ''
+    return '.'.join([node.id, *reversed(names)])
+
+
+def _assigned(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names that assignments define, with their values."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                yield _dotted(target), node.value
+
+
+def _metrics(tree: ast.Module, broken: dict[str, str]) -> Iterator[str]:
+    """Yield the names of loggers of metrics."""
+    for name, value in _assigned(tree):
+        called = _dotted(value.func) if isinstance(value, ast.Call) else ''
+        if any(
+            broken.get(prefix) == ironic_imports.METRICS
+            for prefix in _prefixes(called)
+        ):
+            yield name
 
 
 def _conf_names(tree: ast.Module) -> Iterator[str]:
     """Yield the names that a module gives a global configuration."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if alias.name == 'CONF':
-                    yield alias.asname or alias.name
-        elif isinstance(node, ast.Assign) and _is_conf(node.value, set()):
-            for target in node.targets:
-                yield ast.unparse(target)
+    for found in ironic_imports.imports(tree):
+        if found.name == 'CONF':
+            yield found.used_as
+    for name, value in _assigned(tree):
+        if _CONF.fullmatch(_dotted(value)):
+            yield name
 
 
-def _is_conf(node: ast.expr, names: set[str]) -> bool:
-    text = ast.unparse(node)
-    return text in names or _CONF.fullmatch(text) is not None
+def _decorator_names(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield other names of the decorators, with the decorators."""
+    for found in ironic_imports.imports(tree):
+        if found.name in _DECORATORS:
+            yield found.used_as, found.name
+    for name, value in _assigned(tree):
+        decorator = _dotted(value).rpartition('.')[2]
+        if decorator in _DECORATORS:
+            yield name, decorator
 
 
-def _moved(module: str, name: str) -> str | None:
-    """Return the import that replaces the one of a name in a module."""
-    names = _OFFERED.get(module, frozenset())
-    if names is None:
-        part = module.rpartition('.')[2]
-        return f'from ironic_passthru.compat.{part} import {name}'
-    if name in names:
-        return f'from ironic_passthru.compat import {name}'
-    return None
-
-
-def _in_import(line: int, module: str) -> Iterator[tuple[int, str, str]]:
-    parent, _, name = module.rpartition('.')
-    replacement = _moved(parent, name)
-    if replacement:
-        yield line, f'import {module}', replacement
-        return
-    for start, remedy in _REMEDIES:
-        if f'{module}.'.startswith(f'{start}.'):
-            yield line, f'import {module}', remedy
-            return
-
-
-def _in_import_from(node: ast.ImportFrom) -> Iterator[tuple[int, str, str]]:
-    module = node.module or ''
-    for alias in node.names:
-        replacement = _moved(module, alias.name)
-        if replacement:
-            yield (
-                node.lineno,
-                f'from {module} import {alias.name}',
-                replacement,
-            )
-            continue
-        if _is_missing(module, alias.name):
-            yield (
-                node.lineno,
-                f'from {module} import {alias.name}',
-                f'{_UNKNOWN}: no such name',
-            )
-            continue
-        full = f'{module}.{alias.name}'
-        for start, remedy in _REMEDIES:
-            if f'{full}.'.startswith(f'{start}.'):
-                yield (
-                    node.lineno,
-                    f'from {module} import {alias.name}',
-                    remedy,
-                )
-                break
-
-
-def _is_missing(module: str, name: str) -> bool:
-    """Return whether a replaced import names what compat does not offer."""
-    if module == compat.__name__:
-        return not hasattr(compat, name)
-    return module == compat_base.__name__ and not hasattr(compat_base, name)
-
-
-def _in_class(node: ast.ClassDef) -> Iterator[tuple[int, str, str]]:
+def _in_class(node: ast.ClassDef, aliases: dict[str, str]) -> _Found:
     methods = {
         method.name: method
         for method in node.body
-        if isinstance(method, ast.FunctionDef)
+        if isinstance(method, _Function)
     }
-    kinds = {name: _kinds(method) for name, method in methods.items()}
+    kinds = {name: _kinds(method, aliases) for name, method in methods.items()}
     for name, method in methods.items():
-        names = {argument.arg for argument in method.args.args}
-        if 'driver_passthru' in kinds[name] and 'task' in names:
-            yield (
-                method.lineno,
-                f"driver method '{name}' with the parameter 'task'",
-                "'context': there are no nodes and no tasks",
-            )
+        if 'driver_passthru' in kinds[name]:
+            yield from _in_method(method)
         elif 'passthru' in kinds[name]:
             yield (
                 method.lineno,
@@ -241,11 +298,45 @@ def _in_class(node: ast.ClassDef) -> Iterator[tuple[int, str, str]]:
         )
 
 
-def _kinds(method: ast.FunctionDef) -> set[str]:
-    """Return the names of the decorators of a method."""
-    return {
-        ast.unparse(
-            decorator.func if isinstance(decorator, ast.Call) else decorator
-        ).rpartition('.')[2]
-        for decorator in method.decorator_list
+def _in_method(method: _Function) -> _Found:
+    """Yield the edits of a driver method."""
+    declared = method.args
+    names = {
+        argument.arg
+        for arguments in (
+            declared.posonlyargs,
+            declared.args,
+            declared.kwonlyargs,
+        )
+        for argument in arguments
     }
+    subject = f"driver method '{method.name}'"
+    if 'task' in names:
+        yield (
+            method.lineno,
+            f"{subject} with the parameter 'task'",
+            "'context': there are no nodes and no tasks",
+        )
+    if 'method' in names:
+        yield (
+            method.lineno,
+            f"{subject} with the parameter 'method'",
+            'another name: this name is reserved',
+        )
+    if isinstance(method, ast.AsyncFunctionDef):
+        yield (
+            method.lineno,
+            f"{subject} is a coroutine ('async def')",
+            "'def': methods run in threads",
+        )
+
+
+def _kinds(method: _Function, aliases: dict[str, str]) -> set[str]:
+    """Return the names of the decorators of a method."""
+    names = [
+        _dotted(
+            decorator.func if isinstance(decorator, ast.Call) else decorator
+        )
+        for decorator in method.decorator_list
+    ]
+    return {aliases.get(name) or name.rpartition('.')[2] for name in names}

@@ -38,12 +38,9 @@ def run(name: str, directory: pathlib.Path) -> list[pathlib.Path]:
         the files cannot be written.
     """
     module = name.replace('-', '_')
-    _check_name(name, module)
-    values = {
-        'name': name,
-        'module': module,
-        'class_name': ''.join(word.capitalize() for word in module.split('_')),
-    }
+    class_name = ''.join(word.capitalize() for word in module.split('_'))
+    _check_name(name, module, class_name)
+    values = {'name': name, 'module': module, 'class_name': class_name}
     root = directory / name
     try:
         root.mkdir()
@@ -69,10 +66,10 @@ def _write(
     return target
 
 
-def _check_name(name: str, module: str) -> None:
+def _check_name(name: str, module: str, class_name: str) -> None:
     if not _NAME.fullmatch(name):
         raise errors.ConfigError(f'Invalid name {name!r}: {_ALLOWED}')
-    if keyword.iskeyword(module):
+    if keyword.iskeyword(module) or keyword.iskeyword(class_name):
         raise errors.ConfigError(
             f'Invalid name {name!r}: it is a keyword of Python; {_ALLOWED}'
         )
@@ -89,3 +86,11 @@ def _check_name(name: str, module: str) -> None:
             f'Invalid name {name!r}: a Python module {module} is installed; '
             'choose another name'
         )
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return
+    raise errors.ConfigError(
+        f'Invalid name {name!r}: a package of this name is installed; choose '
+        'another name'
+    )

@@ -24,17 +24,28 @@ LOOK_SECONDS = 0.5
 #: Time of running calls to finish before a restart, in seconds.
 STOP_SECONDS = 5
 
-_SERVICE = (
-    'import sys; from ironic_passthru.cmd import all_in_one; '
-    'sys.argv[0] = "ironic-passthru"; sys.exit(all_in_one.main())'
-)
+# The service stops with its parent, whose end closes the pipe, even if no
+# signal handler of the parent runs.
+_SERVICE = """
+import os, signal, sys, threading
+from ironic_passthru.cmd import all_in_one
+
+def stop_with_parent(pipe):
+    os.read(pipe, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+pipe = int(sys.argv.pop(1))
+threading.Thread(target=stop_with_parent, args=[pipe], daemon=True).start()
+sys.argv[0] = 'ironic-passthru'
+sys.exit(all_in_one.main())
+"""
 
 # State of each file: inode, size and time of the last change.
 _Files = dict[str, tuple[int, int, int]]
 
 
 def run(name: str, *, port: int | None, config_files: Sequence[str]) -> None:
-    """Serve a driver until SIGINT or SIGTERM.
+    """Serve a driver until SIGINT, SIGTERM or SIGHUP.
 
     :param port: port of the API; None for that of the configuration.
     :param config_files: configuration files of the service.
@@ -48,7 +59,10 @@ def run(name: str, *, port: int | None, config_files: Sequence[str]) -> None:
                 f'Configuration file {path} does not exist, or is not a file'
             )
     watched = [*_sources(name), *map(pathlib.Path, config_files)]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # nohup ignores SIGHUP.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     with (
         tempfile.TemporaryDirectory() as state,
         contextlib.suppress(KeyboardInterrupt),
@@ -105,16 +119,24 @@ class _Service:
     ) -> None:
         # -P: modules in the working directory are not importable, as in the
         # installed command.
-        self._command = [sys.executable, '-P', '-c', _SERVICE, *arguments]
+        self._command = [sys.executable, '-P', '-c', _SERVICE]
+        self._arguments = arguments
         self._environment = environment
+        self._closing = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start a process; it does not receive Ctrl-C of the terminal."""
+        pipe, own_end = os.pipe()
+        self._closing.callback(os.close, own_end)
         # The arguments are those of the command line of the developer.
         self._process = subprocess.Popen(  # nosec B603
-            self._command, env=self._environment, start_new_session=True
+            [*self._command, str(pipe), *self._arguments],
+            env=self._environment,
+            pass_fds=[pipe],
+            start_new_session=True,
         )
+        os.close(pipe)
 
     def exit_code(self) -> int | None:
         """Return the exit code, or None if it runs."""
@@ -130,6 +152,7 @@ class _Service:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._closing.close()
 
 
 def _environment(name: str, port: int | None, state: str) -> dict[str, str]:
@@ -188,7 +211,7 @@ def _files(watched: list[pathlib.Path]) -> Iterator[pathlib.Path]:
         if not path.is_dir():
             yield path
             continue
-        for file in path.rglob('*'):
-            hidden = file.name.startswith('.') or file.suffix == '.pyc'
-            if not hidden and file.is_file():
+        # The driver may write other files, such as logs.
+        for file in path.rglob('*.py'):
+            if not file.name.startswith('.') and file.is_file():
                 yield file

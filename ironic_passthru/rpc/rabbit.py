@@ -19,8 +19,8 @@ limitation of oslo.messaging 18:
     stop a consumer.
 ``_CompactLog``
     One invalid message causes several records and a traceback.
-``register_global_options``
-    The options of metrics and tracing are registered on ``cfg.CONF`` only,
+``register_telemetry``
+    The options of metrics and of tracing are registered on ``cfg.CONF`` only,
     and every call reads them.
 ``MessageServer``
     Messages are read without a limit while all threads are occupied.
@@ -28,6 +28,7 @@ limitation of oslo.messaging 18:
 
 import contextlib
 import functools
+import importlib
 import logging
 import threading
 import time
@@ -43,7 +44,6 @@ from oslo_messaging._drivers import amqp as rpc_amqp
 from oslo_messaging._drivers import amqpdriver
 from oslo_messaging._drivers import common
 from oslo_messaging._drivers import impl_rabbit
-from oslo_messaging._metrics import client as metrics
 from oslo_messaging.rpc import server as rpc_server
 from oslo_utils import netutils
 
@@ -415,18 +415,15 @@ def _send_heartbeat(incoming: Any) -> None:
         LOG.debug('Cannot send a heartbeat to the broker: %s', error)
 
 
-def register_global_options(conf: cfg.ConfigOpts) -> None:
-    """Register options that oslo.messaging reads for every call."""
-    group = 'oslo_messaging_metrics'
-    conf.register_opts(metrics.oslo_messaging_metrics, group=group)
-    try:
-        # It exists since oslo.messaging 18.3.
-        from oslo_messaging._tracing import client
-    except ImportError:
-        return
-    conf.register_opts(
-        client.oslo_messaging_tracing, group='oslo_messaging_tracing'
-    )
+def register_telemetry(conf: cfg.ConfigOpts) -> None:
+    """Register options of metrics, and those of tracing since 18.3."""
+    for part in ('metrics', 'tracing'):
+        try:
+            client = importlib.import_module(f'oslo_messaging._{part}.client')
+        except ImportError:
+            continue
+        group = f'oslo_messaging_{part}'
+        conf.register_opts(getattr(client, group), group=group)
 
 
 def adapt(transport: oslo_messaging.Transport) -> None:

@@ -43,7 +43,7 @@ def make(
             parse(conf, url, 'DEFAULT'),
             allowed_remote_exmods=ERROR_MODULES,
         )
-    rabbit.register_global_options(conf)
+    rabbit.register_telemetry(conf)
     tls.check(transport)
     if tls.GROUP in conf:
         _set_rabbit_defaults(conf)

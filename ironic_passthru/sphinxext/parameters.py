@@ -5,6 +5,7 @@ import dataclasses
 import typing
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from ironic_passthru import spec
@@ -47,7 +48,7 @@ class Parameters:
     def __init__(
         self,
         method: spec.MethodSpec,
-        documented: 'Mapping[str, list[nodes.Node]] | None' = None,
+        documented: 'Mapping[str, Sequence[str | nodes.Node]] | None' = None,
     ) -> None:
         self._method = method
         self._documented = documented or {}

@@ -23,6 +23,7 @@ import threading
 import time
 import typing
 import unittest
+from collections.abc import Mapping
 from typing import Any
 
 from oslo_config import cfg
@@ -31,6 +32,7 @@ from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import loader
+from ironic_passthru.drivers import problems
 from ironic_passthru.json_schema import json_pointer
 from ironic_passthru.testing import harness
 from ironic_passthru.testing import service
@@ -42,6 +44,8 @@ if typing.TYPE_CHECKING:
 else:
     # Test runners would run a TestCase without a driver.
     _Mixin = object
+
+_Class = typing.TypeVar('_Class')
 
 # Unreserved characters of URLs (RFC 3986), which need no escaping.
 _USABLE_NAME = re.compile(r'\A[A-Za-z0-9_.~-]{1,255}\Z')
@@ -114,8 +118,8 @@ class DriverConformance(_Mixin):
 
     def test_properties_are_text(self) -> None:
         """Each property has a name and a description."""
-        properties = self.load().interface.get_properties()
-        self.assertIsInstance(properties, dict)
+        properties = self.load().interface.get_properties() or {}
+        self.assertIsInstance(properties, Mapping)
         for name, text in properties.items():
             self.assertIsInstance(name, str)
             self.assertIsInstance(text, str, name)
@@ -161,19 +165,18 @@ class DriverConformance(_Mixin):
     def test_validate_refuses_in_words(self) -> None:
         """A call without parameters is accepted or gets a DriverError."""
         driver = self.start()
+        calls = harness.DriverHarness(driver)
         for name, method in driver.methods.items():
             if method.spec.schema.get('required'):
                 continue
-            passed = {
-                'method': name,
-                'http_method': method.spec.http_methods[0],
-            }
-            try:
-                driver.interface.driver_validate(
-                    **driver.validated.select(passed)
-                )
-            except errors.DriverError as error:
-                self.assertTrue(error.message, name)
+            for http_method in method.spec.http_methods:
+                try:
+                    calls.validate(name, http_method)
+                except errors.DriverFailed as failed:
+                    # The exception of the driver, for the report.
+                    raise failed.__context__ or failed from None
+                except errors.PassthruError as error:
+                    self.assertTrue(error.message, name)
 
     def test_starts_and_stops(self) -> None:
         """A stopped driver can be replaced by a new one."""
@@ -200,16 +203,44 @@ class DriverConformance(_Mixin):
             self.assertFalse(thread.is_alive(), f'{thread} still runs')
 
     def test_errors_can_be_answered(self) -> None:
-        """The error classes of the driver have a status of an error."""
-        module = type(self.load().interface).__module__
-        package = module.rpartition('.')[0] or module
-        for kind in _subclasses(errors.DriverError):
-            if not f'{kind.__module__}.'.startswith(f'{package}.'):
-                continue
-            stated = kind.code if isinstance(kind.code, int) else kind.status
-            self.assertIsInstance(stated, int, kind.__name__)
-            self.assertIn(stated, range(400, 600), kind.__name__)
-            self.assertIsInstance(kind._msg_fmt, str, kind.__name__)
+        """The error classes of the driver have a status from 400 to 599."""
+        interface = type(self.load().interface)
+        wrong = [
+            f'{kind.__name__} ({problems.place_of_class(kind)}) has the '
+            f'{name} {value!r}'
+            for kind in _own_errors(interface)
+            for name, value in _wrong_members(kind)
+        ]
+        self.assertEqual([], wrong, ', '.join(wrong))
+
+
+def _own_errors(
+    interface: type[base.VendorInterface],
+) -> typing.Iterator[type[errors.DriverError]]:
+    """Yield the error classes of the package of a driver.
+
+    Modules of other drivers in the package are left out.
+    """
+    own = {kind.__module__ for kind in interface.__mro__}
+    others = {kind.__module__ for kind in _subclasses(base.VendorInterface)}
+    module = interface.__module__
+    package = module.rpartition('.')[0] or module
+    for kind in _subclasses(errors.DriverError):
+        if kind.__module__ in others - own:
+            continue
+        if f'{kind.__module__}.'.startswith(f'{package}.'):
+            yield kind
+
+
+def _wrong_members(
+    kind: type[errors.DriverError],
+) -> typing.Iterator[tuple[str, Any]]:
+    name = 'code' if isinstance(kind.code, int) else 'status'
+    stated = getattr(kind, name)
+    if not isinstance(stated, int) or stated not in range(400, 600):
+        yield name, stated
+    if not isinstance(kind._msg_fmt, str):
+        yield '_msg_fmt', kind._msg_fmt
 
 
 def _errors_of(method: loader.Method, parameter: str, value: Any) -> list[str]:
@@ -225,9 +256,7 @@ def _errors_of(method: loader.Method, parameter: str, value: Any) -> list[str]:
     return []
 
 
-def _subclasses(
-    kind: type[errors.DriverError],
-) -> typing.Iterator[type[errors.DriverError]]:
+def _subclasses(kind: type[_Class]) -> typing.Iterator[type[_Class]]:
     for each in kind.__subclasses__():
         yield each
         yield from _subclasses(each)

@@ -11,11 +11,14 @@
 """
 
 import threading
+import time
 from collections.abc import Iterable
 from concurrent import futures
 from typing import Any
 
 from ironic_passthru import context as request_context
+from ironic_passthru import errors
+from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import execution
 from ironic_passthru.conductor import runner
 from ironic_passthru.drivers import base
@@ -51,13 +54,34 @@ class SubmittedCall(request_context.CallState):
         super().__init__()
         self.progress: list[tuple[float, str]] = []
         self.targets: list[str] = []
+        self._accepted = False
         self._cancel = threading.Event()
         self._future: futures.Future[Any] = futures.Future()
 
     @property
+    def accepted(self) -> bool:
+        """Whether the method is asynchronous."""
+        return self._accepted
+
+    @property
     def cancel_requested(self) -> bool:
-        """Whether the test has requested a cancellation."""
-        return self._cancel.is_set()
+        """Whether the test cancelled the call, or its timeout has passed."""
+        return self._cancel.is_set() or self._late
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the call should stop because of its timeout alone."""
+        return self._late and not self._cancel.is_set()
+
+    @property
+    def _late(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def _start(self, job: calls.Job) -> None:
+        """Begin with the timeout of the method."""
+        self._accepted = job.accepted
+        if job.method.spec.timeout is not None:
+            self.deadline = time.monotonic() + job.method.spec.timeout
 
     def report_progress(self, percent: float, message: str) -> None:
         """Record the progress."""
@@ -74,7 +98,9 @@ class SubmittedCall(request_context.CallState):
     def result(self, timeout_seconds: float = 30.0) -> Any:
         """Wait for the end of the call; return its result.
 
-        :raises: the error that a client receives; TimeoutError.
+        :raises: the error that a client receives, with the attribute
+            ``partial_result``; Cancelled if the test cancelled the call;
+            TimeoutError.
         """
         return self._future.result(timeout_seconds)
 
@@ -110,7 +136,8 @@ class DriverHarness:
 
         :returns: the result as a JSON value; of a method with ``attach`` an
             object with ``data``, ``media_type`` and ``filename``.
-        :raises: the errors that a client receives.
+        :raises: the errors that a client receives, with the attribute
+            ``partial_result``; Cancelled if the test cancelled the call.
         """
         return self._run(SubmittedCall(), method, http_method, parameters)
 
@@ -131,13 +158,18 @@ class DriverHarness:
         threading.Thread(target=work, name=method, daemon=True).start()
         return submitted
 
-    def _run(
-        self,
-        state: SubmittedCall,
-        method: str,
-        http_method: str,
-        parameters: dict[str, Any],
-    ) -> Any:
+    def validate(
+        self, method: str, http_method: str, /, **parameters: Any
+    ) -> None:
+        """Validate the parameters of a call without running the method.
+
+        :raises: the errors that a client receives.
+        """
+        self._prepare(method, http_method, parameters)
+
+    def _prepare(
+        self, method: str, http_method: str, parameters: dict[str, Any]
+    ) -> calls.Job:
         call = protocol.CallRequest(
             driver_name=self.driver.name,
             driver_method=method,
@@ -146,12 +178,48 @@ class DriverHarness:
         )
         found = runner.find(self.driver, call)
         found.spec.parameters.check(parameters)
-        job = execution.prepare(
+        return execution.prepare(
             self._context, call, driver=self.driver, method=found
         )
-        value = execution.execute(
-            job, state, max_result_size=_MAX_RESULT_BYTES
-        ).value
+
+    def _run(
+        self,
+        state: SubmittedCall,
+        method: str,
+        http_method: str,
+        parameters: dict[str, Any],
+    ) -> Any:
+        job = self._prepare(method, http_method, parameters)
+        state._start(job)
+        try:
+            value = execution.execute(
+                job, state, max_result_size=_MAX_RESULT_BYTES
+            ).value
+        except errors.PassthruError as error:
+            raise _seen_by_client(error, state, method) from error.__context__
         return (
-            protocol.Attached.from_bus(value) if found.spec.attach else value
+            protocol.Attached.from_bus(value)
+            if job.method.spec.attach
+            else value
         )
+
+
+def _seen_by_client(
+    error: errors.PassthruError, state: SubmittedCall, method: str
+) -> errors.PassthruError:
+    """Return the error that a client receives, as a conductor does."""
+    if isinstance(error, errors.Cancelled):
+        if state.timed_out:
+            return errors.MethodTimedOut(method=method)
+        if state.cancel_requested:
+            return error
+        # Not as Cancelled: a test must detect this bug of the driver.
+        bug = errors.Cancelled()
+        return errors.VendorError(
+            message=bug.message, status=bug.status, code=bug.code
+        )
+    # Errors for clients carry it as an argument, those of drivers as an
+    # attribute.
+    partial = error.kwargs.get(errors.PARTIAL_RESULT)
+    vars(error)[errors.PARTIAL_RESULT] = partial
+    return error

@@ -41,7 +41,6 @@ class LocalService:
 
     Clients need no login, and dangerous methods are allowed, unless the
     configuration differs. The registry is a file that is deleted at the end.
-    It requires the extra ``testing``.
 
     :param drivers: entry points of the drivers to load.
     :param config: text of a configuration file.
@@ -50,12 +49,7 @@ class LocalService:
     """
 
     def __init__(self, *drivers: str, config: str = '') -> None:
-        # The extra contains fixtures, which this module requires.
-        from oslo_messaging import conffixture
-
         self.conf = configuration(config)
-        # oslo.messaging registers some options on the global object only.
-        conffixture.ConfFixture(self.conf)
         for name, value, group in (
             ('auth_strategy', 'noauth', None),
             ('port', 0, 'api'),

@@ -3,7 +3,9 @@
 
 import contextlib
 import io
+import os
 import pathlib
+import subprocess
 import sys
 
 import fixtures
@@ -39,6 +41,40 @@ missing = acme_none:Missing
 """
 
 
+# Modules of one package with several drivers.
+_GOOD = """
+from ironic_passthru import errors
+from ironic_passthru.drivers import base
+
+class Good(base.VendorInterface):
+    @base.driver_passthru(['GET'])
+    def go(self):
+        'Go.'
+"""
+_MODULES = {
+    '__init__': '',
+    'good': _GOOD,
+    'odd': f"""{_GOOD}
+class Early(errors.DriverError):
+    status = 200
+
+class Text(errors.DriverError):
+    status = '404'
+""",
+    'silent': f"""{_GOOD}
+class Silent(Exception):
+    def __str__(self):
+        return self.missing
+
+raise Silent()
+""",
+    'waiting': f"""{_GOOD}
+import threading
+threading.Thread(target=threading.Event().wait, name='waits').start()
+""",
+}
+
+
 class TestDriver(base.TestCase):
     """Exit codes and output with an installed package."""
 
@@ -54,6 +90,7 @@ class TestDriver(base.TestCase):
             fixtures.MonkeyPatch('sys.path', [*sys.path, str(root)])
         )
         self.addCleanup(sys.modules.pop, 'acme_cases', None)
+        self.root = root
         self.place = str(root / 'acme_cases.py')
 
     def run_command(self, *arguments: str) -> tuple[int, str, str]:
@@ -107,7 +144,8 @@ class TestDriver(base.TestCase):
 
     def test_a_common_cause_is_reported_once(self) -> None:
         (line,) = self.found('unready')
-        self.assertIn('The address is unset', line)
+        self.assertIn('start() failed: The address is unset', line)
+        self.assertIn('required: The driver starts', line)
 
     def test_all_drivers_of_a_package(self) -> None:
         lines = self.found('acme-cases')
@@ -125,3 +163,69 @@ class TestDriver(base.TestCase):
         self.assertIn("module 'acme_none' is not installed", err)
         _, _, err = self.run_command('--debug', 'docs', 'missing')
         self.assertIn('Traceback', err)
+
+    def install_modules(self, *names: str) -> None:
+        """Install the package ``acme-odd`` with the drivers of modules."""
+        info = self.root / 'acme_odd-1.dist-info'
+        info.mkdir()
+        (info / 'METADATA').write_text('Name: acme-odd\nVersion: 1\n')
+        (info / 'entry_points.txt').write_text(
+            '[ironic_passthru.drivers]\n'
+            + ''.join(f'{name} = acme_odd.{name}:Good\n' for name in names)
+        )
+        (self.root / 'acme_odd').mkdir()
+        for name, source in _MODULES.items():
+            (self.root / f'acme_odd/{name}.py').write_text(source)
+            self.addCleanup(sys.modules.pop, f'acme_odd.{name}', None)
+        self.addCleanup(sys.modules.pop, 'acme_odd', None)
+
+    def test_error_classes_of_several_drivers(self) -> None:
+        self.install_modules('odd', 'good')
+        # The module is loaded before the other driver is checked.
+        self.found('odd')
+        good, line = self.found('acme-odd')
+        self.assertEqual("Driver 'good': 0 warning(s), no error", good)
+        place = self.root / 'acme_odd/odd.py'
+        for text in (
+            f'Early ({place}:10) has the status 200',
+            f"Text ({place}:13) has the status '404'",
+            'a status from 400 to 599',
+        ):
+            self.assertIn(text, line)
+
+    def test_an_exception_without_text(self) -> None:
+        self.install_modules('silent')
+        (line,) = self.found('silent')
+        self.assertIn(f"'silent' cannot be loaded: {self.root}", line)
+        self.assertIn('silent.py:12: unexpected AttributeError', line)
+
+    def run_process(self, *arguments: str) -> 'subprocess.Popen[str]':
+        """Start the command in a process of its own."""
+        script = (
+            'import sys; from ironic_passthru.cmd import driver; '
+            'sys.exit(driver.main())'
+        )
+        process = subprocess.Popen(
+            [sys.executable, '-c', script, *arguments],
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(process.kill)
+        return process
+
+    def test_a_thread_that_does_not_end(self) -> None:
+        self.install_modules('waiting')
+        process = self.run_process('check', 'waiting')
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(1, process.returncode)
+        self.assertIn('threads that prevent the end of the process: wai', err)
+
+    def test_a_reader_that_ends_early(self) -> None:
+        process = self.run_process('check', 'fake-hardware')
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        self.assertEqual('', process.stderr.read())
+        process.stderr.close()
+        self.assertEqual(1, process.wait(60))

@@ -249,20 +249,130 @@ class FindingsTest(base.TestCase):
             sorted(found),
         )
 
+    def found(self, source: str | bytes, name: str = 'a.py') -> list[str]:
+        """Return the lines, findings and remedies of one file."""
+        file = pathlib.Path(self.useFixture(fixtures.TempDir()).path, name)
+        if isinstance(source, str):
+            source = textwrap.dedent(source).encode()
+        file.write_bytes(source)
+        return [
+            str(each).removeprefix(f'{file}:')
+            for each in porting.findings(file)
+        ]
+
+    def assert_found(self, expected: list[str], found: list[str]) -> None:
+        """Compare the findings with their starts."""
+        self.assertEqual(len(expected), len(found), found)
+        for start, text in zip(expected, found, strict=True):
+            self.assertTrue(text.startswith(start), (start, text))
+
     def test_names_that_are_missing_after_the_replacement(self) -> None:
-        file = pathlib.Path(self.useFixture(fixtures.TempDir()).path, 'a.py')
-        file.write_text(
-            'from ironic_passthru.compat import exception, states\n'
-            'from ironic_passthru.compat.base import RAID_CONFIG, BaseStep\n'
-            'from ironic_passthru.compat.exception import AcmeNotFound\n'
-        )
-        self.assertEqual(
+        found = self.found("""\
+            from ironic_passthru.compat import exception, states
+            from ironic_passthru.compat.base import RAID_CONFIG, BaseStep
+            from ironic_passthru.compat.exception import AcmeNotFound
+            from ironic_passthru.compat.exception import *
+            from ironic_passthru.compat import base as b, metrics_utils
+            METRICS = metrics_utils.get_metrics_logger(__name__)
+
+
+            class Vendor(b.VendorInterface):
+                metadata = b.VendorMetadata
+
+                @METRICS.timer('Vendor.go')
+                def go(self, state):
+                    return states.ON if state else states.OFF
+
+                def local(self, states):
+                    return states.ON
+        """)
+        self.assert_found(
             [
-                (1, 'from ironic_passthru.compat import states'),
-                (2, 'from ironic_passthru.compat.base import RAID_CONFIG'),
+                '1: from ironic_passthru.compat import states -> replace',
+                '2: from ironic_passthru.compat.base import RAID_CONFIG ->',
+                '4: from ironic_passthru.compat.exception import * -> from '
+                'ironic_passthru.compat import exception, and exception.NAME',
+                '5: from ironic_passthru.compat import metrics_utils -> del',
+                "6: use of 'metrics_utils' -> delete it",
+                "10: use of 'b.VendorMetadata' -> replace",
+                "12: use of 'METRICS' -> delete it",
+                "14: use of 'states' -> replace",
             ],
-            [(each.line, each.found) for each in porting.findings(file)],
+            found,
         )
+
+    def test_imports_and_their_aliases(self) -> None:
+        found = self.found("""\
+            import ironic.common.exception as exc
+            import ironic.drivers.base
+            from ironic.drivers.base import ALL_INTERFACES
+            from ironic_lib import utils
+            from ironic.drivers import generic
+
+
+            class Acme(generic.GenericHardware):
+                base = ironic.drivers.base.BaseInterface
+                error = exc.NodeLocked
+        """)
+        compat = 'from ironic_passthru.compat import'
+        self.assert_found(
+            [
+                f'1: import ironic.common.exception as exc -> {compat} '
+                'exception as exc',
+                f'2: import ironic.drivers.base -> {compat} base',
+                '3: from ironic.drivers.base import ALL_INTERFACES -> replace',
+                '4: from ironic_lib import utils -> replace',
+                '5: from ironic.drivers import generic -> delete the hardware',
+                "8: use of 'generic' -> delete the hardware type",
+                "9: use of 'ironic.drivers.base' -> base, which the new",
+            ],
+            found,
+        )
+
+    def test_driver_methods(self) -> None:
+        found = self.found("""\
+            from ironic_passthru.compat.base import driver_passthru as served
+            from ironic_passthru.compat import base
+            published = base.driver_passthru
+
+
+            class Vendor(base.VendorInterface):
+                @served(['GET'])
+                def one(self, context, *, task): pass
+
+                @published(['GET'])
+                async def two(self, context, method): pass
+        """)
+        self.assert_found(
+            [
+                "8: driver method 'one' with the parameter 'task'",
+                "11: driver method 'two' with the parameter 'method'",
+                "11: driver method 'two' is a coroutine",
+            ],
+            found,
+        )
+
+    def test_entry_points(self) -> None:
+        group = 'ironic.hardware.interfaces.vendor'
+        source = f"""\
+            from setuptools import setup
+            # {group}
+            setup(entry_points={{'{group}': ['acme = acme:Vendor']}})
+        """
+        self.assert_found(
+            [f"3: entry point group '{group}'"],
+            self.found(source, 'setup.py'),
+        )
+        self.assertEqual([], self.found(source))
+        self.assertEqual([], self.found(f'# {group}\n', 'setup.cfg'))
+
+    def test_files_that_cannot_be_parsed(self) -> None:
+        self.assertEqual([], self.found(b'\xef\xbb\xbfimport os\n'))
+        self.assert_found(
+            ['1: an expression with too many levels'],
+            self.found(f'x = {"-" * 100_000}1\n'),
+        )
+        self.assert_found(['1: syntax error'], self.found(b'\0'))
 
     def test_the_text_of_a_finding(self) -> None:
         finding = porting.Finding(pathlib.Path('a.py'), 3, 'x', 'y')

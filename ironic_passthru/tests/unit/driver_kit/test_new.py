@@ -28,11 +28,13 @@ class TestNew(base.TestCase):
     def test_names_that_are_not_allowed(self) -> None:
         for name in ('', '3com', 'Acme', 'a b', '../acme', 'a--b', '-a', 'ä'):
             self.refused(name, 'allowed are lower-case letters')
-        self.refused('import', 'keyword of Python')
+        for name in ('import', 'true', 'none'):
+            self.refused(name, 'keyword of Python')
 
     def test_names_that_are_used(self) -> None:
         self.refused('fake-hardware', 'has a driver of this name')
         self.refused('json', 'Python module json is installed')
+        self.refused('pyyaml', 'a package of this name is installed')
 
     def test_an_existing_directory_is_unchanged(self) -> None:
         (self.directory / 'acme').mkdir()

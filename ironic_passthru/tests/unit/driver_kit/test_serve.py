@@ -2,12 +2,20 @@
 """Tests of ``ironic-passthru-driver serve``, without a service."""
 
 import pathlib
+import signal
+import subprocess
+import sys
 
 import fixtures
 
 from ironic_passthru import errors
 from ironic_passthru.driver_kit import serve
 from ironic_passthru.tests import base
+
+SCRIPT = """
+from ironic_passthru.driver_kit import serve
+serve.run('fake-hardware', port=0, config_files=[])
+"""
 
 
 class TestServe(base.TestCase):
@@ -34,3 +42,30 @@ class TestServe(base.TestCase):
 
         watched = [Vanishing(pathlib.Path(__file__).parent)]
         self.assertEqual([__file__], list(serve._state(watched)))
+
+    def test_only_python_files_are_watched(self) -> None:
+        root = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        for name in ('driver.py', 'driver.log', 'state.json', '.#driver.py'):
+            (root / name).touch()
+        config = root / 'acme.conf'
+        config.touch()
+        self.assertEqual(
+            [str(root / 'driver.py'), str(config)],
+            list(serve._state([root, config])),
+        )
+
+    def test_the_service_stops_with_its_parent(self) -> None:
+        for number in (signal.SIGHUP, signal.SIGKILL):
+            parent = subprocess.Popen(
+                [sys.executable, '-c', SCRIPT],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+            self.addCleanup(parent.kill)
+            assert parent.stdout is not None
+            self.addCleanup(parent.stdout.close)
+            self.assertIn(b'Listening', parent.stdout.readline())
+            parent.send_signal(number)
+            # The output ends with the service, which has inherited it;
+            # otherwise this raises TimeoutExpired.
+            parent.communicate(timeout=60)

@@ -112,6 +112,17 @@ class CrashingValidate(Good):
         kwargs['slot']
 
 
+class StrictValidate(Good):
+    def driver_validate(self, **kwargs: Any) -> None:
+        if (kwargs['method'], kwargs['http_method']) != ('one', 'GET'):
+            raise KeyError('unexpected arguments')
+
+
+class NoProperties(Good):
+    def get_properties(self) -> Any:
+        return None
+
+
 class StopsOnce(Good):
     started = False
 
@@ -151,6 +162,8 @@ AnswersWithSuccess = type(
 # Each broken driver with the tests that must catch it, and no others.
 BROKEN: dict[type, set[str]] = {
     Good: set(),
+    StrictValidate: set(),
+    NoProperties: set(),
     BadName: {'test_method_names_are_usable'},
     Hidden: {'test_method_names_hide_nothing'},
     Undescribed: {'test_methods_are_described'},

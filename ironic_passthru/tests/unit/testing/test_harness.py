@@ -23,6 +23,25 @@ class Press(driver_base.VendorInterface):
             threading.Event().wait(0.01)
         raise errors.Cancelled('stopped')
 
+    @driver_base.driver_passthru(['POST'], timeout=0.05)
+    def hold(self, context: Any) -> list[Any]:
+        """Hold until the timeout, or return the state of the call."""
+        if not context.accepted or context.seconds_left > 0.05:
+            return [context.accepted, context.seconds_left]
+        return self.press(context)
+
+    @driver_base.driver_passthru(['POST'])
+    def give_up(self) -> None:
+        """Stop without a request."""
+        raise errors.Cancelled('no paper')
+
+    @driver_base.driver_passthru(['POST'], async_call=False)
+    def halve(self, error: str) -> None:
+        """Do one half."""
+        failed = getattr(errors, error)('half')
+        failed.partial_result = {'done': 1}
+        raise failed
+
     @driver_base.driver_passthru(['POST'], async_call=False)
     def add(self, context: Any, step: int) -> list[Any]:
         """Return the sum and the caller."""
@@ -48,6 +67,30 @@ class HarnessTest(base.TestCase):
         self.assertRaises(errors.Cancelled, call.result, 10)
         self.assertEqual([(10.0, 'Pressing')], call.progress)
         self.assertEqual(['press1'], call.targets)
+
+    def test_the_timeout_of_a_method(self) -> None:
+        call = self.make().submit('hold', 'POST')
+        self.assertRaises(errors.MethodTimedOut, call.result, 10)
+
+    def test_a_cancellation_without_request(self) -> None:
+        error = self.assertRaises(
+            errors.VendorError, self.make().call, 'give_up', 'POST'
+        )
+        self.assertEqual(
+            (500, 'cancelled_without_request'), (error.status, error.code)
+        )
+        self.assertNotIn('no paper', error.message)
+
+    def test_partial_results(self) -> None:
+        for name in ('DriverOperationError', 'Conflict'):
+            error = self.assertRaises(
+                errors.PassthruError,
+                self.make().call,
+                'halve',
+                'POST',
+                error=name,
+            )
+            self.assertEqual({'done': 1}, error.partial_result)
 
     def test_calls_share_the_instance_and_have_the_context(self) -> None:
         calls = self.make(user_id='u', project_id='p', roles=['r'])

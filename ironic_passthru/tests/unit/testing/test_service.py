@@ -15,14 +15,18 @@ from ironic_passthru import errors
 from ironic_passthru.testing import service
 from ironic_passthru.tests import base
 
-# Imports of eventlet, and warnings, would be errors.
+# Imports of modules that the extra lacks, and warnings, would be errors.
 SCRIPT = """
 import sys, unittest
-sys.modules['eventlet'] = None
+sys.modules['eventlet'] = sys.modules['fixtures'] = None
 from ironic_passthru.testing import bmc, conformance, harness, service
 
 class Test(conformance.DriverConformance, unittest.TestCase):
     driver = 'fake-hardware'
+
+    def test_service(self):
+        with service.LocalService('fake-hardware') as local:
+            self.assertTrue(local.url)
 
 unittest.main(argv=['test'])
 """
@@ -61,7 +65,7 @@ class LocalServiceTest(base.TestCase):
         self.assertRaises(errors.DriverLoadError, local.start)
         self.assertEqual([], self.directories())
 
-    def test_without_eventlet_and_warnings(self) -> None:
+    def test_without_warnings_and_further_packages(self) -> None:
         done = subprocess.run(
             [sys.executable, '-W', 'error', '-c', SCRIPT],
             capture_output=True,

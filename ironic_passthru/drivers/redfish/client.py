@@ -278,6 +278,7 @@ class BmcClient:
     ) -> resource.Resource:
         """Send a change; follow its task to the end."""
         task = None
+        self._deadline.begin_change()
         response = self._sender.send(http_method, path, document, etag)
         if error := self._sender.error_of(response):
             raise error

@@ -20,8 +20,8 @@ LOG = logging.getLogger(__name__)
 
 THREAD_NAME_PREFIX = 'redfish'
 
-# Work ends at the deadline; its own result, a little later, is more precise
-# than a timeout.
+# Connections are shut down at the deadline; the result of the work, a little
+# later, is more precise than a timeout.
 _GRACE_SECONDS = 1.0
 
 # Interval of progress reports and of checks for cancellation.
@@ -107,9 +107,9 @@ class FleetExecutor:
         first = len(targets) if options.batch is None else options.batch
         try:
             self._run(call, targets[:first], context, total=len(targets))
-            if len(targets) > first:
-                if call.failed:
-                    self._dispatcher.stop(call, running_call.BATCH_FAILED)
+            if len(targets) > first and call.failed:
+                self._dispatcher.stop(call, running_call.BATCH_FAILED)
+            if len(targets) > first and call.stopped is None:
                 self._run(call, targets[first:], context, total=len(targets))
         finally:
             reason = call.stopped or failures.NOT_ATTEMPTED
@@ -120,7 +120,7 @@ class FleetExecutor:
                 items[name] = ran[name]
             elif name not in late:
                 items[name] = reason.item()
-            elif options.change:
+            elif late[name]:
                 items[name] = failures.OUTCOME_UNKNOWN.item()
             else:
                 items[name] = failures.TIMEOUT.item()
@@ -176,6 +176,7 @@ class FleetExecutor:
         ):
             if not call.deadline.left_seconds():
                 self._dispatcher.stop(call, failures.NOT_ATTEMPTED)
+                self._dispatcher.shut_down_late(call)
                 call.idle.wait(_GRACE_SECONDS)
                 break
             if context.cancel_requested:

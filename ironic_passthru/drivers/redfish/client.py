@@ -283,7 +283,7 @@ class BmcClient:
         if error := self._sender.error_of(response):
             raise error
         if tasks.is_task(response):
-            task = tasks.task_path(response)
+            task = resource.printable(tasks.task_path(response))
         if tasks.is_task(response) and follow:
             follower = tasks.TaskFollower(
                 # A long task has more polls than the data limit allows.

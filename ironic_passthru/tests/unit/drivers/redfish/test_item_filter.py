@@ -42,6 +42,14 @@ class RedactionTest(driven.MethodTestCase):
         self.assertEqual('value_not_allowed', item['error']['code'])
         self.assertIn('***', item['error']['message'])
 
+    def test_path_of_a_change_that_is_not_sent(self) -> None:
+        path = f'/{self.fake.password}\x1b{"x" * 999}'
+        eject = {'#VirtualMedia.EjectMedia': {'target': path}}
+        self.fake.resources[f'{bmc.MEDIA}/Cd']['Actions'] = eject
+        item = self.call('eject_vmedia', 'POST', dry_run=True)
+        (change,) = item['would_send']
+        self.assertRegex(change['path'], r'^/\*{3}x{1,255}$')
+
     def test_own_names_stay(self) -> None:
         error = {'code': 'reachable', 'message': 'x', 'task': 't\x1b' * 999}
         found = filtered({'reachable': True, 'error': error})

@@ -6,7 +6,7 @@ remove restrictions.
 """
 
 import os
-import pathlib
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -68,7 +68,7 @@ class Reader:
         """
         self.probe(_stamp, path)
         try:
-            data = pathlib.Path(path).read_bytes()
+            data = _read_regular(path)
         except OSError as error:
             raise Unusable(error.strerror or type(error).__name__) from None
         except ValueError:
@@ -93,6 +93,21 @@ class Reader:
             function(*arguments) != result
             for function, arguments, result in self._probes
         )
+
+
+def _read_regular(path: str | os.PathLike[str]) -> bytes:
+    """Return the content of a regular file; reading a FIFO would block.
+
+    :raises: OSError; ValueError; Unusable.
+    """
+
+    def _open(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_NONBLOCK)
+
+    with open(path, 'rb', opener=_open) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise Unusable('the file is not a regular file')
+        return file.read()
 
 
 def _stamp(path: str | os.PathLike[str]) -> _Stamp:

@@ -11,7 +11,8 @@
        │
        ├─────> executor         all targets concurrently, until the deadline
        │         │
-       │         └──> dispatcher    threads and limits that all calls share
+       │         ├──> dispatcher    threads and limits that all calls share
+       │         └──> item_filter   redaction and size limits of items
        │
        ├─────> bmc              system, managers and chassis of one target
        │         │

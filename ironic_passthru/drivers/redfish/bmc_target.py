@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """BMCs that calls can select: names, addresses and credentials."""
 
+import contextlib
 import dataclasses
+import functools
+import ipaddress
 import pathlib
+from urllib import parse
+
+_PORTS = {'http': 80, 'https': 443}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +39,21 @@ class Address:
     def encrypted(self) -> bool:
         """Whether the connection is encrypted."""
         return self.url.startswith('https://')
+
+    @property
+    def endpoint(self) -> tuple[str, int | None]:
+        """Host and port, the same for all spellings of an address."""
+        return _endpoint(self.url)
+
+
+@functools.lru_cache(10_000)
+def _endpoint(url: str) -> tuple[str, int | None]:
+    parts = parse.urlsplit(url)
+    host = (parts.hostname or '').removesuffix('.')
+    # A name is in lower case already.
+    with contextlib.suppress(ValueError):
+        host = str(ipaddress.ip_address(host))
+    return host, parts.port or _PORTS.get(parts.scheme)
 
 
 @dataclasses.dataclass(frozen=True)

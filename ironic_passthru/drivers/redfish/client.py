@@ -302,11 +302,12 @@ class BmcClient:
     ) -> resource.Resource:
         """Send a change; follow its task to the end."""
         task = None
+        self._deadline.begin_change()
         response = self._sender.send(http_method, path, document, etag)
         if error := self._sender.error_of(response):
             raise error
         if tasks.is_task(response):
-            task = tasks.task_path(response)
+            task = resource.printable(tasks.task_path(response))
         if tasks.is_task(response) and follow:
             follower = tasks.TaskFollower(
                 # A long task has more polls than the data limit allows.

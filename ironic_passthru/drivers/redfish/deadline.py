@@ -7,15 +7,37 @@ import threading
 import time
 import weakref
 
+from ironic_passthru.drivers.redfish import failures
+
 
 class Deadline:
-    """A deadline ``seconds`` from now."""
+    """A deadline ``seconds`` from now, and changes before it.
+
+    :ivar has_changes: whether a change may have been sent; final after
+        :meth:`end`.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._over = False
+        self.has_changes = False
+
+    def begin_change(self) -> None:
+        """Record that a change will be sent; none begins after the end.
+
+        :raises: NoAnswer if it is too late and no change has been sent;
+            ChangeOutcomeUnknown if one has.
+        """
+        with self._lock:
+            if self._over or not self.left_seconds():
+                raise (
+                    failures.ChangeOutcomeUnknown()
+                    if self.has_changes
+                    else failures.NoAnswer()
+                )
+            self.has_changes = True
 
     def left_seconds(self) -> float:
         """Return the remaining seconds, at least 0."""
@@ -30,7 +52,7 @@ class Deadline:
             _cut(connection)
 
     def end(self) -> None:
-        """Shut down every connection."""
+        """Shut down every connection, and let no further change begin."""
         with self._lock:
             self._over = True
             sockets = list(self._sockets)

@@ -42,9 +42,9 @@ class Dispatcher:
         self._name = name
         self._concurrency = concurrency
         self._idle_seconds = idle_seconds
-        self._limits: bmc_limits.BmcLimits[
-            tuple[running_call.RunningCall, bmc_target.Target]
-        ] = bmc_limits.BmcLimits(changes=changes_per_bmc, reads=reads_per_bmc)
+        self._limits: bmc_limits.BmcLimits[running_call.RunningCall] = (
+            bmc_limits.BmcLimits(changes=changes_per_bmc, reads=reads_per_bmc)
+        )
         self._condition = threading.Condition()
         # An ordered set.
         self._calls: dict[running_call.RunningCall, None] = {}
@@ -82,25 +82,30 @@ class Dispatcher:
 
     def end(
         self, call: running_call.RunningCall
-    ) -> tuple[dict[str, failures.Item], set[str]]:
+    ) -> tuple[dict[str, failures.Item], dict[str, bool]]:
         """Forget a call, and shut down the connections of late targets.
 
-        :returns: the items of targets that ran; the names of late targets.
+        :returns: the items of targets that ran; the names of late targets,
+            and whether a change may have been sent to them.
         """
         with self._condition:
             call.stop(failures.NOT_ATTEMPTED)
             self._calls.pop(call, None)
+            self._limits.forget(call)
             items, late = dict(call.items), dict(call.running)
         for deadline in late.values():
             deadline.end()
-        return items, set(late)
+        return items, {
+            name: deadline.has_changes for name, deadline in late.items()
+        }
 
     def shut_down_late(self, call: running_call.RunningCall) -> None:
-        """Shut down connections of targets whose own deadline has passed."""
+        """Shut down connections of targets whose deadline has passed."""
         with self._condition:
             running = list(call.running.values())
+        is_over = not call.deadline.left_seconds()
         for deadline in running:
-            if not deadline.left_seconds():
+            if is_over or not deadline.left_seconds():
                 deadline.end()
 
     def close(self) -> None:
@@ -179,9 +184,7 @@ class Dispatcher:
                 call.stop(failures.NOT_ATTEMPTED)
                 continue
             target = call.pending.popleft()
-            if self._limits.acquire(
-                target, (call, target), change=call.change
-            ):
+            if self._limits.acquire(target, call, change=call.change):
                 return call, target, call.start(target)
             call.waiting += 1
 

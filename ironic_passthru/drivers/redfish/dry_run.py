@@ -45,7 +45,7 @@ class RecordingClient(client.BmcClient):
         self.changes.append(
             {
                 'http_method': http_method,
-                'path': path,
+                'path': resource.printable(path),
                 'body': _masked(document),
             }
         )

@@ -14,18 +14,21 @@ from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import dispatcher
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import item_filter
 from ironic_passthru.drivers.redfish import running_call
 
 LOG = logging.getLogger(__name__)
 
 THREAD_NAME_PREFIX = 'redfish'
 
-# Work ends at the deadline; its own result, a little later, is more precise
-# than a timeout.
+# Connections are shut down at the deadline; the result of the work, a little
+# later, is more precise than a timeout.
 _GRACE_SECONDS = 1.0
 
 # Interval of progress reports and of checks for cancellation.
 _TICK_SECONDS = 0.25
+
+_MAX_RESULT_BYTES = 16 * 1024 * 1024
 
 # Number of failed targets of one call with a log record each.
 _MAX_LOGGED = 1000
@@ -69,7 +72,9 @@ class FleetExecutor:
         changes_per_bmc: int = 1,
         reads_per_bmc: int = 1,
         call_timeout_seconds: float = 1.0,
+        max_result_bytes: int = _MAX_RESULT_BYTES,
     ) -> None:
+        self._max_result_bytes = max_result_bytes
         self.concurrency = concurrency
         self._call_timeout_seconds = call_timeout_seconds
         self._dispatcher = dispatcher.Dispatcher(
@@ -87,6 +92,7 @@ class FleetExecutor:
             changes_per_bmc=conf.redfish.changes_per_bmc,
             reads_per_bmc=conf.redfish.reads_per_bmc,
             call_timeout_seconds=conf.redfish.call_timeout,
+            max_result_bytes=conf.conductor.max_result_size,
         )
 
     def run(
@@ -107,9 +113,9 @@ class FleetExecutor:
         first = len(targets) if options.batch is None else options.batch
         try:
             self._run(call, targets[:first], context, total=len(targets))
-            if len(targets) > first:
-                if call.failed:
-                    self._dispatcher.stop(call, running_call.BATCH_FAILED)
+            if len(targets) > first and call.failed:
+                self._dispatcher.stop(call, running_call.BATCH_FAILED)
+            if len(targets) > first and call.stopped is None:
                 self._run(call, targets[first:], context, total=len(targets))
         finally:
             reason = call.stopped or failures.NOT_ATTEMPTED
@@ -120,10 +126,11 @@ class FleetExecutor:
                 items[name] = ran[name]
             elif name not in late:
                 items[name] = reason.item()
-            elif options.change:
+            elif late[name]:
                 items[name] = failures.OUTCOME_UNKNOWN.item()
             else:
                 items[name] = failures.TIMEOUT.item()
+        items = item_filter.fitting(items, self._max_result_bytes)
         _log(items)
         return items
 
@@ -176,6 +183,7 @@ class FleetExecutor:
         ):
             if not call.deadline.left_seconds():
                 self._dispatcher.stop(call, failures.NOT_ATTEMPTED)
+                self._dispatcher.shut_down_late(call)
                 call.idle.wait(_GRACE_SECONDS)
                 break
             if context.cancel_requested:

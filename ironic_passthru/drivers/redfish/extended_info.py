@@ -29,6 +29,21 @@ _BENIGN = frozenset(
     }
 )
 
+# Messages of the Base registry (DSP8011) by which a change was rejected, and
+# which some BMCs send without a severity.
+_REJECTING = re.compile(
+    r'AccessDenied|ActionNotSupported|ActionParameter\w+|ArraySizeToo\w+|'
+    r'Create(Failed|Limit)\w+|EmptyJSON|GeneralError|'
+    r'Insufficient(Privilege|Storage)|InternalError|'
+    r'Invalid(Index|JSON|Object|URI)|MalformedJSON|NoValidSession|'
+    r'Operation(Failed|NotAllowed|Timeout)|Precondition(Failed|Required)|'
+    r'Property(Duplicate|Missing|NotUpdated|NotWritable|Unknown|Value\w+)|'
+    r'Resource(AlreadyExists|AtUri\w+|CannotBeDeleted|CreationConflict|'
+    r'Exhaustion|InStandby|InUse|MissingAtURI|NotFound|NotWritable)|'
+    r'Service(InUnknownState|ShuttingDown|TemporarilyUnavailable)|'
+    r'StringValueToo\w+|UnrecognizedRequestBody'
+)
+
 _REDACTED = '***'
 _MAX_SEARCHED = 4000
 
@@ -66,7 +81,7 @@ class MessageReader:
         """Return the messages of an error, at most 10."""
         body = resource.JsonObject(document)
         found = list(_error_messages(body))
-        found += body.mappings(_ANNOTATION) or body.mappings('Messages')
+        found += _messages(body, _ANNOTATION) or _messages(body, 'Messages')
         return self._clean(found)
 
     def rejections(
@@ -78,19 +93,20 @@ class MessageReader:
             every property matter.
         """
         body = resource.JsonObject(document)
-        found = [
+        found = [each for each in _error_messages(body) if _is_failure(each)]
+        # A task that succeeded may have warnings.
+        found += [
             message
-            for message in _error_messages(body)
-            if _is_failure(message, by_default=True)
+            for message in _messages(body, 'Messages')
+            if _severity(message) == 'CRITICAL'
         ]
         annotations = [_ANNOTATION]
         annotations += [f'{name}{_ANNOTATION}' for name in changed or ()]
         found += [
             message
             for annotation in annotations
-            for message in body.mappings(annotation)
-            if _is_failure(message, by_default=False)
-            and _concerns(message, changed)
+            for message in _messages(body, annotation)
+            if _is_failure(message) and _concerns(message, changed)
         ]
         return self._clean(found)
 
@@ -110,8 +126,17 @@ class MessageReader:
         return tuple(dict.fromkeys(cleaned))
 
     def _identifier(self, message: resource.JsonObject) -> str:
-        text = self.redact(message.text('MessageId') or '')
+        text = self.redact(_message_id(message))
         return text if _IDENTIFIER.fullmatch(text) else 'unknown'
+
+
+def _messages(
+    body: resource.JsonObject, *names: str
+) -> list[resource.JsonObject]:
+    """Return messages; some BMCs send one object instead of a list."""
+    if isinstance(body.value(*names), Mapping):
+        return [body.mapping(*names)]
+    return body.mappings(*names)
 
 
 def _error_messages(
@@ -121,7 +146,7 @@ def _error_messages(
     error = body.value('error')
     if error is None:
         return
-    inside = body.mappings('error', _ANNOTATION)
+    inside = _messages(body, 'error', _ANNOTATION)
     if inside:
         yield from inside
         return
@@ -129,24 +154,41 @@ def _error_messages(
         {
             'MessageId': body.value('error', 'code'),
             'Message': body.value('error', 'message'),
+            # An error without messages is one, whatever its code.
+            'Severity': 'Critical',
         }
     )
 
 
-def _is_failure(message: resource.JsonObject, *, by_default: bool) -> bool:
-    name = (message.text('MessageId') or '').rpartition('.')[2]
+def _message_id(message: resource.JsonObject) -> str:
+    # The second name is that of older versions of iLO.
+    return message.text('MessageId') or message.text('MessageID') or ''
+
+
+def _severity(message: resource.JsonObject) -> str:
+    severity = message.text('MessageSeverity') or message.text('Severity')
+    return (severity or '').upper()
+
+
+def _is_failure(message: resource.JsonObject) -> bool:
+    name = _message_id(message).rpartition('.')[2]
     if name in _BENIGN:
         return False
-    severity = message.text('MessageSeverity') or message.text('Severity')
-    return by_default if not severity else severity.upper() != 'OK'
+    severity = _severity(message)
+    if not severity:
+        return _REJECTING.fullmatch(name) is not None
+    return severity in ('WARNING', 'CRITICAL')
 
 
 def _concerns(
     message: resource.JsonObject, changed: Mapping[str, Any] | None
 ) -> bool:
-    """Return whether a message is about a changed property."""
+    """Return whether a message is about a changed property.
+
+    An empty pointer refers to the whole resource.
+    """
     pointers = [
-        each.lstrip('#/').split('/')
+        [part for part in each.rpartition('#')[2].split('/') if part]
         for each in message.texts('RelatedProperties')
     ]
     if changed is None or not pointers:

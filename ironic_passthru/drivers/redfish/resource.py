@@ -117,7 +117,11 @@ class JsonObject:
                 return None
         if isinstance(found, bool) or not isinstance(found, int | float):
             return None
-        return found if math.isfinite(found) else None
+        try:
+            return found if math.isfinite(found) else None
+        except OverflowError:
+            # An integer beyond the numbers of floating point.
+            return None
 
     def time(self, *names: str) -> datetime.datetime | None:
         """Return a time in UTC, of ISO 8601 or the form of OpenSSL."""
@@ -223,7 +227,8 @@ class Resource(JsonObject):
     @property
     def identity(self) -> str:
         """The ``Id``, or the last part of the path."""
-        return self.text('Id') or self.path.rstrip('/').rpartition('/')[2]
+        last = self.path.rstrip('/').rpartition('/')[2]
+        return self.text('Id') or printable(last) or ''
 
     def allows(self, http_method: str) -> bool:
         """Return whether the field Allow lists an HTTP method."""

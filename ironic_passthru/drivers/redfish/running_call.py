@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import item_filter
 
 LOG = logging.getLogger(__name__)
 
@@ -107,7 +108,16 @@ class RunningCall:
     def attempt(
         self, target: bmc_target.Target, deadline: call_deadline.Deadline
     ) -> failures.Item:
-        """Run the work; an exception becomes the item of the target."""
+        """Run the work; return the item without credentials.
+
+        An exception becomes the item of the target.
+        """
+        item = self._attempt(target, deadline)
+        return item_filter.filtered(item, target, change=self.change)
+
+    def _attempt(
+        self, target: bmc_target.Target, deadline: call_deadline.Deadline
+    ) -> failures.Item:
         try:
             return self._work(target, deadline)
         except failures.BmcError as exc:

@@ -2,6 +2,7 @@
 """Tests of the loading and reloading of watched files."""
 
 import logging
+import os
 import pathlib
 import threading
 from collections.abc import Callable
@@ -46,6 +47,10 @@ class WatchedFilesCase(base.TestCase):
             describe=lambda number: f'the number is {number}',
             clock=lambda: self.seconds,
         )
+
+    def replace_by_fifo(self) -> None:
+        self.path.unlink()
+        os.mkfifo(self.path)
 
     def lines(self, seconds: float, made: Any) -> list[str]:
         """Check every half second; return the new log records."""
@@ -123,6 +128,7 @@ class TestFailure(WatchedFilesCase):
             (self.path.unlink, 'No such file'),
             (lambda: self.path.write_text(''), 'the file is empty'),
             (lambda: self.path.write_text('break'), 'RecursionError'),
+            (self.replace_by_fifo, 'the file is not a regular file'),
         ):
             spoil()
             lines = self.lines(301, made)
@@ -132,6 +138,7 @@ class TestFailure(WatchedFilesCase):
                 self.assertIn('; the last valid numbers remain', line)
                 self.assertNotIn('show', line)
             self.assertEqual(101, made.current())
+        self.path.unlink()
         self.path.write_bytes(data)
         (line,) = self.lines(301, made)
         self.assertEqual(

@@ -3,6 +3,7 @@
 
 import difflib
 import functools
+import ipaddress
 import pathlib
 import re
 import ssl
@@ -26,6 +27,10 @@ Name = Annotated[str, pydantic.Field(pattern=NAME_PATTERN)]
 _KEY = re.compile(r'[a-z_]{1,32}')
 _SIMILARITY = 0.75
 
+# A label of a name, also an international one.
+_LABEL = re.compile(r'[\w-]{1,63}')
+_MAX_NAME = 253
+
 
 def _from_float(value: Any) -> Any:
     """Return a version of TLS that is a number in YAML as text."""
@@ -41,6 +46,21 @@ def _is_known(ciphers: str) -> bool:
     except (ssl.SSLError, ValueError):
         return False
     return True
+
+
+def _is_host(host: str, *, is_literal: bool) -> bool:
+    """Return whether a host can exist.
+
+    :param is_literal: whether it is enclosed in brackets.
+    """
+    if is_literal:
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            return False
+        return True
+    labels = host.removesuffix('.').split('.')
+    return len(host) <= _MAX_NAME and all(map(_LABEL.fullmatch, labels))
 
 
 class Entry(pydantic.BaseModel):
@@ -122,6 +142,11 @@ class Entry(pydantic.BaseModel):
             raise ValueError('must be a host, https://host or http://host')
         if '@' in parts.netloc:
             raise ValueError('must not hold credentials')
+        if not _is_host(host, is_literal='[' in parts.netloc):
+            raise ValueError(
+                'must contain a host name, whose labels have 1 to 63 '
+                'characters, or an IP address'
+            )
         if parts.path not in ('', '/') or parts.query or parts.fragment:
             raise ValueError('must end after the host or port')
         return f'{parts.scheme}://{parts.netloc}'

@@ -7,6 +7,7 @@ import threading
 import weakref
 
 from ironic_passthru.drivers.redfish import deadline
+from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.tests import base
 
 
@@ -52,3 +53,14 @@ class DeadlineTest(base.TestCase):
     def test_time(self) -> None:
         self.assertGreater(self.deadline.left_seconds(), 9)
         self.assertEqual(0.0, deadline.Deadline(0).left_seconds())
+
+    def test_no_change_begins_after_the_end(self) -> None:
+        late = deadline.Deadline(10)
+        late.end()
+        self.assertRaises(failures.NoAnswer, late.begin_change)
+        self.assertFalse(late.has_changes)
+        self.deadline.begin_change()
+        self.deadline.end()
+        self.assertRaises(
+            failures.ChangeOutcomeUnknown, self.deadline.begin_change
+        )

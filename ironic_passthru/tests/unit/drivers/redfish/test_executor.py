@@ -130,16 +130,34 @@ class ItemsTest(ExecutorTestCase):
 
         def work(target, deadline):
             begun.append(target.name)
+            if target.name == 'node0':
+                deadline.begin_change()
             over.wait(30)
             return {}
 
-        fleet = self.fleet(concurrency=1, seconds=0.1)
-        items = self.run_on(fleet, work, _targets(2), change=True)
+        fleet = self.fleet(concurrency=2, seconds=0.1)
+        started = time.monotonic()
+        items = self.run_on(fleet, work, _targets(4), change=True, batch=3)
         self.assertEqual(
-            ['outcome_unknown', 'not_attempted'], [*map(_code, items.values())]
+            ['outcome_unknown', 'timeout', 'not_attempted', 'not_attempted'],
+            [*map(_code, items.values())],
         )
-        self.assertIsNone(items['node1']['reachable'])
-        self.assertEqual(['node0'], begun)
+        self.assertIsNone(items['node2']['reachable'])
+        self.assertEqual(['node0', 'node1'], sorted(begun))
+        self.assertLess(time.monotonic() - started, 2.0)
+
+    def test_connections_are_cut_at_the_deadline(self) -> None:
+        silent, bmc = socket.socketpair()
+        self.addCleanup(bmc.close)
+        self.addCleanup(silent.close)
+
+        def work(target, deadline):
+            deadline.cut_at_end(silent)
+            silent.settimeout(30)
+            return {'received': len(silent.recv(1))}
+
+        items = self.run_on(self.fleet(seconds=0.1), work, _targets(1))
+        self.assertEqual({'node0': {'received': 0}}, items)
 
     def test_closed(self) -> None:
         fleet = self.fleet()
@@ -249,6 +267,52 @@ class LimitsTest(ExecutorTestCase):
 
     def test_one_change_of_a_bmc_at_a_time(self) -> None:
         self._check_peak(1, change=True)
+
+    def test_spellings_of_an_address(self) -> None:
+        spellings = ('https://BMC', 'https://bmc:443', 'https://bmc.')
+        targets = [
+            bmc_target.Target(url, bmc_target.Address(url, 'user', 'password'))
+            for url in spellings
+        ]
+        lock = threading.Lock()
+
+        def work(target, deadline):
+            if not lock.acquire(blocking=False):
+                raise failures.Cut()
+            time.sleep(0.05)
+            lock.release()
+            return {}
+
+        items = self.run_on(self.fleet(), work, targets, change=True)
+        self.assertEqual([{}] * 3, list(items.values()))
+
+    def test_a_stopped_call_blocks_no_other_one(self) -> None:
+        begun = threading.Event()
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def work(target, deadline):
+            begun.set()
+            over.wait(30)
+            raise failures.Cut()
+
+        fleet = self.fleet(concurrency=1)
+        failing = self.begin(
+            fleet, work, _targets(9, 1), change=True, max_failures=1
+        )
+        begun.wait(30)
+        other = self.begin(fleet, _succeed, _targets(9, 1), change=True)
+        over.set()
+        failing.join()
+        other.join(9)
+        self.assertFalse(other.is_alive())
+
+    def test_thousands_of_targets_of_one_bmc(self) -> None:
+        started = time.monotonic()
+        fleet = self.fleet(concurrency=16, seconds=60.0)
+        items = self.run_on(fleet, _succeed, _targets(8000, 1), change=True)
+        self.assertEqual([{}] * 8000, list(items.values()))
+        self.assertLess(time.monotonic() - started, 20)
 
     def test_reads_of_a_bmc(self) -> None:
         self._check_peak(3, reads_per_bmc=3)

@@ -33,12 +33,20 @@ class RejectionTest(base.TestCase):
             (message('Critical'), True),
             (message('OK'), False),
             (message('ok'), False),
-            (message(None), False),
+            (message(None), True),
+            (message(None, 'iLO.2.14.ResetInProgress'), False),
+            (message('Informational', 'IDRAC.2.15.SYS413'), False),
             (message('OK', MessageSeverity='Critical'), True),
             (message('Warning', 'iLO.2.8.SystemResetRequired'), False),
             (message('Warning', 'Base.1.8.Success'), False),
         ):
             self.assertEqual(expected, self.rejected({INFO: [one]}), one)
+            self.assertEqual(expected, self.rejected({INFO: one}), one)
+
+    def test_messages_of_a_task(self) -> None:
+        for severity, expected in (('Critical', True), ('Warning', False)):
+            document = {'Messages': [message(severity)]}
+            self.assertEqual(expected, self.rejected(document), severity)
 
     def test_errors(self) -> None:
         for error, expected in (
@@ -47,6 +55,14 @@ class RejectionTest(base.TestCase):
             ({'code': 'x', INFO: [message(None, 'Base.1.4.Success')]}, False),
             ({'code': 'x', INFO: [message(None)]}, True),
             ({'code': 'x', INFO: [message('OK')]}, False),
+            (
+                {
+                    'code': 'iLO.0.10.ExtendedInfo',
+                    INFO: [{'MessageID': 'Base.0.10.Success'}],
+                },
+                False,
+            ),
+            ({INFO: [{'MessageId': 'iLO.2.14.ResetInProgress'}]}, False),
             ('odd', True),
             (None, False),
         ):
@@ -62,6 +78,8 @@ class RejectionTest(base.TestCase):
             (['#/Boot'], True),
             (['#/Boot/Mode'], False),
             (['#/AssetTag'], False),
+            ([''], True),
+            (['/redfish/v1/Systems/1#/LED'], True),
             (['#/AssetTag', '#/LED'], True),
         ):
             one = message(RelatedProperties=related)

@@ -89,6 +89,11 @@ class JsonObjectTest(base.TestCase):
     def test_identity(self) -> None:
         self.assertEqual('7', made({'Id': 7}).identity)
         self.assertEqual('1', made({'Id': None}).identity)
+        odd = resource.Resource(f'/a/\x1b{"b" * 999}', {})
+        self.assertEqual('b' * 254, odd.identity)
+
+    def test_huge_number(self) -> None:
+        self.assertIsNone(made({'A': 10**400}).number('A'))
 
 
 class EtagTest(base.TestCase):

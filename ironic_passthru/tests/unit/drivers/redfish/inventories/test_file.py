@@ -261,6 +261,14 @@ class FaultTest(InventoryTestCase):
             (address % 'ftp://bmc1', f'node-1: address: {no_host}'),
             (address % "'https://'", f'node-1: address: {no_host}'),
             (address % "''", f'node-1: address: {no_host}'),
+            *[
+                (
+                    address % f"'{host}'",
+                    'node-1: address: must contain a host name, whose labels '
+                    'have 1 to 63 characters, or an IP address',
+                )
+                for host in ('a..b', 'bmc node', 'b' * 64, 'b.' * 128)
+            ],
             (
                 address % 'root:hunter2@bmc1',
                 'node-1: address: must not hold credentials',

@@ -136,16 +136,7 @@ class FleetMethods(base.VendorInterface):
                 percentages=percentages,
             ),
         )
-        result = summary.counted(items)
-        stopped = result['summary']['not_attempted'] > 0
-        if stopped and context.cancel_requested:
-            cancelled = errors.Cancelled()
-            cancelled.partial_result = result
-            raise cancelled
-        limited = stopped and ('batch' in options or 'max_failures' in options)
-        return summary.of(
-            items, require_all=limited or options.get('require_all', False)
-        )
+        return _result(items, context, options)
 
     def _try(
         self,
@@ -188,3 +179,24 @@ class FleetMethods(base.VendorInterface):
         return selection.select(
             self._inventory.current(), options, required_by=required_by
         )
+
+
+def _result(
+    items: dict[str, failures.Item],
+    context: request_context.RequestContext,
+    options: selection.FleetOptions,
+) -> summary.FleetResult:
+    """Return the result of a call that was neither cancelled nor stopped.
+
+    :raises: TargetsFailed, Cancelled; both contain the items.
+    """
+    result = summary.counted(items)
+    stopped = result['summary']['not_attempted'] > 0
+    if stopped and context.cancel_requested:
+        cancelled = errors.Cancelled()
+        cancelled.partial_result = result
+        raise cancelled
+    limited = stopped and ('batch' in options or 'max_failures' in options)
+    return summary.of(
+        items, require_all=limited or options.get('require_all', False)
+    )

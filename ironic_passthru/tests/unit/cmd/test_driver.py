@@ -196,8 +196,8 @@ class TestDriver(base.TestCase):
     def test_an_exception_without_text(self) -> None:
         self.install_modules('silent')
         (line,) = self.found('silent')
-        self.assertIn(f"'silent' cannot be loaded: {self.root}", line)
-        self.assertIn('silent.py:12: unexpected AttributeError', line)
+        self.assertIn("Driver 'silent' cannot be loaded: ", line)
+        self.assertRegex(line, r'silent.py:\d+\): Silent, whose text cannot')
 
     def run_process(self, *arguments: str) -> 'subprocess.Popen[str]':
         """Start the command in a process of its own."""

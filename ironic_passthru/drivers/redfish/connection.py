@@ -2,6 +2,7 @@
 """One connection to a BMC, kept for the requests of a call."""
 
 import dataclasses
+import functools
 import http.client
 import logging
 import ssl
@@ -18,6 +19,7 @@ from ironic_passthru.drivers.redfish import body
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import firmware_upload
+from ironic_passthru.drivers.redfish import timed_response
 from ironic_passthru.drivers.redfish import trust
 
 LOG = logging.getLogger(__name__)
@@ -217,8 +219,13 @@ class BmcConnection:
     ) -> urllib3.HTTPResponse:
         """Send a request and receive the header of its response."""
         try:
-            link.timeout = self._limited(
+            seconds = link.timeout = self._limited(
                 max(self._read_timeout, request.response_seconds)
+            )
+            # The previous response has left less time.
+            link.sock.settimeout(seconds)
+            link.response_class = functools.partial(  # type: ignore[assignment]
+                timed_response.TimedResponse, seconds=seconds
             )
             link.request(
                 request.http_method,
@@ -258,8 +265,7 @@ class BmcConnection:
         return RawResponse(response.status, response.headers, content)
 
     def _read(self, response: urllib3.HTTPResponse, *, counted: bool) -> bytes:
-        """Read a body, which may be slow or endless."""
-        until = call_deadline.Deadline(self._limited(self._read_timeout))
+        """Read a body, which may be endless."""
         content = body.Body(
             response.headers.get('Content-Encoding', ''),
             limit=max(0, min(MAX_ANSWER_BYTES, self._left_bytes))
@@ -269,8 +275,6 @@ class BmcConnection:
         try:
             while chunk := response.read1(65536, decode_content=False):
                 content.add(chunk)
-                if not until.left_seconds():
-                    raise failures.NoAnswer()
             return content.end()
         finally:
             if counted:

@@ -307,8 +307,13 @@ class BmcConnection:
 
 
 def _is_open(link: http_connection.HTTPConnection, seconds: float) -> bool:
-    """Return whether a connection stays open and unread for ``seconds``."""
-    return link.sock is not None and not wait.wait_for_read(link.sock, seconds)
+    """Return whether a connection stays open and unread for ``seconds``.
+
+    Unread bytes would become the response to the next request.
+    """
+    if link.sock is None or wait.wait_for_read(link.sock, seconds):
+        return False
+    return not (isinstance(link.sock, ssl.SSLSocket) and link.sock.pending())
 
 
 def _stays_open(

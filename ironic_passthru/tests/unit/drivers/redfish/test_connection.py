@@ -173,3 +173,25 @@ class ResponseTest(simulated.SimulatedBmcTestCase):
             else:
                 self.assertEqual(code, self.code(client.post, SYSTEM), content)
             self.assertEqual(1, fake.count()['POST'])
+
+    def test_bytes_after_a_response(self) -> None:
+        reply = testing_bmc.BmcReply(200, {'Id': 'true'})
+
+        async def twice(exchange: testing_bmc.Exchange) -> None:
+            # More than a read receives at once, in one record of TLS.
+            body = b'{}' + b' ' * 9000
+            length = b'Content-Length: %d\r\n\r\n' % len(body)
+            forged = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]'
+            exchange.writer.write(
+                b'HTTP/1.1 200 OK\r\n' + length + body + forged
+            )
+            await faults.hang(exchange)
+
+        for tls in (False, True):
+            fake = self.simulate(tls=tls)
+            client = self.client(fake)
+            fake.faults[f'GET {SYSTEM}'] = twice
+            client.get(SYSTEM)
+            fake.faults[f'GET {SYSTEM}'] = faults.respond(reply)
+            self.assertEqual('true', client.get(SYSTEM).text('Id'))
+            self.assertEqual(2, fake.accepted)

@@ -158,7 +158,7 @@ class BmcConnection:
                 response = self._exchange(link, request)
             except _ERRORS as exc:
                 if request.once or not isinstance(exc, _CLOSED):
-                    raise self._translate(exc, request) from exc
+                    raise self._translate(exc, request) from None
                 LOG.debug('The BMC had closed a kept connection')
                 self._closes_silently = True
             else:
@@ -167,7 +167,7 @@ class BmcConnection:
         try:
             response = self._exchange(link, request)
         except _ERRORS as exc:
-            raise self._translate(exc, request) from exc
+            raise self._translate(exc, request) from None
         return self._finish(link, request, response)
 
     def _reusable(
@@ -253,9 +253,9 @@ class BmcConnection:
             complete = True
         except (*_ERRORS, failures.BmcError) as exc:
             if not request.changes and response.status < 300:
-                raise self._translate(exc, request) from exc
+                raise self._translate(exc, request) from None
             # The status of a change or rejection is sufficient.
-            LOG.debug('No body', exc_info=True)
+            LOG.debug('No body: %s', type(exc).__name__)
         finally:
             response.close()
             if complete and _stays_open(link, response):
@@ -295,7 +295,11 @@ class BmcConnection:
     def _translate(
         self, exc: Exception, request: RawRequest
     ) -> failures.BmcError:
-        """Return the failure of a request that may have been received."""
+        """Return the failure of a request that may have been received.
+
+        The text of ``exc`` may repeat the credentials of the request.
+        """
+        LOG.debug('%s failed: %s', request.http_method, type(exc).__name__)
         if request.changes:
             return failures.ChangeOutcomeUnknown()
         if isinstance(exc, failures.BmcError):

@@ -141,7 +141,10 @@ class RequestSender:
             response = self._authenticated(
                 dataclasses.replace(request, target=target)
             )
-        LOG.debug('%s %r was answered %d', http_method, path, response.status)
+        if LOG.isEnabledFor(logging.DEBUG):
+            # The BMC may have repeated the credentials in a link.
+            shown = self.messages.redact(path)
+            LOG.debug('%s %r: status %d', http_method, shown, response.status)
         return response
 
     def error_of(

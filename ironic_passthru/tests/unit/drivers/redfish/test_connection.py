@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One kept connection, on which a change is sent once."""
 
+import logging
 import time
+
+import fixtures
 
 from ironic_passthru.drivers.redfish import connection
 from ironic_passthru.drivers.redfish import failures
@@ -195,3 +198,31 @@ class ResponseTest(simulated.SimulatedBmcTestCase):
             fake.faults[f'GET {SYSTEM}'] = faults.respond(reply)
             self.assertEqual('true', client.get(SYSTEM).text('Id'))
             self.assertEqual(2, fake.accepted)
+
+    def test_no_credentials_in_the_log(self) -> None:
+        log = self.useFixture(
+            fixtures.FakeLogger(level=logging.DEBUG, format='%(message)s')
+        )
+        fake = self.simulate()
+        client = self.client(fake)
+        client.get(SYSTEM)
+        sent = fake.received[0].headers['authorization'].encode()
+        chunked = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+        for content in (
+            sent,
+            b'HTTP/1.1 ' + sent,
+            b'HTTP/' + sent.split()[1] + b' 200',
+            chunked + sent,
+            b'HTTP/1.1 200 OK\r\nContent-Length: ' + sent + b'\r\n',
+            b'HTTP/1.1 200 OK\r\n' + sent + b'\r\nA: B\r\n\r\n',
+        ):
+            fake.faults['GET'] = faults.raw(content + b'\r\n')
+            try:
+                client.get(SYSTEM)
+            except failures.BmcError:
+                logging.debug('Failed', exc_info=True)
+        fake.faults.clear()
+        pair = sent.split()[1].decode()
+        self.assertRaises(failures.BmcError, client.get, f'/{pair}')
+        self.assertIn('status 404', log.output)
+        self.assertNotIn(pair, log.output)

@@ -166,14 +166,24 @@ def task_path(response: connection.RawResponse) -> str | None:
     return paths[-1] if paths else None
 
 
-def path_of(location: str) -> str | None:
+def location_of(response: connection.RawResponse) -> str | None:
+    """Return the Location of a response; None if several contradict."""
+    found = {each.strip() for each in response.headers.getlist('Location')}
+    return found.pop() or None if len(found) == 1 else None
+
+
+def path_of(location: str | None, request: str) -> str | None:
     """Return path and query of a Location.
 
     Its host may be a name that only the BMC uses; requests are sent to the
     address in the inventory anyway.
+
+    :param request: path of the request, to which it may be relative.
     """
+    if not location:
+        return None
     try:
-        parts = parse.urlsplit(location)
+        parts = parse.urlsplit(parse.urljoin(request, location))
     except ValueError:
         return None
     if not parts.path.startswith('/'):
@@ -185,12 +195,12 @@ def _paths(
     response: connection.RawResponse, started: resource.JsonObject
 ) -> list[str]:
     """Return the paths to poll, the task last."""
-    monitor = response.headers.get('Location') or started.value('TaskMonitor')
+    monitor = location_of(response) or started.value('TaskMonitor')
     task = None
     if started.text('TaskState') is not None:
         task = started.link()
     found = [
-        path_of(each) for each in (monitor, task) if isinstance(each, str)
+        path_of(each, '/') for each in (monitor, task) if isinstance(each, str)
     ]
     return list(dict.fromkeys(path for path in found if path))
 

@@ -110,6 +110,7 @@ class BmcConnection:
     open. A request is sent twice only if ``once`` is false and the BMC had
     closed the kept connection.
 
+    :ivar deadline: limits later requests.
     :raises: from :meth:`send` the exceptions of :mod:`failures` that are not
         about a status: NotConnected, Untrusted, HandshakeFailed, NoAnswer,
         Cut, BadAnswer; ChangeOutcomeUnknown in place of the last three for a
@@ -137,12 +138,6 @@ class BmcConnection:
         self._left_bytes = MAX_CALL_BYTES
         #: Fields of the verified certificate as ``ssl`` returns them.
         self.peer_certificate: Mapping[str, Any] = {}
-
-    def replace_deadline(self, deadline: call_deadline.Deadline) -> None:
-        """Let later requests, and the kept connection, have a deadline."""
-        self.deadline = deadline
-        if self._kept is not None and self._kept.sock is not None:
-            deadline.cut_at_end(self._kept.sock)
 
     def close(self) -> None:
         """Close the connection; a later request opens another one."""

@@ -4,7 +4,6 @@
 import dataclasses
 import json
 import logging
-import threading
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -28,8 +27,10 @@ _Send = Callable[[connection.RawRequest], connection.RawResponse]
 ROOT = '/redfish/v1/'
 _SESSIONS = '/redfish/v1/SessionService/Sessions'
 
-# Time to delete a session, in seconds.
+# Time to delete a session, in seconds, and its part after the deadline. The
+# executor waits longer than that part for the result of a change.
 _CLOSE_SECONDS = 2.0
+_LATE_CLOSE_SECONDS = 0.6
 
 # A BMC may check a whole firmware image before it responds.
 _UPLOAD_SECONDS = 600.0
@@ -247,26 +248,22 @@ class RequestSender:
         """Delete a session, in a time of its own.
 
         The deadline of the call may be over, and a BMC that does not respond
-        now must not delay a result.
+        now must not replace the result by a timeout.
         """
-        if self._connection.deadline.left_seconds() < _CLOSE_SECONDS:
+        left = self._connection.deadline.left_seconds(_LATE_CLOSE_SECONDS)
+        if left < _CLOSE_SECONDS:
             # That deadline may shut down the kept connection at any time.
             self._connection.close()
-        own = call_deadline.Deadline(_CLOSE_SECONDS)
-        self._connection.replace_deadline(own)
-        limit = threading.Timer(_CLOSE_SECONDS, own.end)
-        limit.daemon = True
-        limit.start()
-        try:
-            headers = {'X-Auth-Token': token}
-            _, response = self._followed(
-                _request('DELETE', self._target_of(path), None, headers),
-                self._connection.send,
-            )
-            if error := self.error_of(response):
-                raise error
-        finally:
-            limit.cancel()
+        self._connection.deadline = call_deadline.Deadline(
+            min(_CLOSE_SECONDS, left)
+        )
+        headers = {'X-Auth-Token': token}
+        _, response = self._followed(
+            _request('DELETE', self._target_of(path), None, headers),
+            self._connection.send,
+        )
+        if error := self.error_of(response):
+            raise error
 
     def _redirected(
         self, request: connection.RawRequest, response: connection.RawResponse

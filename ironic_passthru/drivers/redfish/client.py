@@ -282,7 +282,7 @@ class BmcClient:
         if error := self._sender.error_of(response):
             raise error
         if tasks.is_task(response):
-            task = tasks.task_path(response)
+            task = tasks.task_path(response, path)
         if tasks.is_task(response) and follow:
             follower = tasks.TaskFollower(
                 # A long task has more polls than the data limit allows.
@@ -291,7 +291,7 @@ class BmcClient:
                 self._sender.messages,
                 self._on_progress,
             )
-            response = follower.follow(response)
+            response = follower.follow(response, path)
         try:
             body = resource.decode(response.content)
         except failures.BadAnswer:

@@ -7,8 +7,9 @@ import socket
 import time
 from typing import Any
 
-# Interim responses (1xx) before the final one.
-_MAX_INTERIM = 20
+# Interim responses (1xx) before the final one, such as one each few seconds
+# while the BMC checks a firmware image.
+_MAX_INTERIM = 200
 
 
 class TimedResponse(http.client.HTTPResponse):
@@ -49,7 +50,7 @@ class TimedResponse(http.client.HTTPResponse):
 
     def _read_status(self) -> tuple[str, int, str]:
         self._count += 1
-        if self._count > _MAX_INTERIM:
+        if self._count > _MAX_INTERIM + 1:
             raise http.client.HTTPException('Too many interim responses')
         read_status: Any = getattr(super(), '_read_status')  # noqa: B009
         try:

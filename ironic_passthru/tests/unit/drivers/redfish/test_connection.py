@@ -164,8 +164,9 @@ class ResponseTest(simulated.SimulatedBmcTestCase):
             (interim + rejected, 'access_denied'),
             (interim + b'HTTP/1.1 100 OK\r\n\r\n' + hints + made, None),
             (interim, 'outcome_unknown'),
-            (interim * 50 + made, 'outcome_unknown'),
-            (b'HTTP/1.1 100 OK\r\n\r\n' * 50 + made, 'outcome_unknown'),
+            (interim * 200 + made, None),
+            (interim * 201 + made, 'outcome_unknown'),
+            (b'HTTP/1.1 100 OK\r\n\r\n' * 201 + made, 'outcome_unknown'),
             (b'HTTP/1.1 101 Switching\r\n\r\n' + made, 'outcome_unknown'),
         ):
             fake = self.simulate()

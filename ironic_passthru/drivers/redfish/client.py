@@ -307,7 +307,7 @@ class BmcClient:
         if error := self._sender.error_of(response):
             raise error
         if tasks.is_task(response):
-            task = resource.printable(tasks.task_path(response))
+            task = resource.printable(tasks.task_path(response, path))
         if tasks.is_task(response) and follow:
             follower = tasks.TaskFollower(
                 # A long task has more polls than the data limit allows.
@@ -316,7 +316,7 @@ class BmcClient:
                 self._sender.messages,
                 self._on_progress,
             )
-            response = follower.follow(response)
+            response = follower.follow(response, path)
         try:
             body = resource.decode(response.content)
         except failures.BadAnswer:

@@ -2,6 +2,7 @@
 """One connection to a BMC, kept for the requests of a call."""
 
 import dataclasses
+import functools
 import http.client
 import logging
 import ssl
@@ -18,6 +19,7 @@ from ironic_passthru.drivers.redfish import body
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import firmware_upload
+from ironic_passthru.drivers.redfish import timed_response
 from ironic_passthru.drivers.redfish import trust
 
 LOG = logging.getLogger(__name__)
@@ -108,6 +110,7 @@ class BmcConnection:
     open. A request is sent twice only if ``once`` is false and the BMC had
     closed the kept connection.
 
+    :ivar deadline: limits later requests.
     :raises: from :meth:`send` the exceptions of :mod:`failures` that are not
         about a status: NotConnected, Untrusted, HandshakeFailed, NoAnswer,
         Cut, BadAnswer; ChangeOutcomeUnknown in place of the last three for a
@@ -136,12 +139,6 @@ class BmcConnection:
         #: Fields of the verified certificate as ``ssl`` returns them.
         self.peer_certificate: Mapping[str, Any] = {}
 
-    def replace_deadline(self, deadline: call_deadline.Deadline) -> None:
-        """Let later requests, and the kept connection, have a deadline."""
-        self.deadline = deadline
-        if self._kept is not None and self._kept.sock is not None:
-            deadline.cut_at_end(self._kept.sock)
-
     def close(self) -> None:
         """Close the connection; a later request opens another one."""
         kept, self._kept = self._kept, None
@@ -156,7 +153,7 @@ class BmcConnection:
                 response = self._exchange(link, request)
             except _ERRORS as exc:
                 if request.once or not isinstance(exc, _CLOSED):
-                    raise self._translate(exc, request) from exc
+                    raise self._translate(exc, request) from None
                 LOG.debug('The BMC had closed a kept connection')
                 self._closes_silently = True
             else:
@@ -165,7 +162,7 @@ class BmcConnection:
         try:
             response = self._exchange(link, request)
         except _ERRORS as exc:
-            raise self._translate(exc, request) from exc
+            raise self._translate(exc, request) from None
         return self._finish(link, request, response)
 
     def _reusable(
@@ -217,8 +214,13 @@ class BmcConnection:
     ) -> urllib3.HTTPResponse:
         """Send a request and receive the header of its response."""
         try:
-            link.timeout = self._limited(
+            seconds = link.timeout = self._limited(
                 max(self._read_timeout, request.response_seconds)
+            )
+            # The previous response has left less time.
+            link.sock.settimeout(seconds)
+            link.response_class = functools.partial(  # type: ignore[assignment]
+                timed_response.TimedResponse, seconds=seconds
             )
             link.request(
                 request.http_method,
@@ -246,9 +248,9 @@ class BmcConnection:
             complete = True
         except (*_ERRORS, failures.BmcError) as exc:
             if not request.changes and response.status < 300:
-                raise self._translate(exc, request) from exc
+                raise self._translate(exc, request) from None
             # The status of a change or rejection is sufficient.
-            LOG.debug('No body', exc_info=True)
+            LOG.debug('No body: %s', type(exc).__name__)
         finally:
             response.close()
             if complete and _stays_open(link, response):
@@ -258,8 +260,7 @@ class BmcConnection:
         return RawResponse(response.status, response.headers, content)
 
     def _read(self, response: urllib3.HTTPResponse, *, counted: bool) -> bytes:
-        """Read a body, which may be slow or endless."""
-        until = call_deadline.Deadline(self._limited(self._read_timeout))
+        """Read a body, which may be endless."""
         content = body.Body(
             response.headers.get('Content-Encoding', ''),
             limit=max(0, min(MAX_ANSWER_BYTES, self._left_bytes))
@@ -269,8 +270,6 @@ class BmcConnection:
         try:
             while chunk := response.read1(65536, decode_content=False):
                 content.add(chunk)
-                if not until.left_seconds():
-                    raise failures.NoAnswer()
             return content.end()
         finally:
             if counted:
@@ -291,7 +290,11 @@ class BmcConnection:
     def _translate(
         self, exc: Exception, request: RawRequest
     ) -> failures.BmcError:
-        """Return the failure of a request that may have been received."""
+        """Return the failure of a request that may have been received.
+
+        The text of ``exc`` may repeat the credentials of the request.
+        """
+        LOG.debug('%s failed: %s', request.http_method, type(exc).__name__)
         if request.changes:
             return failures.ChangeOutcomeUnknown()
         if isinstance(exc, failures.BmcError):
@@ -303,8 +306,13 @@ class BmcConnection:
 
 
 def _is_open(link: http_connection.HTTPConnection, seconds: float) -> bool:
-    """Return whether a connection stays open and unread for ``seconds``."""
-    return link.sock is not None and not wait.wait_for_read(link.sock, seconds)
+    """Return whether a connection stays open and unread for ``seconds``.
+
+    Unread bytes would become the response to the next request.
+    """
+    if link.sock is None or wait.wait_for_read(link.sock, seconds):
+        return False
+    return not (isinstance(link.sock, ssl.SSLSocket) and link.sock.pending())
 
 
 def _stays_open(

@@ -39,9 +39,12 @@ class Deadline:
                 )
             self.has_changes = True
 
-    def left_seconds(self) -> float:
-        """Return the remaining seconds, at least 0."""
-        return max(0.0, self._end - time.monotonic())
+    def left_seconds(self, grace_seconds: float = 0.0) -> float:
+        """Return the remaining seconds, at least 0.
+
+        :param grace_seconds: time after the deadline that counts, too.
+        """
+        return max(0.0, self._end + grace_seconds - time.monotonic())
 
     def cut_at_end(self, connection: socket.socket) -> None:
         """Let :meth:`end` shut down a connection, at once if ended."""

@@ -4,7 +4,7 @@
 import dataclasses
 import json
 import logging
-import threading
+from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 from urllib import parse
@@ -22,11 +22,15 @@ from ironic_passthru.drivers.redfish import trust
 
 LOG = logging.getLogger(__name__)
 
+_Send = Callable[[connection.RawRequest], connection.RawResponse]
+
 ROOT = '/redfish/v1/'
 _SESSIONS = '/redfish/v1/SessionService/Sessions'
 
-# Time to delete a session, in seconds.
+# Time to delete a session, in seconds, and its part after the deadline. The
+# executor waits longer than that part for the result of a change.
 _CLOSE_SECONDS = 2.0
+_LATE_CLOSE_SECONDS = 0.6
 
 # A BMC may check a whole firmware image before it responds.
 _UPLOAD_SECONDS = 600.0
@@ -135,13 +139,11 @@ class RequestSender:
             changes=not is_read,
         )
         request = dataclasses.replace(request, counted=counted)
-        response = self._authenticated(request)
-        if 300 <= response.status < 400:
-            target = self._redirected(request, response)
-            response = self._authenticated(
-                dataclasses.replace(request, target=target)
-            )
-        LOG.debug('%s %r was answered %d', http_method, path, response.status)
+        _, response = self._followed(request, self._authenticated)
+        if LOG.isEnabledFor(logging.DEBUG):
+            # The BMC may have repeated the credentials in a link.
+            shown = self.messages.redact(path)
+            LOG.debug('%s %r: status %d', http_method, shown, response.status)
         return response
 
     def error_of(
@@ -160,6 +162,19 @@ class RequestSender:
         return failures.for_status(
             response.status, self.messages.all_of(document)
         )
+
+    def _followed(
+        self, request: connection.RawRequest, send: _Send
+    ) -> tuple[str, connection.RawResponse]:
+        """Send a request, again after a redirect to the same resource.
+
+        :returns: the target that responded, and its response.
+        """
+        response = send(request)
+        if not 300 <= response.status < 400:
+            return request.target, response
+        target = self._redirected(request, response)
+        return target, send(dataclasses.replace(request, target=target))
 
     def _authenticated(
         self, request: connection.RawRequest
@@ -198,10 +213,11 @@ class RequestSender:
 
         :raises: LoginRequired if the BMC rejects it or has no sessions.
         """
-        response = self._connection.send(
+        target, response = self._followed(
             _request(
                 'POST', self._sessions(), self._login.document, changes=False
-            )
+            ),
+            self._connection.send,
         )
         error = self.error_of(response)
         if isinstance(error, failures.Rejected):
@@ -214,45 +230,40 @@ class RequestSender:
         if not token.isascii() or not token.isprintable() or not token:
             raise failures.BadAnswer()
         self.messages.add_secret(token)
-        location = response.headers.get('Location')
-        if location is None:
-            location = _link_of(response)
-        self._login.session = login.Session(token, tasks.path_of(location))
+        path = tasks.path_of(tasks.location_of(response), target)
+        path = path or tasks.path_of(_link_of(response), target)
+        self._login.session = login.Session(token, path)
 
     def _sessions(self) -> str:
         """Return the collection of sessions that the service root names."""
-        response = self._connection.send(
-            _request('GET', ROOT, once=False, changes=False)
-        )
+        request = _request('GET', ROOT, once=False, changes=False)
         try:
+            _, response = self._followed(request, self._connection.send)
             root = resource.JsonObject(resource.decode(response.content))
             return self._target_of(root.link('Links', 'Sessions') or _SESSIONS)
-        except failures.BadAnswer:
+        except (failures.BadAnswer, failures.Redirected):
             return _SESSIONS
 
     def _delete(self, path: str, token: str) -> None:
         """Delete a session, in a time of its own.
 
         The deadline of the call may be over, and a BMC that does not respond
-        now must not delay a result.
+        now must not replace the result by a timeout.
         """
-        if self._connection.deadline.left_seconds() < _CLOSE_SECONDS:
+        left = self._connection.deadline.left_seconds(_LATE_CLOSE_SECONDS)
+        if left < _CLOSE_SECONDS:
             # That deadline may shut down the kept connection at any time.
             self._connection.close()
-        own = call_deadline.Deadline(_CLOSE_SECONDS)
-        self._connection.replace_deadline(own)
-        limit = threading.Timer(_CLOSE_SECONDS, own.end)
-        limit.daemon = True
-        limit.start()
-        try:
-            headers = {'X-Auth-Token': token}
-            response = self._connection.send(
-                _request('DELETE', self._target_of(path), None, headers)
-            )
-            if error := self.error_of(response):
-                raise error
-        finally:
-            limit.cancel()
+        self._connection.deadline = call_deadline.Deadline(
+            min(_CLOSE_SECONDS, left)
+        )
+        headers = {'X-Auth-Token': token}
+        _, response = self._followed(
+            _request('DELETE', self._target_of(path), None, headers),
+            self._connection.send,
+        )
+        if error := self.error_of(response):
+            raise error
 
     def _redirected(
         self, request: connection.RawRequest, response: connection.RawResponse
@@ -261,7 +272,7 @@ class RequestSender:
 
         :raises: Redirected for any other redirect.
         """
-        location = response.headers.get('Location')
+        location = tasks.location_of(response)
         if response.status not in _SAME_RESOURCE or not location:
             raise failures.Redirected()
         try:
@@ -326,12 +337,12 @@ def _request(
     )
 
 
-def _link_of(response: connection.RawResponse) -> str:
+def _link_of(response: connection.RawResponse) -> str | None:
     try:
         document = resource.decode(response.content)
     except failures.BadAnswer:
-        return ''
-    return resource.JsonObject(document).link() or ''
+        return None
+    return resource.JsonObject(document).link()
 
 
 def _split(target: str) -> tuple[str, str]:

@@ -23,8 +23,19 @@ _GROWTH = 1.5
 # A poll that starts later would be cut by the deadline.
 _LAST_POLL_SECONDS = 0.5
 
-_DONE = frozenset({'Completed', 'Complete'})
-_FAILED = frozenset({'Exception', 'Killed', 'Cancelled'})
+# TaskState of Redfish, and JobState of Redfish and Dell.
+_DONE = frozenset({'Completed', 'Complete', 'RebootCompleted'})
+_FAILED = frozenset(
+    {
+        'Cancelled',
+        'CompletedWithErrors',
+        'Exception',
+        'Failed',
+        'Invalid',
+        'Killed',
+        'RebootFailed',
+    }
+)
 
 # Failures of a poll during which the task goes on, such as the restart of a
 # BMC for new firmware.
@@ -32,6 +43,9 @@ _TRANSIENT = (failures.NotConnected, failures.Cut, failures.NoAnswer)
 _UNAVAILABLE = frozenset({429, 502, 503, 504})
 _GONE = frozenset({404, 410})
 _DENIED = frozenset({401, 403})
+
+# A restarting BMC may respond 500. A monitor also reports a failed change so.
+_MAX_ERRORS = 3
 
 Poll = Callable[[str], connection.RawResponse]
 
@@ -59,9 +73,10 @@ class TaskFollower:
         self._sleep = sleep
         self._seconds = _MIN_SECONDS
         self._percent: float | None = None
+        self._errors = 0
 
     def follow(
-        self, accepted: connection.RawResponse
+        self, accepted: connection.RawResponse, request: str
     ) -> connection.RawResponse:
         """Return the response at the end of the task.
 
@@ -69,14 +84,14 @@ class TaskFollower:
         accepted the change, and nothing can be polled.
 
         :param accepted: response to the change.
+        :param request: path of the change.
         :raises: TaskFailed; ChangeOutcomeUnknown with the path of the task
             if its end is not seen until the deadline.
         """
         started = _object(accepted)
-        paths = _paths(accepted, started)
-        if not paths:
-            return accepted
-        if self._is_done(started, paths[-1]):
+        paths = _paths(accepted, started, request)
+        task = paths[-1] if paths else None
+        if self._is_done(started, task) or not paths:
             return accepted
         response = accepted
         while True:
@@ -84,6 +99,7 @@ class TaskFollower:
             try:
                 response = self._poll(paths[0])
             except _TRANSIENT:
+                self._errors = 0
                 LOG.debug('Task cannot be polled', exc_info=True)
                 continue
             except failures.BmcError as exc:
@@ -112,7 +128,8 @@ class TaskFollower:
     def _is_final(self, response: connection.RawResponse, task: str) -> bool:
         document = _object(response)
         status = response.status
-        if status in _UNAVAILABLE:
+        self._errors = self._errors + 1 if status == 500 else 0
+        if status in _UNAVAILABLE or 0 < self._errors < _MAX_ERRORS:
             return False
         if status in _GONE | _DENIED or 300 <= status < 400:
             raise failures.ChangeOutcomeUnknown(task=task)
@@ -120,18 +137,23 @@ class TaskFollower:
             raise failures.TaskFailed(
                 messages=self._messages.all_of(document.document), task=task
             )
-        if document.text('TaskState') is None:
-            # The monitor returns the response to the change in the end.
-            return status != 202
+        if _state(document) is None:
+            # The monitor returns the response to the change in the end. A
+            # restarting BMC may send a web page or nothing.
+            return status != 202 and (
+                status != 200 or _decoded(response) is not None
+            )
         return self._is_done(document, task)
 
-    def _is_done(self, document: resource.JsonObject, task: str) -> bool:
+    def _is_done(
+        self, document: resource.JsonObject, task: str | None
+    ) -> bool:
         """Report the progress; return whether the task succeeded."""
         percent = document.number('PercentComplete')
         if percent is not None and percent != self._percent:
             self._percent = percent
             self._on_progress(percent)
-        state = document.text('TaskState')
+        state = _state(document)
         is_critical = document.text('TaskStatus') == 'Critical'
         if state in _FAILED or (state in _DONE and is_critical):
             raise failures.TaskFailed(
@@ -156,24 +178,38 @@ def is_task(response: connection.RawResponse) -> bool:
         return True
     if not 200 <= response.status < 300:
         return False
-    kind = _object(response).text('@odata.type') or ''
-    return kind.startswith('#Task.')
+    document = _object(response)
+    kind = document.text('@odata.type') or ''
+    return kind.startswith('#Task.') or document.text('TaskState') is not None
 
 
-def task_path(response: connection.RawResponse) -> str | None:
-    """Return the path of the task that continues a change."""
-    paths = _paths(response, _object(response))
+def task_path(response: connection.RawResponse, request: str) -> str | None:
+    """Return the path of the task that continues a change.
+
+    :param request: path of the change.
+    """
+    paths = _paths(response, _object(response), request)
     return paths[-1] if paths else None
 
 
-def path_of(location: str) -> str | None:
-    """Return path and query of a Location.
+def location_of(response: connection.RawResponse) -> str | None:
+    """Return the Location of a response; None if several contradict."""
+    found = {each.strip() for each in response.headers.getlist('Location')}
+    return found.pop() or None if len(found) == 1 else None
+
+
+def path_of(location: object, request: str) -> str | None:
+    """Return path and query of a Location; None for an invalid one.
 
     Its host may be a name that only the BMC uses; requests are sent to the
     address in the inventory anyway.
+
+    :param request: path of the request, to which it may be relative.
     """
+    if not isinstance(location, str) or not location:
+        return None
     try:
-        parts = parse.urlsplit(location)
+        parts = parse.urlsplit(parse.urljoin(request, location))
     except ValueError:
         return None
     if not parts.path.startswith('/'):
@@ -182,24 +218,31 @@ def path_of(location: str) -> str | None:
 
 
 def _paths(
-    response: connection.RawResponse, started: resource.JsonObject
+    response: connection.RawResponse,
+    started: resource.JsonObject,
+    request: str,
 ) -> list[str]:
     """Return the paths to poll, the task last."""
-    monitor = response.headers.get('Location') or started.value('TaskMonitor')
-    task = None
-    if started.text('TaskState') is not None:
-        task = started.link()
-    found = [
-        path_of(each) for each in (monitor, task) if isinstance(each, str)
-    ]
+    links = [location_of(response), started.value('TaskMonitor')]
+    if _state(started) is not None:
+        links.append(started.link())
+    found = [path_of(each, request) for each in links]
     return list(dict.fromkeys(path for path in found if path))
 
 
+def _state(document: resource.JsonObject) -> str | None:
+    return document.text('TaskState') or document.text('JobState')
+
+
 def _object(response: connection.RawResponse) -> resource.JsonObject:
+    return _decoded(response) or resource.JsonObject({})
+
+
+def _decoded(response: connection.RawResponse) -> resource.JsonObject | None:
     try:
         return resource.JsonObject(resource.decode(response.content))
     except failures.BadAnswer:
-        return resource.JsonObject({})
+        return None
 
 
 def _retry_after(value: str) -> float | None:

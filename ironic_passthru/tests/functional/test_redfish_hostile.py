@@ -64,9 +64,8 @@ _LARGE = {
 _ENDLESS = {
     'header': bmc.faults.raw(b'HTTP/1.1 200 OK\r\nX-A: ', b'a'),
     'chunks': bmc.faults.raw(_CHUNKED + b'1;', b'x'),
-    'continue': bmc.faults.raw(
-        b'', b'HTTP/1.1 100 Continue\r\n\r\n', pause_seconds=0.01
-    ),
+    # More than 200 of them would end the response earlier.
+    'continue': bmc.faults.raw(b'', b'HTTP/1.1 100 Continue\r\n\r\n'),
 }
 
 

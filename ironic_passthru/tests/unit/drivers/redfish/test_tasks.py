@@ -16,6 +16,7 @@ from ironic_passthru.drivers.redfish import tasks
 from ironic_passthru.tests import base
 
 TASK = '/redfish/v1/TaskService/Tasks/1'
+CHANGED = '/redfish/v1/TaskService/Actions/Change'
 MONITOR = '/redfish/v1/TaskService/TaskMonitors/1'
 
 
@@ -31,6 +32,16 @@ def response(
 
 def task(state: str, **more: Any) -> dict[str, Any]:
     return {'@odata.id': TASK, 'TaskState': state, **more}
+
+
+def page(text: bytes) -> connection.RawResponse:
+    return connection.RawResponse(200, urllib3.HTTPHeaderDict(), text)
+
+
+def twice(location: str, other: str) -> connection.RawResponse:
+    found = response(202, {'TaskMonitor': TASK}, Location=location)
+    found.headers.add('Location', other)
+    return found
 
 
 BOTH = response(202, task('Running'), Location=MONITOR)
@@ -66,7 +77,7 @@ class FollowTest(base.TestCase):
             self.progress.append,
             self.slept.append,
         )
-        found = follower.follow(accepted)
+        found = follower.follow(accepted, CHANGED)
         self.assertEqual([], outcomes)
         return found
 
@@ -87,6 +98,61 @@ class FollowTest(base.TestCase):
         ):
             self.assertLess(self.follow(accepted, *polls).status, 300)
             self.assertLessEqual(set(self.polled), {TASK, MONITOR})
+
+    def test_locations(self) -> None:
+        known = {'TaskMonitor': MONITOR}
+        for accepted, polled in (
+            (response(202, Location='../Tasks/1'), [TASK]),
+            (response(202, known, Location=''), [MONITOR]),
+            (response(202, known, Location='http://[b'), [MONITOR]),
+            (twice(MONITOR, MONITOR), [MONITOR, TASK]),
+            (twice(MONITOR, f'{MONITOR}0'), [TASK]),
+        ):
+            self.follow(accepted, *[response(204)] * len(polled))
+            self.assertEqual(polled, self.polled)
+
+    def test_wrong_location(self) -> None:
+        accepted = response(
+            202, {'TaskMonitor': MONITOR}, Location=MONITOR[1:]
+        )
+        self.follow(accepted, response(404), response(204))
+        self.assertEqual(MONITOR, self.polled[-1])
+
+    def test_restarts(self) -> None:
+        error = response(500)
+        self.follow(
+            ONLY_LOCATION,
+            *(page(b'<html>'), page(b''), error, error),
+            *(response(503), error, failures.Cut(), error, error),
+            DONE,
+        )
+        self.assertRaises(
+            failures.TaskFailed,
+            lambda: self.follow(ONLY_LOCATION, error, error, error),
+        )
+
+    def test_jobs(self) -> None:
+        scheduled, completed, *failed = (
+            response(200, {'JobState': state})
+            for state in (
+                *('Scheduled', 'Completed', 'Failed', 'Exception'),
+                'CompletedWithErrors',
+            )
+        )
+        self.follow(ONLY_LOCATION, scheduled, completed)
+        for each in failed:
+            self.assertRaises(
+                failures.TaskFailed,
+                lambda each=each: self.follow(ONLY_LOCATION, scheduled, each),
+            )
+
+    def test_tasks_with_other_statuses(self) -> None:
+        self.assertTrue(tasks.is_task(response(200, task('Running'))))
+        self.assertFalse(tasks.is_task(response(200, {'Id': '1'})))
+        self.assertRaises(
+            failures.TaskFailed,
+            lambda: self.follow(response(200, {'TaskState': 'Exception'})),
+        )
 
     def test_failure(self) -> None:
         messages = {'Messages': [{'MessageId': 'Update.1.0.ApplyFailed'}]}

@@ -105,8 +105,7 @@ class FleetMethods(base.VendorInterface):
         :param change: whether ``act`` changes the BMC.
         :param target_seconds: time of one target in an asynchronous call, if
             it may exceed that of a synchronous call.
-        :raises: TargetsFailed, also if a limit of the call stopped it;
-            Cancelled.
+        :raises: TargetsFailed, Cancelled.
         """
         dry = options.get('dry_run', False)
         percentages: dict[str, float] = {}

@@ -36,8 +36,8 @@ class QueryValues:
 
         A text is returned unchanged if the schema allows strings; otherwise
         it is parsed as JSON. The texts of an array are lists of items with
-        commas, unless the only one is JSON. Invalid text is returned
-        unchanged, and rejected by the validation.
+        commas, unless the only one is JSON. A text that is not valid is
+        parsed if its JSON type is, so that the validation names the mistake.
 
         :param texts: one text, or several for one of :attr:`arrays`.
         """
@@ -89,7 +89,25 @@ def _read(validator: Any, text: str) -> Any:
         value = strict_json.loads(literal)
     except strict_json.InvalidJSON:
         return text
-    return value if _is_valid(validator, value) else text
+    return value if _has_type(validator, value) else text
+
+
+def _has_type(validator: Any, value: Any) -> bool:
+    """Return whether the type of a value is right, but maybe not the rest."""
+    try:
+        return not any(map(_is_about_type, validator.iter_errors(value)))
+    except RecursionError:
+        return False
+
+
+def _is_about_type(error: Any) -> bool:
+    """Return whether an error is about the type of the value as a whole."""
+    if error.validator != 'anyOf':
+        return error.validator == 'type' and not error.path
+    wrong = {
+        each.schema_path[0] for each in error.context if _is_about_type(each)
+    }
+    return len(wrong) == len(error.validator_value)
 
 
 def _is_valid(validator: Any, value: Any) -> bool:

@@ -75,7 +75,11 @@ class BmcClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(
+        self, _kind: object, error: BaseException | None, _place: object
+    ) -> None:
+        if isinstance(error, failures.BmcError):
+            error.answered = self._sender.answered
         self.close()
 
     def close(self) -> None:

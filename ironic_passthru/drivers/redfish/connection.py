@@ -111,6 +111,7 @@ class BmcConnection:
     closed the kept connection.
 
     :ivar deadline: limits later requests.
+    :ivar answered: whether the BMC has responded to any request.
     :raises: from :meth:`send` the exceptions of :mod:`failures` that are not
         about a status: NotConnected, Untrusted, HandshakeFailed, NoAnswer,
         Cut, BadAnswer; ChangeOutcomeUnknown in place of the last three for a
@@ -127,6 +128,7 @@ class BmcConnection:
         read_timeout_seconds: float,
     ) -> None:
         self.deadline = deadline
+        self.answered = False
         self._target = target
         self._trusted = trusted
         self._connect_timeout = connect_timeout_seconds
@@ -242,6 +244,7 @@ class BmcConnection:
         response: urllib3.HTTPResponse,
     ) -> RawResponse:
         """Receive the body; keep the connection if it remains usable."""
+        self.answered = True
         content, complete = b'', False
         try:
             content = self._read(response, counted=request.counted)

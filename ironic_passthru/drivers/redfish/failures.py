@@ -34,6 +34,8 @@ class BmcError(Exception):
     """
 
     explanation: str | None = None
+    #: Whether the BMC responded to an earlier request of the call.
+    answered = False
 
     def __init__(
         self,
@@ -344,6 +346,7 @@ def classify(exc: BmcError) -> BmcFailure:
         )
     return dataclasses.replace(
         found,
+        reachable=True if exc.answered else found.reachable,
         message=exc.explanation or found.message,
         messages=exc.messages,
         task=exc.task,

@@ -180,7 +180,11 @@ def _error(path: pathlib.Path, what: str) -> errors.ConfigError:
 
 def _describe(exc: pydantic.ValidationError, parsed: document.Document) -> str:
     """Return the first error, its line and the number of the others."""
-    found = exc.errors(include_input=False)
+    # A misspelled key is the cause of a missing one.
+    found = sorted(
+        exc.errors(include_input=False),
+        key=lambda error: error['type'] != 'extra_forbidden',
+    )
     text = entries.describe_error(dict(found[0]))
     more = f' (and {len(found) - 1} more)' if len(found) > 1 else ''
     return f'{text}{parsed.place(*found[0]["loc"])}{more}'

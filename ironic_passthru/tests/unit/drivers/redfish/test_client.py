@@ -83,6 +83,19 @@ class ChangeTest(simulated.SimulatedBmcTestCase):
     def patch(self) -> Any:
         return self.connected.patch(self.system, LIT)
 
+    def test_a_bmc_that_has_answered_is_reachable(self) -> None:
+        self.fake.faults['PATCH'] = testing_bmc.faults.close
+        for before in (True, False):
+            connected = self.client(self.fake)
+            if before:
+                connected.get(SYSTEM)
+            try:
+                with connected:
+                    connected.patch(self.system, LIT)
+            except failures.BmcError as error:
+                item = failures.classify(error).item()
+            self.assertIs(before, item['reachable'])
+
     def test_etags(self) -> None:
         self.fake.require_if_match = True
         self.patch()

@@ -323,6 +323,11 @@ class FaultTest(InventoryTestCase):
             else:
                 self.assertNotIn(key, fault.partition(' other than ')[0])
 
+    def test_an_unknown_key_precedes_a_missing_one(self) -> None:
+        fault = self.fault('node-1: {addres: x, username: y, password: z}')
+        self.assertIn("unknown key 'addres'; did you mean 'address'?", fault)
+        self.assertIn('(and 1 more)', fault)
+
     def test_tls_and_login(self) -> None:
         for more, expected in (
             ('tls_minimum: 1.4', "tls_minimum: Input should be '1.0'"),

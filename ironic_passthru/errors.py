@@ -354,7 +354,9 @@ class UnknownMethod(RouteNotFound):
     """The driver does not offer this method to the caller."""
 
     code = 'unknown_method'
-    _msg_fmt = "The driver '%(driver)s' has no method '%(method)s'."
+    _msg_fmt = (
+        "The driver '%(driver)s' has no method '%(method)s' that you may call."
+    )
 
 
 class ConductorNotFound(RouteNotFound):

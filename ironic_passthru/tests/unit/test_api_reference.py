@@ -59,7 +59,7 @@ def usual(http_method: str, path: str) -> set[int]:
     if '{' in path:
         found.add(404)
     # Other HTTP methods are calls of vendor methods.
-    if http_method != 'METHOD' and '/vendor_passthru/' not in path:
+    if http_method != 'METHOD' and not path.endswith('/methods'):
         found.add(405)
     return found
 

@@ -55,7 +55,7 @@ class AccountMethods(fleet.FleetMethods):
         return self._each(context, options, passwords.accounts)
 
     @base.driver_passthru(
-        ['PUT'], async_call=False, target=selection.NAMES, secret='password'
+        ['PUT'], async_call=False, target=selection.NAMES, secret=['password']
     )
     def set_password(
         self,

@@ -75,11 +75,7 @@ class BmcClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, _kind: object, error: BaseException | None, _place: object
-    ) -> None:
-        if isinstance(error, failures.BmcError):
-            error.answered = self._sender.answered
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     def close(self) -> None:

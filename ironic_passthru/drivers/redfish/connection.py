@@ -111,7 +111,6 @@ class BmcConnection:
     closed the kept connection.
 
     :ivar deadline: limits later requests.
-    :ivar answered: whether the BMC has responded to any request.
     :raises: from :meth:`send` the exceptions of :mod:`failures` that are not
         about a status: NotConnected, Untrusted, HandshakeFailed, NoAnswer,
         Cut, BadAnswer; ChangeOutcomeUnknown in place of the last three for a
@@ -128,7 +127,7 @@ class BmcConnection:
         read_timeout_seconds: float,
     ) -> None:
         self.deadline = deadline
-        self.answered = False
+        self._answered = False
         self._target = target
         self._trusted = trusted
         self._connect_timeout = connect_timeout_seconds
@@ -149,6 +148,14 @@ class BmcConnection:
 
     def send(self, request: RawRequest) -> RawResponse:
         """Send one request; return its response of any status."""
+        try:
+            return self._send(request)
+        except failures.BmcError as exc:
+            exc.answered = self._answered
+            raise
+
+    def _send(self, request: RawRequest) -> RawResponse:
+        """Send a request over the kept connection or a new one."""
         link = self._reusable(request)
         if link is not None:
             try:
@@ -244,7 +251,7 @@ class BmcConnection:
         response: urllib3.HTTPResponse,
     ) -> RawResponse:
         """Receive the body; keep the connection if it remains usable."""
-        self.answered = True
+        self._answered = True
         content, complete = b'', False
         try:
             content = self._read(response, counted=request.counted)

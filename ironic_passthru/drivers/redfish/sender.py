@@ -95,11 +95,6 @@ class RequestSender:
         return self._login.kind
 
     @property
-    def answered(self) -> bool:
-        """Whether the BMC has responded to any request."""
-        return self._connection.answered
-
-    @property
     def peer_certificate(self) -> Mapping[str, Any]:
         """Fields of the BMC's certificate; empty if it is not verified."""
         return self._connection.peer_certificate

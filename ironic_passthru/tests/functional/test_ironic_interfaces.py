@@ -259,7 +259,7 @@ class TestIronic39(base.TestCase):
         command = next(
             block.commands
             for block in pages.blocks(_PAGE)
-            if block.commands.startswith('sed')
+            if 'sed -i' in block.commands
         )
         subprocess.run(
             ['bash', '-euc', command], cwd=self.site.directory, check=True

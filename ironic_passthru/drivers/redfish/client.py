@@ -140,15 +140,7 @@ class BmcClient:
 
     def get(self, path: str) -> resource.Resource:
         """Read a resource."""
-        response = self._sender.send('GET', path)
-        if error := self._sender.error_of(response):
-            raise error
-        return resource.Resource(
-            path,
-            resource.decode(response.content),
-            response.status,
-            response.headers,
-        )
+        return self._read(path)
 
     def follow(
         self, source: resource.JsonObject, *names: str
@@ -221,7 +213,10 @@ class BmcClient:
 
     def poll(self, path: str) -> resource.Resource:
         """Read a resource without effect on the data limit of the call."""
-        response = self._sender.send('GET', path, counted=False)
+        return self._read(path, counted=False)
+
+    def _read(self, path: str, *, counted: bool = True) -> resource.Resource:
+        response = self._sender.send('GET', path, counted=counted)
         if error := self._sender.error_of(response):
             raise error
         return resource.Resource(

@@ -8,6 +8,6 @@ is set, since it imports Ironic::
     hardware_types   find a hardware type and its vendor interface
     adapter          make a driver of the vendor interface
 
-The service uses a ConfigOpts object of its own then: Ironic registers options
-of the same names on the global one (``cmd/parsing``).
+The global ``cfg.CONF`` belongs to Ironic then, which registers options of the
+same names as those of the service (``cmd/parsing``).
 """

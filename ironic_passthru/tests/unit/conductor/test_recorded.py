@@ -745,6 +745,21 @@ class TestCancelled(RecordedCase):
         if context.cancel_requested:
             raise errors.Cancelled()
 
+    def test_its_partial_result_is_recorded(self) -> None:
+        def stop(context: Any) -> None:
+            self.conductor.tracker.request_cancel({'a'})
+            stopped = errors.Cancelled()
+            stopped.partial_result = ['slot 1']
+            raise stopped
+
+        self.vendor.action = stop
+        self.call(call_id='a')
+        self.ended()
+        move = self.last_move()
+        self.assertEqual(
+            (State.CANCELLED, '["slot 1"]'), (move.target, move.result)
+        )
+
     def test_its_operation_is_cancelled_with_its_progress(self) -> None:
         self.vendor.action = self.stop_when_asked
         self.call(call_id='a')

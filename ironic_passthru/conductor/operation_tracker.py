@@ -137,7 +137,7 @@ class OperationTracker:
         *,
         hostname: str,
         incarnation: str,
-        events: events.NoEvents = events.NO_EVENTS,
+        events: events.Events = events.NO_EVENTS,
     ) -> None:
         self._writer = writer
         self._events = events

@@ -46,7 +46,7 @@ class Runner:
         workers: int,
         max_result_size: int,
         queue_seconds: float,
-        events: events.NoEvents = events.NO_EVENTS,
+        events: events.Events = events.NO_EVENTS,
     ) -> None:
         self._drivers = drivers
         self._admission = admission

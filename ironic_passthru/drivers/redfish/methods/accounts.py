@@ -6,13 +6,14 @@ from typing import Any
 from typing import Unpack
 
 import pydantic
+from typing_extensions import TypedDict
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import passwords
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 _User = Annotated[
@@ -27,6 +28,32 @@ _Password = Annotated[
         min_length=1, max_length=255, description='The new password.'
     ),
 ]
+
+
+class BmcAccount(TypedDict):
+    """A user of the BMC."""
+
+    id: str
+    username: str
+    role: str | None
+    """RoleId, such as ``Administrator``."""
+    enabled: bool | None
+    locked: bool | None
+
+
+class AccountsItem(results.PartialItem):
+    """The users of a BMC."""
+
+    accounts: list[BmcAccount]
+
+
+class PasswordItem(results.ChangedItem):
+    """The change of a password."""
+
+    user: str
+    """Name of the user."""
+    stored: bool
+    """Whether the inventory has the password of this user."""
 
 
 class AccountMethods(fleet.FleetMethods):
@@ -50,7 +77,7 @@ class AccountMethods(fleet.FleetMethods):
         self,
         context: request_context.RequestContext,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[AccountsItem]:
         """Return the users of BMCs with their roles."""
         return self._each(context, options, passwords.accounts)
 
@@ -64,7 +91,7 @@ class AccountMethods(fleet.FleetMethods):
         password: _Password,
         user: _User = None,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[PasswordItem]:
         """Change the password of a BMC user.
 
         The password of the inventory's user is also stored in the inventory.

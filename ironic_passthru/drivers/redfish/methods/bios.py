@@ -4,6 +4,8 @@
 from collections.abc import Mapping
 from typing import Annotated
 from typing import Any
+from typing import Literal
+from typing import NotRequired
 from typing import Unpack
 
 import pydantic
@@ -14,8 +16,8 @@ from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 _RESET = '#Bios.ResetBios'
@@ -42,6 +44,31 @@ _Attributes = Annotated[
 ]
 
 
+class BiosItem(results.PartialItem):
+    """The BIOS attributes of a target."""
+
+    attributes: dict[str, _Value]
+    """Current values by name."""
+    pending: dict[str, _Value] | None
+    """Values of the next boot that differ; null if they are unreadable."""
+
+
+class BiosResetItem(results.ChangedItem):
+    """A change of BIOS attributes."""
+
+    applies: Literal['next_boot'] | None
+    """Time of the change; null without one."""
+    task: NotRequired[str]
+    """Path of the task that the BMC started."""
+
+
+class BiosChangeItem(BiosResetItem):
+    """A change of some BIOS attributes."""
+
+    pending: dict[str, _Value]
+    """Values of the next boot that differ from the current ones."""
+
+
 class BiosMethods(fleet.FleetMethods):
     """The methods ``bios``, ``set_bios`` and ``reset_bios``."""
 
@@ -50,7 +77,7 @@ class BiosMethods(fleet.FleetMethods):
         self,
         context: request_context.RequestContext,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[BiosItem]:
         """Return current and pending BIOS attributes of targets.
 
         Items have ``attributes``, ``pending`` with only those values that
@@ -66,7 +93,7 @@ class BiosMethods(fleet.FleetMethods):
         *,
         attributes: _Attributes,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[BiosChangeItem]:
         """Change BIOS attributes at the next boot of targets.
 
         Items have ``changed``, ``pending``, ``applies`` and, if the BMC
@@ -86,7 +113,7 @@ class BiosMethods(fleet.FleetMethods):
         self,
         context: request_context.RequestContext,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[BiosResetItem]:
         """Reset the BIOS attributes of targets to their defaults.
 
         Items have ``changed``, ``applies`` and, if the BMC started a task,

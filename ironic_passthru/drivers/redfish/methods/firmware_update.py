@@ -13,6 +13,7 @@ from urllib import parse
 
 import pydantic
 from oslo_config import cfg
+from typing_extensions import TypedDict
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
@@ -24,8 +25,8 @@ from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import firmware_upload
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 #: Time of a call, and of one target, in seconds.
@@ -104,6 +105,27 @@ class Update:
         return self.apply_time in (None, 'Immediate')
 
 
+class UpdatedComponent(TypedDict):
+    """Versions of a component before and after an update."""
+
+    id: str
+    name: str | None
+    before: str | None
+    after: str | None
+    """Null if it could not be read after the update."""
+
+
+class FirmwareUpdateItem(results.ChangedItem):
+    """An update of firmware."""
+
+    state: Literal['accepted', 'finished', 'pending']
+    """``pending`` until ``apply_time``; ``accepted`` without a task."""
+    task: str | None
+    """Path of the task on the BMC."""
+    messages: list[results.BmcMessageItem]
+    versions: list[UpdatedComponent]
+
+
 class FirmwareUpdateMethods(fleet.FleetMethods):
     """The method ``update_firmware``."""
 
@@ -139,7 +161,7 @@ class FirmwareUpdateMethods(fleet.FleetMethods):
         targets_on_bmc: _Targets = None,
         apply_time: _Time = None,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[FirmwareUpdateItem]:
         """Update firmware of targets from an image.
 
         Items have ``changed``, ``state`` (``finished``, or ``pending`` until

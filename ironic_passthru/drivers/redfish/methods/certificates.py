@@ -85,8 +85,12 @@ class CertificateMethods(fleet.FleetMethods):
 def read(machine: bmc.Bmc) -> failures.Item:
     """Return the item with the certificates of a BMC.
 
-    :raises: NotSupported if the BMC does not report them and the driver does
-        not verify its certificate.
+    After a rejected login, it has both the error and the certificate of the
+    connection.
+
+    :raises: LoginRequired without such a certificate; NotSupported if the
+        BMC does not report them and the driver does not verify its
+        certificate.
     """
     reader = partial_reader.PartialReader(
         machine.client, max_requests=MAX_REQUESTS
@@ -94,13 +98,19 @@ def read(machine: bmc.Bmc) -> failures.Item:
     found = list(_of_managers(machine, reader))
     found = found or list(_of_service(machine, reader))
     source, shown = 'redfish', [_shown(each) for each in found]
+    item: failures.Item = {'reachable': True}
     if not shown:
         presented = machine.client.peer_certificate
+        # The certificate of the connection does not need a login.
+        if isinstance(reader.error, failures.LoginRequired):
+            if not presented:
+                raise reader.error
+            item = failures.classify(reader.error).item()
         if not presented:
             raise failures.NotSupported()
         source, shown = 'tls', [_presented(presented)]
     return {
-        'reachable': True,
+        **item,
         'source': source,
         'certificates': shown,
         'warnings': reader.warnings,

@@ -27,6 +27,7 @@
        └─────> results          types of results, of which schemas are made
 
     allowable       checks of values before they are sent
+    attribute_registry  those for attributes of the BIOS
     partial_reader  errors of one resource among several
     settings        settings objects, which apply with a later reset
     resource        tolerant reader of documents

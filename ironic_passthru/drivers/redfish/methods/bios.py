@@ -12,6 +12,7 @@ import pydantic
 
 from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers.redfish import attribute_registry
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial_reader
@@ -142,7 +143,8 @@ def read(machine: bmc.Bmc) -> failures.Item:
 def change(machine: bmc.Bmc, attributes: Mapping[str, Any]) -> failures.Item:
     """Send those attributes that differ from the pending ones.
 
-    :raises: ValueNotAllowed for an attribute that the BMC does not report.
+    :raises: ValueNotAllowed for an attribute that the BMC does not report,
+        or a value that its attribute registry does not allow.
     """
     current = machine.client.follow(machine.system, 'Bios')
     settings = _settings(machine, current)
@@ -156,6 +158,8 @@ def change(machine: bmc.Bmc, attributes: Mapping[str, Any]) -> failures.Item:
     }
     task = None
     if differing:
+        registry = attribute_registry.read(machine.client, current)
+        registry.check(differing, known)
         body = {'Attributes': differing, **_apply_time(current)}
         task = machine.client.patch(settings, body, follow=False).task
         if not machine.client.dry_run:

@@ -113,6 +113,8 @@ class DryRunItem(TypedDict):
     """Whether the BMC responded."""
     would_send: list[PlannedChange]
     """The changes in their order."""
+    warning: NotRequired[str]
+    """That of the method."""
 
 
 class Summary(TypedDict):

@@ -151,7 +151,7 @@ class FleetMethods(base.VendorInterface):
             item = act(bmc.Bmc(target, recorder))
         # The other members would describe a change that was not made.
         kept: failures.Item = {
-            k: item[k] for k in ('reachable', 'error') if k in item
+            k: item[k] for k in ('reachable', 'error', 'warning') if k in item
         }
         return {**kept, 'would_send': recorder.changes}
 

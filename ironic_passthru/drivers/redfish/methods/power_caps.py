@@ -44,6 +44,8 @@ class PowerCapItem(results.TargetItem, total=False):
     """The highest limit that the BMC accepts."""
     warnings: list[results.ReadWarning]
     """Resources that could not be read."""
+    warning: str
+    """That the limit is below the consumption; only with PUT."""
     changed: bool
     """Whether a change was sent; only with PUT."""
 

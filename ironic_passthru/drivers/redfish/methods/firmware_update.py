@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from typing import Any
 from typing import Literal
+from typing import NotRequired
 from typing import Unpack
 from urllib import parse
 
@@ -119,7 +120,9 @@ class FirmwareUpdateItem(results.ChangedItem):
     """An update of firmware."""
 
     state: Literal['accepted', 'finished', 'pending']
-    """``pending`` until ``apply_time``; ``accepted`` without a task."""
+    """``pending`` until later; ``accepted`` without a task."""
+    waits_for: NotRequired[str]
+    """``next_boot``, or a time in ISO 8601, of a scheduled task."""
     task: str | None
     """Path of the task on the BMC."""
     messages: list[results.BmcMessageItem]
@@ -165,7 +168,8 @@ class FirmwareUpdateMethods(fleet.FleetMethods):
         """Update firmware of targets from an image.
 
         Items have ``changed``, ``state`` (``finished``, or ``pending`` until
-        ``apply_time``), ``task``, ``messages`` and ``versions``.
+        ``apply_time``, or while ``task`` is scheduled: ``waits_for``),
+        ``task``, ``messages`` and ``versions``.
         """
         with self._image(image_uri, image_file) as image:
             wanted = Update(image_uri, image, targets_on_bmc or (), apply_time)
@@ -210,6 +214,8 @@ def update(machine: bmc.Bmc, wanted: Update) -> failures.Item:
     send = _pull if wanted.image is None else _push
     try:
         response = send(client, service, wanted, paths)
+    except failures.TaskScheduled as exc:
+        item = _scheduled(exc)
     except (failures.ChangeOutcomeUnknown, failures.TaskFailed) as exc:
         # The versions show whether parts of the update were made.
         item = failures.classify(exc).item()
@@ -247,6 +253,19 @@ def _success(
         'state': state if wanted.is_immediate else 'pending',
         'task': response.task,
         'messages': _messages(client, response),
+    }
+
+
+def _scheduled(exc: failures.TaskScheduled) -> failures.Item:
+    return {
+        'reachable': True,
+        'changed': True,
+        'state': 'pending',
+        'task': exc.task,
+        'messages': [
+            {'id': each.message_id, 'text': each.text} for each in exc.messages
+        ],
+        'waits_for': exc.waits_for,
     }
 
 

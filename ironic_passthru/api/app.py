@@ -18,6 +18,7 @@ from ironic_passthru.api import health
 from ironic_passthru.api.auth import policy
 from ironic_passthru.api.auth import strategies
 from ironic_passthru.api.calls import dispatch
+from ironic_passthru.api.calls import events
 from ironic_passthru.api.calls import long_poll
 from ironic_passthru.api.calls import responses
 from ironic_passthru.api.http import error_responses
@@ -218,6 +219,12 @@ def _controllers(
         max_seconds=options.max_wait,
         max_waiting=options.max_waiting,
     )
+    event_streams = events.EventStreams(
+        store,
+        renderer,
+        max_seconds=options.max_event_seconds,
+        max_streams=options.max_event_streams,
+    )
     dispatcher = dispatch.CallDispatcher(
         conductor_api,
         store,
@@ -243,5 +250,6 @@ def _controllers(
             policy=policy,
             responses=call_responses,
             long_poll=long_polling,
+            event_streams=event_streams,
         ),
     }

@@ -3,16 +3,19 @@
 
 import re
 from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 from urllib import parse
 
 import webob
+from wsme.rest import json as wsme_json
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.api import audit_data
 from ironic_passthru.api.auth import policy
+from ironic_passthru.api.calls import events
 from ironic_passthru.api.calls import long_poll
 from ironic_passthru.api.calls import responses
 from ironic_passthru.api.http import environ_keys
@@ -53,12 +56,14 @@ class OperationsController:
         policy: policy.Policy,
         responses: responses.CallResponses,
         long_poll: long_poll.LongPoll,
+        event_streams: events.EventStreams,
     ) -> None:
         self._operations = operations
         self._links = links
         self._policy = policy
         self._responses = responses
         self._long_poll = long_poll
+        self._event_streams = event_streams
 
     def _one(
         self, request: webob.Request, operation_id: str
@@ -212,6 +217,27 @@ class OperationsController:
             response = self._responses.accepted(location)
         response.headers.update(headers)
         return response
+
+    @expose.controller
+    def events(
+        self,
+        request: webob.Request,
+        _response: webob.Response,
+        operation_id: str,
+    ) -> webob.Response:
+        """Return the changes of state and progress as they are recorded."""
+        self._one(request, operation_id)
+        error_responses.check_accept(request.environ, events.MEDIA_TYPE)
+        query.check_names(query.parameters(request.environ), ())
+
+        def members(found: operation.Operation) -> Mapping[str, Any]:
+            resource = self._resource(request, found, ())
+            document: Mapping[str, Any] = wsme_json.tojson(
+                types.OperationResource, resource
+            )
+            return document
+
+        return self._event_streams.response(request, operation_id, members)
 
     @expose.expose(types.OperationResource, subject=_one_to_cancel)
     def delete(

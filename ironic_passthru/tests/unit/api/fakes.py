@@ -139,7 +139,7 @@ class FakeOperations:
     :ivar found: the operations by their ids.
     :ivar keys: id and fingerprint by digest.
     :ivar results: JSON texts by ids of operations.
-    :ivar reads: number of reads of states.
+    :ivar reads: number of reads of states and summaries.
     :ivar on_read: called before each of these reads, with their number.
     """
 
@@ -208,11 +208,14 @@ class FakeOperations:
         return one and operation.Owner.of(one.project_id, one.user_id)
 
     def state(self, operation_id: str) -> operation.State | None:
+        one = self.summary(operation_id)
+        return one and one.state
+
+    def summary(self, operation_id: str) -> operation.Operation | None:
         self.reads += 1
         self.on_read(self.reads)
         self._check()
-        one = self.found.get(operation_id)
-        return one and one.state
+        return self.found.get(operation_id)
 
     def find_key(self, digest: str) -> tuple[str, str] | None:
         self._check()

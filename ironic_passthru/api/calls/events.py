@@ -100,9 +100,7 @@ class EventStreams:
             raise errors.OperationNotFound(operation=operation_id)
         first = received.new_events(members(found))
         if found.final and not first:
-            response = webob.Response(status=204)
-            del response.headers['Content-Type']
-            return response
+            return webob.Response(status=204)
         slot = self._slot(request)
         response = webob.Response(content_type=MEDIA_TYPE, charset='UTF-8')
         del response.headers['Content-Length']

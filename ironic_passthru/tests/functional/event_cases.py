@@ -21,9 +21,11 @@ class Stream:
     :param client: its headers and address are used.
     """
 
-    def __init__(self, client: web.Client, path: str, last_id: str = '') -> None:
-        self._connection = client._connection()
-        headers = client._headers | {'Accept': 'text/event-stream'}
+    def __init__(
+        self, client: web.Client, path: str, last_id: str = ''
+    ) -> None:
+        self._connection = client.connection()
+        headers = client.headers | {'Accept': 'text/event-stream'}
         if last_id:
             headers['Last-Event-ID'] = last_id
         self._connection.request('GET', f'{path}/events', headers=headers)
@@ -61,6 +63,12 @@ class EventCases(base.TestCase):
     api: web.Client
 
     def start(self, slots: int, seconds_per_slot: float) -> str:
+        """Start an operation, cancelled at the end; return its path."""
+        path = self.accept(slots, seconds_per_slot)
+        self.addCleanup(self.api.request, 'DELETE', path)
+        return path
+
+    def accept(self, slots: int, seconds_per_slot: float) -> str:
         """Start an operation and return its path."""
         answer = self.api.call(
             'inspect_rack',
@@ -69,9 +77,7 @@ class EventCases(base.TestCase):
             seconds_per_slot=seconds_per_slot,
         )
         self.assertEqual(202, answer.status, answer.body)
-        path = parse.urlsplit(answer.headers['Location']).path
-        self.addCleanup(self.api.request, 'DELETE', path)
-        return path
+        return parse.urlsplit(answer.headers['Location']).path
 
     def open(self, path: str, last_id: str = '') -> Stream:
         stream = Stream(self.api, path, last_id)

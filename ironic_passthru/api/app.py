@@ -219,12 +219,6 @@ def _controllers(
         max_seconds=options.max_wait,
         max_waiting=options.max_waiting,
     )
-    event_streams = events.EventStreams(
-        store,
-        renderer,
-        max_seconds=options.max_event_seconds,
-        max_streams=options.max_event_streams,
-    )
     dispatcher = dispatch.CallDispatcher(
         conductor_api,
         store,
@@ -250,6 +244,19 @@ def _controllers(
             policy=policy,
             responses=call_responses,
             long_poll=long_polling,
-            event_streams=event_streams,
+            event_streams=_event_streams(options, store, renderer),
         ),
     }
+
+
+def _event_streams(
+    options: cfg.ConfigOpts.GroupAttr,
+    store: operation_store.OperationStore,
+    renderer: error_responses.ErrorRenderer,
+) -> events.EventStreams:
+    return events.EventStreams(
+        store,
+        renderer,
+        max_seconds=options.max_event_seconds,
+        max_streams=options.max_event_streams,
+    )

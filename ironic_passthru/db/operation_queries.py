@@ -105,6 +105,8 @@ def first_targets(
 
     A list that lacks some ends with ``MORE``.
     """
+    if not operation_ids:
+        return {}
     query = (
         sa.select(_targets.operation_id, _targets.target)
         .where(

@@ -209,7 +209,7 @@ class OperationStore:
         query = operation_queries.select(
             [
                 *_BRIEF,
-                *(_operations.c[each] for each in details if each in _READ),
+                *(_operations.c[each] for each in set(details) & _READ.keys()),
             ],
             states=states,
             owner=owner,
@@ -219,11 +219,9 @@ class OperationStore:
         )
         with self._database.reader() as reader:
             rows = reader.execute(query.limit(limit)).all()
-            targets: dict[str, list[str]] = {}
-            if 'targets' in details and rows:
-                targets = operation_queries.first_targets(
-                    reader, [row.id for row in rows]
-                )
+            targets = operation_queries.first_targets(
+                reader, [row.id for row in rows if 'targets' in details]
+            )
         return [
             _brief(row, targets=targets.get(row.id), **_details(row, details))
             for row in rows

@@ -112,7 +112,7 @@ class TestSamples(base.TestCase):
         url = f'{self.service.url}/v1/operations/{one["id"]}/events'
         with urllib.request.urlopen(url, timeout=30) as answer:
             text = answer.read().decode()
-        file = SAMPLES / 'operation-events.txt'
+        file = SAMPLES / 'operation-events.sse'
         if os.environ.get(WRITE):
             file.write_text(text)
         self.assertEqual(_stable(text), _stable(file.read_text()))

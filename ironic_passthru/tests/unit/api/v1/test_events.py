@@ -59,7 +59,9 @@ class TestEvents(fakes.ApplicationCase):
         parts = self.parts(self.get())
         next(parts)
         self.operations.change('o', cancel_requested=True)
-        self.assertRegex(next(parts), '^event: state\n.*: true, .*\nid: .*\n\n$')
+        self.assertRegex(
+            next(parts), '^event: state\n.*: true, .*\nid: .*\n\n$'
+        )
         self.operations.change('o', progress=operation.Progress(9.0, None))
         text = next(parts)
         self.assertRegex(text, '^event: progress\n.*9.0, .*\nid: .*\n\n$')

@@ -31,6 +31,9 @@ _EVENTS = {
     'state': ('state', 'cancel_requested', 'started_at', 'finished_at'),
 }
 _HEARTBEAT_SECONDS = 15.0
+# Under servers that detect only by sending that a client has disconnected;
+# mod_wsgi needs three attempts.
+_PROBE_SECONDS = 5.0
 _HEARTBEAT = b': heartbeat\n\n'
 _ID = re.compile(r'[0-9a-f]{12}(-[0-9a-f]{12})?')
 
@@ -140,19 +143,18 @@ class EventStreams:
         members: Members,
     ) -> Iterator[bytes]:
         has_ended = disconnect.detector(request.environ)
+        interval = _HEARTBEAT_SECONDS if has_ended else _PROBE_SECONDS
         sent_at = time.monotonic()
         try:
             for found in watch.reads(
                 self._operations, operation_id, self._max_seconds
             ):
-                if has_ended():
+                if has_ended and has_ended():
                     return
                 if found is None:
                     raise errors.OperationNotFound(operation=operation_id)
                 text = received.new_events(members(found))
-                if not text and time.monotonic() - sent_at >= (
-                    _HEARTBEAT_SECONDS
-                ):
+                if not text and time.monotonic() - sent_at >= interval:
                     text = _HEARTBEAT
                 if text:
                     yield text

@@ -13,11 +13,13 @@ except ImportError:
     uwsgi = None
 
 
-def detector(environ: wsgi_types.WSGIEnvironment) -> Callable[[], bool]:
+def detector(
+    environ: wsgi_types.WSGIEnvironment,
+) -> Callable[[], bool] | None:
     """Return a function that returns whether a response can be abandoned.
 
-    Other servers, such as mod_wsgi, close a response when they cannot send
-    the next part of it.
+    It is None under other servers, such as mod_wsgi: they close a response
+    some time after they could not send a part of it.
     """
     found: Callable[[], bool] | None = environ.get(wsgi_server.HAS_ENDED)
     if found is not None:
@@ -29,4 +31,4 @@ def detector(environ: wsgi_types.WSGIEnvironment) -> Callable[[], bool]:
         # With disable-write-exception, uWSGI reads a response to its end,
         # whether or not the client receives it.
         return lambda: wsgi_server.is_closed_by_client(uwsgi.connection_fd())
-    return lambda: False
+    return None

@@ -114,9 +114,7 @@ class TestEvents(fakes.ApplicationCase):
         self.assertNotIn('Traceback', text)
 
     def test_heartbeats(self) -> None:
-        self.useFixture(
-            fixtures.MonkeyPatch(f'{_MODULE}._HEARTBEAT_SECONDS', 0.1)
-        )
+        self.useFixture(fixtures.MonkeyPatch(f'{_MODULE}._PROBE_SECONDS', 0.1))
         parts = self.parts(self.get())
         next(parts)
         for _ in range(2):

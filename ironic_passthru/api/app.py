@@ -18,6 +18,7 @@ from ironic_passthru.api import health
 from ironic_passthru.api.auth import policy
 from ironic_passthru.api.auth import strategies
 from ironic_passthru.api.calls import dispatch
+from ironic_passthru.api.calls import events
 from ironic_passthru.api.calls import long_poll
 from ironic_passthru.api.calls import responses
 from ironic_passthru.api.http import error_responses
@@ -243,5 +244,19 @@ def _controllers(
             policy=policy,
             responses=call_responses,
             long_poll=long_polling,
+            event_streams=_event_streams(options, store, renderer),
         ),
     }
+
+
+def _event_streams(
+    options: cfg.ConfigOpts.GroupAttr,
+    store: operation_store.OperationStore,
+    renderer: error_responses.ErrorRenderer,
+) -> events.EventStreams:
+    return events.EventStreams(
+        store,
+        renderer,
+        max_seconds=options.max_event_seconds,
+        max_streams=options.max_event_streams,
+    )

@@ -139,6 +139,24 @@ OPTS: list[cfg.Opt] = [
         'delayed. It should be lower than the number of worker threads.',
     ),
     cfg.IntOpt(
+        'max_event_seconds',
+        default=60,
+        min=1,
+        max=3600,
+        help='Maximum duration of an event stream of an operation, in '
+        'seconds; then the client reconnects.',
+    ),
+    cfg.IntOpt(
+        'max_event_streams',
+        default=4,
+        min=0,
+        max=1024,
+        help='Maximum number of event streams of operations in one process; '
+        'the response to further requests is 503. 0 disables them. Together '
+        'with max_waiting it should be lower than the number of worker '
+        'threads.',
+    ),
+    cfg.IntOpt(
         'call_monitor_timeout',
         default=6,
         min=2,

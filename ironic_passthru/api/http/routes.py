@@ -78,6 +78,7 @@ ROUTES = (
         audit_event='cancel',
     ),
     Route(READ, '/v1/operations/{operation}/result', 'operations.result'),
+    Route(READ, '/v1/operations/{operation}/events', 'operations.events'),
     # middleware/health.py responds, before version and login are checked.
     Route(READ, HEALTHCHECK, '', public=True),
     Route(READ, '/healthcheck/detailed', 'health.detailed'),

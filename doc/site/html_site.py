@@ -47,7 +47,7 @@ class ApiReference(docutils.ReferenceRole):
         return [link], []
 
 
-def _set_theme(app: 'application.Sphinx', config: 'config.Config') -> None:
+def _set_theme(_: 'application.Sphinx', config: 'config.Config') -> None:
     config.html_theme = 'furo'
     config.html_title = config.project
     config.html_show_sourcelink = False

@@ -17,6 +17,9 @@ from sphinx.util import docutils
 if typing.TYPE_CHECKING:
     from sphinx import application
 
+# A vendor method accepts some of these.
+_VENDOR_VERBS = ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')
+
 
 class RestMethod(docutils.SphinxDirective):
     """Show HTTP method and path of a route."""
@@ -29,10 +32,9 @@ class RestMethod(docutils.SphinxDirective):
         # ``rest_parameters`` requires a description of each.
         self.env.path_params = re.findall(r'{\w+}', path)
         line = nodes.paragraph(classes=['route'])
-        line += nodes.inline(
-            '', http_method, classes=['verb', http_method.lower()]
-        )
-        line += nodes.Text(' ')
+        for verb in _VENDOR_VERBS if http_method == 'METHOD' else [http_method]:
+            line += nodes.inline('', verb, classes=['verb', verb.lower()])
+            line += nodes.Text(' ')
         line += nodes.literal('', path)
         return [line]
 

@@ -32,7 +32,8 @@ class RestMethod(docutils.SphinxDirective):
         # ``rest_parameters`` requires a description of each.
         self.env.path_params = re.findall(r'{\w+}', path)
         line = nodes.paragraph(classes=['route'])
-        for verb in _VENDOR_VERBS if http_method == 'METHOD' else [http_method]:
+        verbs = _VENDOR_VERBS if http_method == 'METHOD' else (http_method,)
+        for verb in verbs:
             line += nodes.inline('', verb, classes=['verb', verb.lower()])
             line += nodes.Text(' ')
         line += nodes.literal('', path)

@@ -30,7 +30,8 @@ class RestMethod(docutils.SphinxDirective):
         """Return one line."""
         http_method, path = self.arguments
         # ``rest_parameters`` requires a description of each.
-        self.env.path_params = re.findall(r'{\w+}', path)
+        params = re.findall(r'{\w+}', path)
+        self.env.path_params = params  # type: ignore[attr-defined]
         line = nodes.paragraph(classes=['route'])
         verbs = _VENDOR_VERBS if http_method == 'METHOD' else (http_method,)
         for verb in verbs:

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sphinx configuration of the API reference."""
 
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / 'doc/site'))
+
 project = 'ironic_passthru API reference'
-copyright = 'ironic_passthru contributors'
 
-extensions = ['openstackdocstheme', 'os_api_ref']
-
-html_theme = 'openstackdocs'
-html_theme_options = {'sidebar_mode': 'toc'}
-pygments_style = 'native'
-openstackdocs_auto_name = False
-openstackdocs_auto_version = False
+extensions = ['html_site', 'api_reference']
+site_root = '../'

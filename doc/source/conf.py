@@ -10,8 +10,10 @@ from ironic_passthru import threads
 # Must precede the imports of autodoc, which would select another backend.
 threads.init()
 
+_HERE = pathlib.Path(__file__).parent
 # The examples are documented from their docstrings.
-sys.path.insert(0, str(pathlib.Path(__file__).parent / 'examples'))
+sys.path.insert(0, str(_HERE / 'examples'))
+sys.path.insert(0, str(_HERE.parent / 'site'))
 
 # The commands of this installation, whose help is on a page.
 os.environ['PATH'] = os.pathsep.join(
@@ -20,21 +22,15 @@ os.environ['PATH'] = os.pathsep.join(
 os.environ.update({'COLUMNS': '79', 'NO_COLOR': '1'})
 
 project = 'ironic_passthru'
-copyright = 'ironic_passthru contributors'
 
 extensions = [
+    'html_site',
     'ironic_passthru.sphinxext',
-    'openstackdocstheme',
     'oslo_config.sphinxext',
     'oslo_policy.sphinxext',
     'sphinx.ext.autodoc',
     'sphinxcontrib.programoutput',
 ]
-
-html_theme = 'openstackdocs'
-pygments_style = 'native'
-openstackdocs_auto_name = False
-openstackdocs_auto_version = False
 
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'signature'

@@ -16,15 +16,8 @@ GROUP = cfg.OptGroup('healthcheck', title='The short health check')
 
 OPTS: list[cfg.Opt] = opts.HEALTHCHECK_OPTS
 
-_EXCLUDED = 'detailed'
-
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register the options on ``conf`` and disable details."""
     project_conf.register_opts(conf, [sys.modules[__name__]])
-    conf.set_override(_EXCLUDED, False, group=GROUP.name)
-
-
-def set_sample_defaults() -> None:
-    """Remove the option in the process of oslo-config-generator."""
-    OPTS[:] = [option for option in OPTS if option.name != _EXCLUDED]
+    conf.set_override('detailed', False, group=GROUP.name)

@@ -7,7 +7,6 @@ from oslo_policy import opts as policy_opts
 from ironic_passthru import conf as project_conf
 from ironic_passthru.conf import cors
 from ironic_passthru.conf import database
-from ironic_passthru.conf import healthcheck
 from ironic_passthru.conf import keystone_authtoken
 from ironic_passthru.conf import oslo_policy
 
@@ -29,6 +28,5 @@ def set_sample_defaults() -> None:
     """
     cors.set_sample_defaults()
     cfg.set_defaults(database.OPTS, **database.DEFAULTS)
-    healthcheck.set_sample_defaults()
     keystone_authtoken.set_sample_defaults()
     policy_opts.set_defaults(cfg.ConfigOpts(), **oslo_policy.DEFAULTS)

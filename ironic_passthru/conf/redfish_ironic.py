@@ -40,6 +40,13 @@ def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
         *loading.get_auth_plugin_conf_options('password'),
         *loading.get_auth_plugin_conf_options('none'),
     ]
-    unique = list({option.dest: option for option in options}.values())
+    unique = list(
+        {
+            option.dest: option
+            for option in options
+            # Nothing reads the times.
+            if option.dest != 'collect_timing'
+        }.values()
+    )
     cfg.set_defaults(unique, **DEFAULTS)
     return [(GROUP, unique)]

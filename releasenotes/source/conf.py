@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sphinx configuration of the release notes."""
 
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / 'doc/site'))
+
 project = 'ironic_passthru release notes'
-copyright = 'ironic_passthru contributors'
 
-extensions = ['openstackdocstheme', 'reno.sphinxext']
-
-html_theme = 'openstackdocs'
-pygments_style = 'native'
-openstackdocs_auto_name = False
-openstackdocs_auto_version = False
+extensions = ['html_site', 'reno.sphinxext']
+site_root = '../'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Power-cycle the servers with a tag: five of them first, and the others only
 # if these succeed. Prints the progress, and then the servers that failed.
-# Usage: power-cycle.sh TAG. It needs curl 7.84 and jq.
+# Usage: power-cycle.sh TAG. It needs curl and jq.
 set -euo pipefail
 calls="${PASSTHRU_URL:-http://127.0.0.1:6385}/v1/drivers/redfish/vendor_passthru"
 
@@ -11,7 +11,8 @@ operation=$(curl --silent --show-error --fail --retry 5 --request PUT \
     --header "Idempotency-Key: $key" \
     --data "$(jq --null-input --arg tag "$1" \
         '{tag: $tag, state: "PowerCycle", batch: 5}')" \
-    --write-out '%header{location}' "$calls?method=power")
+    --output /dev/null --dump-header - "$calls?method=power" |
+    tr -d '\r' | sed -n 's/^[Ll]ocation: //p' | tail -n 1)
 
 state=queued
 while [ "$state" = queued ] || [ "$state" = running ]; do

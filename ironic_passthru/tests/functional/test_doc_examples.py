@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Examples of the documentation."""
 
+import ast
 import importlib.util
+import os
+import subprocess
 import sys
 import tomllib
 import types
@@ -15,6 +18,7 @@ from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import entry_points
 from ironic_passthru.tests import base
 from ironic_passthru.tests import embedded
+from ironic_passthru.tests import pages
 from ironic_passthru.tests.functional import console
 
 _SOURCE = 'doc/source'
@@ -73,6 +77,30 @@ class TestPages(base.TestCase):
         service = self.useFixture(embedded.Embedded(host='conductor1'))
         for page in PAGES:
             self.check(page, service.url)
+
+    def test_long_calls_from_scripts(self) -> None:
+        """With older versions of curl, and with openstacksdk."""
+        service = self.useFixture(embedded.Embedded())
+        (block,) = (
+            block
+            for block in pages.blocks('doc/source/user/operations.rst')
+            if block.language == 'bash'
+        )
+        script = block.text.replace(console.URL, service.url)
+        example = EXAMPLES / 'call_and_wait.py'
+        for command in (['bash', '-ec', script], [sys.executable, example]):
+            done = subprocess.run(
+                command,
+                env={**os.environ, 'PASSTHRU_URL': service.url},
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            self.assertEqual(
+                {'slots': 4, 'empty': [4]},
+                ast.literal_eval(done.stdout),
+                done.stderr,
+            )
 
     def test_the_first_driver(self) -> None:
         name, driver = first_driver()

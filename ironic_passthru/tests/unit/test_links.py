@@ -107,32 +107,28 @@ class TestInside(base.TestCase):
                 self.assertEqual('', parts.fragment, (name, target))
         self.assertGreater(found, 8)
 
-    def test_builds_fail_for_a_broken_link(self) -> None:
+    def test_the_build_fails_for_a_broken_link(self) -> None:
         tox = configparser.ConfigParser(interpolation=None)
         tox.read(ROOT / 'tox.ini')
-        outside = []
-        for name, place in (
-            ('docs', 'doc'),
-            ('api-ref', 'api-ref'),
-            ('releasenotes', 'releasenotes'),
-        ):
-            pages, built = f'{place}/source', f'{place}/build'
-            self.assertEqual(
-                [
-                    f'sphinx-build -q -W -n -b html {pages} {built}/html',
-                    f'python tools/check-links.py {built}/html',
-                ],
-                tox[f'testenv:{name}']['commands'].strip().splitlines(),
-            )
-            self.assertIn(
-                f'{{[testenv:{name}]commands}}',
-                tox['testenv:all']['commands'],
-            )
-            outside.append(
-                f'sphinx-build -q -W -n -b linkcheck {pages} {built}/linkcheck'
-            )
+        parts = {'doc': '', 'api-ref': '/api-ref'}
+        parts['releasenotes'] = '/release-notes'
+        builds = {
+            builder: [
+                f'sphinx-build -q -W -n -b {builder} {source}/source '
+                f'doc/build/{builder}{place}'
+                for source, place in parts.items()
+            ]
+            for builder in ('html', 'linkcheck')
+        }
         self.assertEqual(
-            outside,
+            [*builds['html'], 'python tools/check-links.py doc/build/html'],
+            tox['testenv:docs']['commands'].strip().splitlines(),
+        )
+        self.assertIn(
+            '{[testenv:docs]commands}', tox['testenv:all']['commands']
+        )
+        self.assertEqual(
+            builds['linkcheck'],
             tox['testenv:linkcheck']['commands'].strip().splitlines(),
         )
 

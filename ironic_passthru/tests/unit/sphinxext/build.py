@@ -44,7 +44,9 @@ class Build(fixtures.Fixture):
         self.source = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         self.output = self.source / '_build'
         for name, text in self._pages.items():
-            (self.source / f'{name}.rst').write_text(text)
+            page = self.source / f'{name}.rst'
+            page.parent.mkdir(exist_ok=True)
+            page.write_text(text)
         warnings = io.StringIO()
         # Directives are registered for this build only.
         with docutils.patch_docutils(), docutils.docutils_namespace():

@@ -18,7 +18,7 @@ from ironic_passthru.client import responses
 KEY_HEADER = 'Idempotency-Key'
 
 _ACCEPT = 'application/problem+json, application/json;q=0.9'
-_FIRST_PAUSE_SECONDS = 1.0
+_FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
 
 # The connection was not made, so the request was not sent.

@@ -9,8 +9,10 @@ from importlib import metadata
 
 from cliff import command
 
-for _entry in metadata.entry_points():
-    if _entry.group.startswith(('cliff.', 'keystoneauth1.', 'openstack.')):
+for _group in metadata.entry_points().groups:
+    if not _group.startswith(('cliff.', 'keystoneauth1.', 'openstack.')):
+        continue
+    for _entry in metadata.entry_points(group=_group):
         # Some plug-ins need modules that are not installed.
         with contextlib.suppress(ImportError, AttributeError):
             _entry.load()

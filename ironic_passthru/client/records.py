@@ -80,7 +80,7 @@ class MethodInfo(Record):
 class OperationInfo(Record):
     """An operation.
 
-    :ivar progress: members ``percent`` and ``message``; both may be None.
+    :ivar progress: members ``percent`` and ``message``, None if unset.
     :ivar error: members ``status``, ``code`` and ``message``.
     """
 

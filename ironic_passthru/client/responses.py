@@ -115,7 +115,7 @@ def result(response: requests.Response, output: Output | None = None) -> Any:
             'The response is not valid JSON.', status=response.status_code
         ) from None
     except requests.RequestException as reason:
-        # It has the exceptions of urllib3, which are no OSError.
+        # Not OSError, which is an error of the output.
         raise exceptions.UnknownOutcome(
             f'The result was not received completely: {reason}',
             status=response.status_code,

@@ -41,7 +41,7 @@ class HTTPRequest:
     :param is_logged: whether keystoneauth logs headers and bodies at level
         DEBUG; to be false if they may contain secrets.
     :param timeout: for connecting and between bytes, in seconds.
-    :param accepted: statuses from 400 that are no errors.
+    :param accepted: statuses from 400 that do not raise an error.
     """
 
     http_method: str

@@ -6,6 +6,7 @@ import os
 import pathlib
 import pty
 import select
+import shlex
 import subprocess
 import time
 from typing import Any
@@ -14,6 +15,7 @@ import fixtures
 
 from ironic_passthru.tests import base
 from ironic_passthru.tests import embedded
+from ironic_passthru.tests import pages
 from ironic_passthru.tests.functional import preloaded
 from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import servers
@@ -190,6 +192,26 @@ class TestCalls(CommandsTestCase):
         text = self.call('erase', '--param', 'bmc=b', code=2)
         self.assertIn('--yes', text)
         self.assertIn('True', self.call('erase', '--param', 'bmc=b', '--yes'))
+
+
+class TestPage(CommandsTestCase):
+    """Commands of the page."""
+
+    def test_its_commands(self) -> None:
+        blocks = [
+            block
+            for block in pages.blocks('doc/source/user/commands.rst')
+            if block.run_by
+        ]
+        commands = [
+            shlex.split(line)
+            for block in blocks
+            for line in block.commands.splitlines()
+            if line.startswith('openstack passthru ')
+        ]
+        self.assertGreater(len(commands), 8)
+        for command in commands:
+            self.run_command(*command[2:])
 
 
 class TestOutcomes(CommandsTestCase):

@@ -306,7 +306,7 @@ class TestAllInOne(CommandTestCase):
             *('--dangerous', 'fake-hardware.erase'),
         )
         process.wait_for_log(f'Listening on http://127.0.0.1:{port}')
-        answer = self.client(process).call('erase', 'POST', {'bmc': 'b'})
+        answer = self.client(process).call('erase', 'POST', bmc='b')
         self.assertEqual(200, answer.status, answer.body)
         self.assertTrue((state / 'registry.sqlite').exists())
 

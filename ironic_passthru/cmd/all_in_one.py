@@ -24,7 +24,17 @@ def main() -> int:
 
 def _main() -> int:
     conf = launch.read_configuration(
-        sys.argv[1:], prog='ironic-passthru', description=_DESCRIPTION
+        sys.argv[1:],
+        prog='ironic-passthru',
+        description=_DESCRIPTION,
+        also_arguments=['host'],
+        short_arguments={
+            'host-ip': ('api', 'host_ip'),
+            'port': ('api', 'port'),
+            'state-path': (None, 'state_path'),
+            'drivers': ('conductor', 'enabled_drivers'),
+            'dangerous': ('conductor', 'allowed_dangerous_methods'),
+        },
     )
     launch.use_embedded_registry(conf)
     # HTTPServer then accepts only loopback addresses.

@@ -109,6 +109,7 @@ class Console:
         environ: wsgi_types.WSGIEnvironment,
         start_response: wsgi_types.StartResponse,
     ) -> Iterable[bytes]:
+        """Respond as PEP 3333 describes."""
         path = environ.get('PATH_INFO', '')
         file = self._find(path)
         if file is None and path != PATH:

@@ -3,6 +3,7 @@
 
 import datetime
 import enum
+import time
 from typing import Annotated
 from typing import Any
 from typing import Literal
@@ -47,6 +48,15 @@ class Port(pydantic.BaseModel):
     vlans: list[Vlan] = []
     address: StaticAddress | Dynamic
     uplink: 'Port | None' = None
+
+
+class Count:
+    """The number of calls."""
+
+    value = 0
+
+
+COUNT = Count()
 
 
 class NestedVendor(base.VendorInterface):
@@ -112,3 +122,11 @@ class NestedVendor(base.VendorInterface):
         if name:
             raise errors.InvalidParameterValue(f'{markup} {name}')
         return {markup: [{markup: markup}, {markup: markup}]}
+
+    @base.driver_passthru(['POST'], async_call=False)
+    def count(self) -> dict[str, int]:
+        """Count the calls."""
+        # A double click needs time.
+        time.sleep(0.3)
+        COUNT.value += 1
+        return {'count': COUNT.value}

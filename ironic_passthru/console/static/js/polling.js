@@ -3,6 +3,7 @@
 
 import * as api from './api.js';
 
+const FIRST_PAUSE_SECONDS = 0.2;
 const PAUSE_SECONDS = 1;
 const HIDDEN_PAUSE_SECONDS = 10;
 
@@ -37,23 +38,20 @@ export async function repeat(step, { signal, seconds, onError }) {
   }
 }
 
-// Call show() with the record of an operation at each change until it is
-// final. The server holds each response for a second at most, or until the
-// operation is final; it may decline to.
+// Call show() with the record of an operation until it is final. Requests do
+// not wait in the server, whose threads are few; short operations are read
+// more often.
 export async function follow(id, { signal, show, onError }) {
   const relative = `v1/${api.path('operations', id)}`;
-  const headers = { Prefer: `wait=${PAUSE_SECONDS}` };
-  let record = null;
+  let seconds = FIRST_PAUSE_SECONDS;
   while (!signal.aborted) {
     try {
-      const response = await api.send('GET', relative, record ? { headers, signal } : { signal });
-      const held = response.headers.has('Preference-Applied');
-      record = await api.read(response);
+      const record = await api.get(relative, { signal });
       onError(null);
       show(record);
       if (!ACTIVE.includes(record.state)) return;
-      if (document.hidden) await pause(HIDDEN_PAUSE_SECONDS, signal);
-      else if (!held) await pause(PAUSE_SECONDS, signal);
+      await pause(document.hidden ? HIDDEN_PAUSE_SECONDS : seconds, signal);
+      seconds = Math.min(1.5 * seconds, PAUSE_SECONDS);
     } catch (error) {
       if (signal.aborted) return;
       onError(error);

@@ -67,7 +67,7 @@ export async function render() {
     page = await found.view({ ...found, signal });
   } catch (error) {
     if (signal.aborted) return;
-    page = { title: 'Error', content: errorPanel(error) };
+    page = { title: 'Error', content: h('div', {}, h('h1', {}, 'Error'), errorPanel(error)) };
   } finally {
     clearTimeout(slow);
   }

@@ -8,20 +8,21 @@ import { booleanField, enumField, nullField, textField } from './scalar.js';
 import { alternatives, isNull, isScalar, kind, resolve } from './schema.js';
 
 // context: schema, root (the whole schema), label, required, secret,
-// secretNames (names of secret parameters), isTop.
+// secretNames (names of secret parameters), place ('top' for all parameters,
+// 'item' of a list or map, 'alternative' of a choice, otherwise null).
 export function build(context) {
-  const { root, required, isTop } = context;
+  const { root, required, place } = context;
   const schema = resolve(context.schema, root);
   const options = alternatives(schema, root);
   const values = options.filter((each) => !isNull(each));
   const nullable = values.length < options.length;
-  const mayOmit = !required && !isTop && (schema.default === null || !nullable);
+  const mayOmit = !required && (!nullable || (schema.default ?? null) === null);
 
   if (values.length === 1) {
     const [one] = values;
     const merged = { ...one, ...described(schema) };
     const direct = { ...context, schema: merged };
-    const optional = kind(one) === 'object' && !required && !isTop;
+    const optional = kind(one) === 'object' && !required && place !== 'top';
     // An omitted value has the same effect as null.
     if ((!nullable || mayOmit) && !optional) {
       return isScalar(one) ? scalar(direct) : container(direct);

@@ -25,7 +25,9 @@ export function choiceField(context, options, build) {
     select.value = value;
     const chosen = options[Number(value)];
     field = value === '' || isNull(chosen)
-      ? null : build({ ...context, schema: { ...chosen, description: chosen.description || '' }, label: chosen.title || label, required: true, isTop: false });
+      ? null : build({
+        ...context, schema: chosen, label: chosen.title || typeName(chosen, root), required: true, place: 'alternative',
+      });
     replace(place, field && field.element);
   };
   select.addEventListener('change', () => choose(select.value));

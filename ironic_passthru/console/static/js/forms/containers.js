@@ -12,7 +12,12 @@ export function objectField(context, build) {
   const fields = new Map(Object.entries(schema.properties || {}).map(([name, each]) => [
     name,
     build({
-      ...context, schema: each, label: name, required: required.has(name), secret: context.secretNames.has(name),
+      ...context,
+      schema: each,
+      label: name,
+      required: required.has(name),
+      secret: context.secretNames.has(name),
+      place: null,
     }),
   ]));
   // Parameters of **kwargs, and fields that a model allows beside its own.
@@ -20,14 +25,14 @@ export function objectField(context, build) {
   const other = extra === true || isObject(extra) ? mapField({
     ...context,
     schema: { additionalProperties: extra, description: '' },
-    label: context.isTop ? 'Further parameters' : 'Further fields',
+    label: context.place === 'top' ? 'Further parameters' : 'Further fields',
     required: false,
-    isTop: false,
+    place: null,
   }, build) : null;
   const elements = [...fields.values()].map((field) => field.element);
   if (other) elements.push(other.element);
-  const { element, error } = context.isTop
-    ? { element: h('div', {}, elements), error: null } : group(context, elements);
+  const { element, error } = ['top', 'alternative'].includes(context.place)
+    ? bare(context, elements) : group(context, elements);
   return {
     element,
     read() {
@@ -57,6 +62,13 @@ export function objectField(context, build) {
       other?.clear();
     },
   };
+}
+
+// The fields of the form itself, or of an alternative that was chosen, whose
+// group shows its errors.
+function bare({ schema, place }, elements) {
+  const help = place !== 'top' && schema.description && h('p', { class: 'help' }, schema.description);
+  return { element: h('div', {}, help, elements), error: null };
 }
 
 // A list of fields to which the user adds, and from which they remove.
@@ -90,14 +102,15 @@ class Rows {
 export function arrayField(context, build) {
   const { schema, label } = context;
   const rows = new Rows(label, (index) => build({
-    ...context, schema: schema.items || {}, label: `${label} ${index + 1}`, required: true, isTop: false,
+    ...context, schema: schema.items || {}, label: `${label} ${index + 1}`, required: true, place: 'item',
   }));
   const { element, error } = group(context, rows.list, rows.adder);
   for (let i = 0; context.required && i < (schema.minItems || 0); i += 1) rows.add();
   return {
     element,
     read() {
-      const value = rows.items.map((item) => item.read()).filter((each) => each !== undefined);
+      // The server reports an item without a value at its place.
+      const value = rows.items.map((item) => item.read() ?? null);
       return value.length || context.required ? value : undefined;
     },
     write(value) {
@@ -127,7 +140,7 @@ export function mapField(context, build) {
       schema: isObject(schema.additionalProperties) ? schema.additionalProperties : {},
       label: `Value ${index + 1}`,
       required: true,
-      isTop: false,
+      place: 'item',
     });
     const element = h('div', { class: 'pair' }, h('div', { class: 'field' }, h('label', { for: id }, `Name ${index + 1}`), name), value.element);
     return { ...value, element, name };
@@ -136,8 +149,7 @@ export function mapField(context, build) {
   return {
     element,
     read() {
-      const pairs = rows.items.map((item) => [item.name.value, item.read()])
-        .filter(([name, value]) => name !== '' && value !== undefined);
+      const pairs = rows.items.map((item) => [item.name.value, item.read() ?? null]);
       return pairs.length || context.required ? Object.fromEntries(pairs) : undefined;
     },
     write(value) {

@@ -46,8 +46,8 @@ export function facts({ schema, root }) {
   return parts.filter(Boolean).join(', ');
 }
 
-export function labelText({ label, required }) {
-  return [label, required && h('span', { class: 'required' }, ' (required)')];
+export function labelText({ label, required, place }) {
+  return [label, required && !place && h('span', { class: 'required' }, ' (required)')];
 }
 
 // Return label, control and texts of a scalar; the control refers to them.

@@ -17,7 +17,7 @@ export class ParametersForm {
       root: schema,
       label: '',
       required: true,
-      isTop: true,
+      place: 'top',
       secretNames: new Set(details.secret),
     });
     this.editor = new JSONEditor();

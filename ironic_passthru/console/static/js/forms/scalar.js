@@ -9,7 +9,7 @@ import { isSecret } from './schema.js';
 const INPUT_TYPES = { date: 'date', email: 'email', uri: 'url' };
 
 export function textField(context) {
-  const { schema, required } = context;
+  const { schema } = context;
   const secret = context.secret || isSecret(schema);
   const numeric = schema.type === 'integer' || schema.type === 'number';
   let control = h('input', {
@@ -43,8 +43,9 @@ export function textField(context) {
   return {
     element: parts.element,
     read() {
-      if (numeric) return control.value.trim() === '' ? undefined : readNumber(control.value.trim());
-      return control.value === '' && !required ? undefined : control.value;
+      // Empty text is a value only where the user asked for one.
+      if (control.value === '' && !context.place) return undefined;
+      return numeric ? readNumber(control.value.trim()) : control.value;
     },
     write(value) {
       const text = typeof value === 'string' ? value : stringify(value ?? undefined) ?? '';
@@ -78,7 +79,8 @@ export function enumField(context, values) {
     values.map((value, index) => h('option', { value: index }, text(value))),
   );
   const parts = shell(context, control);
-  if (values.length === 1 && required) control.value = '0';
+  // The name of an alternative: it is always sent.
+  if (values.length === 1) control.value = '0';
   return {
     element: parts.element,
     read: () => (control.value === '' ? undefined : values[Number(control.value)]),

@@ -72,10 +72,15 @@ export function typeName(schema, root) {
     case 'enum': return 'const' in one ? stringify(one.const) : 'choice';
     case 'array': return `list of ${typeName(one.items || {}, root)}`;
     case 'object': return one.title || 'object';
-    case 'map': return 'map';
+    case 'map': return mapName(one.additionalProperties, root);
     case 'any': return one.type === 'array' ? 'list' : 'any JSON value';
     default: return { string: one.format && !isSecret(one) ? one.format : 'text' }[one.type] || one.type;
   }
+}
+
+function mapName(values, root) {
+  const isTyped = isObject(values) && Object.keys(values).length;
+  return isTyped ? `map of ${typeName(values, root)}` : 'object';
 }
 
 // Return the bounds of a value as text.

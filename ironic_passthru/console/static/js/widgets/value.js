@@ -110,7 +110,7 @@ export function resultView(value) {
   const toggle = button('Show JSON', () => {
     raw.hidden = !raw.hidden;
     tree.hidden = !raw.hidden;
-    toggle.textContent = raw.hidden ? 'Show JSON' : 'Show table';
+    toggle.textContent = raw.hidden ? 'Show JSON' : 'Show values';
   }, { class: 'small' });
   return h('div', { class: 'result' }, tree, raw, isContainer && toggle);
 }

@@ -70,7 +70,7 @@ class TestCalls(BrowserTestCase):
     def test_errors_are_shown_at_their_fields(self) -> None:
         self.open('drivers', 'switch', 'configure')
         self.click('Call')
-        name = self.page.get_by_label('name (required)')
+        name = self.page.get_by_label('name (required)').first
         expect(name).to_have_attribute('aria-invalid', 'true')
         self.click('Example 1')
         expect(name).to_have_value('eth1')
@@ -149,7 +149,7 @@ class TestCalls(BrowserTestCase):
         editor.fill('{')
         self.click('Call')
         self.sees('is not valid: Expecting', '.error-panel')
-        self.page.get_by_label('Form', exact=True).check()
+        self.page.get_by_label('Form', exact=True).click()
         self.sees('Cannot switch', '.error-panel')
         editor.fill(text)
         self.page.get_by_label('Form', exact=True).check()

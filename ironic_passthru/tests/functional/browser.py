@@ -129,7 +129,7 @@ class ConsoleTestCase(base.TestCase):
     def sees(self, text: str, selector: str = 'main') -> None:
         """Wait until an element contains a text."""
         found = self.page.locator(selector).first
-        sync_api.expect(found).to_contain_text(text)
+        sync_api.expect(found).to_contain_text(text, use_inner_text=True)
 
     def click(self, name: str) -> None:
         """Click the first button with this name."""

@@ -42,5 +42,7 @@ export function facts(details) {
 
 function resultType({ attach, result }) {
   if (attach) return (result && result.contentMediaType) || 'file';
-  return isObject(result) && Object.keys(result).length ? typeName(result, result) : '';
+  if (!isObject(result) || !Object.keys(result).length) return '';
+  const name = typeName(result, result);
+  return name === 'object' ? '' : name;
 }

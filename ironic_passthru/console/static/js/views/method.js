@@ -59,7 +59,7 @@ class CallForm {
       !details.async && h('label', { class: 'check' }, this.background, ' Run in the background, as an operation'),
       h('div', { class: 'actions' }, this.submit, this.status),
     );
-    this.element = h('div', {}, form, this.outcome);
+    this.element = h('div', { class: 'call-layout' }, form, this.outcome);
   }
 
   async onSubmit(event) {

@@ -43,6 +43,7 @@ from ironic_passthru.api.v1 import drivers
 from ironic_passthru.api.v1 import operations
 from ironic_passthru.api.v1 import passthru
 from ironic_passthru.api.v1 import root
+from ironic_passthru.console import app as console
 from ironic_passthru.db import operations as operation_store
 from ironic_passthru.rpc import client
 
@@ -177,6 +178,8 @@ def _layers(
     """Return the layers in the order in which a request passes them."""
     partial = functools.partial
     return [
+        # Its files need neither login nor API version, and may be cached.
+        partial(console.make, conf, renderer),
         partial(client_address.make, conf),
         lambda application: request_id.RequestId(application, conf),
         headers.CommonHeaders,

@@ -73,6 +73,14 @@ OPTS: list[cfg.Opt] = [
         help='Base URL of the links in responses. By default it is the Host '
         'header of the request.',
     ),
+    cfg.BoolOpt(
+        'console',
+        default=False,
+        help='Serve the console, a page in the browser that uses this API, '
+        'at /console/. The page itself needs no login; all that it shows '
+        'does. The all-in-one service (ironic-passthru) enables it by '
+        'default.',
+    ),
     cfg.IntOpt(
         'max_body_size',
         default=1024 * 1024,

@@ -39,6 +39,7 @@ from ironic_passthru.api.middleware import version
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.v1 import conductors
 from ironic_passthru.api.v1 import drivers
+from ironic_passthru.api.v1 import openapi
 from ironic_passthru.api.v1 import operations
 from ironic_passthru.api.v1 import passthru
 from ironic_passthru.api.v1 import root
@@ -236,6 +237,9 @@ def _controllers(
             dispatcher,
             policy=policy,
             max_depth=options.max_body_depth,
+        ),
+        'openapi': openapi.OpenAPIController(
+            catalog, links_to, policy=policy, strategy=conf.auth_strategy
         ),
         'operations': operations.OperationsController(
             store,

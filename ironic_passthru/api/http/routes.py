@@ -78,6 +78,7 @@ ROUTES = (
         audit_event='cancel',
     ),
     Route(READ, '/v1/operations/{operation}/result', 'operations.result'),
+    Route(READ, '/v1/openapi.json', 'openapi.get'),
     # middleware/health.py responds, whatever version or login is sent.
     Route(READ, HEALTHCHECK, '', public=True),
     Route(READ, '/healthcheck/detailed', 'health.detailed'),

@@ -27,7 +27,7 @@ from ironic_passthru.policies import operations as rules
 MAX_LIMIT = 1000
 
 # May be large, so lists do not contain them.
-_NOT_IN_LISTS = ('parameters', 'targets', 'error')
+NOT_IN_LISTS = ('parameters', 'targets', 'error')
 _STATES = ', '.join(operation.State)
 # Databases compare other characters differently.
 _ID = re.compile(r'[!-~]{1,64}')
@@ -127,7 +127,7 @@ class OperationsController:
         """Return operations, newest first."""
         states = _states(state or [])
         types.check_fields(
-            types.OperationResource, fields, without=_NOT_IN_LISTS
+            types.OperationResource, fields, without=NOT_IN_LISTS
         )
         if limit < 0:
             raise errors.InvalidArgument(

@@ -183,14 +183,14 @@ class OperationCollection(wtypes.Base):
     next = str
 
 
-# Fields of every resource, whatever ``fields`` selects.
-_ALWAYS = ('links',)
+#: Fields of every resource, whatever ``fields`` selects.
+ALWAYS = ('links',)
 
 
 def select(resource: wtypes.Base, fields: list[str]) -> None:
     """Unset all fields of a resource except some, and its links."""
     for attribute in wtypes.list_attributes(type(resource)):
-        if attribute.name not in (*fields, *_ALWAYS):
+        if attribute.name not in (*fields, *ALWAYS):
             setattr(resource, attribute.key, wtypes.Unset)
 
 

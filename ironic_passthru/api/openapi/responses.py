@@ -58,7 +58,7 @@ PARAMETERS: Mapping[str, Part] = {
         ),
         'schema': {
             **_STRING,
-            'pattern': f'^(latest|{versions.MAXIMUM.major}\\.({_VERSION}))$',
+            'pattern': f'^(|latest|{versions.MAXIMUM.major}\\.({_VERSION}))$',
         },
         'example': str(versions.MAXIMUM),
     },

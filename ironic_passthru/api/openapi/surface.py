@@ -154,6 +154,10 @@ _CHOICES: Mapping[tuple[str, str], Iterable[str]] = {
     ('drivers.get_all', 'type'): drivers.TYPES,
     ('operations.get_all', 'state'): operation.State,
 }
+_LIMITS: Mapping[tuple[str, str], schemas.Schema] = {
+    ('passthru.call_by_query', 'method'): {'minLength': 1},
+    ('operations.get_all', 'limit'): {'minimum': 0},
+}
 # Fields that ``fields`` cannot select.
 _NOT_SELECTED = {'operations.get_all': operations.NOT_IN_LISTS}
 
@@ -279,7 +283,8 @@ def _parameters(route: routes.Route, verb: str) -> list[responses.Part]:
     return found + [
         responses.parameter(name)
         for name in (versions.HEADER, *_addition(route).parameters)
-        if responses.is_used(name, verb)
+        # The short health check ignores versions.
+        if route.controller and responses.is_used(name, verb)
     ]
 
 
@@ -292,8 +297,8 @@ def _query_parameter(
         schema = {**schema, 'items': {**schema['items'], 'enum': choices}}
     elif choices:
         schema = {**schema, 'enum': choices}
-    elif name == 'limit':
-        schema = {**schema, 'minimum': 0}
+    else:
+        schema = {**schema, **_LIMITS.get((route.controller, name), {})}
     found: responses.Part = {'name': name, 'in': 'query', 'schema': schema}
     if (route.controller, name) in _REQUIRED:
         found['required'] = True

@@ -181,7 +181,8 @@ def _content(method: spec.MethodSpec, result: Any) -> dict[str, Any]:
     """Return the schemas of the result by media type."""
     if not method.attach:
         return {error_responses.JSON: result}
-    media_type = str(method.result.get('contentMediaType', '*/*'))
+    declared = str(method.result.get('contentMediaType', '*/*'))
+    media_type = declared.partition(';')[0].strip()
     if media_type.startswith('text/'):
         return {media_type: {'type': 'string'}}
     return {media_type: {}}

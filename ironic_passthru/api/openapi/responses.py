@@ -170,26 +170,39 @@ def failures(statuses: Iterable[int], *, of_driver: bool) -> dict[str, Part]:
 
 
 _AT_START = (errors.ConfigError, errors.DriverLoadError)
+def failure(description: str, status: int, *other: Any) -> Part:
+    """Return the response of an error.
+
+    :param other: schemas of other JSON bodies with the same status.
+    """
+    error = schemas.reference('Error')
+    return success(
+        description,
+        {
+            error_responses.JSON: {'anyOf': [*other, error]}
+            if other
+            else error,
+            error_responses.PROBLEM: schemas.reference('Problem'),
+        },
+        _HEADERS_OF_ERRORS.get(status, ()),
+    )
+
+
 _OF_DRIVERS = ('4XX', '5XX')
-_ERROR_CONTENT = {
-    error_responses.JSON: schemas.reference('Error'),
-    error_responses.PROBLEM: schemas.reference('Problem'),
-}
 
 
 def components() -> dict[str, dict[str, Part]]:
     """Return the shared headers, parameters and responses."""
     codes = _codes()
     known = {
-        str(status): success(
+        str(status): failure(
             f'{http.HTTPStatus(status).phrase}. Codes: '
             f'{", ".join(sorted(codes[status]))}.',
-            _ERROR_CONTENT,
-            _HEADERS_OF_ERRORS.get(status, ()),
+            status,
         )
         for status in sorted(codes)
     }
-    of_drivers = success('An error that the driver defines.', _ERROR_CONTENT)
+    of_drivers = failure('An error that the driver defines.', 0)
     return {
         'headers': {
             name: {'schema': schema} for name, schema in _HEADERS.items()

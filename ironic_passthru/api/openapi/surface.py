@@ -49,7 +49,7 @@ class Addition:
     """The parts of an operation that no code declares.
 
     :param summary: summary without a controller.
-    :param success: responses of success; by default 200 with the type that
+    :param success: responses of success, and special ones; by default 200 with the type that
         the controller declares.
     :param errors: statuses of errors in addition to the usual ones.
     :param parameters: names of shared parameters.
@@ -74,7 +74,7 @@ _CALL = Addition(
     errors=responses.CALL_ERRORS,
     parameters=responses.CALL_PARAMETERS,
 )
-_HEALTH = responses.json_success('Results.', schemas.reference('Health'))
+_HEALTH = schemas.reference('Health')
 _DETAILS = schemas.reference('MethodDetails')
 _OPERATION = schemas.of_type(types.OperationResource)
 _NO_ADDITION = Addition()
@@ -84,10 +84,22 @@ ADDITIONS: Mapping[str, Addition] = {
     '': Addition(
         summary='Check that the process can answer.',
         success={
-            '200': responses.success('OK', {'text/plain': {'type': 'string'}})
+            '200': responses.success(
+                'OK',
+                {
+                    'text/plain': {'type': 'string'},
+                    'text/html': {'type': 'string'},
+                    'application/json': {'type': 'object'},
+                },
+            )
         },
     ),
-    'health.detailed': Addition(success={'200': _HEALTH, '503': _HEALTH}),
+    'health.detailed': Addition(
+        success={
+            '200': responses.json_success('All checks succeeded.', _HEALTH),
+            '503': responses.failure('A check failed.', 503, _HEALTH),
+        }
+    ),
     'passthru.methods': Addition(
         success={
             '200': responses.json_success(

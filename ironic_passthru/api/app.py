@@ -161,6 +161,12 @@ def make(
     controllers['health'] = health.HealthController(
         checks, policy=policy, renderer=renderer
     )
+    controllers['openapi'] = openapi.OpenAPIController(
+        catalog,
+        links.Links(conf.api.public_endpoint),
+        policy=policy,
+        strategy=conf.auth_strategy,
+    )
     application: wsgi_types.WSGIApplication = Application(
         controllers, renderer
     )
@@ -237,9 +243,6 @@ def _controllers(
             dispatcher,
             policy=policy,
             max_depth=options.max_body_depth,
-        ),
-        'openapi': openapi.OpenAPIController(
-            catalog, links_to, policy=policy, strategy=conf.auth_strategy
         ),
         'operations': operations.OperationsController(
             store,

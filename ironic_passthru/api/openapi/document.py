@@ -45,8 +45,8 @@ SECURITY: Mapping[str, Mapping[str, Any]] = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Document:
-    """A document as it is sent.
+class CachedDocument:
+    """A document in the form in which it is sent.
 
     :param body: JSON.
     :param etag: identifier of the body.
@@ -67,13 +67,13 @@ class Documents:
     def __init__(self, strategy: str) -> None:
         self._strategy = strategy
         self._lock = threading.Lock()
-        self._known: collections.OrderedDict[Any, Document] = (
+        self._known: collections.OrderedDict[Any, CachedDocument] = (
             collections.OrderedDict()
         )
 
     def get(
         self, url: str, callables: Iterable[methods.CallableMethod]
-    ) -> Document:
+    ) -> CachedDocument:
         """Return the document for a set of methods.
 
         :param url: URL of the service.
@@ -95,9 +95,11 @@ class Documents:
 
     def _make(
         self, url: str, callables: tuple[methods.CallableMethod, ...]
-    ) -> Document:
+    ) -> CachedDocument:
         body = json.dumps(build(url, self._strategy, callables)).encode()
-        return Document(body, hashlib.sha256(body).hexdigest(), callables)
+        return CachedDocument(
+            body, hashlib.sha256(body).hexdigest(), callables
+        )
 
 
 def build(

@@ -170,6 +170,8 @@ def failures(statuses: Iterable[int], *, of_driver: bool) -> dict[str, Part]:
 
 
 _AT_START = (errors.ConfigError, errors.DriverLoadError)
+
+
 def failure(description: str, status: int, *other: Any) -> Part:
     """Return the response of an error.
 

@@ -49,8 +49,8 @@ class Addition:
     """The parts of an operation that no code declares.
 
     :param summary: summary without a controller.
-    :param success: responses of success, and special ones; by default 200 with the type that
-        the controller declares.
+    :param success: responses of success, and special errors; by default 200
+        with the type that the controller declares.
     :param errors: statuses of errors in addition to the usual ones.
     :param parameters: names of shared parameters.
     :param headers: names of headers of the default response.

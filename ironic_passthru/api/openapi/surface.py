@@ -69,8 +69,10 @@ class Addition:
     )
 
 
+# Generators use the first one.
+_ANY_RESULT = {'application/json': {}, '*/*': {}}
 _CALL = Addition(
-    success=responses.call({'*/*': {}}),
+    success=responses.call(_ANY_RESULT),
     errors=responses.CALL_ERRORS,
     parameters=responses.CALL_PARAMETERS,
 )
@@ -135,7 +137,7 @@ ADDITIONS: Mapping[str, Addition] = {
         errors=(409,),
     ),
     'operations.result': Addition(
-        success=responses.call({'*/*': {}}),
+        success=responses.call(_ANY_RESULT),
         errors=(409, 410, 504),
         parameters=('Prefer',),
     ),

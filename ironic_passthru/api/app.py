@@ -40,6 +40,7 @@ from ironic_passthru.api.middleware import version
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.v1 import conductors
 from ironic_passthru.api.v1 import drivers
+from ironic_passthru.api.v1 import openapi
 from ironic_passthru.api.v1 import operations
 from ironic_passthru.api.v1 import passthru
 from ironic_passthru.api.v1 import root
@@ -161,6 +162,12 @@ def make(
     )
     controllers['health'] = health.HealthController(
         checks, policy=policy, renderer=renderer
+    )
+    controllers['openapi'] = openapi.OpenAPIController(
+        catalog,
+        links.Links(conf.api.public_endpoint),
+        policy=policy,
+        strategy=conf.auth_strategy,
     )
     application: wsgi_types.WSGIApplication = Application(
         controllers, renderer

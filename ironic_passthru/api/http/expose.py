@@ -108,6 +108,8 @@ def expose(
 
         handler.__name__ = function.__name__
         handler.__doc__ = function.__doc__
+        # The OpenAPI document describes them.
+        handler.__dict__.update(arguments=arguments, return_type=value_type)
         return controller(handler)
 
     return decorate

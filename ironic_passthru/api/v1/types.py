@@ -77,11 +77,11 @@ class OneOf(wtypes.UserType):
     name = 'choice'
 
     def __init__(self, *values: str) -> None:
-        self._values = values
+        self.values = values
 
     def frombasetype(self, value: str) -> str:
-        if value not in self._values:
-            raise ValueError(f'it must be one of {", ".join(self._values)}')
+        if value not in self.values:
+            raise ValueError(f'it must be one of {", ".join(self.values)}')
         return value
 
 
@@ -223,14 +223,14 @@ class OperationCollection(wtypes.Base):
     next = str
 
 
-# Fields of every resource, whatever ``fields`` selects.
-_ALWAYS = ('links',)
+#: Fields of every resource, whatever ``fields`` selects.
+ALWAYS = ('links',)
 
 
 def select(resource: wtypes.Base, fields: list[str]) -> None:
     """Unset all fields of a resource except some, and its links."""
     for attribute in wtypes.list_attributes(type(resource)):
-        if attribute.name not in (*fields, *_ALWAYS):
+        if attribute.name not in (*fields, *ALWAYS):
             setattr(resource, attribute.key, wtypes.Unset)
 
 

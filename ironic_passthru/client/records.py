@@ -2,7 +2,7 @@
 """Records of the REST API as Python objects.
 
 Members that this release does not know are ignored. Members that the service
-does not send are None.
+does not send have the value None.
 """
 
 import dataclasses

@@ -18,8 +18,8 @@ def detector(
 ) -> Callable[[], bool] | None:
     """Return a function that returns whether a response can be abandoned.
 
-    It is None under other servers, such as mod_wsgi: they close a response
-    some time after they could not send a part of it.
+    Other servers, such as mod_wsgi, offer no such function: they close a
+    response some time after they could not send a part of it.
     """
     found: Callable[[], bool] | None = environ.get(wsgi_server.HAS_ENDED)
     if found is not None:

@@ -18,7 +18,7 @@ def detector(
 ) -> Callable[[], bool] | None:
     """Return a function that returns whether a response can be abandoned.
 
-    It is None under other servers, such as mod_wsgi: they close a response
+    Return None under other servers, such as mod_wsgi: they close a response
     some time after they could not send a part of it.
     """
     found: Callable[[], bool] | None = environ.get(wsgi_server.HAS_ENDED)

@@ -679,9 +679,9 @@ class VendorError(PassthruError):
     _msg_fmt = '%(message)s'
 
     def __init__(
-        self, *, message: str, status: int, code: str, **facts: Any
+        self, *, message: str, status: int, code: str, **details: Any
     ) -> None:
-        super().__init__(message=message, status=status, code=code, **facts)
+        super().__init__(message=message, status=status, code=code, **details)
         self.status = status
         self.code = code
 

@@ -17,7 +17,7 @@ from ironic_passthru.validation import schema as parameter_schema
 # Arguments of the call itself, so never parameters of a method.
 RESERVED_NAMES = frozenset({'self', 'context', 'method', 'http_method'})
 
-# Types of the fields of a method that are not lists.
+# Types of the fields that ``MethodSpec`` checks by isinstance().
 _TYPES: dict[str, Any] = {
     'async_call': bool,
     'attach': bool,
@@ -182,17 +182,17 @@ class MethodSpec:
             parameter_schema.check_schema(schema)
             return cls(
                 name=name,
-                http_methods=_texts(document['http_methods']),
+                http_methods=_texts(document['http_methods'], 'http_methods'),
                 async_call=document['async'],
                 attach=document['attach'],
                 description=document['description'],
                 schema=schema,
                 # Earlier releases do not publish these.
                 timeout=document.get('timeout'),
-                target=_texts(document.get('target', [])),
+                target=_texts(document.get('target', []), 'target'),
                 dangerous=document.get('dangerous', False),
                 allowed=document.get('allowed', True),
-                secret=_texts(document.get('secret', [])),
+                secret=_texts(document.get('secret', []), 'secret'),
                 result=_object(document.get('result', {}), 'result'),
                 long_description=document.get('long_description', ''),
                 deprecated=document.get('deprecated'),
@@ -203,7 +203,7 @@ class MethodSpec:
             )
         except parameter_schema.InvalidSchema as error:
             raise InvalidSpec(
-                f"method '{name}': its JSON Schema is wrong: {error}"
+                f"method '{name}': invalid JSON Schema: {error}"
             ) from None
         except KeyError as error:
             raise InvalidSpec(f"method '{name}': {error} is missing") from None
@@ -218,10 +218,10 @@ class MethodSpec:
         }
 
     def details(self) -> dict[str, Any]:
-        """Return all that a caller needs to know.
+        """Return the full description of a method for callers.
 
-        The schema of an attachment is a string with ``contentMediaType``, if
-        that is known.
+        The result schema of an attachment is a string, with
+        ``contentMediaType`` if the media type is known.
         """
         return {
             **self.summary(),
@@ -273,11 +273,10 @@ class DriverSpec:
             _object(document.get(key), f"'{key}'")
             for key in ('methods', 'properties')
         )
+        texts = _texts([*properties.values()], 'the values of properties')
         return cls(
             name=name,
-            properties=dict(
-                zip(properties, _texts([*properties.values()]), strict=True)
-            ),
+            properties=dict(zip(properties, texts, strict=True)),
             methods={
                 m: MethodSpec.from_document(m, d) for m, d in methods.items()
             },
@@ -301,11 +300,11 @@ def _object(value: Any, place: str) -> Mapping[str, Any]:
     return value
 
 
-def _texts(values: Any) -> tuple[str, ...]:
+def _texts(values: Any, place: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(
         isinstance(value, str) for value in values
     ):
-        raise InvalidSpec('a list must consist of strings')
+        raise InvalidSpec(f'{place} must be a list of strings')
     return tuple(values)
 
 

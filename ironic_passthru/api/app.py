@@ -139,7 +139,7 @@ def make(
     operations: operation_store.OperationStore,
     policy: policy.Policy,
     checks: Mapping[str, Callable[[], str]],
-    events: cadf.NoCADFEvents = cadf.NO_EVENTS,
+    events: cadf.CADFSink = cadf.NO_EVENTS,
 ) -> wsgi_types.WSGIApplication:
     """Return the WSGI application.
 
@@ -171,7 +171,7 @@ def make(
 def _layers(
     conf: cfg.ConfigOpts,
     renderer: error_responses.ErrorRenderer,
-    events: cadf.NoCADFEvents,
+    events: cadf.CADFSink,
 ) -> list[Layer]:
     """Return the layers in the order in which a request passes them."""
     partial = functools.partial

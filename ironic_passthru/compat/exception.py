@@ -213,11 +213,11 @@ class IronicException(errors.DriverError):
         if not self._msg_fmt.endswith(':'):
             # A class of this service, or a vendor's, has its own text.
             return super()._format()
-        facts = ', '.join(
+        details = ', '.join(
             f'{name}={value}' for name, value in self.kwargs.items()
         )
         text = self._msg_fmt.removesuffix(':')
-        return f'{text}: {facts}' if facts else f'{text}.'
+        return f'{text}: {details}' if details else f'{text}.'
 
 
 def _class(name: str) -> type[IronicException]:

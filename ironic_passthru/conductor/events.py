@@ -49,8 +49,8 @@ _MAX_ITEMS = 8 * 1024
 Publish = Callable[[operation.State, operation.Error | None], None]
 
 
-class NoEvents:
-    """Publishes nothing."""
+class Events:
+    """Events of operations; this base publishes nothing."""
 
     def running(
         self, _job: calls.Job
@@ -78,10 +78,10 @@ def publish_nothing(
     """Do nothing."""
 
 
-NO_EVENTS = NoEvents()
+NO_EVENTS = Events()
 
 
-class EventSender(NoEvents):
+class EventSender(Events):
     """Publishes on the message bus.
 
     :param queue: sends notifications in its own thread.
@@ -350,7 +350,7 @@ def _iso(moment: datetime.datetime) -> str:
 def make(
     conf: cfg.ConfigOpts,
     find: Callable[[str], operation.Operation | None],
-) -> NoEvents:
+) -> Events:
     """Return the publisher that the configuration selects.
 
     :raises: ConfigError.

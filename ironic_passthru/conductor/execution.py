@@ -100,17 +100,17 @@ def _returned(
         return guard.run(lambda: job.method.function(*positional, **named))
     except errors.PassthruError as outcome:
         partial = outcome.kwargs.pop(errors.PARTIAL_RESULT, None)
-        facts = {}
+        details = {}
         if partial is not None and len(json.dumps(partial)) <= max_size:
-            facts = {
+            details = {
                 errors.PARTIAL_RESULT: job.method.result.masked_result(partial)
             }
         if outcome.status not in errors.RESENT_ON:
-            outcome.kwargs |= facts
+            outcome.kwargs |= details
             raise
         # The method has started, so clients must not send the call again.
         raise errors.VendorError(
-            message=outcome.message, status=500, code=outcome.code, **facts
+            message=outcome.message, status=500, code=outcome.code, **details
         ) from None
 
 
@@ -174,15 +174,15 @@ def _portable(
     are not meant for clients. Its partial result is not.
     """
     message = secrets.text(str(error.message))
-    facts = {}
+    details = {}
     if error.partial_result is not None:
         value = error.partial_result
         _, shown = serialization.reveal(value, serialization.to_json(value))
         # NaN raises an error here, and not where it is recorded.
         json.dumps(shown, allow_nan=False)
-        facts = {errors.PARTIAL_RESULT: secrets.value(shown)}
+        details = {errors.PARTIAL_RESULT: secrets.value(shown)}
     if isinstance(error, errors.Cancelled):
-        return errors.Cancelled(message, **facts)
+        return errors.Cancelled(message, **details)
     code, status = error.client_code, _status(error)
     # Classes of vendors are unknown to the API.
     kind = next(
@@ -192,9 +192,9 @@ def _portable(
         and issubclass(each, errors.DriverError)
     )
     if (kind.code, kind.status) == (code, status):
-        return kind(message, **facts)
+        return kind(message, **details)
     return errors.VendorError(
-        message=message, status=status, code=secrets.text(code), **facts
+        message=message, status=status, code=secrets.text(code), **details
     )
 
 

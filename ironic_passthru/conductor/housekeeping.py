@@ -70,7 +70,7 @@ class Housekeeping:
         incarnation: str,
         intervals: Intervals,
         purge_batch: int,
-        events: events.NoEvents = events.NO_EVENTS,
+        events: events.Events = events.NO_EVENTS,
     ) -> None:
         self._store = store
         self._tracker = tracker

@@ -24,7 +24,7 @@ from ironic_passthru.db import session
 
 LOG = log.getLogger(__name__)
 
-# How long a reply waits for its record while the registry is unavailable.
+# Time limit of the wait for the record of a call before its reply is sent.
 _RECORD_WAIT_SECONDS = 5.0
 
 # Database servers bound the size of a statement.
@@ -32,11 +32,11 @@ _MAX_MESSAGE_LENGTH = 100_000
 
 
 class TrackedOperation(calls.JobState):
-    """A recorded call, with the reports of its driver and requests to it.
+    """A recorded call, with reports of its driver and requests to cancel.
 
-    :param start_by: ``time.monotonic()`` by which it must have started.
+    :param start_by: ``time.monotonic()`` by which the call must have started.
     :param on_release: called once when tracking ends.
-    :param publish: publishes its states.
+    :param publish: publishes the states of the operation.
     """
 
     def __init__(
@@ -65,23 +65,23 @@ class TrackedOperation(calls.JobState):
     @functools.cached_property
     def named_targets(self) -> tuple[str, ...]:
         """The targets that the parameters name."""
-        # Of masked parameters, because a target may be a secret, too.
+        # A target may be a secret, too: use the masked parameters.
         named = self.job.method.spec.targets(self.job.secrets.masked)
         return targets.Targets(sorted(named)).names
 
     @property
     def overdue(self) -> bool:
-        """Whether it must no longer start."""
+        """Whether the operation must no longer start."""
         return time.monotonic() > self.start_by
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether it should end early."""
+        """Whether the method should stop early."""
         return self._cancel.is_set() or self._timeout.is_set()
 
     @property
     def timed_out(self) -> bool:
-        """Whether it should end early because of its timeout alone."""
+        """Whether the timeout is the only reason to stop early."""
         return not self._cancel.is_set() and self._timeout.is_set()
 
     @property
@@ -128,7 +128,7 @@ class OperationTracker:
 
     :param hostname: of the conductor.
     :param incarnation: identifier of this run of the conductor.
-    :param events: publishes operations that other conductors have ended.
+    :param events: publishes operations that were finished elsewhere.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class OperationTracker:
         *,
         hostname: str,
         incarnation: str,
-        events: events.NoEvents = events.NO_EVENTS,
+        events: events.Events = events.NO_EVENTS,
     ) -> None:
         self._writer = writer
         self._events = events
@@ -147,7 +147,7 @@ class OperationTracker:
         self._tracked: dict[str, TrackedOperation] = {}
 
     def record(self, tracked: TrackedOperation) -> None:
-        """Return when a call is recorded.
+        """Record a call, and wait until the record is committed.
 
         :raises: RegistryUnavailable, DuplicateCall, KeyInUse,
             ConductorStopping.
@@ -186,7 +186,7 @@ class OperationTracker:
         )
 
     def start(self, tracked: TrackedOperation) -> bool:
-        """Claim an operation; False if its record is final.
+        """Claim an operation; return False if its record is final.
 
         :raises: ConductorStopping.
         """
@@ -243,10 +243,10 @@ class OperationTracker:
         )
 
     def abandon(self, tracked: TrackedOperation) -> None:
-        """Release an operation whose outcome the writer did not receive.
+        """Release an operation whose outcome an unexpected error has lost.
 
-        An unexpected error prevented that. Its record is an orphan from now
-        on, which housekeeping ends.
+        The writer did not receive the outcome. Housekeeping finishes the
+        record, which is now an orphan.
         """
         if not tracked.finishing and self._release(tracked):
             LOG.error(
@@ -254,7 +254,7 @@ class OperationTracker:
             )
 
     def expire(self, tracked: TrackedOperation) -> None:
-        """Record that an operation does not start, claimed or not.
+        """Record that a method is not run: the operation has expired.
 
         :raises: ConductorStopping.
         """
@@ -274,7 +274,7 @@ class OperationTracker:
     def orphans(self, active: set[str]) -> set[str]:
         """Return the active records of this incarnation without a call.
 
-        They were committed while the acknowledgement was lost, so that their
+        Their commit succeeded without an acknowledgement, so that their
         callers were refused; or they were abandoned.
         """
         with self._lock:
@@ -303,7 +303,7 @@ class OperationTracker:
         return {one.id for one in late if one.late_seconds > grace_seconds}
 
     def request_cancel(self, operation_ids: set[str]) -> None:
-        """Pass requests to end early on to the drivers."""
+        """Pass requests to cancel on to the drivers."""
         with self._lock:
             found = [self._tracked.get(id_) for id_ in operation_ids]
         for tracked in found:

@@ -64,15 +64,15 @@ def encode(
     :param secrets: redacts the log.
     :raises: ResultNotSerializable, ResultTooLarge, BadAttachment.
     """
-    facts = {'method': method.name, 'request_id': request_id}
+    details = {'method': method.name, 'request_id': request_id}
     if method.attach:
-        result, size = _attached(value, facts)
+        result, size = _attached(value, details)
     elif value is None:
         return Result(None, None)
     else:
-        result, size = _json_value(value, facts, secrets=secrets)
+        result, size = _json_value(value, details, secrets=secrets)
     if size > max_size:
-        raise errors.ResultTooLarge(limit=max_size, **facts)
+        raise errors.ResultTooLarge(limit=max_size, **details)
     return result
 
 
@@ -98,7 +98,7 @@ def recorded(job: calls.Job, result: Result) -> Any:
 
 
 def _json_value(
-    value: Any, facts: dict[str, Any], *, secrets: call_secrets.CallSecrets
+    value: Any, details: dict[str, Any], *, secrets: call_secrets.CallSecrets
 ) -> tuple[Result, int]:
     try:
         with child_processes.contained():
@@ -124,21 +124,21 @@ def _json_value(
         ValueError,
     ):
         # Their texts may contain parts of the value.
-        _log_unserializable(value, facts, secrets)
-        raise errors.ResultNotSerializable(**facts) from None
+        _log_unserializable(value, details, secrets)
+        raise errors.ResultNotSerializable(**details) from None
     except BaseException as error:
         # A generator is code of the driver and may raise anything, even
         # errors that otherwise mean that the method did not run.
         LOG.error(
             'The result of method %(method)s failed',
-            facts,
+            details,
             exc_info=secrets.error(error),
         )
-        raise errors.ResultNotSerializable(**facts) from None
+        raise errors.ResultNotSerializable(**details) from None
 
 
 def _log_unserializable(
-    value: Any, facts: dict[str, Any], secrets: call_secrets.CallSecrets
+    value: Any, details: dict[str, Any], secrets: call_secrets.CallSecrets
 ) -> None:
     try:
         with child_processes.contained():
@@ -149,13 +149,13 @@ def _log_unserializable(
     LOG.error(
         'The result of method %s has no JSON form: %s is of type %s; convert '
         'it, or declare the method with attach=True if it is a file',
-        facts['method'],
+        details['method'],
         secrets.text(path),
         kind,
     )
 
 
-def _attached(value: Any, facts: dict[str, Any]) -> tuple[Result, int]:
+def _attached(value: Any, details: dict[str, Any]) -> tuple[Result, int]:
     if not isinstance(value, base.Attachment):
         value = base.Attachment(value)
     data, media_type = value.data, _BYTES
@@ -176,11 +176,11 @@ def _attached(value: Any, facts: dict[str, Any]) -> tuple[Result, int]:
         LOG.error(
             'The attachment of method %s is not valid: the types of data, '
             'media_type and filename are %s, %s and %s',
-            facts['method'],
+            details['method'],
             *(type(each).__name__ for each in (data, media_type)),
             type(value.filename).__name__,
         )
-        raise errors.BadAttachment(**facts)
+        raise errors.BadAttachment(**details)
     attached = protocol.Attached(
         data=bytes(data), media_type=media_type, filename=value.filename
     ).to_bus()

@@ -46,7 +46,7 @@ class Runner:
         workers: int,
         max_result_size: int,
         queue_seconds: float,
-        events: events.NoEvents = events.NO_EVENTS,
+        events: events.Events = events.NO_EVENTS,
     ) -> None:
         self._drivers = drivers
         self._admission = admission
@@ -79,7 +79,7 @@ class Runner:
             ``targets`` if the method has reported some.
         :raises: NotRun if it certainly did not run; RequestError if it is
             invalid; the error of the driver that a client may see, with
-            reported targets in its facts.
+            reported targets in its ``kwargs``.
         """
         self._admission.check(call)
         driver = self.driver(call.driver_name)

@@ -16,8 +16,8 @@ OPTS: list[cfg.Opt] = [
         help='Secrets for signing messages, each of at least 32 characters, '
         'and the same on all hosts. The first one signs; all are accepted. '
         'To replace a key, add the new key as the second on all hosts, then '
-        'make it the first, then remove the old key. If it is set, '
-        'conductors drop unsigned messages. Otherwise every user of the '
+        'make it the first, then remove the old key. With keys, '
+        'conductors drop unsigned messages. Without keys, every user of the '
         'message bus can call every method.',
     ),
     cfg.IntOpt(

@@ -64,15 +64,6 @@ def ensure(database: session.Database) -> None:
     upgrade(database)
 
 
-def revisions() -> tuple[str, ...]:
-    """Return all revisions in the directory of Alembic, oldest first."""
-    from alembic import script
-
-    directory = script.ScriptDirectory.from_config(_config())
-    found = [entry.revision for entry in directory.walk_revisions()]
-    return tuple(reversed(found))
-
-
 def upgrade(database: session.Database, revision: str = 'head') -> None:
     """Upgrade the schema; a current schema stays unchanged.
 

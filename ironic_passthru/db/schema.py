@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Schema revision and encoding of a database, without Alembic."""
+"""Schema revision, encoding and file of a database, without Alembic."""
 
 import enum
 import os
@@ -55,8 +55,8 @@ def refuse_unknown(current: str | None) -> None:
     """
     if state(current) is SchemaState.UNKNOWN:
         raise errors.ConfigError(
-            f'the database schema has revision {current}, which this release '
-            f'does not know (its newest is {HEAD}); run the release that '
+            f'the database schema has revision {current}, which is unknown '
+            f'to this release (newest: {HEAD}); run the release that '
             'upgraded the database, or a later one'
         )
 
@@ -120,8 +120,8 @@ def create_file(database: session.Database) -> None:
     if path is None:
         return
     try:
-        # SQLite creates files with the mode of the umask, but its additional
-        # files with the mode of this one.
+        # SQLite derives the mode of a database from the umask, and the mode
+        # of its journal files from the mode of the database.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as exc:
         raise errors.ConfigError(

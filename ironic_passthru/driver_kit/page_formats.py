@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Markdown and reStructuredText for texts that contain any characters.
+"""Page formats: Markdown and reStructuredText.
 
-Texts of vendors are shown as they are: markup in them has no effect.
+Markup in the texts of vendors is escaped, so that it is shown as it is.
 """
 
 import abc
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from ironic_passthru.sphinxext import markup
 
-# Characters that have a meaning within a line.
+# Characters with a special meaning within a line.
 _OF_MARKDOWN = re.compile(r'([\\`*_{}\[\]<>#&~$])')
 _OF_REST = re.compile(r'([\\`*_|])')
 
@@ -23,7 +23,7 @@ _NUMBER_OF_MARKDOWN = re.compile(r'\d+[.)]')
 
 
 class Format(abc.ABC):
-    """Syntax of a page. Texts contain marks for literals."""
+    """Syntax of a page. ``markup.LITERAL`` encloses literals in texts."""
 
     @abc.abstractmethod
     def heading(self, text: str, level: int) -> str:
@@ -70,7 +70,7 @@ class _Markdown(Format):
 
     def _literal(self, text: str) -> str:
         fence = _fence(text, 2)
-        # One space at each end is not shown.
+        # Markdown removes one space at each end of a literal.
         space = ' ' if text.strip('` ') != text or not text else ''
         return f'{fence}{space}{text}{space}{fence}'
 
@@ -108,7 +108,7 @@ class _Rest(Format):
         )
         if _BLOCK_OF_REST.match(shown):
             shown = f'\\{shown}'
-        # It would make the next paragraph a literal.
+        # A final :: would make the next paragraph a literal block.
         return f'{shown[:-1]}\\:' if shown.endswith('::') else shown
 
     def _literal(self, text: str) -> str:

@@ -54,6 +54,7 @@ _PATH_ERRORS = frozenset(
 # UnicodeError, are errors of libraries.
 _PUBLIC_ERRORS = (ValueError, AssertionError)
 _UNFIT = 'Input is not valid'
+_TOO_DEEP = 'Input is nested too deeply'
 
 # The module that starts conversions.
 _CALLER = 'ironic_passthru.drivers.signature'
@@ -63,6 +64,8 @@ def from_pydantic(
     entry: Any, secrets: call_secrets.CallSecrets
 ) -> dict[str, str]:
     """Return an entry of a ValidationError as a validation error."""
+    if entry['type'] == 'recursion_depth_exceeded':
+        return validation_error([str(entry['loc'][0])], _TOO_DEEP)
     path: list[str] = []
     for part in entry['loc']:
         # pydantic also adds the types that it tried, which are not members.
@@ -85,7 +88,7 @@ def reason(error: Exception) -> str:
     """
     LOG.debug('Conversion of a parameter raised %s', type(error).__name__)
     if isinstance(error, RecursionError):
-        return 'Input is nested too deeply'
+        return _TOO_DEEP
     return _UNFIT
 
 

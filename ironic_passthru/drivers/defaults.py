@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defaults of parameters that one call could change for others."""
+"""Mutable defaults of parameters, which calls must not share."""
 
 import copy
 from typing import Any
@@ -22,7 +22,8 @@ def is_mutable(default: Any) -> bool:
 def is_shared(default: Any) -> bool:
     """Return whether a default has state, but must not be copied.
 
-    An object that is compared by identity may mark an omitted argument.
+    An object that is compared by identity may be the sentinel of an omitted
+    argument.
     """
     kind: Any = type(default)
     by_identity = kind.__eq__ is object.__eq__

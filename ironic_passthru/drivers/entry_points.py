@@ -171,9 +171,9 @@ def _message(error: cfg.Error) -> str:
 
 
 def _missing(name: str, error: ModuleNotFoundError, group: str) -> str:
-    """Return which module is missing, and how to install it.
+    """Return the missing module and the command that installs it.
 
-    The extra with the requirements of an entry point has its name.
+    An extra with the name of the entry point contains its requirements.
     """
     reason = f"the Python module '{error.name}' is not installed"
     module, _, attribute = str(error.name).rpartition('.')

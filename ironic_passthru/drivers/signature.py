@@ -420,11 +420,11 @@ def _expanded(
 
 def _schema_error(error: Exception) -> str:
     if isinstance(error, parameter_schema.InvalidSchema):
-        return f'its JSON Schema is wrong: {error}'
+        return f'invalid JSON Schema: {error}'
     if isinstance(error, KeyError):
         # pydantic looks up references that are not HTTP URLs.
         return (
-            f'its JSON Schema is wrong: $ref {error} does not refer to a '
+            f'invalid JSON Schema: $ref {error} does not refer to a '
             'definition within this schema'
         )
     if isinstance(error, pydantic.errors.PydanticSchemaGenerationError):

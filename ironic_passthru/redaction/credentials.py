@@ -13,8 +13,8 @@ from oslo_config import cfg
 from ironic_passthru import errors
 from ironic_passthru.redaction import control_characters
 
-# Names of options whose value is a credential, in this service and its
-# libraries, and values that are not credentials.
+# Names of options that contain credentials, in this service and its
+# libraries, and their values that are not credentials.
 _NAME = re.compile(
     r'(?:^|_)(?:password|passphrase|secret|secret_key|signing_keys?|token)$'
 )
@@ -145,8 +145,7 @@ def check_private(path: str | os.PathLike[str], what: str) -> None:
     if _is_open(mode):
         raise errors.ConfigError(
             f'{what}: {path} contains credentials but can be read or changed '
-            'by '
-            f'every user (mode {mode:04o}); run: chmod o= {path}'
+            f'by every user (mode {mode:04o}); run: chmod o= {path}'
         )
 
 

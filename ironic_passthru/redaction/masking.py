@@ -180,7 +180,7 @@ class Masker:
 
     @property
     def hides_all(self) -> bool:
-        """Whether an indivisible result is secret."""
+        """Whether a result that cannot be masked in part is secret."""
         return RESULT in self._names or bool(self._schemas)
 
     def _masked(
@@ -294,7 +294,7 @@ def texts_of(value: Any, *, public: Set[str] = frozenset()) -> set[str]:
 
 
 def texts_of_number(number: int | float) -> set[str]:
-    """Return the texts of a number: 7.0 is 7, too."""
+    """Return the texts of a number; 7.0 may be written as 7, too."""
     if isinstance(number, float) and number.is_integer():
         return {str(number), str(int(number))}
     return {str(number)}
@@ -339,5 +339,5 @@ def _is_same(given: Any, converted: Any) -> bool:
         # 7 and 7.0 are equal, but have different texts.
         return json.dumps(given) == json.dumps(converted)
     except BaseException:
-        # It may contain objects of the driver's classes.
+        # A converted value may contain objects of the driver's classes.
         return False

@@ -191,7 +191,7 @@ class ConductorAPI:
 
     @property
     def connecting(self) -> bool:
-        """Whether the first connection is being opened, without a limit."""
+        """Whether a thread opens the first connection to the bus."""
         return self._connecting.locked()
 
     def check(self) -> str:
@@ -204,7 +204,8 @@ class ConductorAPI:
         try:
             self.ping({}, _no_server(), timeout_seconds=self._connect_seconds)
         except errors.CallNotDelivered:
-            return 'reachable'
+            # The broker has returned the message as undeliverable.
+            pass
         except errors.PassthruError:
             raise errors.BusUnavailable() from None
         return 'reachable'
@@ -233,8 +234,8 @@ class ConductorAPI:
     ) -> dict[str, Any]:
         """Send a call to one server after another until one accepts it.
 
-        :param arguments: returns the arguments for a server, None for any,
-            and for a number of seconds that are left.
+        :param arguments: returns the arguments of a message. Its parameters
+            are the server, None for any conductor, and the seconds left.
         """
         sample = arguments(None, timeout)
         self._check_arguments(context, sample)
@@ -335,7 +336,7 @@ class ConductorAPI:
             arguments=arguments,
         )
         request_id = getattr(context, 'request_id', None)
-        # Otherwise a forged error could cause a running call to be sent again.
+        # A forged error without proof could cause a second run of the call.
         needs_proof = method == protocol.CALL and self._signatures.required
         try:
             return reply_validation.check(
@@ -401,7 +402,7 @@ class ConductorAPI:
 
     def _connect(self) -> None:
         try:
-            # Without a receiver, so without a signature.
+            # No conductor receives this message: it needs no signature.
             self._client.prepare(server=_no_server().name, timeout=1).call(
                 {}, 'ping'
             )
@@ -421,7 +422,7 @@ def _addressed(
     server: protocol.ConductorAddress | None,
     seconds: float,
 ) -> dict[str, Any]:
-    """Return the arguments for a server, or for none in particular."""
+    """Return the arguments for a server; None is any conductor."""
     if server is None:
         return request.to_bus()
     return dataclasses.replace(

@@ -40,7 +40,7 @@ STRATEGIES = {
 def make(
     conf: cfg.ConfigOpts, application: wsgi_types.WSGIApplication
 ) -> login.Login:
-    """Return the application, behind authentication.
+    """Return the application with authentication by the set strategy.
 
     :raises: ConfigError if the configuration of the strategy is not valid.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Long polling for final operations."""
+"""Long polling for the final states of operations."""
 
 import threading
 import time
@@ -8,14 +8,14 @@ from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.db import operations
 
-# Many operations finish at once; most others take long.
+# Many operations finish immediately; most others take long.
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.25
 _GROWTH = 1.5
 
 
 class LongPoll:
-    """Wait for operations, with limits.
+    """Waits of requests for final states, limited in time and number.
 
     :param max_seconds: limit of one request.
     :param max_waiting: number of waiting requests; each occupies a thread.
@@ -33,9 +33,9 @@ class LongPoll:
         self._slots = threading.BoundedSemaphore(max_waiting)
 
     def wait(self, operation_id: str, seconds: int | None) -> int | None:
-        """Wait until an operation is final, or for some seconds.
+        """Wait until an operation is final or the time limit has passed.
 
-        :param seconds: preference of the client; None if it has none.
+        :param seconds: preference of the client; None without a preference.
         :returns: the limit that was applied, in seconds; None if all slots
             are in use or the registry is unavailable.
         """

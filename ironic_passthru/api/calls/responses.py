@@ -87,13 +87,13 @@ class CallResponses:
 
     def _error(self, found: operation.Operation) -> errors.PassthruError:
         """Return the error of an operation without a complete result."""
-        facts = {}
+        details = {}
         if found.result_parts:
             text = self._operations.result(found.id)
             if text is not None:
-                facts = {errors.PARTIAL_RESULT: json.loads(text)}
+                details = {errors.PARTIAL_RESULT: json.loads(text)}
         if found.state is operation.State.CANCELLED:
-            return errors.OperationCancelled(operation=found.id, **facts)
+            return errors.OperationCancelled(operation=found.id, **details)
         if found.state is operation.State.EXPIRED:
             return errors.OperationExpired()
         if found.error is None:
@@ -102,7 +102,7 @@ class CallResponses:
             message=found.error.message,
             status=found.error.status,
             code=found.error.code,
-            **facts,
+            **details,
         )
 
 

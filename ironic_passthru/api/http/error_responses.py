@@ -26,7 +26,7 @@ class InternalError(errors.PassthruError):
     """An unexpected exception; the log contains the details."""
 
     _msg_fmt = (
-        'The service met an internal error; its log names the cause. '
+        'Internal error; the log of the service contains the cause. '
         'Request id: %(request_id)s'
     )
     debuginfo: str | None = None
@@ -91,7 +91,7 @@ class ErrorRenderer:
             request = (
                 f'{environ.get("REQUEST_METHOD")} {environ.get("PATH_INFO")}'
             )
-            # A path can contain line feeds: %r keeps one log record a line.
+            # A path can contain line feeds; %r keeps the record in one line.
             LOG.error(
                 'Request %s failed: %r', request_id, request, exc_info=error
             )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decorators that make Pecan controllers of methods."""
+"""Decorators that expose methods as Pecan controllers."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ class Argument:
     """A query parameter.
 
     :param kind: its WSME type.
-    :param since: first API version that has it.
+    :param since: first API version with this parameter.
     """
 
     kind: Any

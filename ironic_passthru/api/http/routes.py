@@ -13,8 +13,8 @@ from ironic_passthru.api.http import environ_keys
 
 READ = ('GET', 'HEAD')
 DELETE = ('DELETE',)
-# A call accepts every HTTP method; one that the vendor method does not offer
-# is a 400.
+# All HTTP methods. The response is 400 if the vendor method does not support
+# the HTTP method.
 ANY: tuple[str, ...] = ()
 
 HEALTHCHECK = '/healthcheck'
@@ -24,7 +24,7 @@ OPTIONS = 'options'
 
 @dataclasses.dataclass(frozen=True)
 class Route:
-    """A row of the table.
+    """A row of the table of routes.
 
     :param http_methods: HTTP methods; empty for all of them.
     :param path: template, in which ``{name}`` matches one segment.
@@ -78,7 +78,7 @@ ROUTES = (
         audit_event='cancel',
     ),
     Route(READ, '/v1/operations/{operation}/result', 'operations.result'),
-    # middleware/health.py responds, whatever version or login is sent.
+    # middleware/health.py responds, before version and login are checked.
     Route(READ, HEALTHCHECK, '', public=True),
     Route(READ, '/healthcheck/detailed', 'health.detailed'),
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Audit records: one line for each call and each cancel request.
+"""Audit records, one for each call and each cancel request.
 
 A record is written before the client receives the response.
 """
@@ -120,7 +120,8 @@ class Audit:
                     **subject,
                 },
                 data,
-                # Without a status, the server makes the response.
+                # Without a status the application has failed, and the HTTP
+                # server sends the response.
                 status=int(statuses[-1][:3]) if statuses else None,
                 seconds=time.monotonic() - started_at,
             )
@@ -149,7 +150,7 @@ class Audit:
             except Exception as error:
                 # The text of the exception may contain a parameter.
                 LOG.error(
-                    'The audit line of request %s has no details: %s',
+                    'Audit record of request %s has no details: %s',
                     record['request_id'],
                     type(error).__name__,
                 )
@@ -158,13 +159,13 @@ class Audit:
             if len(line) > MAX_LENGTH:
                 record = _truncated(record)
                 line = self._to_line(record)
-            # Already masked; a search for passwords would break the JSON.
-            # Formatters of oslo.log that write objects add "extra" as one.
+            # The line is masked; a search for passwords would break its JSON.
+            # The JSON formatters of oslo.log write "extra" as an object.
             extra = log_filter.WHOLE | {'extra': {'audit': record}}
             AUDIT.info('%s', line, extra=extra)
         except Exception as error:
             LOG.error(
-                'An audit line is lost: %s: %s; %s',
+                'Audit record lost: %s: %s; %s',
                 type(error).__name__,
                 {name: str(value)[:200] for name, value in record.items()},
                 end,
@@ -272,9 +273,9 @@ def _truncated_targets(targets: Sequence[str]) -> list[str]:
 
 
 def _with_count(masked: dict[str, Any], more: int) -> dict[str, Any]:
-    """Return parameters; if some are left out, with their number.
+    """Return parameters, with the number of omitted ones if there are any.
 
-    :param more: number of parameters that are left out already.
+    :param more: number of parameters that the caller has omitted.
     """
     if not more:
         return masked

@@ -54,8 +54,8 @@ _FIXED = {
 }
 
 
-class NoCADFEvents:
-    """Sends nothing."""
+class CADFSink:
+    """CADF events of requests; this base sends nothing."""
 
     def wrap(self, application: WSGIApplication) -> WSGIApplication:
         """Return the application."""
@@ -65,10 +65,10 @@ class NoCADFEvents:
         """Send what waits, for a bounded time."""
 
 
-NO_EVENTS = NoCADFEvents()
+NO_EVENTS = CADFSink()
 
 
-class CADFEvents(NoCADFEvents):
+class CADFEvents(CADFSink):
     """Sends events in a thread of its own.
 
     :raises: ConfigError.
@@ -251,7 +251,7 @@ def _check_map(path: str) -> None:
     )
 
 
-def make(conf: cfg.ConfigOpts) -> NoCADFEvents:
+def make(conf: cfg.ConfigOpts) -> CADFSink:
     """Return the layer that the configuration selects.
 
     :raises: ConfigError.

@@ -27,7 +27,7 @@ class ErrorWrapper:
         try:
             if not environ.setdefault('REQUEST_METHOD', ''):
                 # uWSGI passes on input that is not HTTP.
-                raise errors.RequestError(reason='it names no method')
+                raise errors.RequestError(reason='it has no HTTP method')
             return self._application(environ, start_response)
         except Exception as error:
             response: wsgi_types.WSGIApplication = self._renderer.render(

@@ -24,7 +24,8 @@ class DriverVersion:
 
     spec: specs.DriverSpec
     servers: tuple[protocol.ConductorAddress, ...]
-    # A conductor in another group is another incarnation, which is compared.
+    # A change of the group needs a restart of the conductor, so that its
+    # address in ``servers``, which is compared, has another incarnation.
     groups: Groups = dataclasses.field(compare=False)
 
 
@@ -33,8 +34,8 @@ class MethodRoute:
     """A method and the conductors that offer it as specified.
 
     :param servers: live conductors.
-    :param groups: the same addresses by conductor group. Without live
-        conductors these are the groups of the last known ones.
+    :param groups: the same addresses by conductor group; without live
+        conductors, the last known groups, without addresses.
     """
 
     method: specs.MethodSpec
@@ -44,7 +45,7 @@ class MethodRoute:
     def within(
         self, names: Sequence[str]
     ) -> tuple[protocol.ConductorAddress, ...]:
-        """Return the servers in some of the groups."""
+        """Return the servers in the named groups."""
         if len(names) == len(self.groups):
             return self.servers
         return sum((self.groups[name] for name in names), ())
@@ -81,12 +82,12 @@ class MethodList:
 class DriverEntry:
     """A driver and the conductors that offer it.
 
-    :param spec: that of the conductor that started last; without live
-        conductors the last known one.
-    :param versions: versions of live conductors, beginning with that of the
+    :param spec: spec of the conductor that started last; without live
+        conductors, the last known spec.
+    :param versions: versions of live conductors; first the version of the
         conductor that started last.
-    :param last_groups: without live conductors, the groups of the last known
-        ones.
+    :param last_groups: without live conductors, the groups of the conductors
+        that were known last.
     """
 
     spec: specs.DriverSpec
@@ -109,7 +110,7 @@ class DriverEntry:
 
     @functools.cached_property
     def methods(self) -> dict[str, specs.MethodSpec]:
-        """All methods of the live conductors; of two specs the newer one.
+        """All methods of the live conductors, each in its newest spec.
 
         During a rolling upgrade this includes methods that only some
         conductors offer. For a dangerous method the spec of a conductor that
@@ -119,8 +120,8 @@ class DriverEntry:
         for version in self.versions:
             for name, method in version.spec.methods.items():
                 known = merged.setdefault(name, method)
-                # A spec that is not marked as dangerous is of an older
-                # version, and does not override the newer one.
+                # An older version of the driver may lack the dangerous mark;
+                # its spec must not replace the newer spec.
                 if not known.allowed and method.dangerous and method.allowed:
                     merged[name] = method
         return merged
@@ -178,7 +179,7 @@ def make_version(
 def _joined(
     parts: Sequence[tuple[protocol.ConductorAddress, ...]],
 ) -> tuple[protocol.ConductorAddress, ...]:
-    # A single part, the common case, is shared by all methods.
+    # In the common case of a single part all methods share its tuple.
     first, *others = parts or [()]
     return sum(others, first)
 

@@ -101,7 +101,7 @@ def conductor(
     incarnation: str = 'one',
     queue_seconds: float = 60.0,
     max_result_size: int = 1 << 20,
-    events: events.NoEvents = events.NO_EVENTS,
+    events: events.Events = events.NO_EVENTS,
     **bounds: Any,
 ) -> Conductor:
     """Return a conductor that ends with the test.

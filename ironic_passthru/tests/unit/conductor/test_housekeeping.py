@@ -155,7 +155,7 @@ class HousekeepingCase(base.TestCase):
     def make(
         self,
         *,
-        events: events.NoEvents = events.NO_EVENTS,
+        events: events.Events = events.NO_EVENTS,
         **intervals: float,
     ) -> housekeeping.Housekeeping:
         values = {
@@ -294,7 +294,7 @@ class TestUpkeep(HousekeepingCase):
     ) -> None:
         ended: list[str] = []
 
-        class Recording(events.NoEvents):
+        class Recording(events.Events):
             def ended(self, operation_ids: Any) -> None:
                 ended.extend(operation_ids)
 

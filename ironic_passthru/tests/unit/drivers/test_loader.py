@@ -499,7 +499,7 @@ class MakeTest(base.TestCase):
             def tag(self, x: Annotated[Any, elsewhere]) -> None: ...
 
         for words in (
-            "method 'tag': parameter 'x': its JSON Schema is wrong",
+            "method 'tag': parameter 'x': invalid JSON Schema",
             "$ref 'http://127.0.0.1:9/s'",
             "refer to it as '#/$defs/NAME'",
         ):

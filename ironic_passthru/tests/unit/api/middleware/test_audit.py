@@ -778,7 +778,7 @@ class TestMistakes(AuditCase):
 
         layer = audit.Audit(answer, broken)
         self.assertEqual([b'fine'], layer(_environ(), lambda *_: None))
-        self.assertIn('audit line is lost: ZeroDivision', self.log.output)
+        self.assertIn('Audit record lost: ZeroDivision', self.log.output)
         self.assertIn("'driver': 'd'", self.log.output)
 
 

@@ -317,7 +317,7 @@ class TestPlace(fakes.ApplicationCase):
     def test_it_receives_authenticated_requests(self) -> None:
         seen: list[Any] = []
 
-        class Layer(cadf.NoCADFEvents):
+        class Layer(cadf.CADFSink):
             def wrap(self, application: Any) -> Any:
                 def wrapped(environ: Any, start_response: Any) -> Any:
                     seen.append(environ[environ_keys.CONTEXT])

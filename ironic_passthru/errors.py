@@ -52,7 +52,8 @@
     │   ├── BusUnavailable               503 bus_unavailable
     │   ├── IdentityUnavailable          503 identity_unavailable
     │   ├── PolicyUnavailable            503 policy_unavailable
-    │   └── RegistryUnavailable          503 registry_unavailable
+    │   ├── RegistryUnavailable          503 registry_unavailable
+    │   └── NoEventStream                503 no_event_stream
     ├── OutcomeUnknown                   504 outcome_unknown
     │   └── DuplicateCall                504 duplicate_call
     ├── DriverFailed                     500 driver_failed
@@ -389,10 +390,7 @@ class NotAcceptable(RequestError):
 
     code = 'not_acceptable'
     status = 406
-    _msg_fmt = (
-        'The Accept header must allow application/json or '
-        'application/problem+json.'
-    )
+    _msg_fmt = 'The Accept header must allow %(offers)s.'
 
 
 class VersionNotAcceptable(NotAcceptable):
@@ -588,6 +586,16 @@ class RegistryUnavailable(NotRun):
 
     code = 'registry_unavailable'
     _msg_fmt = 'The registry database is unavailable.'
+
+
+class NoEventStream(NotRun):
+    """The process cannot serve another event stream."""
+
+    code = 'no_event_stream'
+    _msg_fmt = (
+        'No event stream: %(reason)s. Request the operation with "Prefer: '
+        'wait=N" instead.'
+    )
 
 
 class OutcomeUnknown(PassthruError):

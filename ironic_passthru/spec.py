@@ -137,6 +137,18 @@ class MethodSpec:
         """Masker of the parameters."""
         return masking.Masker(self.schema, names=self.secret)
 
+    @functools.cached_property
+    def checked_result(self) -> Mapping[str, Any]:
+        """JSON Schema of the result; empty if ``result`` is invalid.
+
+        Documents are not trusted, and the check takes milliseconds.
+        """
+        try:
+            parameter_schema.check_schema(self.result)
+        except parameter_schema.InvalidSchema:
+            return {}
+        return self.result
+
     def targets(self, parameters: Mapping[str, Any]) -> frozenset[str]:
         """Return the targets of a call as text.
 

@@ -2,10 +2,15 @@
 """Interface between the built-in HTTP server and the WSGI application."""
 
 import ipaddress
+import select
 
 #: Key of the WSGI environment: the Host header as received by a server that
 #: listens on a loopback address, or ''. Other servers do not set it.
 LOOPBACK_HOST = 'ironic_passthru.loopback_host'
+
+#: Key of the WSGI environment: a function that returns whether a response
+#: need not continue, because the client has disconnected or the server stops.
+HAS_ENDED = 'ironic_passthru.has_ended'
 
 
 class ClientTooSlow(TimeoutError):
@@ -34,3 +39,16 @@ def is_loopback(host: str) -> bool:
         return False
     # An IPv4 address may be written as an IPv6 address.
     return (getattr(address, 'ipv4_mapped', None) or address).is_loopback
+
+
+def is_closed_by_client(descriptor: int) -> bool:
+    """Return whether the client has closed a connection, or its half of it.
+
+    :param descriptor: file descriptor of the socket; negative if it is
+        closed.
+    """
+    if descriptor < 0:
+        return True
+    poller = select.poll()
+    poller.register(descriptor, select.POLLRDHUP)
+    return bool(poller.poll(0))

@@ -18,6 +18,7 @@ from ironic_passthru.api import health
 from ironic_passthru.api.auth import policy
 from ironic_passthru.api.auth import strategies
 from ironic_passthru.api.calls import dispatch
+from ironic_passthru.api.calls import events
 from ironic_passthru.api.calls import long_poll
 from ironic_passthru.api.calls import responses
 from ironic_passthru.api.http import error_responses
@@ -39,9 +40,11 @@ from ironic_passthru.api.middleware import version
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.v1 import conductors
 from ironic_passthru.api.v1 import drivers
+from ironic_passthru.api.v1 import openapi
 from ironic_passthru.api.v1 import operations
 from ironic_passthru.api.v1 import passthru
 from ironic_passthru.api.v1 import root
+from ironic_passthru.console import app as console
 from ironic_passthru.db import operations as operation_store
 from ironic_passthru.rpc import client
 
@@ -160,6 +163,12 @@ def make(
     controllers['health'] = health.HealthController(
         checks, policy=policy, renderer=renderer
     )
+    controllers['openapi'] = openapi.OpenAPIController(
+        catalog,
+        links.Links(conf.api.public_endpoint),
+        policy=policy,
+        strategy=conf.auth_strategy,
+    )
     application: wsgi_types.WSGIApplication = Application(
         controllers, renderer
     )
@@ -176,6 +185,8 @@ def _layers(
     """Return the layers in the order in which a request passes them."""
     partial = functools.partial
     return [
+        # Its files need neither login nor API version, and may be cached.
+        partial(console.make, conf, renderer),
         partial(client_address.make, conf),
         lambda application: request_id.RequestId(application, conf),
         headers.CommonHeaders,
@@ -243,5 +254,19 @@ def _controllers(
             policy=policy,
             responses=call_responses,
             long_poll=long_polling,
+            event_streams=_event_streams(options, store, renderer),
         ),
     }
+
+
+def _event_streams(
+    options: cfg.ConfigOpts.GroupAttr,
+    store: operation_store.OperationStore,
+    renderer: error_responses.ErrorRenderer,
+) -> events.EventStreams:
+    return events.EventStreams(
+        store,
+        renderer,
+        max_seconds=options.max_event_seconds,
+        max_streams=options.max_event_streams,
+    )

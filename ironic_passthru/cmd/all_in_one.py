@@ -24,11 +24,22 @@ def main() -> int:
 
 def _main() -> int:
     conf = launch.read_configuration(
-        sys.argv[1:], prog='ironic-passthru', description=_DESCRIPTION
+        sys.argv[1:],
+        prog='ironic-passthru',
+        description=_DESCRIPTION,
+        also_arguments=['host'],
+        short_arguments={
+            'host-ip': ('api', 'host_ip'),
+            'port': ('api', 'port'),
+            'state-path': (None, 'state_path'),
+            'drivers': ('conductor', 'enabled_drivers'),
+            'dangerous': ('conductor', 'allowed_dangerous_methods'),
+        },
     )
     launch.use_embedded_registry(conf)
     # HTTPServer then accepts only loopback addresses.
     conf.set_default('auth_strategy', 'noauth')
+    conf.set_default('console', True, group='api')
     signals = launch.SignalHandler(conf)
     services = service.build_all_in_one(conf)
     http = server.HTTPServer(conf, services.api.application)
@@ -45,6 +56,8 @@ def _main() -> int:
     signals.start_completed()
     print(f'Listening on {http.url}')
     print(f'Drivers: {", ".join(drivers)}')
+    if conf.api.console:
+        print(f'Console: {http.url}/console/')
     print('Try:')
     print(f'  curl {http.url}/v1/drivers', flush=True)
     signals.wait(services.conductor.lost)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start of the commands: configuration, logging, errors and signals."""
 
+import copy
 import logging
 import math
 import os
@@ -8,7 +9,9 @@ import signal
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import NoReturn
@@ -36,6 +39,10 @@ EXIT_USAGE = 2
 # An option that conf() registers.
 _FILES = 'config_file'
 
+_NO_ARGUMENTS: Mapping[str, tuple[str | None, str]] = types.MappingProxyType(
+    {}
+)
+
 # How long threads may delay the exit before they are logged.
 EXIT_WARNING_SECONDS = 5.0
 
@@ -61,6 +68,7 @@ def read_configuration(
     description: str | None = None,
     config_files: list[str] | None = None,
     also_arguments: Sequence[str] = (),
+    short_arguments: Mapping[str, tuple[str | None, str]] = _NO_ARGUMENTS,
 ) -> cfg.ConfigOpts:
     """Read configuration and command line, and set up logging.
 
@@ -68,6 +76,8 @@ def read_configuration(
     :param config_files: replaces the default configuration files.
     :param also_arguments: options of the group DEFAULT that are accepted as
         arguments.
+    :param short_arguments: names of further arguments with group (None is
+        DEFAULT) and option; they precede files and environment.
     :raises: ConfigError for an invalid option, or for a file with
         credentials that every user of the host can read.
     """
@@ -78,6 +88,8 @@ def read_configuration(
             option for option in default.OPTS if option.name in also_arguments
         )
         project_conf.register_opts(conf)
+        for name, (group, option) in short_arguments.items():
+            conf.register_cli_opt(_argument(name, group, option))
         log.register_options(conf)
         conf.set_default('use_stderr', True)
 
@@ -92,12 +104,42 @@ def read_configuration(
             description=description,
             default_config_files=config_files,
         )
+        for name, (group, option) in short_arguments.items():
+            value = conf[_destination(name, group)]
+            if value is not None:
+                conf.set_override(option, value, group=group)
         _check_values(conf)
     except cfg.Error as error:
         raise errors.ConfigError(credentials.describe(error)) from None
     credentials.check_configuration(conf)
     _set_up_log(conf)
     return conf
+
+
+def _argument(name: str, group: str | None, option: str) -> cfg.Opt:
+    """Return an option of the command line for an option of a group.
+
+    oslo.config would begin its name with the name of the group, and would not
+    replace underscores.
+    """
+    (found,) = (
+        each
+        for module in project_conf.MODULES
+        for each in module.OPTS
+        if getattr(getattr(module, 'GROUP', None), 'name', None) == group
+        and each.name == option
+    )
+    argument: cfg.Opt = copy.copy(found)
+    argument.name, argument.dest = name, _destination(name, group)
+    argument.default = None
+    argument.metavar = option.upper()
+    return argument
+
+
+def _destination(name: str, group: str | None) -> str:
+    found = name.replace('-', '_')
+    # oslo.config shows it in errors, but options of DEFAULT have the name.
+    return found if group else f'argument_{found}'
 
 
 def _set_up_log(conf: cfg.ConfigOpts) -> None:

@@ -11,6 +11,7 @@ from ironic_passthru import threads
 
 threads.init()
 
+import oslo_messaging  # noqa: E402
 from oslo_config import cfg  # noqa: E402
 from oslo_log import log  # noqa: E402
 from oslo_upgradecheck import upgradecheck  # noqa: E402
@@ -19,6 +20,7 @@ from ironic_passthru import conf as project_conf  # noqa: E402
 from ironic_passthru import errors  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
 from ironic_passthru.cmd import parsing  # noqa: E402
+from ironic_passthru.conf import database as database_conf  # noqa: E402
 from ironic_passthru.db import schema  # noqa: E402
 from ironic_passthru.db import session  # noqa: E402
 from ironic_passthru.redaction import control_characters  # noqa: E402
@@ -56,8 +58,26 @@ def check_files(conf: cfg.ConfigOpts) -> str:
 
 
 def check_database(conf: cfg.ConfigOpts) -> str:
-    """Check the revision of the tables."""
-    launch.require_registry(conf)
+    """Check the revision of the tables.
+
+    The default registry of a single process is checked if none is configured.
+    """
+    if conf.database.connection or not _has_local_bus(conf):
+        launch.require_registry(conf)
+        return _revision(conf)
+    path = database_conf.default_file(conf)
+    if not path.exists():
+        return f'ironic-passthru will create the default file {path}'
+    url = database_conf.sqlite_url(path)
+    conf.set_default('connection', url, group='database')
+    return f'{_revision(conf)} of the default file {path}'
+
+
+def _revision(conf: cfg.ConfigOpts) -> str:
+    """Return the revision of the tables.
+
+    :raises: ConfigError for another one than that of this release.
+    """
     database = session.Database(conf)
     with contextlib.closing(database):
         path = schema.sqlite_file(database)
@@ -128,6 +148,8 @@ def check_bus(conf: cfg.ConfigOpts) -> str:
 
 def _has_local_bus(conf: cfg.ConfigOpts) -> bool:
     """Return whether the configuration is that of a single process."""
+    # Registers the option.
+    oslo_messaging.TransportURL(conf)
     if conf.transport_url.startswith('local:'):
         return True
     source = conf.get_location('transport_url')

@@ -73,6 +73,14 @@ OPTS: list[cfg.Opt] = [
         help='Base URL of the links in responses. By default it is the Host '
         'header of the request.',
     ),
+    cfg.BoolOpt(
+        'console',
+        default=False,
+        help='Serve the console, a page in the browser that uses this API, '
+        'at /console/. The page itself needs no login; all that it shows '
+        'does. The all-in-one service (ironic-passthru) enables it by '
+        'default.',
+    ),
     cfg.IntOpt(
         'max_body_size',
         default=1024 * 1024,
@@ -137,6 +145,24 @@ OPTS: list[cfg.Opt] = [
         help='Maximum number of requests with "Prefer: wait" that one '
         'process delays at a time. The responses to further ones are not '
         'delayed. It should be lower than the number of worker threads.',
+    ),
+    cfg.IntOpt(
+        'max_event_seconds',
+        default=60,
+        min=1,
+        max=3600,
+        help='Maximum duration of an event stream of an operation, in '
+        'seconds; then the client reconnects.',
+    ),
+    cfg.IntOpt(
+        'max_event_streams',
+        default=4,
+        min=0,
+        max=1024,
+        help='Maximum number of event streams of operations in one process; '
+        'the response to further requests is 503. 0 disables them. Together '
+        'with max_waiting it should be lower than the number of worker '
+        'threads.',
     ),
     cfg.IntOpt(
         'call_monitor_timeout',

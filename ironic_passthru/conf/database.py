@@ -28,6 +28,11 @@ def sqlite_url(path: str | os.PathLike[str]) -> str:
     return url.render_as_string(hide_password=False)
 
 
+def default_file(conf: cfg.ConfigOpts) -> pathlib.Path:
+    """Return the path of the default registry; create nothing."""
+    return pathlib.Path(conf.state_path) / 'registry.sqlite'
+
+
 def default_connection(conf: cfg.ConfigOpts) -> str:
     """Return the URL of the default registry, a file below ``state_path``.
 
@@ -36,6 +41,6 @@ def default_connection(conf: cfg.ConfigOpts) -> str:
 
     :raises: OSError if the directory cannot be created.
     """
-    directory = pathlib.Path(conf.state_path)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return sqlite_url(directory / 'registry.sqlite')
+    path = default_file(conf)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return sqlite_url(path)

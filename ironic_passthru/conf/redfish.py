@@ -40,7 +40,8 @@ OPTS: list[cfg.Opt] = [
         default=5.0,
         min=0.1,
         max=300.0,
-        help='Timeout for connecting to a BMC, in seconds.',
+        help='Timeout for connecting to a BMC, in seconds, for all addresses '
+        'of its name together.',
     ),
     cfg.FloatOpt(
         'read_timeout',

@@ -197,11 +197,29 @@ operations = sa.Table(
     sa.Index(None, 'state', 'driver', 'created_at', 'id'),
     sa.Index(None, 'created_at', 'id'),
     sa.Index(None, 'driver', 'created_at', 'id'),
+    sa.Index(None, 'method', 'created_at', 'id'),
     sa.Index(None, 'conductor', 'created_at', 'id'),
     sa.Index(None, 'project_id', 'created_at', 'id'),
     # Lists by user contain only operations without a project.
     sa.Index(None, 'user_id', 'project_id', 'created_at', 'id'),
     sa.Index(None, 'request_id'),
+    **_TABLE_OPTIONS,
+)
+
+# The targets again, for lists of one target. The number is part of the key
+# because MariaDB ignores spaces at the end of names.
+operation_targets = sa.Table(
+    'operation_targets',
+    metadata,
+    sa.Column(
+        'operation_id',
+        _CALL_ID,
+        sa.ForeignKey('operations.id', ondelete='CASCADE'),
+        primary_key=True,
+    ),
+    sa.Column('number', sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column('target', _NAME, nullable=False),
+    sa.Index(None, 'target', 'operation_id'),
     **_TABLE_OPTIONS,
 )
 

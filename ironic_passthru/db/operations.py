@@ -19,6 +19,7 @@ from sqlalchemy import orm
 
 from ironic_passthru import operation
 from ironic_passthru.db import models
+from ironic_passthru.db import operation_queries
 from ironic_passthru.db import session
 from ironic_passthru.db import transitions
 from ironic_passthru.validation import strict_json
@@ -30,6 +31,7 @@ _REAP_BATCH = 500
 _operations = models.operations
 _results = models.operation_results
 _keys = models.operation_keys
+_NEWEST_FIRST = operation_queries.Order()
 
 
 def _ignore(operation_ids: Collection[str]) -> None:
@@ -153,6 +155,13 @@ class OperationStore:
             )
         return None if found is None else _state(found)
 
+    def summary(self, operation_id: str) -> operation.Operation | None:
+        """Return an operation without details, None if the id is unknown."""
+        query = sa.select(*_BRIEF).where(_operations.c.id == operation_id)
+        with self._database.reader() as reader:
+            row = reader.execute(query).one_or_none()
+        return None if row is None else _brief(row)
+
     def find_key(self, digest: str) -> tuple[str, str] | None:
         """Return the operation id and the fingerprint of a key."""
         query = sa.select(_keys.c.operation_id, _keys.c.fingerprint)
@@ -180,38 +189,43 @@ class OperationStore:
         marker: operation.Operation | None = None,
         states: Collection[operation.State] = (),
         owner: operation.Owner | None = None,
-        **filters: str,
+        order: operation_queries.Order = _NEWEST_FIRST,
+        details: Collection[str] = (),
+        **filters: Any,
     ) -> list[operation.Operation]:
-        """Return operations without parameters and errors, newest first.
+        """Return operations in an order, newest first by default.
 
         :param marker: last operation of the previous page.
         :param states: accepted states; any state by default.
         :param owner: owner; any owner by default.
-        :param filters: values of ``driver``, ``method``, ``request_id`` and
-            ``conductor``.
+        :param details: those of ``parameters``, ``error`` and ``targets``
+            that are read; a list contains the first targets only.
+        :param filters: values of columns, a ``target``, and the times
+            ``created_after`` and ``created_before``, both exclusive.
         """
-        table = _operations.c
-        query = sa.select(*_BRIEF)
-        if owner is not None:
-            if not owner:
-                # An empty owner matches no operation.
-                return []
-            query = query.where(table.project_id == owner.project_id)
-            if owner.user_id is not None:
-                query = query.where(table.user_id == owner.user_id)
-        for name, value in filters.items():
-            query = query.where(table[name] == value)
-        if states:
-            query = query.where(table.state.in_(sorted(states)))
-        if marker is not None:
-            before = (marker.created_at.replace(tzinfo=None), marker.id)
-            query = query.where(
-                sa.tuple_(table.created_at, table.id) < sa.tuple_(*before)
-            )
-        query = query.order_by(table.created_at.desc(), table.id.desc())
+        if owner is not None and not owner:
+            # An empty owner matches no operation.
+            return []
+        query = operation_queries.select(
+            [
+                *_BRIEF,
+                *(_operations.c[each] for each in set(details) & _READ.keys()),
+            ],
+            states=states,
+            owner=owner,
+            filters=filters,
+            order=order,
+            marker=marker,
+        )
         with self._database.reader() as reader:
             rows = reader.execute(query.limit(limit)).all()
-        return [_brief(row) for row in rows]
+            targets = operation_queries.first_targets(
+                reader, [row.id for row in rows if 'targets' in details]
+            )
+        return [
+            _brief(row, targets=targets.get(row.id), **_details(row, details))
+            for row in rows
+        ]
 
     def cancel(self, operation_id: str) -> bool:
         """Cancel a queued operation or request it for a running one.
@@ -254,20 +268,21 @@ class OperationStore:
         progress: Mapping[str, operation.Progress],
     ) -> None:
         """Store the progress of running operations, by id."""
-        statements = [
-            sa.update(_operations)
-            .where(
-                _operations.c.id == operation_id,
-                _operations.c.incarnation == incarnation,
-                _operations.c.state == operation.State.RUNNING,
-            )
-            .values(transitions.progress_values(each))
-            for operation_id, each in sorted(progress.items())
-        ]
+        table = _operations.c
 
         def work(writer: orm.Session) -> None:
-            for statement in statements:
-                writer.execute(statement)
+            for operation_id, each in sorted(progress.items()):
+                statement = (
+                    sa.update(_operations)
+                    .where(
+                        table.id == operation_id,
+                        table.incarnation == incarnation,
+                        table.state == operation.State.RUNNING,
+                    )
+                    .values(transitions.progress_values(each))
+                )
+                if transitions.rows_matched(writer, statement):
+                    transitions.record_targets(writer, operation_id, each)
 
         self._database.write(work)
 
@@ -479,10 +494,18 @@ def _brief(row: Any, **details: Any) -> operation.Operation:
 def _whole(row: Any) -> operation.Operation:
     return _brief(
         row,
-        parameters=_decoded(row, 'parameters', _object),
-        error=_decoded(row, 'error', _error) if row.error else None,
         targets=_decoded(row, 'targets', _strings) if row.targets else [],
+        **_details(row, _READ),
     )
+
+
+def _details(row: Any, names: Collection[str]) -> dict[str, Any]:
+    """Return some of the details of a row that are stored as JSON."""
+    return {
+        name: _decoded(row, name, read)
+        for name, read in _READ.items()
+        if name in names and getattr(row, name)
+    }
 
 
 # Another release, or another program, may have written a row: values that
@@ -547,6 +570,12 @@ def _error(value: Any) -> operation.Error:
     if not (texts and number and 400 <= error.status < 600):
         raise ValueError(value)
     return error
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    'parameters': _object,
+    'error': _error,
+}
 
 
 def _aware(time: Any) -> Any:

@@ -7,6 +7,7 @@ transitions of one operation exactly one is applied.
 
 import dataclasses
 import functools
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +25,7 @@ PART_SIZE = 1024 * 1024
 _operations = models.operations
 _results = models.operation_results
 _keys = models.operation_keys
+_targets = models.operation_targets
 Writer = orm.Session | sa.Connection
 
 _INSERT = sa.insert(_operations).values(created_at=models.utc_now())
@@ -46,6 +48,8 @@ def transition(
         changed = sorted(_apply_kind(writer, kind, sorted(ids)))
         if changed and kind.result is not None and kind.keeps_result:
             _add_results(writer, kind.result, changed)
+        for operation_id in changed:
+            record_targets(writer, operation_id, kind.progress)
         if changed and kind.frees_key:
             writer.execute(
                 sa.delete(_keys).where(_keys.c.operation_id.in_(changed))
@@ -185,6 +189,48 @@ def _insert(writer: Writer, new: Sequence[operation.NewOperation]) -> None:
     ]
     if keys:
         writer.execute(sa.insert(_keys), keys)
+    targets = [
+        row for each in new for row in _target_rows(each.id, each.targets)
+    ]
+    if targets:
+        writer.execute(sa.insert(_targets), targets)
+
+
+def record_targets(
+    writer: Writer, operation_id: str, progress: operation.Progress
+) -> None:
+    """Replace the targets that lists are filtered by, if any are reported.
+
+    Reports repeat earlier targets, whose rows are kept.
+    """
+    if progress.targets is None:
+        return
+    table = _targets.c
+    query = sa.select(table.number, table.target).order_by(table.number)
+    mine = table.operation_id == operation_id
+    stored = [tuple(row) for row in writer.execute(query.where(mine))]
+    rows = _target_rows(operation_id, progress.targets)
+    wanted = [(row['number'], row['target']) for row in rows]
+    pairs = zip(stored, wanted, strict=False)
+    equal = itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)
+    same = len(list(equal))
+    if stored[same:]:
+        writer.execute(sa.delete(_targets).where(mine, table.number >= same))
+    if rows[same:]:
+        writer.execute(sa.insert(_targets), rows[same:])
+
+
+def _target_rows(
+    operation_id: str, targets: Sequence[str]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            'operation_id': operation_id,
+            'number': number,
+            'target': _text(target, models.MAX_NAME_LENGTH),
+        }
+        for number, target in enumerate(targets)
+    ]
 
 
 def _row(new: operation.NewOperation) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Gateway(wsgi.Gateway_10):
         if request.server.on_loopback:
             # The original value: middleware applies proxy headers later.
             self.env[wsgi_server.LOOPBACK_HOST] = self.env.get('HTTP_HOST', '')
+        self.env[wsgi_server.HAS_ENDED] = self._has_ended
         # cheroot uses the scheme of an absolute URL.
         secure = request.server.ssl_adapter is not None
         self.env['wsgi.url_scheme'] = 'https' if secure else 'http'
@@ -62,6 +63,12 @@ class Gateway(wsgi.Gateway_10):
             self.req.close_connection = True
             self.req.conn.has_unread_body = True
         return super().start_response(status, headers, *args)
+
+    def _has_ended(self) -> bool:
+        descriptor = self.req.conn.socket.fileno()
+        return not self.req.server.ready or (
+            wsgi_server.is_closed_by_client(descriptor)
+        )
 
     def _has_unread_body(self) -> bool:
         if self.req.chunked_read:

@@ -14,12 +14,14 @@ RULES = (
     base.Rule(
         GET,
         base.READER,
-        'List the allowed drivers, show a driver, and list its methods that '
-        'baremetal:driver:vendor_passthru allows. Attribute: driver.',
+        'List the allowed drivers, show a driver, list its methods that '
+        'baremetal:driver:vendor_passthru allows, and describe the API. '
+        'Attribute: driver.',
         ('GET', '/v1/drivers'),
         ('GET', '/v1/drivers/{driver}'),
         ('GET', f'{_PASSTHRU}/methods'),
         ('GET', f'{_PASSTHRU}/methods/{{method}}'),
+        ('GET', '/v1/openapi.json'),
         attributes=('driver',),
     ),
     base.Rule(

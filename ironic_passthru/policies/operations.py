@@ -19,9 +19,10 @@ RULES = (
     base.Rule(
         GET,
         base.SYSTEM_OR_OWNER_READER,
-        f'Show an operation and its result. {_OWNER}',
+        f'Show an operation, its result and its events. {_OWNER}',
         ('GET', _PATH),
         ('GET', f'{_PATH}/result'),
+        ('GET', f'{_PATH}/events'),
         attributes=_OWNERS,
     ),
     base.Rule(

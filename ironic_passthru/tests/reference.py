@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compare responses with the API reference.
+"""Compare responses with the API reference and the OpenAPI document.
 
 A test fails if its service returns a status or a header that the reference
-does not list.
+does not list, or a body that does not match its schema.
 """
 
 import dataclasses
@@ -18,6 +18,7 @@ import yaml
 from ironic_passthru import errors
 from ironic_passthru.api import audit_data
 from ironic_passthru.api.http import routes
+from ironic_passthru.tests import openapi_responses
 
 PAGES = pathlib.Path(__file__).parents[2] / 'api-ref/source'
 
@@ -159,9 +160,45 @@ class Watch:
             if route and http_method != 'OPTIONS':
                 raised = isinstance(audit_data.of(environ).error, _DRIVERS)
                 self._look(route, int(status[:3]), names=names, raised=raised)
+                if http_method != 'HEAD':
+                    sent.append((int(status[:3]), dict(answered)))
             return start_response(status, answered, *more)
 
-        return self._application(environ, start)
+        def check(body: bytes) -> None:
+            for status, answered in sent:
+                self._compare(
+                    route,
+                    environ,
+                    status,
+                    media_type=answered.get('Content-Type', ''),
+                    body=body,
+                )
+
+        sent: list[tuple[int, dict[str, str]]] = []
+        return openapi_responses.Recorded(
+            self._application(environ, start), check
+        )
+
+    def _compare(
+        self,
+        route: Any,
+        environ: dict[str, Any],
+        status: int,
+        *,
+        media_type: str,
+        body: bytes,
+    ) -> None:
+        """Compare a response with the OpenAPI document."""
+        found = openapi_responses.mistake(
+            routes.ROUTES[ROUTES.index(route)],
+            environ['REQUEST_METHOD'],
+            status,
+            media_type=media_type,
+            body=body,
+            method=audit_data.of(environ).method,
+        )
+        if found is not None:
+            self.undocumented.add(f'{route}: {status}: {found[:500]}')
 
     def _look(
         self,

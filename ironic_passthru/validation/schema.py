@@ -5,6 +5,7 @@ Keywords that JSON Schema leaves open are implemented as in pydantic, which
 converts the values later: it must accept every valid value.
 """
 
+import difflib
 import functools
 import json
 import math
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -39,6 +41,10 @@ _TOLERANCE = 1e-9
 # A list of a million invalid items would otherwise take minutes, and cause a
 # response larger than the request.
 _MAX_ERRORS = 100
+
+# Names in a list of allowed ones; length and number of names to compare.
+_MAX_NAMES = 30
+_MAX_COMPARED = 100
 
 # Limits of a schema. Compiling a pattern of a megabyte takes minutes.
 _MAX_DEPTH = 100
@@ -368,18 +374,32 @@ def _describe(
         error.validator_value is False
     ):
         known = error.schema.get('properties', {})
-        for name in error.instance:
-            if name not in known:
-                yield (
-                    json_pointer.to([*path, name]),
-                    f'unexpected {_name([*path, name])}',
-                )
+        unexpected = (name for name in error.instance if name not in known)
+        for number, name in enumerate(unexpected):
+            # One list is enough for all errors of an object.
+            hint = _hint(name, [*known], lists=number == 0)
+            yield (
+                json_pointer.to([*path, name]),
+                f'unexpected {_name([*path, name])}{hint}',
+            )
     else:
         phrase = _PHRASES.get(str(error.validator), _fallback)
         yield (
             json_pointer.to(path),
             f'{_name(path)} {phrase(error.validator_value)}',
         )
+
+
+def _hint(name: str, known: Sequence[str], *, lists: bool) -> str:
+    """Return the most similar of the known names, and a list of them."""
+    close: list[str] = []
+    if len(name) <= _MAX_COMPARED:
+        close = difflib.get_close_matches(name, known[:_MAX_COMPARED], 1)
+    parts = [f"did you mean '{close[0]}'?"] if close else []
+    if lists and known:
+        more = ', ...' if known[_MAX_NAMES:] else ''
+        parts.append(f'allowed: {", ".join(known[:_MAX_NAMES])}{more}')
+    return f' ({" ".join(parts)})' if parts else ''
 
 
 def _describe_alternatives(

@@ -66,7 +66,7 @@ class Keystone:
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         try:
             keystone_authtoken.register_opts(conf)
-            uri = _public_uri(conf)
+            uri = public_uri(conf)
             _check_files(conf)
             _check_cache(conf[_GROUP])
             self._middleware = auth_token.AuthProtocol(
@@ -189,7 +189,7 @@ def _identity(access: Any) -> dict[str, Any]:
     }
 
 
-def _public_uri(conf: cfg.ConfigOpts) -> str:
+def public_uri(conf: cfg.ConfigOpts) -> str:
     """Return the Identity URL for clients; check the other options.
 
     :raises: ConfigError.

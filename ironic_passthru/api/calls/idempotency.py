@@ -20,7 +20,7 @@ HEADER = 'Idempotency-Key'
 #: HTTP methods that use the header; GET is idempotent by itself.
 HTTP_METHODS = ('POST', 'PUT', 'DELETE', 'PATCH')
 
-_MAX_LENGTH = 255
+MAX_LENGTH = 255
 _VISIBLE = re.compile(r'[!-~]+')
 # A string of RFC 8941.
 _STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
@@ -37,9 +37,9 @@ def parse(header: str) -> str:
         if quoted is None:
             raise errors.InvalidKey(reason='its quotes do not match')
         key = re.sub(r'\\(.)', r'\1', quoted[1])
-    if len(key) > _MAX_LENGTH or not _VISIBLE.fullmatch(key):
+    if len(key) > MAX_LENGTH or not _VISIBLE.fullmatch(key):
         raise errors.InvalidKey(
-            reason=f'it must be 1 to {_MAX_LENGTH} visible ASCII characters'
+            reason=f'it must be 1 to {MAX_LENGTH} visible ASCII characters'
         )
     return key
 

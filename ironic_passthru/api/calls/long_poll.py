@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Long polling for the final states of operations."""
 
+import collections
 import threading
-import time
 
 from ironic_passthru import errors
-from ironic_passthru import operation
+from ironic_passthru.api.calls import watch
 from ironic_passthru.db import operations
-
-# Many operations finish immediately; most others take long.
-_FIRST_PAUSE_SECONDS = 0.02
-_LONGEST_PAUSE_SECONDS = 0.25
-_GROWTH = 1.5
 
 
 class LongPoll:
@@ -42,28 +37,18 @@ class LongPoll:
         limit = min(seconds or 0, self._max_seconds)
         if not limit:
             return None
-        deadline = time.monotonic() + limit
         try:
-            if self._is_final(operation_id):
+            reads = watch.reads(self._operations, operation_id, limit)
+            found = next(reads)
+            if found is None or found.final:
                 return limit
             if not self._slots.acquire(blocking=False):
                 return None
             try:
-                self._poll(operation_id, deadline)
+                # Each read but the first follows a pause.
+                collections.deque(reads, maxlen=0)
             finally:
                 self._slots.release()
         except errors.RegistryUnavailable:
             return None
         return limit
-
-    def _poll(self, operation_id: str, deadline: float) -> None:
-        pause = _FIRST_PAUSE_SECONDS
-        while (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(pause, left))
-            if self._is_final(operation_id):
-                return
-            pause = min(pause * _GROWTH, _LONGEST_PAUSE_SECONDS)
-
-    def _is_final(self, operation_id: str) -> bool:
-        # An unknown operation has the state None.
-        return self._operations.state(operation_id) not in operation.ACTIVE

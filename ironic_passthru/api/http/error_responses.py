@@ -82,6 +82,12 @@ class ErrorRenderer:
             response.location = location
         return response
 
+    def problem(
+        self, error: Exception, environ: wsgi_types.WSGIEnvironment
+    ) -> dict[str, Any]:
+        """Return an error during a response, as in RFC 9457."""
+        return _problem(self._public_error(error, environ), environ)
+
     def _public_error(
         self, error: Exception, environ: wsgi_types.WSGIEnvironment
     ) -> errors.PassthruError:
@@ -157,18 +163,20 @@ def _problem(
     return body
 
 
-def check_accept(environ: wsgi_types.WSGIEnvironment) -> None:
-    """Check that the client accepts JSON.
+def check_accept(environ: wsgi_types.WSGIEnvironment, *offers: str) -> None:
+    """Check that the client accepts one of several media types.
 
     An invalid header is ignored, as RFC 9110 allows.
 
+    :param offers: media types; those of JSON by default.
     :raises: NotAcceptable.
     """
     accept = environ.get(environ_keys.ACCEPT)
-    if not accept or accept in ('*/*', JSON):
+    offers = offers or (JSON, PROBLEM)
+    if not accept or accept in ('*/*', offers[0]):
         return
-    if not _accept_header(accept).acceptable_offers([JSON, PROBLEM]):
-        raise errors.NotAcceptable()
+    if not _accept_header(accept).acceptable_offers(offers):
+        raise errors.NotAcceptable(offers=' or '.join(offers))
 
 
 def _accept_header(text: str) -> Any:

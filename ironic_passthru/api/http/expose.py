@@ -26,10 +26,13 @@ class Argument:
 
     :param kind: its WSME type.
     :param since: first API version with this parameter.
+    :param repeatable: whether it may occur more than once, which is the same
+        as once with all texts, separated by commas.
     """
 
     kind: Any
     since: versions.APIVersion = versions.MINIMUM
+    repeatable: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +108,8 @@ def expose(
 
         handler.__name__ = function.__name__
         handler.__doc__ = function.__doc__
+        # The OpenAPI document describes them.
+        handler.__dict__.update(arguments=arguments, return_type=value_type)
         return controller(handler)
 
     return decorate
@@ -123,17 +128,20 @@ def query_values(
 
     :raises: FieldNotInVersion, UnexpectedArguments, InvalidArgument.
     """
-    texts = query.parameters(request.environ)
+    texts = query.texts(
+        request.environ,
+        [name for name, each in arguments.items() if each.repeatable],
+    )
     version = request.environ[environ_keys.VERSION]
     for name in texts:
         if name in arguments:
             versions.require(version, arguments[name].since, name)
     query.check_names(texts, arguments)
     values = {}
-    for name, text in texts.items():
+    for name, parts in texts.items():
         datatype = wsme.types.register_type(arguments[name].kind)
         try:
-            values[name] = wsme_args.from_param(datatype, text)
+            values[name] = wsme_args.from_param(datatype, ','.join(parts))
         except ValueError as error:
             raise errors.InvalidArgument(
                 name=name, reason=str(error)

@@ -78,6 +78,8 @@ ROUTES = (
         audit_event='cancel',
     ),
     Route(READ, '/v1/operations/{operation}/result', 'operations.result'),
+    Route(READ, '/v1/operations/{operation}/events', 'operations.events'),
+    Route(READ, '/v1/openapi.json', 'openapi.get'),
     # middleware/health.py responds, before version and login are checked.
     Route(READ, HEALTHCHECK, '', public=True),
     Route(READ, '/healthcheck/detailed', 'health.detailed'),

@@ -9,6 +9,8 @@ from ironic_passthru import errors
 
 SERVICE_TYPE = 'baremetal'
 HEADER = 'X-OpenStack-Ironic-API-Version'
+MINIMUM_HEADER = 'X-OpenStack-Ironic-API-Minimum-Version'
+MAXIMUM_HEADER = 'X-OpenStack-Ironic-API-Maximum-Version'
 _ENV_HEADER = 'HTTP_X_OPENSTACK_IRONIC_API_VERSION'
 _ENV_STANDARD_HEADER = 'HTTP_OPENSTACK_API_VERSION'
 _PATTERN = re.compile(r'([1-9][0-9]{0,4})\.(0|[1-9][0-9]{0,4})')

@@ -10,8 +10,8 @@ from ironic_passthru.api.http import versions
 
 _VARY = f'Accept, OpenStack-API-Version, {versions.HEADER}'
 _FIXED = [
-    ('X-OpenStack-Ironic-API-Minimum-Version', str(versions.MINIMUM)),
-    ('X-OpenStack-Ironic-API-Maximum-Version', str(versions.MAXIMUM)),
+    (versions.MINIMUM_HEADER, str(versions.MINIMUM)),
+    (versions.MAXIMUM_HEADER, str(versions.MAXIMUM)),
     # A browser must not guess another media type for the data of a driver.
     ('X-Content-Type-Options', 'nosniff'),
     # Responses depend on the caller, which caches cannot recognize.

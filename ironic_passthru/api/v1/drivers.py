@@ -19,8 +19,28 @@ from ironic_passthru.policies import drivers as rules
 # Ironic calls drivers that consist of interfaces dynamic, and has removed the
 # classic ones.
 _TYPE = 'dynamic'
-_TYPES = ('classic', _TYPE)
+#: Values of the query parameter ``type``.
+TYPES = ('classic', _TYPE)
 _FIELDS = expose.Argument(types.name_list, versions.DRIVER_FIELDS)
+
+
+def visible(
+    verdict: policy.Verdict, snapshot: catalog.Snapshot
+) -> dict[str, driver_versions.DriverEntry]:
+    """Return the drivers that a caller may see.
+
+    :param verdict: that of the rule ``baremetal:driver:get``.
+    :raises: Forbidden if the rule would allow no driver of any name.
+    """
+    found = {
+        name: entry
+        for name, entry in snapshot.drivers.items()
+        if verdict({'driver': name})
+    }
+    # No driver has the empty name; a caller who may see it gets an empty list.
+    if not found and not verdict({'driver': ''}):
+        raise errors.Forbidden(rule=rules.GET)
+    return found
 
 
 class DriversController:
@@ -44,18 +64,10 @@ class DriversController:
 
         :raises: Forbidden if the rule would allow no driver of any name.
         """
-        context = request.environ[environ_keys.CONTEXT]
-        verdict = self._policy.verdict(context, rules.GET)
-        visible = {
-            name: entry
-            for name, entry in self._catalog.snapshot().drivers.items()
-            if verdict({'driver': name})
-        }
-        # No driver has the empty name; a caller who may see it gets an empty
-        # list.
-        if not visible and not verdict({'driver': ''}):
-            raise errors.Forbidden(rule=rules.GET)
-        return visible
+        verdict = self._policy.verdict(
+            request.environ[environ_keys.CONTEXT], rules.GET
+        )
+        return visible(verdict, self._catalog.snapshot())
 
     def _one(
         self, request: webob.Request, name: str
@@ -90,7 +102,7 @@ class DriversController:
         fields: list[str] | None = None,
     ) -> types.DriverCollection:
         """Return the drivers that live conductors offer."""
-        if type not in (None, *_TYPES):
+        if type not in (None, *TYPES):
             raise errors.InvalidArgument(
                 name='type', reason='it must be dynamic or classic'
             )

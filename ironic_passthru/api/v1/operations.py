@@ -2,15 +2,20 @@
 """Operations."""
 
 import re
+from collections.abc import Collection
+from collections.abc import Mapping
+from typing import Any
 from urllib import parse
 
 import webob
+from wsme.rest import json as wsme_json
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.api import audit_data
 from ironic_passthru.api.auth import policy
+from ironic_passthru.api.calls import events
 from ironic_passthru.api.calls import long_poll
 from ironic_passthru.api.calls import responses
 from ironic_passthru.api.http import environ_keys
@@ -20,14 +25,19 @@ from ironic_passthru.api.http import links
 from ironic_passthru.api.http import prefer
 from ironic_passthru.api.http import query
 from ironic_passthru.api.v1 import types
+from ironic_passthru.db import operation_queries
 from ironic_passthru.db import operations
 from ironic_passthru.policies import operations as rules
 
 # Default of Ironic's option max_limit.
 MAX_LIMIT = 1000
 
-# May be large, so lists do not contain them.
-_NOT_IN_LISTS = ('parameters', 'targets', 'error')
+# Parameters may be large.
+_MAX_LIMIT_WITH_PARAMETERS = 100
+
+_DETAILS = ('parameters', 'targets', 'error')
+# Details in lists without ``fields``.
+_LISTED = ('targets',)
 _STATES = ', '.join(operation.State)
 # Databases compare other characters differently.
 _ID = re.compile(r'[!-~]{1,64}')
@@ -46,12 +56,14 @@ class OperationsController:
         policy: policy.Policy,
         responses: responses.CallResponses,
         long_poll: long_poll.LongPoll,
+        event_streams: events.EventStreams,
     ) -> None:
         self._operations = operations
         self._links = links
         self._policy = policy
         self._responses = responses
         self._long_poll = long_poll
+        self._event_streams = event_streams
 
     def _one(
         self, request: webob.Request, operation_id: str
@@ -106,9 +118,16 @@ class OperationsController:
         subject=_listed,
         driver=expose.Argument(types.text),
         method=expose.Argument(types.text),
-        state=expose.Argument(types.name_list),
+        target=expose.Argument(types.text),
+        state=expose.Argument(types.name_list, repeatable=True),
+        user_id=expose.Argument(types.text),
+        project_id=expose.Argument(types.text),
         request_id=expose.Argument(types.text),
         conductor=expose.Argument(types.text),
+        created_after=expose.Argument(types.time),
+        created_before=expose.Argument(types.time),
+        sort_key=expose.Argument(types.OneOf(*operation_queries.SORT_KEYS)),
+        sort_dir=expose.Argument(types.OneOf('asc', 'desc')),
         limit=expose.Argument(int),
         marker=expose.Argument(str),
         fields=expose.Argument(types.name_list),
@@ -118,33 +137,40 @@ class OperationsController:
         request: webob.Request,
         owner: operation.Owner | None,
         *,
-        state: list[str] | None = None,
         limit: int = 0,
         marker: str | None = None,
         fields: list[str] | None = None,
-        **filters: str,
+        **filters: Any,
     ) -> types.OperationCollection:
-        """Return operations, newest first."""
-        states = _states(state or [])
-        types.check_fields(
-            types.OperationResource, fields, without=_NOT_IN_LISTS
+        """Return operations, newest first by default."""
+        order = operation_queries.Order(
+            filters.pop('sort_key', 'created_at'),
+            ascending=filters.pop('sort_dir', 'desc') == 'asc',
         )
+        states = _states(filters.pop('state', []))
+        types.check_fields(types.OperationResource, fields)
         if limit < 0:
             raise errors.InvalidArgument(
                 name='limit', reason='it must not be negative'
             )
-        limit = min(limit, MAX_LIMIT) or MAX_LIMIT
+        details = [each for each in _DETAILS if each in (fields or _LISTED)]
+        most = MAX_LIMIT
+        if 'parameters' in details:
+            most = _MAX_LIMIT_WITH_PARAMETERS
+        limit = min(limit, most) or most
         # One more, to know whether another page follows.
         found = self._operations.page(
             limit=limit + 1,
             marker=self._marker(marker, owner),
             states=states,
             owner=owner,
+            order=order,
+            details=details,
             **filters,
         )
         collection = types.OperationCollection(
             operations=[
-                self._resource(request, record, fields=fields)
+                _selected(self._resource(request, record, details), fields)
                 for record in found[:limit]
             ]
         )
@@ -167,7 +193,7 @@ class OperationsController:
         types.check_fields(types.OperationResource, fields)
         found, headers = self._wait(request, found)
         return expose.ExposedResponse(
-            self._detail(request, found, fields=fields),
+            _selected(self._resource(request, found, _DETAILS), fields),
             headers=headers | self._retry_after(found),
         )
 
@@ -192,6 +218,27 @@ class OperationsController:
         response.headers.update(headers)
         return response
 
+    @expose.controller
+    def events(
+        self,
+        request: webob.Request,
+        _response: webob.Response,
+        operation_id: str,
+    ) -> webob.Response:
+        """Return the changes of state and progress as they are recorded."""
+        self._one(request, operation_id)
+        error_responses.check_accept(request.environ, events.MEDIA_TYPE)
+        query.check_names(query.parameters(request.environ), ())
+
+        def members(found: operation.Operation) -> Mapping[str, Any]:
+            resource = self._resource(request, found, ())
+            document: Mapping[str, Any] = wsme_json.tojson(
+                types.OperationResource, resource
+            )
+            return document
+
+        return self._event_streams.response(request, operation_id, members)
+
     @expose.expose(types.OperationResource, subject=_one_to_cancel)
     def delete(
         self, request: webob.Request, found: operation.Operation
@@ -208,7 +255,7 @@ class OperationsController:
                 operation=found.id, state=found.state.value
             )
         return expose.ExposedResponse(
-            self._detail(request, found),
+            self._resource(request, found, _DETAILS),
             status=200 if found.final else 202,
             headers=self._retry_after(found),
         )
@@ -251,17 +298,16 @@ class OperationsController:
 
     def _next(self, request: webob.Request, limit: int, marker: str) -> str:
         """Return the URL of the page that follows ``marker``."""
-        values = query.parameters(request.environ)
-        values |= {'limit': str(limit), 'marker': marker}
+        values = query.texts(request.environ, repeatable=('state',))
+        values |= {'limit': [str(limit)], 'marker': [marker]}
         href = self._links.href(request, 'operations')
-        return f'{href}?{parse.urlencode(values)}'
+        return f'{href}?{parse.urlencode(values, doseq=True)}'
 
     def _resource(
         self,
         request: webob.Request,
         found: operation.Operation,
-        *,
-        fields: list[str] | None = None,
+        details: Collection[str],
     ) -> types.OperationResource:
         resource = types.OperationResource(
             progress=types.ProgressResource(
@@ -270,28 +316,25 @@ class OperationsController:
             links=self._links.resource(request, 'operations', found.id),
             **{name: getattr(found, name) for name in _COPIED},
         )
-        if fields:
-            types.select(resource, fields)
+        if 'parameters' in details:
+            resource.parameters = found.parameters
+        if 'targets' in details:
+            resource.targets = found.targets
+        if 'error' in details:
+            resource.error = found.error and types.OperationError(
+                status=found.error.status,
+                code=found.error.code,
+                message=found.error.message,
+            )
         return resource
 
-    def _detail(
-        self,
-        request: webob.Request,
-        found: operation.Operation,
-        *,
-        fields: list[str] | None = None,
-    ) -> types.OperationResource:
-        resource = self._resource(request, found)
-        resource.parameters = found.parameters
-        resource.targets = found.targets
-        resource.error = found.error and types.OperationError(
-            status=found.error.status,
-            code=found.error.code,
-            message=found.error.message,
-        )
-        if fields:
-            types.select(resource, fields)
-        return resource
+
+def _selected(
+    resource: types.OperationResource, fields: list[str] | None
+) -> types.OperationResource:
+    if fields:
+        types.select(resource, fields)
+    return resource
 
 
 def _owner(found: operation.Operation) -> operation.Owner:

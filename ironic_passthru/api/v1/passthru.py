@@ -5,6 +5,7 @@ import email.message
 import functools
 from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 from wsgiref import types as wsgi_types
@@ -95,17 +96,7 @@ class PassthruController:
         permitted = {
             name: method
             for name, method in every.items()
-            if any(
-                _permitted_groups(
-                    verdict,
-                    driver,
-                    name,
-                    entry.route(name).groups,
-                    http_method=http_method,
-                    dangerous=method.dangerous,
-                )
-                for http_method in method.http_methods
-            )
+            if any(permitted_http_methods(verdict, entry, method))
         }
         if len(permitted) == len(every):
             # Its JSON text is cached.
@@ -243,6 +234,28 @@ class PassthruController:
         if not isinstance(value, dict):
             raise errors.InvalidBody(reason='it is not a JSON object')
         return value
+
+
+def permitted_http_methods(
+    verdict: policy.Verdict,
+    entry: driver_versions.DriverEntry,
+    method: spec.MethodSpec,
+) -> Iterator[str]:
+    """Yield the HTTP methods with which a caller may call a method.
+
+    :param verdict: that of the rule ``baremetal:driver:vendor_passthru``.
+    """
+    groups = entry.route(method.name).groups
+    for http_method in method.http_methods:
+        if _permitted_groups(
+            verdict,
+            entry.name,
+            method.name,
+            groups,
+            http_method=http_method,
+            dangerous=method.dangerous,
+        ):
+            yield http_method
 
 
 def _permitted_groups(

@@ -2,6 +2,7 @@
 """WSME types of responses and of query parameters."""
 
 import datetime
+import re
 from typing import Any
 
 from oslo_utils import strutils
@@ -48,6 +49,42 @@ class Text(wtypes.UserType):
         return value
 
 
+class Time(wtypes.UserType):
+    """A time in ISO 8601 format; UTC if it has no offset."""
+
+    basetype = str
+    name = 'time'
+
+    def frombasetype(self, value: str) -> datetime.datetime:
+        # In a query, an unquoted plus sign is a space.
+        text = _SPACE_OFFSET.sub(r'\1+', value)
+        try:
+            found = datetime.datetime.fromisoformat(text)
+            if found.tzinfo is None:
+                found = found.replace(tzinfo=datetime.UTC)
+            return found.astimezone(datetime.UTC)
+        except (OverflowError, ValueError):
+            raise ValueError(
+                'it must be a time in ISO 8601 format, such as '
+                '2026-11-30T12:00:00Z'
+            ) from None
+
+
+class OneOf(wtypes.UserType):
+    """One of several texts."""
+
+    basetype = str
+    name = 'choice'
+
+    def __init__(self, *values: str) -> None:
+        self.values = values
+
+    def frombasetype(self, value: str) -> str:
+        if value not in self.values:
+            raise ValueError(f'it must be one of {", ".join(self.values)}')
+        return value
+
+
 class JSONObject(wtypes.UserType):
     """An object with any JSON values."""
 
@@ -58,9 +95,12 @@ class JSONObject(wtypes.UserType):
         return value
 
 
+_SPACE_OFFSET = re.compile(r'(T\S+) (?=\d\d:?\d\d$)')
+
 boolean = Boolean()
 name_list = NameList()
 text = Text()
+time = Time()
 json_object = JSONObject()
 
 
@@ -183,14 +223,14 @@ class OperationCollection(wtypes.Base):
     next = str
 
 
-# Fields of every resource, whatever ``fields`` selects.
-_ALWAYS = ('links',)
+#: Fields of every resource, whatever ``fields`` selects.
+ALWAYS = ('links',)
 
 
 def select(resource: wtypes.Base, fields: list[str]) -> None:
     """Unset all fields of a resource except some, and its links."""
     for attribute in wtypes.list_attributes(type(resource)):
-        if attribute.name not in (*fields, *_ALWAYS):
+        if attribute.name not in (*fields, *ALWAYS):
             setattr(resource, attribute.key, wtypes.Unset)
 
 

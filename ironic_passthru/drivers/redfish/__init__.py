@@ -22,9 +22,12 @@
        │                         │
        │                         └──> connection    one kept connection
        │
-       └─────> summary          items and numbers of a result
+       ├─────> summary          items and numbers of a result
+       │
+       └─────> results          types of results, of which schemas are made
 
     allowable       checks of values before they are sent
+    attribute_registry  those for attributes of the BIOS
     partial_reader  errors of one resource among several
     settings        settings objects, which apply with a later reset
     resource        tolerant reader of documents
@@ -34,6 +37,9 @@
 A method is part of a class of ``methods``. It gives :meth:`_each` a function
 that takes a :class:`bmc.Bmc` and returns the item of its target::
 
+    class PowerItem(results.ChangedItem):
+        '''A change of the power state.'''
+
     class PowerMethods(fleet.FleetMethods):
         @base.driver_passthru(['PUT'], target=selection.NAMES)
         def power(
@@ -42,7 +48,7 @@ that takes a :class:`bmc.Bmc` and returns the item of its target::
             *,
             state: _State,
             **options: Unpack[selection.FleetOptions],
-        ) -> summary.FleetResult:
+        ) -> results.ChangeResult[PowerItem]:
             ...
             return self._each(
                 context, options, lambda bmc: _power(bmc, state), change=True

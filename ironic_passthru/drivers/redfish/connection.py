@@ -16,6 +16,7 @@ from urllib3.util import wait
 
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import body
+from ironic_passthru.drivers.redfish import bounded_connect
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import firmware_upload
@@ -198,14 +199,14 @@ class BmcConnection:
         timeout = self._limited(self._connect_timeout)
         link: http_connection.HTTPConnection
         if self._target.address.encrypted:
-            link = http_connection.HTTPSConnection(
+            link = bounded_connect.BoundedHTTPSConnection(
                 self._host,
                 self._port,
                 timeout=timeout,
                 ssl_context=self._trusted.context(self._target),
             )
         else:
-            link = http_connection.HTTPConnection(
+            link = bounded_connect.BoundedHTTPConnection(
                 self._host, self._port, timeout=timeout
             )
         try:

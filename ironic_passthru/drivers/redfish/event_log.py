@@ -19,6 +19,9 @@ _EVENTS = frozenset({None, 'Event', 'Multiple', 'SEL'})
 _MAX_ENTRIES = 10_000
 _MAX_REQUESTS = 500
 
+# Names of logs in an error.
+_MAX_SHOWN = 20
+
 _SEVERITIES = {'OK': 0, 'Warning': 1, 'Critical': 2}
 _UNKNOWN = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
@@ -102,17 +105,27 @@ class LogReader:
     def logs(self) -> list[EventLog]:
         """Return the selected logs.
 
-        :raises: NotSupported for an empty selection, or the first error.
+        :raises: ValueNotAllowed with the names of all logs if none has the
+            wanted name; NotSupported without logs, or the first error.
         """
         logs = []
+        names: list[str] = []
         seen: set[str] = set()
         for kind, owner in self._owners():
             for service in self._reader.members(owner, 'LogServices'):
                 log = EventLog(f'{kind}/{service.identity}', service)
                 # Some BMCs list the logs of the manager for the system.
-                if service.path not in seen and self._is_selected(log):
-                    logs.append(log)
+                if service.path in seen:
+                    continue
                 seen.add(service.path)
+                names.append(log.name)
+                if self._is_selected(log):
+                    logs.append(log)
+        if names and not logs and self._query.log and not self.warnings:
+            raise failures.ValueNotAllowed(
+                f'The BMC has no log {resource.printable(self._query.log)}; '
+                f'its logs: {", ".join(names[:_MAX_SHOWN])}.'
+            )
         self._reader.check(found=bool(logs))
         return logs
 

@@ -3,6 +3,7 @@
 
 import dataclasses
 import logging
+import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -32,6 +33,10 @@ _MAX_RESULT_BYTES = 16 * 1024 * 1024
 
 # Number of failed targets of one call with a log record each.
 _MAX_LOGGED = 1000
+
+
+# Number of failed targets that the progress names.
+_MAX_NAMED = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,11 +206,17 @@ def _report(
     *,
     total: int,
 ) -> None:
-    if total:
-        context.report_progress(
-            100 * call.finished() / total,
-            f'{len(call.items)} of {total} finished, {call.failed} failed',
-        )
+    if not total:
+        return
+    failed = list(call.failed)
+    names = ', '.join(failed[:_MAX_NAMED])
+    more = ', ...' if failed[_MAX_NAMED:] else ''
+    context.report_progress(
+        # Rounded down: 100 percent means that nothing is left.
+        math.floor(100 * call.finished() / total),
+        f'{len(call.items)} of {total} finished, {len(failed)} failed'
+        + (f': {names}{more}' if failed else ''),
+    )
 
 
 def _log(items: dict[str, failures.Item]) -> None:

@@ -92,6 +92,19 @@ class ChangeOutcomeUnknown(BmcError):
     """A change was sent without a response, or its task has not finished."""
 
 
+class TaskScheduled(BmcError):
+    """The task of a change waits for a restart or for its start time.
+
+    :param waits_for: ``next_boot``, or the time in ISO 8601.
+    """
+
+    def __init__(
+        self, task: str, messages: Sequence[BmcMessage], waits_for: str
+    ) -> None:
+        super().__init__(messages=messages, task=task)
+        self.waits_for = waits_for
+
+
 class NoSuchSystem(BmcError):
     """The BMC does not have the system that the inventory names."""
 
@@ -325,6 +338,12 @@ _TABLE: dict[type[BaseException], BmcFailure] = {
     ),
     ServerError: BmcFailure(
         'bmc_error', True, 'The BMC reported an internal error of its own.'
+    ),
+    TaskScheduled: BmcFailure(
+        'task_scheduled',
+        True,
+        'The BMC accepted the change as a task, which waits for a restart of '
+        'the system or for its start time.',
     ),
     TaskFailed: BmcFailure(
         'task_failed',

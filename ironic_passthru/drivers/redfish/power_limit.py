@@ -112,6 +112,15 @@ class PowerReader:
             'warnings': self._reader.warnings,
         }
 
+    def warning(self, watts: int | None) -> failures.Item:
+        """Return a warning for a limit below the consumption."""
+        if watts is None or self._consumed is None or watts >= self._consumed:
+            return {}
+        return {
+            'warning': f'The system consumed {self._consumed:g} W, more than '
+            'the limit. It may slow down or, depending on the BMC, switch off.'
+        }
+
     def check(self, limit: PowerLimit | None) -> PowerLimit:
         """Return the limit.
 
@@ -174,8 +183,9 @@ def change(machine: bmc.Bmc, watts: int | None) -> failures.Item:
     """Set or remove the limit unless it has the value already."""
     reader = PowerReader(machine)
     limit = reader.check(reader.limit())
+    warning = reader.warning(watts)
     if limit.watts == watts:
-        return {**reader.item(limit), 'changed': False}
+        return {**reader.item(limit), **warning, 'changed': False}
     low, high = limit.bounds
     if watts is not None and (
         (low is not None and watts < low)
@@ -191,6 +201,6 @@ def change(machine: bmc.Bmc, watts: int | None) -> failures.Item:
     machine.client.patch(limit.source, limit.change(watts))
     source = partial_reader.read_back(machine.client, limit.source.path)
     if source is None:
-        return {'reachable': True, 'changed': True}
+        return {'reachable': True, **warning, 'changed': True}
     after = dataclasses.replace(limit, source=source)
-    return {**reader.item(after), 'changed': True}
+    return {**reader.item(after), **warning, 'changed': True}

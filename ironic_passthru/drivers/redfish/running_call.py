@@ -53,7 +53,8 @@ class RunningCall:
         self.change = change
         self.deadline = deadline
         self.items: dict[str, failures.Item] = {}
-        self.failed = 0
+        #: Names of failed targets in the order of their failures.
+        self.failed: list[str] = []
         self.pending: collections.deque[bmc_target.Target] = (
             collections.deque()
         )
@@ -133,8 +134,8 @@ class RunningCall:
         del self.running[target.name]
         self.items[target.name] = item
         if 'error' in item:
-            self.failed += 1
-            if self.failed == self._limits.max_failures:
+            self.failed.append(target.name)
+            if len(self.failed) == self._limits.max_failures:
                 self.stop(MAX_FAILURES)
         self._update()
 

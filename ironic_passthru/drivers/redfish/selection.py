@@ -31,6 +31,9 @@ _SELECTORS = ('target', 'targets', 'tag', 'tags', 'any_tags')
 
 _MAX_SHOWN = 10
 
+#: Targets that a change by patterns for all targets may have unconfirmed.
+MAX_UNCONFIRMED = 10
+
 # Each pattern is compared with the names of all targets.
 _MAX_PATTERNS = 100
 
@@ -70,6 +73,14 @@ class Selection(TypedDict, total=False):
 
 class FleetOptions(Selection, total=False):
     """Parameters of methods that send requests to BMCs."""
+
+    expected_targets: Annotated[
+        _Count | None,
+        pydantic.Field(
+            description='Number of targets; a call that selects another '
+            'number is rejected.'
+        ),
+    ]
 
     concurrency: Annotated[
         Annotated[_Count, pydantic.Field(le=MAX_CONCURRENCY)] | None,
@@ -116,20 +127,56 @@ def select(
     """Return the targets that the parameters of a call select.
 
     :param parameters: those of :class:`Selection`, and others.
-    :param required_by: name of a method that needs a selector; for other
+    :param required_by: name of a method that needs a selector, and a
+        confirmation if patterns select all of many targets; for other
         methods all targets are selected by default.
     :raises: MissingParameterValue, InvalidParameterValue
     """
     everything = {target.name: target for target in current.everything()}
     chosen = _base(everything, parameters, required_by=required_by)
-    exclude = parameters.get('exclude')
-    if exclude is None:
-        return chosen
-    excluded = set(_named(everything, exclude, 'target in exclude'))
-    kept = [target for target in chosen if target.name not in excluded]
-    if not kept:
-        raise errors.InvalidParameterValue('exclude leaves no target')
+    kept = chosen
+    if (exclude := parameters.get('exclude')) is not None:
+        excluded = set(_named(everything, exclude, 'target in exclude'))
+        kept = [target for target in chosen if target.name not in excluded]
+        if not kept:
+            raise errors.InvalidParameterValue('exclude leaves no target')
+    _check_number(
+        len(kept),
+        parameters,
+        needed_by=required_by if len(chosen) == len(everything) else None,
+    )
     return kept
+
+
+def _check_number(
+    count: int, parameters: Mapping[str, Any], *, needed_by: str | None
+) -> None:
+    """Check the number of selected targets against the expected one.
+
+    :param needed_by: name of a method that all targets were selected for.
+    :raises: InvalidParameterValue
+    """
+    expected = parameters.get('expected_targets')
+    if expected not in (None, count):
+        raise errors.InvalidParameterValue(
+            f'expected_targets is {expected}, but {count} targets are selected'
+        )
+    names = [
+        parameters.get('target') or '',
+        *(parameters.get('targets') or ()),
+    ]
+    if (
+        needed_by is not None
+        and expected is None
+        and count > MAX_UNCONFIRMED
+        and any(map(_is_pattern, names))
+        and not parameters.get('dry_run')
+    ):
+        raise errors.InvalidParameterValue(
+            f'{needed_by} would change {count} targets, because a pattern '
+            'matches all of the inventory; to confirm this, add '
+            f'expected_targets: {count}'
+        )
 
 
 def _base(

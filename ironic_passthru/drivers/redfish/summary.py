@@ -3,33 +3,17 @@
 
 import collections
 from collections.abc import Mapping
-
-from typing_extensions import TypedDict
+from typing import Any
 
 from ironic_passthru import errors
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import results
 
 _NOT_ATTEMPTED = failures.NOT_ATTEMPTED.code
 
 # Numbers of targets and codes in an error message.
 _MAX_TARGETS = 5
 _MAX_CODES = 5
-
-
-class Summary(TypedDict):
-    """Numbers of targets."""
-
-    total: int
-    succeeded: int
-    failed: int
-    not_attempted: int
-
-
-class FleetResult(TypedDict):
-    """The items of targets by name, and their numbers."""
-
-    items: dict[str, failures.Item]
-    summary: Summary
 
 
 class TargetsFailed(errors.DriverError):
@@ -41,14 +25,14 @@ class TargetsFailed(errors.DriverError):
     code = 'targets_failed'
     status = 502
 
-    def __init__(self, result: FleetResult) -> None:
+    def __init__(self, result: results.FleetResult[Any]) -> None:
         super().__init__(_describe(result))
         self.partial_result = result
 
 
 def of(
-    items: dict[str, failures.Item], *, require_all: bool = False
-) -> FleetResult:
+    items: dict[str, Any], *, require_all: bool = False
+) -> results.FleetResult[Any]:
     """Return the result of a call.
 
     :param require_all: whether every target must succeed.
@@ -62,13 +46,13 @@ def of(
     return result
 
 
-def counted(items: dict[str, failures.Item]) -> FleetResult:
+def counted(items: dict[str, Any]) -> results.FleetResult[Any]:
     """Return the result of a call whatever its items are."""
     codes = collections.Counter(_codes(items).values())
     not_attempted = codes[_NOT_ATTEMPTED]
-    return FleetResult(
+    return results.FleetResult(
         items=items,
-        summary=Summary(
+        summary=results.Summary(
             total=len(items),
             succeeded=len(items) - codes.total(),
             failed=codes.total() - not_attempted,
@@ -77,7 +61,7 @@ def counted(items: dict[str, failures.Item]) -> FleetResult:
     )
 
 
-def _codes(items: Mapping[str, failures.Item]) -> dict[str, str]:
+def _codes(items: Mapping[str, Any]) -> dict[str, str]:
     """Return the error codes of targets by name."""
     return {
         name: item['error']['code']
@@ -86,7 +70,7 @@ def _codes(items: Mapping[str, failures.Item]) -> dict[str, str]:
     }
 
 
-def _describe(result: FleetResult) -> str:
+def _describe(result: results.FleetResult[Any]) -> str:
     codes = _codes(result['items'])
     counted = collections.Counter(codes.values()).most_common()
     shown = [f'{count} {code}' for code, count in counted[:_MAX_CODES]]

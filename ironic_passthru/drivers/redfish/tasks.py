@@ -20,6 +20,11 @@ _MIN_SECONDS = 1.0
 _MAX_SECONDS = 10.0
 _GROWTH = 1.5
 
+# Dell schedules a job, some of them for a few seconds only. One that stays so
+# waits for a restart of the system.
+_SCHEDULED = 'Scheduled'
+_SCHEDULED_SECONDS = 30.0
+
 # A poll that starts later would be cut by the deadline.
 _LAST_POLL_SECONDS = 0.5
 
@@ -74,6 +79,8 @@ class TaskFollower:
         self._seconds = _MIN_SECONDS
         self._percent: float | None = None
         self._errors = 0
+        self._scheduled: failures.TaskScheduled | None = None
+        self._scheduled_seconds = 0.0
 
     def follow(
         self, accepted: connection.RawResponse, request: str
@@ -85,8 +92,9 @@ class TaskFollower:
 
         :param accepted: response to the change.
         :param request: path of the change.
-        :raises: TaskFailed; ChangeOutcomeUnknown with the path of the task
-            if its end is not seen until the deadline.
+        :raises: TaskFailed; TaskScheduled if the task stays so;
+            ChangeOutcomeUnknown with the path of the task if its end is not
+            seen until the deadline.
         """
         started = _object(accepted)
         paths = _paths(accepted, started, request)
@@ -111,6 +119,8 @@ class TaskFollower:
                 if len(paths) > 1:
                     self._check_task(paths[-1])
                 return response
+            else:
+                self._check_scheduled(_object(response), paths[-1])
 
     def _check_task(self, path: str) -> None:
         """Raise the failure of a task whose monitor reported no error.
@@ -161,6 +171,25 @@ class TaskFollower:
             )
         return state in _DONE
 
+    def _check_scheduled(
+        self, document: resource.JsonObject, task: str
+    ) -> None:
+        """Raise TaskScheduled for a task that stays scheduled."""
+        states = (_state(document), document.text('Oem', 'Dell', 'JobState'))
+        if _SCHEDULED not in states:
+            self._scheduled = None
+        elif self._scheduled is None:
+            start = document.time('StartTime')
+            is_later = start is not None and start.timestamp() > time.time()
+            self._scheduled = failures.TaskScheduled(
+                resource.printable(task) or '',
+                self._messages.all_of(document.document),
+                start.isoformat() if start and is_later else 'next_boot',
+            )
+            self._scheduled_seconds = 0.0
+        elif self._scheduled_seconds >= _SCHEDULED_SECONDS:
+            raise self._scheduled
+
     def _wait(self, response: connection.RawResponse, task: str) -> None:
         """Sleep until the next poll, which precedes the deadline."""
         asked = _retry_after(response.headers.get('Retry-After', ''))
@@ -168,8 +197,10 @@ class TaskFollower:
         self._seconds = min(self._seconds * _GROWTH, _MAX_SECONDS)
         left = self._deadline.left_seconds() - _LAST_POLL_SECONDS
         if left <= 0:
-            raise failures.ChangeOutcomeUnknown(task=task)
-        self._sleep(min(max(seconds, _MIN_SECONDS), _MAX_SECONDS, left))
+            raise self._scheduled or failures.ChangeOutcomeUnknown(task=task)
+        seconds = min(max(seconds, _MIN_SECONDS), _MAX_SECONDS, left)
+        self._scheduled_seconds += seconds
+        self._sleep(seconds)
 
 
 def is_task(response: connection.RawResponse) -> bool:

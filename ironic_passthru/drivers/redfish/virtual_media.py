@@ -3,10 +3,28 @@
 
 from collections.abc import Iterator
 
+from typing_extensions import TypedDict
+
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
+
+
+class MediaDevice(TypedDict):
+    """A virtual media device and its medium."""
+
+    device: str
+    """Id of the device."""
+    name: str | None
+    image: str | None
+    """URL without credentials and query."""
+    inserted: bool
+    media_types: list[str]
+    """Such as ``CD``."""
+    write_protected: bool | None
+    connected_via: str | None
+    """Such as ``URI``."""
 
 
 class MediaDevices:

@@ -152,7 +152,7 @@ class CommandLineCases(ClientCases):
         for message in (
             'the rack is being serviced',
             "missing parameter 'key'",
-            "unexpected parameter 'extra'",
+            "unexpected parameter 'extra' (",
         ):
             self.assertIn(message, log)
         self.wait_for(lambda: len(self.site.marked(later)) == 2, 'it runs')

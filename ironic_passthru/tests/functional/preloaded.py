@@ -22,31 +22,34 @@ from ironic_passthru.tests.functional import processes
 
 # Command name to module of its function main().
 _MODULES = {
-    'ironic-passthru': 'all_in_one',
-    'ironic-passthru-api': 'api',
-    'ironic-passthru-conductor': 'conductor',
-    'ironic-passthru-dbsync': 'dbsync',
-    'ironic-passthru-driver': 'driver',
-    'ironic-passthru-status': 'status',
-}
-
-# Reads one JSON object a line, prints one exit status a line. Only the child
-# reads environment and arguments, as the installed script would.
-_SERVER = """
-import importlib, json, os, sys
-modules = {
-    command: importlib.import_module('ironic_passthru.cmd.' + name)
-    for command, name in json.loads(sys.argv[1]).items()
+    'ironic-passthru': 'ironic_passthru.cmd.all_in_one',
+    'ironic-passthru-api': 'ironic_passthru.cmd.api',
+    'ironic-passthru-conductor': 'ironic_passthru.cmd.conductor',
+    'ironic-passthru-dbsync': 'ironic_passthru.cmd.dbsync',
+    'ironic-passthru-driver': 'ironic_passthru.cmd.driver',
+    'ironic-passthru-status': 'ironic_passthru.cmd.status',
 }
 # Imported by commands when they need them.
-for name in (
+_IMPORTS = (
     'ironic_passthru.api.app',
     'ironic_passthru.conductor.service',
     'ironic_passthru.db.migration',
     'ironic_passthru.drivers.fake',
     'keystonemiddleware.auth_token',
     'oslo_messaging._drivers.impl_rabbit',
-):
+)
+OPENSTACK = 'openstack'
+_OPENSTACK_IMPORTS = ('ironic_passthru.tests.functional.openstack_imports',)
+
+# Reads one JSON object a line, prints one exit status a line. Only the child
+# reads environment and arguments, as the installed script would.
+_SERVER = """
+import importlib, json, os, sys
+names, more = json.loads(sys.argv[1])
+modules = {
+    command: importlib.import_module(name) for command, name in names.items()
+}
+for name in more:
     importlib.import_module(name)
 for line in sys.stdin:
     request = json.loads(line)
@@ -66,9 +69,18 @@ for line in sys.stdin:
 
 
 class _Server:
-    """One process that forks, for all tests of a worker."""
+    """One process that forks, for all tests of a worker.
 
-    def __init__(self) -> None:
+    :param modules: modules of functions ``main()`` by command.
+    :param imports: further modules.
+    """
+
+    def __init__(
+        self,
+        modules: collections.abc.Mapping[str, str],
+        imports: collections.abc.Sequence[str],
+    ) -> None:
+        self._arguments = json.dumps([modules, imports])
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
@@ -112,7 +124,7 @@ class _Server:
             atexit.register(shutil.rmtree, home, ignore_errors=True)
             self._process = subprocess.Popen(
                 # Without the working directory in sys.path.
-                [sys.executable, '-P', '-c', _SERVER, json.dumps(_MODULES)],
+                [sys.executable, '-P', '-c', _SERVER, self._arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -131,7 +143,11 @@ class _Server:
             self._process = None
 
 
-_SERVER_PROCESS = _Server()
+_SERVER_PROCESS = _Server(_MODULES, _IMPORTS)
+# Apart: it imports other libraries.
+_OPENSTACK_PROCESS = _Server(
+    {OPENSTACK: 'openstackclient.shell'}, _OPENSTACK_IMPORTS
+)
 
 
 def run(
@@ -143,9 +159,10 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command until it ends; return its exit status and output.
 
-    :param command: name of one of the package's commands.
+    :param command: name of one of the package's commands, or ``openstack``.
     :raises: subprocess.TimeoutExpired after ``seconds``.
     """
-    return _SERVER_PROCESS.run(
+    server = _OPENSTACK_PROCESS if command == OPENSTACK else _SERVER_PROCESS
+    return server.run(
         command, arguments, environment=environment, cwd=cwd, seconds=seconds
     )

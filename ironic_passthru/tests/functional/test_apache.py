@@ -12,6 +12,7 @@ from ironic_passthru.tests.functional import apache
 from ironic_passthru.tests.functional import client_cases
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import envelope
+from ironic_passthru.tests.functional import event_cases
 from ironic_passthru.tests.functional import keystone
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import test_commands
@@ -124,6 +125,21 @@ class TestApache(
 
     def test_the_server_header_is_one_word(self) -> None:
         self.assertEqual('Apache', self.api.get('/').headers['Server'])
+
+
+class TestEvents(ServedByApache, event_cases.EventCases):
+    """Event streams and mod_wsgi."""
+
+    name = 'apache-events'
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.options = cls.options | event_cases.OPTIONS
+        cls.own = _SITE.useFixture(apache.Apache(_SITE.directory / cls.name))
+
+    def server(self, address: str) -> list[str]:
+        return self.own.command(address)
 
 
 class TestStatus(ServedByApache):

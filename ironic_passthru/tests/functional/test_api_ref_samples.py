@@ -65,6 +65,11 @@ _CHANGING = (
 _UUID = re.compile('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 
+def _stable(events: str) -> str:
+    """Return events without times and digests."""
+    return re.sub('"[0-9]{4}-[^"]+"|[0-9a-f]{12}', 'X', events)
+
+
 class TestSamples(base.TestCase):
     """Each stored sample and the response of a running service."""
 
@@ -100,6 +105,17 @@ class TestSamples(base.TestCase):
                 samples.stable(stored[name], _CHANGING, _UUID),
                 f'sample {name} is not current; {WRITE}=1 writes it anew',
             )
+
+    def test_the_stored_events_are_real(self) -> None:
+        self.ask('POST', _INSPECT, _RACK)
+        (one,) = self.ask('GET', '/v1/operations?limit=1')['operations']
+        url = f'{self.service.url}/v1/operations/{one["id"]}/events'
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            text = answer.read().decode()
+        file = SAMPLES / 'operation-events.sse'
+        if os.environ.get(WRITE):
+            file.write_text(text)
+        self.assertEqual(_stable(text), _stable(file.read_text()))
 
     def operations(self) -> dict[str, Any]:
         """Return the two samples of operations."""

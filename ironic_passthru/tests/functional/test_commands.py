@@ -296,6 +296,20 @@ class TestAllInOne(CommandTestCase):
         self.assertEqual(0, process.wait())
         self.assertNotIn('registered with the same', process.log())
 
+    def test_arguments_precede_the_configuration(self) -> None:
+        port, state = self.free_port(), self.home / 'other'
+        process = self.start(
+            ALL_IN_ONE,
+            *self.config(api__port=1, conductor__enabled_drivers='no-such'),
+            *('--port', str(port), '--state-path', str(state)),
+            *('--drivers', 'fake-hardware', '--host', 'h7'),
+            *('--dangerous', 'fake-hardware.erase'),
+        )
+        process.wait_for_log(f'Listening on http://127.0.0.1:{port}')
+        answer = self.client(process).call('erase', 'POST', bmc='b')
+        self.assertEqual(200, answer.status, answer.body)
+        self.assertTrue((state / 'registry.sqlite').exists())
+
     def test_it_runs_without_any_configuration(self) -> None:
         try:
             socket.create_server(('127.0.0.1', 6385)).close()

@@ -3,6 +3,7 @@
 
 import base64
 import datetime
+import os
 import pathlib
 import subprocess
 import time
@@ -15,11 +16,13 @@ from openstack import config as sdk_config
 from openstack import connection as sdk_connection
 from openstack import exceptions as sdk_exceptions
 
+from ironic_passthru import client
 from ironic_passthru.tests import base
 from ironic_passthru.tests import embedded
 from ironic_passthru.tests import routes
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import keystone
+from ironic_passthru.tests.functional import preloaded
 from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import web
 
@@ -481,6 +484,80 @@ class TestHttpBasic(base.TestCase):
         )
         self.assertEqual(0, done.returncode, done.stderr)
         self.assertIn('fake-hardware', done.stdout)
+
+
+class TestPassthruCommands(LoginTestCase):
+    """``openstack passthru`` and the Python client with logins."""
+
+    def run_command(
+        self, *arguments: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        home = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        return preloaded.run(
+            preloaded.OPENSTACK,
+            *('passthru', *arguments),
+            environment={'PATH': os.defpath, 'HOME': str(home), **environment},
+            cwd=home,
+        )
+
+    def test_tokens_and_the_service_catalog(self) -> None:
+        login = {
+            f'OS_{name.upper()}': value
+            for name, value in self.keystone.login('system-admin').items()
+        }
+        done = self.run_command(
+            'call', 'fake-hardware', 'hello', '-f', 'value', **login
+        )
+        self.assertEqual('Hello, world!\n', done.stdout, done.stderr)
+        # The policy decides which methods exist for a caller.
+        done = self.run_command(
+            'call', 'fake-hardware', 'hello',
+            OS_CLIENT_CONFIG_FILE=str(_SITE.clouds), OS_CLOUD='project-reader',
+        )  # fmt: skip
+        self.assertEqual(2, done.returncode, done.stderr)
+        done = self.run_command('driver', 'list', **login | {
+            'OS_PASSTHRU_SERVICE_TYPE': 'other',
+        })  # fmt: skip
+        self.assertEqual(1, done.returncode)
+        self.assertIn('endpoint for other', done.stderr)
+
+    def test_the_python_client(self) -> None:
+        session = sdk_connection.Connection(
+            config=sdk_config.OpenStackConfig(
+                config_files=[str(_SITE.clouds)], load_envvars=False
+            ).get_one('system-admin')
+        )
+        self.addCleanup(session.close)
+        found = client.Client(session.baremetal)
+        self.assertEqual(
+            {'greeting': 'Hello, you!'},
+            found.call('fake-hardware', 'hello', name='you'),
+        )
+
+    def test_passwords(self) -> None:
+        users = pathlib.Path(self.useFixture(fixtures.TempDir()).path) / 'u'
+        users.write_text(f'alice:{hash_of("wonder")}\n')
+        users.chmod(0o600)
+        service = self.useFixture(
+            embedded.Embedded(
+                auth_strategy='http_basic',
+                http_basic_auth_user_file=str(users),
+            )
+        )
+        login = {
+            'OS_AUTH_TYPE': 'http_basic',
+            'OS_ENDPOINT': service.url,
+            'OS_USERNAME': 'alice',
+            'OS_PASSWORD': 'wonder',
+        }
+        done = self.run_command(
+            'call', 'fake-hardware', 'hello', '-f', 'value', **login
+        )
+        self.assertEqual('Hello, world!\n', done.stdout, done.stderr)
+        login['OS_PASSWORD'] = 'wrong'
+        done = self.run_command('driver', 'list', **login)
+        self.assertEqual(1, done.returncode)
+        self.assertIn('Authentication required.', done.stderr)
 
 
 def hash_of(password: str, cost: int = 4) -> str:

@@ -150,10 +150,17 @@ class TestExamples(CallersTestCase):
             ('project-member', 404),
             ('no-role', 403),
         ):
-            self.assertEqual(status, self.send(who, path).status, who)
-        for who, count in (('team-reader', 1), ('project-member', 0)):
-            found = self.send(who, '/v1/operations').json['operations']
-            self.assertEqual(count, len(found), who)
+            for suffix in ('', '/events'):
+                answer = self.send(who, f'{path}{suffix}')
+                self.assertEqual(status, answer.status, who)
+        project = self.send('team-reader', path).json['project_id']
+        for query in (
+            *('', f'?project_id={project}', '?sort_key=id&sort_dir=asc'),
+            '?method=no_op_async&created_after=2026-01-01',
+        ):
+            for who, count in (('team-reader', 1), ('project-member', 0)):
+                answer = self.send(who, f'/v1/operations{query}')
+                self.assertEqual(count, len(answer.json['operations']), who)
 
     def test_nothing_that_is_dangerous(self) -> None:
         self.start_example('policy-nothing-dangerous')

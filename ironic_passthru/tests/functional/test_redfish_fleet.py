@@ -3,6 +3,7 @@
 
 import pathlib
 import resource
+from concurrent import futures
 from typing import Any
 
 import fixtures
@@ -101,6 +102,34 @@ class FleetTest(base.TestCase):
             self.assertIn('(1 unreachable): dead', error.message)
             items = error.kwargs[errors.PARTIAL_RESULT]['items']
             self.assertEqual('unreachable', items['dead']['error']['code'])
+
+    def test_fifty_calls_respect_the_limits_of_each_bmc(self) -> None:
+        fakes, entries = zip(*(self.simulate() for _ in range(8)), strict=True)
+        for fake in fakes:
+            fake.latency_seconds = 0.01
+        driver = self.start({f'node{n}': e for n, e in enumerate(entries)})
+
+        def read(_number: int) -> Any:
+            return driver.call('inventory', 'GET')
+
+        def change(number: int) -> Any:
+            state = ('Lit', 'Off')[number % 2]
+            return driver.call('indicator_led', 'PUT', target='*', state=state)
+
+        # By default four reads and one change of a BMC at a time.
+        for acts, most in (
+            ([read] * 50, {4}),
+            ([change] * 50, {1}),
+            ([read, change] * 25, {3, 4, 5}),
+        ):
+            for fake in fakes:
+                fake.most_at_once = 0
+            with futures.ThreadPoolExecutor(len(acts)) as pool:
+                results = pool.map(lambda act, n: act(n), acts, range(50))
+                for result in results:
+                    self.assertEqual(8, result['summary']['succeeded'])
+            found = {fake.most_at_once for fake in fakes}
+            self.assertLessEqual(found, most, acts[0])
 
     def test_ten_thousand_targets(self) -> None:
         driver = self.start(

@@ -10,6 +10,7 @@ import yaml
 
 from ironic_passthru.testing import bmc
 from ironic_passthru.tests import base
+from ironic_passthru.tests import result_schemas
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import emulator
 from ironic_passthru.tests.functional import servers
@@ -210,3 +211,5 @@ class TestEveryMethod(base.TestCase):
                 if not methods[name]['attach']:
                     summary = answer.json['summary']
                     self.assertEqual(1, summary['succeeded'], answer.body)
+                    published = self.api.get(f'{path}/methods/{name}').json
+                    result_schemas.check(published['result'], answer.json)

@@ -2,11 +2,13 @@
 """The API under gunicorn and uWSGI, with the shipped configurations."""
 
 import sys
+from urllib import parse
 
 from ironic_passthru.tests.functional import body_cases
 from ironic_passthru.tests.functional import client_cases
 from ironic_passthru.tests.functional import console
 from ironic_passthru.tests.functional import deployment
+from ironic_passthru.tests.functional import event_cases
 from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import raw
 from ironic_passthru.tests.functional import servers
@@ -48,6 +50,13 @@ class TestGunicorn(
     GunicornSite, wsgi_cases.ServerCases, wsgi_cases.LoggedCases
 ):
     """gunicorn, with threads."""
+
+
+class TestGunicornEvents(GunicornSite, event_cases.EventCases):
+    """Event streams and gunicorn."""
+
+    name = 'gunicorn-events'
+    options = event_cases.OPTIONS
 
 
 class TestGunicornRecycled(GunicornSite, wsgi_cases.RecycledCases):
@@ -147,6 +156,13 @@ class TestUwsgi(UwsgiSite, UwsgiCases, wsgi_cases.LoggedCases):
     """uWSGI with HTTP in its workers."""
 
 
+class TestUwsgiEvents(UwsgiSite, event_cases.EventCases):
+    """Event streams and uWSGI."""
+
+    name = 'uwsgi-events'
+    options = event_cases.OPTIONS
+
+
 class TestUwsgiSdk(UwsgiSite, client_cases.SdkCases):
     """openstacksdk and uWSGI."""
 
@@ -213,6 +229,37 @@ class TestUwsgiHttp(UwsgiCases):
             self.assert_refused(answer, 400, 413)
             self.assertIsNotNone(answer, length)
         self.assert_serves()
+
+
+class TestUwsgiHttpEvents(wsgi_cases.ServedSite, event_cases.EventCases):
+    """Event streams and the router of uWSGI."""
+
+    site = _SITE
+    name = 'uwsgi-http-events'
+    options = event_cases.OPTIONS
+
+    def server(self, address: str) -> list[str]:
+        return _with_router(address)
+
+
+class TestUwsgiWithoutThreads(UwsgiSite):
+    """uWSGI whose processes serve one request at a time."""
+
+    name = 'uwsgi-one'
+
+    def server(self, address: str) -> list[str]:
+        command = super().server(address)
+        text = _UWSGI.read_text().replace('threads = 32', 'threads = 1')
+        file = self.site.directory / 'uwsgi-one.ini'
+        file.write_text(text)
+        return [*command[:-1], str(file)]
+
+    def test_it_serves_no_event_streams(self) -> None:
+        answer = self.api.call('inspect_rack', 'POST')
+        path = parse.urlsplit(answer.headers['Location']).path
+        answer = self.api.get(f'{path}/events', Accept='*/*')
+        self.assertEqual(503, answer.status)
+        self.assertIn('no threads', answer.fault)
 
 
 class TestUwsgiHttpWithoutChunks(wsgi_cases.ServedSite):

@@ -64,7 +64,7 @@ class Client:
         self._netloc = parse.urlsplit(url).netloc
         self._timeout = timeout
         self._tls = tls
-        self._headers = VERSION | dict(headers or {})
+        self.headers = VERSION | dict(headers or {})
 
     def with_headers(
         self, headers: collections.abc.Mapping[str, str]
@@ -74,7 +74,7 @@ class Client:
             self.url,
             timeout=self._timeout,
             tls=self._tls,
-            headers=self._headers | headers,
+            headers=self.headers | headers,
         )
 
     def request(
@@ -88,14 +88,14 @@ class Client:
         data = body
         if body is not None and not isinstance(body, bytes):
             data = json.dumps(body).encode()
-        connection = self._connection()
+        connection = self.connection()
         started = time.monotonic()
         try:
             connection.request(
                 http_method,
                 path,
                 body=data,
-                headers=self._headers | (headers or {}),
+                headers=self.headers | (headers or {}),
             )
             response = connection.getresponse()
             content = response.read()
@@ -109,7 +109,8 @@ class Client:
             seconds=time.monotonic() - started,
         )
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def connection(self) -> http.client.HTTPConnection:
+        """Return a new connection to the API."""
         if self._tls is None:
             return http.client.HTTPConnection(
                 self._netloc, timeout=self._timeout

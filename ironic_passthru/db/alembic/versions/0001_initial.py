@@ -26,6 +26,7 @@ def upgrade() -> None:
     _create_conductors()
     _create_catalogs()
     _create_operations()
+    _create_targets()
     _create_results()
     _create_keys()
 
@@ -124,6 +125,7 @@ def _create_operations() -> None:
         ('state', 'driver', 'created_at', 'id'),
         ('created_at', 'id'),
         ('driver', 'created_at', 'id'),
+        ('method', 'created_at', 'id'),
         ('conductor', 'created_at', 'id'),
         ('project_id', 'created_at', 'id'),
         ('user_id', 'project_id', 'created_at', 'id'),
@@ -131,6 +133,30 @@ def _create_operations() -> None:
     ):
         name = f'ix_operations_{"_".join(columns)}'
         op.create_index(name, 'operations', columns)
+
+
+def _create_targets() -> None:
+    op.create_table(
+        'operation_targets',
+        sa.Column('operation_id', sa.String(64), nullable=False),
+        sa.Column('number', sa.Integer, nullable=False, autoincrement=False),
+        sa.Column('target', sa.String(255), nullable=False),
+        sa.PrimaryKeyConstraint(
+            'operation_id', 'number', name='pk_operation_targets'
+        ),
+        sa.ForeignKeyConstraint(
+            ['operation_id'],
+            ['operations.id'],
+            name='fk_operation_targets_operations',
+            ondelete='CASCADE',
+        ),
+        **_OPTIONS,
+    )
+    op.create_index(
+        'ix_operation_targets_target_operation_id',
+        'operation_targets',
+        ['target', 'operation_id'],
+    )
 
 
 def _create_results() -> None:

@@ -4,18 +4,21 @@
 from collections.abc import Mapping
 from typing import Annotated
 from typing import Any
+from typing import Literal
+from typing import NotRequired
 from typing import Unpack
 
 import pydantic
 
 from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers.redfish import attribute_registry
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 _RESET = '#Bios.ResetBios'
@@ -42,6 +45,31 @@ _Attributes = Annotated[
 ]
 
 
+class BiosItem(results.PartialItem):
+    """The BIOS attributes of a target."""
+
+    attributes: dict[str, _Value]
+    """Current values by name."""
+    pending: dict[str, _Value] | None
+    """Values of the next boot that differ; null if they are unreadable."""
+
+
+class BiosResetItem(results.ChangedItem):
+    """A change of BIOS attributes."""
+
+    applies: Literal['next_boot'] | None
+    """Time of the change; null without one."""
+    task: NotRequired[str]
+    """Path of the task that the BMC started."""
+
+
+class BiosChangeItem(BiosResetItem):
+    """A change of some BIOS attributes."""
+
+    pending: dict[str, _Value]
+    """Values of the next boot that differ from the current ones."""
+
+
 class BiosMethods(fleet.FleetMethods):
     """The methods ``bios``, ``set_bios`` and ``reset_bios``."""
 
@@ -50,7 +78,7 @@ class BiosMethods(fleet.FleetMethods):
         self,
         context: request_context.RequestContext,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[BiosItem]:
         """Return current and pending BIOS attributes of targets.
 
         Items have ``attributes``, ``pending`` with only those values that
@@ -66,7 +94,7 @@ class BiosMethods(fleet.FleetMethods):
         *,
         attributes: _Attributes,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[BiosChangeItem]:
         """Change BIOS attributes at the next boot of targets.
 
         Items have ``changed``, ``pending``, ``applies`` and, if the BMC
@@ -86,7 +114,7 @@ class BiosMethods(fleet.FleetMethods):
         self,
         context: request_context.RequestContext,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[BiosResetItem]:
         """Reset the BIOS attributes of targets to their defaults.
 
         Items have ``changed``, ``applies`` and, if the BMC started a task,
@@ -115,7 +143,8 @@ def read(machine: bmc.Bmc) -> failures.Item:
 def change(machine: bmc.Bmc, attributes: Mapping[str, Any]) -> failures.Item:
     """Send those attributes that differ from the pending ones.
 
-    :raises: ValueNotAllowed for an attribute that the BMC does not report.
+    :raises: ValueNotAllowed for an attribute that the BMC does not report,
+        or a value that its attribute registry does not allow.
     """
     current = machine.client.follow(machine.system, 'Bios')
     settings = _settings(machine, current)
@@ -129,6 +158,8 @@ def change(machine: bmc.Bmc, attributes: Mapping[str, Any]) -> failures.Item:
     }
     task = None
     if differing:
+        registry = attribute_registry.read(machine.client, current)
+        registry.check(differing, known)
         body = {'Attributes': differing, **_apply_time(current)}
         task = machine.client.patch(settings, body, follow=False).task
         if not machine.client.dry_run:

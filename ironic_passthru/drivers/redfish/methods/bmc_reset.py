@@ -12,8 +12,8 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 _RESET = '#Manager.Reset'
@@ -22,6 +22,13 @@ _ResetType = Annotated[
     Literal['GracefulRestart', 'ForceRestart'],
     pydantic.Field(description='Kind of restart.'),
 ]
+
+
+class BmcResetItem(results.ChangedItem):
+    """The restart of a BMC."""
+
+    managers: list[str]
+    """Ids of the restarted managers."""
 
 
 class BmcResetMethods(fleet.FleetMethods):
@@ -34,7 +41,7 @@ class BmcResetMethods(fleet.FleetMethods):
         *,
         reset_type: _ResetType = 'GracefulRestart',
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[BmcResetItem]:
         """Restart the BMCs of targets; their systems continue to run.
 
         ``managers`` lists the restarted ones, also if one of several fails.

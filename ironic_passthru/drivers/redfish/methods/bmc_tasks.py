@@ -5,6 +5,7 @@ from typing import Annotated
 from typing import Unpack
 
 import pydantic
+from typing_extensions import TypedDict
 
 from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
@@ -12,8 +13,8 @@ from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 _Limit = Annotated[
@@ -26,6 +27,30 @@ _Limit = Annotated[
 ]
 
 
+class ListedTask(TypedDict):
+    """A task of the BMC."""
+
+    id: str
+    name: str | None
+    state: str | None
+    """TaskState, such as ``Running``."""
+    status: str | None
+    """TaskStatus, such as ``OK``."""
+    percent: float | None
+    start_time: str | None
+    end_time: str | None
+    messages: list[results.BmcMessageItem]
+    """The first 10 messages."""
+
+
+class TasksItem(results.PartialItem):
+    """The last tasks of a BMC."""
+
+    tasks: list[ListedTask]
+    total: int
+    """Number of tasks on the BMC."""
+
+
 class BmcTaskMethods(fleet.FleetMethods):
     """The method ``tasks``."""
 
@@ -36,7 +61,7 @@ class BmcTaskMethods(fleet.FleetMethods):
         *,
         limit: _Limit = 50,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[TasksItem]:
         """Return the tasks of BMCs.
 
         ``tasks`` is a list with ``id``, ``name``, ``state``, ``status``,

@@ -4,6 +4,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 from typing import Literal
+from typing import NotRequired
 from typing import Unpack
 
 import pydantic
@@ -16,9 +17,9 @@ from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import settings
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 # Members of Boot (ComputerSystem) by parameter of the method.
@@ -70,6 +71,22 @@ _UefiTarget = Annotated[
 ]
 
 
+class BootDeviceItem(results.TargetItem):
+    """The override of the boot order."""
+
+    device: str | None
+    enabled: str | None
+    """``Once``, ``Continuous`` or ``Disabled``."""
+    mode: str | None
+    """``UEFI`` or ``Legacy``."""
+    uefi_target: str | None
+    """UEFI device path."""
+    allowed_devices: list[str]
+    """Devices that the BMC offers; empty if it does not list them."""
+    changed: NotRequired[bool]
+    """Whether a change was sent; only with PUT."""
+
+
 class BootDeviceMethods(fleet.FleetMethods):
     """The method ``boot_device``."""
 
@@ -86,7 +103,7 @@ class BootDeviceMethods(fleet.FleetMethods):
         mode: _Mode = None,
         uefi_target: _UefiTarget = None,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[BootDeviceItem]:
         """Return or change the override of the boot order of targets.
 
         An item has the pending ``device``, ``enabled``, ``mode`` and

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
+from typing import Literal
 from typing import Unpack
+
+from typing_extensions import TypedDict
 
 from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
@@ -15,8 +18,8 @@ from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 #: Maximum number of requests for one target.
@@ -37,6 +40,30 @@ _HTTPS = '/networkprotocol/https/'
 _DAY = datetime.timedelta(days=1)
 
 
+class HttpsCertificate(TypedDict):
+    """A certificate of the BMC."""
+
+    id: str | None
+    """Id of the resource; null for the certificate of the connection."""
+    subject: str | None
+    """Such as ``CN=bmc.example.com, O=Example``."""
+    issuer: str | None
+    valid_not_before: str | None
+    """ISO 8601."""
+    valid_not_after: str | None
+    """ISO 8601."""
+    days_left: int | None
+    """Full days; negative for an expired certificate."""
+
+
+class CertificatesItem(results.PartialItem):
+    """The HTTPS certificates of a BMC."""
+
+    source: Literal['redfish', 'tls']
+    """``tls`` for the certificate of the connection."""
+    certificates: list[HttpsCertificate]
+
+
 class CertificateMethods(fleet.FleetMethods):
     """The method ``certificates``."""
 
@@ -45,7 +72,7 @@ class CertificateMethods(fleet.FleetMethods):
         self,
         context: request_context.RequestContext,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[CertificatesItem]:
         """Return the HTTPS certificates of BMCs, and their days left.
 
         Items have ``source``, ``certificates`` and ``warnings``. The source
@@ -58,8 +85,12 @@ class CertificateMethods(fleet.FleetMethods):
 def read(machine: bmc.Bmc) -> failures.Item:
     """Return the item with the certificates of a BMC.
 
-    :raises: NotSupported if the BMC does not report them and the driver does
-        not verify its certificate.
+    After a rejected login, it has both the error and the certificate of the
+    connection.
+
+    :raises: LoginRequired without such a certificate; NotSupported if the
+        BMC does not report them and the driver does not verify its
+        certificate.
     """
     reader = partial_reader.PartialReader(
         machine.client, max_requests=MAX_REQUESTS
@@ -67,13 +98,19 @@ def read(machine: bmc.Bmc) -> failures.Item:
     found = list(_of_managers(machine, reader))
     found = found or list(_of_service(machine, reader))
     source, shown = 'redfish', [_shown(each) for each in found]
+    item: failures.Item = {'reachable': True}
     if not shown:
         presented = machine.client.peer_certificate
+        # The certificate of the connection does not need a login.
+        if isinstance(reader.error, failures.LoginRequired):
+            if not presented:
+                raise reader.error
+            item = failures.classify(reader.error).item()
         if not presented:
             raise failures.NotSupported()
         source, shown = 'tls', [_presented(presented)]
     return {
-        'reachable': True,
+        **item,
         'source': source,
         'certificates': shown,
         'warnings': reader.warnings,

@@ -8,14 +8,14 @@ from typing import Literal
 from typing import Unpack
 
 import pydantic
+from typing_extensions import TypedDict
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import event_log
-from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 _MAX_ENTRIES = 10_000
@@ -55,6 +55,38 @@ class LogOptions(selection.FleetOptions, total=False):
     limit: _Limit
 
 
+class LogEntryItem(TypedDict):
+    """An entry of an event log."""
+
+    id: str
+    created: str | None
+    """ISO 8601, as the BMC sends it."""
+    severity: str | None
+    """``OK``, ``Warning`` or ``Critical``."""
+    message: str | None
+    message_id: str | None
+    """Such as ``Base.1.8.Success``."""
+    log: str
+    """Name of the log."""
+
+
+class EventLogItem(results.PartialItem):
+    """Entries of event logs, the newest first."""
+
+    logs: list[str]
+    """Names of the logs, such as ``manager/Sel``."""
+    entries: list[LogEntryItem]
+    truncated: bool
+    """Whether there are more entries."""
+
+
+class ClearedLogsItem(results.ChangedItem, results.PartialItem):
+    """The cleared event logs."""
+
+    cleared: list[str]
+    """Names of the cleared logs."""
+
+
 class EventLogMethods(fleet.FleetMethods):
     """The methods for event logs."""
 
@@ -76,7 +108,7 @@ class EventLogMethods(fleet.FleetMethods):
         self,
         context: request_context.RequestContext,
         **options: Unpack[LogOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[EventLogItem]:
         """Return entries of the event logs of targets, the newest first.
 
         ``limit`` is 100 by default.
@@ -118,7 +150,7 @@ class EventLogMethods(fleet.FleetMethods):
         *,
         log: _Log = None,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[ClearedLogsItem]:
         """Clear the event logs of targets; an empty log is left as it is."""
         return self._each(
             context,
@@ -137,7 +169,7 @@ def _query(filters: LogOptions, *, limit: int) -> event_log.LogQuery:
     )
 
 
-def _text(item: failures.Item) -> str:
+def _text(item: Any) -> str:
     """Return one line for each entry: time, severity, log, id, message."""
     columns = ('created', 'severity', 'log', 'id', 'message_id', 'message')
     return ''.join(

@@ -5,9 +5,11 @@ import fnmatch
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Annotated
+from typing import NotRequired
 from typing import Unpack
 
 import pydantic
+from typing_extensions import TypedDict
 
 from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
@@ -15,8 +17,8 @@ from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 #: Maximum number of requests for one target.
@@ -32,6 +34,40 @@ _Baseline = Annotated[
 ]
 
 
+class FirmwareComponent(TypedDict):
+    """An item of the firmware inventory."""
+
+    id: str
+    name: str | None
+    version: str | None
+    updateable: bool | None
+    software_id: str | None
+
+
+class DifferingComponent(TypedDict):
+    """A component that does not have the expected version."""
+
+    component: str
+    """The key in ``compare_to``."""
+    id: str
+    name: str | None
+    version: str | None
+    expected: str
+
+
+class FirmwareItem(results.PartialItem):
+    """The firmware of a target."""
+
+    components: list[FirmwareComponent]
+    matches: NotRequired[bool | None]
+    """Whether all is as expected; null if components were unreadable."""
+    matching: NotRequired[list[str]]
+    """Keys of ``compare_to`` with the expected version."""
+    differing: NotRequired[list[DifferingComponent]]
+    missing: NotRequired[list[str]]
+    """Keys of ``compare_to`` without a component."""
+
+
 class FirmwareMethods(fleet.FleetMethods):
     """The method ``firmware``."""
 
@@ -42,7 +78,7 @@ class FirmwareMethods(fleet.FleetMethods):
         *,
         compare_to: _Baseline = None,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[FirmwareItem]:
         """Return the firmware of targets; compare it with a baseline.
 
         Items have ``components`` and ``warnings`` and, with ``compare_to``,

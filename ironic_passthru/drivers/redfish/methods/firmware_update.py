@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from typing import Annotated
 from typing import Any
 from typing import Literal
+from typing import NotRequired
 from typing import Unpack
 from urllib import parse
 
 import pydantic
 from oslo_config import cfg
+from typing_extensions import TypedDict
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
@@ -24,8 +26,8 @@ from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import firmware_upload
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 #: Time of a call, and of one target, in seconds.
@@ -104,6 +106,29 @@ class Update:
         return self.apply_time in (None, 'Immediate')
 
 
+class UpdatedComponent(TypedDict):
+    """Versions of a component before and after an update."""
+
+    id: str
+    name: str | None
+    before: str | None
+    after: str | None
+    """Null if it could not be read after the update."""
+
+
+class FirmwareUpdateItem(results.ChangedItem):
+    """An update of firmware."""
+
+    state: Literal['accepted', 'finished', 'pending']
+    """``pending`` until later; ``accepted`` without a task."""
+    waits_for: NotRequired[str]
+    """``next_boot``, or a time in ISO 8601, of a scheduled task."""
+    task: str | None
+    """Path of the task on the BMC."""
+    messages: list[results.BmcMessageItem]
+    versions: list[UpdatedComponent]
+
+
 class FirmwareUpdateMethods(fleet.FleetMethods):
     """The method ``update_firmware``."""
 
@@ -139,11 +164,12 @@ class FirmwareUpdateMethods(fleet.FleetMethods):
         targets_on_bmc: _Targets = None,
         apply_time: _Time = None,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[FirmwareUpdateItem]:
         """Update firmware of targets from an image.
 
         Items have ``changed``, ``state`` (``finished``, or ``pending`` until
-        ``apply_time``), ``task``, ``messages`` and ``versions``.
+        ``apply_time``, or while ``task`` is scheduled: ``waits_for``),
+        ``task``, ``messages`` and ``versions``.
         """
         with self._image(image_uri, image_file) as image:
             wanted = Update(image_uri, image, targets_on_bmc or (), apply_time)
@@ -188,6 +214,8 @@ def update(machine: bmc.Bmc, wanted: Update) -> failures.Item:
     send = _pull if wanted.image is None else _push
     try:
         response = send(client, service, wanted, paths)
+    except failures.TaskScheduled as exc:
+        item = _scheduled(exc)
     except (failures.ChangeOutcomeUnknown, failures.TaskFailed) as exc:
         # The versions show whether parts of the update were made.
         item = failures.classify(exc).item()
@@ -225,6 +253,19 @@ def _success(
         'state': state if wanted.is_immediate else 'pending',
         'task': response.task,
         'messages': _messages(client, response),
+    }
+
+
+def _scheduled(exc: failures.TaskScheduled) -> failures.Item:
+    return {
+        'reachable': True,
+        'changed': True,
+        'state': 'pending',
+        'task': exc.task,
+        'messages': [
+            {'id': each.message_id, 'text': each.text} for each in exc.messages
+        ],
+        'waits_for': exc.waits_for,
     }
 
 

@@ -20,6 +20,7 @@ from ironic_passthru.drivers.redfish import dry_run
 from ironic_passthru.drivers.redfish import executor
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import log_filter
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish import trust
@@ -99,7 +100,7 @@ class FleetMethods(base.VendorInterface):
         *,
         change: bool = False,
         target_seconds: float | None = None,
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[Any]:
         """Run ``act`` for each selected target; return the items.
 
         :param change: whether ``act`` changes the BMC.
@@ -150,7 +151,7 @@ class FleetMethods(base.VendorInterface):
             item = act(bmc.Bmc(target, recorder))
         # The other members would describe a change that was not made.
         kept: failures.Item = {
-            k: item[k] for k in ('reachable', 'error') if k in item
+            k: item[k] for k in ('reachable', 'error', 'warning') if k in item
         }
         return {**kept, 'would_send': recorder.changes}
 
@@ -184,7 +185,7 @@ def _result(
     items: dict[str, failures.Item],
     context: request_context.RequestContext,
     options: selection.FleetOptions,
-) -> summary.FleetResult:
+) -> results.FleetResult[Any]:
     """Return the result of a call that was neither cancelled nor stopped.
 
     :raises: TargetsFailed, Cancelled; both contain the items.

@@ -5,20 +5,129 @@ from collections.abc import Iterable
 from typing import TypeVar
 from typing import Unpack
 
+from typing_extensions import TypedDict
+
 from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 _Object = TypeVar('_Object', bound=resource.JsonObject)
 
 #: Maximum number of requests for one target.
 MAX_REQUESTS = 200
+
+
+class ProcessorModule(TypedDict):
+    """A processor."""
+
+    id: str
+    slot: str | None
+    type: str | None
+    """Such as ``CPU`` or ``GPU``."""
+    model: str | None
+    cores: float | None
+    threads: float | None
+    speed_mhz: float | None
+    health: str | None
+
+
+class Processors(TypedDict):
+    """Numbers of processors, and each of them."""
+
+    count: float | None
+    model: str | None
+    cores: float | None
+    threads: float | None
+    modules: list[ProcessorModule]
+
+
+class MemoryModule(TypedDict):
+    """A memory module."""
+
+    id: str
+    slot: str | None
+    type: str | None
+    """Such as ``DDR5``."""
+    size_mib: float | None
+    speed_mhz: float | None
+    manufacturer: str | None
+    part_number: str | None
+    serial_number: str | None
+    health: str | None
+
+
+class Memory(TypedDict):
+    """Size of the memory, and each module."""
+
+    total_gib: float | None
+    modules: list[MemoryModule]
+
+
+class Drive(TypedDict):
+    """A drive."""
+
+    id: str | None
+    controller: str
+    """Id of the storage resource."""
+    name: str | None
+    manufacturer: str | None
+    model: str | None
+    serial_number: str | None
+    capacity_bytes: float | None
+    media_type: str | None
+    """Such as ``SSD``."""
+    protocol: str | None
+    """Such as ``NVMe``."""
+    firmware: str | None
+    health: str | None
+
+
+class EthernetPort(TypedDict):
+    """An Ethernet interface."""
+
+    id: str
+    mac: str | None
+    """MAC address."""
+    speed_mbps: float | None
+    link: str | None
+    """Such as ``LinkUp``."""
+    health: str | None
+
+
+class NetworkAdapter(TypedDict):
+    """A network adapter of the chassis."""
+
+    id: str
+    manufacturer: str | None
+    model: str | None
+    serial_number: str | None
+    firmware: str | None
+    health: str | None
+
+
+class FirmwareVersions(TypedDict):
+    """Versions of firmware."""
+
+    bios: str | None
+    managers: dict[str, str | None]
+    """Versions by Id of the manager."""
+
+
+class HardwareItem(results.PartialItem):
+    """The components of a target."""
+
+    processors: Processors
+    memory: Memory
+    drives: list[Drive]
+    nics: list[EthernetPort]
+    firmware: FirmwareVersions
+    adapters: list[NetworkAdapter]
 
 
 class HardwareMethods(fleet.FleetMethods):
@@ -29,7 +138,7 @@ class HardwareMethods(fleet.FleetMethods):
         self,
         context: request_context.RequestContext,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[HardwareItem]:
         """Return processors, memory, drives, NICs and versions of targets.
 
         Items have ``processors``, ``memory``, ``drives``, ``nics``,

@@ -12,8 +12,8 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 _OLD = 'IndicatorLED'
@@ -23,6 +23,12 @@ _State = Annotated[
     Literal['Lit', 'Blinking', 'Off'],
     pydantic.Field(description='State of the LED.'),
 ]
+
+
+class IndicatorItem(results.ChangedItem):
+    """The indicator LED of a target."""
+
+    state: Literal['Lit', 'Blinking', 'Off']
 
 
 class IndicatorLedMethods(fleet.FleetMethods):
@@ -35,7 +41,7 @@ class IndicatorLedMethods(fleet.FleetMethods):
         *,
         state: _State,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[IndicatorItem]:
         """Set the indicator LED of targets.
 
         ``changed`` is false if the LED already had the state.

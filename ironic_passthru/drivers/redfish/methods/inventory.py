@@ -5,9 +5,21 @@ from typing import Unpack
 
 from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
+
+
+class SystemItem(results.TargetItem):
+    """Identity and state of a system."""
+
+    manufacturer: str | None
+    model: str | None
+    serial_number: str | None
+    power_state: str | None
+    """Such as ``On``."""
+    health: str | None
+    """``OK``, ``Warning`` or ``Critical``."""
 
 
 class InventoryMethods(fleet.FleetMethods):
@@ -18,7 +30,7 @@ class InventoryMethods(fleet.FleetMethods):
         self,
         context: request_context.RequestContext,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[SystemItem]:
         """Return model, serial number, power state and health of targets.
 
         Values that the BMC does not report are ``null``.

@@ -18,8 +18,8 @@ from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish import virtual_media
 from ironic_passthru.drivers.redfish.methods import fleet
 
@@ -68,6 +68,10 @@ class Medium:
     password: str | None = dataclasses.field(default=None, repr=False)
 
 
+class InsertedMediumItem(results.ChangedItem, virtual_media.MediaDevice):
+    """The device with the medium."""
+
+
 class MediaInsertionMethods(fleet.FleetMethods):
     """The method ``insert_vmedia``."""
 
@@ -87,7 +91,7 @@ class MediaInsertionMethods(fleet.FleetMethods):
         username: _Username = None,
         password: _Password = None,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[InsertedMediumItem]:
         """Insert an image into a virtual media device of targets.
 
         Nothing is sent to a target in which the image is inserted

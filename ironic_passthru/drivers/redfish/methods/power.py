@@ -13,8 +13,8 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 LOG = logging.getLogger(__name__)
@@ -58,6 +58,22 @@ _Wait = Annotated[
 ]
 
 
+class PowerStateItem(results.TargetItem):
+    """The power state of a target."""
+
+    power_state: str | None
+    """``On``, ``Off``, ``PoweringOn``, ``PoweringOff`` or ``Paused``."""
+
+
+class PowerItem(results.ChangedItem):
+    """A change of the power state."""
+
+    reset_type: str | None
+    """The sent value; null if nothing was sent."""
+    power_state: str | None
+    """The state after the change."""
+
+
 class PowerMethods(fleet.FleetMethods):
     """The methods ``power_state`` and ``power``."""
 
@@ -66,7 +82,7 @@ class PowerMethods(fleet.FleetMethods):
         self,
         context: request_context.RequestContext,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[PowerStateItem]:
         """Return the power state of targets.
 
         ``power_state`` is ``On``, ``Off``, ``PoweringOn``, ``PoweringOff`` or
@@ -84,7 +100,7 @@ class PowerMethods(fleet.FleetMethods):
         state: _State,
         wait: _Wait = False,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[PowerItem]:
         """Switch targets on or off, restart them or send an NMI.
 
         Nothing is sent to a target that already is on or off as requested

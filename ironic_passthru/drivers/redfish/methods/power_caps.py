@@ -11,8 +11,8 @@ from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import power_limit
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 _METHOD = 'power_cap'
@@ -27,6 +27,27 @@ class PowerCapOptions(selection.FleetOptions, total=False):
             description='Limit in watts, or null for no limit; only with PUT.'
         ),
     ]
+
+
+class PowerCapItem(results.TargetItem, total=False):
+    """Power limit and consumption of a target.
+
+    After a change, the limit is absent if it could not be read.
+    """
+
+    limit_watts: float | None
+    """Null if power is not limited."""
+    consumed_watts: float | None
+    minimum_watts: float | None
+    """The lowest limit that the BMC accepts."""
+    maximum_watts: float | None
+    """The highest limit that the BMC accepts."""
+    warnings: list[results.ReadWarning]
+    """Resources that could not be read."""
+    warning: str
+    """That the limit is below the consumption; only with PUT."""
+    changed: bool
+    """Whether a change was sent; only with PUT."""
 
 
 class PowerCapMethods(fleet.FleetMethods):
@@ -58,7 +79,7 @@ class PowerCapMethods(fleet.FleetMethods):
         context: request_context.RequestContext,
         http_method: str,
         **options: Unpack[PowerCapOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[PowerCapItem]:
         """Return power limit and consumption of targets, or set the limit."""
         if http_method == 'GET':
             return self._each(context, options, power_limit.read)

@@ -16,8 +16,8 @@ from ironic_passthru import errors
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 _MASK = '***'
@@ -49,6 +49,14 @@ _Path = Annotated[
 ]
 
 
+class ResourceItem(results.TargetItem):
+    """A resource of a BMC."""
+
+    path: str
+    document: dict[str, Any]
+    """The resource without secrets."""
+
+
 class ResourceDocumentMethods(fleet.FleetMethods):
     """The method ``get_resource``."""
 
@@ -61,7 +69,7 @@ class ResourceDocumentMethods(fleet.FleetMethods):
         *,
         path: _Path,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[ResourceItem]:
         """Return one resource of the BMCs of targets.
 
         ``document`` is the resource: texts of at most 4000 characters,

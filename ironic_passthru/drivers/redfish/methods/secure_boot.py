@@ -2,6 +2,8 @@
 """Method that reads and changes UEFI Secure Boot."""
 
 from typing import Annotated
+from typing import Literal
+from typing import NotRequired
 from typing import Unpack
 
 import pydantic
@@ -12,9 +14,9 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import settings
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 _ENABLE = 'SecureBootEnable'
@@ -23,6 +25,21 @@ _Enabled = Annotated[
     bool | None,
     pydantic.Field(description='Whether Secure Boot is enabled; with PUT.'),
 ]
+
+
+class SecureBootItem(results.TargetItem):
+    """The state of UEFI Secure Boot."""
+
+    enabled: bool | None
+    """Value for the next boot."""
+    current_boot: str | None
+    """``Enabled`` or ``Disabled``."""
+    mode: str | None
+    """Such as ``UserMode``."""
+    changed: NotRequired[bool]
+    """Whether a change was sent; only with PUT."""
+    applies: NotRequired[Literal['next_boot']]
+    """Time of the change."""
 
 
 class SecureBootMethods(fleet.FleetMethods):
@@ -38,7 +55,7 @@ class SecureBootMethods(fleet.FleetMethods):
         *,
         enabled: _Enabled = None,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[SecureBootItem]:
         """Return or change whether targets use UEFI Secure Boot.
 
         ``enabled`` is the value for the next boot, ``current_boot`` that of

@@ -7,6 +7,7 @@ from typing import Literal
 from typing import Unpack
 
 import pydantic
+from typing_extensions import TypedDict
 
 from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
@@ -14,8 +15,8 @@ from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 _Kind = Annotated[
@@ -50,6 +51,31 @@ _ARRAYS = {
 }
 
 
+class SensorReading(TypedDict):
+    """A sensor."""
+
+    chassis: str
+    """Id of the chassis."""
+    name: str | None
+    kind: Literal['temperature', 'fan', 'power', 'voltage', 'current']
+    reading: float | None
+    """In ``units``."""
+    units: str | None
+    """As in UCUM: ``Cel``, ``%``, ``W``, ``V``, ``A``; ``RPM`` for fans."""
+    state: str | None
+    """Such as ``Enabled``."""
+    health: str | None
+    """``OK``, ``Warning`` or ``Critical``."""
+    upper_critical: float | None
+    lower_critical: float | None
+
+
+class SensorsItem(results.PartialItem):
+    """The sensors of a target."""
+
+    sensors: list[SensorReading]
+
+
 class SensorMethods(fleet.FleetMethods):
     """The method ``sensors``."""
 
@@ -60,7 +86,7 @@ class SensorMethods(fleet.FleetMethods):
         *,
         kind: _Kind = None,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[SensorsItem]:
         """Return temperatures, fans, power and voltages of targets.
 
         Values that the BMC does not report are ``null``.

@@ -6,14 +6,15 @@ from typing import Any
 from typing import Unpack
 
 import pydantic
+from typing_extensions import TypedDict
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import event_subscription
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
 
 _Text = Annotated[str, pydantic.Field(min_length=1, max_length=255)]
@@ -44,6 +45,39 @@ class SubscriptionOptions(selection.FleetOptions, total=False):
             description='Message registries of the events; by default all.'
         ),
     ]
+
+
+class EventSubscription(TypedDict):
+    """An event subscription."""
+
+    id: str | None
+    destination: str | None
+    """URL without credentials and query."""
+    context: str | None
+    """Text that the BMC sends with each event."""
+    protocol: str | None
+    event_types: list[str]
+    registry_prefixes: list[str]
+    state: str | None
+
+
+class SubscriptionsItem(results.PartialItem):
+    """The event subscriptions of a BMC."""
+
+    subscriptions: list[EventSubscription]
+
+
+class EnsuredSubscriptionItem(results.ChangedItem):
+    """The wanted subscription."""
+
+    subscription: EventSubscription
+
+
+class DeletedSubscriptionsItem(results.ChangedItem):
+    """The deleted subscriptions."""
+
+    deleted: list[str]
+    """Ids of the subscriptions."""
 
 
 class SubscriptionMethods(fleet.FleetMethods):
@@ -78,7 +112,7 @@ class SubscriptionMethods(fleet.FleetMethods):
         self,
         context: request_context.RequestContext,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[SubscriptionsItem]:
         """Return the event subscriptions of BMCs.
 
         Destinations are shown without credentials and query.
@@ -98,7 +132,7 @@ class SubscriptionMethods(fleet.FleetMethods):
         *,
         destination: _Url,
         **options: Unpack[SubscriptionOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[EnsuredSubscriptionItem]:
         """Subscribe to events of BMCs unless the subscription exists."""
         wanted = event_subscription.Subscription(
             destination,
@@ -123,7 +157,7 @@ class SubscriptionMethods(fleet.FleetMethods):
         subscription: _Text | None = None,
         destination: _Url | None = None,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[DeletedSubscriptionsItem]:
         """Delete event subscriptions by id or destination."""
         return self._each(
             context,

@@ -3,10 +3,21 @@
 
 from typing import Unpack
 
+from typing_extensions import TypedDict
+
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
+
+
+class ListedTarget(TypedDict):
+    """A target of the inventory."""
+
+    tags: list[str]
+    conductor_group: str
+    """Group of the conductor that reaches the target."""
 
 
 class TargetMethods(fleet.FleetMethods):
@@ -15,7 +26,7 @@ class TargetMethods(fleet.FleetMethods):
     @base.driver_passthru(['GET'], async_call=False, target=selection.NAMES)
     def targets(
         self, **options: Unpack[selection.Selection]
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[ListedTarget]:
         """Return tags and conductor group of targets; send nothing to BMCs."""
         return summary.of(
             {

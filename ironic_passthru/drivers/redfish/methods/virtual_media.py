@@ -12,8 +12,8 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish import virtual_media as media
 from ironic_passthru.drivers.redfish.methods import fleet
 
@@ -27,6 +27,19 @@ _Device = Annotated[
 ]
 
 
+class MediaItem(results.PartialItem):
+    """The virtual media devices of a target."""
+
+    devices: list[media.MediaDevice]
+
+
+class EjectedMediaItem(results.ChangedItem):
+    """The ejected media."""
+
+    ejected: list[str]
+    """Names of the devices."""
+
+
 class VirtualMediaMethods(fleet.FleetMethods):
     """The methods ``virtual_media`` and ``eject_vmedia``."""
 
@@ -35,7 +48,7 @@ class VirtualMediaMethods(fleet.FleetMethods):
         self,
         context: request_context.RequestContext,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.FleetResult[MediaItem]:
         """Return the virtual media devices of targets and their media.
 
         ``devices`` is a list with ``device``, ``name``, ``image`` (without
@@ -52,7 +65,7 @@ class VirtualMediaMethods(fleet.FleetMethods):
         *,
         device: _Device = None,
         **options: Unpack[selection.FleetOptions],
-    ) -> summary.FleetResult:
+    ) -> results.ChangeResult[EjectedMediaItem]:
         """Eject the virtual media that are inserted in targets.
 
         ``ejected`` lists the ejected devices; it is empty, and ``changed``

@@ -19,12 +19,14 @@ from ironic_passthru.api import app
 from ironic_passthru.api.auth import policy
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.db import conductors
+from ironic_passthru.db import operation_queries
 from ironic_passthru.tests import base
 
 # A method of the store below has the name of the module.
 _Version = conductors.Version
 
 _EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+_NEWEST_FIRST = operation_queries.Order()
 _ANY: dict[str, Any] = {'type': 'object', 'additionalProperties': True}
 
 
@@ -137,7 +139,7 @@ class FakeOperations:
     :ivar found: the operations by their ids.
     :ivar keys: id and fingerprint by digest.
     :ivar results: JSON texts by ids of operations.
-    :ivar reads: number of reads of states.
+    :ivar reads: number of reads of states and summaries.
     :ivar on_read: called before each of these reads, with their number.
     """
 
@@ -206,11 +208,14 @@ class FakeOperations:
         return one and operation.Owner.of(one.project_id, one.user_id)
 
     def state(self, operation_id: str) -> operation.State | None:
+        one = self.summary(operation_id)
+        return one and one.state
+
+    def summary(self, operation_id: str) -> operation.Operation | None:
         self.reads += 1
         self.on_read(self.reads)
         self._check()
-        one = self.found.get(operation_id)
-        return one and one.state
+        return self.found.get(operation_id)
 
     def find_key(self, digest: str) -> tuple[str, str] | None:
         self._check()
@@ -227,22 +232,34 @@ class FakeOperations:
         marker: operation.Operation | None = None,
         states: Collection[operation.State] = (),
         owner: operation.Owner | None = None,
-        **filters: str,
+        order: operation_queries.Order = _NEWEST_FIRST,
+        details: Collection[str] = (),
+        **filters: Any,
     ) -> list[operation.Operation]:
         self._check()
-        newest = sorted(
-            self.found.values(), key=lambda one: one.created_at, reverse=True
-        )
+
+        def key(one: operation.Operation) -> list[Any]:
+            return [getattr(one, each.name) for each in order.columns()]
+
+        def follows(one: operation.Operation) -> bool:
+            if marker is None:
+                return True
+            pair = (key(marker), key(one))
+            return pair[0] < pair[1] if order.ascending else pair[0] > pair[1]
+
+        hidden = {'parameters', 'error', 'targets'}.difference(details)
         return [
-            dataclasses.replace(one, parameters=None, error=None, targets=None)
-            for one in newest
-            if (marker is None or one.created_at < marker.created_at)
+            dataclasses.replace(one, **dict.fromkeys(hidden))
+            for one in sorted(
+                self.found.values(), key=key, reverse=not order.ascending
+            )
+            if follows(one)
             and (not states or one.state in states)
             and (
                 owner is None
                 or operation.Owner.of(one.project_id, one.user_id) == owner
             )
-            and all(getattr(one, k) == v for k, v in filters.items())
+            and all(_matches(one, *each) for each in filters.items())
         ][:limit]
 
     def cancel(self, operation_id: str) -> bool:
@@ -257,6 +274,16 @@ class FakeOperations:
     def _check(self) -> None:
         if self.unavailable:
             raise errors.RegistryUnavailable()
+
+
+def _matches(one: operation.Operation, name: str, value: Any) -> bool:
+    if name == 'target':
+        return value in (one.targets or ())
+    if name == 'created_after':
+        return one.created_at > value
+    if name == 'created_before':
+        return one.created_at < value
+    return bool(getattr(one, name) == value)
 
 
 class FakeConductorAPI:

@@ -163,6 +163,29 @@ class TestStatus(base.TestCase):
         del self.options['database']
         self.assert_failed('Database', 'connection', '[database]')
 
+    def test_the_default_database_of_a_single_process(self) -> None:
+        state = self.directory / 'state'
+        file = state / 'registry.sqlite'
+        self.options['DEFAULT'] = {'state_path': str(state)}
+        del self.options['database']
+        self.assertEqual(
+            (SUCCESS, f'ironic-passthru will create the default file {file}'),
+            self.results()['Database'],
+        )
+        self.assertFalse(state.exists(), 'a check creates nothing')
+        state.mkdir()
+        file.touch()
+        self.assert_failed('Database', 'revision none')
+        file.unlink()
+        database = session.Database(
+            self.make_conf(database__connection=database_conf.sqlite_url(file))
+        )
+        self.addCleanup(database.close)
+        migration.upgrade(database)
+        code, details = self.results()['Database']
+        self.assertEqual(SUCCESS, code)
+        self.assertIn(f'of the default file {file}', details)
+
     def test_a_driver_that_is_not_installed(self) -> None:
         self.options['conductor']['enabled_drivers'] = 'no-such'
         self.assert_failed('Drivers', 'no-such')

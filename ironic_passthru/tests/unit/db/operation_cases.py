@@ -14,6 +14,7 @@ from oslo_db import exception as db_exc
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.db import models
+from ironic_passthru.db import operation_queries
 from ironic_passthru.db import operations
 from ironic_passthru.db import transitions
 from ironic_passthru.tests.unit.db import cases
@@ -698,6 +699,77 @@ class PageCases(OperationCase):
             self.assertEqual(wanted[::-1], self.pages(1, owner=of), of)
             self.assertEqual([], self.pages(1, owner=of, driver='zeta'))
 
+    def test_targets(self) -> None:
+        many = tuple(f'b{number}' for number in range(12))
+        one = self.running(targets=('b1', "o'b"))
+        two = self.running(targets=('b1 ', 'B1'))
+        three = self.running()
+        report = operation.Progress(targets=many)
+        self.operations.report_progress('run1', {three: report})
+        for target, wanted in (
+            ("o'b", [one]),
+            ('B1', [two]),
+            ('b11', [three]),
+            ('b', []),
+            ('x' * 300, []),
+        ):
+            self.assertEqual(wanted, self.pages(1, target=target), target)
+        self.assertLess({one, three}, {*self.pages(1, target='b1'), two})
+        listed = self.operations.page(limit=9, details=['targets'])
+        self.assertEqual(
+            [[*many[:10], '... more'], ['b1 ', 'B1'], ['b1', "o'b"]],
+            [each.targets for each in listed],
+        )
+        last = operation.Progress(targets=('b0', 'c'))
+        self.step(three, State.RUNNING, State.FAILED, progress=last)
+        self.assertEqual([], self.pages(1, target='b11'))
+        self.assertEqual([three], self.pages(1, target='c', driver='acme'))
+
+    def test_times(self) -> None:
+        ids = [self.record() for _ in range(3)]
+        first, middle, last = (self.get(one).created_at for one in ids)
+        zone = datetime.timezone(datetime.timedelta(hours=9))
+        first_time, last_time = (
+            time.replace(tzinfo=datetime.UTC)
+            for time in (datetime.datetime.min, datetime.datetime.max)
+        )
+        for filters, wanted in (
+            ({'created_after': first}, ids[:0:-1]),
+            ({'created_before': last.astimezone(zone)}, ids[1::-1]),
+            ({'created_after': first, 'created_before': last}, [ids[1]]),
+            ({'created_after': middle, 'created_before': middle}, []),
+            ({'created_after': first_time}, ids[::-1]),
+            ({'created_before': last_time}, ids[::-1]),
+        ):
+            self.assertEqual(wanted, self.pages(2, **filters), filters)
+
+    def test_orders(self) -> None:
+        news = [
+            self.new(driver='ab'[n % 2], method='ba'[n % 2]) for n in range(9)
+        ]
+        self.writer.apply(news[:5])
+        self.writer.apply(news[5:])
+        for key in operation_queries.SORT_KEYS:
+            ascending = operation_queries.Order(key, ascending=True)
+            found = self.pages(50, order=ascending)
+            values = [getattr(self.get(one), key) for one in found]
+            self.assertEqual(sorted(values), values)
+            for size in (1, 4):
+                self.assertEqual(found, self.pages(size, order=ascending))
+                descending = operation_queries.Order(key)
+                self.assertEqual(
+                    found[::-1], self.pages(size, order=descending)
+                )
+
+    def test_details_in_lists(self) -> None:
+        one = self.running()
+        self.step(one, State.RUNNING, State.FAILED, error=FAILURE)
+        names = ['parameters', 'error']
+        (found,) = self.operations.page(limit=5, details=names)
+        self.assertEqual(
+            ({'rack': 1}, FAILURE), (found.parameters, found.error)
+        )
+
     def test_lists_contain_no_long_values(self) -> None:
         one = self.running()
         self.step(one, State.RUNNING, State.FAILED, error=FAILURE)
@@ -705,6 +777,7 @@ class PageCases(OperationCase):
         self.assertIsNone(brief.parameters)
         self.assertIsNone(brief.error)
         self.assertIsNone(brief.targets)
+        self.assertEqual(brief, self.operations.summary(one))
         whole = self.get(one)
         self.assertEqual(
             dataclasses.replace(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the operation store on SQLite."""
 
+import datetime
 import itertools
 import typing
 from typing import Any
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 
 from ironic_passthru import operation
 from ironic_passthru.db import models
+from ironic_passthru.db import operation_queries
 from ironic_passthru.tests.unit.db import operation_cases
 from ironic_passthru.tests.unit.db import sqlite
 
@@ -46,6 +48,21 @@ class TestSQLite(sqlite.SQLiteCase, *operation_cases.ALL_CASES):
                 plan = self.plan(owner=owner, **filters)
                 self.assertIn(f'INDEX ix_operations_{index} ', plan)
                 self.assertNotIn('TEMP', plan)
+
+    def test_filters_and_orders_use_indexes(self) -> None:
+        for filters in (
+            {'target': 't'},
+            {'method': 'm'},
+            {'user_id': 'u'},
+            {'project_id': 'p'},
+            {'created_after': datetime.datetime.now(datetime.UTC)},
+        ):
+            plan = self.plan(**filters)
+            self.assertIn('SEARCH operations USING ', plan, filters)
+            self.assertNotIn('SCAN', plan, filters)
+        for key in operation_queries.SORT_KEYS:
+            order = operation_queries.Order(key)
+            self.assertNotIn('TEMP', self.plan(order=order), key)
 
     def test_values_of_other_types(self) -> None:
         """One row must not hide the others."""

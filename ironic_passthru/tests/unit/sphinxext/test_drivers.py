@@ -280,7 +280,9 @@ class TestMistakes(base.TestCase):
 
     def test_an_invalid_schema(self) -> None:
         self.assert_warns(
-            f'.. driver-methods:: {MODULE}:NoSchema', "'pair'", 'is wrong'
+            f'.. driver-methods:: {MODULE}:NoSchema',
+            "'pair'",
+            'invalid JSON Schema',
         )
 
     def test_an_unknown_method(self) -> None:

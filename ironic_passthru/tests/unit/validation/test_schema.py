@@ -126,15 +126,29 @@ class CheckTest(Case):
                 '/tag': "parameter 'tag' must have at most 3 characters",
                 '/fan/speed': "parameter 'fan.speed' must be at most 100",
                 '/fan/name': "missing parameter 'fan.name'",
-                '/fan/colour': "unexpected parameter 'fan.colour'",
+                '/fan/colour': "unexpected parameter 'fan.colour' "
+                '(allowed: speed, name)',
                 '/list/1': "parameter 'list.1' must be of type integer",
                 '/list/3': "parameter 'list.3' must be of type integer",
                 '/gone': "missing parameter 'gone'",
                 '/also': "missing parameter 'also'",
-                '/extra': "unexpected parameter 'extra'",
+                '/extra': "unexpected parameter 'extra' "
+                '(allowed: slot, tag, fan, list, gone, also)',
                 '/more': "unexpected parameter 'more'",
             },
             found,
+        )
+
+    def test_hints_for_unexpected_names(self) -> None:
+        checked = parameters({f'p{n:02}': {} for n in range(31)})
+        allowed = ', '.join(f'p{n:02}' for n in range(30))
+        self.assertEqual(
+            {
+                '/p1': "unexpected parameter 'p1' (did you mean 'p21'? "
+                f'allowed: {allowed}, ...)',
+                '/xyz': "unexpected parameter 'xyz'",
+            },
+            self.found(checked, {'p1': 1, 'xyz': 1}),
         )
 
     def test_error_names_method(self) -> None:

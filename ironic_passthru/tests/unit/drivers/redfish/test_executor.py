@@ -255,11 +255,33 @@ class StopTest(ExecutorTestCase):
                 raise failures.NotConnected()
             return {}
 
-        state = State()
-        self.run_on(self.fleet(), work, _targets(4), state)
-        self.assertEqual(
-            (100, '4 of 4 finished, 3 failed'), state.progress[-1]
-        )
+        for count, message in (
+            (1, '1 of 1 finished, 0 failed'),
+            (2, '2 of 2 finished, 1 failed: node1'),
+            (5, '5 of 5 finished, 4 failed: node1, node2, node3, ...'),
+        ):
+            state = State()
+            fleet = self.fleet(concurrency=1)
+            self.run_on(fleet, work, _targets(count), state)
+            self.assertEqual((100, message), state.progress[-1])
+
+    def test_percentages_are_rounded_down(self) -> None:
+        over = threading.Event()
+
+        def work(target, deadline):
+            if target.name == 'node2':
+                over.wait(10)
+            return {}
+
+        class Watched(State):
+            def report_progress(self, percent: float, message: str) -> None:
+                super().report_progress(percent, message)
+                if message.startswith('2 of 3'):
+                    over.set()
+
+        state = Watched()
+        self.run_on(self.fleet(), work, _targets(3), state)
+        self.assertIn((66, '2 of 3 finished, 0 failed'), state.progress)
 
 
 class LimitsTest(ExecutorTestCase):

@@ -81,3 +81,59 @@ class SelectTest(base.TestCase):
                 parameters,
             )
             self.assertEqual(message, error.message)
+
+
+class ConfirmationTest(base.TestCase):
+    """Changes of all targets need their number."""
+
+    def select(self, method: str | None, **parameters: Any) -> int:
+        many = inventories.Inventory(
+            bmc_target.Target(f'n{n}', ADDRESS, tags=frozenset({'web'}))
+            for n in range(selection.MAX_UNCONFIRMED + 2)
+        )
+        return len(selection.select(many, parameters, required_by=method))
+
+    def test_needed(self) -> None:
+        for count, parameters in (
+            (12, {'target': '*'}),
+            (12, {'targets': ['n1*', 'n[!1]', 'n1']}),
+            (11, {'target': 'n*', 'exclude': ['n3']}),
+        ):
+            for more, message in (
+                (
+                    {},
+                    f'power would change {count} targets, because a pattern '
+                    'matches all of the inventory; to confirm this, add '
+                    f'expected_targets: {count}',
+                ),
+                (
+                    {'expected_targets': 9},
+                    f'expected_targets is 9, but {count} targets are selected',
+                ),
+            ):
+                error = self.assertRaises(
+                    errors.InvalidParameterValue,
+                    self.select,
+                    'power',
+                    **parameters,
+                    **more,
+                )
+                self.assertEqual(message, error.message)
+            for more in ({'expected_targets': count}, {'dry_run': True}):
+                self.assertEqual(
+                    count, self.select('power', **parameters, **more)
+                )
+
+    def test_not_needed(self) -> None:
+        for parameters in (
+            {'target': 'n1*'},
+            {'target': '*', 'exclude': ['n1', 'n2']},
+            {'targets': [f'n{n}' for n in range(12)]},
+            {'tag': 'web'},
+        ):
+            self.select('power', **parameters)
+        self.assertEqual(12, self.select(None))
+        self.assertEqual(12, self.select(None, target='*'))
+        self.assertRaises(
+            errors.MissingParameterValue, self.select, 'power', exclude=['n1']
+        )

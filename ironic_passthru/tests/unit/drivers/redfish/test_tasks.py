@@ -146,6 +146,35 @@ class FollowTest(base.TestCase):
                 lambda each=each: self.follow(ONLY_LOCATION, scheduled, each),
             )
 
+    def test_jobs_that_stay_scheduled(self) -> None:
+        later = '2999-01-01T00:00:00+00:00'
+        dell = task('Starting', Oem={'Dell': {'JobState': 'Scheduled'}})
+        message = {'MessageId': 'Acme.1.0.Scheduled'}
+        job = {'JobState': 'Scheduled', 'Messages': [message]}
+        for document, waits_for in (
+            (job, 'next_boot'),
+            (dell | job | {'StartTime': 'TIME_NOW'}, 'next_boot'),
+            (job | {'StartTime': later}, later),
+        ):
+            scheduled = response(200, document)
+            error = self.assertRaises(
+                failures.TaskScheduled,
+                # Waits of 1, 1.5, 2.25, 3.4, 5.1, 7.6, 10 and 10 seconds.
+                self.follow,
+                ONLY_LOCATION,
+                *[scheduled] * 8,
+            )
+            self.assertTrue(30 <= sum(self.slept[1:]) < 40, self.slept)
+            self.assertEqual(waits_for, error.waits_for)
+            self.assertEqual(MONITOR, error.task)
+            self.assertEqual(
+                ['Acme.1.0.Scheduled'],
+                [each.message_id for each in error.messages],
+            )
+        running = response(200, task('Running'))
+        five = [response(200, dell)] * 5
+        self.follow(ONLY_LOCATION, *five, running, *five[:3], DONE)
+
     def test_tasks_with_other_statuses(self) -> None:
         self.assertTrue(tasks.is_task(response(200, task('Running'))))
         self.assertFalse(tasks.is_task(response(200, {'Id': '1'})))

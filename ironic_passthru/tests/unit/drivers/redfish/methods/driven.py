@@ -13,6 +13,7 @@ from ironic_passthru.drivers import redfish
 from ironic_passthru.testing import bmc
 from ironic_passthru.testing import harness
 from ironic_passthru.tests import base
+from ironic_passthru.tests import result_schemas
 
 ROOT = bmc.ROOT
 MANAGER = f'{ROOT}/Managers/1'
@@ -80,6 +81,9 @@ class MethodTestCase(base.TestCase):
         )
         self.addCleanup(driver.interface.stop)
         self.vendor = driver.interface
+        self.results = {
+            name: each.result for name, each in driver.spec.methods.items()
+        }
         return harness.DriverHarness(driver)
 
     def call(self, method: str, verb: str = 'GET', **options: Any) -> Any:
@@ -94,6 +98,7 @@ class MethodTestCase(base.TestCase):
             if errors.PARTIAL_RESULT not in error.kwargs:
                 raise
             result = error.kwargs[errors.PARTIAL_RESULT]
+        result_schemas.check(self.results[method], result)
         return result['items']['node']
 
     def changes(self) -> list[tuple[str, str, Any]]:

@@ -170,6 +170,53 @@ class SetPasswordTest(PasswordTestCase):
         )
         self.assertIn('not printable', error.message)
 
+    def test_a_password_for_each_target(self) -> None:
+        other = self.enterContext(bmc.SimulatedBmc(tls=True))
+        entry = {
+            'address': other.url,
+            'username': other.username,
+            'password': other.password,
+            'ca': str(other.ca_file),
+        }
+        self.driver = self.start(node=self.entry(), other=entry)
+        for wanted, problem in (
+            ({'node': NEW}, 'by_target lacks targets: other'),
+            (
+                {'node': NEW, 'other': 'x', 'third': NEW},
+                'by_target has unselected targets: third',
+            ),
+            ({'node': NEW, 'other': 'a\n'}, 'not printable'),
+        ):
+            error = self.assertRaises(
+                errors.InvalidParameterValue,
+                self.driver.call,
+                'set_password',
+                'PUT',
+                target='*',
+                by_target=wanted,
+            )
+            self.assertIn(problem, error.message)
+            self.assertNotIn(NEW, error.message)
+        self.assertEqual([], self.changes())
+        result = self.driver.call(
+            'set_password',
+            'PUT',
+            target='*',
+            by_target={'node': NEW, 'other': 'another'},
+        )
+        self.assertEqual((NEW, NEW), (self.stored(), self.fake.password))
+        self.assertIs(True, result['items']['node']['changed'])
+        self.assertIn('error', result['items']['other'])
+
+    def test_one_kind_of_password(self) -> None:
+        both = {'password': NEW, 'by_target': {'node': NEW}}
+        for kind, given in (
+            (errors.MissingParameterValue, {}),
+            (errors.InvalidParameterValue, both),
+        ):
+            self.assertRaises(kind, self.call, 'set_password', 'PUT', **given)
+        self.assertEqual([], self.changes())
+
     def test_messages_of_the_bmc_do_not_contain_it(self) -> None:
         message = {
             'MessageId': 'Base.1.8.PropertyValueFormatError',

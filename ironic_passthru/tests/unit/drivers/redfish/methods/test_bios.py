@@ -149,6 +149,101 @@ class ChangeTest(BiosTestCase):
         self.assertEqual({'Boot': 'Bios', 'Cores': 4}, item['pending'])
 
 
+class RegistryTest(BiosTestCase):
+    """The attribute registry of the BMC, where it publishes one."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        registries = f'{testing_bmc.ROOT}/Registries'
+        resources = self.fake.resources
+        resources[testing_bmc.ROOT]['Registries'] = {'@odata.id': registries}
+        self.bios['AttributeRegistry'] = 'BiosRegistry.v1_2_0'
+        files = {
+            'Base.1.8': 'Base.1.8',
+            'BiosRegistryOld': 'BiosRegistryOld.v1_0_0',
+            'BiosRegistry': 'BiosRegistry.v1_2_0',
+        }
+        resources[registries] = {
+            'Members': [{'@odata.id': f'{registries}/{n}'} for n in files]
+        }
+        self.path = '/redfish/v1/bios.json'
+        for name, registry in files.items():
+            resources[f'{registries}/{name}'] = {
+                'Registry': registry,
+                'Location': [
+                    {'Language': 'de', 'Uri': '/x'},
+                    {'Language': 'en', 'Uri': self.path},
+                ],
+            }
+        values = [{'ValueName': 'Uefi'}, {'ValueName': 'Bios'}]
+        self.entries = [
+            {'AttributeName': 'Boot', 'Type': 'Enumeration', 'Value': values},
+            {
+                'AttributeName': 'Cores',
+                'Type': 'Integer',
+                'LowerBound': 0,
+                'UpperBound': 8,
+            },
+            {'AttributeName': 'Turbo', 'Type': 'Boolean'},
+            {'AttributeName': 'Tag', 'Type': 'String', 'MaxLength': 3},
+            {'AttributeName': 'Serial', 'Type': 'String', 'ReadOnly': True},
+        ]
+        resources[self.path] = {
+            'RegistryEntries': {'Attributes': self.entries}
+        }
+        self.bios['Attributes'] |= {'Tag': 'a', 'Serial': '1'}
+
+    def test_values_that_are_not_allowed(self) -> None:
+        for value, problem in (
+            ({'Boot': 'uefi'}, 'Boot must be one of Uefi, Bios'),
+            ({'Boot': 1}, 'Boot must be a string'),
+            ({'Cores': 9}, 'Cores must be 0 to 8'),
+            ({'Cores': True}, 'Cores must be an integer'),
+            ({'Cores': 1.5}, 'Cores must be an integer'),
+            ({'Turbo': 'Enabled'}, 'Turbo must be true or false'),
+            (
+                {'Tag': 'abcd'},
+                'Tag must be a string with a length of at most 3',
+            ),
+            ({'Serial': '2'}, 'Serial is read-only'),
+            (
+                {'Cores': -1, 'Serial': '2', 'Boot': 'Uefi'},
+                'Cores must be 0 to 8; Serial is read-only',
+            ),
+        ):
+            error = self.error(lambda value=value: self.change(**value))
+            self.assertEqual(
+                'The BMC does not allow these BIOS attributes: '
+                f'{problem}. Nothing was changed.',
+                error['message'],
+            )
+            self.assertEqual('value_not_allowed', error['code'])
+        self.assertEqual([], self.sent())
+
+    def test_unreported_names(self) -> None:
+        self.bios['Attributes'] = self.settings['Attributes'] = {}
+        error = self.error(lambda: self.change(Bot='Uefi', Cores=1))
+        self.assertIn('attributes: Bot is unknown.', error['message'])
+
+    def test_allowed_values_are_sent(self) -> None:
+        wanted = {'Boot': 'Uefi', 'Cores': 8, 'Turbo': False, 'Tag': 'abc'}
+        self.change(**wanted)
+        self.assertEqual([wanted], self.sent())
+
+    def test_unusable_registries(self) -> None:
+        def contradict() -> None:
+            self.bios['Attributes']['Cores'] = '0'
+
+        def remove() -> None:
+            del self.fake.resources[self.path]
+
+        for spoil in (contradict, self.entries.clear, remove):
+            spoil()
+            self.change(Cores='9')
+            self.assertEqual({'Cores': '9'}, self.sent()[-1])
+            self.settings['Attributes']['Cores'] = 0
+
+
 class ResetTest(BiosTestCase):
     def test_reset(self) -> None:
         self.assertEqual(

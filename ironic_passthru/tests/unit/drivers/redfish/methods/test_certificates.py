@@ -116,3 +116,13 @@ class CertificatesTest(simulated.SimulatedBmcTestCase):
             self.assertEqual(
                 'not_supported', self.code(certificates.read, machine)
             )
+
+    def test_wrong_passwords(self) -> None:
+        plain = self.bmc(self.simulate(), password='wrong')
+        self.assertEqual('access_denied', self.code(certificates.read, plain))
+        encrypted = self.bmc(self.simulate(tls=True), password='wrong')
+        item = certificates.read(encrypted)
+        self.assertEqual('access_denied', item['error']['code'])
+        self.assertEqual('tls', item['source'])
+        (found,) = item['certificates']
+        self.assertEqual('CN=127.0.0.1', found['subject'])

@@ -123,9 +123,17 @@ class ReadTest(EventLogTestCase):
         self.assertEqual(['system/Sel'], self.call('event_log')['logs'])
 
     def test_without_logs(self) -> None:
-        self.assertEqual(
-            'not_supported', self.call('event_log', log='x')['error']['code']
-        )
+        for error in (
+            self.call('event_log', log='x')['error'],
+            self.call('clear_event_log', 'DELETE', log='x')['error'],
+        ):
+            self.assertEqual(
+                {
+                    'code': 'value_not_allowed',
+                    'message': 'The BMC has no log x; its logs: manager/Sel.',
+                },
+                error,
+            )
         self.fake.resources[SEL]['LogEntryType'] = 'OEM'
         self.assertEqual(
             'not_supported', self.call('event_log')['error']['code']

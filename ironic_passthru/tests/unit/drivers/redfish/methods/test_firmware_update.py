@@ -212,6 +212,29 @@ class PullTest(UpdateTestCase):
             item = self.update(image_uri=URI)
         self.assertEqual('finished', item['state'], item)
 
+    def test_a_scheduled_job(self) -> None:
+        message = {'MessageId': 'Acme.1.0.Job', 'Message': 'Restart.'}
+        job = {'JobState': 'Scheduled', 'Messages': [message]}
+        self.fake.resources['/redfish/v1/jobs/1'] = job
+        accepted = testing_bmc.BmcReply(
+            202, {}, {'Location': '/redfish/v1/jobs/1'}
+        )
+        self.fake.actions[ACTION] = lambda _request: accepted
+        with mock.patch.object(tasks, '_SCHEDULED_SECONDS', 0):
+            item = self.update(image_uri=URI)
+        del item['versions']
+        self.assertEqual(
+            {
+                'reachable': True,
+                'changed': True,
+                'state': 'pending',
+                'task': '/redfish/v1/jobs/1',
+                'messages': [{'id': 'Acme.1.0.Job', 'text': 'Restart.'}],
+                'waits_for': 'next_boot',
+            },
+            item,
+        )
+
     def test_progress(self) -> None:
         steps = testing_bmc.BmcTask(steps=(40,) * 20, finish=self.flash)
         self.fake.actions[ACTION] = lambda _request: steps

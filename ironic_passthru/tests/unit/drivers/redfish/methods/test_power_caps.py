@@ -95,6 +95,16 @@ class ChangeTest(PowerCapTestCase):
             self.assertIs(changed, item['changed'])
         self.assertEqual([('PATCH', path, body)], self.changes())
 
+    def test_below_the_consumption(self) -> None:
+        self.add_metrics(SetPoint=400)
+        for watts, warned in ((209, True), (209, True), (210, False)):
+            for dry_run in (True, False):
+                item = self.put(watts, dry_run=dry_run)
+                self.assertIs(warned, 'warning' in item, item)
+                if warned:
+                    self.assertIn('210 W', item['warning'])
+        self.assertNotIn('warning', self.put(None))
+
     def test_positions_of_power(self) -> None:
         self.add_power({}, {'PowerLimit': {'LimitInWatts': None}})
         body = {'PowerControl': [{}, {'PowerLimit': {'LimitInWatts': 250}}]}

@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client."""
+
+import contextlib
+import dataclasses
+import uuid
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+from urllib import parse
+
+from keystoneauth1 import adapter
+from keystoneauth1 import session as auth_session
+
+from ironic_passthru.client import exceptions
+from ironic_passthru.client import records
+from ironic_passthru.client import responses
+from ironic_passthru.client import transport
+from ironic_passthru.client import waiting
+
+SERVICE_TYPE = 'baremetal'
+
+# The service executes a call with the same key once.
+_CHANGING = frozenset({'POST', 'PUT', 'DELETE', 'PATCH'})
+
+
+@dataclasses.dataclass(frozen=True)
+class _Call:
+    """A call that can be sent.
+
+    :param output: destination of the result.
+    """
+
+    request: transport.HTTPRequest
+    wait: bool
+    timeout: float | None
+    progress: waiting.ProgressCallback | None
+    output: responses.Output | None
+
+
+class Client:
+    """Client of one service.
+
+    It is not safe for use by several threads.
+
+    :param session: a session of keystoneauth, or an adapter of one, such as
+        ``connection.baremetal`` of openstacksdk.
+    :param service_type: of the endpoint in the service catalog.
+    :param api_version: API version, ``1.N`` or ``latest``.
+    :param retries: number of repetitions of a request that certainly was not
+        executed, or whose repetition is safe.
+    :param options: further arguments of ``keystoneauth1.adapter.Adapter`` for
+        a session, such as ``region_name`` and ``endpoint_override``.
+    """
+
+    def __init__(
+        self,
+        session: auth_session.Session | adapter.Adapter,
+        *,
+        service_type: str = SERVICE_TYPE,
+        api_version: str = 'latest',
+        retries: int = 4,
+        **options: Any,
+    ) -> None:
+        if not isinstance(session, adapter.Adapter):
+            session = adapter.Adapter(
+                session, service_type=service_type, **options
+            )
+        self._transport = transport.Transport(
+            session, api_version=api_version, retries=retries
+        )
+        self._methods: dict[tuple[str, str], records.MethodInfo] = {}
+
+    def drivers(self) -> Iterator[records.DriverInfo]:
+        """Yield the drivers that live conductors offer."""
+        for document in self._read('/v1/drivers')['drivers']:
+            yield records.DriverInfo.from_json(document)
+
+    def methods(self, driver: str) -> Iterator[records.MethodInfo]:
+        """Yield the methods of a driver that the caller may call."""
+        found = self._read(
+            f'{_driver(driver)}/vendor_passthru/methods', detail='True'
+        )
+        for name, document in found.items():
+            yield records.MethodInfo.of(name, document)
+
+    def method(self, driver: str, name: str) -> records.MethodInfo:
+        """Return a method with the schemas of its parameters and result.
+
+        It is read once; an error of the service to a call discards it.
+
+        :raises: ResourceMissing.
+        """
+        key = (driver, name)
+        if key not in self._methods:
+            path = f'{_driver(driver)}/vendor_passthru/methods/{_quoted(name)}'
+            self._methods[key] = records.MethodInfo.of(name, self._read(path))
+        return self._methods[key]
+
+    def call(
+        self,
+        driver: str,
+        method: str,
+        parameters: Mapping[str, Any] | None = None,
+        /,
+        *,
+        http_method: str | None = None,
+        wait: bool = False,
+        timeout: float | None = None,
+        progress: waiting.ProgressCallback | None = None,
+        idempotency_key: str | None = None,
+        respond_async: bool = False,
+        output: responses.Output | None = None,
+        **more: Any,
+    ) -> Any:
+        """Call a method at most once.
+
+        A call that changes something is sent with an idempotency key, so that
+        its repetition after a lost connection does not run it twice.
+
+        :param parameters: parameters whose names are arguments of this
+            function, or no identifiers.
+        :param http_method: needed if the method has several.
+        :param wait: whether to wait for the result of an asynchronous call.
+        :param timeout: limit for that, and for the response to a synchronous
+            call, in seconds. The method continues.
+        :param progress: called with the operation at least once a second
+            during the wait.
+        :param idempotency_key: by default a random one.
+        :param respond_async: whether to run a synchronous method as an
+            operation.
+        :param output: path or binary file to which the result is written.
+        :param more: further parameters.
+        :returns: the result, a JSON value;
+            :class:`~ironic_passthru.client.records.DownloadedFile` for a
+            file;
+            :class:`~ironic_passthru.client.records.OperationInfo` for an
+            asynchronous call without ``wait``.
+        :raises: InvalidCall, CallNotRun, RequestFailed, UnknownOutcome,
+            OperationStopped, WaitTimedOut.
+        """
+        responses.check_output(output)
+        found = self.method(driver, method)
+        headers = {'Prefer': 'respond-async'} if respond_async else {}
+        verb = _http_method(found, http_method)
+        if verb in _CHANGING:
+            headers[transport.KEY_HEADER] = idempotency_key or uuid.uuid4().hex
+        request = transport.HTTPRequest(
+            verb,
+            f'{_driver(driver)}/vendor_passthru',
+            query={'method': method},
+            headers=headers,
+            body=responses.dumps({**(parameters or {}), **more}),
+            repeatable=verb in _CHANGING,
+            stream=output is not None,
+            is_logged=not _has_secrets(found),
+            timeout=timeout,
+        )
+        try:
+            return self._run(_Call(request, wait, timeout, progress, output))
+        except exceptions.ClientError as error:
+            error.idempotency_key = headers.get(transport.KEY_HEADER)
+            if isinstance(error, exceptions.RequestFailed):
+                self._methods.pop((driver, method), None)
+            raise
+
+    def _run(self, call: _Call) -> Any:
+        wait = call.wait
+        try:
+            response = self._transport.send(call.request)
+        except exceptions.RequestFailed as error:
+            # The response to an earlier request with this key was lost.
+            if error.code != 'operation_active' or not error.operation_id:
+                raise
+            operation_id = error.operation_id
+        else:
+            if response.status_code != 202:
+                return responses.result(response, call.output)
+            operation_id = responses.operation_id(response) or ''
+        if not wait:
+            return self.operation(operation_id)
+        self.wait(operation_id, timeout=call.timeout, progress=call.progress)
+        return self.result(operation_id, output=call.output)
+
+    def operations(self, **filters: Any) -> Iterator[records.OperationInfo]:
+        """Yield operations, by default newest first.
+
+        :param filters: parameters of ``GET /v1/operations``, such as
+            ``state``, ``driver``, ``method``, ``target``, ``created_after``;
+            lists are joined by commas. ``limit`` is the size of a page.
+        :raises: RequestFailed for unknown filters.
+        """
+        query = {
+            name: ','.join(value) if isinstance(value, list | tuple) else value
+            for name, value in filters.items()
+            if value is not None
+        }
+        while True:
+            page = self._read('/v1/operations', **query)
+            for document in page['operations']:
+                yield records.OperationInfo.from_json(document)
+            if not page.get('next'):
+                return
+            query = dict(parse.parse_qsl(parse.urlsplit(page['next']).query))
+
+    def operation(self, operation_id: str) -> records.OperationInfo:
+        """Return an operation.
+
+        :raises: ResourceMissing.
+        """
+        return records.OperationInfo.from_json(
+            self._read(f'/v1/operations/{_quoted(operation_id)}')
+        )
+
+    def wait(
+        self,
+        operation_id: str,
+        *,
+        timeout: float | None = None,
+        progress: waiting.ProgressCallback | None = None,
+    ) -> records.OperationInfo:
+        """Return an operation when it has finished, in any state.
+
+        :param timeout: in seconds; None for no limit.
+        :param progress: called with the operation at least once a second.
+        :raises: WaitTimedOut.
+        """
+        return waiting.wait(
+            self._transport,
+            _quoted(operation_id),
+            timeout=timeout,
+            progress=progress,
+        )
+
+    def cancel(self, operation_id: str) -> records.OperationInfo:
+        """Cancel a queued operation, or request it for a running one.
+
+        :raises: RequestFailed if it has finished.
+        """
+        response = self._transport.send(
+            transport.HTTPRequest(
+                'DELETE', f'/v1/operations/{_quoted(operation_id)}'
+            )
+        )
+        return records.OperationInfo.from_json(response.json())
+
+    def result(
+        self, operation_id: str, *, output: responses.Output | None = None
+    ) -> Any:
+        """Return the result of an operation that has finished.
+
+        :param output: path or binary file to which the result is written.
+        :returns: as :meth:`call` with ``wait``.
+        :raises: WaitTimedOut if it has not finished; as :meth:`call`.
+        """
+        responses.check_output(output)
+        response = self._transport.send(
+            transport.HTTPRequest(
+                'GET',
+                f'/v1/operations/{_quoted(operation_id)}/result',
+                repeatable=True,
+                stream=output is not None,
+                # It may contain secrets.
+                is_logged=False,
+            )
+        )
+        if response.status_code == 202:
+            error = exceptions.WaitTimedOut(
+                f'Operation {operation_id} has not finished.'
+            )
+            error.operation_id = operation_id
+            raise error
+        return responses.result(response, output)
+
+    def download(
+        self, operation_id: str, output: responses.Output
+    ) -> records.DownloadedFile:
+        """Write the result of an operation to a file.
+
+        :param output: path or binary file. A path is replaced when the result
+            is complete.
+        :raises: as :meth:`result`.
+        """
+        file: records.DownloadedFile = self.result(operation_id, output=output)
+        return file
+
+    def conductors(self) -> Iterator[records.ConductorInfo]:
+        """Yield all registered conductors."""
+        found = self._read('/v1/conductors', detail='True')
+        for document in found['conductors']:
+            yield records.ConductorInfo.from_json(document)
+
+    def health(self) -> records.HealthInfo:
+        """Return the health of the service and of what it depends on."""
+        response = self._transport.send(
+            transport.HTTPRequest(
+                'GET', '/healthcheck/detailed', accepted=(503,)
+            )
+        )
+        return records.HealthInfo.from_json(response.json())
+
+    def _read(self, path: str, **query: Any) -> Any:
+        response = self._transport.send(
+            transport.HTTPRequest('GET', path, query=query, repeatable=True)
+        )
+        with contextlib.closing(response):
+            return response.json()
+
+
+def _driver(name: str) -> str:
+    return f'/v1/drivers/{_quoted(name)}'
+
+
+def _quoted(segment: str) -> str:
+    """Return a segment of a path.
+
+    :raises: InvalidCall for one that would change the path.
+    """
+    if segment in ('', '.', '..'):
+        raise exceptions.InvalidCall(f'The name {segment!r} is not valid.')
+    return parse.quote(segment, safe='')
+
+
+def _http_method(method: records.MethodInfo, chosen: str | None) -> str:
+    """Return the HTTP method of a call.
+
+    :raises: InvalidCall if it is not supported, or has to be chosen.
+    """
+    allowed = ', '.join(method.http_methods)
+    if chosen is None:
+        if len(method.http_methods) == 1:
+            return method.http_methods[0]
+        raise exceptions.InvalidCall(
+            f'Method {method.name} has several HTTP methods; choose one of '
+            f'{allowed}.'
+        )
+    if chosen.upper() not in method.http_methods:
+        raise exceptions.InvalidCall(
+            f'Method {method.name} does not support HTTP {chosen}; it '
+            f'supports {allowed}.'
+        )
+    return chosen.upper()
+
+
+def _has_secrets(method: records.MethodInfo) -> bool:
+    """Return whether parameters or result may contain secrets."""
+    return bool(method.secret) or any(
+        _is_marked(schema) for schema in (method.parameters, method.result)
+    )
+
+
+def _is_marked(schema: Any) -> bool:
+    if isinstance(schema, list):
+        return any(map(_is_marked, schema))
+    if not isinstance(schema, dict):
+        return False
+    return (
+        schema.get('writeOnly') is True
+        or schema.get('format') == 'password'
+        or any(map(_is_marked, schema.values()))
+    )

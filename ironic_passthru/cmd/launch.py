@@ -88,14 +88,12 @@ def read_configuration(
             option for option in default.OPTS if option.name in also_arguments
         )
         project_conf.register_opts(conf)
-        for name, (group, option) in short_arguments.items():
-            conf.register_cli_opt(_argument(name, group, option))
-        log.register_options(conf)
-        conf.set_default('use_stderr', True)
+        conf.register_cli_opts(
+            _argument(name, group, option)
+            for name, (group, option) in short_arguments.items()
+        )
+        _register_log_options(conf)
 
-    log.set_defaults(
-        default_log_levels=[*log.get_default_log_levels(), *_QUIET]
-    )
     try:
         conf = parsing.configuration(
             register,
@@ -104,16 +102,31 @@ def read_configuration(
             description=description,
             default_config_files=config_files,
         )
-        for name, (group, option) in short_arguments.items():
-            value = conf[_destination(name, group)]
-            if value is not None:
-                conf.set_override(option, value, group=group)
+        _apply(conf, short_arguments)
         _check_values(conf)
     except cfg.Error as error:
         raise errors.ConfigError(credentials.describe(error)) from None
     credentials.check_configuration(conf)
     _set_up_log(conf)
     return conf
+
+
+def _register_log_options(conf: cfg.ConfigOpts) -> None:
+    log.set_defaults(
+        default_log_levels=[*log.get_default_log_levels(), *_QUIET]
+    )
+    log.register_options(conf)
+    conf.set_default('use_stderr', True)
+
+
+def _apply(
+    conf: cfg.ConfigOpts, arguments: Mapping[str, tuple[str | None, str]]
+) -> None:
+    """Set the options for which short arguments are given."""
+    for name, (group, option) in arguments.items():
+        value = conf[_destination(name, group)]
+        if value is not None:
+            conf.set_override(option, value, group=group)
 
 
 def _argument(name: str, group: str | None, option: str) -> cfg.Opt:

@@ -168,7 +168,7 @@ class FakeVendor(base.VendorInterface):
         self,
         context: request_context.RequestContext,
         http_method: str,
-        rack: str = _RACK,
+        rack: Annotated[str, pydantic.Field(min_length=1)] = _RACK,
         tag: Annotated[str, pydantic.Field(max_length=32)] | None = None,
     ) -> dict[str, str | None]:
         """Read, write or clear the asset tag of a rack controller."""

@@ -18,8 +18,9 @@ from ironic_passthru.api.openapi import responses
 from ironic_passthru.api.openapi import schemas
 from ironic_passthru.api.openapi import surface
 
+# Its schemas are JSON Schema 2020-12. Swagger UI warns about a document that
+# names another dialect than OpenAPI's own extension of it.
 _OPENAPI = '3.1.1'
-_DIALECT = 'https://json-schema.org/draft/2020-12/schema'
 
 #: Limit of the methods in a document, in characters of JSON.
 MAX_SIZE = 8 << 20
@@ -119,16 +120,16 @@ def build(
             'version': str(versions.MAXIMUM),
             'description': _DESCRIPTION,
         },
-        'jsonSchemaDialect': _DIALECT,
         'servers': [{'url': url}],
         'security': [{name: []} for name in security],
         'paths': surface.paths() | paths,
         'components': {
             **responses.components(),
             'schemas': fixed_schemas() | shared.schemas,
-            'securitySchemes': security,
         },
     }
+    if security:
+        found['components']['securitySchemes'] = security
     if omitted:
         found['x-omitted-methods'] = omitted
     return found

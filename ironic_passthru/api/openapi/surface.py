@@ -70,7 +70,7 @@ class Addition:
 
 
 # Generators use the first one.
-_ANY_RESULT: Mapping[str, Any] = {'application/json': {}, '*/*': {}}
+_ANY_RESULT: schemas.Schema = {'application/json': {}, '*/*': {}}
 _CALL = Addition(
     success=responses.call(_ANY_RESULT),
     errors=responses.CALL_ERRORS,

@@ -161,6 +161,8 @@ class TestStatus(base.TestCase):
 
     def test_no_database(self) -> None:
         del self.options['database']
+        self.options['DEFAULT'] = {'transport_url': _UNREACHABLE}
+        self.options['api']['bus_connect_timeout'] = 'soon'
         self.assert_failed('Database', 'connection', '[database]')
 
     def test_the_default_database_of_a_single_process(self) -> None:

@@ -74,10 +74,9 @@ def read_configuration(
 
     :param arguments: command line without the name of the program.
     :param config_files: replaces the default configuration files.
-    :param also_arguments: options of the group DEFAULT that are accepted as
-        arguments.
-    :param short_arguments: names of further arguments with group (None is
-        DEFAULT) and option; they precede files and environment.
+    :param also_arguments: options of DEFAULT that are accepted as arguments.
+    :param short_arguments: further arguments with group (None is DEFAULT) and
+        option; they precede files and environment.
     :raises: ConfigError for an invalid option, or for a file with
         credentials that every user of the host can read.
     """
@@ -85,7 +84,7 @@ def read_configuration(
     def register(conf: cfg.ConfigOpts) -> None:
         # First: oslo.config ignores later registrations of the same option.
         conf.register_cli_opts(
-            option for option in default.OPTS if option.name in also_arguments
+            each for each in default.OPTS if each.name in also_arguments
         )
         project_conf.register_opts(conf)
         conf.register_cli_opts(

@@ -13,6 +13,7 @@ from ironic_passthru.httpd import server
 from ironic_passthru.tests import embedded
 from ironic_passthru.tests.functional import browser
 from ironic_passthru.tests.functional import nested
+from ironic_passthru.tests.functional import web
 
 expect = sync_api.expect
 
@@ -62,6 +63,8 @@ class TestCalls(BrowserTestCase):
         self.click('{"mode":"manual","speed":70}')
         self.click('Call')
         self.sees('70', '.outcome')
+        self.click('Show JSON')
+        self.sees('"speed": 70', '.outcome pre')
         self.page.go_back()
         self.sees_heading('fake-hardware')
 
@@ -82,6 +85,7 @@ class TestCalls(BrowserTestCase):
             re.compile('1 to 4094.*must be at most 4094')
         )
         expect(name).not_to_have_attribute('aria-invalid', 'true')
+        self.page.evaluate('window.scrollTo(0, 330)')
         self.picture('console-errors')
         summary.get_by_role('button').first.click()
         expect(vlan).to_be_focused()
@@ -367,6 +371,21 @@ class TestViews(BrowserTestCase):
         self.page.keyboard.type('keys')
         self.page.keyboard.press('Enter')
         self.sees('Hello, keys!', '.outcome')
+
+    def test_older_operations(self) -> None:
+        for _ in range(51):
+            web.Client(self.service.url).call('no_op_async', 'POST')
+        self.open('operations')
+        self.page.get_by_role('link', name='Older').click()
+        expect(self.page.get_by_role('link', name='Newest')).to_be_visible()
+        expect(self.page.locator('tbody tr').first).to_be_visible()
+
+    def test_violations_of_the_policy_are_seen(self) -> None:
+        self.open('drivers')
+        with self.expected_problem('Content Security Policy'):
+            self.page.evaluate(
+                'document.body.setAttribute("style", "color: red")'
+            )
 
     def test_below_a_prefix(self) -> None:
         """As with WSGIScriptAlias of Apache."""

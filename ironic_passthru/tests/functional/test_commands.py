@@ -280,6 +280,9 @@ class TestAllInOne(CommandTestCase):
         self.assertEqual(0, done.returncode, done.stderr)
         names = {d['name'] for d in json.loads(done.stdout)['drivers']}
         self.assertIn('fake-hardware', names)
+        page = re.search('Console: http://[^/]+(/.*)', log)
+        assert page
+        self.assertEqual(200, self.client(process).get(page[1]).status)
         # A second process does not affect it.
         second = self.run_command(
             ALL_IN_ONE, '--config-file', str(self.home / 'test.conf')

@@ -28,6 +28,7 @@ export async function operations({ query, signal }) {
   repeat(async () => list.update((await read()).operations), {
     signal, seconds: REFRESH_SECONDS, onError: refreshError.show,
   });
+  const { marker, ...filters } = query;
   const next = page.next && new URL(page.next).searchParams.get('marker');
   return {
     title: 'Operations',
@@ -41,8 +42,8 @@ export async function operations({ query, signal }) {
       h(
         'p',
         { class: 'pages' },
-        query.marker && h('a', { href: href(['operations'], { ...query, marker: '' }).replace(/&?marker=/, '') }, 'Newest'),
-        next && h('a', { href: href(['operations'], { ...query, marker: next }) }, 'Older'),
+        marker && h('a', { href: href(['operations'], filters) }, 'Newest'),
+        next && h('a', { href: href(['operations'], { ...filters, marker: next }) }, 'Older'),
       ),
     ),
   };

@@ -103,11 +103,11 @@ function paged(wrap, elements) {
 
 // Return a value with a switch to its JSON text.
 export function resultView(value) {
-  const text = stringify(value, 2);
-  const raw = h('pre', { hidden: true, tabindex: '0', 'aria-label': 'JSON' }, text ?? '');
+  const raw = h('pre', { hidden: true, tabindex: '0', 'aria-label': 'JSON' });
   const tree = h('div', { class: 'value' }, valueView(value));
   const isContainer = typeof value === 'object' && value !== null;
   const toggle = button('Show JSON', () => {
+    raw.textContent ||= stringify(value, 2);
     raw.hidden = !raw.hidden;
     tree.hidden = !raw.hidden;
     toggle.textContent = raw.hidden ? 'Show JSON' : 'Show values';

@@ -2,6 +2,7 @@
 """Start of the commands: configuration, logging, errors and signals."""
 
 import copy
+import functools
 import logging
 import math
 import os
@@ -81,24 +82,16 @@ def read_configuration(
     :raises: ConfigError for an invalid option, or for a file with
         credentials that every user of the host can read.
     """
-
-    def register(conf: cfg.ConfigOpts) -> None:
-        # First: oslo.config ignores later registrations of the same option.
-        conf.register_cli_opts(
-            option for option in default.OPTS if option.name in also_arguments
-        )
-        project_conf.register_opts(conf)
-        for name, (group, option) in short_arguments.items():
-            conf.register_cli_opt(_argument(name, group, option))
-        log.register_options(conf)
-        conf.set_default('use_stderr', True)
-
     log.set_defaults(
         default_log_levels=[*log.get_default_log_levels(), *_QUIET]
     )
     try:
         conf = parsing.configuration(
-            register,
+            functools.partial(
+                _register,
+                also_arguments=also_arguments,
+                short_arguments=short_arguments,
+            ),
             arguments,
             prog=prog,
             description=description,
@@ -114,6 +107,23 @@ def read_configuration(
     credentials.check_configuration(conf)
     _set_up_log(conf)
     return conf
+
+
+def _register(
+    conf: cfg.ConfigOpts,
+    *,
+    also_arguments: Sequence[str],
+    short_arguments: Mapping[str, tuple[str | None, str]],
+) -> None:
+    # First: oslo.config ignores later registrations of the same option.
+    conf.register_cli_opts(
+        option for option in default.OPTS if option.name in also_arguments
+    )
+    project_conf.register_opts(conf)
+    for name, (group, option) in short_arguments.items():
+        conf.register_cli_opt(_argument(name, group, option))
+    log.register_options(conf)
+    conf.set_default('use_stderr', True)
 
 
 def _argument(name: str, group: str | None, option: str) -> cfg.Opt:

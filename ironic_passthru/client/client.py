@@ -165,7 +165,6 @@ class Client:
             raise
 
     def _run(self, call: _Call) -> Any:
-        wait = call.wait
         try:
             response = self._transport.send(call.request)
         except exceptions.RequestFailed as error:
@@ -176,11 +175,19 @@ class Client:
         else:
             if response.status_code != 202:
                 return responses.result(response, call.output)
-            operation_id = responses.operation_id(response) or ''
-        if not wait:
-            return self.operation(operation_id)
-        self.wait(operation_id, timeout=call.timeout, progress=call.progress)
-        return self.result(operation_id, output=call.output)
+            location = responses.operation_id(response)
+            if location is None:
+                raise exceptions.UnknownOutcome(
+                    'The call was accepted, but the response has no Location.'
+                )
+            operation_id = location
+        with waiting.accepted(operation_id):
+            if not call.wait:
+                return self.operation(operation_id)
+            self.wait(
+                operation_id, timeout=call.timeout, progress=call.progress
+            )
+            return self.result(operation_id, output=call.output)
 
     def operations(self, **filters: Any) -> Iterator[records.OperationInfo]:
         """Yield operations, by default newest first.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records of the REST API as Python objects.
 
-Members that this release does not know are ignored. Members that the service
-does not send have the value None.
+Unknown members are ignored. Members that the service does not send are unset:
+None or empty.
 """
 
 import dataclasses

@@ -101,7 +101,8 @@ def result(response: requests.Response, output: Output | None = None) -> Any:
     :param output: destination of the result as it was received.
     :returns: the JSON value; a :class:`records.DownloadedFile` for a file,
         and for every result with ``output``.
-    :raises: UnknownOutcome if the response is incomplete.
+    :raises: UnknownOutcome if the response is incomplete; RequestFailed if
+        the output cannot be written.
     """
     try:
         if output is not None:
@@ -115,10 +116,13 @@ def result(response: requests.Response, output: Output | None = None) -> Any:
             'The response is not valid JSON.', status=response.status_code
         ) from None
     except requests.RequestException as reason:
-        # Not OSError, which is an error of the output.
         raise exceptions.UnknownOutcome(
             f'The result was not received completely: {reason}',
             status=response.status_code,
+        ) from None
+    except OSError as reason:
+        raise exceptions.RequestFailed(
+            f'The method has run, but its result cannot be written: {reason}'
         ) from None
 
 

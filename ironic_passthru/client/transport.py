@@ -27,8 +27,8 @@ _NOT_CONNECTED = (
     urllib3_exceptions.ConnectTimeoutError,
     urllib3_exceptions.ProxyError,
 )
-# The service repeats them: the operation has expired.
-_LASTING_CODES = ('operation_expired',)
+#: The operation has expired, so every response is the same.
+LASTING_CODES = ('operation_expired',)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,23 +75,30 @@ class Transport:
 
         A request is repeated if it certainly was not executed: without a
         connection, or after 503. After a lost connection only a repeatable
-        one is.
+        one is; whatever the later responses, its outcome is then unknown
+        unless one of them contains it.
 
         :raises: ClientError for every status from 400 but ``accepted``.
         """
         pause = _FIRST_PAUSE_SECONDS
-        for _ in range(self._retries):
+        lost: exceptions.UnknownOutcome | None = None
+        for left in range(self._retries, -1, -1):
             try:
                 return self._send(request)
             except exceptions.CallNotRun as error:
-                if error.code in _LASTING_CODES:
+                if error.code in LASTING_CODES:
                     raise
+                if not left:
+                    raise lost or error from None
             except exceptions.UnknownOutcome as error:
-                if error.status is not None or not request.repeatable:
+                lost = error
+                if error.status is not None or not (
+                    left and request.repeatable
+                ):
                     raise
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-        return self._send(request)
+        raise AssertionError('the loop returns or raises')
 
     def _send(self, request: HTTPRequest) -> requests.Response:
         try:

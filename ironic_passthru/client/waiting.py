@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wait for operations by long polling."""
 
+import contextlib
+import math
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
 
 import requests
 
@@ -17,8 +20,41 @@ ProgressCallback = Callable[[records.OperationInfo], None]
 _LONGEST_WAIT_SECONDS = 20.0
 # Progress is read again after this time.
 _PROGRESS_SECONDS = 1.0
+# How long the service may be unavailable.
+_OUTAGE_SECONDS = 60.0
+# Errors about the reader of an operation, not about the operation.
+_UNREADABLE = ('', 'unauthorized', 'forbidden', 'operation_not_found')
 # How long a response may take in addition.
 _GRACE_SECONDS = 30.0
+
+
+@contextlib.contextmanager
+def accepted(operation_id: str) -> Iterator[None]:
+    """Raise errors of requests about an accepted call as errors of the call.
+
+    :raises: UnknownOutcome if its operation cannot be read.
+    """
+    try:
+        yield
+    except exceptions.ClientError as error:
+        error.operation_id = operation_id
+        if (
+            isinstance(error, exceptions.CallNotRun)
+            and error.code not in transport.LASTING_CODES
+        ) or (
+            isinstance(error, exceptions.RequestFailed)
+            and error.code in _UNREADABLE
+        ):
+            unknown = exceptions.UnknownOutcome(
+                'The call was accepted, but its operation cannot be read: '
+                f'{error.message}',
+                code=error.code,
+                status=error.status,
+                request_id=error.request_id,
+            )
+            unknown.operation_id = operation_id
+            raise unknown from None
+        raise
 
 
 def wait(
@@ -33,27 +69,27 @@ def wait(
     :param timeout: in seconds; None for no limit.
     :raises: WaitTimedOut, ClientError.
     """
-    deadline = None if timeout is None else time.monotonic() + timeout
+    deadline = time.monotonic() + (math.inf if timeout is None else timeout)
     limit = _LONGEST_WAIT_SECONDS if progress is None else _PROGRESS_SECONDS
+    seen = time.monotonic()
     while True:
-        left = limit if deadline is None else deadline - time.monotonic()
-        seconds = max(min(left, limit), 0)
-        # The header has whole seconds; the last wait may take longer.
-        response = sender.send(
-            transport.HTTPRequest(
-                'GET',
-                f'/v1/operations/{operation_id}',
-                headers={'Prefer': f'wait={int(seconds + 0.999)}'},
-                repeatable=True,
-                timeout=seconds + _GRACE_SECONDS,
-            )
-        )
+        seconds = max(min(deadline - time.monotonic(), limit), 0)
+        try:
+            response = _read(sender, operation_id, seconds)
+        except (exceptions.CallNotRun, exceptions.UnknownOutcome):
+            # Such as a restart; reading again is safe.
+            now = time.monotonic()
+            if now >= deadline or now - seen > _OUTAGE_SECONDS:
+                raise
+            time.sleep(_PROGRESS_SECONDS)
+            continue
+        seen = time.monotonic()
         found = records.OperationInfo.from_json(response.json())
         if progress is not None:
             progress(found)
         if found.final:
             return found
-        if deadline is not None and time.monotonic() >= deadline:
+        if seen >= deadline:
             error = exceptions.WaitTimedOut(
                 f'Operation {operation_id} has not finished within {timeout:g}'
                 f' seconds; its state is {found.state}.'
@@ -61,6 +97,21 @@ def wait(
             error.operation_id = operation_id
             raise error
         _pause(response, limit)
+
+
+def _read(
+    sender: transport.Transport, operation_id: str, seconds: float
+) -> requests.Response:
+    return sender.send(
+        transport.HTTPRequest(
+            'GET',
+            f'/v1/operations/{operation_id}',
+            # The header has whole seconds; the last wait may take longer.
+            headers={'Prefer': f'wait={math.ceil(seconds)}'},
+            repeatable=True,
+            timeout=seconds + _GRACE_SECONDS,
+        )
+    )
 
 
 def _pause(response: requests.Response, limit: float) -> None:

@@ -2,6 +2,7 @@
 """Start of the commands: configuration, logging, errors and signals."""
 
 import copy
+import functools
 import logging
 import math
 import os
@@ -74,34 +75,32 @@ def read_configuration(
 
     :param arguments: command line without the name of the program.
     :param config_files: replaces the default configuration files.
-    :param also_arguments: options of DEFAULT that are accepted as arguments.
-    :param short_arguments: further arguments with group (None is DEFAULT) and
-        option; they precede files and environment.
+    :param also_arguments: options of the group DEFAULT that are accepted as
+        arguments.
+    :param short_arguments: names of further arguments with group (None is
+        DEFAULT) and option; they precede files and environment.
     :raises: ConfigError for an invalid option, or for a file with
         credentials that every user of the host can read.
     """
-
-    def register(conf: cfg.ConfigOpts) -> None:
-        # First: oslo.config ignores later registrations of the same option.
-        conf.register_cli_opts(
-            each for each in default.OPTS if each.name in also_arguments
-        )
-        project_conf.register_opts(conf)
-        conf.register_cli_opts(
-            _argument(name, group, option)
-            for name, (group, option) in short_arguments.items()
-        )
-        _register_log_options(conf)
-
+    log.set_defaults(
+        default_log_levels=[*log.get_default_log_levels(), *_QUIET]
+    )
     try:
         conf = parsing.configuration(
-            register,
+            functools.partial(
+                _register,
+                also_arguments=also_arguments,
+                short_arguments=short_arguments,
+            ),
             arguments,
             prog=prog,
             description=description,
             default_config_files=config_files,
         )
-        _apply(conf, short_arguments)
+        for name, (group, option) in short_arguments.items():
+            value = conf[_destination(name, group)]
+            if value is not None:
+                conf.set_override(option, value, group=group)
         _check_values(conf)
     except cfg.Error as error:
         raise errors.ConfigError(credentials.describe(error)) from None
@@ -110,22 +109,21 @@ def read_configuration(
     return conf
 
 
-def _register_log_options(conf: cfg.ConfigOpts) -> None:
-    log.set_defaults(
-        default_log_levels=[*log.get_default_log_levels(), *_QUIET]
+def _register(
+    conf: cfg.ConfigOpts,
+    *,
+    also_arguments: Sequence[str],
+    short_arguments: Mapping[str, tuple[str | None, str]],
+) -> None:
+    # First: oslo.config ignores later registrations of the same option.
+    conf.register_cli_opts(
+        option for option in default.OPTS if option.name in also_arguments
     )
+    project_conf.register_opts(conf)
+    for name, (group, option) in short_arguments.items():
+        conf.register_cli_opt(_argument(name, group, option))
     log.register_options(conf)
     conf.set_default('use_stderr', True)
-
-
-def _apply(
-    conf: cfg.ConfigOpts, arguments: Mapping[str, tuple[str | None, str]]
-) -> None:
-    """Set the options for which short arguments are given."""
-    for name, (group, option) in arguments.items():
-        value = conf[_destination(name, group)]
-        if value is not None:
-            conf.set_override(option, value, group=group)
 
 
 def _argument(name: str, group: str | None, option: str) -> cfg.Opt:

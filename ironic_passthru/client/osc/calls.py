@@ -9,6 +9,7 @@ from typing import Any
 
 from ironic_passthru.client import exceptions
 from ironic_passthru.client import records
+from ironic_passthru.client import waiting
 from ironic_passthru.client.osc import base
 from ironic_passthru.client.osc import progress
 from ironic_passthru.client.osc import results
@@ -139,13 +140,14 @@ class CallMethod(results.ResultCommand):
             or not (parsed_args.wait or not method.is_async)
         ):
             return result
-        progress.follow(
-            self.client,
-            result.id,
-            timeout=parsed_args.timeout,
-            display=progress.ProgressBar(),
-        )
-        return self.client.result(result.id, output=output)
+        with waiting.accepted(result.id):
+            progress.follow(
+                self.client,
+                result.id,
+                timeout=parsed_args.timeout,
+                display=progress.ProgressBar(),
+            )
+            return self.client.result(result.id, output=output)
 
 
 def _add_parameters(parser: argparse.ArgumentParser) -> None:

@@ -39,11 +39,15 @@ class LossyProxy(fixtures.Fixture):
     :param statuses: what to do with the requests for calls, in order: None
         drops the response, a number replaces request and response. The other
         requests are forwarded.
+    :param reads: whether operations can be read; otherwise the status is 503.
     :ivar calls: number of calls received.
     """
 
-    def __init__(self, url: str, *statuses: int | None) -> None:
+    def __init__(
+        self, url: str, *statuses: int | None, reads: bool = True
+    ) -> None:
         super().__init__()
+        self._reads = reads
         self._target = parse.urlsplit(url).netloc
         self._statuses = list(statuses)
         self.calls = 0
@@ -80,16 +84,19 @@ class LossyProxy(fixtures.Fixture):
         length = int(request.headers.get('Content-Length', 0))
         body = request.rfile.read(length)
         drop = False
+        status = None
         if 'vendor_passthru?' in request.path:
             self.calls += 1
             if self._statuses:
                 status = self._statuses.pop(0)
                 drop = status is None
-                if status is not None:
-                    request.send_response(status)
-                    request.send_header('Content-Length', '0')
-                    request.end_headers()
-                    return
+        elif '/operations' in request.path and not self._reads:
+            status = 503
+        if status is not None:
+            request.send_response(status)
+            request.send_header('Content-Length', '0')
+            request.end_headers()
+            return
         link = http.client.HTTPConnection(self._target, timeout=30)
         link.request(
             request.command, request.path, body, dict(request.headers)
@@ -310,6 +317,31 @@ class TestFailures(ClientTestCase):
         )
         self.assertEqual('k' * 32, error.idempotency_key)
         self.assertEqual(1, proxy.calls)
+
+    def test_503_after_a_lost_response_does_not_mean_not_run(self) -> None:
+        proxy = self.through(None, 503, 503)
+        self.client = connect(proxy.url, retries=2)
+        self.assertRaises(
+            exceptions.UnknownOutcome,
+            self.client.call,
+            FAKE,
+            'power_cycle',
+            bmc='b4',
+        )
+        self.assertEqual(3, proxy.calls)
+
+    def test_an_accepted_call_whose_operation_cannot_be_read(self) -> None:
+        proxy = self.useFixture(LossyProxy(self.service.url, reads=False))
+        error = self.assertRaises(
+            exceptions.UnknownOutcome,
+            connect(proxy.url, retries=0).call,
+            FAKE,
+            'power_cycle',
+            bmc='b5',
+        )
+        self.assertEqual(
+            'succeeded', self.client.wait(error.operation_id).state
+        )
 
     def test_no_connection(self) -> None:
         port = self.useFixture(servers.ReservedPort()).port

@@ -145,7 +145,8 @@ ADDITIONS: Mapping[str, Addition] = {
         success={
             '200': responses.success(
                 'Server-Sent Events.',
-                {'text/event-stream': {'type': 'string'}},
+                # Tools disagree whether a schema is of a stream or an event.
+                {'text/event-stream': {}},
                 ('X-Accel-Buffering',),
             ),
             '204': responses.success('No further events.'),

@@ -144,8 +144,11 @@ ADDITIONS: Mapping[str, Addition] = {
     'operations.events': Addition(
         success={
             '200': responses.success(
-                'Server-Sent Events.',
-                {'text/event-stream': {'type': 'string'}},
+                'Server-Sent Events; their data are members of the '
+                'operation, as JSON.',
+                # Some tools read a schema as that of the body, others as that
+                # of each event, or of its data.
+                {'text/event-stream': {}},
                 ('X-Accel-Buffering',),
             ),
             '204': responses.success('No further events.'),

@@ -184,7 +184,6 @@ _CHOICES: Mapping[tuple[str, str], Iterable[str]] = {
 }
 _LIMITS: Mapping[tuple[str, str], schemas.Schema] = {
     ('passthru.call_by_query', 'method'): {'minLength': 1},
-    ('operations.get_all', 'limit'): {'minimum': 0},
 }
 
 

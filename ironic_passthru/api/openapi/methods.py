@@ -187,8 +187,8 @@ def _content(method: spec.MethodSpec, result: Any) -> dict[str, Any]:
     if media_type.startswith('text/'):
         return {media_type: {'type': 'string'}}
     # Generators ignore responses whose only media type is a range.
-    first = {'application/octet-stream': {}} if '*' in media_type else {}
-    return {**first, media_type: {}}
+    names = ['application/octet-stream'] if '*' in media_type else []
+    return {name: {} for name in (*names, media_type)}
 
 
 def _not_null(schema: Any) -> dict[str, Any]:

@@ -13,11 +13,20 @@ from ironic_passthru.json_schema import json_pointer
 # Names of schemas may contain others too, which generators replace.
 _OTHER = re.compile('[^A-Za-z0-9_]+')
 
-# Members of a schema that are data, not schemas.
-_DATA = frozenset({'const', 'default', 'enum', 'example', 'examples'})
+# Members of a schema that contain schemas; drivers may add any others.
+_SCHEMAS = frozenset(
+    {
+        *('allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else'),
+        *('items', 'prefixItems', 'contains', 'unevaluatedItems'),
+        *('additionalProperties', 'propertyNames', 'unevaluatedProperties'),
+        'contentSchema',
+    }
+)
 _NAMED_SCHEMAS = frozenset(
     {'$defs', 'properties', 'patternProperties', 'dependentSchemas'}
 )
+# Keywords of OpenAPI, whose values JSON Schema does not check.
+_OF_OPENAPI = frozenset({'discriminator', 'externalDocs', 'xml'})
 # Keywords that name a place within the schema of the method.
 _PLACES = frozenset(
     {'$anchor', '$dynamicAnchor', '$dynamicRef', '$recursiveRef'}
@@ -142,22 +151,36 @@ def _copy(part: Any, rename: Callable[[str], str]) -> Any:
     for keyword, value in part.items():
         if keyword == '$ref':
             copied[keyword] = rename(value)
-        elif keyword == 'discriminator':
-            copied[keyword] = _discriminator(value, rename)
-        elif keyword in _NAMED_SCHEMAS and isinstance(value, Mapping):
+        elif keyword in _NAMED_SCHEMAS:
             copied[keyword] = {
                 name: _copy(each, rename) for name, each in value.items()
             }
-        else:
-            copied[keyword] = (
-                value if keyword in _DATA else _copy(value, rename)
-            )
+        elif keyword in _SCHEMAS:
+            copied[keyword] = _copy(value, rename)
+        elif keyword not in _OF_OPENAPI:
+            copied[keyword] = value
+    if _is_discriminator(part.get('discriminator')):
+        copied['discriminator'] = _discriminator(part['discriminator'], rename)
     return copied
 
 
-def _discriminator(value: Any, rename: Callable[[str], str]) -> Any:
-    """Return pydantic's hint, which OpenAPI has too."""
-    if not isinstance(value, Mapping) or 'mapping' not in value:
+def _is_discriminator(value: Any) -> bool:
+    """Return whether a value is pydantic's hint, which OpenAPI has too."""
+    if not isinstance(value, Mapping):
+        return False
+    mapping = value.get('mapping', {})
+    return (
+        value.keys() <= {'propertyName', 'mapping'}
+        and isinstance(value.get('propertyName'), str)
+        and isinstance(mapping, Mapping)
+        and all(isinstance(each, str) for each in mapping.values())
+    )
+
+
+def _discriminator(
+    value: Mapping[str, Any], rename: Callable[[str], str]
+) -> Any:
+    if 'mapping' not in value:
         return value
     mapping = {name: rename(each) for name, each in value['mapping'].items()}
     return {**value, 'mapping': mapping}

@@ -170,7 +170,8 @@ class _Builder:
         if '$ref' in schema:
             name = schema['$ref'].rpartition('/')[2]
             schema = self._shared.schemas[name]
-        return schema.get('type') == 'object'
+        # True and False are schemas, too.
+        return isinstance(schema, Mapping) and schema.get('type') == 'object'
 
 
 # Members of the extension with the names of the spec.
@@ -185,7 +186,9 @@ def _content(method: spec.MethodSpec, result: Any) -> dict[str, Any]:
     media_type = declared.partition(';')[0].strip()
     if media_type.startswith('text/'):
         return {media_type: {'type': 'string'}}
-    return {media_type: {}}
+    # Generators ignore responses whose only media type is a range.
+    names = ['application/octet-stream'] if '*' in media_type else []
+    return {name: {} for name in (*names, media_type)}
 
 
 def _not_null(schema: Any) -> dict[str, Any]:

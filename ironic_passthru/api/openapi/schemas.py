@@ -29,6 +29,7 @@ _SIMPLE: Mapping[Any, Schema] = {
     # NUL is rejected.
     types.text: {'type': 'string', 'pattern': '^[^\\u0000]*$'},
     types.name_list: {**_STRINGS, 'minItems': 1},
+    types.count: {'type': 'integer', 'minimum': 0},
     types.time: {'type': 'string', 'format': 'date-time'},
 }
 

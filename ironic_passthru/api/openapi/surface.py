@@ -144,8 +144,10 @@ ADDITIONS: Mapping[str, Addition] = {
     'operations.events': Addition(
         success={
             '200': responses.success(
-                'Server-Sent Events.',
-                # Tools disagree whether a schema is of a stream or an event.
+                'Server-Sent Events; their data are members of the '
+                'operation, as JSON.',
+                # Some tools read a schema as that of the body, others as that
+                # of each event, or of its data.
                 {'text/event-stream': {}},
                 ('X-Accel-Buffering',),
             ),
@@ -182,7 +184,6 @@ _CHOICES: Mapping[tuple[str, str], Iterable[str]] = {
 }
 _LIMITS: Mapping[tuple[str, str], schemas.Schema] = {
     ('passthru.call_by_query', 'method'): {'minLength': 1},
-    ('operations.get_all', 'limit'): {'minimum': 0},
 }
 
 

@@ -16,7 +16,7 @@ from ironic_passthru.api.v1 import types
 from ironic_passthru.db import conductors
 from ironic_passthru.policies import conductors as rules
 
-_FIELDS = expose.Argument(types.name_list)
+_FIELDS = expose.Argument(types.name_list, repeatable=True)
 
 
 class ConductorsController:

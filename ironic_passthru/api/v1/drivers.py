@@ -21,7 +21,9 @@ from ironic_passthru.policies import drivers as rules
 _TYPE = 'dynamic'
 #: Values of the query parameter ``type``.
 TYPES = ('classic', _TYPE)
-_FIELDS = expose.Argument(types.name_list, versions.DRIVER_FIELDS)
+_FIELDS = expose.Argument(
+    types.name_list, versions.DRIVER_FIELDS, repeatable=True
+)
 
 
 def visible(

@@ -41,6 +41,7 @@ _LISTED = ('targets',)
 _STATES = ', '.join(operation.State)
 # Databases compare other characters differently.
 _ID = re.compile(r'[!-~]{1,64}')
+_NAMES = expose.Argument(types.name_list, repeatable=True)
 # Owner of operations that do not exist.
 _NO_OWNER = operation.Owner(project_id='-')
 
@@ -119,7 +120,7 @@ class OperationsController:
         driver=expose.Argument(types.text),
         method=expose.Argument(types.text),
         target=expose.Argument(types.text),
-        state=expose.Argument(types.name_list, repeatable=True),
+        state=_NAMES,
         user_id=expose.Argument(types.text),
         project_id=expose.Argument(types.text),
         request_id=expose.Argument(types.text),
@@ -128,9 +129,9 @@ class OperationsController:
         created_before=expose.Argument(types.time),
         sort_key=expose.Argument(types.OneOf(*operation_queries.SORT_KEYS)),
         sort_dir=expose.Argument(types.OneOf('asc', 'desc')),
-        limit=expose.Argument(int),
+        limit=expose.Argument(types.count),
         marker=expose.Argument(str),
-        fields=expose.Argument(types.name_list),
+        fields=_NAMES,
     )
     def get_all(
         self,
@@ -149,10 +150,6 @@ class OperationsController:
         )
         states = _states(filters.pop('state', []))
         types.check_fields(types.OperationResource, fields)
-        if limit < 0:
-            raise errors.InvalidArgument(
-                name='limit', reason='it must not be negative'
-            )
         details = [each for each in _DETAILS if each in (fields or _LISTED)]
         most = MAX_LIMIT
         if 'parameters' in details:
@@ -181,7 +178,7 @@ class OperationsController:
     @expose.expose(
         types.OperationResource,
         subject=_one,
-        fields=expose.Argument(types.name_list),
+        fields=_NAMES,
     )
     def get_one(
         self,
@@ -298,7 +295,7 @@ class OperationsController:
 
     def _next(self, request: webob.Request, limit: int, marker: str) -> str:
         """Return the URL of the page that follows ``marker``."""
-        values = query.texts(request.environ, repeatable=('state',))
+        values = query.texts(request.environ, repeatable=('state', 'fields'))
         values |= {'limit': [str(limit)], 'marker': [marker]}
         href = self._links.href(request, 'operations')
         return f'{href}?{parse.urlencode(values, doseq=True)}'

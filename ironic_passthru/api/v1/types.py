@@ -49,6 +49,18 @@ class Text(wtypes.UserType):
         return value
 
 
+class Count(wtypes.UserType):
+    """An integer of at least 0."""
+
+    basetype = str
+    name = 'count'
+
+    def frombasetype(self, value: str) -> int:
+        if not _COUNT.fullmatch(value):
+            raise ValueError('it must be an integer of at least 0')
+        return int(value)
+
+
 class Time(wtypes.UserType):
     """A time in ISO 8601 format; UTC if it has no offset."""
 
@@ -57,7 +69,7 @@ class Time(wtypes.UserType):
 
     def frombasetype(self, value: str) -> datetime.datetime:
         # In a query, an unquoted plus sign is a space.
-        text = _SPACE_OFFSET.sub(r'\1+', value)
+        text = _SPACE_OFFSET.sub(r'\1+', value.upper())
         try:
             found = datetime.datetime.fromisoformat(text)
             if found.tzinfo is None:
@@ -95,11 +107,14 @@ class JSONObject(wtypes.UserType):
         return value
 
 
+# Python does not read longer numbers.
+_COUNT = re.compile('[0-9]{1,4000}')
 _SPACE_OFFSET = re.compile(r'(T\S+) (?=\d\d:?\d\d$)')
 
 boolean = Boolean()
 name_list = NameList()
 text = Text()
+count = Count()
 time = Time()
 json_object = JSONObject()
 

@@ -88,7 +88,13 @@ class TestMethods(DocumentCase):
             ('value', {'application/json': {'schema': {'type': 'integer'}}}),
             ('wrong', {'application/json': {'schema': {}}}),
             ('text', {'text/csv': {'schema': {'type': 'string'}}}),
-            ('bytes', {'*/*': {'schema': {}}}),
+            (
+                'bytes',
+                {
+                    'application/octet-stream': {'schema': {}},
+                    '*/*': {'schema': {}},
+                },
+            ),
         ):
             found = paths[f'{_PATH}{name}']['get']['responses']
             self.assertEqual(expected, found['200']['content'])
@@ -123,6 +129,36 @@ class TestMethods(DocumentCase):
             {'schema': {'type': 'object'}},
             item['put']['requestBody']['content']['application/json'],
         )
+
+    def test_odd_schemas_hide_no_method(self) -> None:
+        odd = {
+            'a': {'$ref': '#/$defs/Any'},
+            'b': {'x-hint': [{'$ref': []}], 'externalDocs': 3, 'xml': 5},
+            **{
+                f'd{number}': {'discriminator': hint}
+                for number, hint in enumerate(
+                    (
+                        'kind',
+                        {'mapping': {}},
+                        {'propertyName': 'k', 'mapping': 5},
+                        {'propertyName': 'k', 'mapping': {'a': 1}},
+                    )
+                )
+            },
+        }
+        schema = {
+            'type': 'object',
+            'properties': odd,
+            'dependentRequired': {'$ref': ['a']},
+            '$defs': {'Any': True},
+        }
+        self.add(fakes.method('m', http_methods=('GET', 'PUT'), schema=schema))
+        found = self.document()
+        openapi_spec_validator.validate(found)
+        put = found['paths'][f'{_PATH}m']['put']['requestBody']
+        moved = put['content']['application/json']['schema']
+        self.assertEqual(odd.keys(), moved['properties'].keys())
+        self.assertEqual({'$ref': ['a']}, moved['dependentRequired'])
 
     def test_paths_are_those_that_call_the_method(self) -> None:
         self.add(

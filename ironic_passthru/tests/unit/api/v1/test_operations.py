@@ -70,6 +70,7 @@ class TestList(OperationsCase):
             ('project_id=p', ['o4']),
             ('created_after=2026-01-01T00:00:02.5', ['o4', 'o3']),
             ('created_after=2026-01-01T01:00:03+01:00', ['o4']),
+            ('created_after=2026-01-01t00:00:02.5z', ['o4', 'o3']),
             ('created_before=2026-01-01T00:00:01Z', ['o0']),
             ('created_before=2026-01-01', []),
             ('sort_dir=asc&limit=2', ['o0', 'o1']),
@@ -82,6 +83,7 @@ class TestList(OperationsCase):
             ('limit=2', ['o4', 'o3']),
             ('limit=0', ['o4', 'o3', 'o2', 'o1', 'o0']),
             ('limit=100000', ['o4', 'o3', 'o2', 'o1', 'o0']),
+            ('limit=' + '9' * 4000, ['o4', 'o3', 'o2', 'o1', 'o0']),
             ('marker=o2', ['o1', 'o0']),
             ('marker=o2&limit=1&driver=a', ['o0']),
         ):
@@ -96,6 +98,9 @@ class TestList(OperationsCase):
             ('limit=x', 'invalid_argument'),
             ('limit=', 'invalid_argument'),
             ('limit=1.5', 'invalid_argument'),
+            ('limit=1_0', 'invalid_argument'),
+            ('limit=%D9%A3', 'invalid_argument'),
+            ('limit=' + '9' * 5000, 'invalid_argument'),
             ('limit=1&limit=1', 'invalid_argument'),
             ('marker=nothing', 'invalid_argument'),
             ('marker=', 'invalid_argument'),
@@ -118,6 +123,10 @@ class TestList(OperationsCase):
     def test_fields(self) -> None:
         listed = self.show('?fields=state,id&limit=1').json['operations']
         self.assertEqual({'state', 'id', 'links'}, set(listed[0]))
+        # As generated clients send a list.
+        repeated = self.show('?fields=state&fields=id&limit=1').json
+        self.assertEqual(listed, repeated['operations'])
+        self.assertIn('fields=state&fields=id', repeated['next'])
         listed = self.show('?limit=1').json['operations']
         self.assertNotIn('parameters', listed[0])
         self.assertNotIn('error', listed[0])

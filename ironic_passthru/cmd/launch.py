@@ -402,4 +402,7 @@ def wsgi_application() -> Any:
     except (errors.PassthruError, cfg.Error) as error:
         reason = credentials.describe(error)
         logging.getLogger(__name__).error('%s', reason)
+        # mod_wsgi tries again at each request, in the same process. Without
+        # this, later errors are about options that are registered again.
+        cfg.CONF.clear()
         raise SystemExit(f'ironic-passthru-api: {reason}') from None

@@ -86,10 +86,26 @@ class JSONColumn(columns.FormattableColumn[Any]):
     """A JSON value: text in tables, unchanged in machine formats."""
 
     def human_readable(self) -> str:
-        """Return JSON, or nothing for null."""
-        if self._value is None:
+        """Return JSON, or nothing for null.
+
+        An object of objects, such as the items of several servers, has a line
+        for each of them.
+        """
+        value = self._value
+        if value is None:
             return ''
-        return json.dumps(self._value, ensure_ascii=False)
+        if (
+            isinstance(value, dict)
+            and value
+            and all(isinstance(each, dict) for each in value.values())
+        ):
+            # A name must not begin a line of its own.
+            lines = (
+                f'{_json(name)[1:-1]}: {_json(each)}'
+                for name, each in value.items()
+            )
+            return printable('\n'.join(lines))
+        return printable(_json(value))
 
 
 class ListColumn(columns.FormattableColumn[Any]):
@@ -98,6 +114,10 @@ class ListColumn(columns.FormattableColumn[Any]):
     def human_readable(self) -> str:
         """Return the names with commas."""
         return printable(', '.join(self._value))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def row(record: Any, names: Sequence[str]) -> list[Any]:

@@ -104,10 +104,13 @@ class CallMethod(results.ResultCommand):
             if error.code != 'unknown_method':
                 raise
             names = sorted(each.name for each in self.client.methods(driver))
-            similar = difflib.get_close_matches(name, names, 3) or names
-            raise exceptions.InvalidCall(
-                f'{error.message} Did you mean: {", ".join(similar)}?'
-            ) from None
+            similar = difflib.get_close_matches(name, names, 3)
+            hint = (
+                f'Did you mean: {", ".join(similar)}?'
+                if similar
+                else f'Methods: {", ".join(names)}.'
+            )
+            raise exceptions.InvalidCall(f'{error.message} {hint}') from None
 
     def _call(
         self,

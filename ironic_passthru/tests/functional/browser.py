@@ -37,6 +37,8 @@ class Chromium(fixtures.Fixture):
         path = servers.require('chromium', 'chromium')
         playwright = sync_api.sync_playwright().start()
         self.addCleanup(playwright.stop)
+        # The default of 5 seconds is too short on a busy host.
+        sync_api.expect.set_options(timeout=_TIMEOUT_MILLISECONDS)
         self.browser = playwright.chromium.launch(executable_path=path)
         self.addCleanup(self.browser.close)
 

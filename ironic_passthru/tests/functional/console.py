@@ -7,6 +7,7 @@ import pathlib
 import re
 import shlex
 import subprocess
+import tempfile
 from typing import Any
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -56,12 +57,15 @@ class Example:
         """
         command = ids.real(self.command) if ids else self.command
         words = shlex.split(command.replace(URL, url))
-        done = subprocess.run(
-            [words[0], '--silent', '--show-error', *words[1:]],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        # The command may save a file.
+        with tempfile.TemporaryDirectory() as directory:
+            done = subprocess.run(
+                [words[0], '--silent', '--show-error', *words[1:]],
+                cwd=directory,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
         if done.returncode:
             raise RuntimeError(f'{self.command}: {done.stderr}')
         return done.stdout.replace(url, URL)

@@ -132,6 +132,7 @@ class TestCalls(CommandsTestCase):
 
     def test_similar_names(self) -> None:
         self.assertIn('Did you mean: hello', self.call('helo', code=2))
+        self.assertIn('Methods: asset_tag, ', self.call('nothing', code=2))
 
     def test_several_http_methods(self) -> None:
         self.assertIn('GET, PUT, DELETE', self.call('asset_tag', code=2))

@@ -127,6 +127,16 @@ class TestExamples(CallersTestCase):
         for method in ('no_op', 'asset_tag'):
             self.assertEqual(200, self.call('system-admin', method))
 
+    def test_read_only_callers(self) -> None:
+        self.start_example('policy-read-only')
+        for who in ('project-reader', 'system-reader'):
+            self.assertLess({'hello', 'asset_tag'}, self.listed(who))
+            self.assertNotIn('set_fans', self.listed(who))
+            self.assertEqual(200, self.call(who, 'asset_tag'))
+            self.assertEqual(403, self.call(who, 'asset_tag', 'DELETE'))
+            self.assertEqual(403, self.call(who, 'no_op', 'POST'))
+        self.assertEqual(200, self.call('system-admin', 'no_op', 'POST'))
+
     def test_one_driver_for_a_team(self) -> None:
         self.start_example('policy-team')
         every = self.listed('system-admin')

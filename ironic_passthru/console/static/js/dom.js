@@ -66,6 +66,11 @@ export function definitions(pairs) {
     .map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
 }
 
+// Return text whose double backquotes mark code.
+export function marked(text) {
+  return text.split('``').map((part, index) => (index % 2 ? h('code', {}, part) : part));
+}
+
 // Let screen readers announce a text.
 export function announce(text) {
   document.getElementById('announcements').textContent = text;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is known about a method.
 
-import { definitions, h } from '../dom.js';
+import { definitions, h, marked } from '../dom.js';
 import { typeName } from '../forms/schema.js';
 import { isObject } from '../json.js';
+import { resultMembers } from './result-members.js';
 
 export function badges(details) {
   const found = details.http_methods.map((name) => h('span', { class: 'badge verb' }, name));
@@ -26,18 +27,16 @@ export function description(details) {
   ];
 }
 
-// Return text whose double backquotes mark code.
-function marked(text) {
-  return text.split('``').map((part, index) => (index % 2 ? h('code', {}, part) : part));
-}
-
 export function facts(details) {
-  return definitions([
-    ['Result', resultType(details)],
-    ['Timeout', details.timeout && `${details.timeout} s`],
-    ['Targets', (details.target || []).join(', ')],
-    ['Secrets', (details.secret || []).join(', ')],
-  ]);
+  return [
+    definitions([
+      ['Result', resultType(details)],
+      ['Timeout', details.timeout && `${details.timeout} s`],
+      ['Targets', (details.target || []).join(', ')],
+      ['Secrets', (details.secret || []).join(', ')],
+    ]),
+    !details.attach && isObject(details.result) && resultMembers(details.result),
+  ];
 }
 
 function resultType({ attach, result }) {

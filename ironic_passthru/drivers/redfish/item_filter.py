@@ -4,6 +4,7 @@
 import base64
 import dataclasses
 import json
+import math
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -41,15 +42,19 @@ def filtered(
 ) -> failures.Item:
     """Return an item of limited size without the credentials of its target.
 
+    Numbers that JSON does not have become null: a BMC may send NaN, and its
+    result would otherwise replace those of all targets by an error.
+
     :param change: whether the item is that of a change.
     """
     most = MAX_CHANGE_BYTES if change else MAX_READ_BYTES
+    secrets = search.Search(_secrets(target.address))
     try:
         size = len(json.dumps(item, default=str))
         found = item if size <= most else _shortened(item)
-        return _redacted(found, search.Search(_secrets(target.address)))
+        return _redacted(found, secrets)
     except RecursionError:
-        return _shortened(item)
+        return _redacted(_shortened(item), secrets)
 
 
 def fitting(
@@ -131,4 +136,6 @@ def _clean(value: Any, secrets: search.Search) -> Any:
         }
     if isinstance(value, list | tuple):
         return [_clean(each, secrets) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Method that returns any resource of a BMC."""
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Annotated
@@ -151,12 +150,7 @@ def _clean(
         return _MASK
     if isinstance(value, str):
         return _text(machine, value)
-    return value if _is_json(value) else None
-
-
-def _is_json(value: object) -> bool:
-    # Python also decodes NaN and Infinity.
-    return not isinstance(value, float) or math.isfinite(value)
+    return value
 
 
 def _is_secret(name: str) -> bool:

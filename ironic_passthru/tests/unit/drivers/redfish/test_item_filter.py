@@ -42,6 +42,13 @@ class RedactionTest(driven.MethodTestCase):
         self.assertEqual('value_not_allowed', item['error']['code'])
         self.assertIn('***', item['error']['message'])
 
+    def test_numbers_that_json_does_not_have(self) -> None:
+        odd = {'A': float('nan'), 'B': float('inf'), 'C': 1.5}
+        path = self.add(f'{bmc.SYSTEM}/Bios', Attributes=odd)
+        self.link(bmc.SYSTEM, Bios=path)
+        item = self.call('bios')
+        self.assertEqual({'A': None, 'B': None, 'C': 1.5}, item['attributes'])
+
     def test_path_of_a_change_that_is_not_sent(self) -> None:
         path = f'/{self.fake.password}\x1b{"x" * 999}'
         eject = {'#VirtualMedia.EjectMedia': {'target': path}}

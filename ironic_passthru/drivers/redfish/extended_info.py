@@ -9,6 +9,7 @@ from typing import Any
 
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import search
 
 _ANNOTATION = '@Message.ExtendedInfo'
@@ -44,7 +45,6 @@ _REJECTING = re.compile(
     r'StringValueToo\w+|UnrecognizedRequestBody'
 )
 
-_REDACTED = '***'
 _MAX_SEARCHED = 4000
 
 
@@ -71,9 +71,9 @@ class MessageReader:
         if self._search is None:
             self._search = search.Search(self._secrets)
         try:
-            return self._search.redact(text[:_MAX_SEARCHED], _REDACTED)
+            return self._search.redact(text[:_MAX_SEARCHED], masking.MASK)
         except search.TooMuch:
-            return _REDACTED
+            return masking.MASK
 
     def all_of(
         self, document: Mapping[str, Any]

@@ -12,6 +12,7 @@ from typing import Any
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import search
 
 # Maximum size of an item as JSON, in bytes.
@@ -24,8 +25,6 @@ _NAME_BYTES = 8
 
 # A shorter password occurs in any text.
 _MIN_PASSWORD = 6
-
-_MASK = '***'
 
 # Members that a caller needs to know whether a change was made.
 _KEPT = ('reachable', 'changed', 'state', 'task')
@@ -126,9 +125,9 @@ def _redacted(item: failures.Item, secrets: search.Search) -> failures.Item:
 def _clean(value: Any, secrets: search.Search) -> Any:
     if isinstance(value, str):
         try:
-            return secrets.redact(value, _MASK)
+            return secrets.redact(value, masking.MASK)
         except search.TooMuch:
-            return _MASK
+            return masking.MASK
     if isinstance(value, Mapping):
         return {
             _clean(name, secrets): _clean(each, secrets)

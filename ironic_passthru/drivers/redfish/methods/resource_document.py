@@ -18,8 +18,7 @@ from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish.methods import fleet
-
-_MASK = '***'
+from ironic_passthru.redaction import masking
 
 # Members with text that may be a secret, such as Password, AuthToken,
 # PrivateKey and CommunityString.
@@ -147,7 +146,7 @@ def _clean(
             for each in value
         ]
     if secret and value and not isinstance(value, bool):
-        return _MASK
+        return masking.MASK
     if isinstance(value, str):
         return _text(machine, value)
     return value

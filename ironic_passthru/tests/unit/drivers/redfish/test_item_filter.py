@@ -57,6 +57,17 @@ class RedactionTest(driven.MethodTestCase):
         (change,) = item['would_send']
         self.assertRegex(change['path'], r'^/\*{3}x{1,255}$')
 
+    def test_secret_attributes_that_are_not_sent(self) -> None:
+        known = {'AdminPassword': 'a', 'BootToken': 'b', 'Boot': 'c'}
+        path = self.add(f'{bmc.SYSTEM}/Bios', Attributes=known)
+        self.link(bmc.SYSTEM, Bios=path)
+        wanted = dict.fromkeys(known, 'new')
+        item = self.call('set_bios', 'PATCH', attributes=wanted, dry_run=True)
+        self.assertEqual(
+            {'AdminPassword': '***', 'BootToken': '***', 'Boot': 'new'},
+            item['would_send'][0]['body']['Attributes'],
+        )
+
     def test_own_names_stay(self) -> None:
         error = {'code': 'reachable', 'message': 'x', 'task': 't\x1b' * 999}
         found = filtered({'reachable': True, 'error': error})

@@ -99,6 +99,11 @@ class BmcClient:
         )
         return self._make(dataclasses.replace(self._target, address=address))
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether to wait no longer for the effect of a change."""
+        return self._deadline.is_cancelled
+
     def pause(self, seconds: float) -> bool:
         """Sleep between two reads, at most until the last one.
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of attributes by the registry that a BMC publishes for them."""
 
+import contextlib
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -91,11 +92,13 @@ def _location(
 ) -> str | None:
     """Return the path of a registry (MessageRegistryFile 1.0, 2015)."""
     prefix = name.partition('.')[0]
-    paths = [
-        path
-        for path in client.member_paths(collection)
-        if path.rstrip('/').rpartition('/')[2].startswith(prefix)
-    ]
+    paths: list[str] = []
+    with contextlib.suppress(*partial_reader.OF_ONE_RESOURCE):
+        paths = [
+            path
+            for path in client.member_paths(collection)
+            if path.rstrip('/').rpartition('/')[2].startswith(prefix)
+        ]
     for path in paths[:_MAX_FILES]:
         file = partial_reader.read_optional(client, path)
         if file is None or file.value('Registry') not in (None, name):
@@ -112,7 +115,7 @@ def _location(
 
 def _problem(entry: resource.JsonObject, value: Any) -> str:
     """Return the values that an attribute can have, if not this one."""
-    kind = entry.value('Type')
+    kind = entry.text('Type')
     if value is None:
         return ''
     if kind == 'Boolean':

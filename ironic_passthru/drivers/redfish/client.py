@@ -99,6 +99,11 @@ class BmcClient:
         )
         return self._make(dataclasses.replace(self._target, address=address))
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether to wait no longer for the effect of a change."""
+        return self._deadline.is_cancelled
+
     def pause(self, seconds: float) -> bool:
         """Sleep between two reads, at most until the last one.
 
@@ -199,9 +204,8 @@ class BmcClient:
             RejectedAfterAcceptance if a message of the response is about one
             of the properties; NotApplied if the response has the old value.
         """
-        response = self._change(
-            'PATCH', target.path, change, target.etag, follow=follow
-        )
+        request = sender.BmcChange('PATCH', target.path, change, target.etag)
+        response = self._change(request, follow=follow)
         self._check(response, change)
         sent = resource.JsonObject(change)
         for names in extended_info.leaves(change):
@@ -216,7 +220,7 @@ class BmcClient:
         return self._read(path, counted=False)
 
     def _read(self, path: str, *, counted: bool = True) -> resource.Resource:
-        response = self._sender.send('GET', path, counted=counted)
+        response = self._sender.get(path, counted=counted)
         if error := self._sender.error_of(response):
             raise error
         return resource.Resource(
@@ -230,8 +234,8 @@ class BmcClient:
         self, target: resource.Resource, document: Mapping[str, Any]
     ) -> resource.Resource:
         """Replace a resource if it has not changed since."""
-        response = self._change('PUT', target.path, document, target.etag)
-        return self._check(response, document)
+        change = sender.BmcChange('PUT', target.path, document, target.etag)
+        return self._check(self._change(change), document)
 
     def post(
         self,
@@ -246,9 +250,8 @@ class BmcClient:
 
         :param follow: whether to wait for the end of a task.
         """
-        return self._check(
-            self._change('POST', path, document or {}, follow=follow)
-        )
+        change = sender.BmcChange('POST', path, document or {})
+        return self._check(self._change(change, follow=follow))
 
     def upload(
         self,
@@ -261,7 +264,8 @@ class BmcClient:
 
         :param follow: whether to wait for the end of a task.
         """
-        return self._check(self._change('POST', path, form, follow=follow))
+        change = sender.BmcChange('POST', path, form)
+        return self._check(self._change(change, follow=follow))
 
     def act(
         self,
@@ -282,23 +286,15 @@ class BmcClient:
 
     def delete(self, path: str) -> resource.Resource:
         """Delete a resource."""
-        return self._check(self._change('DELETE', path))
+        return self._check(self._change(sender.BmcChange('DELETE', path)))
 
     def _change(
-        self,
-        http_method: str,
-        path: str,
-        document: Mapping[str, Any]
-        | firmware_upload.MultipartForm
-        | None = None,
-        etag: str | None = None,
-        *,
-        follow: bool = True,
+        self, change: sender.BmcChange, *, follow: bool = True
     ) -> resource.Resource:
         """Send a change; follow its task to the end."""
-        task = None
+        task, path = None, change.path
         self._deadline.begin_change()
-        response = self._sender.send(http_method, path, document, etag)
+        response = self._sender.change(change)
         if error := self._sender.error_of(response):
             raise error
         if tasks.is_task(response):
@@ -306,7 +302,7 @@ class BmcClient:
         if tasks.is_task(response) and follow:
             follower = tasks.TaskFollower(
                 # A long task has more polls than the data limit allows.
-                lambda polled: self._sender.send('GET', polled, counted=False),
+                functools.partial(self._sender.get, counted=False),
                 self._deadline,
                 self._sender.messages,
                 self._on_progress,

@@ -15,6 +15,7 @@ class Deadline:
 
     :ivar has_changes: whether a change may have been sent; final after
         :meth:`end`.
+    :ivar is_cancelled: whether to wait no longer for effects of changes.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -23,6 +24,7 @@ class Deadline:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._over = False
         self.has_changes = False
+        self.is_cancelled = False
 
     def begin_change(self) -> None:
         """Record that a change will be sent; none begins after the end.

@@ -80,6 +80,13 @@ class Dispatcher:
         with self._condition:
             call.stop(reason)
 
+    def cancel(self, call: running_call.RunningCall) -> None:
+        """Start no further target of a call, and end waits of others."""
+        with self._condition:
+            call.stop(running_call.CANCELLED)
+            for deadline in call.running.values():
+                deadline.is_cancelled = True
+
     def end(
         self, call: running_call.RunningCall
     ) -> tuple[dict[str, failures.Item], dict[str, bool]]:

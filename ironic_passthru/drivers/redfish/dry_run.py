@@ -7,8 +7,8 @@ from typing import Any
 from ironic_passthru.drivers.redfish import client
 from ironic_passthru.drivers.redfish import firmware_upload
 from ironic_passthru.drivers.redfish import resource
-
-_MASK = '***'
+from ironic_passthru.drivers.redfish import sender
+from ironic_passthru.redaction import masking
 
 
 class RecordingClient(client.BmcClient):
@@ -18,7 +18,7 @@ class RecordingClient(client.BmcClient):
     true.
 
     :ivar changes: ``http_method``, ``path`` and ``body`` of each change,
-        without passwords.
+        without secrets.
     """
 
     dry_run = True
@@ -28,35 +28,30 @@ class RecordingClient(client.BmcClient):
         self.changes: list[dict[str, Any]] = []
 
     def _change(
-        self,
-        http_method: str,
-        path: str,
-        document: Mapping[str, Any]
-        | firmware_upload.MultipartForm
-        | None = None,
-        etag: str | None = None,
-        *,
-        follow: bool = True,
+        self, change: sender.BmcChange, *, follow: bool = True
     ) -> resource.Resource:
         """Record a change; of a form only its summary."""
-        del etag, follow
-        if isinstance(document, firmware_upload.MultipartForm):
-            document = document.summary
+        del follow
+        body = change.document
+        if isinstance(body, firmware_upload.MultipartForm):
+            body = body.summary
         self.changes.append(
             {
-                'http_method': http_method,
-                'path': resource.printable(path),
-                'body': _masked(document),
+                'http_method': change.http_method,
+                'path': resource.printable(change.path),
+                'body': _masked(body),
             }
         )
-        return resource.Resource(path, {}, 200)
+        return resource.Resource(change.path, {}, 200)
 
 
 def _masked(value: Any) -> Any:
-    """Return a value of JSON with masked passwords."""
+    """Return a value of JSON with masked secrets."""
     if isinstance(value, Mapping):
         return {
-            name: _MASK if 'password' in name.lower() else _masked(each)
+            name: masking.MASK
+            if masking.implies_secret(name)
+            else _masked(each)
             for name, each in value.items()
         }
     if isinstance(value, list):

@@ -206,26 +206,27 @@ def _item(log: EventLog, entry: resource.Resource) -> failures.Item:
 def clear(machine: bmc.Bmc, log: str | None) -> failures.Item:
     """Clear the selected logs that are not empty; return their names.
 
-    An error of one log does not prevent the others from being cleared; the
-    item then contains the first error.
+    An error of one log does not prevent the others from being cleared unless
+    the BMC may have made the change, or does not respond; the item then
+    contains the error.
     """
     cleared: list[str] = []
     logs = LogReader(machine, LogQuery(log=log))
     reader = partial_reader.PartialReader(machine.client)
-    for each in logs.logs():
-        entries = reader.follow(each.service, 'Entries')
-        if entries is None and each.service.link('Entries'):
-            continue
-        if entries is None or not _is_empty(entries):
-            with reader.isolated(each.service.path):
-                machine.client.act(each.service, '#LogService.ClearLog')
-                cleared.append(each.name)
-    item: failures.Item = {'reachable': True}
-    if reader.error is not None:
-        item = failures.classify(reader.error).item()
+    error: failures.BmcError | None = None
+    try:
+        for each in logs.logs():
+            entries = reader.follow(each.service, 'Entries')
+            if entries is None and each.service.link('Entries'):
+                continue
+            if entries is None or not _is_empty(entries):
+                with reader.isolated(each.service.path):
+                    machine.client.act(each.service, '#LogService.ClearLog')
+                    cleared.append(each.name)
+    except failures.BmcError as exc:
+        error = exc
     return {
-        **item,
-        'changed': bool(cleared),
+        **partial_reader.item_of_changes(error or reader.error, cleared),
         'cleared': cleared,
         'warnings': logs.warnings,
     }

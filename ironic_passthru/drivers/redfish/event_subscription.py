@@ -91,24 +91,22 @@ class SubscriptionReader:
     def delete(
         self, identity: str | None, destination: str | None
     ) -> failures.Item:
-        """Delete the subscriptions with an Id or a destination."""
-        deleted = []
-        for each in self._all():
-            if identity is not None:
-                is_wanted = each.identity == identity
-            else:
-                is_wanted = destination in (
-                    each.value('Destination'),
-                    resource.printable_url(each.value('Destination')),
-                )
-            if is_wanted:
-                self._client.delete(each.path)
-                deleted.append(each.identity)
-        return {
-            'reachable': True,
-            'changed': bool(deleted),
-            'deleted': deleted,
-        }
+        """Delete the subscriptions with an Id or a destination.
+
+        After an error, the item contains both the error and the Ids that had
+        been deleted before.
+        """
+        deleted: list[str] = []
+        error: failures.BmcError | None = None
+        try:
+            for each in self._all():
+                if _is_wanted(each, identity, destination):
+                    self._client.delete(each.path)
+                    deleted.append(each.identity)
+        except failures.BmcError as exc:
+            error = exc
+        item = partial_reader.item_of_changes(error, deleted)
+        return item | {'deleted': deleted}
 
     def _members(self) -> Iterator[resource.Resource]:
         return self._reader.members(self._collection)
@@ -146,6 +144,17 @@ class SubscriptionReader:
         path = response.headers.get('Location') or response.link()
         found = path and partial_reader.read_back(self._client, path)
         return _item(found or resource.Resource(path or '', wanted.document()))
+
+
+def _is_wanted(
+    subscription: resource.Resource,
+    identity: str | None,
+    destination: str | None,
+) -> bool:
+    if identity is not None:
+        return subscription.identity == identity
+    url = subscription.value('Destination')
+    return destination in (url, resource.printable_url(url))
 
 
 def _item(subscription: resource.Resource) -> failures.Item:

@@ -192,7 +192,7 @@ class FleetExecutor:
                 call.idle.wait(_GRACE_SECONDS)
                 break
             if context.cancel_requested:
-                self._dispatcher.stop(call, running_call.CANCELLED)
+                self._dispatcher.cancel(call)
             self._dispatcher.shut_down_late(call)
             if (finished := call.finished()) != reported:
                 reported = finished

@@ -9,6 +9,7 @@ from typing import Any
 
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import search
 
 _ANNOTATION = '@Message.ExtendedInfo'
@@ -44,7 +45,6 @@ _REJECTING = re.compile(
     r'StringValueToo\w+|UnrecognizedRequestBody'
 )
 
-_REDACTED = '***'
 _MAX_SEARCHED = 4000
 
 
@@ -71,9 +71,9 @@ class MessageReader:
         if self._search is None:
             self._search = search.Search(self._secrets)
         try:
-            return self._search.redact(text[:_MAX_SEARCHED], _REDACTED)
+            return self._search.redact(text[:_MAX_SEARCHED], masking.MASK)
         except search.TooMuch:
-            return _REDACTED
+            return masking.MASK
 
     def all_of(
         self, document: Mapping[str, Any]
@@ -100,13 +100,14 @@ class MessageReader:
             for message in _messages(body, 'Messages')
             if _severity(message) == 'CRITICAL'
         ]
+        properties = _Properties(changed)
         annotations = [_ANNOTATION]
         annotations += [f'{name}{_ANNOTATION}' for name in changed or ()]
         found += [
             message
             for annotation in annotations
             for message in _messages(body, annotation)
-            if _is_failure(message) and _concerns(message, changed)
+            if _is_failure(message) and properties.concern(message)
         ]
         return self._clean(found)
 
@@ -180,27 +181,42 @@ def _is_failure(message: resource.JsonObject) -> bool:
     return severity in ('WARNING', 'CRITICAL')
 
 
-def _concerns(
-    message: resource.JsonObject, changed: Mapping[str, Any] | None
-) -> bool:
-    """Return whether a message is about a changed property.
+class _Properties:
+    """Properties of a change, to find messages about them.
 
-    An empty pointer refers to the whole resource.
+    A hostile BMC may send many messages with many pointers, and a change may
+    have a thousand properties, so they are not compared one by one.
+
+    :param changed: ``None`` if every message matters.
     """
-    pointers = [
-        [part for part in each.rpartition('#')[2].split('/') if part]
-        for each in message.texts('RelatedProperties')
-    ]
-    if changed is None or not pointers:
-        return True
-    paths = list(leaves(changed))
-    return any(
-        all(
-            ours == theirs for ours, theirs in zip(path, pointer, strict=False)
+
+    def __init__(self, changed: Mapping[str, Any] | None) -> None:
+        self._matters = changed is None
+        self._paths = {tuple(path) for path in leaves(changed or {})}
+        self._parents = {
+            path[:length]
+            for path in self._paths
+            for length in range(len(path))
+        }
+        self._longest = max(map(len, self._paths), default=0)
+
+    def concern(self, message: resource.JsonObject) -> bool:
+        """Return whether a message is about one of the properties.
+
+        An empty pointer refers to the whole resource.
+        """
+        pointers = message.texts('RelatedProperties')
+        if self._matters or not pointers:
+            return True
+        return any(map(self._contain, pointers))
+
+    def _contain(self, pointer: str) -> bool:
+        path = pointer.rpartition('#')[2].split('/')
+        parts = tuple(part for part in path if part)
+        return parts in self._parents or any(
+            parts[:length] in self._paths
+            for length in range(1, self._longest + 1)
         )
-        for path in paths
-        for pointer in pointers
-    )
 
 
 def leaves(change: Mapping[str, Any]) -> Iterator[list[str]]:

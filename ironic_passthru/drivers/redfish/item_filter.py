@@ -4,6 +4,7 @@
 import base64
 import dataclasses
 import json
+import math
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import resource
+from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import search
 
 # Maximum size of an item as JSON, in bytes.
@@ -23,8 +25,6 @@ _NAME_BYTES = 8
 
 # A shorter password occurs in any text.
 _MIN_PASSWORD = 6
-
-_MASK = '***'
 
 # Members that a caller needs to know whether a change was made.
 _KEPT = ('reachable', 'changed', 'state', 'task')
@@ -41,15 +41,19 @@ def filtered(
 ) -> failures.Item:
     """Return an item of limited size without the credentials of its target.
 
+    Numbers that JSON does not have become null: a BMC may send NaN, and its
+    result would otherwise replace those of all targets by an error.
+
     :param change: whether the item is that of a change.
     """
     most = MAX_CHANGE_BYTES if change else MAX_READ_BYTES
+    secrets = search.Search(_secrets(target.address))
     try:
         size = len(json.dumps(item, default=str))
         found = item if size <= most else _shortened(item)
-        return _redacted(found, search.Search(_secrets(target.address)))
+        return _redacted(found, secrets)
     except RecursionError:
-        return _shortened(item)
+        return _redacted(_shortened(item), secrets)
 
 
 def fitting(
@@ -121,9 +125,9 @@ def _redacted(item: failures.Item, secrets: search.Search) -> failures.Item:
 def _clean(value: Any, secrets: search.Search) -> Any:
     if isinstance(value, str):
         try:
-            return secrets.redact(value, _MASK)
+            return secrets.redact(value, masking.MASK)
         except search.TooMuch:
-            return _MASK
+            return masking.MASK
     if isinstance(value, Mapping):
         return {
             _clean(name, secrets): _clean(each, secrets)
@@ -131,4 +135,6 @@ def _clean(value: Any, secrets: search.Search) -> Any:
         }
     if isinstance(value, list | tuple):
         return [_clean(each, secrets) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value

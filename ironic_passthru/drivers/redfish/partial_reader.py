@@ -5,6 +5,7 @@ import contextlib
 import logging
 import math
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 
@@ -17,8 +18,8 @@ LOG = logging.getLogger(__name__)
 # Errors after which no further read can succeed.
 _FINAL = (failures.DataLimitReached, failures.NoAnswer)
 
-# Errors of one resource, after which the others can be read or changed.
-_OF_ONE_RESOURCE = (
+#: Errors of one resource, after which the others can be read or changed.
+OF_ONE_RESOURCE = (
     failures.BadAnswer,
     failures.NotApplied,
     failures.NotSupported,
@@ -58,7 +59,7 @@ class PartialReader:
         """Record an error of the resource at ``path``."""
         try:
             yield
-        except (*_FINAL, *_OF_ONE_RESOURCE) as exc:
+        except (*_FINAL, *OF_ONE_RESOURCE) as exc:
             LOG.debug('Resource %r is skipped', path, exc_info=True)
             if isinstance(exc, _FINAL):
                 # The time may be over; what has been read is returned.
@@ -146,7 +147,7 @@ class PartialReader:
         if path is None:
             return None
         query = ('ProtocolFeaturesSupported', 'ExpandQuery', 'NoLinks')
-        with contextlib.suppress(*_FINAL, *_OF_ONE_RESOURCE):
+        with contextlib.suppress(*_FINAL, *OF_ONE_RESOURCE):
             if (
                 self._left > 0
                 and '?' not in path
@@ -168,6 +169,21 @@ def is_complete(member: resource.JsonObject) -> bool:
     return member.value('Id') is not None and bool(member.text('@odata.type'))
 
 
+def item_of_changes(
+    error: failures.BmcError | None, done: Collection[str]
+) -> failures.Item:
+    """Return the item of a target with changes of several resources.
+
+    :param error: the error to report, if any; without changes that were made,
+        whether one was made is then not stated.
+    :param done: names of changed resources.
+    """
+    if error is None:
+        return {'reachable': True, 'changed': bool(done)}
+    item = failures.classify(error).item()
+    return item | {'changed': True} if done else item
+
+
 def read_optional(
     client: bmc_client.BmcClient, path: str
 ) -> resource.Resource | None:
@@ -179,7 +195,7 @@ def read_optional(
         return client.get(path)
     except failures.DataLimitReached:
         raise
-    except _OF_ONE_RESOURCE:
+    except OF_ONE_RESOURCE:
         LOG.debug('Resource %r is ignored', path, exc_info=True)
         return None
 

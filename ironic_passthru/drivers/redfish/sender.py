@@ -54,6 +54,19 @@ _HEADERS = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class BmcChange:
+    """A request that may change a BMC.
+
+    :param etag: of the resource that was read; ``None`` for none.
+    """
+
+    http_method: str
+    path: str
+    document: Mapping[str, Any] | firmware_upload.MultipartForm | None = None
+    etag: str | None = None
+
+
 class RequestSender:
     """Sends requests only to the address of one BMC.
 
@@ -110,41 +123,32 @@ class RequestSender:
         finally:
             self._connection.close()
 
-    def send(
-        self,
-        http_method: str,
-        path: str,
-        document: Mapping[str, Any]
-        | firmware_upload.MultipartForm
-        | None = None,
-        etag: str | None = None,
-        *,
-        counted: bool = True,
+    def get(
+        self, path: str, *, counted: bool = True
     ) -> connection.RawResponse:
-        """Send a request; return its response of any status.
+        """Send a read; return its response of any status.
 
         :param counted: whether the response counts against the data limit of
             the call.
-        :raises: Redirected; BadAnswer if ``path`` is not on this BMC; and
+        :raises: as :meth:`change`.
+        """
+        target = self._target_of(path)
+        request = _request('GET', target, once=False, changes=False)
+        return self._send(dataclasses.replace(request, counted=counted), path)
+
+    def change(self, change: BmcChange) -> connection.RawResponse:
+        """Send a change; return its response of any status.
+
+        :raises: Redirected; BadAnswer if the path is not on this BMC; and
             those of :meth:`connection.BmcConnection.send`.
         """
-        headers = {} if etag is None else {'If-Match': etag}
-        is_read = http_method == 'GET'
         request = _request(
-            http_method,
-            self._target_of(path),
-            document,
-            headers,
-            once=not is_read,
-            changes=not is_read,
+            change.http_method,
+            self._target_of(change.path),
+            change.document,
+            {} if change.etag is None else {'If-Match': change.etag},
         )
-        request = dataclasses.replace(request, counted=counted)
-        _, response = self._followed(request, self._authenticated)
-        if LOG.isEnabledFor(logging.DEBUG):
-            # The BMC may have repeated the credentials in a link.
-            shown = self.messages.redact(path)
-            LOG.debug('%s %r: status %d', http_method, shown, response.status)
-        return response
+        return self._send(request, change.path)
 
     def error_of(
         self, response: connection.RawResponse
@@ -162,6 +166,20 @@ class RequestSender:
         return failures.for_status(
             response.status, self.messages.all_of(document)
         )
+
+    def _send(
+        self, request: connection.RawRequest, path: str
+    ) -> connection.RawResponse:
+        _, response = self._followed(request, self._authenticated)
+        if LOG.isEnabledFor(logging.DEBUG):
+            # The BMC may have repeated the credentials in a link.
+            LOG.debug(
+                '%s %r: status %d',
+                request.http_method,
+                self.messages.redact(path),
+                response.status,
+            )
+        return response
 
     def _followed(
         self, request: connection.RawRequest, send: _Send

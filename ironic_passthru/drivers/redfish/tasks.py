@@ -94,7 +94,7 @@ class TaskFollower:
         :param request: path of the change.
         :raises: TaskFailed; TaskScheduled if the task stays so;
             ChangeOutcomeUnknown with the path of the task if its end is not
-            seen until the deadline.
+            seen until the deadline, or until the call is cancelled.
         """
         started = _object(accepted)
         paths = _paths(accepted, started, request)
@@ -196,7 +196,7 @@ class TaskFollower:
         seconds = self._seconds if asked is None else asked
         self._seconds = min(self._seconds * _GROWTH, _MAX_SECONDS)
         left = self._deadline.left_seconds() - _LAST_POLL_SECONDS
-        if left <= 0:
+        if left <= 0 or self._deadline.is_cancelled:
             raise self._scheduled or failures.ChangeOutcomeUnknown(task=task)
         seconds = min(max(seconds, _MIN_SECONDS), _MAX_SECONDS, left)
         self._scheduled_seconds += seconds

@@ -12,6 +12,7 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish.methods import fleet
@@ -75,13 +76,12 @@ def reset(machine: bmc.Bmc, reset_type: str) -> failures.Item:
         allowed = allowable.of_action(machine.client, action, 'ResetType')
         allowable.check('reset_type', reset_type, allowed)
     done: list[str] = []
-    item: failures.Item = {'reachable': True, 'changed': True}
+    error: failures.BmcError | None = None
     try:
         for manager in managers:
             machine.client.act(manager, _RESET, {'ResetType': reset_type})
             done.append(manager.identity)
     except failures.BmcError as exc:
-        item = failures.classify(exc).item()
-        if done:
-            item['changed'] = True
+        error = exc
+    item = partial_reader.item_of_changes(error, done)
     return item | {'managers': done}

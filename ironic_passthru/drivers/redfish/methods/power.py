@@ -129,7 +129,7 @@ def set_power(machine: bmc.Bmc, state: str, *, wait: bool) -> failures.Item:
     """Reset the system unless it is in the state.
 
     :returns: the item, with the error ``state_not_reached`` if the power is
-        not seen in the state until the deadline.
+        not seen in the state until the wait ends.
     :raises: NotSupported; ValueNotAllowed.
     """
     current = machine.system.text('PowerState')
@@ -167,11 +167,18 @@ def _reset(machine: bmc.Bmc, state: str) -> str:
 
 
 def _wait(machine: bmc.Bmc, wanted: str) -> str | None:
-    """Return the power state, once it is ``wanted`` or the time is over."""
+    """Return the power state, once it is ``wanted`` or the time is over.
+
+    The wait also ends if the call is cancelled.
+    """
     seconds = _MIN_SECONDS
     while True:
         current = _power_state(machine)
-        if current == wanted or not machine.client.pause(seconds):
+        if (
+            current == wanted
+            or machine.client.is_cancelled
+            or not machine.client.pause(seconds)
+        ):
             return current
         seconds = min(seconds * _GROWTH, _MAX_SECONDS)
 

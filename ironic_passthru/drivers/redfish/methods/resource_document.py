@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Method that returns any resource of a BMC."""
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Annotated
@@ -19,8 +18,7 @@ from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish.methods import fleet
-
-_MASK = '***'
+from ironic_passthru.redaction import masking
 
 # Members with text that may be a secret, such as Password, AuthToken,
 # PrivateKey and CommunityString.
@@ -148,15 +146,10 @@ def _clean(
             for each in value
         ]
     if secret and value and not isinstance(value, bool):
-        return _MASK
+        return masking.MASK
     if isinstance(value, str):
         return _text(machine, value)
-    return value if _is_json(value) else None
-
-
-def _is_json(value: object) -> bool:
-    # Python also decodes NaN and Infinity.
-    return not isinstance(value, float) or math.isfinite(value)
+    return value
 
 
 def _is_secret(name: str) -> bool:

@@ -11,6 +11,7 @@ from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
+from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
 from ironic_passthru.drivers.redfish import results
 from ironic_passthru.drivers.redfish import selection
@@ -118,14 +119,10 @@ def eject(machine: bmc.Bmc, media_type: str | None) -> failures.Item:
             raise failures.NoSuchDevice()
     except failures.BmcError as exc:
         error = exc
-    item: failures.Item = {'reachable': True, 'changed': bool(ejected)}
     # Whether a medium was ejected matters more than an odd device.
     if not isinstance(error, failures.ChangeOutcomeUnknown):
         error = found.reader.error or error
-    if error:
-        item = failures.classify(error).item()
-        if ejected:
-            item['changed'] = True
+    item = partial_reader.item_of_changes(error, ejected)
     return item | {'ejected': ejected}
 
 

@@ -241,12 +241,13 @@ class StopTest(ExecutorTestCase):
         def work(target, deadline):
             state.cancel_requested = True
             time.sleep(0.5)
-            return {}
+            # Such as the wait for a task.
+            return {'waits': not deadline.is_cancelled}
 
         items = self.run_on(
             self.fleet(concurrency=1), work, _targets(9), state
         )
-        self.assertEqual({}, items['node0'])
+        self.assertEqual({'waits': False}, items['node0'])
         self.assertIn('cancelled', items['node8']['error']['message'])
 
     def test_progress(self) -> None:

@@ -42,6 +42,13 @@ class RedactionTest(driven.MethodTestCase):
         self.assertEqual('value_not_allowed', item['error']['code'])
         self.assertIn('***', item['error']['message'])
 
+    def test_numbers_that_json_does_not_have(self) -> None:
+        odd = {'A': float('nan'), 'B': float('inf'), 'C': 1.5}
+        path = self.add(f'{bmc.SYSTEM}/Bios', Attributes=odd)
+        self.link(bmc.SYSTEM, Bios=path)
+        item = self.call('bios')
+        self.assertEqual({'A': None, 'B': None, 'C': 1.5}, item['attributes'])
+
     def test_path_of_a_change_that_is_not_sent(self) -> None:
         path = f'/{self.fake.password}\x1b{"x" * 999}'
         eject = {'#VirtualMedia.EjectMedia': {'target': path}}
@@ -49,6 +56,17 @@ class RedactionTest(driven.MethodTestCase):
         item = self.call('eject_vmedia', 'POST', dry_run=True)
         (change,) = item['would_send']
         self.assertRegex(change['path'], r'^/\*{3}x{1,255}$')
+
+    def test_secret_attributes_that_are_not_sent(self) -> None:
+        known = {'AdminPassword': 'a', 'BootToken': 'b', 'Boot': 'c'}
+        path = self.add(f'{bmc.SYSTEM}/Bios', Attributes=known)
+        self.link(bmc.SYSTEM, Bios=path)
+        wanted = dict.fromkeys(known, 'new')
+        item = self.call('set_bios', 'PATCH', attributes=wanted, dry_run=True)
+        self.assertEqual(
+            {'AdminPassword': '***', 'BootToken': '***', 'Boot': 'new'},
+            item['would_send'][0]['body']['Attributes'],
+        )
 
     def test_own_names_stay(self) -> None:
         error = {'code': 'reachable', 'message': 'x', 'task': 't\x1b' * 999}

@@ -56,6 +56,7 @@ class FollowTest(base.TestCase):
         accepted: connection.RawResponse,
         *polls: connection.RawResponse | Exception,
         seconds: float = 60.0,
+        cancelled: bool = False,
     ) -> connection.RawResponse:
         """Follow a task whose polls have the given outcomes."""
         self.polled: list[str] = []
@@ -70,9 +71,11 @@ class FollowTest(base.TestCase):
                 raise outcome
             return outcome
 
+        limit = deadline.Deadline(seconds)
+        limit.is_cancelled = cancelled
         follower = tasks.TaskFollower(
             poll,
-            deadline.Deadline(seconds),
+            limit,
             extended_info.MessageReader([]),
             self.progress.append,
             self.slept.append,
@@ -209,6 +212,13 @@ class FollowTest(base.TestCase):
             (found,) = error.messages
             self.assertEqual('Update.1.0.ApplyFailed', found.message_id)
             self.assertEqual(TASK, error.task)
+
+    def test_a_cancelled_call_waits_no_longer(self) -> None:
+        error = self.assertRaises(
+            failures.ChangeOutcomeUnknown,
+            lambda: self.follow(ONLY_TASK, cancelled=True),
+        )
+        self.assertEqual(TASK, error.task)
 
     def test_unknown_outcome(self) -> None:
         for seconds, polls in (

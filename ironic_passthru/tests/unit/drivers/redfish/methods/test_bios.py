@@ -237,7 +237,22 @@ class RegistryTest(BiosTestCase):
         def remove() -> None:
             del self.fake.resources[self.path]
 
-        for spoil in (contradict, self.entries.clear, remove):
+        def mistype() -> None:
+            self.entries[1]['Type'] = ['Integer']
+
+        def repeat() -> None:
+            registries = f'{testing_bmc.ROOT}/Registries'
+            self.fake.resources[registries] |= {
+                'Members@odata.nextLink': registries
+            }
+
+        for spoil in (
+            contradict,
+            mistype,
+            self.entries.clear,
+            repeat,
+            remove,
+        ):
             spoil()
             self.change(Cores='9')
             self.assertEqual({'Cores': '9'}, self.sent()[-1])

@@ -199,3 +199,21 @@ class ClearTest(EventLogTestCase):
         item = self.call('clear_event_log', 'DELETE')
         self.assertEqual('not_supported', item['error']['code'])
         self.assertEqual(['manager/Sel'], item['cleared'])
+
+    def test_the_response_of_one_of_two_logs_is_lost(self) -> None:
+        other = self.add(
+            f'{driven.MANAGER}/LogServices/Other',
+            Id='Other',
+            Actions={'#LogService.ClearLog': {'target': '/lost'}},
+        )
+        self.fake.faults['POST /lost'] = bmc.faults.close
+        logs = f'{driven.MANAGER}/LogServices'
+        self.collect(logs, SEL, other)
+        item = self.call('clear_event_log', 'DELETE')
+        self.assertEqual('outcome_unknown', item['error']['code'])
+        self.assertEqual(
+            (True, ['manager/Sel']), (item['changed'], item['cleared'])
+        )
+        self.collect(logs, other)
+        item = self.call('clear_event_log', 'DELETE')
+        self.assertNotIn('changed', item)

@@ -141,3 +141,11 @@ class PowerTest(simulated.SimulatedBmcTestCase):
         self.assertEqual('On', item['power_state'])
         self.assertTrue(item['changed'])
         self.assertEqual(['GracefulShutdown'], self.sent)
+
+    def test_a_cancelled_call_waits_no_longer(self) -> None:
+        machine = self.machine(seconds=600.0)
+        with mock.patch.object(
+            simulated.client.BmcClient, 'is_cancelled', True
+        ):
+            item = power.set_power(machine, 'GracefulShutdown', wait=True)
+        self.assertEqual('state_not_reached', item['error']['code'])

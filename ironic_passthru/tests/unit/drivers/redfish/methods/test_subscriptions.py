@@ -134,6 +134,15 @@ class SubscriptionTest(driven.MethodTestCase):
                 errors.InvalidParameterValue, self.delete, **options
             )
 
+    def test_one_of_two_deletions_fails(self) -> None:
+        self.add_first()
+        other = self.add(f'{COLLECTION}/9', Id='9', Destination=URL)
+        self.collect(COLLECTION, FIRST, other)
+        self.fake.faults[f'DELETE {other}'] = bmc.faults.close
+        item = self.delete(destination=URL)
+        self.assertEqual('outcome_unknown', item['error']['code'])
+        self.assertEqual((True, ['1']), (item['changed'], item['deleted']))
+
     def test_without_the_service(self) -> None:
         del self.fake.resources[driven.ROOT]['EventService']
         for item in (self.call('subscriptions'), self.ensure()):

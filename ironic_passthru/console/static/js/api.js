@@ -15,7 +15,7 @@ export class ApiError extends Error {
     this.status = response.status;
     this.title = problem.title || response.statusText;
     this.code = problem.code;
-    this.errors = problem.errors || [];
+    this.errors = Array.isArray(problem.errors) ? problem.errors : [];
     this.requestId = problem.request_id || response.headers.get('x-openstack-request-id');
     this.partialResult = problem.partial_result;
     this.challenge = response.headers.get('WWW-Authenticate') || '';
@@ -46,7 +46,8 @@ export function path(...segments) {
   return segments.map(encodeURIComponent).join('/');
 }
 
-// Send a request and return the response; the body is not read.
+// Send a request and return the complete response.
+// Raises NoResponse, also if the connection fails within the body.
 export async function send(method, relative, options = {}) {
   const response = await attempt(method, relative, options);
   if (response.status !== 401 || options.noLogin) return response;
@@ -61,7 +62,7 @@ async function attempt(method, relative, { query = [], body, headers = {}, signa
   const url = new URL(relative, ROOT);
   for (const [name, value] of query) url.searchParams.append(name, value);
   try {
-    return await fetch(url, {
+    const response = await fetch(url, {
       method,
       body,
       signal,
@@ -76,6 +77,8 @@ async function attempt(method, relative, { query = [], body, headers = {}, signa
         ...headers,
       },
     });
+    const data = await response.blob();
+    return new Response(data.size ? data : null, response);
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new NoResponse(method !== 'GET');
@@ -98,6 +101,11 @@ export async function read(response) {
 
 export async function get(relative, options) {
   return read(await send('GET', relative, options));
+}
+
+// Return whether a response is one of the service, not of a proxy before it.
+export function isOfService(response) {
+  return response.headers.has('x-openstack-request-id');
 }
 
 // Return the id of the operation that a response names, or null.

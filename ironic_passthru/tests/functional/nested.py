@@ -153,7 +153,7 @@ class NestedVendor(base.VendorInterface):
         """Return a value of some megabytes."""
         return {
             'constructor': 'x ' * 1_000_000,
-            'numbers': list(range(300_000)),
+            'numbers': list(range(100_000)),
             'records': [{'a': 1}] * 200 + [{f'k{n}': n} for n in range(2000)],
         }
 

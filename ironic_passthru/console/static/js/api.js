@@ -11,7 +11,7 @@ const PROBLEM = 'application/problem+json';
 export class ApiError extends Error {
   constructor(response, body) {
     const problem = json.isObject(body) ? body : {};
-    super(problem.detail || `The server answered ${response.status} ${response.statusText}`);
+    super(typeof problem.detail === 'string' ? problem.detail : `The server answered ${response.status} ${response.statusText}`);
     this.status = response.status;
     this.title = problem.title || response.statusText;
     this.code = problem.code;
@@ -86,16 +86,18 @@ async function attempt(method, relative, { query = [], body, headers = {}, signa
 }
 
 // Return the JSON value of a response.
-// Raises ApiError for an error status.
+// Raises ApiError for an error status, Error for a page of a proxy.
 export async function read(response) {
   const text = await response.text();
   let value = null;
+  let isJSON = true;
   try {
     value = text ? json.parse(text) : null;
   } catch {
-    // A proxy in front of the service may answer with a page.
+    isJSON = false;
   }
   if (!response.ok) throw new ApiError(response, value);
+  if (!isJSON) throw new Error('The response is not JSON: it is not one of this service, but of a proxy.');
   return value;
 }
 

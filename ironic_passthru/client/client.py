@@ -3,15 +3,17 @@
 
 import contextlib
 import dataclasses
-import uuid
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
+from typing import TypeVar
 from urllib import parse
 
 from keystoneauth1 import adapter
 from keystoneauth1 import session as auth_session
 
+from ironic_passthru.client import arguments
 from ironic_passthru.client import exceptions
 from ironic_passthru.client import records
 from ironic_passthru.client import responses
@@ -19,6 +21,9 @@ from ironic_passthru.client import transport
 from ironic_passthru.client import waiting
 
 SERVICE_TYPE = 'baremetal'
+
+_T = TypeVar('_T')
+_R = TypeVar('_R', bound=records.Record)
 
 # The service executes a call with the same key once.
 _CHANGING = frozenset({'POST', 'PUT', 'DELETE', 'PATCH'})
@@ -73,16 +78,21 @@ class Client:
 
     def drivers(self) -> Iterator[records.DriverInfo]:
         """Yield the drivers that live conductors offer."""
-        for document in self._read('/v1/drivers')['drivers']:
-            yield records.DriverInfo.from_json(document)
+        yield from self._read(
+            '/v1/drivers',
+            lambda page: _records(records.DriverInfo, page['drivers']),
+        )
 
     def methods(self, driver: str) -> Iterator[records.MethodInfo]:
         """Yield the methods of a driver that the caller may call."""
-        found = self._read(
-            f'{_driver(driver)}/vendor_passthru/methods', detail='True'
+        yield from self._read(
+            f'{_driver(driver)}/vendor_passthru/methods',
+            lambda found: [
+                records.MethodInfo.of(name, document)
+                for name, document in found.items()
+            ],
+            detail='True',
         )
-        for name, document in found.items():
-            yield records.MethodInfo.of(name, document)
 
     def method(self, driver: str, name: str) -> records.MethodInfo:
         """Return a method with the schemas of its parameters and result.
@@ -93,8 +103,11 @@ class Client:
         """
         key = (driver, name)
         if key not in self._methods:
-            path = f'{_driver(driver)}/vendor_passthru/methods/{_quoted(name)}'
-            self._methods[key] = records.MethodInfo.of(name, self._read(path))
+            self._methods[key] = self._read(
+                f'{_driver(driver)}/vendor_passthru/methods/'
+                f'{arguments.quoted(name)}',
+                lambda found: records.MethodInfo.of(name, found),
+            )
         return self._methods[key]
 
     def call(
@@ -142,9 +155,11 @@ class Client:
         responses.check_output(output)
         found = self.method(driver, method)
         headers = {'Prefer': 'respond-async'} if respond_async else {}
-        verb = _http_method(found, http_method)
+        verb = arguments.http_method(found, http_method)
         if verb in _CHANGING:
-            headers[transport.KEY_HEADER] = idempotency_key or uuid.uuid4().hex
+            headers[transport.KEY_HEADER] = arguments.idempotency_key(
+                idempotency_key
+            )
         request = transport.HTTPRequest(
             verb,
             f'{_driver(driver)}/vendor_passthru',
@@ -153,7 +168,7 @@ class Client:
             body=responses.dumps({**(parameters or {}), **more}),
             repeatable=verb in _CHANGING,
             stream=output is not None,
-            is_logged=not _has_secrets(found),
+            is_logged=not arguments.has_secrets(found),
             timeout=timeout,
         )
         try:
@@ -203,20 +218,27 @@ class Client:
             if value is not None
         }
         while True:
-            page = self._read('/v1/operations', **query)
-            for document in page['operations']:
-                yield records.OperationInfo.from_json(document)
-            if not page.get('next'):
+            found, following = self._read(
+                '/v1/operations',
+                lambda page: (
+                    _records(records.OperationInfo, page['operations']),
+                    parse.urlsplit(page.get('next') or '').query,
+                ),
+                **query,
+            )
+            yield from found
+            if not following:
                 return
-            query = dict(parse.parse_qsl(parse.urlsplit(page['next']).query))
+            query = dict(parse.parse_qsl(following))
 
     def operation(self, operation_id: str) -> records.OperationInfo:
         """Return an operation.
 
         :raises: ResourceMissing.
         """
-        return records.OperationInfo.from_json(
-            self._read(f'/v1/operations/{_quoted(operation_id)}')
+        return self._read(
+            f'/v1/operations/{arguments.quoted(operation_id)}',
+            records.OperationInfo.from_json,
         )
 
     def wait(
@@ -234,7 +256,7 @@ class Client:
         """
         return waiting.wait(
             self._transport,
-            _quoted(operation_id),
+            arguments.quoted(operation_id),
             timeout=timeout,
             progress=progress,
         )
@@ -246,10 +268,10 @@ class Client:
         """
         response = self._transport.send(
             transport.HTTPRequest(
-                'DELETE', f'/v1/operations/{_quoted(operation_id)}'
+                'DELETE', f'/v1/operations/{arguments.quoted(operation_id)}'
             )
         )
-        return records.OperationInfo.from_json(response.json())
+        return responses.record(response, records.OperationInfo.from_json)
 
     def result(
         self, operation_id: str, *, output: responses.Output | None = None
@@ -264,7 +286,7 @@ class Client:
         response = self._transport.send(
             transport.HTTPRequest(
                 'GET',
-                f'/v1/operations/{_quoted(operation_id)}/result',
+                f'/v1/operations/{arguments.quoted(operation_id)}/result',
                 repeatable=True,
                 stream=output is not None,
                 # It may contain secrets.
@@ -293,9 +315,11 @@ class Client:
 
     def conductors(self) -> Iterator[records.ConductorInfo]:
         """Yield all registered conductors."""
-        found = self._read('/v1/conductors', detail='True')
-        for document in found['conductors']:
-            yield records.ConductorInfo.from_json(document)
+        yield from self._read(
+            '/v1/conductors',
+            lambda page: _records(records.ConductorInfo, page['conductors']),
+            detail='True',
+        )
 
     def health(self) -> records.HealthInfo:
         """Return the health of the service and of what it depends on."""
@@ -304,65 +328,36 @@ class Client:
                 'GET', '/healthcheck/detailed', accepted=(503,)
             )
         )
-        return records.HealthInfo.from_json(response.json())
+        return responses.record(response, records.HealthInfo.from_json)
 
-    def _read(self, path: str, **query: Any) -> Any:
-        response = self._transport.send(
-            transport.HTTPRequest('GET', path, query=query, repeatable=True)
-        )
+    def _read(
+        self, path: str, make: Callable[[Any], _T], /, **query: Any
+    ) -> _T:
+        """Return what ``make`` returns for a JSON document.
+
+        :raises: CallNotRun also if the connection was lost: reading changes
+            nothing.
+        """
+        try:
+            response = self._transport.send(
+                transport.HTTPRequest(
+                    'GET', path, query=query, repeatable=True
+                )
+            )
+        except exceptions.UnknownOutcome as error:
+            raise exceptions.CallNotRun(
+                error.message,
+                code=error.code,
+                status=error.status,
+                request_id=error.request_id,
+            ) from None
         with contextlib.closing(response):
-            return response.json()
+            return responses.record(response, make)
+
+
+def _records(kind: type[_R], documents: Any) -> list[_R]:
+    return [kind.from_json(document) for document in documents]
 
 
 def _driver(name: str) -> str:
-    return f'/v1/drivers/{_quoted(name)}'
-
-
-def _quoted(segment: str) -> str:
-    """Return a segment of a path.
-
-    :raises: InvalidCall for one that would change the path.
-    """
-    if segment in ('', '.', '..'):
-        raise exceptions.InvalidCall(f'The name {segment!r} is not valid.')
-    return parse.quote(segment, safe='')
-
-
-def _http_method(method: records.MethodInfo, chosen: str | None) -> str:
-    """Return the HTTP method of a call.
-
-    :raises: InvalidCall if it is not supported, or has to be chosen.
-    """
-    allowed = ', '.join(method.http_methods)
-    if chosen is None:
-        if len(method.http_methods) == 1:
-            return method.http_methods[0]
-        raise exceptions.InvalidCall(
-            f'Method {method.name} has several HTTP methods; choose one of '
-            f'{allowed}.'
-        )
-    if chosen.upper() not in method.http_methods:
-        raise exceptions.InvalidCall(
-            f'Method {method.name} does not support HTTP {chosen}; it '
-            f'supports {allowed}.'
-        )
-    return chosen.upper()
-
-
-def _has_secrets(method: records.MethodInfo) -> bool:
-    """Return whether parameters or result may contain secrets."""
-    return bool(method.secret) or any(
-        _is_marked(schema) for schema in (method.parameters, method.result)
-    )
-
-
-def _is_marked(schema: Any) -> bool:
-    if isinstance(schema, list):
-        return any(map(_is_marked, schema))
-    if not isinstance(schema, dict):
-        return False
-    return (
-        schema.get('writeOnly') is True
-        or schema.get('format') == 'password'
-        or any(map(_is_marked, schema.values()))
-    )
+    return f'/v1/drivers/{arguments.quoted(name)}'

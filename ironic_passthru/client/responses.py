@@ -7,9 +7,11 @@ import json
 import os
 import pathlib
 import tempfile
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 from typing import BinaryIO
+from typing import TypeVar
 
 import requests
 
@@ -22,6 +24,10 @@ Output = str | os.PathLike[str] | BinaryIO
 
 JSON = 'application/json'
 
+#: Each response of the service contains it, unlike those of a proxy.
+REQUEST_ID_HEADER = 'x-openstack-request-id'
+
+_T = TypeVar('_T')
 _CHUNK_BYTES = 64 * 1024
 _MAX_TEXT = 300
 
@@ -44,8 +50,8 @@ def error(response: requests.Response) -> exceptions.ClientError:
     message = document.get('detail')
     if not isinstance(message, str):
         # Of a proxy or of another service.
-        text = ' '.join(response.text.split())[:_MAX_TEXT]
-        message = f'HTTP {response.status_code}: {text or response.reason}'
+        text = _text(response) or response.reason
+        message = f'HTTP {response.status_code}: {text}'
     code = str(document.get('code', ''))
     kind = _BY_CODE.get(code) or _BY_STATUS.get(
         response.status_code, exceptions.RequestFailed
@@ -54,11 +60,8 @@ def error(response: requests.Response) -> exceptions.ClientError:
         message,
         code=code,
         status=response.status_code,
-        request_id=response.headers.get('x-openstack-request-id'),
-        field_errors=[
-            errors.FieldError(item['pointer'], item['detail'])
-            for item in document.get('errors', ())
-        ],
+        request_id=response.headers.get(REQUEST_ID_HEADER),
+        field_errors=_field_errors(document.get('errors')),
         partial_result=document.get('partial_result'),
     )
     found.operation_id = operation_id(response)
@@ -68,9 +71,49 @@ def error(response: requests.Response) -> exceptions.ClientError:
 def _object(response: requests.Response) -> dict[str, Any]:
     try:
         document = response.json()
-    except requests.exceptions.JSONDecodeError:
+    except (requests.RequestException, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _text(response: requests.Response) -> str:
+    try:
+        return ' '.join(response.text.split())[:_MAX_TEXT]
+    except requests.RequestException:
+        # The connection was lost.
+        return ''
+
+
+def _field_errors(found: Any) -> list[errors.FieldError]:
+    return [
+        errors.FieldError(str(item['pointer']), str(item['detail']))
+        for item in (found if isinstance(found, list) else ())
+        if isinstance(item, dict) and item.keys() >= {'pointer', 'detail'}
+    ]
+
+
+def record(response: requests.Response, make: Callable[[Any], _T]) -> _T:
+    """Return what ``make`` returns for the JSON value of a response.
+
+    :raises: RequestFailed if the response is not one of the service, such as
+        a page of a proxy.
+    """
+    try:
+        return make(response.json())
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ):
+        kind = response.headers.get('Content-Type', 'no type')
+        raise exceptions.RequestFailed(
+            f'The response of {response.url} (HTTP {response.status_code}, '
+            f'{kind}) is not one of this service; check the endpoint.',
+            status=response.status_code,
+            request_id=response.headers.get(REQUEST_ID_HEADER),
+        ) from None
 
 
 def operation_id(response: requests.Response) -> str | None:
@@ -104,6 +147,12 @@ def result(response: requests.Response, output: Output | None = None) -> Any:
     :raises: UnknownOutcome if the response is incomplete; RequestFailed if
         the output cannot be written.
     """
+    if not is_json(response) and REQUEST_ID_HEADER not in response.headers:
+        raise exceptions.UnknownOutcome(
+            'The response is not one of this service, but of a proxy: '
+            f'{_text(response)}',
+            status=response.status_code,
+        )
     try:
         if output is not None:
             return _file(response, _saved(response, output))
@@ -111,7 +160,7 @@ def result(response: requests.Response, output: Output | None = None) -> Any:
             return response.json()
         data = response.content
         return _file(response, len(data), data)
-    except requests.exceptions.JSONDecodeError:
+    except (requests.exceptions.JSONDecodeError, RecursionError):
         raise exceptions.UnknownOutcome(
             'The response is not valid JSON.', status=response.status_code
         ) from None
@@ -193,7 +242,7 @@ def dumps(value: Any) -> bytes:
     """
     try:
         return json.dumps(value, allow_nan=False).encode()
-    except (TypeError, ValueError) as reason:
+    except (TypeError, ValueError, RecursionError) as reason:
         raise exceptions.InvalidCall(
             f'The parameters have no JSON form: {reason}'
         ) from None

@@ -120,11 +120,18 @@ class Transport:
                 data=request.body,
                 stream=request.stream,
                 log=request.is_logged,
-                timeout=request.timeout,
                 raise_exc=False,
+                # Parameters and token are for this service only.
+                redirect=False,
                 # This class decides what is repeated.
                 connect_retries=0,
                 status_code_retries=0,
+                # None would replace the timeout of the session.
+                **(
+                    {}
+                    if request.timeout is None
+                    else {'timeout': request.timeout}
+                ),
             )
         except auth_exceptions.ConnectionError as error:
             raise _connection_error(error) from None
@@ -133,6 +140,12 @@ class Transport:
                 f'The login failed: {error}'
             ) from None
         status = response.status_code
+        if 300 <= status < 400:
+            raise exceptions.RequestFailed(
+                f'The service redirects to {response.headers.get("Location")}'
+                f' (HTTP {status}); set the endpoint to its URL.',
+                status=status,
+            )
         if status >= 400 and not (
             status in request.accepted and responses.is_json(response)
         ):
@@ -154,6 +167,9 @@ class Transport:
 
 def _connection_error(error: Exception) -> exceptions.ClientError:
     """Return the error of a request without a response."""
+    # Of requests, about a URL or a header.
+    if isinstance(error.__context__, ValueError):
+        return exceptions.InvalidCall(f'{error.__context__}')
     if isinstance(error, auth_exceptions.SSLError) or _is_unsent(error):
         return exceptions.CallNotRun(f'{error}')
     return exceptions.UnknownOutcome(

@@ -11,6 +11,7 @@ import requests
 
 from ironic_passthru.client import exceptions
 from ironic_passthru.client import records
+from ironic_passthru.client import responses
 from ironic_passthru.client import transport
 
 #: Receives the operation whenever it was read.
@@ -84,7 +85,7 @@ def wait(
             time.sleep(_PROGRESS_SECONDS)
             continue
         seen = time.monotonic()
-        found = records.OperationInfo.from_json(response.json())
+        found = responses.record(response, records.OperationInfo.from_json)
         if progress is not None:
             progress(found)
         if found.final:

@@ -108,6 +108,20 @@ class JSONColumn(columns.FormattableColumn[Any]):
         return printable(_json(value))
 
 
+class TextColumn(columns.FormattableColumn[str]):
+    """A text: unchanged in machine formats, unless a terminal shows it."""
+
+    def human_readable(self) -> str:
+        """Return the text without control characters."""
+        return printable(self._value)
+
+    def machine_readable(self) -> str:
+        """Return the text."""
+        if sys.stdout.isatty():
+            return self.human_readable()
+        return self._value
+
+
 class ListColumn(columns.FormattableColumn[Any]):
     """A list of names."""
 
@@ -131,7 +145,7 @@ def cell(value: Any) -> Any:
         return ListColumn(value)
     if value is None or isinstance(value, list | dict):
         return JSONColumn(value)
-    return printable(value) if isinstance(value, str) else value
+    return TextColumn(value) if isinstance(value, str) else value
 
 
 def table(values: Mapping[str, Any]) -> tuple[list[str], list[Any]]:

@@ -3,10 +3,10 @@
 
 import argparse
 import difflib
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
+from ironic_passthru.client import arguments
 from ironic_passthru.client import exceptions
 from ironic_passthru.client import records
 from ironic_passthru.client import waiting
@@ -74,7 +74,7 @@ class CallMethod(results.ResultCommand):
         method = self._method(parsed_args)
         document = (
             values.read_document(parsed_args.params)
-            if parsed_args.params
+            if parsed_args.params is not None
             else {}
         )
         parameters = values.ParameterReader(method).read(
@@ -118,7 +118,7 @@ class CallMethod(results.ResultCommand):
         method: records.MethodInfo,
         parameters: dict[str, Any],
     ) -> Any:
-        key = parsed_args.idempotency_key or uuid.uuid4().hex
+        key = arguments.idempotency_key(parsed_args.idempotency_key)
         output = self.destination(parsed_args)
         try:
             result = self.client.call(

@@ -8,6 +8,7 @@ from typing import Any
 
 from ironic_passthru.client.osc import base
 
+_CHECK = ('healthy', 'detail')
 _CONDUCTOR = ('hostname', 'conductor_group', 'alive', 'drivers', 'updated_at')
 
 
@@ -33,8 +34,8 @@ class ShowHealth(base.PassthruLister):
         """Return columns and rows."""
         health = self.client.health()
         self._healthy = health.healthy
-        return ('check', 'healthy', 'detail'), [
-            (name, result.get('healthy'), result.get('detail'))
+        return ('check', *_CHECK), [
+            [base.cell(name), *map(base.cell, map(result.get, _CHECK))]
             for name, result in health.checks.items()
         ]
 

@@ -34,8 +34,8 @@ _FILTERS = (
     ('project-id', '<id>', 'Project of the user'),
     ('request-id', '<id>', 'Request that started the operation'),
     ('conductor', '<host>', 'Conductor'),
-    ('created-after', '<time>', 'Earliest start, ISO 8601'),
-    ('created-before', '<time>', 'Latest start, ISO 8601'),
+    ('created-after', '<time>', 'Created after this time, ISO 8601'),
+    ('created-before', '<time>', 'Created before this time, ISO 8601'),
     ('sort-key', '<field>', 'Field to sort by'),
     ('sort-dir', '<asc|desc>', 'Direction of the sort'),
 )

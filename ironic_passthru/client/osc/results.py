@@ -76,6 +76,8 @@ class ResultCommand(base.PassthruShowOne):
         """Print the result, unless it was printed."""
         if self._printed:
             return 0
+        if parsed_args.formatter == 'table':
+            column_names = [base.printable(name) for name in column_names]
         return super().produce_output(parsed_args, column_names, data)
 
 

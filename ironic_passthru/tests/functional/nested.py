@@ -9,6 +9,7 @@ from typing import Any
 from typing import Literal
 
 import pydantic
+import typing_extensions
 
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
@@ -48,6 +49,25 @@ class Port(pydantic.BaseModel):
     vlans: list[Vlan] = []
     address: StaticAddress | Dynamic
     uplink: 'Port | None' = None
+
+
+Tree = typing_extensions.TypeAliasType(
+    'Tree', 'dict[str, Tree] | list[Tree] | int'
+)
+
+
+class Loop(pydantic.BaseModel):
+    """A model that no value fits, because it requires itself."""
+
+    loop: 'Loop'
+    more: Annotated[list[int], pydantic.Field(min_length=100_000)]
+
+
+class Names(pydantic.BaseModel):
+    """A model whose members have names of Object.prototype."""
+
+    proto: Annotated[int, pydantic.Field(alias='__proto__')]
+    constructor: int | None = None
 
 
 class Count:
@@ -122,6 +142,25 @@ class NestedVendor(base.VendorInterface):
         if name:
             raise errors.InvalidParameterValue(f'{markup} {name}')
         return {markup: [{markup: markup}, {markup: markup}]}
+
+    @base.driver_passthru(['POST'], async_call=False)
+    def recursive(self, tree: Tree, loop: Loop | None = None) -> Any:
+        """Return a tree."""
+        return {'tree': tree, 'loop': loop}
+
+    @base.driver_passthru(['POST'], async_call=False)
+    def large(self) -> dict[str, Any]:
+        """Return a value of some megabytes."""
+        return {
+            'constructor': 'x ' * 1_000_000,
+            'numbers': list(range(100_000)),
+            'records': [{'a': 1}] * 200 + [{f'k{n}': n} for n in range(2000)],
+        }
+
+    @base.driver_passthru(['POST'], async_call=False)
+    def names(self, body: Names) -> list[Any]:
+        """Return names that objects of JavaScript inherit."""
+        return [body, {'x': 1}]
 
     @base.driver_passthru(['POST'], async_call=False)
     def count(self) -> dict[str, int]:

@@ -44,13 +44,15 @@ _OPENSTACK_IMPORTS = ('ironic_passthru.tests.functional.openstack_imports',)
 # Reads one JSON object a line, prints one exit status a line. Only the child
 # reads environment and arguments, as the installed script would.
 _SERVER = """
-import importlib, json, os, sys
+import gc, importlib, json, os, sys
 names, more = json.loads(sys.argv[1])
 modules = {
     command: importlib.import_module(name) for command, name in names.items()
 }
 for name in more:
     importlib.import_module(name)
+# The collection at the end of a child would visit all objects of the imports.
+gc.freeze()
 for line in sys.stdin:
     request = json.loads(line)
     pid = os.fork()

@@ -202,6 +202,38 @@ class TestCalls(BrowserTestCase):
         self.sees('<script>alert(2)</script> <b>', '.error-panel')
         self.assertEqual([], dialogs)
 
+    def test_a_large_result(self) -> None:
+        self.open('drivers', 'switch', 'large')
+        self.click('Call')
+        self.sees('100000 of 2000000 characters shown', '.outcome')
+        expect(self.page.locator('.outcome .json-list > li')).to_have_count(
+            200
+        )
+        self.click('Show JSON')
+        self.sees('Download all', '.outcome pre')
+        self.assertLess(
+            self.page.locator('.outcome').evaluate('e => e.innerText.length'),
+            300_000,
+        )
+
+    def test_schemas_that_contain_themselves(self) -> None:
+        self.open('drivers', 'switch', 'recursive')
+        self.page.get_by_label('tree: type').select_option('integer')
+        self.page.get_by_label('integer', exact=True).fill('7')
+        self.page.get_by_label('loop: type').select_option('Loop')
+        expect(self.page.get_by_label('more 20').first).to_be_visible()
+        self.page.get_by_label('loop: type').select_option('')
+        self.click('Call')
+        self.sees('7', '.outcome')
+
+    def test_names_of_the_language(self) -> None:
+        self.open('drivers', 'switch', 'names')
+        self.fill('__proto__', '5')
+        self.click('Call')
+        rows = self.page.locator('.outcome tbody tr')
+        expect(rows.nth(0)).to_contain_text('5')
+        expect(rows.nth(1)).to_have_text('21')
+
     def test_a_dangerous_method_asks_first(self) -> None:
         self.open('drivers', 'fake-hardware', 'erase')
         self.fill('bmc', '10.0.0.7')
@@ -229,6 +261,11 @@ class TestCalls(BrowserTestCase):
             lost.append(route.request.headers['idempotency-key'])
             if len(lost) == 1:
                 route.abort()
+            elif len(lost) == 2:
+                # Of a proxy, which has lost the response.
+                route.fulfill(status=502, body='<html>')
+            elif len(lost) == 3:
+                route.fulfill(status=200, body='<html>')
             else:
                 route.fulfill(response=response)
 
@@ -242,9 +279,13 @@ class TestCalls(BrowserTestCase):
             self.click('Call')
             self.sees('The outcome of the call is unknown', '.error-panel')
         self.click('Call')
+        self.sees('502', '.error-panel h2')
+        self.click('Call')
+        self.sees('is not JSON', '.error-panel')
+        self.click('Call')
         self.sees(str(start + 2), '.outcome')
         self.assertEqual(start + 2, nested.COUNT.value)
-        self.assertEqual(lost[0], lost[1])
+        self.assertEqual(lost[:1] * 4, lost)
         self.click('Call')
         self.sees(str(start + 3), '.outcome')
 
@@ -298,12 +339,52 @@ class TestOperations(BrowserTestCase):
         self.fill('Method', 'hello')
         self.click('Filter')
         self.sees('There are no operations')
+        self.page.get_by_label('State').select_option('')
+        for label, value, name in (
+            ('Target', '10.9.9.9', 'target=10.9.9.9'),
+            ('Created before', '2001-02-03T04:05', 'created_before=2001-02-0'),
+            ('Created after', '2999-01-01T00:00', 'created_after=2'),
+        ):
+            self.fill(label, value)
+            with self.page.expect_request(f'**/v1/operations?*{name}*'):
+                self.click('Filter')
+            field = self.page.get_by_label(label)
+            expect(field).to_have_value(value)
+            self.sees('There are no operations')
+            field.fill('')
+        self.fill('Method', 'inspect_rack')
+        self.fill('Created after', '2001-02-03T04:05')
+        self.click('Filter')
+        expect(self.page.locator('tbody tr').first).to_be_visible()
 
     def test_a_synchronous_method_in_the_background(self) -> None:
         self.open('drivers', 'fake-hardware', 'event_log')
         self.page.get_by_label('Run in the background').check()
         self.click('Call')
         self.sees('Download event_log.txt', '.operation')
+
+    def test_the_operation_cannot_be_read_at_first(self) -> None:
+        """The service restarts after it has accepted the call."""
+        failures = [None, 503, 502]
+
+        def fail(route: sync_api.Route) -> None:
+            if not failures:
+                route.continue_()
+            elif status := failures.pop():
+                route.fulfill(status=status, body='<html>')
+            else:
+                route.abort()
+
+        self.open('drivers', 'fake-hardware', 'no_op_async')
+        with self.expected_problem('net::ERR_FAILED'):
+            self.page.route('**/v1/operations/*', fail)
+            self.click('Call')
+            self.sees('succeeded', '.operation')
+            self.page.unroute('**/v1/operations/*')
+            failures += [None, 502]
+            self.page.route('**/v1/operations/*/result', fail)
+            self.page.get_by_role('link', name=re.compile('^oper')).click()
+            self.sees('null', '.operation .result')
 
     def test_a_failure(self) -> None:
         self.open('drivers', 'fake-hardware', 'crash_later')
@@ -342,7 +423,10 @@ class TestViews(BrowserTestCase):
                     page.get_by_role('button', name='Example 1').click()
                     page.get_by_role('button', name='Call').click()
                     expect(page.locator('.outcome table')).to_be_visible()
-                self.assert_accessible(page)
+                # Both schemes have the same elements.
+                self.assert_accessible(
+                    page, *(['color-contrast'] if scheme == 'light' else [])
+                )
                 if path == 'drivers/fake-hardware' and scheme == 'dark':
                     self.page, before = page, self.page
                     self.picture('console-phone')

@@ -130,6 +130,21 @@ class TestCalls(CommandsTestCase):
         listed = self.read('operation', 'list', '--method', 'power_cycle')
         self.assertEqual([], listed)
 
+    def test_control_characters(self) -> None:
+        """A terminal shows none; programs receive the result unchanged."""
+        path = self.home / 'parameters.json'
+        sent = {'\x1b[31m': 'a\r\xa0b'}
+        path.write_text(json.dumps(sent))
+        arguments = ('call', FAKE, 'echo', '--params', str(path))
+        self.assertEqual(sent, self.read(*arguments))
+        shown = self.run_command(*arguments).stdout
+        self.assertRegex(shown, r'\| \?\[31m +\| a\?\?b ')
+
+    def test_empty_arguments(self) -> None:
+        """Such as of a variable that is not set."""
+        self.call('hello', '--params', '', code=2)
+        self.call('clear_log', '--idempotency-key', '', code=2)
+
     def test_similar_names(self) -> None:
         self.assertIn('Did you mean: hello', self.call('helo', code=2))
         self.assertIn('Methods: asset_tag, ', self.call('nothing', code=2))
@@ -277,6 +292,40 @@ class TestOutcomes(CommandsTestCase):
             *('--method', 'hello'),
         )
         self.assertEqual([operation_id], [each['id'] for each in listed])
+
+    def test_filters_of_the_list(self) -> None:
+        first = self.start('asset_tag', '--http-method', 'GET')
+        before = self.read('operation', 'wait', first)['created_at']
+        second = self.start(
+            *('power_cycle', '--param', 'bmc=10.0.0.9'),
+        )
+        record = self.read('operation', 'wait', second)
+        created = record['created_at']
+        one = [second]
+        for expected, arguments in (
+            (one, ('--target', '10.0.0.9')),
+            (one, ('--request-id', record['request_id'])),
+            (one, ('--method', 'power_cycle', '--created-after', before)),
+            ([], ('--method', 'power_cycle', '--created-before', created)),
+            ([], ('--method', 'power_cycle', '--user-id', 'nobody')),
+            ([], ('--method', 'power_cycle', '--project-id', 'none')),
+            ([], ('--method', 'power_cycle', '--conductor', 'other')),
+            ([], ('--method', 'power_cycle', '--driver', 'other')),
+            ([], ('--target', '10.0.0.9', '--state', 'failed')),
+            (one, ('--target', '10.0.0.9', '--conductor', 'embedded',
+                   '--driver', FAKE, '--state', 'failed',
+                   '--state', 'succeeded')),
+        ):  # fmt: skip
+            listed = self.read('operation', 'list', *arguments)
+            self.assertEqual(
+                expected, [each['id'] for each in listed], arguments
+            )
+        listed = self.read(
+            *('operation', 'list', '--limit', '1'),
+            *('--sort-key', 'created_at', '--sort-dir', 'asc'),
+        )
+        self.assertNotEqual(second, listed[0]['id'])
+        self.run_command('operation', 'list', '--state', 'done', code=1)
 
     def test_the_operation_fails(self) -> None:
         operation_id = self.start('fail')

@@ -11,11 +11,11 @@ const PROBLEM = 'application/problem+json';
 export class ApiError extends Error {
   constructor(response, body) {
     const problem = json.isObject(body) ? body : {};
-    super(problem.detail || `The server answered ${response.status} ${response.statusText}`);
+    super(typeof problem.detail === 'string' ? problem.detail : `The server answered ${response.status} ${response.statusText}`);
     this.status = response.status;
     this.title = problem.title || response.statusText;
     this.code = problem.code;
-    this.errors = problem.errors || [];
+    this.errors = Array.isArray(problem.errors) ? problem.errors : [];
     this.requestId = problem.request_id || response.headers.get('x-openstack-request-id');
     this.partialResult = problem.partial_result;
     this.challenge = response.headers.get('WWW-Authenticate') || '';
@@ -46,7 +46,8 @@ export function path(...segments) {
   return segments.map(encodeURIComponent).join('/');
 }
 
-// Send a request and return the response; the body is not read.
+// Send a request and return the complete response.
+// Raises NoResponse, also if the connection fails within the body.
 export async function send(method, relative, options = {}) {
   const response = await attempt(method, relative, options);
   if (response.status !== 401 || options.noLogin) return response;
@@ -61,7 +62,7 @@ async function attempt(method, relative, { query = [], body, headers = {}, signa
   const url = new URL(relative, ROOT);
   for (const [name, value] of query) url.searchParams.append(name, value);
   try {
-    return await fetch(url, {
+    const response = await fetch(url, {
       method,
       body,
       signal,
@@ -76,6 +77,8 @@ async function attempt(method, relative, { query = [], body, headers = {}, signa
         ...headers,
       },
     });
+    const data = await response.blob();
+    return new Response(data.size ? data : null, response);
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new NoResponse(method !== 'GET');
@@ -83,21 +86,28 @@ async function attempt(method, relative, { query = [], body, headers = {}, signa
 }
 
 // Return the JSON value of a response.
-// Raises ApiError for an error status.
+// Raises ApiError for an error status, Error for a page of a proxy.
 export async function read(response) {
   const text = await response.text();
   let value = null;
+  let isJSON = true;
   try {
     value = text ? json.parse(text) : null;
   } catch {
-    // A proxy in front of the service may answer with a page.
+    isJSON = false;
   }
   if (!response.ok) throw new ApiError(response, value);
+  if (!isJSON) throw new Error('The response is not JSON: it is not one of this service, but of a proxy.');
   return value;
 }
 
 export async function get(relative, options) {
   return read(await send('GET', relative, options));
+}
+
+// Return whether a response is one of the service, not of a proxy before it.
+export function isOfService(response) {
+  return response.headers.has('x-openstack-request-id');
 }
 
 // Return the id of the operation that a response names, or null.

@@ -37,7 +37,7 @@ export class Caller {
       body: isRead ? undefined : text,
       headers,
     });
-    this.unanswered = null;
+    if (api.isOfService(response)) this.unanswered = null;
     return response;
   }
 

@@ -13,12 +13,21 @@ export function time(text) {
   return found.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 }
 
+// Return the value of a datetime-local input for a time, in the local zone.
+export function localInput(text) {
+  const found = date(text);
+  if (!found || Number.isNaN(found.getTime())) return '';
+  const local = new Date(found.getTime() - 60_000 * found.getTimezoneOffset());
+  return local.toISOString().slice(0, 16);
+}
+
 export function duration(milliseconds) {
-  const seconds = Math.max(0, milliseconds) / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const exact = Math.max(0, milliseconds) / 1000;
+  if (exact < 9.95) return `${exact.toFixed(1)} s`;
+  const seconds = Math.round(exact);
+  if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 

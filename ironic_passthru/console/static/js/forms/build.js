@@ -7,12 +7,17 @@ import { arrayField, mapField, objectField } from './containers.js';
 import { booleanField, enumField, nullField, textField } from './scalar.js';
 import { alternatives, isNull, isScalar, kind, resolve } from './schema.js';
 
+const MAX_DEPTH = 12;
+
 // context: schema, root (the whole schema), label, required, secret,
 // secretNames (names of secret parameters), place ('top' for all parameters,
 // 'item' of a list or map, 'alternative' of a choice, otherwise null).
-export function build(context) {
+export function build(parent) {
+  const context = { ...parent, depth: (parent.depth || 0) + 1 };
   const { root, required, place } = context;
   const schema = resolve(context.schema, root);
+  // A model may require itself.
+  if (context.depth > MAX_DEPTH) return anyField({ ...context, schema });
   const options = alternatives(schema, root);
   const values = options.filter((each) => !isNull(each));
   const nullable = values.length < options.length;

@@ -71,8 +71,8 @@ function fits(schema, value) {
   switch (kind(schema)) {
     case 'enum': return (schema.enum || [schema.const]).includes(value);
     case 'array': return Array.isArray(value);
-    case 'object': return isObject(value) && (schema.required || []).every((name) => name in value)
-      && Object.entries(schema.properties || {}).every(([name, each]) => !('const' in each) || !(name in value) || each.const === value[name]);
+    case 'object': return isObject(value) && (schema.required || []).every((name) => Object.hasOwn(value, name))
+      && Object.entries(schema.properties || {}).every(([name, each]) => !('const' in each) || !Object.hasOwn(value, name) || each.const === value[name]);
     case 'map': return isObject(value);
     case 'null': return value === null;
     case 'integer': return Number.isInteger(value) || typeof value === 'bigint';

@@ -5,6 +5,9 @@ import { button, h, newId } from '../dom.js';
 import { isObject } from '../json.js';
 import { group } from './field.js';
 
+// More are added by the user.
+const MAX_FIRST_ROWS = 20;
+
 // Return the field of a model. build() makes the fields of its properties.
 export function objectField(context, build) {
   const { schema } = context;
@@ -36,16 +39,15 @@ export function objectField(context, build) {
   return {
     element,
     read() {
-      const value = {};
-      for (const [name, field] of fields) {
-        const each = field.read();
-        if (each !== undefined) value[name] = each;
-      }
+      // Unlike an assignment, this accepts every name.
+      const value = Object.fromEntries([...fields]
+        .map(([name, field]) => [name, field.read()])
+        .filter(([, each]) => each !== undefined));
       return other ? { ...value, ...other.read() } : value;
     },
     write(value) {
       const object = isObject(value) ? value : {};
-      for (const [name, field] of fields) field.write(object[name]);
+      for (const [name, field] of fields) field.write(Object.hasOwn(object, name) ? object[name] : undefined);
       other?.write(Object.fromEntries(Object.entries(object).filter(([name]) => !fields.has(name))));
     },
     place([name, ...rest], text) {
@@ -105,7 +107,7 @@ export function arrayField(context, build) {
     ...context, schema: schema.items || {}, label: `${label} ${index + 1}`, required: true, place: 'item',
   }));
   const { element, error } = group(context, rows.list, rows.adder);
-  for (let i = 0; context.required && i < (schema.minItems || 0); i += 1) rows.add();
+  for (let i = 0; context.required && i < Math.min(schema.minItems || 0, MAX_FIRST_ROWS); i += 1) rows.add();
   return {
     element,
     read() {

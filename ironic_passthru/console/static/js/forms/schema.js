@@ -4,6 +4,7 @@
 import { isObject, stringify } from '../json.js';
 
 const SCALARS = ['string', 'integer', 'number', 'boolean', 'null'];
+const MAX_NAME_DEPTH = 3;
 
 // Return a schema without references at its top level.
 export function resolve(schema, root) {
@@ -60,27 +61,28 @@ export function isScalar(schema) {
   return kind(schema) === 'enum' || SCALARS.includes(schema.type);
 }
 
-// Return a name for users.
-export function typeName(schema, root) {
+// Return a name for users. A schema may contain itself.
+export function typeName(schema, root, depth = 0) {
+  if (depth > MAX_NAME_DEPTH) return 'value';
   const resolved = resolve(schema, root);
   const several = alternatives(resolved, root);
   if (several.length > 1) {
-    return several.filter((each) => !isNull(each)).map((each) => typeName(each, root)).join(' or ');
+    return several.filter((each) => !isNull(each)).map((each) => typeName(each, root, depth + 1)).join(' or ');
   }
   const [one] = several;
   switch (kind(one)) {
     case 'enum': return 'const' in one ? stringify(one.const) : 'choice';
-    case 'array': return `list of ${typeName(one.items || {}, root)}`;
+    case 'array': return `list of ${typeName(one.items || {}, root, depth + 1)}`;
     case 'object': return one.title || 'object';
-    case 'map': return mapName(one.additionalProperties, root);
+    case 'map': return mapName(one.additionalProperties, root, depth + 1);
     case 'any': return one.type === 'array' ? 'list' : 'any JSON value';
     default: return { string: one.format && !isSecret(one) ? one.format : 'text' }[one.type] || one.type;
   }
 }
 
-function mapName(values, root) {
+function mapName(values, root, depth) {
   const isTyped = isObject(values) && Object.keys(values).length;
-  return isTyped ? `map of ${typeName(values, root)}` : 'object';
+  return isTyped ? `map of ${typeName(values, root, depth)}` : 'object';
 }
 
 // Return the bounds of a value as text.

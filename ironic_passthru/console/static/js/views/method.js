@@ -141,7 +141,8 @@ class CallForm {
       h('p', {}, 'The call runs as ', h('a', { href: href(['operations', id]) }, `operation ${id}`), '; it continues if you leave this page.'),
       panel.element,
     );
-    await panel.start();
+    // The call is accepted, whatever happens to requests about it.
+    await panel.start().catch((error) => panel.refreshError.show(error));
   }
 
   showError(error) {

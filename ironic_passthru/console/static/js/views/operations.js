@@ -3,7 +3,7 @@
 
 import * as api from '../api.js';
 import { h, newId, table, tableRow } from '../dom.js';
-import { elapsed, time } from '../format.js';
+import { elapsed, localInput, time } from '../format.js';
 import { ACTIVE, repeat } from '../polling.js';
 import { href } from '../router.js';
 import { actionButton, RefreshError } from '../widgets/error.js';
@@ -15,8 +15,18 @@ const COLUMNS = ['Call', 'State', 'Progress', 'Created', 'Duration', 'Action'];
 const LIMIT = 50;
 const REFRESH_SECONDS = 2;
 
-// Filters of the list, and their labels.
-const FILTERS = { driver: 'Driver', method: 'Method', conductor: 'Conductor', request_id: 'Request id' };
+// Filters of the list: name, label and type of the input.
+const FILTERS = [
+  ['driver', 'Driver', 'text'],
+  ['method', 'Method', 'text'],
+  ['target', 'Target', 'text'],
+  ['created_after', 'Created after', 'datetime-local'],
+  ['created_before', 'Created before', 'datetime-local'],
+  ['conductor', 'Conductor', 'text'],
+  ['request_id', 'Request id', 'text'],
+];
+
+const TIMES = FILTERS.filter(([, , type]) => type !== 'text').map(([name]) => name);
 
 export async function operations({ query, signal }) {
   const arguments_ = [['limit', LIMIT], ...Object.entries(query)];
@@ -122,15 +132,24 @@ function filterForm(query) {
   const field = (label, control) => h('div', { class: 'field' }, h('label', { for: control.id }, label), control);
   const apply = (event) => {
     event.preventDefault();
-    const values = [...new FormData(event.target)].filter(([, value]) => value !== '');
+    const values = [...new FormData(event.target)]
+      .filter(([, value]) => value !== '')
+      // The field has no zone; the filter of the API is UTC.
+      .map(([name, value]) => [name, TIMES.includes(name) ? new Date(value).toISOString() : value]);
     window.location.hash = href(['operations'], Object.fromEntries(values));
   };
   const form = h(
     'form',
     { class: 'filters', role: 'search', 'aria-label': 'Filter operations', onsubmit: apply },
     field('State', state),
-    Object.entries(FILTERS).map(([name, label]) => field(label, h('input', {
-      id: newId(name), name, type: 'text', value: query[name], autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false',
+    FILTERS.map(([name, label, type]) => field(label, h('input', {
+      id: newId(name),
+      name,
+      type,
+      value: type === 'text' ? query[name] : localInput(query[name]),
+      autocomplete: 'off',
+      autocapitalize: 'off',
+      spellcheck: 'false',
     }))),
     h('button', { type: 'submit' }, 'Filter'),
   );

@@ -56,7 +56,9 @@ function keystoneForm(url) {
       ),
     ],
     read: async () => {
-      if (token.control.value) return session.token(token.control.value.trim());
+      const pasted = token.control.value.trim();
+      if (/[^!-~]/.test(pasted)) throw new Error('A token has no spaces and only ASCII characters.');
+      if (pasted) return session.token(pasted);
       const found = await requestToken(url, {
         user: user.control.value,
         password: password.control.value,

@@ -4,11 +4,13 @@
 import * as api from '../api.js';
 import { announce, definitions, h, replace } from '../dom.js';
 import { elapsed, time } from '../format.js';
-import { ACTIVE, follow } from '../polling.js';
+import { ACTIVE, follow, pause } from '../polling.js';
 import { attachmentView } from './attachment.js';
 import { actionButton, errorPanel, RefreshError } from './error.js';
 import { ProgressBar, StateBadge } from './progress.js';
 import { resultView } from './value.js';
+
+const RETRY_SECONDS = 1;
 
 export async function cancel(id) {
   return api.read(await api.send('DELETE', `v1/${api.path('operations', id)}`));
@@ -69,9 +71,25 @@ export class OperationPanel {
     if (!isActive && wasActive) this.showOutcome(record);
   }
 
+  // The service may restart.
+  async readResult() {
+    for (;;) {
+      try {
+        const response = await api.send('GET', `v1/${api.path('operations', this.id, 'result')}`, { signal: this.signal });
+        if (response.ok || api.isOfService(response)) return response;
+        await api.read(response);
+      } catch (error) {
+        if (this.signal.aborted || (error instanceof api.ApiError && error.status < 500)) throw error;
+        this.refreshError.show(error);
+        await pause(RETRY_SECONDS, this.signal);
+        this.refreshError.show(null);
+      }
+    }
+  }
+
   async showOutcome(record) {
     try {
-      const response = await api.send('GET', `v1/${api.path('operations', this.id, 'result')}`, { signal: this.signal });
+      const response = await this.readResult();
       const isFile = response.ok && !(response.headers.get('Content-Type') || '').startsWith('application/json');
       const shown = isFile
         ? await attachmentView(response, record.method) : resultView(await api.read(response));

@@ -23,7 +23,8 @@ class AuditData:
     :ivar tried: conductors that received the call, in order.
     :ivar reported_targets: targets that the method reported.
     :ivar operation_id: id of the operation, if it is certainly recorded.
-    :ivar forwarded: whether the request was forwarded to Ironic.
+    :ivar forwarded: whether the response is that of Ironic, or contains
+        resources of it.
     :ivar repeated: whether the response is that of an earlier call with the
         same Idempotency-Key.
     :ivar cancel_target: operation to cancel, as it was last read.

@@ -160,6 +160,7 @@ class Forwarding:
         other = self._client.read(reading, _query(texts), rule)
         if other is None:
             return self._own(reading)
+        audit_data.of(environ).forwarded = True
         if selected:
             # Those of the other service alone are not an error.
             known = [name for name in fields if name in rule.fields]

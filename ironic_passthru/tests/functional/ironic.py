@@ -67,13 +67,21 @@ class Ironic(fixtures.Fixture):
     """Ironic with SQLite.
 
     :param home: a virtual environment with Ironic.
+    :param packages: a directory with further Python packages.
     :param options: options of Ironic, as ``group__name``.
     :ivar url: URL of its API.
     """
 
-    def __init__(self, home: pathlib.Path, **options: object) -> None:
+    def __init__(
+        self,
+        home: pathlib.Path,
+        *,
+        packages: pathlib.Path | None = None,
+        **options: object,
+    ) -> None:
         super().__init__()
         self._home = home
+        self._packages = packages
         self._options = options
 
     def _setUp(self) -> None:
@@ -91,6 +99,8 @@ class Ironic(fixtures.Fixture):
             'PATH': os.environ['PATH'],
             'HOME': str(self._directory),
         }
+        if self._packages is not None:
+            environment['PYTHONPATH'] = str(self._packages)
         subprocess.run(
             [self._home / 'bin/ironic-dbsync', *arguments, 'create_schema'],
             check=True,

@@ -93,6 +93,15 @@ class IronicClient:
                     headers.pop(name, None)
                 headers[versions.HEADER] = older
                 answer = self._get(target, headers)
+            if answer.status >= 500:
+                # Not an outage: Ironic has this status also for callers with
+                # a token of the wrong scope, who must not affect others.
+                LOG.info(
+                    'Ironic has status %d for request %s: the response lacks '
+                    'its resources',
+                    answer.status,
+                    environ[environ_keys.REQUEST_ID],
+                )
             found = _resource(answer, rule)
         except (exchange.ExchangeError, merging.NotMergeable) as error:
             self._merge_again_at = time.monotonic() + self._merge_seconds
@@ -141,12 +150,10 @@ def _older(
 def _resource(
     answer: exchange.IronicResponse, rule: merging.MergeRule
 ) -> merging.Resource | None:
-    """Return the body of a response; None if Ironic refused the request.
+    """Return the body of a response; None if Ironic has an error.
 
     :raises: NotMergeable.
     """
-    if answer.status >= 500:
-        raise merging.NotMergeable(f'status {answer.status}')
     if answer.status != 200:
         return None
     try:

@@ -349,6 +349,19 @@ class TestMerged(ForwardingCase):
             'Ironic is unavailable: the response is not', self.log.output
         )
 
+    def test_errors_of_one_caller_do_not_affect_others(self) -> None:
+        self.values['/v1/drivers'] = {'drivers': [{'name': 'ipmi'}]}
+        self.start(merge_timeout=60)
+        for status, names in (
+            ('500 Wrong scope', ['ours']),
+            ('200 OK', ['ipmi', 'ours']),
+        ):
+            self.ironic.answer = lambda request, status=status: (
+                request.send_json(self.values['/v1/drivers'], status)
+            )
+            listed = self.ask('/v1/drivers').json['drivers']
+            self.assertEqual(names, [one['name'] for one in listed])
+
     def test_outage_does_not_delay_each_list(self) -> None:
         self.ironic.answer = lambda request: None
         self.start(merge_timeout=0.5)

@@ -80,7 +80,8 @@ class Forwarding:
     ) -> Iterable[bytes]:
         """Send the response of this service, of Ironic, or of both."""
         match = routes.match(environ)
-        rule = match.route and merging.RULES.get(match.route.controller)
+        controller = match.route.controller if match.route else ''
+        rule = merging.RULES.get(controller)
         application = self._application
         if not _is_utf8(environ):
             # Such a path is not found, before any look-up.

@@ -3,6 +3,7 @@
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -60,21 +61,31 @@ class StubIronic(fixtures.Fixture):
     """A server whose responses a test writes byte by byte.
 
     :param answer: writes the response to a request.
+    :param tls: context of a server with TLS.
     :ivar url: its URL.
     :ivar requests: the received requests.
     :ivar release: set at the end of the test, for answers that wait.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(
+        self, answer: Answer, tls: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__()
         self.answer = answer
+        self._tls = tls
 
     def _setUp(self) -> None:
         self.requests: list[StubRequest] = []
         self.release = threading.Event()
         self._server = _Server(('127.0.0.1', 0), StubRequest)
         self._server.stub = self
-        self.url = f'http://127.0.0.1:{self._server.server_address[1]}'
+        scheme = 'http'
+        if self._tls is not None:
+            scheme = 'https'
+            self._server.socket = self._tls.wrap_socket(
+                self._server.socket, server_side=True
+            )
+        self.url = f'{scheme}://127.0.0.1:{self._server.server_address[1]}'
         thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), daemon=True
         )

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Outcomes of requests to Ironic: not sent, lost, or answered."""
 
+import ssl
 import time
 from concurrent import futures
+
+import fixtures
+import trustme
 
 from ironic_passthru import errors
 from ironic_passthru.api.forwarding import exchange
@@ -157,6 +161,36 @@ class TestAnswered(ExchangeCase):
             )
         )
         self.assertEqual(302, self.send(self.endpoint(server.url)).status)
+
+
+class TestTLS(ExchangeCase):
+    def test_certificates(self) -> None:
+        authority = trustme.CA()
+        server_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert('127.0.0.1').configure_cert(server_tls)
+        authority.configure_trust(server_tls)
+        server_tls.verify_mode = ssl.CERT_REQUIRED
+        # With later versions a client notices a refusal only when it reads.
+        server_tls.maximum_version = ssl.TLSVersion.TLSv1_2
+        server = self.useFixture(
+            stub.StubIronic(lambda request: request.send_json({}), server_tls)
+        )
+        directory = self.useFixture(fixtures.TempDir())
+        cafile, certfile = directory.join('ca'), directory.join('client')
+        authority.cert_pem.write_to_path(cafile)
+        issued = authority.issue_cert('client').private_key_and_cert_chain_pem
+        issued.write_to_path(certfile)
+        for options, accepted in (
+            ({'cafile': cafile, 'certfile': certfile}, True),
+            ({'insecure': True, 'certfile': certfile}, True),
+            ({'cafile': cafile}, False),
+            ({'certfile': certfile}, False),
+        ):
+            endpoint = self.endpoint(server.url, **options)
+            if accepted:
+                self.assertEqual(200, self.send(endpoint).status, options)
+            else:
+                self.assertRaises(exchange.RequestNotSent, self.send, endpoint)
 
 
 class TestOptions(ExchangeCase):

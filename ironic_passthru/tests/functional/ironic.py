@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import venv
@@ -181,6 +182,14 @@ class Ironic(fixtures.Fixture):
         except exceptions.ClientException:
             return False
         return True
+
+    def suspend(self) -> None:
+        """Suspend it; the kernel still accepts connections."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Resume it after suspend()."""
+        os.killpg(self._process.pid, signal.SIGCONT)
 
     def stop(self) -> None:
         """Stop it and close its port."""

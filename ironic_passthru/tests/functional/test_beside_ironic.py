@@ -132,6 +132,7 @@ class Services(fixtures.Fixture):
                 auth_strategy='keystone',
                 api__console=True,
                 ironic__forward=True,
+                ironic__timeout=10.0,
                 ironic__endpoint_override=self.ironic.url,
             )
         )
@@ -283,6 +284,27 @@ class TestDifferences(BesideIronicCase):
             # Its status for a token of the wrong scope.
             self.assertEqual(500, answer.status)
             self.assertIn('driver:vendor_passthru', answer.fault)
+
+    def test_without_login(self) -> None:
+        for client in (self.direct, self.own):
+            answer = client.with_headers({'X-Auth-Token': 'x'}).get(
+                '/v1/drivers/acme'
+            )
+            self.assertEqual(401, answer.status)
+            self.assertIn('WWW-Authenticate', answer.headers)
+
+    def test_silence(self) -> None:
+        """A call that Ironic receives, but does not answer in time."""
+        self.services.ironic.suspend()
+        self.addCleanup(self.services.ironic.resume)
+        listed = self.own.get('/v1/drivers')
+        self.assertEqual(200, listed.status)
+        lost = self.own.request('POST', f'{_ACME}/echo', {})
+        self.assertEqual(504, lost.status)
+        self.assertLess(lost.seconds, 10 + deployment.SLACK_SECONDS)
+        # Calls of this service are not affected.
+        hello = '/v1/drivers/fake-hardware/vendor_passthru/hello'
+        self.assertEqual(200, self.own.get(hello).status)
 
     def test_outage(self) -> None:
         self.services.ironic.stop()

@@ -53,6 +53,7 @@
     │   ├── IdentityUnavailable          503 identity_unavailable
     │   ├── PolicyUnavailable            503 policy_unavailable
     │   ├── RegistryUnavailable          503 registry_unavailable
+    │   ├── IronicUnavailable            503 ironic_unavailable
     │   └── NoEventStream                503 no_event_stream
     ├── OutcomeUnknown                   504 outcome_unknown
     │   └── DuplicateCall                504 duplicate_call
@@ -61,6 +62,8 @@
     ├── ResultNotSerializable            500 result_not_serializable
     ├── ResultTooLarge                   500 result_too_large
     ├── BadAttachment                    500 bad_attachment
+    ├── IronicResponseTooLarge           500 ironic_response_too_large
+    ├── ForwardingLoop                   500 forwarding_loop
     ├── VendorError                      (status and code of a vendor's class)
     └── DriverError                      500 driver_error
         ├── VendorPassthruException      500 vendor_passthru_failed
@@ -588,6 +591,13 @@ class RegistryUnavailable(NotRun):
     _msg_fmt = 'The registry database is unavailable.'
 
 
+class IronicUnavailable(NotRun):
+    """The request was not forwarded to Ironic."""
+
+    code = 'ironic_unavailable'
+    _msg_fmt = 'Ironic is unavailable; the request was not forwarded.'
+
+
 class NoEventStream(NotRun):
     """The process cannot serve another event stream."""
 
@@ -670,6 +680,27 @@ class BadAttachment(PassthruError):
     _msg_fmt = (
         'The method %(method)s ran, but its attachment is neither text nor '
         'bytes. Request id: %(request_id)s'
+    )
+
+
+class IronicResponseTooLarge(PassthruError):
+    """The response of Ironic exceeds the limit."""
+
+    code = 'ironic_response_too_large'
+    _msg_fmt = (
+        'Ironic processed the request, but its response is larger than '
+        '%(limit)d bytes. Request id: %(request_id)s'
+    )
+
+
+class ForwardingLoop(PassthruError):
+    """A forwarded request returned to this service."""
+
+    code = 'forwarding_loop'
+    _msg_fmt = (
+        'The request was forwarded to Ironic, but returned to this service: '
+        '[ironic] endpoint_override must be the URL of Ironic itself. Nothing '
+        'was run.'
     )
 
 

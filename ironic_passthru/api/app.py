@@ -21,6 +21,7 @@ from ironic_passthru.api.calls import dispatch
 from ironic_passthru.api.calls import events
 from ironic_passthru.api.calls import long_poll
 from ironic_passthru.api.calls import responses
+from ironic_passthru.api.forwarding import layer as forwarding
 from ironic_passthru.api.http import error_responses
 from ironic_passthru.api.http import expose
 from ironic_passthru.api.http import links
@@ -172,6 +173,8 @@ def make(
     application: wsgi_types.WSGIApplication = Application(
         controllers, renderer
     )
+    # The innermost layer: requests to Ironic passed all checks.
+    application = forwarding.make(conf, catalog, application)
     for layer in reversed(_layers(conf, renderer, events)):
         application = layer(application)
     return application

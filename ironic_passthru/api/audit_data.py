@@ -23,6 +23,8 @@ class AuditData:
     :ivar tried: conductors that received the call, in order.
     :ivar reported_targets: targets that the method reported.
     :ivar operation_id: id of the operation, if it is certainly recorded.
+    :ivar forwarded: whether the response is that of Ironic, or contains
+        resources of it.
     :ivar repeated: whether the response is that of an earlier call with the
         same Idempotency-Key.
     :ivar cancel_target: operation to cancel, as it was last read.
@@ -38,6 +40,7 @@ class AuditData:
     )
     reported_targets: Sequence[str] = ()
     operation_id: str | None = None
+    forwarded: bool = False
     repeated: bool = False
     cancel_target: operation.Operation | None = None
     cancel_requested: bool = False

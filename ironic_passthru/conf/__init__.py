@@ -15,6 +15,7 @@ from ironic_passthru.conf import audit
 from ironic_passthru.conf import conductor
 from ironic_passthru.conf import database
 from ironic_passthru.conf import default
+from ironic_passthru.conf import ironic
 from ironic_passthru.conf import notifications
 from ironic_passthru.conf import operations
 from ironic_passthru.conf import oslo_policy
@@ -27,6 +28,7 @@ MODULES: tuple[types.ModuleType, ...] = (
     audit,
     conductor,
     database,
+    ironic,
     notifications,
     operations,
     oslo_policy,

@@ -157,7 +157,9 @@ class Watch:
             status: str, answered: list[tuple[str, str]], *more: Any
         ) -> Any:
             names = {name.lower() for name, _ in answered}
-            if route and http_method != 'OPTIONS':
+            # Ironic documents its own responses.
+            own = not audit_data.of(environ).forwarded
+            if own and route and http_method != 'OPTIONS':
                 raised = isinstance(audit_data.of(environ).error, _DRIVERS)
                 self._look(route, int(status[:3]), names=names, raised=raised)
                 if http_method != 'HEAD':

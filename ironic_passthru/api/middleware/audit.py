@@ -227,6 +227,7 @@ def _details(data: audit_data.AuditData, event: str) -> dict[str, Any]:
         **_masked(data),
         'conductor': data.tried[-1].hostname if data.tried else None,
         'operation': data.operation_id,
+        **({'forwarded': True} if data.forwarded else {}),
     }
 
 

@@ -34,14 +34,17 @@ class CommonHeaders:
             status: str, headers: list[tuple[str, str]], *args: Any
         ) -> Any:
             version = environ.get(environ_keys.VERSION, versions.MINIMUM)
+            # A response of Ironic contains versions of its own.
+            known = {name.lower() for name, _ in headers}
             vary = [value for name, value in headers if name.lower() == 'vary']
             headers = [
                 *(pair for pair in headers if pair[0].lower() != 'vary'),
-                *_FIXED,
+                *(pair for pair in _FIXED if pair[0].lower() not in known),
                 # One header: some clients read only the first of a name.
                 ('Vary', ', '.join([_VARY, *vary])),
-                (versions.HEADER, str(version)),
             ]
+            if versions.HEADER.lower() not in known:
+                headers.append((versions.HEADER, str(version)))
             return start_response(status, headers, *args)
 
         return self._application(environ, start)

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import venv
@@ -67,13 +68,21 @@ class Ironic(fixtures.Fixture):
     """Ironic with SQLite.
 
     :param home: a virtual environment with Ironic.
+    :param packages: a directory with further Python packages.
     :param options: options of Ironic, as ``group__name``.
     :ivar url: URL of its API.
     """
 
-    def __init__(self, home: pathlib.Path, **options: object) -> None:
+    def __init__(
+        self,
+        home: pathlib.Path,
+        *,
+        packages: pathlib.Path | None = None,
+        **options: object,
+    ) -> None:
         super().__init__()
         self._home = home
+        self._packages = packages
         self._options = options
 
     def _setUp(self) -> None:
@@ -91,6 +100,8 @@ class Ironic(fixtures.Fixture):
             'PATH': os.environ['PATH'],
             'HOME': str(self._directory),
         }
+        if self._packages is not None:
+            environment['PYTHONPATH'] = str(self._packages)
         subprocess.run(
             [self._home / 'bin/ironic-dbsync', *arguments, 'create_schema'],
             check=True,
@@ -171,6 +182,14 @@ class Ironic(fixtures.Fixture):
         except exceptions.ClientException:
             return False
         return True
+
+    def suspend(self) -> None:
+        """Suspend it; the kernel still accepts connections."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Resume it after suspend()."""
+        os.killpg(self._process.pid, signal.SIGCONT)
 
     def stop(self) -> None:
         """Stop it and close its port."""

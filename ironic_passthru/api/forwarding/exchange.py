@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP requests to Ironic, bounded in time, size and number.
+
+Each request has a connection of its own: a kept one may be closed while the
+request is sent, and its outcome would be unknown.
+"""
+
+import dataclasses
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from urllib import parse
+
+import urllib3
+from oslo_config import cfg
+from oslo_log import log
+from urllib3 import connection as http_connection
+from urllib3 import exceptions as http_exceptions
+
+from ironic_passthru import errors
+
+LOG = log.getLogger(__name__)
+
+_ERRORS = (http_exceptions.HTTPError, http.client.HTTPException, OSError)
+_PART_BYTES = 64 * 1024
+
+
+class ExchangeError(Exception):
+    """There is no response; ``str()`` is the reason, on one line."""
+
+
+class RequestNotSent(ExchangeError):
+    """Ironic certainly did not receive the request."""
+
+
+class ResponseLost(ExchangeError):
+    """Ironic may have processed the request."""
+
+
+class ResponseTooLarge(ExchangeError):
+    """Ironic processed the request."""
+
+
+@dataclasses.dataclass(frozen=True)
+class IronicRequest:
+    """A request to Ironic.
+
+    :param target: path and query, percent-encoded.
+    """
+
+    http_method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes = b''
+
+
+@dataclasses.dataclass(frozen=True)
+class IronicResponse:
+    """A complete response of Ironic."""
+
+    status: int
+    reason: str
+    headers: urllib3.HTTPHeaderDict
+    body: bytes
+
+
+class IronicEndpoint:
+    """Send requests to the Ironic of the group ``[ironic]``.
+
+    :raises: ConfigError if an option is missing or invalid.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        options = conf.ironic
+        if not options.endpoint_override:
+            raise errors.ConfigError(
+                '[ironic] endpoint_override is required for forward = true: '
+                'the URL of Ironic itself, such as http://127.0.0.1:6387'
+            )
+        url = parse.urlsplit(options.endpoint_override)
+        self._host = url.hostname or ''
+        self._port = url.port
+        self._prefix = url.path.rstrip('/').removesuffix('/v1')
+        self._tls = _tls(options) if url.scheme == 'https' else None
+        self._connect_seconds: float = options.connect_timeout
+        self.max_size: int = options.max_response_size
+        self._max_requests: int = options.max_requests
+        self._free = threading.BoundedSemaphore(options.max_requests)
+
+    def send(
+        self, request: IronicRequest, *, timeout_seconds: float
+    ) -> IronicResponse:
+        """Send a request once, and return the complete response.
+
+        :param timeout_seconds: of all steps after the connection is made.
+        :raises: RequestNotSent, ResponseLost, ResponseTooLarge.
+        """
+        if not self._free.acquire(blocking=False):
+            raise RequestNotSent(
+                f'[ironic] max_requests ({self._max_requests}) are running'
+            )
+        try:
+            return self._send(request, timeout_seconds)
+        finally:
+            self._free.release()
+
+    def _send(
+        self, request: IronicRequest, timeout_seconds: float
+    ) -> IronicResponse:
+        connection = self._connect(timeout_seconds)
+        end = time.monotonic() + timeout_seconds
+        # The timeout of a socket limits each read, not their sum.
+        watchdog = threading.Timer(
+            timeout_seconds, _shut_down, [connection.sock]
+        )
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            response = self._exchange(connection, request)
+        except (*_ERRORS, ValueError) as error:
+            reason = _one_line(error)
+            if time.monotonic() >= end:
+                reason = f'timeout of {timeout_seconds:g} seconds'
+            raise ResponseLost(reason) from None
+        finally:
+            watchdog.cancel()
+            connection.close()
+        if time.monotonic() >= end:
+            # Without a length, a body looks complete after the shutdown.
+            raise ResponseLost(f'timeout of {timeout_seconds:g} seconds')
+        return response
+
+    def _connect(
+        self, timeout_seconds: float
+    ) -> http_connection.HTTPConnection:
+        """Return a connection, after the TLS handshake.
+
+        :raises: RequestNotSent.
+        """
+        made: http_connection.HTTPConnection
+        if self._tls is None:
+            made = http_connection.HTTPConnection(
+                self._host, self._port, timeout=self._connect_seconds
+            )
+        else:
+            made = http_connection.HTTPSConnection(
+                self._host,
+                self._port,
+                timeout=self._connect_seconds,
+                ssl_context=self._tls,
+            )
+        try:
+            made.connect()
+        except _ERRORS as error:
+            made.close()
+            raise RequestNotSent(_one_line(error)) from None
+        made.timeout = timeout_seconds
+        return made
+
+    def _exchange(
+        self,
+        connection: http_connection.HTTPConnection,
+        request: IronicRequest,
+    ) -> IronicResponse:
+        try:
+            connection.request(
+                request.http_method,
+                f'{self._prefix}{request.target}',
+                body=request.body or None,
+                headers={**request.headers, 'Connection': 'close'},
+                preload_content=False,
+                decode_content=False,
+            )
+        except ValueError as error:
+            # Invalid characters are refused before anything is sent.
+            raise RequestNotSent(_one_line(error)) from None
+        response = connection.getresponse()
+        if response.status < 200:
+            raise http.client.HTTPException(f'status {response.status}')
+        parts = []
+        size = 0
+        while part := response.read(_PART_BYTES, decode_content=False):
+            parts.append(part)
+            size += len(part)
+            if size > self.max_size:
+                raise ResponseTooLarge(f'more than {self.max_size} bytes')
+        return IronicResponse(
+            status=response.status,
+            reason=response.reason or '',
+            headers=response.headers,
+            body=b''.join(parts),
+        )
+
+
+def _tls(options: cfg.ConfigOpts.GroupAttr) -> ssl.SSLContext:
+    """Return the TLS context.
+
+    :raises: ConfigError if a file is not valid.
+    """
+    try:
+        context = ssl.create_default_context(cafile=options.cafile)
+    except OSError as error:
+        raise errors.ConfigError(
+            f'[ironic] cafile: {options.cafile}: {_one_line(error)}'
+        ) from None
+    if options.insecure:
+        LOG.warning(
+            'The certificate of Ironic is not verified ([ironic] insecure)'
+        )
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if options.certfile:
+        try:
+            context.load_cert_chain(options.certfile, options.keyfile)
+        except OSError as error:
+            raise errors.ConfigError(
+                f'[ironic] certfile, keyfile: {options.certfile}: '
+                f'{_one_line(error)}'
+            ) from None
+    return context
+
+
+def _shut_down(sock: socket.socket) -> None:
+    """Wake the thread that reads from or writes to a socket."""
+    try:
+        # The method of an SSLSocket would change it under that thread.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:
+        # It is closed already.
+        return
+
+
+def _one_line(error: Exception) -> str:
+    return ' '.join(f'{type(error).__name__}: {error}'.split())

@@ -139,17 +139,7 @@ class Transport:
             raise exceptions.RequestFailed(
                 f'The login failed: {error}'
             ) from None
-        status = response.status_code
-        if 300 <= status < 400:
-            raise exceptions.RequestFailed(
-                f'The service redirects to {response.headers.get("Location")}'
-                f' (HTTP {status}); set the endpoint to its URL.',
-                status=status,
-            )
-        if status >= 400 and not (
-            status in request.accepted and responses.is_json(response)
-        ):
-            raise responses.error(response)
+        _check(request, response)
         return response
 
     def _endpoint(self) -> str:
@@ -163,6 +153,24 @@ class Transport:
                 )
             self._base = endpoint.rstrip('/').removesuffix('/v1')
         return self._base
+
+
+def _check(request: HTTPRequest, response: requests.Response) -> None:
+    """Check the status of a response.
+
+    :raises: RequestFailed for a redirect; the error in the response.
+    """
+    status = response.status_code
+    if 300 <= status < 400:
+        raise exceptions.RequestFailed(
+            f'The service redirects to {response.headers.get("Location")}'
+            f' (HTTP {status}); set the endpoint to its URL.',
+            status=status,
+        )
+    if status >= 400 and not (
+        status in request.accepted and responses.is_json(response)
+    ):
+        raise responses.error(response)
 
 
 def _connection_error(error: Exception) -> exceptions.ClientError:

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import itertools
 import threading
+import time
 from typing import Any
 
 import sqlalchemy as sa
@@ -726,12 +727,16 @@ class PageCases(OperationCase):
         self.assertEqual([three], self.pages(1, target='c', driver='acme'))
 
     def test_times(self) -> None:
-        ids = [self.record() for _ in range(3)]
+        ids = []
+        for _ in range(3):
+            ids.append(self.record())
+            # The clock of SQLite counts milliseconds.
+            time.sleep(0.002)
         first, middle, last = (self.get(one).created_at for one in ids)
         zone = datetime.timezone(datetime.timedelta(hours=9))
         first_time, last_time = (
-            time.replace(tzinfo=datetime.UTC)
-            for time in (datetime.datetime.min, datetime.datetime.max)
+            end.replace(tzinfo=datetime.UTC)
+            for end in (datetime.datetime.min, datetime.datetime.max)
         )
         for filters, wanted in (
             ({'created_after': first}, ids[:0:-1]),

@@ -21,6 +21,7 @@ from ironic_passthru import errors  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
 from ironic_passthru.cmd import parsing  # noqa: E402
 from ironic_passthru.conf import database as database_conf  # noqa: E402
+from ironic_passthru.conf import urls  # noqa: E402
 from ironic_passthru.db import schema  # noqa: E402
 from ironic_passthru.db import session  # noqa: E402
 from ironic_passthru.redaction import control_characters  # noqa: E402
@@ -62,7 +63,8 @@ def check_database(conf: cfg.ConfigOpts) -> str:
 
     The default registry of a single process is checked if none is configured.
     """
-    if conf.database.connection or not _has_local_bus(conf):
+    connection = urls.read(conf, option='connection', group='database')
+    if connection or not _has_local_bus(conf):
         launch.require_registry(conf)
         return _revision(conf)
     path = database_conf.default_file(conf)

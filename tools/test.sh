@@ -43,6 +43,14 @@ done
 
 # Sums of stestr; a failed environment without tests counts as one failure.
 count() { awk -v word="$1:" '$1 == "-" && $2 == word {n += $3} END {print n + 0}' "$log"; }
+# The failed tests again, with the last line of their traceback: a page of
+# other checks has passed since, and a log is often read from its end.
+awk '$NF == "FAILED" {
+         name = $2; wait = 1; print name
+     }
+     wait && /^    [A-Za-z_.]+(Error|Exception|Timeout|Exit|Mismatch)[:A-Za-z]*/ {
+         print "    " substr($0, 5, 160); wait = 0
+     }' "$log" | head -n 40
 failed=$(count Failed)
 [ "$failures" -gt "$failed" ] && failed=$failures
 echo "$(count Passed) passed, $failed failed, $(count Skipped) skipped"

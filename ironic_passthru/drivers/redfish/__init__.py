@@ -5,9 +5,7 @@
 
     driver ──> methods          one module a capability
        │
-       ├─────> selection        the targets of a call, in an inventory
-       │         │
-       │         └──> inventories   file, Ironic or a vendor's source
+       ├─────> inventories      file, Ironic or a vendor's source
        │
        ├─────> executor         all targets concurrently, until the deadline
        │         │
@@ -22,9 +20,7 @@
        │                         │
        │                         └──> connection    one kept connection
        │
-       ├─────> summary          items and numbers of a result
-       │
-       └─────> results          types of results, of which schemas are made
+       └─────> ironic_passthru.fleet    selection of targets, types of results
 
     allowable       checks of values before they are sent
     attribute_registry  those for attributes of the BIOS

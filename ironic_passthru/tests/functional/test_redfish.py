@@ -19,8 +19,8 @@ from ironic_passthru.drivers import redfish
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import client
 from ironic_passthru.drivers.redfish import deadline
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish import trust
+from ironic_passthru.fleet import summary
 from ironic_passthru.testing import bmc
 from ironic_passthru.tests import base
 from ironic_passthru.tests.functional import emulator

@@ -2,6 +2,7 @@
 """Interface of inventory sources, for vendors, too."""
 
 import abc
+import functools
 from collections.abc import Iterable
 
 from oslo_config import cfg
@@ -22,6 +23,11 @@ class Inventory:
     def everything(self) -> list[bmc_target.Target]:
         """Return all targets."""
         return list(self._targets.values())
+
+    @functools.cached_property
+    def tags(self) -> dict[str, frozenset[str]]:
+        """The tags of all targets by their names."""
+        return {target.name: target.tags for target in self.everything()}
 
     def target(self, name: str) -> bmc_target.Target:
         """Return a target.

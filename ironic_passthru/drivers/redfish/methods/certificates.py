@@ -18,9 +18,9 @@ from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
-from ironic_passthru.drivers.redfish import results
-from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish.methods import fleet
+from ironic_passthru.fleet import results
+from ironic_passthru.fleet import selection
 
 #: Maximum number of requests for one target.
 MAX_REQUESTS = 50

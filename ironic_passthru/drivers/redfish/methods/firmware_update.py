@@ -26,9 +26,9 @@ from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import firmware_upload
 from ironic_passthru.drivers.redfish import partial_reader
 from ironic_passthru.drivers.redfish import resource
-from ironic_passthru.drivers.redfish import results
-from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish.methods import fleet
+from ironic_passthru.fleet import results
+from ironic_passthru.fleet import selection
 
 #: Time of a call, and of one target, in seconds.
 TIMEOUT_SECONDS = 4 * 60 * 60.0

@@ -20,14 +20,14 @@ from ironic_passthru.drivers.redfish import dry_run
 from ironic_passthru.drivers.redfish import executor
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import log_filter
-from ironic_passthru.drivers.redfish import results
-from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish import trust
 from ironic_passthru.drivers.redfish.inventories import base as inventories
 from ironic_passthru.drivers.redfish.inventories import entry
 from ironic_passthru.drivers.redfish.inventories import file
 from ironic_passthru.drivers.redfish.inventories import loading
+from ironic_passthru.fleet import results
+from ironic_passthru.fleet import selection
+from ironic_passthru.fleet import summary
 
 Act = Callable[[bmc.Bmc], failures.Item]
 
@@ -176,9 +176,11 @@ class FleetMethods(base.VendorInterface):
     def _select(
         self, options: Mapping[str, Any], *, required_by: str | None = None
     ) -> list[bmc_target.Target]:
-        return selection.select(
-            self._inventory.current(), options, required_by=required_by
+        current = self._inventory.current()
+        chosen = selection.select(
+            current.tags, options, required_by=required_by
         )
+        return [current.target(name) for name in chosen]
 
 
 def _result(

@@ -14,10 +14,10 @@ from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import resource
-from ironic_passthru.drivers.redfish import results
-from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish import settings
 from ironic_passthru.drivers.redfish.methods import fleet
+from ironic_passthru.fleet import results
+from ironic_passthru.fleet import selection
 
 _ENABLE = 'SecureBootEnable'
 

@@ -13,9 +13,9 @@ from ironic_passthru import errors
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import allowable
 from ironic_passthru.drivers.redfish import event_subscription
-from ironic_passthru.drivers.redfish import results
-from ironic_passthru.drivers.redfish import selection
 from ironic_passthru.drivers.redfish.methods import fleet
+from ironic_passthru.fleet import results
+from ironic_passthru.fleet import selection
 
 _Text = Annotated[str, pydantic.Field(min_length=1, max_length=255)]
 _Url = Annotated[str, pydantic.Field(min_length=1, max_length=2000)]

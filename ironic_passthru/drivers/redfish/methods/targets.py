@@ -6,10 +6,10 @@ from typing import Unpack
 from typing_extensions import TypedDict
 
 from ironic_passthru.drivers import base
-from ironic_passthru.drivers.redfish import results
-from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish import summary
 from ironic_passthru.drivers.redfish.methods import fleet
+from ironic_passthru.fleet import results
+from ironic_passthru.fleet import selection
+from ironic_passthru.fleet import summary
 
 
 class ListedTarget(TypedDict):

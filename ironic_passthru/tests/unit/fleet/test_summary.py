@@ -2,7 +2,7 @@
 """Results of calls over many targets."""
 
 from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import summary
+from ironic_passthru.fleet import summary
 from ironic_passthru.tests import base
 
 ITEMS = {

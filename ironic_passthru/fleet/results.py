@@ -14,6 +14,9 @@ from typing import TypeVar
 import pydantic
 from typing_extensions import TypedDict
 
+#: Code of the errors of targets to which nothing was sent.
+NOT_ATTEMPTED = 'not_attempted'
+
 ItemT = TypeVar('ItemT')
 
 

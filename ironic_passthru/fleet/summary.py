@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ironic_passthru import errors
-from ironic_passthru.drivers.redfish import failures
-from ironic_passthru.drivers.redfish import results
-
-_NOT_ATTEMPTED = failures.NOT_ATTEMPTED.code
+from ironic_passthru.fleet import results
 
 # Numbers of targets and codes in an error message.
 _MAX_TARGETS = 5
@@ -49,7 +46,7 @@ def of(
 def counted(items: dict[str, Any]) -> results.FleetResult[Any]:
     """Return the result of a call whatever its items are."""
     codes = collections.Counter(_codes(items).values())
-    not_attempted = codes[_NOT_ATTEMPTED]
+    not_attempted = codes[results.NOT_ATTEMPTED]
     return results.FleetResult(
         items=items,
         summary=results.Summary(

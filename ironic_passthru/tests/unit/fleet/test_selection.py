@@ -4,21 +4,15 @@
 from typing import Any
 
 from ironic_passthru import errors
-from ironic_passthru.drivers.redfish import bmc_target
-from ironic_passthru.drivers.redfish import selection
-from ironic_passthru.drivers.redfish.inventories import base as inventories
+from ironic_passthru.fleet import selection
 from ironic_passthru.tests import base
 
-ADDRESS = bmc_target.Address('https://bmc.example.com', 'user', 'password')
-CURRENT = inventories.Inventory(
-    bmc_target.Target(name, ADDRESS, tags=frozenset(tags))
-    for name, *tags in (
-        ('r1-n1', 'web', 'rack1'),
-        ('r1-n2', 'db', 'rack1'),
-        ('r2-n1', 'web', 'rack2'),
-        ('r2-n10',),
-    )
-)
+CURRENT = {
+    'r1-n1': {'web', 'rack1'},
+    'r1-n2': {'db', 'rack1'},
+    'r2-n1': {'web', 'rack2'},
+    'r2-n10': set[str](),
+}
 
 
 class SelectTest(base.TestCase):
@@ -40,7 +34,7 @@ class SelectTest(base.TestCase):
         )
         for parameters, names in cases:
             chosen = selection.select(CURRENT, parameters)
-            self.assertEqual(names, ' '.join(t.name for t in chosen))
+            self.assertEqual(names, ' '.join(chosen))
 
     def test_errors(self) -> None:
         cases: tuple[tuple[dict[str, Any], str], ...] = (
@@ -87,10 +81,7 @@ class ConfirmationTest(base.TestCase):
     """Changes of all targets need their number."""
 
     def select(self, method: str | None, **parameters: Any) -> int:
-        many = inventories.Inventory(
-            bmc_target.Target(f'n{n}', ADDRESS, tags=frozenset({'web'}))
-            for n in range(selection.MAX_UNCONFIRMED + 2)
-        )
+        many = {f'n{n}': {'web'} for n in range(selection.MAX_UNCONFIRMED + 2)}
         return len(selection.select(many, parameters, required_by=method))
 
     def test_needed(self) -> None:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parameters of all methods: selection of targets, and limits of a call."""
+"""Parameters of methods: selection of targets, and limits of a call."""
 
 import fnmatch
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from collections.abc import Set
 from typing import Annotated
 from typing import Any
 from typing import TypedDict
@@ -13,8 +14,9 @@ from typing import TypedDict
 import pydantic
 
 from ironic_passthru import errors
-from ironic_passthru.drivers.redfish import bmc_target
-from ironic_passthru.drivers.redfish.inventories import base
+
+#: Tags of targets by their names.
+Tags = Mapping[str, Set[str]]
 
 #: The parameters that identify hardware, for ``driver_passthru(target=...)``.
 #: Tags refer to targets that only the inventory lists; the methods report
@@ -72,7 +74,7 @@ class Selection(TypedDict, total=False):
 
 
 class FleetOptions(Selection, total=False):
-    """Parameters of methods that send requests to BMCs."""
+    """Parameters of methods that work on each target."""
 
     expected_targets: Annotated[
         _Count | None,
@@ -85,8 +87,8 @@ class FleetOptions(Selection, total=False):
     concurrency: Annotated[
         Annotated[_Count, pydantic.Field(le=MAX_CONCURRENCY)] | None,
         pydantic.Field(
-            description='Number of targets at a time, up to [redfish] '
-            'concurrency.'
+            description='Number of targets at a time on one conductor, up '
+            'to the option concurrency of the driver.'
         ),
     ]
     max_failures: Annotated[
@@ -119,25 +121,25 @@ class FleetOptions(Selection, total=False):
 
 
 def select(
-    current: base.Inventory,
+    everything: Tags,
     parameters: Mapping[str, Any],
     *,
     required_by: str | None = None,
-) -> list[bmc_target.Target]:
-    """Return the targets that the parameters of a call select.
+) -> list[str]:
+    """Return the names of the targets that the parameters of a call select.
 
+    :param everything: all targets.
     :param parameters: those of :class:`Selection`, and others.
     :param required_by: name of a method that needs a selector, and a
         confirmation if patterns select all of many targets; for other
         methods all targets are selected by default.
     :raises: MissingParameterValue, InvalidParameterValue
     """
-    everything = {target.name: target for target in current.everything()}
     chosen = _base(everything, parameters, required_by=required_by)
     kept = chosen
     if (exclude := parameters.get('exclude')) is not None:
         excluded = set(_named(everything, exclude, 'target in exclude'))
-        kept = [target for target in chosen if target.name not in excluded]
+        kept = [name for name in chosen if name not in excluded]
         if not kept:
             raise errors.InvalidParameterValue('exclude leaves no target')
     _check_number(
@@ -180,11 +182,11 @@ def _check_number(
 
 
 def _base(
-    everything: Mapping[str, bmc_target.Target],
+    everything: Tags,
     parameters: Mapping[str, Any],
     *,
     required_by: str | None,
-) -> list[bmc_target.Target]:
+) -> list[str]:
     """Return the targets of the only selector."""
     given = [name for name in _SELECTORS if parameters.get(name) is not None]
     if len(given) > 1:
@@ -197,22 +199,16 @@ def _base(
                 f'The method {required_by} needs one of: '
                 f'{", ".join(_SELECTORS)}'
             )
-        return list(everything.values())
+        return list(everything)
     name, value = given[0], parameters[given[0]]
     if name in ('target', 'targets'):
         names = [value] if name == 'target' else value
-        return [everything[one] for one in _named(everything, names, 'target')]
+        return _named(everything, names, 'target')
     tags = [value] if name == 'tag' else value
-    return _tagged(
-        everything.values(), tags, any if name == 'any_tags' else all
-    )
+    return _tagged(everything, tags, any if name == 'any_tags' else all)
 
 
-def _named(
-    everything: Mapping[str, bmc_target.Target],
-    names: Sequence[str],
-    kind: str,
-) -> list[str]:
+def _named(everything: Tags, names: Sequence[str], kind: str) -> list[str]:
     """Return the names of targets for names and patterns, each once.
 
     :raises: InvalidParameterValue for those without a target, and for too
@@ -240,21 +236,20 @@ def _is_pattern(name: str) -> bool:
 
 
 def _tagged(
-    everything: Iterable[bmc_target.Target],
+    everything: Tags,
     tags: Sequence[str],
     quantifier: Callable[[Iterable[bool]], bool],
-) -> list[bmc_target.Target]:
+) -> list[str]:
     """Return the targets with all tags, or with any tag.
 
     :raises: InvalidParameterValue if no target has them, or one of them.
     """
-    every = list(everything)
-    known = frozenset[str]().union(*(target.tags for target in every))
+    known = frozenset[str]().union(*everything.values())
     _refuse_unknown('tag', [tag for tag in tags if tag not in known])
     chosen = [
-        target
-        for target in every
-        if quantifier(tag in target.tags for tag in tags)
+        name
+        for name, its in everything.items()
+        if quantifier(tag in its for tag in tags)
     ]
     if not chosen:
         raise errors.InvalidParameterValue(

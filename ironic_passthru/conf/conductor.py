@@ -49,6 +49,14 @@ OPTS: list[cfg.Opt] = [
         help='Group of this conductor. Clients see it; the policy rule for '
         'calls can test it (conductor_group). It does not route calls.',
     ),
+    cfg.FloatOpt(
+        'targets_interval',
+        default=2.0,
+        min=0.1,
+        max=3600.0,
+        help='Interval between two reads of the targets that drivers serve, '
+        'in seconds. Changes are published to the API.',
+    ),
     cfg.IntOpt(
         'sync_workers',
         default=64,

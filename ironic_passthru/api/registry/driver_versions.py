@@ -4,11 +4,18 @@
 import dataclasses
 import functools
 import json
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ironic_passthru import spec as specs
+from ironic_passthru.api.registry import target_index
+from ironic_passthru.fleet import target_list
 from ironic_passthru.rpc import protocol
+
+# Indexes of targets of one driver. There is one for each combination of
+# groups that a caller may use.
+_MAX_INDEXES = 64
 
 # Live conductors by conductor group.
 Groups = Mapping[str, tuple[protocol.ConductorAddress, ...]]
@@ -36,11 +43,15 @@ class MethodRoute:
     :param servers: live conductors.
     :param groups: the same addresses by conductor group; without live
         conductors, the last known groups, without addresses.
+    :param target_index: returns the targets that some of them serve.
     """
 
     method: specs.MethodSpec
     servers: tuple[protocol.ConductorAddress, ...]
     groups: Groups
+    target_index: Callable[
+        [tuple[protocol.ConductorAddress, ...]], target_index.TargetIndex
+    ]
 
     def within(
         self, names: Sequence[str]
@@ -88,11 +99,15 @@ class DriverEntry:
         conductor that started last.
     :param last_groups: without live conductors, the groups of the conductors
         that were known last.
+    :param targets: the published targets of live conductors by host name.
     """
 
     spec: specs.DriverSpec
     versions: tuple[DriverVersion, ...]
     last_groups: tuple[str, ...] = ()
+    targets: Mapping[str, target_list.TargetList] = dataclasses.field(
+        default_factory=dict
+    )
 
     @property
     def name(self) -> str:
@@ -150,8 +165,27 @@ class DriverEntry:
                 method=spec,
                 servers=_joined([version.servers for version in versions]),
                 groups=groups or dict.fromkeys(self.last_groups, ()),
+                target_index=self.target_index,
             )
         return self._routes[method]
+
+    @functools.cached_property
+    def _indexes(
+        self,
+    ) -> dict[tuple[protocol.ConductorAddress, ...], target_index.TargetIndex]:
+        return {}
+
+    def target_index(
+        self, servers: tuple[protocol.ConductorAddress, ...]
+    ) -> target_index.TargetIndex:
+        """Return the targets that some conductors serve."""
+        found = self._indexes.get(servers)
+        if found is None:
+            if len(self._indexes) >= _MAX_INDEXES:
+                self._indexes.clear()
+            found = target_index.TargetIndex(servers, self.targets)
+            self._indexes[servers] = found
+        return found
 
 
 def make_version(

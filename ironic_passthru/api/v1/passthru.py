@@ -6,7 +6,6 @@ import functools
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Sequence
 from typing import Any
 from wsgiref import types as wsgi_types
 
@@ -17,6 +16,7 @@ from ironic_passthru import spec
 from ironic_passthru.api import audit_data
 from ironic_passthru.api.auth import policy
 from ironic_passthru.api.calls import dispatch
+from ironic_passthru.api.calls import routing
 from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import error_responses
 from ironic_passthru.api.http import expose
@@ -133,7 +133,8 @@ class PassthruController:
         """Check a call in the documented order, and send it."""
         environ = request.environ
         http_method = request.method
-        method, servers = self._authorize(request, driver, name)
+        route, servers = self._authorize(request, driver, name)
+        method = route.method
         if http_method not in method.http_methods:
             raise errors.VerbNotSupported(
                 method=name,
@@ -158,19 +159,22 @@ class PassthruController:
         data.method = method
         return self._dispatcher.dispatch(
             request,
-            dispatch.CheckedCall(
+            routing.CheckedCall(
                 driver=driver,
                 method=method,
                 http_method=http_method,
                 parameters=values,
                 servers=servers,
+                targets=route.target_index(servers),
             ),
         )
 
     def _authorize(
         self, request: webob.Request, driver: str, name: str
-    ) -> tuple[spec.MethodSpec, Sequence[protocol.ConductorAddress]]:
-        """Return the method and the conductors that the caller may use.
+    ) -> tuple[
+        driver_versions.MethodRoute, tuple[protocol.ConductorAddress, ...]
+    ]:
+        """Return the route and the conductors that the caller may use.
 
         :raises: Forbidden, DangerousMethod; errors of Catalog.route() only
             if the caller may learn which methods exist.
@@ -206,7 +210,7 @@ class PassthruController:
             raise errors.Forbidden(rule=rules.CALL)
         if not route.method.allowed:
             raise errors.DangerousMethod(driver=driver, method=name)
-        return route.method, route.within(groups)
+        return route, route.within(groups)
 
     def _body(self, environ: wsgi_types.WSGIEnvironment) -> dict[str, Any]:
         """Return the parameters in the body.

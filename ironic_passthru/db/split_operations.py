@@ -109,20 +109,9 @@ class SplitOperationStore:
         def work(writer: orm.Session) -> None:
             transitions.apply(writer, [new])
             transitions.apply(writer, [claim])
-            now = writer.scalar(sa.select(models.utc_now()))
-            until = now + datetime.timedelta(seconds=expected_seconds)
             writer.execute(
                 sa.insert(_parts),
-                [
-                    {
-                        'operation_id': new.id,
-                        'number': number,
-                        'part_id': part.id,
-                        'targets': json.dumps(list(part.targets)),
-                        'expected_until': until,
-                    }
-                    for number, part in enumerate(parts)
-                ],
+                _part_rows(writer, new.id, parts, expected_seconds),
             )
 
         def check(writer: orm.Session) -> None:
@@ -211,6 +200,26 @@ class SplitOperationStore:
             one = found.setdefault(row.id, _operation(row))
             one.parts.append(_part(row))  # type: ignore[attr-defined]
         return list(found.values())
+
+
+def _part_rows(
+    writer: orm.Session,
+    operation_id: str,
+    parts: Sequence[NewPart],
+    expected_seconds: float,
+) -> list[dict[str, Any]]:
+    now = writer.scalars(sa.select(models.utc_now())).one()
+    return [
+        {
+            'operation_id': operation_id,
+            'number': number,
+            'part_id': part.id,
+            'targets': json.dumps(list(part.targets)),
+            'expected_until': now
+            + datetime.timedelta(seconds=expected_seconds),
+        }
+        for number, part in enumerate(parts)
+    ]
 
 
 def _operation(row: Any) -> SplitOperation:

@@ -41,7 +41,7 @@ class CheckedCall:
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class CallPart:
     """The part of a call that one conductor runs.
 
     :param servers: conductors of which one runs the part.
@@ -56,21 +56,23 @@ class Part:
     routed: bool = False
 
 
-def parts(call: CheckedCall) -> list[Part]:
+def parts(call: CheckedCall) -> list[CallPart]:
     """Return the parts of a call, usually one.
 
     :raises: InvalidParameterValue or MissingParameterValue if the parameters
         select no target, or targets that the call cannot be split for.
     """
     if not call.targets.sites or not call.method.target:
-        return [Part(call.servers, call.parameters)]
+        return [CallPart(call.servers, call.parameters)]
     if call.method.selects_targets:
         return _selected(call)
     names = call.method.targets(call.parameters)
     servers = call.targets.serving(names)
     if servers:
         return [
-            Part(servers, call.parameters, tuple(names), routed=bool(names))
+            CallPart(
+                servers, call.parameters, tuple(names), routed=bool(names)
+            )
         ]
     if all(name in call.targets.tags for name in names):
         raise errors.InvalidParameterValue(
@@ -79,14 +81,14 @@ def parts(call: CheckedCall) -> list[Part]:
         )
     # Conductors that publish no targets may know it; otherwise any one
     # reports the error.
-    return [Part(call.targets.unlisted or call.servers, call.parameters)]
+    return [CallPart(call.targets.unlisted or call.servers, call.parameters)]
 
 
-def _selected(call: CheckedCall) -> list[Part]:
+def _selected(call: CheckedCall) -> list[CallPart]:
     """Return the parts of a call whose parameters select targets."""
     index = call.targets
     if index.sites == 1 and not index.unlisted:
-        return [Part(call.servers, call.parameters)]
+        return [CallPart(call.servers, call.parameters)]
     try:
         names = selector.select(
             index.tags,
@@ -97,14 +99,14 @@ def _selected(call: CheckedCall) -> list[Part]:
         )
     except errors.InvalidParameterValue:
         if index.unlisted:
-            return [Part(index.unlisted, call.parameters)]
+            return [CallPart(index.unlisted, call.parameters)]
         raise
     sites = index.split(names)
     if len(sites) == 1:
         # Other conductors may serve these targets, too.
         sites = [(index.serving(names), names)]
     found = [
-        Part(
+        CallPart(
             servers,
             _with_targets(call.parameters, each[start : start + _MAX_TARGETS]),
             tuple(each[start : start + _MAX_TARGETS]),
@@ -135,7 +137,7 @@ def _with_targets(
     return {**kept, 'targets': names}
 
 
-def _check_divisible(call: CheckedCall, found: list[Part]) -> None:
+def _check_divisible(call: CheckedCall, found: list[CallPart]) -> None:
     """Reject calls whose parts cannot run independently.
 
     :raises: InvalidParameterValue.

@@ -45,7 +45,7 @@ class OutgoingCall:
 
     context: request_context.RequestContext
     call: routing.CheckedCall
-    parts: Sequence[routing.Part]
+    parts: Sequence[routing.CallPart]
     call_id: str
     timeout_seconds: float
     accepted: bool
@@ -168,7 +168,7 @@ class CallSender:
     def _send(
         self,
         outgoing: OutgoingCall,
-        part: routing.Part,
+        part: routing.CallPart,
         call_id: str,
         *,
         key: operation.Key | None,
@@ -226,7 +226,7 @@ _CERTAIN = (operation.State.EXPIRED, operation.State.FAILED)
 
 
 def _outcome(
-    part: routing.Part, state: operation.State, error: errors.PassthruError
+    part: routing.CallPart, state: operation.State, error: errors.PassthruError
 ) -> merging.Outcome:
     return merging.Outcome(
         part.targets,

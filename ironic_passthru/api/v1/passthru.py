@@ -143,16 +143,7 @@ class PassthruController:
             )
         if not method.attach:
             error_responses.check_accept(environ)
-        texts = query.texts(environ, method.parameters.query.arrays)
-        if by_query:
-            del texts['method']
-        values = _query_values(method, http_method, texts)
-        for key, value in self._body(environ).items():
-            if key in values:
-                raise errors.InvalidArgument(
-                    name=key, reason='it occurs in the query and in the body'
-                )
-            values[key] = value
+        values = self._parameters(request, method, by_query=by_query)
         data = audit_data.of(environ)
         data.parameters = values
         method.parameters.check(values)
@@ -168,6 +159,30 @@ class PassthruController:
                 targets=route.target_index(servers),
             ),
         )
+
+    def _parameters(
+        self,
+        request: webob.Request,
+        method: spec.MethodSpec,
+        *,
+        by_query: bool,
+    ) -> dict[str, Any]:
+        """Return the parameters in the query and in the body.
+
+        :raises: UnexpectedArguments, InvalidArgument, InvalidBody.
+        """
+        environ = request.environ
+        texts = query.texts(environ, method.parameters.query.arrays)
+        if by_query:
+            del texts['method']
+        values = _query_values(method, request.method, texts)
+        for key, value in self._body(environ).items():
+            if key in values:
+                raise errors.InvalidArgument(
+                    name=key, reason='it occurs in the query and in the body'
+                )
+            values[key] = value
+        return values
 
     def _authorize(
         self, request: webob.Request, driver: str, name: str

@@ -11,6 +11,7 @@ from oslo_log import log
 from ironic_passthru import errors
 from ironic_passthru.db import session
 from ironic_passthru.db import target_lists
+from ironic_passthru.drivers import base
 from ironic_passthru.drivers import loader
 from ironic_passthru.fleet import target_list
 
@@ -77,6 +78,10 @@ def missing(driver: loader.Driver, names: Iterable[str]) -> list[str]:
 
 def _listed(driver: loader.Driver) -> target_list.TargetList | None:
     """Return the targets of a driver; None if it publishes none."""
+    method = getattr(type(driver.interface), 'get_targets', None)
+    if base.passthru_mark(method) is not None:
+        # A method for clients, which must not run by itself.
+        return None
     targets = driver.interface.get_targets()
     return None if targets is None else target_list.TargetList.of(targets)
 

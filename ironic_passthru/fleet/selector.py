@@ -43,7 +43,7 @@ def select(
     """Return the names of the targets that the parameters of a call select.
 
     :param everything: all targets.
-    :param parameters: those of :class:`Selection`, and others.
+    :param parameters: those of ``Selection``, and others.
     :param required_by: name of a method that needs a selector, and a
         confirmation if patterns select all of many targets; for other
         methods all targets are selected by default.

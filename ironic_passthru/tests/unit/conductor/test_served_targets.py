@@ -8,6 +8,7 @@ from typing import Any
 from ironic_passthru import errors
 from ironic_passthru.conductor import served_targets
 from ironic_passthru.db import target_lists
+from ironic_passthru.drivers import base as driver_base
 from ironic_passthru.tests import base
 
 
@@ -63,6 +64,16 @@ class ServedTargetsTest(ServedTargetsCase):
         self.assertEqual(3, len(logs.records))
         self.assertIn("KeyError: 'rack'", logs.output[0])
         self.assertIn('InvalidTargets: the tags of target', logs.output[2])
+
+    def test_a_method_with_this_name_does_not_run(self) -> None:
+        class Vendor(driver_base.VendorInterface):
+            @driver_base.driver_passthru(['GET'])
+            def get_targets(self) -> Any:
+                """Return the SCSI targets."""
+                raise AssertionError('it runs')
+
+        self.drivers['d'].interface = Vendor()
+        self.assertEqual({}, self.read())
 
     def test_missing(self) -> None:
         def missing(name: str, *names: str) -> list[str]:

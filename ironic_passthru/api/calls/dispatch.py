@@ -99,6 +99,7 @@ class CallDispatcher:
             key=key,
             tried=data.tried,
         )
+        data.parts = len(outgoing.parts)
         try:
             result = self._sender.send(outgoing)
         except errors.OutcomeUnknown as unknown:

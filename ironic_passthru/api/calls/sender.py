@@ -19,6 +19,7 @@ from ironic_passthru.api.calls import routing
 from ironic_passthru.db import operations
 from ironic_passthru.db import split_operations
 from ironic_passthru.fleet import merging
+from ironic_passthru.fleet import targets
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 
@@ -40,7 +41,8 @@ class OutgoingCall:
     :param accepted: whether the response precedes the run.
     :param respond_async: whether the client prefers this.
     :param key: the Idempotency-Key.
-    :param tried: receives each conductor before a part is sent to it.
+    :param tried: receives each conductor before the call is sent to it; of a
+        call with several parts, the last conductor of each part.
     """
 
     context: request_context.RequestContext
@@ -99,15 +101,18 @@ class CallSender:
             self._record_refusals(outgoing, ids, outcomes)
         if None in outcomes:
             return {'return': None, 'async': True, 'attach': False}
+        known = [outcome for outcome in outcomes if outcome]
         merged = merging.merged(
-            [outcome for outcome in outcomes if outcome],
+            known,
             require_all=outgoing.call.parameters.get('require_all') is True,
         )
         if merged.state is operation.State.UNKNOWN:
             raise errors.OutcomeUnknown(request_id=outgoing.context.request_id)
+        sent = {protocol.TARGETS: _sent(known)}
         if merged.error is not None:
-            raise _error(merged)
-        return {'return': merged.result, 'async': False, 'attach': False}
+            raise _error(merged, **sent)
+        result = {'return': merged.result, 'async': False, 'attach': False}
+        return result | sent
 
     def _record(self, outgoing: OutgoingCall, ids: Sequence[str]) -> None:
         call, context = outgoing.call, outgoing.context
@@ -126,9 +131,9 @@ class CallSender:
                 incarnation=operation.NO_CONDUCTOR,
                 accepted=outgoing.accepted,
                 attach=spec.attach,
-                targets=tuple(
+                targets=targets.Targets(
                     name for part in outgoing.parts for name in part.targets
-                ),
+                ).names,
                 key=outgoing.key,
             ),
             [
@@ -143,11 +148,12 @@ class CallSender:
     ) -> merging.Outcome | None:
         """Send one part; return its outcome, None if it was accepted."""
         part, key = outgoing.parts[number], outgoing.key
+        tried: list[protocol.ConductorAddress] = []
         try:
             if seconds <= 0:
                 raise errors.CallNotDelivered()
             reply = self._send(
-                outgoing,
+                dataclasses.replace(outgoing, tried=tried),
                 part,
                 part_id,
                 key=key and _part_key(key, number),
@@ -159,6 +165,8 @@ class CallSender:
             return _outcome(part, operation.State.UNKNOWN, error)
         except errors.PassthruError as error:
             return _outcome(part, operation.State.FAILED, error)
+        finally:
+            outgoing.tried.extend(tried[-1:])
         if reply['async']:
             return None
         return merging.Outcome(
@@ -236,16 +244,25 @@ def _outcome(
     )
 
 
-def _error(merged: merging.Merged) -> errors.PassthruError:
+def _sent(outcomes: Sequence[merging.Outcome]) -> list[str]:
+    """Return the targets to which something may have been sent."""
+    return [
+        name
+        for outcome in outcomes
+        if outcome.state is not operation.State.EXPIRED
+        for name in outcome.targets
+    ]
+
+
+def _error(merged: merging.Merged, **details: Any) -> errors.PassthruError:
     """Return the error of a call, with its partial result."""
     error = merged.error
     if error is None:
         return errors.PassthruError()
-    partial = (
-        {} if merged.result is None else {errors.PARTIAL_RESULT: merged.result}
-    )
+    if merged.result is not None:
+        details[errors.PARTIAL_RESULT] = merged.result
     return errors.VendorError(
-        message=error.message, status=error.status, code=error.code, **partial
+        message=error.message, status=error.status, code=error.code, **details
     )
 
 

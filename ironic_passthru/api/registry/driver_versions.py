@@ -43,14 +43,15 @@ class MethodRoute:
     :param servers: live conductors.
     :param groups: the same addresses by conductor group; without live
         conductors, the last known groups, without addresses.
-    :param target_index: returns the targets that some of them serve.
+    :param index: returns the targets of the servers in some groups.
     """
 
     method: specs.MethodSpec
     servers: tuple[protocol.ConductorAddress, ...]
     groups: Groups
-    target_index: Callable[
-        [tuple[protocol.ConductorAddress, ...]], target_index.TargetIndex
+    index: Callable[
+        [tuple[str, ...], tuple[protocol.ConductorAddress, ...]],
+        target_index.TargetIndex,
     ]
 
     def within(
@@ -60,6 +61,10 @@ class MethodRoute:
         if len(names) == len(self.groups):
             return self.servers
         return sum((self.groups[name] for name in names), ())
+
+    def targets(self, names: Sequence[str]) -> target_index.TargetIndex:
+        """Return the targets that the servers in the named groups serve."""
+        return self.index(tuple(names), self.within(names))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,36 +160,45 @@ class DriverEntry:
         """Return the route of a method of this driver."""
         if method not in self._routes:
             spec = self.methods[method]
-            versions = [
-                version
-                for version in self.versions
+            numbers = tuple(
+                number
+                for number, version in enumerate(self.versions)
                 if version.spec.methods.get(method) == spec
-            ]
+            )
+            versions = [self.versions[number] for number in numbers]
             groups = _merged([version.groups for version in versions])
             self._routes[method] = MethodRoute(
                 method=spec,
                 servers=_joined([version.servers for version in versions]),
                 groups=groups or dict.fromkeys(self.last_groups, ()),
-                target_index=self.target_index,
+                index=functools.partial(self._index, numbers),
             )
         return self._routes[method]
 
     @functools.cached_property
     def _indexes(
         self,
-    ) -> dict[tuple[protocol.ConductorAddress, ...], target_index.TargetIndex]:
+    ) -> dict[
+        tuple[tuple[int, ...], tuple[str, ...]], target_index.TargetIndex
+    ]:
         return {}
 
-    def target_index(
-        self, servers: tuple[protocol.ConductorAddress, ...]
+    def _index(
+        self,
+        versions: tuple[int, ...],
+        groups: tuple[str, ...],
+        servers: tuple[protocol.ConductorAddress, ...],
     ) -> target_index.TargetIndex:
-        """Return the targets that some conductors serve."""
-        found = self._indexes.get(servers)
+        """Return the targets of the servers with some versions, in groups.
+
+        Methods with the same servers share an index, which may be large.
+        """
+        found = self._indexes.get((versions, groups))
         if found is None:
             if len(self._indexes) >= _MAX_INDEXES:
                 self._indexes.clear()
             found = target_index.TargetIndex(servers, self.targets)
-            self._indexes[servers] = found
+            self._indexes[versions, groups] = found
         return found
 
 

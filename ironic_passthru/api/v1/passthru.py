@@ -6,6 +6,7 @@ import functools
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 from wsgiref import types as wsgi_types
 
@@ -25,7 +26,6 @@ from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.registry import driver_versions
 from ironic_passthru.api.v1 import types
 from ironic_passthru.policies import drivers as rules
-from ironic_passthru.rpc import protocol
 from ironic_passthru.validation import strict_json
 
 METHODS_ARGUMENTS = {'detail': expose.Argument(types.boolean)}
@@ -133,7 +133,7 @@ class PassthruController:
         """Check a call in the documented order, and send it."""
         environ = request.environ
         http_method = request.method
-        route, servers = self._authorize(request, driver, name)
+        route, groups = self._authorize(request, driver, name)
         method = route.method
         if http_method not in method.http_methods:
             raise errors.VerbNotSupported(
@@ -155,8 +155,8 @@ class PassthruController:
                 method=method,
                 http_method=http_method,
                 parameters=values,
-                servers=servers,
-                targets=route.target_index(servers),
+                servers=route.within(groups),
+                targets=route.targets(groups),
             ),
         )
 
@@ -186,10 +186,8 @@ class PassthruController:
 
     def _authorize(
         self, request: webob.Request, driver: str, name: str
-    ) -> tuple[
-        driver_versions.MethodRoute, tuple[protocol.ConductorAddress, ...]
-    ]:
-        """Return the route and the conductors that the caller may use.
+    ) -> tuple[driver_versions.MethodRoute, Sequence[str]]:
+        """Return the route and the groups that the caller may use.
 
         :raises: Forbidden, DangerousMethod; errors of Catalog.route() only
             if the caller may learn which methods exist.
@@ -225,7 +223,7 @@ class PassthruController:
             raise errors.Forbidden(rule=rules.CALL)
         if not route.method.allowed:
             raise errors.DangerousMethod(driver=driver, method=name)
-        return route, route.within(groups)
+        return route, groups
 
     def _body(self, environ: wsgi_types.WSGIEnvironment) -> dict[str, Any]:
         """Return the parameters in the body.

@@ -69,21 +69,27 @@ class ServedTargets:
 def missing(driver: loader.Driver, names: Iterable[str]) -> list[str]:
     """Return the targets that a driver does not serve at this moment."""
     try:
-        listed = _listed(driver)
+        targets = _targets(driver)
+        if targets is None:
+            return []
+        return sorted(name for name in names if name not in targets)
     except Exception:
         # The driver reports the reason in the call.
         return []
-    return [] if listed is None else sorted({*names} - listed.tags.keys())
 
 
 def _listed(driver: loader.Driver) -> target_list.TargetList | None:
     """Return the targets of a driver; None if it publishes none."""
+    targets = _targets(driver)
+    return None if targets is None else target_list.TargetList.of(targets)
+
+
+def _targets(driver: loader.Driver) -> Mapping[str, Iterable[str]] | None:
     method = getattr(type(driver.interface), 'get_targets', None)
     if base.passthru_mark(method) is not None:
         # A method for clients, which must not run by itself.
         return None
-    targets = driver.interface.get_targets()
-    return None if targets is None else target_list.TargetList.of(targets)
+    return driver.interface.get_targets()
 
 
 class TargetPublisher:

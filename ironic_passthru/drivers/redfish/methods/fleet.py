@@ -9,8 +9,10 @@ from typing import TypeVar
 
 from oslo_config import cfg
 
+from ironic_passthru import conf as project_conf
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
+from ironic_passthru.conf import redfish as redfish_conf
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import bmc_target
@@ -53,6 +55,8 @@ class FleetMethods(base.VendorInterface):
 
         :raises: ConfigError if the inventory is invalid.
         """
+        # An instance has groups of its own.
+        project_conf.register_opts(conf, [redfish_conf])
         section = conf.redfish
         self._inventory = loading.start(conf)
         self._conductor_group = conf.conductor.conductor_group

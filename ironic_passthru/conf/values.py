@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Validation of the values of options, which oslo.config reads on demand."""
 
+import contextlib
 import math
 import os
 import types
@@ -52,7 +53,9 @@ def _written(conf: cfg.ConfigOpts, group: str, option: cfg.Opt) -> str:
         return f' is {os.environ[name]!r}, which'
     for path in reversed(credentials.files(conf)):
         sections: dict[str, dict[str, list[str]]] = {}
-        cfg.ConfigParser(path, sections).parse()
+        # The file may have been removed since the start.
+        with contextlib.suppress(OSError):
+            cfg.ConfigParser(path, sections).parse()
         values = sections.get(group, {}).get(option.name)
         if values:
             return f' is {values[-1]!r}, which'

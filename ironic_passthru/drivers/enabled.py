@@ -3,9 +3,9 @@
 
 import dataclasses
 import itertools
+import os
 import re
 from collections.abc import Iterable
-from collections.abc import Iterator
 from typing import Any
 
 from oslo_config import cfg
@@ -147,28 +147,22 @@ def _check_name(driver: EnabledDriver) -> None:
 
 
 def _check_groups(one: EnabledDriver, other: EnabledDriver) -> None:
-    for first, second in _overlaps(one, other):
-        driver = one if one.is_instance else other
-        raise _error(
-            OPTION,
-            driver.entry,
-            f"groups of the drivers '{one.name}' and '{other.name}' would be "
-            f'the same ([{first}] and [{second}], ...); a name must not '
-            'begin with that of another driver and an underscore',
-        )
-
-
-def _overlaps(
-    one: EnabledDriver, other: EnabledDriver
-) -> Iterator[tuple[str, str]]:
-    """Yield groups of two drivers that configuration files can confuse.
+    """Check that two drivers have no group in common.
 
     Files and environment do not distinguish upper and lower case.
     """
     for first, second in itertools.product(one.groups, other.groups):
-        long, short = f'{first}_'.lower(), f'{second}_'.lower()
-        if long.startswith(short) or short.startswith(long):
-            yield first, second
+        prefixes = f'{first}_'.lower(), f'{second}_'.lower()
+        if os.path.commonprefix(prefixes) not in prefixes:
+            continue
+        driver = one if one.is_instance else other
+        raise _error(
+            OPTION,
+            driver.entry,
+            f'[{max(first, second, key=len)}] would be a group of both '
+            f"drivers '{one.name}' and '{other.name}'; a name must not begin "
+            'with that of another driver and an underscore',
+        )
 
 
 def _names_of_service() -> cfg.ConfigOpts:

@@ -78,7 +78,7 @@ class InstanceConfig(Mapping[str, Any]):
         if name.startswith('_'):
             raise AttributeError(name)
         if not hasattr(cfg.ConfigOpts, name):
-            return self[name]
+            return getattr(self._conf, self._key(name))
         found = getattr(self._conf, name)
         if inspect.isroutine(found):
             parameters = inspect.signature(found)

@@ -63,6 +63,7 @@ class TestInstanceConfig(base.TestCase):
         self.assertEqual('shared', self.view.acme_top)
         self.assertIs(True, self.view.conductor.sync_workers > 0)
         self.assertEqual(self.conf.config_file, self.view.config_file)
+        self.assertEqual('ironic_passthru', self.view.project)
         self.assertIsNone(self.view.find_file('missing'))
 
     def test_former_groups_of_options(self) -> None:

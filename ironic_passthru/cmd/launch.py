@@ -101,8 +101,7 @@ def read_configuration(
             value = conf[_destination(name, group)]
             if value is not None:
                 conf.set_override(option, value, group=group)
-        for module in project_conf.MODULES:
-            values.check(conf, module)
+        _check_values(conf)
     except cfg.Error as error:
         raise errors.ConfigError(credentials.describe(error)) from None
     credentials.check_configuration(conf)
@@ -175,6 +174,11 @@ def _log_thread_error(arguments: threading.ExceptHookArgs) -> None:
         arguments.thread.name if arguments.thread else '?',
         exc_info=arguments.exc_value,
     )
+
+
+def _check_values(conf: cfg.ConfigOpts) -> None:
+    for module in project_conf.MODULES:
+        values.check(conf, module)
 
 
 def use_embedded_registry(conf: cfg.ConfigOpts) -> None:

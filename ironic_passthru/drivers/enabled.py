@@ -3,7 +3,6 @@
 
 import dataclasses
 import itertools
-import os
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -152,8 +151,8 @@ def _check_groups(one: EnabledDriver, other: EnabledDriver) -> None:
     Files and environment do not distinguish upper and lower case.
     """
     for first, second in itertools.product(one.groups, other.groups):
-        prefixes = f'{first}_'.lower(), f'{second}_'.lower()
-        if os.path.commonprefix(prefixes) not in prefixes:
+        short, long = sorted((f'{first}_'.lower(), f'{second}_'.lower()))
+        if not long.startswith(short):
             continue
         driver = one if one.is_instance else other
         raise _error(

@@ -29,6 +29,7 @@ from ironic_passthru.driver_kit import serve  # noqa: E402
 PROG = 'ironic-passthru-driver'
 
 _CONFIG_FILE = 'Configuration file; can be repeated.'
+_NAME = 'Name of the driver, or NAME:ENTRY_POINT of an instance.'
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -93,9 +94,9 @@ def _check(arguments: argparse.Namespace) -> int:
 
     conf = _configuration(arguments.config_file)
     code = launch.EXIT_OK
-    for name in check.drivers(arguments.target):
+    for driver in check.drivers(arguments.target):
         try:
-            found = check.run(name, conf)
+            found = check.run(driver, conf)
         except errors.DriverLoadError as error:
             if arguments.debug:
                 traceback.print_exc()
@@ -107,7 +108,7 @@ def _check(arguments: argparse.Namespace) -> int:
         if any(problem.level == check.ERROR for problem in found):
             code = launch.EXIT_FAILED
         else:
-            print(f"Driver '{name}': {len(found)} warning(s), no error")
+            print(f"Driver '{driver.name}': {len(found)} warning(s), no error")
     return code
 
 
@@ -197,7 +198,8 @@ def _add_check(commands: _Commands) -> None:
     parser.add_argument(
         'target',
         metavar='PACKAGE_OR_NAME',
-        help='Name of a driver, or of an installed package with drivers.',
+        help='Name of a driver, NAME:ENTRY_POINT of an instance, or name of '
+        'an installed package with drivers.',
     )
     _add_config_file(parser)
     parser.set_defaults(function=_check)
@@ -209,7 +211,7 @@ def _add_serve(commands: _Commands) -> None:
         'files change.'
     )
     parser = commands.add_parser('serve', help=text, description=text)
-    parser.add_argument('name', metavar='NAME', help='Name of the driver.')
+    parser.add_argument('name', metavar='NAME', help=_NAME)
     parser.add_argument(
         '--port', type=int, help='Port of the API; default: [api] port.'
     )
@@ -220,7 +222,7 @@ def _add_serve(commands: _Commands) -> None:
 def _add_docs(commands: _Commands) -> None:
     text = 'Print the reference page of a driver.'
     parser = commands.add_parser('docs', help=text, description=text)
-    parser.add_argument('name', metavar='NAME', help='Name of the driver.')
+    parser.add_argument('name', metavar='NAME', help=_NAME)
     parser.add_argument(
         '--format',
         choices=sorted(page_formats.FORMATS),

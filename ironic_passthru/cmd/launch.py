@@ -4,7 +4,6 @@
 import copy
 import functools
 import logging
-import math
 import os
 import signal
 import sys
@@ -27,6 +26,7 @@ from ironic_passthru.cmd import parsing
 from ironic_passthru.conf import database
 from ironic_passthru.conf import default
 from ironic_passthru.conf import urls
+from ironic_passthru.conf import values
 from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import log_filter
 
@@ -177,62 +177,8 @@ def _log_thread_error(arguments: threading.ExceptHookArgs) -> None:
 
 
 def _check_values(conf: cfg.ConfigOpts) -> None:
-    """Read every option: oslo.config validates values when they are read."""
     for module in project_conf.MODULES:
-        group = getattr(module, 'GROUP', None)
-        where = group.name if group else 'DEFAULT'
-        for option in module.OPTS:
-            section = conf[group.name] if group else conf
-            try:
-                value = getattr(section, option.dest)
-                if isinstance(value, float) and math.isnan(value):
-                    # Comparisons with the bounds do not detect it.
-                    raise cfg.ConfigSourceValueError('Should be a number')
-            except cfg.ConfigSourceValueError as error:
-                raise errors.ConfigError(
-                    f'Option {option.name} in group [{where}]'
-                    f'{_written(conf, where, option)} is not valid: '
-                    f'{_reason(option, error)}{_allowed(option)}'
-                ) from None
-            except cfg.Error as error:
-                raise errors.ConfigError(
-                    f'Option {option.name} in group [{where}] is not valid: '
-                    f'{credentials.describe(error)}'
-                ) from None
-
-
-def _written(conf: cfg.ConfigOpts, group: str, option: cfg.Opt) -> str:
-    """Return a phrase with the configured value of an option."""
-    if option.secret:
-        return ''
-    name = f'OS_{group}__{option.dest}'.upper()
-    if name in os.environ:
-        # The environment precedes the files.
-        return f' is {os.environ[name]!r}, which'
-    for path in reversed(credentials.files(conf)):
-        sections: dict[str, dict[str, list[str]]] = {}
-        cfg.ConfigParser(path, sections).parse()
-        values = sections.get(group, {}).get(option.name)
-        if values:
-            return f' is {values[-1]!r}, which'
-    return ''
-
-
-def _reason(option: cfg.Opt, error: Exception) -> str:
-    """Return the reason of an error without the location of the value."""
-    if option.secret:
-        # The reason may quote the value.
-        return 'it cannot be read'
-    text = credentials.describe(error)
-    return text.rpartition(' is not valid: ')[2] or text
-
-
-def _allowed(option: cfg.Opt) -> str:
-    kind = option.type
-    low, high = getattr(kind, 'min', None), getattr(kind, 'max', None)
-    if low is None and high is None:
-        return ''
-    return f' (allowed: {low} to {high})'
+        values.check(conf, module)
 
 
 def use_embedded_registry(conf: cfg.ConfigOpts) -> None:

@@ -21,6 +21,7 @@ from ironic_passthru import errors  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
 from ironic_passthru.cmd import parsing  # noqa: E402
 from ironic_passthru.conf import database as database_conf  # noqa: E402
+from ironic_passthru.conf import redfish  # noqa: E402
 from ironic_passthru.conf import urls  # noqa: E402
 from ironic_passthru.db import schema  # noqa: E402
 from ironic_passthru.db import session  # noqa: E402
@@ -109,19 +110,35 @@ def check_drivers(conf: cfg.ConfigOpts) -> str:
 
 
 def check_inventory(conf: cfg.ConfigOpts) -> str:
-    """Check the inventory of the Redfish driver."""
+    """Check the inventories of the Redfish drivers."""
     if conf.api_only:
         return _SKIPPED
-    if 'redfish' not in conf.conductor.enabled_drivers:
-        return 'the driver redfish is not enabled'
+    # It imports modules of conductors.
+    from ironic_passthru.drivers import enabled
+
+    found = [
+        f'{driver.name}: {_targets(driver.configuration(conf))}'
+        for driver in enabled.drivers(conf)
+        if driver.entry_point == 'redfish'
+    ]
+    return '; '.join(found) or 'the driver redfish is not enabled'
+
+
+def _targets(conf: cfg.ConfigOpts) -> str:
+    """Return the number of targets of a Redfish driver.
+
+    :param conf: the configuration that the driver is started with.
+    :raises: ConfigError.
+    """
     from ironic_passthru.drivers.redfish.inventories import loading
 
+    project_conf.register_opts(conf, [redfish])
     source = loading.start(conf)
     try:
         count = len(source.current())
     finally:
         source.stop()
-    return f'{conf.redfish.inventory}: {count} target(s)'
+    return f'{conf.redfish.inventory}, {count} target(s)'
 
 
 def check_policy(conf: cfg.ConfigOpts) -> str:

@@ -9,20 +9,27 @@ OPTS: list[cfg.Opt] = [
     cfg.ListOpt(
         'enabled_drivers',
         default=['fake-hardware'],
-        help='Names of the drivers of this conductor, entry points of the '
-        'group ironic_passthru.drivers. The conductor does not start if one '
-        'cannot be loaded. The default touches no hardware.',
+        help='Drivers of this conductor, as NAME or NAME:ENTRY_POINT. NAME '
+        'alone is that of an entry point in the group '
+        'ironic_passthru.drivers. NAME:ENTRY_POINT loads an entry point as an '
+        'instance, a driver with another name and configuration groups of '
+        'its own: redfish-site-b:redfish reads [redfish-site-b] and '
+        '[redfish-site-b_ironic] instead of [redfish] and [redfish_ironic]. '
+        'NAME then consists of lower-case letters, digits, ".", "_" and "-". '
+        'The conductor does not start if a driver cannot be loaded. The '
+        'default touches no hardware.',
     ),
     cfg.ListOpt(
         'enabled_ironic_hardware_types',
         default=[],
         sample_default='acme,acme2:acme2-vendor',
-        help='Hardware types of an installed Ironic (entry points of the '
-        'group ironic.hardware.types) whose vendor interfaces are drivers '
-        'of this conductor, without any change. A hardware type may be '
-        'followed by a colon and the name of one of its vendor interfaces; '
-        'the default is the first one that it supports. Only methods of '
-        'drivers are served, not those of nodes.',
+        help='Hardware types of an installed Ironic whose vendor interfaces '
+        'are drivers of this conductor, without any change, as TYPE or '
+        'TYPE:VENDOR_INTERFACE. TYPE is an entry point in the group '
+        'ironic.hardware.types and the name of the driver; VENDOR_INTERFACE '
+        'is an entry point in ironic.hardware.interfaces.vendor, by default '
+        'that of the first interface that the hardware type supports. Only '
+        'methods of drivers are served, not those of nodes.',
     ),
     cfg.ListOpt(
         'ironic_config_files',

@@ -12,6 +12,7 @@ from typing import Any
 from oslo_config import cfg
 
 from ironic_passthru import errors
+from ironic_passthru.drivers import enabled
 from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import loader
 from ironic_passthru.drivers import problems
@@ -24,11 +25,14 @@ _PACKAGE = pathlib.Path(conformance.__file__).parents[1]
 _CALLERS = (f'{_PACKAGE}/testing/', f'{_PACKAGE}/conductor/')
 
 
-def drivers(target: str) -> list[str]:
+def drivers(target: str) -> list[enabled.EnabledDriver]:
     """Return the drivers of a package, or the driver of this name.
 
+    :param target: name of a package or a driver, or ``NAME:ENTRY_POINT``.
     :raises: ConfigError if neither exists.
     """
+    if ':' in target:
+        return [enabled.parse_one(target)]
     entries = metadata.entry_points(group=entry_points.NAMESPACE)
     found = {
         entry.name
@@ -42,19 +46,21 @@ def drivers(target: str) -> list[str]:
             f"'{target}' is neither a driver nor an installed package with "
             f'drivers (available drivers: {known})'
         )
-    return sorted(found)
+    return [enabled.parse_one(name) for name in sorted(found)]
 
 
-def run(name: str, conf: cfg.ConfigOpts) -> list[problems.Problem]:
+def run(
+    driver: enabled.EnabledDriver, conf: cfg.ConfigOpts
+) -> list[problems.Problem]:
     """Return the problems of one driver, the errors first.
 
     The conformance tests run if the driver can be loaded: they start it.
 
-    :param conf: the configuration that the driver is started with.
+    :param conf: the configuration of the service.
     :raises: DriverLoadError if its class cannot be used.
     """
-    with reported(name):
-        return _problems(name, conf)
+    with reported(driver.name):
+        return _problems(driver, conf)
 
 
 @contextlib.contextmanager
@@ -85,12 +91,14 @@ def _described(error: BaseException) -> str:
         return kind
 
 
-def _problems(name: str, conf: cfg.ConfigOpts) -> list[problems.Problem]:
-    interface = entry_points.instance(name)
-    found = loader.examine(name, interface)
+def _problems(
+    driver: enabled.EnabledDriver, conf: cfg.ConfigOpts
+) -> list[problems.Problem]:
+    interface = driver.make()
+    found = loader.examine(driver.name, interface)
     if not any(problem.level == ERROR for problem in found):
         place = problems.place_of_class(type(interface))
-        found += _nonconformities(name, conf, place)
+        found += _nonconformities(driver, conf, place)
     return sorted(found, key=lambda problem: problem.level != ERROR)
 
 
@@ -100,14 +108,14 @@ def _normal(name: str) -> str:
 
 
 def _nonconformities(
-    name: str, conf: cfg.ConfigOpts, place: str | None
+    loaded: enabled.EnabledDriver, conf: cfg.ConfigOpts, place: str | None
 ) -> Iterator[problems.Problem]:
-    failure = _start_failure(name, conf)
+    failure = _start_failure(loaded, conf)
 
     class Conformance(conformance.DriverConformance, unittest.TestCase):
         """The conformance tests of the driver."""
 
-        driver = name
+        driver = loaded.entry
 
         def make_driver_conf(self) -> cfg.ConfigOpts:
             if failure:
@@ -120,7 +128,7 @@ def _nonconformities(
         result.found[failure] = 'The driver starts with this configuration'
     for message, requirement in result.found.items():
         yield problems.Problem(
-            driver=name,
+            driver=loaded.name,
             method=None,
             place=place,
             message=message,
@@ -128,12 +136,14 @@ def _nonconformities(
         )
 
 
-def _start_failure(name: str, conf: cfg.ConfigOpts) -> str | None:
+def _start_failure(
+    driver: enabled.EnabledDriver, conf: cfg.ConfigOpts
+) -> str | None:
     """Return why a driver does not start, or None if it does."""
-    interface = entry_points.instance(name)
+    interface = driver.make()
     try:
-        with entry_points.reported(name, 'start() failed'):
-            interface.start(conf)
+        with entry_points.reported(driver.name, 'start() failed'):
+            interface.start(driver.configuration(conf))
     except errors.DriverLoadError as error:
         return str(error.kwargs['reason'])
     except errors.ConfigError as error:

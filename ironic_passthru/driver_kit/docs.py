@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ironic_passthru import spec
 from ironic_passthru.driver_kit import docstrings
 from ironic_passthru.driver_kit import page_formats
-from ironic_passthru.drivers import entry_points
+from ironic_passthru.drivers import enabled
 from ironic_passthru.drivers import loader
 from ironic_passthru.sphinxext import attributes
 from ironic_passthru.sphinxext import markup
@@ -24,10 +24,12 @@ _RESULT = 'result'
 def run(name: str, form: str) -> str:
     """Return the page of a driver.
 
+    :param name: name of its entry point, or ``NAME:ENTRY_POINT``.
     :param form: a key of ``page_formats.FORMATS``.
-    :raises: DriverLoadError.
+    :raises: ConfigError, DriverLoadError.
     """
-    driver = loader.make(name, entry_points.instance(name))
+    found = enabled.parse_one(name)
+    driver = loader.make(found.name, found.make())
     return '\n\n'.join(_parts(driver, page_formats.FORMATS[form])) + '\n'
 
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from ironic_passthru import errors
+from ironic_passthru.drivers import enabled
 from ironic_passthru.drivers import entry_points
 
 #: Interval of the checks for changes, in seconds.
@@ -47,6 +48,7 @@ _Files = dict[str, tuple[int, int, int]]
 def run(name: str, *, port: int | None, config_files: Sequence[str]) -> None:
     """Serve a driver until SIGINT, SIGTERM or SIGHUP.
 
+    :param name: name of its entry point, or ``NAME:ENTRY_POINT``.
     :param port: port of the API; None for that of the configuration.
     :param config_files: configuration files of the service.
     :raises: ConfigError if the module of the driver is not installed or a
@@ -175,16 +177,20 @@ def _sources(name: str) -> list[pathlib.Path]:
 
     :raises: ConfigError, DriverLoadError.
     """
-    entries = metadata.entry_points(group=entry_points.NAMESPACE, name=name)
+    driver = enabled.parse_one(name)
+    entries = metadata.entry_points(
+        group=entry_points.NAMESPACE, name=driver.entry_point
+    )
     if not entries:
         # It raises the error.
-        entry_points.instance(name)
+        driver.make()
     module = next(iter(entries)).module.partition('.')[0]
     # It imports nothing: the module may contain errors.
     found = importlib.util.find_spec(module)
     if found is None:
         raise errors.ConfigError(
-            f"Driver '{name}': the Python module '{module}' is not installed"
+            f"Driver '{driver.name}': the Python module '{module}' is not "
+            'installed'
         )
     places = found.submodule_search_locations or [found.origin or '']
     return [pathlib.Path(place) for place in places]

@@ -38,14 +38,14 @@ def instance(
     """
     entry = _entry_point(name, group, entry_name or name)
     what = f"entry point '{entry.name} = {entry.value}'"
-    with reported(name, what, group):
+    with reported(name, what, group, entry_name=entry.name):
         kind = entry.load()
     if not callable(kind):
         raise errors.DriverLoadError(
             driver=name, reason=_no_class(entry, kind)
         )
     place = problems.place_of_class(kind) if isinstance(kind, type) else None
-    with reported(name, '', group, place=place):
+    with reported(name, '', group, place=place, entry_name=entry.name):
         return kind()
 
 
@@ -104,12 +104,18 @@ def _no_class(entry: metadata.EntryPoint, value: Any) -> str:
 
 @contextlib.contextmanager
 def reported(
-    name: str, what: str, group: str = NAMESPACE, *, place: str | None = None
+    name: str,
+    what: str,
+    group: str = NAMESPACE,
+    *,
+    place: str | None = None,
+    entry_name: str | None = None,
 ) -> Iterator[None]:
     """Report an exception of a driver as a DriverLoadError, with its place.
 
     :param what: the failed step.
     :param place: ``file:line`` of an error outside the code of the driver.
+    :param entry_name: name of the entry point; by default that of the driver.
     """
     try:
         yield
@@ -117,9 +123,8 @@ def reported(
         raise
     except BaseException as error:
         LOG.debug('Driver %s cannot be loaded', name, exc_info=True)
-        raise errors.DriverLoadError(
-            driver=name, reason=_reason(name, what, error, group, place)
-        ) from error
+        reason = _reason(entry_name or name, what, error, group, place)
+        raise errors.DriverLoadError(driver=name, reason=reason) from error
 
 
 def _reason(

@@ -19,6 +19,7 @@ from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import child_processes
+from ironic_passthru.drivers import enabled
 from ironic_passthru.drivers import entry_points
 from ironic_passthru.drivers import inspection
 from ironic_passthru.drivers import layers
@@ -54,7 +55,7 @@ class Driver:
     """A loaded driver.
 
     :param name: its name in ``enabled_drivers``.
-    :param interface: its only instance.
+    :param interface: the only object of its class with this name.
     :param methods: its methods by name.
     :param validated: arguments of its ``driver_validate``.
     :param spec: the published description.
@@ -76,14 +77,14 @@ def load(conf: cfg.ConfigOpts) -> dict[str, Driver]:
     loaded: dict[str, Driver] = {}
     try:
         with child_processes.contained():
-            for name, interface in _interfaces(conf):
+            for name, interface, own_conf in _interfaces(conf):
                 if name in loaded:
                     raise errors.DriverLoadError(
                         driver=name,
-                        reason='a driver and a hardware type of Ironic, or '
-                        'two hardware types, have this name; disable one',
+                        reason='a driver and a hardware type of Ironic have '
+                        'this name; disable one',
                     )
-                loaded[name] = _started(name, interface, conf)
+                loaded[name] = _started(name, interface, own_conf)
     except BaseException:
         stop(loaded.values())
         raise
@@ -141,19 +142,28 @@ def stop(drivers: Iterable[Driver]) -> None:
 
 def _interfaces(
     conf: cfg.ConfigOpts,
-) -> Iterator[tuple[str, base.VendorInterface]]:
-    """Yield an instance of each enabled driver, with its name."""
-    for name in dict.fromkeys(conf.conductor.enabled_drivers):
-        yield name, entry_points.instance(name)
-    hardware_types_enabled = conf.conductor.enabled_ironic_hardware_types
-    if hardware_types_enabled:
+) -> Iterator[tuple[str, base.VendorInterface, cfg.ConfigOpts]]:
+    """Yield name, new interface and configuration of each driver.
+
+    :raises: ConfigError, DriverLoadError.
+    """
+    drivers = enabled.drivers(conf)
+    types = enabled.pairs(
+        enabled.IRONIC_OPTION,
+        conf.conductor.enabled_ironic_hardware_types,
+        form='TYPE or TYPE:VENDOR_INTERFACE',
+    )
+    for driver in drivers:
+        yield driver.name, driver.make(), driver.configuration(conf)
+    if types:
         # It imports Ironic, if that is installed.
         from ironic_passthru.drivers.ironic import configuration
 
         configuration.load(conf)
         from ironic_passthru.drivers.ironic import hardware_types
 
-        yield from hardware_types.instances(hardware_types_enabled)
+        for name, interface in hardware_types.instances(types):
+            yield name, interface, conf
 
 
 def _started(

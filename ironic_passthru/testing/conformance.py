@@ -56,8 +56,9 @@ _USABLE_NAME = re.compile(r'\A[A-Za-z0-9_.~-]{1,255}\Z')
 class DriverConformance(_Mixin):
     """A mixin of tests for the driver that ``driver`` names.
 
-    :cvar driver: name of an entry point in ``ironic_passthru.drivers``, or a
-        subclass of :class:`ironic_passthru.drivers.base.VendorInterface`.
+    :cvar driver: name of an entry point in ``ironic_passthru.drivers``,
+        ``NAME:ENTRY_POINT`` for an instance, or a subclass of
+        :class:`ironic_passthru.drivers.base.VendorInterface`.
     :cvar config: text of the configuration file, with the options that the
         driver registers in ``start()``.
     :cvar end_seconds: time for threads to end.
@@ -68,7 +69,7 @@ class DriverConformance(_Mixin):
     end_seconds = 10.0
 
     def make_driver_conf(self) -> cfg.ConfigOpts:
-        """Return the configuration that the driver is started with."""
+        """Return the configuration of the service."""
         return service.configuration(self.config)
 
     def load(self) -> loader.Driver:
@@ -78,9 +79,13 @@ class DriverConformance(_Mixin):
     def start(self) -> loader.Driver:
         """Return a started driver, which is stopped after the test."""
         driver = self.load()
-        driver.interface.start(self.make_driver_conf())
+        self._start(driver)
         self.addCleanup(driver.interface.stop)
         return driver
+
+    def _start(self, driver: loader.Driver) -> None:
+        conf = self.make_driver_conf()
+        driver.interface.start(harness.driver_conf(self.driver, conf))
 
     def call(self, method: str, http_method: str, /, **parameters: Any) -> Any:
         """Call a method of a new driver as a conductor does.
@@ -184,7 +189,7 @@ class DriverConformance(_Mixin):
         """A stopped driver can be replaced by a new one."""
         for _ in range(2):
             driver = self.load()
-            driver.interface.start(self.make_driver_conf())
+            self._start(driver)
             driver.interface.stop()
 
     def test_published_targets_are_valid(self) -> None:
@@ -204,7 +209,7 @@ class DriverConformance(_Mixin):
         """All threads of a stopped driver have ended."""
         before = set(threading.enumerate())
         driver = self.load()
-        driver.interface.start(self.make_driver_conf())
+        self._start(driver)
         driver.interface.stop()
         deadline = time.monotonic() + self.end_seconds
         for thread in set(threading.enumerate()) - before:

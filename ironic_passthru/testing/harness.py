@@ -16,13 +16,15 @@ from collections.abc import Iterable
 from concurrent import futures
 from typing import Any
 
+from oslo_config import cfg
+
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import execution
 from ironic_passthru.conductor import runner
 from ironic_passthru.drivers import base
-from ironic_passthru.drivers import entry_points
+from ironic_passthru.drivers import enabled
 from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import protocol
 
@@ -34,13 +36,27 @@ def load(driver: str | type[base.VendorInterface]) -> loader.Driver:
 
     Dangerous methods are allowed.
 
-    :param driver: name of an entry point, or the class itself.
-    :raises: DriverLoadError.
+    :param driver: name of an entry point, ``NAME:ENTRY_POINT`` for an
+        instance, or the class itself.
+    :raises: ConfigError, DriverLoadError.
     """
     if isinstance(driver, str):
-        made = entry_points.instance(driver)
-        return loader.make(driver, made, allowed=['*'])
+        found = enabled.parse_one(driver)
+        return loader.make(found.name, found.make(), allowed=['*'])
     return loader.make(driver.__name__, driver(), allowed=['*'])
+
+
+def driver_conf(
+    driver: str | type[base.VendorInterface], conf: cfg.ConfigOpts
+) -> cfg.ConfigOpts:
+    """Return the configuration that a driver is started with.
+
+    :param driver: as for ``load()``; an instance has groups of its own.
+    :param conf: the configuration of the service.
+    """
+    if isinstance(driver, str):
+        return enabled.parse_one(driver).configuration(conf)
+    return conf
 
 
 class SubmittedCall(request_context.CallState):

@@ -49,7 +49,8 @@ def driver_harness(
 ) -> Iterator[harness.DriverHarness]:
     """Return calls of the driver, which is started and stopped."""
     driver = harness.load(passthru_driver)
-    driver.interface.start(service.configuration(passthru_config))
+    conf = service.configuration(passthru_config)
+    driver.interface.start(harness.driver_conf(passthru_driver, conf))
     yield harness.DriverHarness(driver)
     driver.interface.stop()
 

@@ -21,15 +21,15 @@ VENDOR_INTERFACES = 'ironic.hardware.interfaces.vendor'
 
 
 def instances(
-    entries: Iterable[str],
+    types: Iterable[tuple[str, str]],
 ) -> Iterator[tuple[str, base.VendorInterface]]:
     """Yield a driver for each hardware type, with its name.
 
-    :param entries: names of hardware types, or ``TYPE:VENDOR_INTERFACE``.
+    :param types: names of hardware types, each with the name of a vendor
+        interface; empty for the default.
     :raises: DriverLoadError.
     """
-    for entry in entries:
-        name, _, interface = entry.partition(':')
+    for name, interface in types:
         yield name, _driver(name, interface)
 
 

@@ -11,6 +11,7 @@ from oslo_config import cfg
 
 from ironic_passthru import context as request_context
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers import instance_config
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import deadline as call_deadline
 from ironic_passthru.drivers.redfish import dispatcher
@@ -78,7 +79,9 @@ class FleetExecutor:
         reads_per_bmc: int = 1,
         call_timeout_seconds: float = 1.0,
         max_result_bytes: int = _MAX_RESULT_BYTES,
+        driver: str = THREAD_NAME_PREFIX,
     ) -> None:
+        self._driver = driver
         self._max_result_bytes = max_result_bytes
         self.concurrency = concurrency
         self._call_timeout_seconds = call_timeout_seconds
@@ -98,6 +101,7 @@ class FleetExecutor:
             reads_per_bmc=conf.redfish.reads_per_bmc,
             call_timeout_seconds=conf.redfish.call_timeout,
             max_result_bytes=conf.conductor.max_result_size,
+            driver=instance_config.group_name(conf, 'redfish'),
         )
 
     def run(
@@ -136,7 +140,7 @@ class FleetExecutor:
             else:
                 items[name] = failures.TIMEOUT.item()
         items = item_filter.fitting(items, self._max_result_bytes)
-        _log(items)
+        self._log(items)
         return items
 
     def close(self) -> None:
@@ -199,6 +203,22 @@ class FleetExecutor:
                 _report(context, call, total=total)
         _report(context, call, total=total)
 
+    def _log(self, items: dict[str, failures.Item]) -> None:
+        """Log the failed targets of a call."""
+        failed = [
+            (name, item['error']['code'])
+            for name, item in items.items()
+            if 'error' in item
+        ]
+        for name, code in failed[:_MAX_LOGGED]:
+            LOG.warning('Target %s of driver %s: %s', name, self._driver, code)
+        if failed[_MAX_LOGGED:]:
+            LOG.warning(
+                '%d further targets of driver %s failed',
+                len(failed) - _MAX_LOGGED,
+                self._driver,
+            )
+
 
 def _report(
     context: request_context.RequestContext,
@@ -217,16 +237,3 @@ def _report(
         f'{len(call.items)} of {total} finished, {len(failed)} failed'
         + (f': {names}{more}' if failed else ''),
     )
-
-
-def _log(items: dict[str, failures.Item]) -> None:
-    """Log the failed targets of a call."""
-    failed = [
-        (name, item['error']['code'])
-        for name, item in items.items()
-        if 'error' in item
-    ]
-    for name, code in failed[:_MAX_LOGGED]:
-        LOG.warning('Target %s: %s', name, code)
-    if failed[_MAX_LOGGED:]:
-        LOG.warning('%d further targets failed', len(failed) - _MAX_LOGGED)

@@ -30,15 +30,15 @@ class FirmwareImage:
     def __init__(self, directory: str | None, name: str) -> None:
         if directory is None:
             raise errors.InvalidParameterValue(
-                'image_file is not available: [redfish] firmware_directory '
-                'is unset; use image_uri'
+                'image_file is not available: the option firmware_directory '
+                'of the driver is unset; use image_uri'
             )
         try:
             self._file = _open(pathlib.Path(directory), name)
         except (OSError, ValueError) as exc:
             raise errors.InvalidParameterValue(
-                'image_file must be the name of a readable file in [redfish] '
-                'firmware_directory'
+                'image_file must be the name of a readable file in the '
+                'firmware_directory of the driver'
             ) from exc
         self.name = name.rpartition('/')[2]
         self.size = os.fstat(self._file.fileno()).st_size

@@ -130,7 +130,7 @@ for types in sys.argv[1:]:
     )
     try:
         loader.load(conf)
-    except errors.DriverLoadError as error:
+    except errors.PassthruError as error:
         print(error.message)
 """
 
@@ -362,7 +362,8 @@ class TestIronic39(base.TestCase):
             'mistaken': "WithoutRoutes has no attribute 'driver_routes'; its",
             'mistaken:partial': "Partial has a partial object as method 'loc",
             'zeta:redfish': "does not support 'redfish'; it supports NoV",
-            'zeta,zeta:zeta-chassis': 'two hardware types, have this name',
+            'zeta,zeta:zeta-chassis': "another entry has the name 'zeta'",
+            'zeta:': 'the form must be TYPE or TYPE:VENDOR_INTERFACE',
             'marks': 'MarksVendor is not a hardware type',
         }
         done = subprocess.run(

@@ -386,7 +386,9 @@ class ReadingTest(RedfishTestCase):
             self.assertEqual(code, answer['node']['error']['code'], fault)
             self.assertEqual(1, len(fake.received), fault)
             self.assert_discreet(answer)
-            self.assertIn(f'Target node: {code}', self.log.output)
+            self.assertIn(
+                f'Target node of driver redfish: {code}', self.log.output
+            )
 
     def test_an_unreachable_bmc(self) -> None:
         with socket.socket() as unused:

@@ -96,17 +96,23 @@ class TestIronic(base.TestCase):
         self.assertFalse(one.address.verify)
         tags = {'CUSTOM_WEB', 'resource_class.gold'}
         self.assertEqual(tags, one.tags)
-        skipped = '1 Redfish nodes of Ironic are not targets: empty'
+        skipped = (
+            '1 Redfish nodes of Ironic of [redfish_ironic] are not targets: '
+            'empty'
+        )
         self.assertIn(skipped, self.log.output)
 
         server.stop()
-        lost = 'Nodes of Ironic cannot be read: '
+        lost = 'Nodes of Ironic of [redfish_ironic] cannot be read: '
         self.wait_for(lambda: lost in self.log.output, 'the warning')
         self.assertEqual(4, len(found.current()))
         server.start()
         server.create_node(name='n4', driver_info=info(4))
         self.wait_for_targets(found, uuid, 'one', 'n2', 'n3', 'n4')
-        self.assertIn('Ironic has 5 usable Redfish nodes', self.log.output)
+        self.assertIn(
+            'Ironic of [redfish_ironic] has 5 usable Redfish nodes',
+            self.log.output,
+        )
         for text in (lost, skipped, 'Certificate of target one is not'):
             self.assertEqual(1, self.log.output.count(text), text)
 

@@ -58,7 +58,8 @@ class InventorySource(abc.ABC):
     def start(self, conf: cfg.ConfigOpts) -> None:
         """Prepare the source.
 
-        Options of a vendor are registered on ``conf`` here.
+        Options of a vendor are registered on ``conf`` here. Each instance of
+        the driver has its own groups whose names begin with ``redfish_``.
 
         :param conf: the configuration of the service.
         :raises: ConfigError to stop the start of the conductor. Its message

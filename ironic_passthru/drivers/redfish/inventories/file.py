@@ -8,6 +8,7 @@ from oslo_config import cfg
 
 from ironic_passthru import errors
 from ironic_passthru import watched_files
+from ironic_passthru.drivers import instance_config
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish.inventories import base
 from ironic_passthru.drivers.redfish.inventories import document
@@ -52,8 +53,9 @@ class FileSource(base.InventorySource):
         if not conf.redfish.inventory_file:
             return
         path = pathlib.Path(conf.redfish.inventory_file).absolute()
+        driver = instance_config.group_name(conf, 'redfish')
         self._files = watched_files.WatchedFiles(
-            lambda reader, _previous: _load(path, reader),
+            lambda reader, _previous: _load(path, reader, driver),
             what='targets',
             describe=lambda found: f'{path} has {len(found)} targets',
             look_seconds=self._look_seconds,
@@ -107,9 +109,12 @@ class FileSource(base.InventorySource):
         return path
 
 
-def _load(path: pathlib.Path, reader: watched_files.Reader) -> _FileInventory:
+def _load(
+    path: pathlib.Path, reader: watched_files.Reader, driver: str
+) -> _FileInventory:
     """Read an inventory and the files that it names.
 
+    :param driver: name of the driver and of the group of its options.
     :raises: ConfigError with file, entry, error and line. It quotes only
         names of entries and keys.
     """
@@ -118,11 +123,11 @@ def _load(path: pathlib.Path, reader: watched_files.Reader) -> _FileInventory:
         parsed = document.parse(_read(path, reader))
         found = _ENTRIES.validate_python(parsed.value or {})
     except pydantic.ValidationError as exc:
-        raise _error(path, _describe(exc, parsed)) from None
+        raise _error(driver, path, _describe(exc, parsed)) from None
     except watched_files.Unusable as exc:
-        raise _error(path, str(exc)) from None
+        raise _error(driver, path, str(exc)) from None
     if any(entry.password is not None for entry in found.values()):
-        credentials.check_private(path, '[redfish] inventory_file')
+        credentials.check_private(path, f'[{driver}] inventory_file')
     targets = []
     passwords = {}
     authorities: set[pathlib.Path] = set()
@@ -135,11 +140,11 @@ def _load(path: pathlib.Path, reader: watched_files.Reader) -> _FileInventory:
                 authorities.add(ca)
         except watched_files.Unusable as exc:
             place = parsed.place(name)
-            raise _error(path, f'{name}: {exc}{place}') from None
+            raise _error(driver, path, f'{name}: {exc}{place}') from None
         targets.append(target)
         if entry.password_file is not None:
             passwords[name] = (path.parent / entry.password_file).resolve()
-    exposure.warn(targets)
+    exposure.warn(driver, targets)
     return _FileInventory(targets, passwords)
 
 
@@ -174,8 +179,8 @@ def _read(path: pathlib.Path, reader: watched_files.Reader) -> str:
         ) from None
 
 
-def _error(path: pathlib.Path, what: str) -> errors.ConfigError:
-    return errors.ConfigError(f'[redfish] inventory_file {path}: {what}')
+def _error(driver: str, path: pathlib.Path, what: str) -> errors.ConfigError:
+    return errors.ConfigError(f'[{driver}] inventory_file {path}: {what}')
 
 
 def _describe(exc: pydantic.ValidationError, parsed: document.Document) -> str:

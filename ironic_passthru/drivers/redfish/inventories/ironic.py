@@ -7,6 +7,8 @@ from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
+from ironic_passthru.conf import redfish_ironic
+from ironic_passthru.drivers import instance_config
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish.inventories import base
 from ironic_passthru.drivers.redfish.inventories import exposure
@@ -39,6 +41,10 @@ class IronicSource(base.InventorySource):
 
         :raises: ConfigError if an option is missing or invalid.
         """
+        self._driver = instance_config.group_name(conf, 'redfish')
+        self._group = instance_config.group_name(
+            conf, redfish_ironic.GROUP.name
+        )
         self._reader = ironic_api.NodeReader(conf)
         self._refresh_seconds = conf.redfish.inventory_refresh
         self._refresh()
@@ -75,7 +81,11 @@ class IronicSource(base.InventorySource):
             return
         before = len(self._inventory) if self._inventory else None
         if self._failed or before != len(targets):
-            LOG.info('Ironic has %d usable Redfish nodes', len(targets))
+            LOG.info(
+                'Ironic of [%s] has %d usable Redfish nodes',
+                self._group,
+                len(targets),
+            )
         self._failed = False
         self._inventory = base.Inventory(targets)
 
@@ -109,13 +119,15 @@ class IronicSource(base.InventorySource):
             LOG.warning(
                 'Ironic hides the credentials of %d Redfish nodes, which are '
                 'not targets: its policy show_password must allow the user of '
-                '[redfish_ironic]',
+                '[%s]',
                 masked,
+                self._group,
             )
         if unusable:
             LOG.warning(
-                '%d Redfish nodes of Ironic are not targets: %s',
+                '%d Redfish nodes of Ironic of [%s] are not targets: %s',
                 len(unusable),
+                self._group,
                 names,
             )
 
@@ -125,9 +137,12 @@ class IronicSource(base.InventorySource):
         if self._inventory is not None:
             known = {t.name: t.address for t in self._inventory.everything()}
         exposure.warn(
-            target
-            for target in targets
-            if known.get(target.name) != target.address
+            self._driver,
+            [
+                target
+                for target in targets
+                if known.get(target.name) != target.address
+            ],
         )
 
     def _fail(self, error: Exception) -> None:
@@ -136,8 +151,9 @@ class IronicSource(base.InventorySource):
             return
         self._failed = True
         LOG.warning(
-            'Nodes of Ironic cannot be read: %s; the last %d targets remain '
-            'in use',
+            'Nodes of Ironic of [%s] cannot be read: %s; the last %d targets '
+            'remain in use',
+            self._group,
             ' '.join(f'{type(error).__name__}: {error}'.split()),
             len(self._inventory or ()),
         )

@@ -12,6 +12,7 @@ from oslo_config import cfg
 
 from ironic_passthru import errors
 from ironic_passthru.conf import redfish_ironic
+from ironic_passthru.drivers import instance_config
 
 _FIELDS = 'uuid,name,driver_info,traits,conductor_group,resource_class,owner'
 # The first one with all fields (owner); Ironic 12.1.
@@ -35,10 +36,12 @@ class NodeReader:
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         group = redfish_ironic.GROUP.name
+        shown = instance_config.group_name(conf, group)
         redfish_ironic.register_opts(conf)
         if not conf.redfish_ironic.auth_type:
+            driver = instance_config.group_name(conf, 'redfish')
             raise errors.ConfigError(
-                f'[{group}] auth_type is required for [redfish] inventory = '
+                f'[{shown}] auth_type is required for [{driver}] inventory = '
                 'ironic, such as password, or none for an Ironic without '
                 'logins'
             )
@@ -54,7 +57,7 @@ class NodeReader:
             )
         except (exceptions.ClientException, cfg.Error) as error:
             text = ' '.join(str(error).split())
-            raise errors.ConfigError(f'[{group}]: {text}') from None
+            raise errors.ConfigError(f'[{shown}]: {text}') from None
 
     def nodes(self, driver: str) -> Iterator[Mapping[str, Any]]:
         """Yield the nodes of a hardware type, page by page.

@@ -5,6 +5,7 @@ from oslo_config import cfg
 
 from ironic_passthru import errors
 from ironic_passthru.drivers import entry_points
+from ironic_passthru.drivers import instance_config
 from ironic_passthru.drivers.redfish.inventories import base
 
 NAMESPACE = 'ironic_passthru.redfish.inventories'
@@ -29,7 +30,8 @@ def start(conf: cfg.ConfigOpts) -> base.InventorySource:
         with entry_points.reported(name, 'start() failed', NAMESPACE):
             source.start(conf)
     except errors.DriverLoadError as error:
+        group = instance_config.group_name(conf, 'redfish')
         raise errors.ConfigError(
-            f'[redfish] inventory {name}: {error.kwargs["reason"]}'
+            f'[{group}] inventory {name}: {error.kwargs["reason"]}'
         ) from error
     return source

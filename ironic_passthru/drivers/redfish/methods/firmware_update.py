@@ -53,8 +53,8 @@ _Uri = Annotated[
 _File = Annotated[
     Annotated[str, pydantic.Field(min_length=1, max_length=1000)] | None,
     pydantic.Field(
-        description='Image that is sent to the BMC, as a name in [redfish] '
-        'firmware_directory.'
+        description='Image that is sent to the BMC, as a name in the '
+        'firmware_directory of the driver.'
     ),
 ]
 _Targets = Annotated[

@@ -10,9 +10,13 @@ from typing import TypeVar
 
 from oslo_config import cfg
 
+from ironic_passthru import conf as project_conf
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
+from ironic_passthru.conf import redfish as redfish_conf
+from ironic_passthru.conf import values
 from ironic_passthru.drivers import base
+from ironic_passthru.drivers import instance_config
 from ironic_passthru.drivers.redfish import bmc
 from ironic_passthru.drivers.redfish import bmc_target
 from ironic_passthru.drivers.redfish import client
@@ -55,6 +59,10 @@ class FleetMethods(base.VendorInterface):
 
         :raises: ConfigError if the inventory is invalid.
         """
+        # An instance has groups of its own.
+        project_conf.register_opts(conf, [redfish_conf])
+        driver = instance_config.group_name(conf, 'redfish')
+        values.check(conf, redfish_conf, group=driver)
         section = conf.redfish
         self._inventory = loading.start(conf)
         self._conductor_group = conf.conductor.conductor_group

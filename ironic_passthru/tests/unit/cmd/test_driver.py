@@ -133,6 +133,22 @@ class TestDriver(base.TestCase):
             self.run_command('check', 'fake-hardware'),
         )
 
+    def test_an_instance(self) -> None:
+        self.assertEqual(
+            (0, "Driver 'lab': 0 warning(s), no error\n", ''),
+            self.run_command('check', 'lab:fake-hardware'),
+        )
+        code, out, _ = self.run_command('docs', 'lab:fake-hardware')
+        self.assertEqual(0, code)
+        self.assertTrue(out.startswith('# Driver ``lab``\n'), out[:80])
+        for command in ('check', 'docs', 'serve'):
+            code, out, err = self.run_command(command, 'lab:none')
+            self.assertEqual(1, code)
+            self.assertIn("no entry point 'none' in", out + err)
+            code, _, err = self.run_command(command, 'a:b:c')
+            self.assertEqual((1, 1), (code, err.count('\n')))
+            self.assertIn("'a:b:c': the form must be NAME or", err)
+
     def test_an_error_of_the_code_has_its_place(self) -> None:
         (line,) = self.found('empty')
         self.assertIn(f'{self.place}:9: class Empty has no', line)

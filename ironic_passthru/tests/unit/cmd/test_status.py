@@ -15,6 +15,7 @@ from ironic_passthru.cmd import status
 from ironic_passthru.conf import database as database_conf
 from ironic_passthru.db import migration
 from ironic_passthru.db import session
+from ironic_passthru.testing import service
 from ironic_passthru.tests import base
 
 SUCCESS, FAILURE = 0, 2
@@ -196,6 +197,18 @@ class TestStatus(base.TestCase):
 
     def test_an_inventory_that_cannot_be_read(self) -> None:
         self.assert_failed('Inventory', str(self.inventory))
+
+    def test_inventories_of_instances(self) -> None:
+        self.prepare()
+        text = '[conductor]\nenabled_drivers = a:redfish, site-b:redfish\n'
+        conf = service.configuration(
+            f'{text}[site-b]\ninventory_file = {self.inventory}\n'
+        )
+        conf.register_opts(status.OPTS)
+        self.assertEqual(
+            'a: file, 0 target(s); site-b: file, 1 target(s)',
+            status.check_inventory(conf),
+        )
 
     def test_inventory_of_a_disabled_driver(self) -> None:
         self.options['conductor']['enabled_drivers'] = 'fake-hardware'

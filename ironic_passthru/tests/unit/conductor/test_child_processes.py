@@ -78,7 +78,7 @@ class Vendor(base.VendorInterface):
         return (fork('result') for _ in range(1))
 
 
-entry_points.instance = lambda name: Vendor()
+entry_points.instance = lambda name, **_options: Vendor()
 conf = cfg.ConfigOpts()
 conf.register_opts(conductor.OPTS, group='conductor')
 conf.set_override('enabled_drivers', ['acme'], group='conductor')

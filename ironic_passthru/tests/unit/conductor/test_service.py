@@ -119,7 +119,7 @@ class ServiceCase(base.TestCase):
         self.useFixture(
             fixtures.MonkeyPatch(
                 'ironic_passthru.drivers.entry_points.instance',
-                self.vendors.__getitem__,
+                lambda name, **_options: self.vendors[name],
             )
         )
         # The usual pool takes up to a second to end.

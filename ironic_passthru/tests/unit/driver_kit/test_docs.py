@@ -107,7 +107,7 @@ class TestDocs(base.TestCase):
         self.assertRaises(errors.DriverLoadError, docs.run, 'acme', 'rest')
 
     def test_docstrings_and_results(self) -> None:
-        self.patch(entry_points, 'instance', lambda _name: Lamps())
+        self.patch(entry_points, 'instance', lambda _name, **_: Lamps())
         page = docs.run('lamps', 'markdown')
         for part in (
             'Configure them:\n\n```\n[lamps]\n  racks = r1\n```\n',

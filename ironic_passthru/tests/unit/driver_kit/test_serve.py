@@ -54,6 +54,12 @@ class TestServe(base.TestCase):
             list(serve._state([root, config])),
         )
 
+    def test_the_files_of_an_instance(self) -> None:
+        self.assertEqual(
+            serve._sources('fake-hardware'),
+            serve._sources('lab:fake-hardware'),
+        )
+
     def test_the_service_stops_with_its_parent(self) -> None:
         for number in (signal.SIGHUP, signal.SIGKILL):
             parent = subprocess.Popen(

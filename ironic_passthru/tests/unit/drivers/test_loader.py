@@ -248,7 +248,7 @@ class LoadTest(base.TestCase):
 
     def test_starts_in_order_and_stops_in_reverse(self) -> None:
         self._offer(a='Recorder', b='Second')
-        drivers = self._load(['a', 'b', 'a'])
+        drivers = self._load(['a', 'b'])
         self.assertEqual(['a', 'b'], list(drivers))
         self.assertEqual(['start here', 'start here'], EVENTS)
         loader.stop(drivers.values())

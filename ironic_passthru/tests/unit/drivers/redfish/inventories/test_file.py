@@ -117,8 +117,8 @@ class GoodFileTest(InventoryTestCase):
                 self.assertEqual(3, len(source.current()))
             lines = self.log.output.splitlines()
             for warning in (
-                'Target node-2 has no TLS',
-                'Certificate of target node-3 is not verified',
+                'Target node-2 of driver redfish has no TLS',
+                'Certificate of target node-3 of driver redfish is not',
             ):
                 found = [line for line in lines if line.startswith(warning)]
                 self.assertEqual(count, len(found), lines)
@@ -145,7 +145,7 @@ class GoodFileTest(InventoryTestCase):
             self.assertEqual(version, target.address.tls_minimum)
             self.assertEqual('HIGH', target.address.ciphers)
             self.assertEqual('basic', target.address.login)
-            warning = f'Target node-1 allows TLS {version}'
+            warning = f'Target node-1 of driver redfish allows TLS {version}'
             self.assertEqual(is_weak, warning in self.log.output)
 
     def test_nothing_in_the_file(self) -> None:

@@ -135,7 +135,7 @@ class IronicSourceTest(base.TestCase):
         self.wait_for_log('the last 1 targets remain in use')
         self.assertEqual(1, len(source.current()))
         self.stub.set({'nodes': [node(1), node(2)]})
-        self.wait_for_log('Ironic has 2 usable Redfish nodes')
+        self.wait_for_log('has 2 usable Redfish nodes')
         self.assertEqual(2, len(source.current()))
 
     def test_pages_are_read_from_the_same_host(self) -> None:
@@ -157,7 +157,7 @@ class IronicSourceTest(base.TestCase):
         self.assertEqual(1, len(source.current()))
         for text in (
             'hides the credentials of 1 Redfish nodes',
-            '12 Redfish nodes of Ironic are not targets: '
+            '12 Redfish nodes of Ironic of [redfish_ironic] are not targets: '
             'n2 (redfish_address is missing), n3',
             'n11 (redfish_address is missing) and 2 more',
         ):

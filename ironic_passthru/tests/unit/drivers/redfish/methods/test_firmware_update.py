@@ -343,7 +343,7 @@ class ImageTest(UpdateTestCase):
     def test_no_directory(self) -> None:
         self.driver = self.start()
         self.assertIn(
-            '[redfish] firmware_directory is unset',
+            'firmware_directory of the driver is unset',
             self.refusal(image_file='x'),
         )
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests to Ironic, made from requests of clients, and their responses."""
 
+import re
 from urllib import parse
 from wsgiref import types as wsgi_types
 
@@ -46,6 +47,10 @@ _RELAYED = (
     versions.MAXIMUM_HEADER,
     versions.HEADER,
 )
+
+# Servers may pass on control characters, which separate headers.
+_TEXT = re.compile(r'[\t -~\x80-\xff]*')
+_FOLD = re.compile(r'\s*[\r\n]+[\t ]+')
 
 # Printable characters that a query may contain as they are.
 _QUERY_SAFE = "!$%&'()*+,/:;=?@[]~"
@@ -122,11 +127,14 @@ def response(
 ) -> webob.Response:
     """Return a response of Ironic for the client."""
     relayed = webob.Response(body=answer.body)
-    relayed.status = f'{answer.status} {answer.reason}'
+    reason = answer.reason if _TEXT.fullmatch(answer.reason) else ''
+    relayed.status = f'{answer.status} {reason}'
     del relayed.headers['Content-Type']
     for name in _RELAYED:
-        for text in answer.headers.getlist(name):
-            relayed.headers.add(name, text)
+        for value in answer.headers.getlist(name):
+            text = _FOLD.sub(' ', value)
+            if _TEXT.fullmatch(text):
+                relayed.headers.add(name, text)
     if http_method == 'HEAD':
         del relayed.headers['Content-Length']
     return relayed

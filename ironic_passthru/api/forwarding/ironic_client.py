@@ -11,6 +11,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from ironic_passthru import errors
+from ironic_passthru.api.calls import idempotency
 from ironic_passthru.api.forwarding import exchange
 from ironic_passthru.api.forwarding import merging
 from ironic_passthru.api.forwarding import outgoing
@@ -50,12 +51,21 @@ class IronicClient:
         """Send a request once, and return the response of Ironic.
 
         :raises: IronicUnavailable, OutcomeUnknown, IronicResponseTooLarge,
-            ForwardingLoop, RequestError.
+            ForwardingLoop, RequestError; InvalidKey for a call with a key.
         """
         http_method = environ['REQUEST_METHOD']
         if http_method not in _HTTP_METHODS:
             raise errors.VerbNotAllowed(
                 http_method=http_method, allow=[*_HTTP_METHODS, 'OPTIONS']
+            )
+        if (
+            http_method in idempotency.HTTP_METHODS
+            and 'HTTP_IDEMPOTENCY_KEY' in environ
+        ):
+            # The client would repeat the call, which would run twice.
+            raise errors.InvalidKey(
+                reason='Ironic has this driver, and does not support such '
+                'keys; the call was not forwarded'
             )
         request = outgoing.request(environ, self._links)
         answer = self._send(environ, request)

@@ -3,6 +3,7 @@
 
 Ironic has only the plain list of methods. This service makes the details that
 its own methods have from the list, without the schemas, which are unknown.
+Clients that send an Idempotency-Key recognize the methods by ``forwarded``.
 """
 
 import json
@@ -85,7 +86,7 @@ def _methods(body: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         return {}
     return {
-        name: {**_UNKNOWN, **method}
+        name: {**_UNKNOWN, **method, 'forwarded': True}
         for name, method in found.items()
         if isinstance(method, Mapping)
     }

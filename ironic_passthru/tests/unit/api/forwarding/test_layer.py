@@ -173,6 +173,15 @@ class TestForwarded(ForwardingCase):
         self.assertEqual([], self.ironic.requests)
         self.assertNotIn('Ironic is unavailable', self.log.output)
 
+    def test_idempotency_key(self) -> None:
+        """A client repeats such a call, and Ironic would run it twice."""
+        self.values = {f'{_CALL}/x': 5}
+        refused = self.ask(f'{_CALL}/x', 'POST', Idempotency_Key='k')
+        self.assertEqual(400, refused.status_int)
+        self.assertEqual([], self.ironic.requests)
+        read = self.ask(f'{_CALL}/x', Idempotency_Key='k')
+        self.assertEqual(5, read.json)
+
     def test_policy_of_this_service_does_not_apply(self) -> None:
         rules = {'baremetal:driver:get': '!'}
         rules['baremetal:driver:vendor_passthru'] = '!'

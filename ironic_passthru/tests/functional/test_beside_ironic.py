@@ -198,7 +198,6 @@ _SAME: tuple[tuple[str, str, Any], ...] = (
     ('POST', f'{_ACME}/echo', b'{'),
     ('POST', f'{_ACME}/echo', [1]),
     ('POST', f'{_ACME}/echo', {'bad': 1}),
-    ('POST', f'{_ACME}?method=echo', {'a': 1}),
     ('POST', f'{_ACME}/later', {}),
     ('GET', f'{_ACME}/later', None),
     ('PATCH', f'{_ACME}/later', {}),
@@ -212,9 +211,10 @@ _DIFFERENT: tuple[tuple[str, str, Any, tuple[int, int]], ...] = (
     ('GET', '/v1/drivers/acme/x', None, (400, 404)),
     ('GET', '/v1/drivers//acme', None, (200, 404)),
     ('GET', f'{_ACME}/methods?detail=True', None, (400, 200)),
-    ('GET', f'{_ACME}/methods/echo', None, (404, 200)),
+    ('GET', f'{_ACME}/methods/echo', None, (500, 200)),
     ('GET', '/v1/conductors?limit=1', None, (200, 400)),
-    ('TRACE', f'{_ACME}/echo', None, (405, 405)),
+    ('POST', f'{_ACME}?method=echo', {'a': 1}, (500, 200)),
+    ('TRACE', f'{_ACME}/echo', None, (400, 405)),
     # The same status, with the body of the service that responds.
     ('POST', f'{_ACME}/echo', b'"' + b'x' * (1 << 20) + b'"', (413, 413)),
     ('PUT', '/v1/drivers/acme', {}, (405, 405)),
@@ -545,6 +545,17 @@ class ProxyCases(BesideIronicCase):
         ):
             self.assertIn(text, output)
         self.assertEqual(4, len(output.splitlines()), output)
+
+    def test_commands_of_this_service(self) -> None:
+        openstack = processes.command('openstack')
+        words = 'passthru method list acme -f json'
+        listed = json.loads(self.run_client(openstack, *words.split()))
+        self.assertEqual(['echo', 'later'], [row['name'] for row in listed])
+        words = 'passthru call acme echo --http-method POST --param a=x'
+        found = json.loads(
+            self.run_client(openstack, *words.split(), '-f', 'json')
+        )
+        self.assertEqual({'a': 'x', 'http_method': 'POST'}, found)
 
     def test_paths(self) -> None:
         for path, is_own in (

@@ -60,7 +60,7 @@ class IronicClient:
             )
         if (
             http_method in idempotency.HTTP_METHODS
-            and 'HTTP_IDEMPOTENCY_KEY' in environ
+            and idempotency.HEADER in webob.Request(environ).headers
         ):
             # The client would repeat the call, which would run twice.
             raise errors.InvalidKey(

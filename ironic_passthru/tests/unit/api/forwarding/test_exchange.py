@@ -92,7 +92,7 @@ class TestNotSent(ExchangeCase):
             # A record of 16 KiB.
             request.send(b'\x16\x03\x03\x40\x00')
             try:
-                for _ in range(80):
+                for _ in range(400):
                     request.send(b'\0')
                     time.sleep(0.05)
             except OSError:
@@ -101,7 +101,7 @@ class TestNotSent(ExchangeCase):
         plain = self.stub(answer)
         started = time.monotonic()
         self.check(plain.url.replace('http:', 'https:'), 'SSL handshake')
-        self.assertLess(time.monotonic() - started, 3)
+        self.assertLess(time.monotonic() - started, 12)
 
 
 class TestLost(ExchangeCase):
@@ -165,7 +165,7 @@ class TestLost(ExchangeCase):
             ) -> None:
                 request.send(start)
                 try:
-                    for _ in range(80):
+                    for _ in range(400):
                         request.send(part)
                         time.sleep(0.05)
                 except OSError:
@@ -173,7 +173,7 @@ class TestLost(ExchangeCase):
 
             started = time.monotonic()
             self.check(answer, 'timeout of 1 seconds')
-            self.assertLess(time.monotonic() - started, 3, start)
+            self.assertLess(time.monotonic() - started, 12, start)
 
 
 class TestAnswered(ExchangeCase):

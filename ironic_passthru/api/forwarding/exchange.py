@@ -206,7 +206,14 @@ class IronicEndpoint:
         except (BrokenPipeError, ConnectionResetError):
             # A server may refuse a request before it has read the body.
             LOG.debug('Ironic closed the connection during a request')
-        response = connection.getresponse()
+        with contextlib.closing(connection.getresponse()) as response:
+            return self._complete(response)
+
+    def _complete(self, response: urllib3.BaseHTTPResponse) -> IronicResponse:
+        """Read the body of a response.
+
+        :raises: HTTPException, ResponseTooLarge.
+        """
         if response.status < 200:
             raise http.client.HTTPException(f'status {response.status}')
         _check_framing(response.headers)

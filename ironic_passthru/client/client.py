@@ -34,6 +34,7 @@ class _Call:
     """A call that can be sent.
 
     :param output: destination of the result.
+    :param forwarded: whether Ironic runs it, without an operation.
     """
 
     request: transport.HTTPRequest
@@ -41,6 +42,7 @@ class _Call:
     timeout: float | None
     progress: waiting.ProgressCallback | None
     output: responses.Output | None
+    forwarded: bool
 
 
 class Client:
@@ -129,7 +131,8 @@ class Client:
         """Call a method at most once.
 
         A call that changes something is sent with an idempotency key, so that
-        its repetition after a lost connection does not run it twice.
+        its repetition after a lost connection does not run it twice. Ironic
+        does not support keys: a call of its methods is not repeated.
 
         :param parameters: parameters whose names are arguments of this
             function, or no identifiers.
@@ -148,7 +151,7 @@ class Client:
             :class:`~ironic_passthru.client.records.DownloadedFile` for a
             file;
             :class:`~ironic_passthru.client.records.OperationInfo` for an
-            asynchronous call without ``wait``.
+            asynchronous call without ``wait``; None for one of Ironic.
         :raises: InvalidCall, CallNotRun, RequestFailed, UnknownOutcome,
             OperationStopped, WaitTimedOut.
         """
@@ -156,7 +159,12 @@ class Client:
         found = self.method(driver, method)
         headers = {'Prefer': 'respond-async'} if respond_async else {}
         verb = arguments.http_method(found, http_method)
-        if verb in _CHANGING:
+        repeatable = verb in _CHANGING and not found.forwarded
+        if found.forwarded and idempotency_key is not None:
+            raise exceptions.InvalidCall(
+                f'Ironic runs {method}, and does not support idempotency keys.'
+            )
+        if repeatable:
             headers[transport.KEY_HEADER] = arguments.idempotency_key(
                 idempotency_key
             )
@@ -166,13 +174,17 @@ class Client:
             query={'method': method},
             headers=headers,
             body=responses.dumps({**(parameters or {}), **more}),
-            repeatable=verb in _CHANGING,
+            repeatable=repeatable,
             stream=output is not None,
             is_logged=not arguments.has_secrets(found),
             timeout=timeout,
         )
         try:
-            return self._run(_Call(request, wait, timeout, progress, output))
+            return self._run(
+                _Call(
+                    request, wait, timeout, progress, output, found.forwarded
+                )
+            )
         except exceptions.ClientError as error:
             error.idempotency_key = headers.get(transport.KEY_HEADER)
             if isinstance(error, exceptions.RequestFailed):
@@ -188,6 +200,8 @@ class Client:
                 raise
             operation_id = error.operation_id
         else:
+            if response.status_code == 202 and call.forwarded:
+                return None
             if response.status_code != 202:
                 return responses.result(response, call.output)
             location = responses.operation_id(response)

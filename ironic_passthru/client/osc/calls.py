@@ -85,6 +85,8 @@ class CallMethod(results.ResultCommand):
         if method.dangerous and not parsed_args.yes:
             _ask(parsed_args, method)
         result = self._call(parsed_args, method, parameters)
+        if method.forwarded and method.is_async:
+            base.print_note('Accepted by Ironic, which records no operation.')
         if isinstance(result, records.OperationInfo):
             base.print_note(
                 f'Wait for it: openstack passthru operation wait {result.id}'
@@ -118,7 +120,9 @@ class CallMethod(results.ResultCommand):
         method: records.MethodInfo,
         parameters: dict[str, Any],
     ) -> Any:
-        key = arguments.idempotency_key(parsed_args.idempotency_key)
+        key = parsed_args.idempotency_key
+        if not method.forwarded:
+            key = arguments.idempotency_key(key)
         output = self.destination(parsed_args)
         try:
             result = self.client.call(

@@ -35,6 +35,7 @@ class CheckedCall:
 
     :param parameters: JSON values that match the schema of the method.
     :param servers: live conductors that offer the method.
+    :param conductor_group: the only group that may run it; None for any.
     """
 
     driver: str
@@ -42,6 +43,7 @@ class CheckedCall:
     http_method: str
     parameters: Mapping[str, Any]
     servers: Sequence[protocol.ConductorAddress]
+    conductor_group: str | None = None
 
 
 class CallDispatcher:
@@ -79,7 +81,9 @@ class CallDispatcher:
             if response is not None:
                 return response
         if not call.servers:
-            raise errors.NoLiveConductor(driver=call.driver)
+            raise errors.NoLiveConductor(
+                driver=call.driver, group=call.conductor_group
+            )
         try:
             return self._send(request, call, key, preferences=preferences)
         except errors.KeyInUse:
@@ -254,4 +258,5 @@ def _key(request: webob.Request, call: CheckedCall) -> operation.Key | None:
         method=call.method.name,
         http_method=call.http_method,
         parameters=call.parameters,
+        conductor_group=call.conductor_group,
     )

@@ -17,12 +17,14 @@ from ironic_passthru import spec
 from ironic_passthru.api import audit_data
 from ironic_passthru.api.auth import policy
 from ironic_passthru.api.calls import dispatch
+from ironic_passthru.api.http import conductor_group
 from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import error_responses
 from ironic_passthru.api.http import expose
 from ironic_passthru.api.http import query
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.registry import driver_versions
+from ironic_passthru.api.v1 import group_routes
 from ironic_passthru.api.v1 import types
 from ironic_passthru.policies import drivers as rules
 from ironic_passthru.rpc import protocol
@@ -82,15 +84,32 @@ class PassthruController:
         error_responses.check_accept(request.environ)
         query.check_names(query.parameters(request.environ), ())
         if found is None:
-            raise errors.UnknownMethod(driver=driver, method=name)
+            raise errors.UnknownMethod(
+                driver=driver,
+                method=name,
+                group=conductor_group.of(request.environ),
+            )
         return expose.json_response(found.details())
 
     def _permitted_methods(
         self, request: webob.Request, driver: str
     ) -> driver_versions.MethodList:
+        """Return the methods, in the named conductor group if there is one.
+
+        A group that offers none is not an error: only the policy on calls
+        decides whether the caller may know a group.
+
+        :raises: Forbidden, DriverNotFound, InvalidConductorGroup.
+        """
         context = request.environ[environ_keys.CONTEXT]
         self._policy.authorize(context, rules.GET, {'driver': driver})
         entry = self._catalog.driver(driver)
+        group = conductor_group.of(request.environ)
+        if group is not None:
+            narrow = entry.within_group(group)
+            if narrow is None:
+                return driver_versions.MethodList({})
+            entry = narrow
         verdict = self._policy.verdict(context, rules.CALL)
         every = entry.allowed.methods
         permitted = {
@@ -133,7 +152,15 @@ class PassthruController:
         """Check a call in the documented order, and send it."""
         environ = request.environ
         http_method = request.method
-        method, servers = self._authorize(request, driver, name)
+        data = audit_data.of(environ)
+        try:
+            group = conductor_group.of(environ)
+        except errors.InvalidConductorGroup:
+            # A refusal by the policy takes precedence.
+            self._authorize(request, driver, name, None)
+            raise
+        data.conductor_group = group
+        method, servers = self._authorize(request, driver, name, group)
         if http_method not in method.http_methods:
             raise errors.VerbNotSupported(
                 method=name,
@@ -152,7 +179,6 @@ class PassthruController:
                     name=key, reason='it occurs in the query and in the body'
                 )
             values[key] = value
-        data = audit_data.of(environ)
         data.parameters = values
         method.parameters.check(values)
         data.method = method
@@ -164,16 +190,23 @@ class PassthruController:
                 http_method=http_method,
                 parameters=values,
                 servers=servers,
+                conductor_group=group,
             ),
         )
 
     def _authorize(
-        self, request: webob.Request, driver: str, name: str
+        self,
+        request: webob.Request,
+        driver: str,
+        name: str,
+        group: str | None,
     ) -> tuple[spec.MethodSpec, Sequence[protocol.ConductorAddress]]:
         """Return the method and the conductors that the caller may use.
 
-        :raises: Forbidden, DangerousMethod; errors of Catalog.route() only
-            if the caller may learn which methods exist.
+        :param group: the conductor group that the request names, if any.
+        :raises: Forbidden, DangerousMethod; errors of Catalog.route() and
+            group_routes.route() only if the caller may learn which methods
+            exist.
         """
         verdict = self._policy.verdict_on_named(
             request.environ[environ_keys.CONTEXT], rules.CALL
@@ -186,8 +219,9 @@ class PassthruController:
             http_method=request.method,
         )
         # Decide for both kinds of methods first: neither decisions nor reads
-        # of the registry may depend on whether the method exists.
-        every = self._catalog.snapshot().groups
+        # of the registry may depend on whether method or group exist.
+        snapshot = self._catalog.snapshot()
+        every = snapshot.groups if group is None else frozenset([group])
         possible = {
             dangerous: permitted(every, dangerous=dangerous)
             for dangerous in (True, False)
@@ -195,12 +229,22 @@ class PassthruController:
         if not any(possible.values()):
             raise errors.Forbidden(rule=rules.CALL)
         if any(len(groups) < len(every) for groups in possible.values()):
-            known = self._catalog.known_route(driver, name)
+            known = (
+                self._catalog.known_route(driver, name)
+                if group is None
+                else group_routes.known_route(snapshot, driver, name, group)
+            )
             if known is None or known.groups.keys().isdisjoint(
                 possible[known.method.dangerous]
             ):
                 raise errors.Forbidden(rule=rules.CALL)
-        route = self._catalog.route(driver, name)
+        route = (
+            self._catalog.route(driver, name)
+            if group is None
+            else group_routes.route(
+                self._catalog, driver, name, group, permitted
+            )
+        )
         groups = permitted(route.groups, dangerous=route.method.dangerous)
         if not groups:
             raise errors.Forbidden(rule=rules.CALL)

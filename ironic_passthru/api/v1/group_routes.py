@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Routes of methods within the conductor group that a call names.
+
+A caller who may use a group may learn what it offers. Errors reveal what
+other groups offer only as far as the caller may use these, too.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from ironic_passthru import errors
+from ironic_passthru.api.registry import catalog
+from ironic_passthru.api.registry import driver_versions
+
+
+class PermittedGroups(Protocol):
+    """Function that selects the groups in which a call is permitted."""
+
+    def __call__(self, groups: Iterable[str], *, dangerous: bool) -> list[str]:
+        """Return the permitted ones of some groups."""
+
+
+def known_route(
+    snapshot: catalog.Snapshot, driver: str, method: str, group: str
+) -> driver_versions.MethodRoute | None:
+    """Return the route of a method within a group, or None.
+
+    Without live conductors the route has no servers.
+    """
+    entry = _entry(snapshot, driver, group)
+    if entry is None or method not in entry.methods:
+        return None
+    return entry.route(method)
+
+
+def route(
+    source: catalog.Catalog,
+    driver: str,
+    method: str,
+    group: str,
+    permitted: PermittedGroups,
+) -> driver_versions.MethodRoute:
+    """Return the route of a method within a group that the caller may use.
+
+    The registry is read again unless a live conductor of the group offers
+    the method.
+
+    :raises: MissingMethod, NoLiveConductor, ConductorGroupNotFound; errors
+        of Catalog.route() for callers who may use all groups.
+    """
+    if not method:
+        raise errors.MissingMethod()
+
+    def live(snapshot: catalog.Snapshot) -> driver_versions.MethodRoute | None:
+        found = known_route(snapshot, driver, method, group)
+        return found if found is not None and found.servers else None
+
+    found = source.find(live)
+    if found is not None:
+        return found
+    snapshot = source.snapshot()
+    found = known_route(snapshot, driver, method, group)
+    if found is not None:
+        return found
+    entry = _entry(snapshot, driver, group)
+    if entry is not None and not entry.versions:
+        raise errors.NoLiveConductor(driver=driver, group=group)
+    raise errors.ConductorGroupNotFound(
+        driver=driver,
+        method=method,
+        group=group,
+        groups=_usable_groups(source, driver, method, permitted),
+    )
+
+
+def _entry(
+    snapshot: catalog.Snapshot, driver: str, group: str
+) -> driver_versions.DriverEntry | None:
+    found = snapshot.drivers.get(driver)
+    return None if found is None else found.within_group(group)
+
+
+def _usable_groups(
+    source: catalog.Catalog,
+    driver: str,
+    method: str,
+    permitted: PermittedGroups,
+) -> list[str]:
+    """Return the groups that offer a method and that the caller may use.
+
+    :raises: errors of Catalog.route() for callers who may use all groups.
+    """
+    every = source.snapshot().groups
+    usable = {
+        dangerous: permitted(every, dangerous=dangerous)
+        for dangerous in (True, False)
+    }
+    if all(len(groups) == len(every) for groups in usable.values()):
+        # It raises the errors of unknown names.
+        found: driver_versions.MethodRoute | None = source.route(
+            driver, method
+        )
+    else:
+        found = source.known_route(driver, method)
+    if found is None:
+        return []
+    return sorted({*found.groups}.intersection(usable[found.method.dangerous]))

@@ -360,7 +360,8 @@ class InvalidConductorGroup(RequestError):
 class ConductorGroupNotFound(RequestError):
     """No known conductor of the named group offers the method.
 
-    :param groups: groups that offer it and that the caller may use, sorted.
+    :param groups: groups with live conductors that offer it, sorted; only
+        those that the caller may use.
     """
 
     code = 'conductor_group_not_found'

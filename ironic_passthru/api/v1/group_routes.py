@@ -21,48 +21,46 @@ class PermittedGroups(Protocol):
 
 
 def known_route(
-    snapshot: catalog.Snapshot, driver: str, method: str, group: str
+    source: catalog.Catalog, driver: str, method: str, group: str | None
 ) -> driver_versions.MethodRoute | None:
-    """Return the route of a method within a group, or None.
+    """Return the route of a method, or None; never refresh.
 
     Without live conductors the route has no servers.
+
+    :param group: the only conductor group; None for any.
     """
-    entry = _entry(snapshot, driver, group)
-    if entry is None or method not in entry.methods:
-        return None
-    return entry.route(method)
+    if group is None:
+        return source.known_route(driver, method)
+    return _route_within(source.snapshot(), driver, method, group)
 
 
 def route(
     source: catalog.Catalog,
     driver: str,
     method: str,
-    group: str,
+    group: str | None,
     permitted: PermittedGroups,
 ) -> driver_versions.MethodRoute:
-    """Return the route of a method within a group that the caller may use.
+    """Return the route of a method, within the named group if there is one.
 
-    The registry is read again unless a live conductor of the group offers
-    the method.
+    For a named group the registry is read again unless a live conductor of
+    the group offers the method.
 
-    :raises: MissingMethod, NoLiveConductor, ConductorGroupNotFound; errors
-        of Catalog.route() for callers who may use all groups.
+    :raises: ConductorGroupNotFound, errors of Catalog.route().
     """
+    if group is None:
+        return source.route(driver, method)
     if not method:
         raise errors.MissingMethod()
 
     def live(snapshot: catalog.Snapshot) -> driver_versions.MethodRoute | None:
-        found = known_route(snapshot, driver, method, group)
+        found = _route_within(snapshot, driver, method, group)
         return found if found is not None and found.servers else None
 
-    found = source.find(live)
+    found = source.find(live) or known_route(source, driver, method, group)
     if found is not None:
         return found
-    snapshot = source.snapshot()
-    found = known_route(snapshot, driver, method, group)
-    if found is not None:
-        return found
-    entry = _entry(snapshot, driver, group)
+    entry = _entry(source.snapshot(), driver, group)
     if entry is not None and not entry.versions:
         raise errors.NoLiveConductor(driver=driver, group=group)
     raise errors.ConductorGroupNotFound(
@@ -80,6 +78,15 @@ def _entry(
     return None if found is None else found.within_group(group)
 
 
+def _route_within(
+    snapshot: catalog.Snapshot, driver: str, method: str, group: str
+) -> driver_versions.MethodRoute | None:
+    entry = _entry(snapshot, driver, group)
+    if entry is None or method not in entry.methods:
+        return None
+    return entry.route(method)
+
+
 def _usable_groups(
     source: catalog.Catalog,
     driver: str,
@@ -90,18 +97,22 @@ def _usable_groups(
 
     :raises: errors of Catalog.route() for callers who may use all groups.
     """
-    every = source.snapshot().groups
+    snapshot = source.snapshot()
+    every = snapshot.groups
     usable = {
         dangerous: permitted(every, dangerous=dangerous)
         for dangerous in (True, False)
     }
     if all(len(groups) == len(every) for groups in usable.values()):
         # It raises the errors of unknown names.
-        found: driver_versions.MethodRoute | None = source.route(
-            driver, method
-        )
-    else:
-        found = source.known_route(driver, method)
-    if found is None:
-        return []
-    return sorted({*found.groups}.intersection(usable[found.method.dangerous]))
+        source.route(driver, method)
+    found = {
+        name: _route_within(snapshot, driver, method, name) for name in every
+    }
+    return sorted(
+        name
+        for name, offered in found.items()
+        if offered is not None
+        and offered.servers
+        and name in usable[offered.method.dangerous]
+    )

@@ -16,6 +16,7 @@ from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.api import audit_data
 from ironic_passthru.api.auth import policy
+from ironic_passthru.api.auth import policy_rules
 from ironic_passthru.api.calls import dispatch
 from ironic_passthru.api.http import conductor_group
 from ironic_passthru.api.http import environ_keys
@@ -204,24 +205,17 @@ class PassthruController:
         """Return the method and the conductors that the caller may use.
 
         :param group: the conductor group that the request names, if any.
-        :raises: Forbidden, DangerousMethod; errors of Catalog.route() and
-            group_routes.route() only if the caller may learn which methods
-            exist.
+        :raises: Forbidden, DangerousMethod; errors of group_routes.route()
+            only if the caller may learn which methods exist.
         """
-        verdict = self._policy.verdict_on_named(
-            request.environ[environ_keys.CONTEXT], rules.CALL
-        )
-        permitted = functools.partial(
-            _permitted_groups,
-            verdict,
-            driver,
-            name,
-            http_method=request.method,
-        )
+        permitted = self._permitted(request, driver, name, group)
         # Decide for both kinds of methods first: neither decisions nor reads
         # of the registry may depend on whether method or group exist.
-        snapshot = self._catalog.snapshot()
-        every = snapshot.groups if group is None else frozenset([group])
+        every = (
+            self._catalog.snapshot().groups
+            if group is None
+            else frozenset([group])
+        )
         possible = {
             dangerous: permitted(every, dangerous=dangerous)
             for dangerous in (True, False)
@@ -229,21 +223,15 @@ class PassthruController:
         if not any(possible.values()):
             raise errors.Forbidden(rule=rules.CALL)
         if any(len(groups) < len(every) for groups in possible.values()):
-            known = (
-                self._catalog.known_route(driver, name)
-                if group is None
-                else group_routes.known_route(snapshot, driver, name, group)
+            known = group_routes.known_route(
+                self._catalog, driver, name, group
             )
             if known is None or known.groups.keys().isdisjoint(
                 possible[known.method.dangerous]
             ):
                 raise errors.Forbidden(rule=rules.CALL)
-        route = (
-            self._catalog.route(driver, name)
-            if group is None
-            else group_routes.route(
-                self._catalog, driver, name, group, permitted
-            )
+        route = group_routes.route(
+            self._catalog, driver, name, group, permitted
         )
         groups = permitted(route.groups, dangerous=route.method.dangerous)
         if not groups:
@@ -251,6 +239,29 @@ class PassthruController:
         if not route.method.allowed:
             raise errors.DangerousMethod(driver=driver, method=name)
         return route.method, route.within(groups)
+
+    def _permitted(
+        self,
+        request: webob.Request,
+        driver: str,
+        name: str,
+        group: str | None,
+    ) -> group_routes.PermittedGroups:
+        """Return a function that selects the groups for a call."""
+        verdict = self._policy.verdict_on_named(
+            request.environ[environ_keys.CONTEXT],
+            rules.CALL,
+            not_chosen=policy_rules.NOT_CHOSEN
+            if group is None
+            else policy_rules.NEVER_CHOSEN,
+        )
+        return functools.partial(
+            _permitted_groups,
+            verdict,
+            driver,
+            name,
+            http_method=request.method,
+        )
 
     def _body(self, environ: wsgi_types.WSGIEnvironment) -> dict[str, Any]:
         """Return the parameters in the body.

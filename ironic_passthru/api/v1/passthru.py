@@ -106,22 +106,19 @@ class PassthruController:
         self._policy.authorize(context, rules.GET, {'driver': driver})
         entry = self._catalog.driver(driver)
         group = conductor_group.of(request.environ)
-        if group is not None:
-            narrow = entry.within_group(group)
-            if narrow is None:
-                return driver_versions.MethodList({})
-            entry = narrow
-        verdict = self._policy.verdict(context, rules.CALL)
-        every = entry.allowed.methods
-        permitted = {
-            name: method
-            for name, method in every.items()
-            if any(permitted_http_methods(verdict, entry, method))
-        }
-        if len(permitted) == len(every):
-            # Its JSON text is cached.
-            return entry.allowed
-        return driver_versions.MethodList(permitted)
+        if group is None:
+            verdict = self._policy.verdict(context, rules.CALL)
+            return _permitted_list(verdict, entry)
+        verdict = self._policy.verdict_on_named(
+            context, rules.CALL, not_chosen=policy_rules.NEVER_CHOSEN
+        )
+        # The number of decisions must not depend on whether the group exists.
+        for method in entry.allowed.methods.values():
+            any(_permitted_verbs(verdict, driver, method, [group]))
+        narrow = entry.within_group(group)
+        if narrow is None:
+            return driver_versions.MethodList({})
+        return _permitted_list(verdict, narrow)
 
     @expose.controller
     def call_by_query(
@@ -301,10 +298,35 @@ def permitted_http_methods(
     :param verdict: that of the rule ``baremetal:driver:vendor_passthru``.
     """
     groups = entry.route(method.name).groups
+    return _permitted_verbs(verdict, entry.name, method, groups)
+
+
+def _permitted_list(
+    verdict: policy.Verdict, entry: driver_versions.DriverEntry
+) -> driver_versions.MethodList:
+    """Return the methods of a driver that a caller may call."""
+    every = entry.allowed.methods
+    permitted = {
+        name: method
+        for name, method in every.items()
+        if any(permitted_http_methods(verdict, entry, method))
+    }
+    if len(permitted) == len(every):
+        # Its JSON text is cached.
+        return entry.allowed
+    return driver_versions.MethodList(permitted)
+
+
+def _permitted_verbs(
+    verdict: policy.Verdict,
+    driver: str,
+    method: spec.MethodSpec,
+    groups: Iterable[str],
+) -> Iterator[str]:
     for http_method in method.http_methods:
         if _permitted_groups(
             verdict,
-            entry.name,
+            driver,
             method.name,
             groups,
             http_method=http_method,

@@ -394,6 +394,21 @@ class TestWork(PermissionCase):
             self.assertNotIn('conductors', found[0])
             self.assertEqual([found[0]] * len(found), found, check)
 
+    def test_lists_of_named_groups(self) -> None:
+        path = f'{_PASSTHRU.format("r")}/methods'
+        self.rule(call="'other':%(conductor_group)s")
+        self.send('project-reader', path)
+        found = []
+        for group in ('rack', 'missing') * 2:
+            self.asked.clear()
+            response = self.send(
+                'project-reader', path, Passthru_Conductor_Group=group
+            )
+            self.assertEqual({}, response.json)
+            found.append(self.asked.count('_authorize'))
+        self.assertGreater(found[0], 0)
+        self.assertEqual([found[0]] * 4, found)
+
     def test_drivers(self) -> None:
         for check in ('!', "'odd':%(driver)s"):
             self.rule(get=check, **{'baremetal:driver:get_properties': check})

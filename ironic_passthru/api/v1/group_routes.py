@@ -5,19 +5,10 @@ A caller who may use a group may learn what it offers. Errors reveal what
 other groups offer only as far as the caller may use these, too.
 """
 
-from collections.abc import Iterable
-from typing import Protocol
-
 from ironic_passthru import errors
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.registry import driver_versions
-
-
-class PermittedGroups(Protocol):
-    """Function that selects the groups in which a call is permitted."""
-
-    def __call__(self, groups: Iterable[str], *, dangerous: bool) -> list[str]:
-        """Return the permitted ones of some groups."""
+from ironic_passthru.api.v1 import permissions
 
 
 def known_route(
@@ -39,7 +30,7 @@ def route(
     driver: str,
     method: str,
     group: str | None,
-    permitted: PermittedGroups,
+    permitted: permissions.PermittedGroups,
 ) -> driver_versions.MethodRoute:
     """Return the route of a method, within the named group if there is one.
 
@@ -91,7 +82,7 @@ def _usable_groups(
     source: catalog.Catalog,
     driver: str,
     method: str,
-    permitted: PermittedGroups,
+    permitted: permissions.PermittedGroups,
 ) -> list[str]:
     """Return the groups that offer a method and that the caller may use.
 

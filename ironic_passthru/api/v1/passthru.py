@@ -4,8 +4,6 @@
 import email.message
 import functools
 from collections.abc import Collection
-from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 from wsgiref import types as wsgi_types
@@ -26,6 +24,7 @@ from ironic_passthru.api.http import query
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.registry import driver_versions
 from ironic_passthru.api.v1 import group_routes
+from ironic_passthru.api.v1 import permissions
 from ironic_passthru.api.v1 import types
 from ironic_passthru.policies import drivers as rules
 from ironic_passthru.rpc import protocol
@@ -108,17 +107,17 @@ class PassthruController:
         group = conductor_group.of(request.environ)
         if group is None:
             verdict = self._policy.verdict(context, rules.CALL)
-            return _permitted_list(verdict, entry)
+            return permissions.permitted_list(verdict, entry)
         verdict = self._policy.verdict_on_named(
             context, rules.CALL, not_chosen=policy_rules.NEVER_CHOSEN
         )
         # The number of decisions must not depend on whether the group exists.
         for method in entry.allowed.methods.values():
-            any(_permitted_verbs(verdict, driver, method, [group]))
+            any(permissions.permitted_verbs(verdict, driver, method, [group]))
         narrow = entry.within_group(group)
         if narrow is None:
             return driver_versions.MethodList({})
-        return _permitted_list(verdict, narrow)
+        return permissions.permitted_list(verdict, narrow)
 
     @expose.controller
     def call_by_query(
@@ -167,16 +166,7 @@ class PassthruController:
             )
         if not method.attach:
             error_responses.check_accept(environ)
-        texts = query.texts(environ, method.parameters.query.arrays)
-        if by_query:
-            del texts['method']
-        values = _query_values(method, http_method, texts)
-        for key, value in self._body(environ).items():
-            if key in values:
-                raise errors.InvalidArgument(
-                    name=key, reason='it occurs in the query and in the body'
-                )
-            values[key] = value
+        values = self._values(environ, method, by_query=by_query)
         data.parameters = values
         method.parameters.check(values)
         data.method = method
@@ -191,6 +181,29 @@ class PassthruController:
                 conductor_group=group,
             ),
         )
+
+    def _values(
+        self,
+        environ: wsgi_types.WSGIEnvironment,
+        method: spec.MethodSpec,
+        *,
+        by_query: bool,
+    ) -> dict[str, Any]:
+        """Return the parameters in query and body.
+
+        :raises: RequestError.
+        """
+        texts = query.texts(environ, method.parameters.query.arrays)
+        if by_query:
+            del texts['method']
+        values = _query_values(method, environ['REQUEST_METHOD'], texts)
+        for key, value in self._body(environ).items():
+            if key in values:
+                raise errors.InvalidArgument(
+                    name=key, reason='it occurs in the query and in the body'
+                )
+            values[key] = value
+        return values
 
     def _authorize(
         self,
@@ -243,7 +256,7 @@ class PassthruController:
         driver: str,
         name: str,
         group: str | None,
-    ) -> group_routes.PermittedGroups:
+    ) -> permissions.PermittedGroups:
         """Return a function that selects the groups for a call."""
         verdict = self._policy.verdict_on_named(
             request.environ[environ_keys.CONTEXT],
@@ -253,7 +266,7 @@ class PassthruController:
             else policy_rules.NEVER_CHOSEN,
         )
         return functools.partial(
-            _permitted_groups,
+            permissions.permitted_groups,
             verdict,
             driver,
             name,
@@ -286,76 +299,6 @@ class PassthruController:
         if not isinstance(value, dict):
             raise errors.InvalidBody(reason='it is not a JSON object')
         return value
-
-
-def permitted_http_methods(
-    verdict: policy.Verdict,
-    entry: driver_versions.DriverEntry,
-    method: spec.MethodSpec,
-) -> Iterator[str]:
-    """Yield the HTTP methods with which a caller may call a method.
-
-    :param verdict: that of the rule ``baremetal:driver:vendor_passthru``.
-    """
-    groups = entry.route(method.name).groups
-    return _permitted_verbs(verdict, entry.name, method, groups)
-
-
-def _permitted_list(
-    verdict: policy.Verdict, entry: driver_versions.DriverEntry
-) -> driver_versions.MethodList:
-    """Return the methods of a driver that a caller may call."""
-    every = entry.allowed.methods
-    permitted = {
-        name: method
-        for name, method in every.items()
-        if any(permitted_http_methods(verdict, entry, method))
-    }
-    if len(permitted) == len(every):
-        # Its JSON text is cached.
-        return entry.allowed
-    return driver_versions.MethodList(permitted)
-
-
-def _permitted_verbs(
-    verdict: policy.Verdict,
-    driver: str,
-    method: spec.MethodSpec,
-    groups: Iterable[str],
-) -> Iterator[str]:
-    for http_method in method.http_methods:
-        if _permitted_groups(
-            verdict,
-            driver,
-            method.name,
-            groups,
-            http_method=http_method,
-            dangerous=method.dangerous,
-        ):
-            yield http_method
-
-
-def _permitted_groups(
-    verdict: policy.Verdict,
-    driver: str,
-    method: str,
-    groups: Iterable[str],
-    *,
-    http_method: str,
-    dangerous: bool,
-) -> list[str]:
-    """Return the conductor groups in which a call is permitted."""
-    target = {
-        'driver': driver,
-        'method': method,
-        'http_method': http_method,
-        'dangerous': dangerous,
-    }
-    return [
-        group
-        for group in groups
-        if verdict({**target, 'conductor_group': group})
-    ]
 
 
 def _check_charset(content_type: str) -> None:

@@ -47,6 +47,7 @@
     │   ├── NoConductorAlive             503 no_conductor_alive
     │   ├── ConductorBusy                503 conductor_busy
     │   ├── ConductorStopping            503 conductor_stopping
+    │   ├── TargetsMoved                 503 targets_moved
     │   ├── StaleCall                    503 stale_call
     │   ├── CallExpired                  503 call_expired
     │   ├── CallNotDelivered             503 call_not_delivered
@@ -575,6 +576,19 @@ class ConductorStopping(NotRun):
 
     code = 'conductor_stopping'
     _msg_fmt = 'The conductor is stopping; the call was not run.'
+
+
+class TargetsMoved(NotRun):
+    """The conductor no longer serves targets of the call.
+
+    :param moved: names of these targets, as text.
+    """
+
+    code = 'targets_moved'
+    _msg_fmt = (
+        'Not served by the conductor any more: %(moved)s; the call was not '
+        'run, try again.'
+    )
 
 
 class StaleCall(NotRun):

@@ -31,6 +31,9 @@ class State(enum.StrEnum):
     EXPIRED = 'expired'
 
 
+#: Host name and incarnation of an operation that several conductors run.
+NO_CONDUCTOR = ''
+
 ACTIVE = (State.QUEUED, State.RUNNING)
 FINAL = tuple(state for state in State if state not in ACTIVE)
 

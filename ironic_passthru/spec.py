@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ironic_passthru.fleet import selector
 from ironic_passthru.redaction import call_secrets
 from ironic_passthru.redaction import masking
 from ironic_passthru.redaction import truncation
@@ -148,6 +149,17 @@ class MethodSpec:
         except parameter_schema.InvalidSchema:
             return {}
         return self.result
+
+    @functools.cached_property
+    def selects_targets(self) -> bool:
+        """Whether the parameters are those of ``fleet.selection.Selection``.
+
+        Such a method returns the items of its targets by name, so that the
+        parts of a call on several conductors can be merged.
+        """
+        return self.target == selector.NAMES and (
+            self.schema.get('properties', {}).keys() >= selector.PARAMETERS
+        )
 
     def targets(self, parameters: Mapping[str, Any]) -> frozenset[str]:
         """Return the targets of a call as text.

@@ -22,6 +22,7 @@ class AuditData:
     :ivar method: set after the parameters matched its schema.
     :ivar conductor_group: the group that the request names, if any.
     :ivar tried: conductors that received the call, in order.
+    :ivar parts: number of the last ones that each received a part of it.
     :ivar reported_targets: targets that the method reported.
     :ivar operation_id: id of the operation, if it is certainly recorded.
     :ivar forwarded: whether the response is that of Ironic, or contains
@@ -40,6 +41,7 @@ class AuditData:
     tried: list[protocol.ConductorAddress] = dataclasses.field(
         default_factory=list
     )
+    parts: int = 1
     reported_targets: Sequence[str] = ()
     operation_id: str | None = None
     forwarded: bool = False

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ironic_passthru import context as request_context
-from ironic_passthru.conductor import targets
 from ironic_passthru.drivers import loader
+from ironic_passthru.fleet import targets
 from ironic_passthru.redaction import call_secrets
 from ironic_passthru.rpc import protocol
 

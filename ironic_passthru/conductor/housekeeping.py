@@ -12,6 +12,7 @@ from ironic_passthru import operation
 from ironic_passthru.conductor import absence
 from ironic_passthru.conductor import events
 from ironic_passthru.conductor import operation_tracker
+from ironic_passthru.conductor import split_operations
 from ironic_passthru.db import operations
 from ironic_passthru.db import session
 
@@ -48,7 +49,8 @@ class Housekeeping:
     """Keeps the records of operations correct, in a thread of its own.
 
     Every ``progress`` seconds it writes the progress that drivers report,
-    and passes requests to cancel on to them. Less often it ends the
+    passes requests to cancel on to them, and does the same for operations
+    with parts. Less often it ends the
     operations of absent conductors, and deletes old records. The liveness
     update has another thread, so that it waits for none of these tasks.
 
@@ -74,6 +76,7 @@ class Housekeeping:
     ) -> None:
         self._store = store
         self._tracker = tracker
+        self._split = split_operations.SplitOperations(store)
         self._hostname = hostname
         self._incarnation = incarnation
         self._intervals = intervals
@@ -138,6 +141,7 @@ class Housekeeping:
                         time.monotonic() + self._intervals.progress
                     )
                     self._exchange()
+                    self._split.update()
                 self._is_available = True
             except errors.RegistryUnavailable:
                 self._absence.reset()

@@ -19,8 +19,8 @@ from ironic_passthru import operation
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import events
 from ironic_passthru.conductor import operation_writer
-from ironic_passthru.conductor import targets
 from ironic_passthru.db import session
+from ironic_passthru.fleet import targets
 
 LOG = log.getLogger(__name__)
 

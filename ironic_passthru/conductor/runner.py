@@ -10,6 +10,7 @@ from oslo_log import log
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
+from ironic_passthru import spec
 from ironic_passthru.conductor import admission
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.conductor import events
@@ -18,7 +19,9 @@ from ironic_passthru.conductor import fair_executor
 from ironic_passthru.conductor import limits
 from ironic_passthru.conductor import operation_tracker
 from ironic_passthru.conductor import results
+from ironic_passthru.conductor import served_targets
 from ironic_passthru.drivers import loader
+from ironic_passthru.fleet import selector
 from ironic_passthru.rpc import protocol
 
 LOG = log.getLogger(__name__)
@@ -77,9 +80,9 @@ class Runner:
 
         :returns: ``return``, ``async`` and ``attach``, as in Ironic, and
             ``targets`` if the method has reported some.
-        :raises: NotRun if it certainly did not run; RequestError if it is
-            invalid; the error of the driver that a client may see, with
-            reported targets in its ``kwargs``.
+        :raises: NotRun, such as TargetsMoved, if it certainly did not run;
+            RequestError if it is invalid; the error of the driver that a
+            client may see, with reported targets in its ``kwargs``.
         """
         self._admission.check(call)
         driver = self.driver(call.driver_name)
@@ -89,6 +92,9 @@ class Runner:
         with self._admission.admit(
             call, method.spec, accepted=accepted
         ) as ticket:
+            if call.routed:
+                # After the id is kept: a duplicate must not run either.
+                _check_targets(driver, method.spec, call)
             job = execution.prepare(
                 context, call, driver=driver, method=method
             )
@@ -274,6 +280,18 @@ class Runner:
                 )
                 # Without the text of the driver, which would be misleading.
                 raise errors.Cancelled() from None
+
+
+def _check_targets(
+    driver: loader.Driver, method: spec.MethodSpec, call: protocol.CallRequest
+) -> None:
+    """Refuse a call for a target that the driver no longer serves.
+
+    :raises: TargetsMoved.
+    """
+    moved = served_targets.missing(driver, method.targets(call.info))
+    if moved:
+        raise errors.TargetsMoved(moved=selector.shown(moved))
 
 
 def _unexpected(job: calls.Job, *, ran: bool) -> errors.PassthruError:

@@ -23,8 +23,10 @@ from ironic_passthru.conductor import housekeeping
 from ironic_passthru.conductor import operation_tracker
 from ironic_passthru.conductor import operation_writer
 from ironic_passthru.conductor import runner
+from ironic_passthru.conductor import served_targets
 from ironic_passthru.db import conductors
 from ironic_passthru.db import operations
+from ironic_passthru.db import target_lists
 from ironic_passthru.drivers import loader
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
@@ -124,6 +126,7 @@ class ConductorService:
         self._writer.close(_RECORD_SECONDS)
         self._housekeeping.stop()
         self._housekeeping.reap_all()
+        self._publisher.stop()
         self._stop_liveness()
         self._events.close()
         loader.stop(self.drivers.values())
@@ -158,16 +161,17 @@ class ConductorService:
         # The queue must exist before the catalog is published.
         self._server.start()
         undo.callback(self._server.stop)
-        self._publish()
+        self._publish(self._publisher.read())
         undo.callback(self._withdraw)
+        self._publisher.start()
+        undo.callback(self._publisher.stop)
         self._liveness.start()
         undo.callback(self._stop_liveness)
         self._housekeeping.start()
         undo.callback(self._housekeeping.stop)
-        run = self.address.hostname, self.address.incarnation
         self._heartbeat = heartbeat.Heartbeat(
             options.heartbeat_interval,
-            write=functools.partial(self._store.heartbeat, *run),
+            write=functools.partial(self._store.heartbeat, *self._run),
             on_lost=self.lost.set,
             is_ready=self._is_ready,
             on_round=self._alive,
@@ -176,7 +180,12 @@ class ConductorService:
 
     def _make_runner(self) -> None:
         options = self._conf.conductor
-        hostname, incarnation = self.address.hostname, self.address.incarnation
+        hostname, incarnation = self._run
+        self._publisher = served_targets.TargetPublisher(
+            served_targets.ServedTargets(self.drivers),
+            functools.partial(self._store.target_lists.publish, *self._run),
+            interval_seconds=options.targets_interval,
+        )
         self._admission = admission.Admission(
             admission.Bounds(
                 sync_workers=options.sync_workers,
@@ -212,7 +221,7 @@ class ConductorService:
         self, tracker: operation_tracker.OperationTracker
     ) -> None:
         options = self._conf.operations
-        hostname, incarnation = self.address.hostname, self.address.incarnation
+        hostname, incarnation = self._run
         intervals = housekeeping.Intervals(
             progress=options.progress_interval,
             upkeep=self._conf.conductor.heartbeat_interval,
@@ -245,10 +254,13 @@ class ConductorService:
         self._liveness.stop()
         self._liveness_record.close()
 
-    def _publish(self) -> None:
+    @property
+    def _run(self) -> tuple[str, str]:
+        return self.address.hostname, self.address.incarnation
+
+    def _publish(self, targets: target_lists.Targets) -> None:
         self._store.register(
-            self.address.hostname,
-            self.address.incarnation,
+            *self._run,
             group=self._conf.conductor.conductor_group,
             drivers={
                 name: conductors.CatalogEntry(
@@ -257,13 +269,12 @@ class ConductorService:
                 )
                 for name, driver in self.drivers.items()
             },
+            targets=targets,
         )
 
     def _withdraw(self) -> None:
         try:
-            self._store.withdraw(
-                self.address.hostname, self.address.incarnation
-            )
+            self._store.withdraw(*self._run)
         except errors.RegistryUnavailable:
             LOG.warning(
                 'Registry database unavailable; this conductor counts as '

@@ -52,6 +52,14 @@ OPTS: list[cfg.Opt] = [
         'group; other calls run in any group. The policy rule for calls can '
         'test it (conductor_group).',
     ),
+    cfg.FloatOpt(
+        'targets_interval',
+        default=2.0,
+        min=0.1,
+        max=3600.0,
+        help='Interval between two reads of the targets that drivers serve, '
+        'in seconds. Changes are published to the API.',
+    ),
     cfg.IntOpt(
         'sync_workers',
         default=64,

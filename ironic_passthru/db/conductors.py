@@ -18,6 +18,7 @@ from sqlalchemy import orm
 from ironic_passthru import errors
 from ironic_passthru.db import models
 from ironic_passthru.db import session
+from ironic_passthru.db import target_lists
 
 # The default limit of a statement is 16 MiB in MariaDB, 4 MiB in MySQL 5.7.
 MAX_DOCUMENT_SIZE = 2 * 1024 * 1024
@@ -80,6 +81,8 @@ class ConductorStore:
 
     def __init__(self, database: session.Database) -> None:
         self._database = database
+        #: The targets that the conductors serve.
+        self.target_lists = target_lists.TargetListStore(database)
 
     def register(
         self,
@@ -88,9 +91,11 @@ class ConductorStore:
         *,
         group: str,
         drivers: collections.abc.Mapping[str, CatalogEntry],
+        targets: target_lists.Targets = types.MappingProxyType({}),
     ) -> None:
         """Register a conductor as online; replace an earlier incarnation.
 
+        :param targets: the targets that its drivers serve.
         :raises ConfigError: a name or a document cannot be stored.
         """
         _check_name('host name', hostname)
@@ -106,6 +111,7 @@ class ConductorStore:
             for driver, entry in sorted(drivers.items())
         }
         digests = {driver: entry.digest for driver, entry in drivers.items()}
+        target_lists.check_size(targets)
 
         def work(writer: orm.Session) -> None:
             # The row of the conductor is locked first, so that concurrent
@@ -115,6 +121,7 @@ class ConductorStore:
             )
             _add_documents(writer, documents)
             _save_drivers(writer, conductor_id, digests)
+            target_lists.save(writer, conductor_id, targets)
 
         self._database.write(work)
 

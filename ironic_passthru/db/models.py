@@ -166,6 +166,24 @@ conductor_drivers = sa.Table(
     **_TABLE_OPTIONS,
 )
 
+# The targets that the drivers of a conductor serve, with their tags. Drivers
+# that publish none have no row.
+conductor_targets = sa.Table(
+    'conductor_targets',
+    metadata,
+    sa.Column(
+        'conductor_id',
+        sa.Integer,
+        sa.ForeignKey('conductors.id', ondelete='CASCADE'),
+        primary_key=True,
+    ),
+    sa.Column('driver', _NAME, primary_key=True),
+    sa.Column('digest', _DIGEST, nullable=False),
+    sa.Column('document', _DOCUMENT, nullable=False),
+    sa.Index(None, 'digest'),
+    **_TABLE_OPTIONS,
+)
+
 operations = sa.Table(
     'operations',
     metadata,
@@ -220,6 +238,29 @@ operation_targets = sa.Table(
     sa.Column('number', sa.Integer, primary_key=True, autoincrement=False),
     sa.Column('target', _NAME, nullable=False),
     sa.Index(None, 'target', 'operation_id'),
+    **_TABLE_OPTIONS,
+)
+
+# The parts of operations over several conductors; each part is an operation,
+# too, as soon as its conductor has recorded it.
+operation_parts = sa.Table(
+    'operation_parts',
+    metadata,
+    sa.Column(
+        'operation_id',
+        _CALL_ID,
+        sa.ForeignKey('operations.id', ondelete='CASCADE'),
+        primary_key=True,
+    ),
+    sa.Column('number', sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column('part_id', _CALL_ID, nullable=False),
+    # A JSON array of strings.
+    sa.Column('targets', _DOCUMENT, nullable=False),
+    # Why the part certainly did not run.
+    sa.Column('error', _DOCUMENT),
+    # A part that is not recorded until this time counts as unknown.
+    sa.Column('expected_until', _TIME, nullable=False),
+    sa.UniqueConstraint('part_id'),
     **_TABLE_OPTIONS,
 )
 

@@ -25,7 +25,11 @@ MAX_TARGETS = 10
 MORE = '... more'
 
 _table = models.operations.c
+_parts = models.operation_parts.c
 _targets = models.operation_targets.c
+
+# Lists contain the parts of an operation only on request.
+_IS_WHOLE = ~sa.exists().where(_parts.part_id == _table.id)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,12 +53,20 @@ def _of_target(target: str) -> sa.ColumnElement[bool]:
     return _table.id.in_(found)
 
 
+def _part_of(operation_id: str) -> sa.ColumnElement[bool]:
+    found = sa.select(_parts.part_id).where(
+        _parts.operation_id == operation_id
+    )
+    return _table.id.in_(found)
+
+
 def _naive(time: datetime.datetime) -> datetime.datetime:
     return time.astimezone(datetime.UTC).replace(tzinfo=None)
 
 
 # Filters that do not compare one column with the value.
 _CONDITIONS: dict[str, Callable[[Any], sa.ColumnElement[bool]]] = {
+    'part_of': _part_of,
     'target': _of_target,
     'created_after': lambda time: _table.created_at > _naive(time),
     'created_before': lambda time: _table.created_at < _naive(time),
@@ -72,6 +84,8 @@ def select(
 ) -> sa.Select[Any]:
     """Return the query of a page; see :meth:`OperationStore.page`."""
     query = sa.select(*columns)
+    if 'part_of' not in filters:
+        query = query.where(_IS_WHOLE)
     if owner is not None:
         query = query.where(_table.project_id == owner.project_id)
         if owner.user_id is not None:

@@ -21,6 +21,7 @@ from ironic_passthru import operation
 from ironic_passthru.db import models
 from ironic_passthru.db import operation_queries
 from ironic_passthru.db import session
+from ironic_passthru.db import split_operations
 from ironic_passthru.db import transitions
 from ironic_passthru.validation import strict_json
 
@@ -108,6 +109,8 @@ class OperationStore:
 
     def __init__(self, database: session.Database) -> None:
         self._database = database
+        #: Operations that several conductors run in parts.
+        self.split = split_operations.SplitOperationStore(database)
 
     def change_writer(self) -> ChangeWriter:
         """Return a writer with a connection of its own, for one thread."""
@@ -230,25 +233,22 @@ class OperationStore:
     def cancel(self, operation_id: str) -> bool:
         """Cancel a queued operation or request it for a running one.
 
+        The same is done for the parts of an operation.
+
         :returns: whether the operation was active.
         """
-        cancelled = operation.Transition(
-            operation_id, operation.State.QUEUED, operation.State.CANCELLED
-        )
-        request = (
-            sa.update(_operations)
-            .where(
-                _operations.c.id == operation_id,
-                _operations.c.state == operation.State.RUNNING,
-            )
-            .values(cancel_requested=True)
+        parts = sa.select(models.operation_parts.c.part_id).where(
+            models.operation_parts.c.operation_id == operation_id
         )
 
         def work(writer: orm.Session) -> bool:
-            return bool(
-                transitions.transition(writer, [cancelled])
-                or transitions.rows_matched(writer, request)
-            )
+            # The whole first: a part that is recorded later is cancelled by
+            # the conductors.
+            was_active = _cancel(writer, operation_id)
+            if was_active:
+                for part_id in writer.scalars(parts).all():
+                    _cancel(writer, part_id)
+            return was_active
 
         return self._database.write(work)
 
@@ -298,7 +298,10 @@ class OperationStore:
                     owners.incarnation == table.incarnation,
                 ),
             )
-            .where(table.state.in_(operation.ACTIVE))
+            .where(
+                table.state.in_(operation.ACTIVE),
+                table.incarnation != operation.NO_CONDUCTOR,
+            )
             .distinct()
         )
         with self._database.reader() as reader:
@@ -443,6 +446,24 @@ def _delete(
         return 0
     return transitions.rows_matched(
         writer, statement.where(column.in_(sorted(set(ids))))
+    )
+
+
+def _cancel(writer: orm.Session, operation_id: str) -> bool:
+    cancelled = operation.Transition(
+        operation_id, operation.State.QUEUED, operation.State.CANCELLED
+    )
+    request = (
+        sa.update(_operations)
+        .where(
+            _operations.c.id == operation_id,
+            _operations.c.state == operation.State.RUNNING,
+        )
+        .values(cancel_requested=True)
+    )
+    return bool(
+        transitions.transition(writer, [cancelled])
+        or transitions.rows_matched(writer, request)
     )
 
 

@@ -300,6 +300,20 @@ class VendorInterface:
         """Return the properties of the driver with their descriptions."""
         return {}
 
+    def get_targets(self) -> Mapping[str, Iterable[str]] | None:
+        """Return the targets that this driver serves now, with their tags.
+
+        The conductor reads them every ``[conductor] targets_interval``
+        seconds, and publishes changes: calls for a target are sent to the
+        conductors that serve it. It must return at once. None, the default,
+        publishes nothing: any conductor with the driver gets a call.
+
+        :returns: tags by name of the target; each name, and each tag, has 1
+            to 255 characters.
+        :raises: TemporaryFailure if the targets are not known yet.
+        """
+        return None
+
     def driver_validate(self, method: str, **kwargs: Any) -> None:
         """Check the parameters of a call beyond their types.
 

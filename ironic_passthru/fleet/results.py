@@ -14,9 +14,6 @@ from typing import TypeVar
 import pydantic
 from typing_extensions import TypedDict
 
-#: Code of the errors of targets to which nothing was sent.
-NOT_ATTEMPTED = 'not_attempted'
-
 ItemT = TypeVar('ItemT')
 
 

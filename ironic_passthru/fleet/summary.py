@@ -4,9 +4,16 @@
 import collections
 from collections.abc import Mapping
 from typing import Any
+from typing import TYPE_CHECKING
 
 from ironic_passthru import errors
-from ironic_passthru.fleet import results
+
+if TYPE_CHECKING:
+    # The API does not import pydantic.
+    from ironic_passthru.fleet import results
+
+#: Code of the errors of targets to which nothing was sent.
+NOT_ATTEMPTED = 'not_attempted'
 
 # Numbers of targets and codes in an error message.
 _MAX_TARGETS = 5
@@ -22,14 +29,14 @@ class TargetsFailed(errors.DriverError):
     code = 'targets_failed'
     status = 502
 
-    def __init__(self, result: results.FleetResult[Any]) -> None:
+    def __init__(self, result: 'results.FleetResult[Any]') -> None:
         super().__init__(_describe(result))
         self.partial_result = result
 
 
 def of(
     items: dict[str, Any], *, require_all: bool = False
-) -> results.FleetResult[Any]:
+) -> 'results.FleetResult[Any]':
     """Return the result of a call.
 
     :param require_all: whether every target must succeed.
@@ -43,19 +50,19 @@ def of(
     return result
 
 
-def counted(items: dict[str, Any]) -> results.FleetResult[Any]:
+def counted(items: dict[str, Any]) -> 'results.FleetResult[Any]':
     """Return the result of a call whatever its items are."""
     codes = collections.Counter(_codes(items).values())
-    not_attempted = codes[results.NOT_ATTEMPTED]
-    return results.FleetResult(
-        items=items,
-        summary=results.Summary(
-            total=len(items),
-            succeeded=len(items) - codes.total(),
-            failed=codes.total() - not_attempted,
-            not_attempted=not_attempted,
-        ),
-    )
+    not_attempted = codes[NOT_ATTEMPTED]
+    return {
+        'items': items,
+        'summary': {
+            'total': len(items),
+            'succeeded': len(items) - codes.total(),
+            'failed': codes.total() - not_attempted,
+            'not_attempted': not_attempted,
+        },
+    }
 
 
 def _codes(items: Mapping[str, Any]) -> dict[str, str]:
@@ -67,7 +74,7 @@ def _codes(items: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _describe(result: results.FleetResult[Any]) -> str:
+def _describe(result: 'results.FleetResult[Any]') -> str:
     codes = _codes(result['items'])
     counted = collections.Counter(codes.values()).most_common()
     shown = [f'{count} {code}' for code, count in counted[:_MAX_CODES]]

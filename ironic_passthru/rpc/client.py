@@ -35,6 +35,7 @@ _REFUSALS = (
     errors.ConductorStopping,
     errors.StaleCall,
     errors.CallExpired,
+    errors.TargetsMoved,
 )
 
 # Among hundreds of conductors, further attempts after this many refusals
@@ -106,6 +107,7 @@ class ConductorAPI:
         respond_async: bool = False,
         key: operation.Key | None = None,
         tried: list[protocol.ConductorAddress] | None = None,
+        routed: bool = False,
     ) -> dict[str, Any]:
         """Call a vendor passthru method of a driver, at most once.
 
@@ -122,6 +124,9 @@ class ConductorAPI:
             if another call was recorded with this key.
         :param tried: a list to which each conductor is added before the call
             is sent to it.
+        :param routed: whether the servers were chosen because they publish
+            the targets of the call; they refuse it if they no longer serve
+            one of them.
         :returns: ``return`` (a JSON value; for ``attach`` the argument of
             :meth:`protocol.Attached.from_bus`), ``async`` and ``attach``;
             ``targets`` (a list of str) if the method of a synchronous call
@@ -143,6 +148,7 @@ class ConductorAPI:
             call_id=call_id or uuidutils.generate_uuid(),
             respond_async=respond_async,
             key=key,
+            routed=routed,
         )
         return self._call(
             context,

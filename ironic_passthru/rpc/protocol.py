@@ -77,6 +77,9 @@ class CallRequest:
     :param respond_async: whether to run the call as an operation even if the
         method is synchronous.
     :param key: the Idempotency-Key.
+    :param routed: whether the conductor was chosen because it serves the
+        targets; it refuses the call if it no longer does. Only for conductors
+        that publish targets: earlier releases reject the argument.
     """
 
     driver_name: str
@@ -88,6 +91,7 @@ class CallRequest:
     deadline: int | float | None = None
     respond_async: bool = False
     key: operation.Key | None = None
+    routed: bool = False
 
     @property
     def expired(self) -> bool:

@@ -17,6 +17,7 @@ No test calls a method of the driver; ``start()``, ``stop()`` and
 ``driver_validate()`` do run, so they must do without hardware.
 """
 
+import contextlib
 import json
 import re
 import threading
@@ -33,6 +34,7 @@ from ironic_passthru import spec
 from ironic_passthru.drivers import base
 from ironic_passthru.drivers import loader
 from ironic_passthru.drivers import problems
+from ironic_passthru.fleet import target_list
 from ironic_passthru.json_schema import json_pointer
 from ironic_passthru.testing import harness
 from ironic_passthru.testing import service
@@ -184,6 +186,13 @@ class DriverConformance(_Mixin):
             driver = self.load()
             driver.interface.start(self.make_driver_conf())
             driver.interface.stop()
+
+    def test_published_targets_are_valid(self) -> None:
+        """The targets of a started driver have names and tags, if any."""
+        with contextlib.suppress(errors.TemporaryFailure):
+            targets = self.start().interface.get_targets()
+            if targets is not None:
+                target_list.TargetList.of(targets)
 
     def test_stops_twice(self) -> None:
         """A driver that is stopped, or was not started, can be stopped."""

@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dispatch of checked calls to conductors."""
 
-import dataclasses
 import hmac
-from collections.abc import Mapping
-from collections.abc import Sequence
-from typing import Any
 
 import webob
 from oslo_utils import uuidutils
@@ -17,6 +13,8 @@ from ironic_passthru.api import audit_data
 from ironic_passthru.api.calls import idempotency
 from ironic_passthru.api.calls import long_poll
 from ironic_passthru.api.calls import responses
+from ironic_passthru.api.calls import routing
+from ironic_passthru.api.calls import sender
 from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import prefer
 from ironic_passthru.db import operations
@@ -27,23 +25,6 @@ _HINT = (
     'Send calls that take long with the header "Prefer: respond-async": the '
     'response is immediate, and the result is stored.'
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class CheckedCall:
-    """A call that passed all checks.
-
-    :param parameters: JSON values that match the schema of the method.
-    :param servers: live conductors that offer the method.
-    :param conductor_group: the only group that may run it; None for any.
-    """
-
-    driver: str
-    method: spec.MethodSpec
-    http_method: str
-    parameters: Mapping[str, Any]
-    servers: Sequence[protocol.ConductorAddress]
-    conductor_group: str | None = None
 
 
 class CallDispatcher:
@@ -62,17 +43,19 @@ class CallDispatcher:
         timeout_seconds: float,
     ) -> None:
         self._conductor_api = conductor_api
+        self._sender = sender.CallSender(conductor_api, operations)
         self._operations = operations
         self._responses = responses
         self._long_poll = long_poll
         self._timeout_seconds = timeout_seconds
 
     def dispatch(
-        self, request: webob.Request, call: CheckedCall
+        self, request: webob.Request, call: routing.CheckedCall
     ) -> webob.Response:
         """Send a call at most once and return the response.
 
-        :raises: NotRun, OutcomeUnknown, errors of the driver.
+        :raises: InvalidParameterValue if the call has no route; NotRun,
+            OutcomeUnknown, errors of the driver.
         """
         preferences = prefer.parse(request.headers.get('Prefer'))
         key = _key(request, call)
@@ -96,7 +79,7 @@ class CallDispatcher:
     def _send(
         self,
         request: webob.Request,
-        call: CheckedCall,
+        call: routing.CheckedCall,
         key: operation.Key | None,
         *,
         preferences: prefer.Preferences,
@@ -107,20 +90,20 @@ class CallDispatcher:
         respond_async = preferences.respond_async
         accepted = call.method.is_accepted(respond_async)
         data = audit_data.of(request.environ)
+        outgoing = sender.OutgoingCall(
+            context=request.environ[environ_keys.CONTEXT],
+            call=call,
+            parts=routing.parts(call),
+            call_id=call_id,
+            timeout_seconds=self._timeout(call.method, accepted=accepted),
+            accepted=accepted,
+            respond_async=respond_async,
+            key=key,
+            tried=data.tried,
+        )
+        data.parts = len(outgoing.parts)
         try:
-            result = self._conductor_api.driver_vendor_passthru(
-                request.environ[environ_keys.CONTEXT],
-                call.driver,
-                call.method.name,
-                http_method=call.http_method,
-                info=call.parameters,
-                servers=call.servers,
-                call_id=call_id,
-                timeout_seconds=self._timeout(call.method, accepted=accepted),
-                respond_async=respond_async,
-                key=key,
-                tried=data.tried,
-            )
+            result = self._sender.send(outgoing)
         except errors.OutcomeUnknown as unknown:
             error = unknown if accepted else _with_hint(unknown)
             if not (accepted or key) or not self._is_recorded(call_id):
@@ -242,7 +225,9 @@ def _was_stopped(found: operation.Operation) -> bool:
     )
 
 
-def _key(request: webob.Request, call: CheckedCall) -> operation.Key | None:
+def _key(
+    request: webob.Request, call: routing.CheckedCall
+) -> operation.Key | None:
     """Return the stored form of the key of a request, or None.
 
     :raises: InvalidKey.

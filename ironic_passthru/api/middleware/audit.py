@@ -225,7 +225,7 @@ def _details(data: audit_data.AuditData, event: str) -> dict[str, Any]:
         }
     return {
         **_masked(data),
-        'conductor': data.tried[-1].hostname if data.tried else None,
+        'conductor': _conductors(data),
         'operation': data.operation_id,
         **({'forwarded': True} if data.forwarded else {}),
         **(
@@ -234,6 +234,12 @@ def _details(data: audit_data.AuditData, event: str) -> dict[str, Any]:
             else {'conductor_group': data.conductor_group}
         ),
     }
+
+
+def _conductors(data: audit_data.AuditData) -> str | None:
+    """Return the conductors of a call, usually one; None without any."""
+    hostnames = {server.hostname for server in data.tried[-data.parts :]}
+    return ', '.join(sorted(hostnames)) or None
 
 
 def _masked(data: audit_data.AuditData) -> dict[str, Any]:

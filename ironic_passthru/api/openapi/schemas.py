@@ -39,6 +39,7 @@ _NULLABLE: Mapping[type[wsme.types.Base], frozenset[str]] = {
         {
             *('user_id', 'project_id', 'request_id', 'parameters', 'error'),
             *('started_at', 'finished_at', 'targets'),
+            *('conductor', 'incarnation'),
         }
     ),
     types.ProgressResource: frozenset({'percent', 'message'}),

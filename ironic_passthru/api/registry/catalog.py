@@ -17,6 +17,7 @@ from ironic_passthru import errors
 from ironic_passthru import spec as specs
 from ironic_passthru.api.registry import driver_versions
 from ironic_passthru.db import conductors
+from ironic_passthru.fleet import target_list
 from ironic_passthru.rpc import protocol
 from ironic_passthru.validation import strict_json
 
@@ -77,6 +78,7 @@ class Catalog:
         self._snapshot: Snapshot | None = None
         self._read_at = float('-inf')
         self._failed_at = float('-inf')
+        self._lists: dict[str, target_list.TargetList | None] = {}
         self._specs: dict[conductors.Version, specs.DriverSpec | None] = {}
         self._unavailable = False
 
@@ -216,6 +218,7 @@ class Catalog:
         groups = {record.hostname: record.group for record in records}
         last_groups = _last_groups(records)
         specs = self._load_specs({*newest.items(), *serving})
+        targets = self._load_targets()
         offered: dict[str, list[driver_versions.DriverVersion]] = {}
         for version, addresses in serving.items():
             spec = specs.get(version)
@@ -230,7 +233,9 @@ class Catalog:
             if spec is not None:
                 last = last_groups.get(name, () if live else ('',))
                 drivers[name] = _entry(
-                    driver_versions.DriverEntry(spec, live, last),
+                    driver_versions.DriverEntry(
+                        spec, live, last, targets.get(name, {})
+                    ),
                     old.drivers.get(name),
                 )
         return Snapshot(
@@ -258,6 +263,38 @@ class Catalog:
                 known[version] = _spec(version, text)
         self._specs = known
         return known
+
+    def _load_targets(
+        self,
+    ) -> dict[str, dict[str, target_list.TargetList]]:
+        """Return the published targets by driver and host name.
+
+        An invalid list is like none. Equal lists are the same object.
+        """
+        digests = self._store.target_lists.digests()
+        wanted = set(digests.values())
+        known = {d: v for d, v in self._lists.items() if d in wanted}
+        missing = wanted - known.keys()
+        if missing:
+            documents = self._store.target_lists.documents(missing)
+            for digest, text in documents.items():
+                known[digest] = _target_list(digest, text)
+        self._lists = known
+        found: dict[str, dict[str, target_list.TargetList]] = {}
+        for (hostname, driver), digest in digests.items():
+            listed = known.get(digest)
+            if listed is not None:
+                found.setdefault(driver, {})[hostname] = listed
+        return found
+
+
+def _target_list(digest: str, text: str) -> target_list.TargetList | None:
+    try:
+        return target_list.TargetList.from_document(text)
+    except target_list.InvalidTargets as error:
+        # Forged by a user of the database, or of another release.
+        LOG.error('Published targets %s are invalid: %s', digest, error)
+        return None
 
 
 def _live_servers(
@@ -319,6 +356,7 @@ def _entry(
         and old.spec is new.spec
         and old.versions == new.versions
         and old.last_groups == new.last_groups
+        and old.targets == new.targets
     ):
         return old
     return new

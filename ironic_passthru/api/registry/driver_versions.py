@@ -4,11 +4,18 @@
 import dataclasses
 import functools
 import json
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ironic_passthru import spec as specs
+from ironic_passthru.api.registry import target_index
+from ironic_passthru.fleet import target_list
 from ironic_passthru.rpc import protocol
+
+# Indexes of targets of one driver. There is one for each combination of
+# groups that a caller may use.
+_MAX_INDEXES = 64
 
 # Live conductors by conductor group.
 Groups = Mapping[str, tuple[protocol.ConductorAddress, ...]]
@@ -36,11 +43,16 @@ class MethodRoute:
     :param servers: live conductors.
     :param groups: the same addresses by conductor group; without live
         conductors, the last known groups, without addresses.
+    :param index: returns the targets of the servers in some groups.
     """
 
     method: specs.MethodSpec
     servers: tuple[protocol.ConductorAddress, ...]
     groups: Groups
+    index: Callable[
+        [tuple[str, ...], tuple[protocol.ConductorAddress, ...]],
+        target_index.TargetIndex,
+    ]
 
     def within(
         self, names: Sequence[str]
@@ -49,6 +61,10 @@ class MethodRoute:
         if len(names) == len(self.groups):
             return self.servers
         return sum((self.groups[name] for name in names), ())
+
+    def targets(self, names: Sequence[str]) -> target_index.TargetIndex:
+        """Return the targets that the servers in the named groups serve."""
+        return self.index(tuple(names), self.within(names))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,11 +104,15 @@ class DriverEntry:
         conductor that started last.
     :param last_groups: groups of dead conductors that offered it; without
         live conductors, at least one.
+    :param targets: the published targets of live conductors by host name.
     """
 
     spec: specs.DriverSpec
     versions: tuple[DriverVersion, ...]
     last_groups: tuple[str, ...] = ()
+    targets: Mapping[str, target_list.TargetList] = dataclasses.field(
+        default_factory=dict
+    )
 
     @property
     def name(self) -> str:
@@ -154,7 +174,7 @@ class DriverEntry:
             for version in self.versions
             if group in version.groups
         )
-        return DriverEntry(versions[0].spec, versions)
+        return DriverEntry(versions[0].spec, versions, targets=self.targets)
 
     def within_group(self, name: str) -> 'DriverEntry | None':
         """Return the driver as the conductors of a group offer it.
@@ -174,18 +194,46 @@ class DriverEntry:
         """Return the route of a method of this driver."""
         if method not in self._routes:
             spec = self.methods[method]
-            versions = [
-                version
-                for version in self.versions
+            numbers = tuple(
+                number
+                for number, version in enumerate(self.versions)
                 if version.spec.methods.get(method) == spec
-            ]
+            )
+            versions = [self.versions[number] for number in numbers]
             groups = _merged([version.groups for version in versions])
             self._routes[method] = MethodRoute(
                 method=spec,
                 servers=_joined([version.servers for version in versions]),
                 groups=groups or dict.fromkeys(self.last_groups, ()),
+                index=functools.partial(self._index, numbers),
             )
         return self._routes[method]
+
+    @functools.cached_property
+    def _indexes(
+        self,
+    ) -> dict[
+        tuple[tuple[int, ...], tuple[str, ...]], target_index.TargetIndex
+    ]:
+        return {}
+
+    def _index(
+        self,
+        versions: tuple[int, ...],
+        groups: tuple[str, ...],
+        servers: tuple[protocol.ConductorAddress, ...],
+    ) -> target_index.TargetIndex:
+        """Return the targets of the servers with some versions, in groups.
+
+        Methods with the same servers share an index, which may be large.
+        """
+        found = self._indexes.get((versions, groups))
+        if found is None:
+            if len(self._indexes) >= _MAX_INDEXES:
+                self._indexes.clear()
+            found = target_index.TargetIndex(servers, self.targets)
+            self._indexes[versions, groups] = found
+        return found
 
 
 def make_version(

@@ -124,6 +124,7 @@ class OperationsController:
         user_id=expose.Argument(types.text),
         project_id=expose.Argument(types.text),
         request_id=expose.Argument(types.text),
+        part_of=expose.Argument(types.text),
         conductor=expose.Argument(types.text),
         created_after=expose.Argument(types.time),
         created_before=expose.Argument(types.time),
@@ -311,6 +312,9 @@ class OperationsController:
                 percent=found.progress.percent, message=found.progress.message
             ),
             links=self._links.resource(request, 'operations', found.id),
+            # Unset if several conductors run it.
+            conductor=found.conductor or None,
+            incarnation=found.incarnation or None,
             **{name: getattr(found, name) for name in _COPIED},
         )
         if 'parameters' in details:
@@ -363,8 +367,6 @@ _COPIED = (
     'user_id',
     'project_id',
     'request_id',
-    'conductor',
-    'incarnation',
     'created_at',
     'started_at',
     'finished_at',

@@ -16,6 +16,7 @@ from ironic_passthru.api import audit_data
 from ironic_passthru.api.auth import policy
 from ironic_passthru.api.auth import policy_rules
 from ironic_passthru.api.calls import dispatch
+from ironic_passthru.api.calls import routing
 from ironic_passthru.api.http import conductor_group
 from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import error_responses
@@ -27,7 +28,6 @@ from ironic_passthru.api.v1 import group_routes
 from ironic_passthru.api.v1 import permissions
 from ironic_passthru.api.v1 import types
 from ironic_passthru.policies import drivers as rules
-from ironic_passthru.rpc import protocol
 from ironic_passthru.validation import strict_json
 
 METHODS_ARGUMENTS = {'detail': expose.Argument(types.boolean)}
@@ -157,7 +157,8 @@ class PassthruController:
             self._authorize(request, driver, name, None)
             raise
         data.conductor_group = group
-        method, servers = self._authorize(request, driver, name, group)
+        route, groups = self._authorize(request, driver, name, group)
+        method = route.method
         if http_method not in method.http_methods:
             raise errors.VerbNotSupported(
                 method=name,
@@ -166,37 +167,39 @@ class PassthruController:
             )
         if not method.attach:
             error_responses.check_accept(environ)
-        values = self._values(environ, method, by_query=by_query)
+        values = self._parameters(request, method, by_query=by_query)
         data.parameters = values
         method.parameters.check(values)
         data.method = method
         return self._dispatcher.dispatch(
             request,
-            dispatch.CheckedCall(
+            routing.CheckedCall(
                 driver=driver,
                 method=method,
                 http_method=http_method,
                 parameters=values,
-                servers=servers,
+                servers=route.within(groups),
+                targets=route.targets(groups),
                 conductor_group=group,
             ),
         )
 
-    def _values(
+    def _parameters(
         self,
-        environ: wsgi_types.WSGIEnvironment,
+        request: webob.Request,
         method: spec.MethodSpec,
         *,
         by_query: bool,
     ) -> dict[str, Any]:
-        """Return the parameters in query and body.
+        """Return the parameters in the query and in the body.
 
-        :raises: RequestError.
+        :raises: UnexpectedArguments, InvalidArgument, InvalidBody.
         """
+        environ = request.environ
         texts = query.texts(environ, method.parameters.query.arrays)
         if by_query:
             del texts['method']
-        values = _query_values(method, environ['REQUEST_METHOD'], texts)
+        values = _query_values(method, request.method, texts)
         for key, value in self._body(environ).items():
             if key in values:
                 raise errors.InvalidArgument(
@@ -211,8 +214,8 @@ class PassthruController:
         driver: str,
         name: str,
         group: str | None,
-    ) -> tuple[spec.MethodSpec, Sequence[protocol.ConductorAddress]]:
-        """Return the method and the conductors that the caller may use.
+    ) -> tuple[driver_versions.MethodRoute, Sequence[str]]:
+        """Return the route and the groups that the caller may use.
 
         :param group: the conductor group that the request names, if any.
         :raises: Forbidden, DangerousMethod; errors of group_routes.route()
@@ -248,7 +251,7 @@ class PassthruController:
             raise errors.Forbidden(rule=rules.CALL)
         if not route.method.allowed:
             raise errors.DangerousMethod(driver=driver, method=name)
-        return route.method, route.within(groups)
+        return route, groups
 
     def _permitted(
         self,

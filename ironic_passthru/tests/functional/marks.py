@@ -22,6 +22,16 @@ def read(path: pathlib.Path, key: str) -> list[str]:
     return [what for found, what in lines if found == key]
 
 
+def write(key: str, what: str) -> None:
+    """Add a record with ``key``."""
+    # A single write to a file opened for appending is atomic.
+    handle = os.open(os.environ[FILE], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.write(handle, f'{key} {what}\n'.encode())
+    finally:
+        os.close(handle)
+
+
 class MarksVendor(base.VendorInterface):
     """Methods that record their executions."""
 
@@ -29,15 +39,7 @@ class MarksVendor(base.VendorInterface):
         self._host = conf.host
 
     def _note(self, key: str, what: str) -> None:
-        # A single write to a file opened for appending is atomic.
-        line = f'{key} {self._host}:{what}\n'.encode()
-        handle = os.open(
-            os.environ[FILE], os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        )
-        try:
-            os.write(handle, line)
-        finally:
-            os.close(handle)
+        write(key, f'{self._host}:{what}')
 
     @base.driver_passthru(['GET', 'POST', 'PUT', 'DELETE'], async_call=False)
     def mark(self, key: str, seconds: float = 0) -> str:

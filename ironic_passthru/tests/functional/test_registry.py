@@ -13,10 +13,14 @@ from ironic_passthru.tests.functional import registry
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.unit.db import cases
 from ironic_passthru.tests.unit.db import operation_cases
+from ironic_passthru.tests.unit.db import split_cases
 
 
 class TestPostgreSQL(
-    registry.ServerCases, *cases.ALL_CASES, *operation_cases.ALL_CASES
+    registry.ServerCases,
+    *cases.ALL_CASES,
+    *operation_cases.ALL_CASES,
+    *split_cases.ALL_CASES,
 ):
     """The registry on PostgreSQL."""
 
@@ -82,7 +86,10 @@ class TestPostgreSQL(
 
 
 class TestMariaDB(
-    registry.ServerCases, *cases.ALL_CASES, *operation_cases.ALL_CASES
+    registry.ServerCases,
+    *cases.ALL_CASES,
+    *operation_cases.ALL_CASES,
+    *split_cases.ALL_CASES,
 ):
     """The registry on MariaDB."""
 

@@ -25,8 +25,10 @@ def upgrade() -> None:
     """Create all tables."""
     _create_conductors()
     _create_catalogs()
+    _create_conductor_targets()
     _create_operations()
     _create_targets()
+    _create_parts()
     _create_results()
     _create_keys()
 
@@ -93,6 +95,29 @@ def _create_catalogs() -> None:
     )
 
 
+def _create_conductor_targets() -> None:
+    op.create_table(
+        'conductor_targets',
+        sa.Column('conductor_id', sa.Integer, nullable=False),
+        sa.Column('driver', sa.String(255), nullable=False),
+        sa.Column('digest', sa.String(64), nullable=False),
+        sa.Column('document', _DOCUMENT, nullable=False),
+        sa.PrimaryKeyConstraint(
+            'conductor_id', 'driver', name='pk_conductor_targets'
+        ),
+        sa.ForeignKeyConstraint(
+            ['conductor_id'],
+            ['conductors.id'],
+            name='fk_conductor_targets_conductors',
+            ondelete='CASCADE',
+        ),
+        **_OPTIONS,
+    )
+    op.create_index(
+        'ix_conductor_targets_digest', 'conductor_targets', ['digest']
+    )
+
+
 def _create_operations() -> None:
     op.create_table(
         'operations',
@@ -156,6 +181,29 @@ def _create_targets() -> None:
         'ix_operation_targets_target_operation_id',
         'operation_targets',
         ['target', 'operation_id'],
+    )
+
+
+def _create_parts() -> None:
+    op.create_table(
+        'operation_parts',
+        sa.Column('operation_id', sa.String(64), nullable=False),
+        sa.Column('number', sa.Integer, nullable=False, autoincrement=False),
+        sa.Column('part_id', sa.String(64), nullable=False),
+        sa.Column('targets', _DOCUMENT, nullable=False),
+        sa.Column('error', _DOCUMENT),
+        sa.Column('expected_until', _TIME, nullable=False),
+        sa.PrimaryKeyConstraint(
+            'operation_id', 'number', name='pk_operation_parts'
+        ),
+        sa.UniqueConstraint('part_id', name='uq_operation_parts_part_id'),
+        sa.ForeignKeyConstraint(
+            ['operation_id'],
+            ['operations.id'],
+            name='fk_operation_parts_operations',
+            ondelete='CASCADE',
+        ),
+        **_OPTIONS,
     )
 
 

@@ -3,6 +3,7 @@
 
 import functools
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import TypeVar
@@ -27,6 +28,7 @@ from ironic_passthru.drivers.redfish.inventories import file
 from ironic_passthru.drivers.redfish.inventories import loading
 from ironic_passthru.fleet import results
 from ironic_passthru.fleet import selection
+from ironic_passthru.fleet import selector
 from ironic_passthru.fleet import summary
 
 Act = Callable[[bmc.Bmc], failures.Item]
@@ -75,6 +77,13 @@ class FleetMethods(base.VendorInterface):
             name: field.description or ''
             for name, field in entry.Entry.model_fields.items()
         }
+
+    def get_targets(self) -> Mapping[str, Iterable[str]]:
+        """Return the targets of the inventory.
+
+        :raises: TemporaryFailure if the inventory is not known yet.
+        """
+        return self._inventory.current().tags
 
     def driver_validate(self, method: str, **kwargs: Any) -> None:
         """Check that one selector is given, and that targets exist.
@@ -177,7 +186,7 @@ class FleetMethods(base.VendorInterface):
         self, options: Mapping[str, Any], *, required_by: str | None = None
     ) -> list[bmc_target.Target]:
         current = self._inventory.current()
-        chosen = selection.select(
+        chosen = selector.select(
             current.tags, options, required_by=required_by
         )
         return [current.target(name) for name in chosen]

@@ -20,6 +20,7 @@ from ironic_passthru.api.auth import policy
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.db import conductors
 from ironic_passthru.db import operation_queries
+from ironic_passthru.fleet import target_list
 from ironic_passthru.tests import base
 
 # A method of the store below has the name of the module.
@@ -67,6 +68,7 @@ class FakeStore:
         self.reads = 0
         self.offers_read: list[str] = []
         self.documents_read: list[str] = []
+        self.target_lists = FakeTargetLists()
         self._records: dict[str, conductors.ConductorRecord] = {}
         self._documents: dict[str, str] = {}
         self._newest: dict[str, str] = {}
@@ -116,6 +118,12 @@ class FakeStore:
             found.append(record)
         return found
 
+    def publish(self, hostname: str, driver: str, *names: str) -> None:
+        """Publish targets of a conductor; the first letters are tags."""
+        self.target_lists.lists[hostname, driver] = target_list.TargetList(
+            {name: frozenset({name[0]}) for name in names}
+        )
+
     def newest_digests(self) -> dict[str, str]:
         self._check()
         return dict(self._newest)
@@ -130,6 +138,20 @@ class FakeStore:
     def _check(self) -> None:
         if self.unavailable:
             raise errors.RegistryUnavailable()
+
+
+class FakeTargetLists:
+    """Published targets by host name and driver."""
+
+    def __init__(self) -> None:
+        self.lists: dict[tuple[str, str], target_list.TargetList] = {}
+
+    def digests(self) -> dict[tuple[str, str], str]:
+        return {key: each.digest for key, each in self.lists.items()}
+
+    def documents(self, digests: Iterable[str]) -> dict[str, str]:
+        known = {each.digest: each.document for each in self.lists.values()}
+        return {digest: known[digest] for digest in digests}
 
 
 class FakeOperations:
@@ -147,6 +169,8 @@ class FakeOperations:
         self.unavailable = False
         self.found: dict[str, operation.Operation] = {}
         self.keys: dict[str, tuple[str, str]] = {}
+        #: A fake of SplitOperationStore.
+        self.split: Any = None
         self.results: dict[str, str] = {}
         self.reads = 0
         self.on_read: Callable[[int], None] = lambda reads: None
@@ -292,18 +316,23 @@ class FakeConductorAPI:
     :ivar calls: what was called: (driver, method, arguments).
     :ivar result: return value of a call, or an exception to raise.
     :ivar on_call: called with the arguments of each call.
+    :ivar answer: returns the reply to a call with these arguments.
     """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.result: Any = {'return': None, 'async': False, 'attach': False}
         self.on_call: Callable[[dict[str, Any]], None] = lambda call: None
+        self.answer = self._answer
 
     def driver_vendor_passthru(
         self, context: Any, driver: str, method: str, **arguments: Any
     ) -> dict[str, Any]:
         self.calls.append((driver, method, arguments))
         self.on_call(arguments)
+        return self.answer(arguments)
+
+    def _answer(self, _: dict[str, Any]) -> dict[str, Any]:
         if isinstance(self.result, Exception):
             raise self.result
         return self.result

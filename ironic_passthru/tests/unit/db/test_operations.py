@@ -12,10 +12,13 @@ from ironic_passthru import operation
 from ironic_passthru.db import models
 from ironic_passthru.db import operation_queries
 from ironic_passthru.tests.unit.db import operation_cases
+from ironic_passthru.tests.unit.db import split_cases
 from ironic_passthru.tests.unit.db import sqlite
 
 
-class TestSQLite(sqlite.SQLiteCase, *operation_cases.ALL_CASES):
+class TestSQLite(
+    sqlite.SQLiteCase, *operation_cases.ALL_CASES, *split_cases.ALL_CASES
+):
     """Cases for all databases, and values that only SQLite stores."""
 
     def plan(self, **filters: Any) -> str:

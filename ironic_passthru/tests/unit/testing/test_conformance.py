@@ -82,6 +82,11 @@ class OddProperties(Good):
         return {'slots': 3}
 
 
+class OddTargets(Good):
+    def get_targets(self) -> Any:
+        return {'r1': 'rack1'}
+
+
 class OddDefault(Good):
     @driver_base.driver_passthru(['GET'])
     def two(self, slot: int = None) -> None:  # noqa: RUF013
@@ -168,6 +173,7 @@ BROKEN: dict[type, set[str]] = {
     Hidden: {'test_method_names_hide_nothing'},
     Undescribed: {'test_methods_are_described'},
     OddProperties: {'test_properties_are_text'},
+    OddTargets: {'test_published_targets_are_valid'},
     OddDefault: {'test_defaults_fit_their_declarations'},
     SecretTarget: {'test_targets_are_no_secrets'},
     Unstable: {'test_specs_are_stable'},

@@ -20,6 +20,7 @@ from ironic_passthru import spec
 from ironic_passthru.api import audit_data
 from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.middleware import audit
+from ironic_passthru.fleet import selector
 from ironic_passthru.redaction import log_filter
 from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
@@ -195,6 +196,39 @@ class TestCalls(AuditCase):
         line = self.line()
         self.assertEqual('failed', line['outcome'])
         self.assertEqual(['7', 'r1'], line['targets'])
+
+    def test_a_call_over_several_conductors(self) -> None:
+        properties = {name: {} for name in selector.PARAMETERS}
+        method = fakes.method(
+            'f',
+            http_methods=('POST',),
+            schema={'type': 'object', 'properties': properties},
+            target=selector.NAMES,
+        )
+        for host in ('c2', 'c3', 'c4'):
+            self.store.add(host, fakes.driver('fleet', method))
+            self.store.publish(host, 'fleet', f'n-{host}')
+
+        def answer(call: dict[str, Any]) -> dict[str, Any]:
+            (server,) = call['servers']
+            call['tried'].append(server)
+            if server.hostname == 'c4':
+                raise errors.ConductorBusy()
+            items = {name: {} for name in call['info']['targets']}
+            return {
+                'return': {'items': items},
+                'async': False,
+                'attach': False,
+            }
+
+        self.bus.on_call = lambda _: None
+        self.bus.answer = answer
+        self.ask(
+            '/v1/drivers/fleet/vendor_passthru/f', 'POST', b'{"tag": "n"}'
+        )
+        line = self.line()
+        self.assertEqual('c2, c3, c4', line['conductor'])
+        self.assertEqual(['n-c2', 'n-c3'], line['targets'])
 
     def test_many_reported_targets_are_cut(self) -> None:
         many = [f'node-{number}' * 10 for number in range(5000)]

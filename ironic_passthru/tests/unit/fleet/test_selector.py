@@ -4,7 +4,7 @@
 from typing import Any
 
 from ironic_passthru import errors
-from ironic_passthru.fleet import selection
+from ironic_passthru.fleet import selector
 from ironic_passthru.tests import base
 
 CURRENT = {
@@ -33,7 +33,7 @@ class SelectTest(base.TestCase):
             ({'tag': 'web', 'exclude': ['r1-n2', 'r2-n1']}, 'r1-n1'),
         )
         for parameters, names in cases:
-            chosen = selection.select(CURRENT, parameters)
+            chosen = selector.select(CURRENT, parameters)
             self.assertEqual(names, ' '.join(chosen))
 
     def test_errors(self) -> None:
@@ -70,7 +70,7 @@ class SelectTest(base.TestCase):
         for parameters, message in cases:
             error = self.assertRaises(
                 errors.InvalidParameterValue,
-                selection.select,
+                selector.select,
                 CURRENT,
                 parameters,
             )
@@ -81,8 +81,8 @@ class ConfirmationTest(base.TestCase):
     """Changes of all targets need their number."""
 
     def select(self, method: str | None, **parameters: Any) -> int:
-        many = {f'n{n}': {'web'} for n in range(selection.MAX_UNCONFIRMED + 2)}
-        return len(selection.select(many, parameters, required_by=method))
+        many = {f'n{n}': {'web'} for n in range(selector.MAX_UNCONFIRMED + 2)}
+        return len(selector.select(many, parameters, required_by=method))
 
     def test_needed(self) -> None:
         for count, parameters in (

@@ -12,9 +12,9 @@ import pydantic
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru import operation
-from ironic_passthru.conductor import targets
 from ironic_passthru.drivers import base as drivers
 from ironic_passthru.drivers import loader
+from ironic_passthru.fleet import targets
 from ironic_passthru.rpc import protocol
 from ironic_passthru.tests import base
 from ironic_passthru.tests.unit.conductor import records

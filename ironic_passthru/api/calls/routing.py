@@ -30,6 +30,7 @@ class CheckedCall:
     :param servers: live conductors that offer the method, and that the
         caller may use.
     :param targets: the targets that these conductors serve.
+    :param conductor_group: the only group that may run it; None for any.
     """
 
     driver: str
@@ -38,6 +39,7 @@ class CheckedCall:
     parameters: Mapping[str, Any]
     servers: Sequence[protocol.ConductorAddress]
     targets: target_index.TargetIndex
+    conductor_group: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

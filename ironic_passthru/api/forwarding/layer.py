@@ -15,6 +15,7 @@ from ironic_passthru.api import audit_data
 from ironic_passthru.api.forwarding import ironic_client
 from ironic_passthru.api.forwarding import merging
 from ironic_passthru.api.forwarding import method_details
+from ironic_passthru.api.http import conductor_group
 from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import expose
 from ironic_passthru.api.http import links
@@ -88,6 +89,13 @@ class Forwarding:
             # Such a path is not found. Servers before Ironic may resolve it.
             pass
         elif self._is_only_ironics(match.variables, is_call=rule is None):
+            if controller.startswith('passthru.') and conductor_group.named(
+                environ
+            ):
+                # Ironic would ignore it, and run the call anywhere.
+                raise errors.ConductorGroupUnusable(
+                    driver=match.variables['driver']
+                )
             application = self._forward(environ, match)
         elif rule is not None:
             application = self._merge(environ, rule)

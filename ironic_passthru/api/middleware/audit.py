@@ -228,6 +228,11 @@ def _details(data: audit_data.AuditData, event: str) -> dict[str, Any]:
         'conductor': _conductors(data),
         'operation': data.operation_id,
         **({'forwarded': True} if data.forwarded else {}),
+        **(
+            {}
+            if data.conductor_group is None
+            else {'conductor_group': data.conductor_group}
+        ),
     }
 
 

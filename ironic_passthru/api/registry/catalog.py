@@ -231,7 +231,7 @@ class Catalog:
             live = tuple(offered.get(name, ()))
             spec = live[0].spec if live else specs.get(version)
             if spec is not None:
-                last = () if live else last_groups.get(name, ('',))
+                last = last_groups.get(name, () if live else ('',))
                 drivers[name] = _entry(
                     driver_versions.DriverEntry(
                         spec, live, last, targets.get(name, {})

@@ -102,8 +102,8 @@ class DriverEntry:
         conductors, the last known spec.
     :param versions: versions of live conductors; first the version of the
         conductor that started last.
-    :param last_groups: without live conductors, the groups of the conductors
-        that were known last.
+    :param last_groups: groups of dead conductors that offered it; without
+        live conductors, at least one.
     :param targets: the published targets of live conductors by host name.
     """
 
@@ -151,6 +151,40 @@ class DriverEntry:
         """The methods that conductors allow."""
         methods = self.methods.items()
         return MethodList({n: spec for n, spec in methods if spec.allowed})
+
+    @functools.cached_property
+    def _groups(self) -> dict[str, 'DriverEntry']:
+        names = {name for version in self.versions for name in version.groups}
+        if len(names) == 1 and self.versions:
+            # The common case shares the cached lists.
+            narrow = dict.fromkeys(names, self)
+        else:
+            narrow = {name: self._narrowed(name) for name in sorted(names)}
+        for name in self.last_groups:
+            narrow.setdefault(name, DriverEntry(self.spec, (), (name,)))
+        return narrow
+
+    def _narrowed(self, group: str) -> 'DriverEntry':
+        versions = tuple(
+            DriverVersion(
+                version.spec,
+                version.groups[group],
+                {group: version.groups[group]},
+            )
+            for version in self.versions
+            if group in version.groups
+        )
+        return DriverEntry(versions[0].spec, versions, targets=self.targets)
+
+    def within_group(self, name: str) -> 'DriverEntry | None':
+        """Return the driver as the conductors of a group offer it.
+
+        If all of them are dead, it has the methods of the last known spec,
+        without servers.
+
+        :returns: None if no known conductor of the group offers the driver.
+        """
+        return self._groups.get(name)
 
     @functools.cached_property
     def _routes(self) -> dict[str, MethodRoute]:

@@ -36,6 +36,7 @@ class CallMethod(results.ResultCommand):
             metavar='<verb>',
             help='HTTP method, needed if the method supports several',
         )
+        base.add_conductor_group(parser)
         waiting = parser.add_mutually_exclusive_group()
         waiting.add_argument(
             '--wait',
@@ -100,17 +101,19 @@ class CallMethod(results.ResultCommand):
         :raises: ResourceMissing with similar names.
         """
         driver, name = parsed_args.driver, parsed_args.method
+        group = parsed_args.conductor_group
         try:
-            return self.client.method(driver, name)
+            return self.client.method(driver, name, conductor_group=group)
         except exceptions.ResourceMissing as error:
             if error.code != 'unknown_method':
                 raise
-            names = sorted(each.name for each in self.client.methods(driver))
+            found = self.client.methods(driver, conductor_group=group)
+            names = sorted(each.name for each in found)
             similar = difflib.get_close_matches(name, names, 3)
             hint = (
                 f'Did you mean: {", ".join(similar)}?'
                 if similar
-                else f'Methods: {", ".join(names)}.'
+                else f'Methods: {", ".join(names) or "none"}.'
             )
             raise exceptions.InvalidCall(f'{error.message} {hint}') from None
 
@@ -132,6 +135,7 @@ class CallMethod(results.ResultCommand):
                 http_method=parsed_args.http_method,
                 timeout=parsed_args.timeout,
                 idempotency_key=key,
+                conductor_group=parsed_args.conductor_group,
                 respond_async=parsed_args.respond_async,
                 output=output,
             )

@@ -30,7 +30,7 @@ _NOTICED_SECONDS = 5.0 + deployment.SLACK_SECONDS
 def setUpModule() -> None:
     _SITE.setUp()
     # Drivers of conductors that a single test starts.
-    for driver in ('lonely', 'narrow', 'leaving'):
+    for driver in ('lonely', 'narrow', 'leaving', 'grouped'):
         _SITE.install(driver, _MARKS)
 
 
@@ -252,6 +252,42 @@ class TestDeath(SplitTestCase):
             lambda: self.api.call('no_op').status == 200, 'calls go on'
         )
         self.assertLess(time.monotonic() - published, deployment.SLACK_SECONDS)
+
+
+class TestGroups(SplitTestCase):
+    """Calls that name the conductor group."""
+
+    def mark_in(self, group: str) -> web.Answer:
+        """Call the method that records its host, in one group."""
+        return self.api.request(
+            'POST',
+            '/v1/drivers/grouped/vendor_passthru/mark',
+            {'key': self.key},
+            {'Passthru-Conductor-Group': group},
+        )
+
+    def test_only_the_named_group_runs_it(self) -> None:
+        owns = {
+            group: self.start_own(
+                f'g{group}', 'grouped', conductor__conductor_group=group
+            )
+            for group in ('a', 'b')
+        }
+        for group in 'aabbaabb':
+            self.assertEqual(200, self.mark_in(group).status)
+        hosts = [line.partition(':')[0] for line in self.site.marked(self.key)]
+        self.assertEqual([*('ga', 'gb', 'ga', 'gb')], hosts[::4])
+        self.assertEqual({'ga', 'gb'}, {*hosts})
+        unknown = self.mark_in('c')
+        self.assertEqual(400, unknown.status)
+        self.assertIn("Groups that offer it: 'a', 'b'.", unknown.fault)
+        self.assertEqual(0, owns['a'].stop())
+        # The other group is alive, and is not used instead.
+        dead = self.mark_in('a')
+        self.assertEqual(503, dead.status)
+        self.assertIn("of the group 'a'", dead.fault)
+        self.assertEqual(200, self.mark_in('b').status)
+        self.assertEqual(18, len(self.site.marked(self.key)))
 
 
 class TestMethodSets(SplitTestCase):

@@ -210,6 +210,17 @@ class TestForwarded(ForwardingCase):
         refused = self.ask('/v1/drivers/ours/vendor_passthru/m')
         self.assertEqual(403, refused.status_int)
 
+    def test_a_conductor_group_is_not_ignored(self) -> None:
+        group = {'Passthru_Conductor_Group': ''}
+        for rest in ('/x', '?method=x', '/methods', '/methods/x'):
+            path = f'/v1/drivers/ipmi/vendor_passthru{rest}'
+            refused = self.ask(path, **group)
+            self.assertEqual(400, refused.status_int)
+            self.assertIn("the driver 'ipmi'", _fault(refused))
+        self.assertEqual([], self.ironic.requests)
+        own = self.ask('/v1/drivers/ours/vendor_passthru/m', **group)
+        self.assertEqual(200, own.status_int)
+
     def test_audit_record(self) -> None:
         self.values = {f'{_CALL}/x': 5}
         self.ask(f'{_CALL}/x', 'POST', b'{"password": "hunter2"}')

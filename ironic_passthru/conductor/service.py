@@ -23,9 +23,11 @@ from ironic_passthru.conductor import housekeeping
 from ironic_passthru.conductor import operation_tracker
 from ironic_passthru.conductor import operation_writer
 from ironic_passthru.conductor import runner
+from ironic_passthru.conductor import watched
 from ironic_passthru.db import conductors
 from ironic_passthru.db import operations
 from ironic_passthru.drivers import loader
+from ironic_passthru.metrics import observer
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import server
@@ -53,6 +55,7 @@ class ConductorService:
     :param records: the registry of operations.
     :param drain_seconds: how long to refuse calls before leaving the bus.
     :param alive: called periodically while the conductor is not stuck.
+    :param metrics: metrics of the process.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class ConductorService:
         *,
         drain_seconds: float,
         alive: Callable[[], None] = lambda: None,
+        metrics: observer.Metrics = observer.NO_METRICS,
     ) -> None:
         self._conf = conf
         self._transport = transport
@@ -71,6 +75,7 @@ class ConductorService:
         self._records = records
         self._drain_seconds = drain_seconds
         self._alive = alive
+        self._metrics = metrics
         self.address = protocol.ConductorAddress(
             conf.host, uuidutils.generate_uuid()
         )
@@ -136,18 +141,26 @@ class ConductorService:
         signatures = signing.Signatures(keys)
         self.drivers = loader.load(self._conf)
         undo.callback(loader.stop, self.drivers.values())
-        self._events = events.make(self._conf, self._records.get)
+        self._events = watched.WatchedEvents(
+            events.make(self._conf, self._records.get),
+            self._metrics,
+            self._records.get,
+        )
         undo.callback(self._events.close)
         self._make_runner()
         undo.callback(self._runner.close)
         self._writer.start()
         undo.callback(self._writer.close, 0.0)
-        self._client = client.ConductorAPI(self._transport, signing_keys=keys)
+        self._client = client.ConductorAPI(
+            self._transport,
+            signing_keys=keys,
+            on_bus_error=self._metrics.bus_failed,
+        )
         self._server = server.RPCServer(
             self._transport,
             self.address,
             endpoint=endpoint.Endpoint(
-                self._runner,
+                watched.WatchedRunner(self._runner, self._metrics),
                 incarnation=self.address.incarnation,
                 locate=self._locate,
                 fenced=signatures.required,
@@ -165,11 +178,16 @@ class ConductorService:
         self._housekeeping.start()
         undo.callback(self._housekeeping.stop)
         run = self.address.hostname, self.address.incarnation
+        write, is_ready = watched.heartbeats(
+            self._metrics,
+            functools.partial(self._store.heartbeat, *run),
+            self._is_ready,
+        )
         self._heartbeat = heartbeat.Heartbeat(
             options.heartbeat_interval,
-            write=functools.partial(self._store.heartbeat, *run),
+            write=write,
             on_lost=self.lost.set,
-            is_ready=self._is_ready,
+            is_ready=is_ready,
             on_round=self._alive,
         )
         self._heartbeat.start()
@@ -177,14 +195,15 @@ class ConductorService:
     def _make_runner(self) -> None:
         options = self._conf.conductor
         hostname, incarnation = self.address.hostname, self.address.incarnation
+        bounds = admission.Bounds(
+            sync_workers=options.sync_workers,
+            async_workers=options.async_workers,
+            async_backlog=options.async_backlog,
+            driver_limit=options.driver_limit,
+            target_limit=options.target_limit,
+        )
         self._admission = admission.Admission(
-            admission.Bounds(
-                sync_workers=options.sync_workers,
-                async_workers=options.async_workers,
-                async_backlog=options.async_backlog,
-                driver_limit=options.driver_limit,
-                target_limit=options.target_limit,
-            ),
+            bounds,
             incarnation=incarnation,
             drivers=len(self.drivers),
         )
@@ -205,6 +224,11 @@ class ConductorService:
             max_result_size=options.max_result_size,
             queue_seconds=self._conf.operations.queue_timeout,
             events=self._events,
+        )
+        self._metrics.watch(
+            functools.partial(
+                watched.state, bounds, self._admission, tracker, self.drivers
+            )
         )
         self._make_housekeeping(tracker)
 
@@ -258,6 +282,7 @@ class ConductorService:
                 for name, driver in self.drivers.items()
             },
         )
+        self._metrics.heartbeat(written=True)
 
     def _withdraw(self) -> None:
         try:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metrics kept with :mod:`prometheus_client`."""
 
+import importlib
 import os
 import pathlib
 import threading
@@ -148,17 +149,16 @@ class PrometheusMetrics(observer.Metrics):
         """Serve the metrics from the processes of a WSGI server.
 
         A server may fork after it has loaded the application; the thread that
-        serves must be started afterwards. Without a fork that Python sees it
-        is started by the first request.
+        serves must be started afterwards. The first request starts it at the
+        latest.
         """
         os.register_at_fork(after_in_child=self.serve)
-        try:
+        if uwsgi := _module('uwsgi'):
+            # It forks without the hooks of Python.
+            uwsgi.post_fork_hook = self.serve
+        if _module('mod_wsgi'):
             # Its processes have been forked before.
-            import mod_wsgi
-        except ImportError:
-            return
-        del mod_wsgi
-        self.serve()
+            self.serve()
 
     def close(self) -> None:
         """Stop to serve the metrics."""
@@ -260,6 +260,14 @@ def _bind(found: listener.Listener) -> None:
             'Options listen_host and conductor_port in group [metrics]: '
             f'cannot listen: {error.strerror}'
         ) from None
+
+
+def _module(name: str) -> Any:
+    """Return a module that exists only in processes of one WSGI server."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
 
 
 def make_api(conf: cfg.ConfigOpts) -> PrometheusMetrics:

@@ -111,9 +111,7 @@ class TestMetrics(MetricsCase):
             for one in defined:
                 # The multiprocess mode omits metrics without values.
                 with self.subTest(metric=one.name):
-                    self.assertIn(
-                        f'# HELP {one.full_name} {one.help}\n', text
-                    )
+                    self.assertIn(f'# HELP {one.full_name} {one.help}\n', text)
             names = {one.full_name for one in defined}
             served = {
                 line.split()[2]
@@ -128,9 +126,9 @@ class TestMetrics(MetricsCase):
             self.api.get(path)
         self.api.call('x4', 'POST')
         self.api.call('echo', 'POST', driver='x5')
-        self.api.request('X6', '/v1/drivers')
+        self.api.request('XVERB', '/v1/drivers')
         after = self.scrape('api')
-        self.assertNotRegex(after.text, r'="[^"]*[xX][1-6]')
+        self.assertNotRegex(after.text, r'="[^"]*(x[1-6]|XVERB)')
         for name, labels in (
             ('http_requests_total', {'route': 'other'}),
             ('http_requests_total', {'http_method': 'other'}),
@@ -143,11 +141,7 @@ class TestMetrics(MetricsCase):
 
     def test_operations_and_targets_are_counted(self) -> None:
         before = self.scrape('conductor')
-        answer = self.api.call(
-            'power_state', driver='redfish', targets=['lost']
-        )
-        self.assertEqual(200, answer.status, answer.body)
-        code = answer.json['targets']['lost']['error']['code']
+        self.api.call('power_state', driver='redfish', targets=['lost'])
         answer = self.api.call('mark_later', 'POST', driver='marks', key='k')
         self.assertEqual(202, answer.status, answer.body)
 
@@ -156,7 +150,7 @@ class TestMetrics(MetricsCase):
                 name, **labels
             ) - before.total(name, **labels)
 
-        self.assertEqual(1, grown('redfish_targets_total', code=code))
+        self.assertEqual(1, grown('redfish_targets_total', code='unreachable'))
         for state in ('queued', 'running', 'succeeded'):
             self.wait_for(
                 lambda state=state: grown('operations_total', state=state),
@@ -294,5 +288,3 @@ class TestRules(unittest.TestCase):
             for case in test['alert_rule_test']
         }
         self.assertEqual(wanted, tested)
-
-

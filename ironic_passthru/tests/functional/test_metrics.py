@@ -233,18 +233,19 @@ class TestAlerts(MetricsCase):
         alerts = ('IronicPassthruCallsRefused', 'IronicPassthruBacklog')
 
         def load() -> None:
-            for _ in range(2):
+            for _ in range(4):
                 self.pool.submit(
-                    self.api.call, 'mark', driver='marks', key='k', seconds=2
+                    self.api.call, 'mark', driver='marks', key='k', seconds=1
                 )
+
+        with self.fires(*alerts):
+            for _ in range(4):
                 self.api.call(
                     *('mark_later', 'POST'),
                     driver='marks',
                     key='k',
-                    seconds=2,
+                    seconds=1,
                 )
-
-        with self.fires(*alerts):
             self.wait_for_alerts(*alerts, act=load)
 
     @unittest.skipUnless(_IS_LONG, 'part of tox -e long')

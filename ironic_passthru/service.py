@@ -43,14 +43,12 @@ def build_api(
     """Build the API; servers may fork before its first request connects.
 
     :param transport: transport of the bus; by default a new one.
-    :param metrics: metrics of the process; by default new ones, which are not
-        served yet.
+    :param metrics: metrics of the process; by default new ones, not served.
     :raises: ConfigError.
     """
     from ironic_passthru.api import app  # Conductors do not import the API.
     from ironic_passthru.api.auth import policy
     from ironic_passthru.api.middleware import cadf
-    from ironic_passthru.api.registry import catalog
 
     watched = metrics or factory.of_api(conf)
     rules = policy.Policy(conf)
@@ -59,20 +57,13 @@ def build_api(
     database = session.Database(conf, on_failure=watched.database_failed)
     store = conductors.ConductorStore(database)
     conductor_api = _conductor_api(conf, bus, watched)
-    drivers = catalog.Catalog(
-        store,
-        max_age_seconds=conf.api.catalog_max_age,
-        heartbeat_timeout_seconds=conf.conductor.heartbeat_timeout,
-        metrics=watched,
-    )
-
+    drivers = _catalog(conf, store, watched)
     closing = contextlib.ExitStack()
     closing.callback(database.close)
     if transport is None:
         closing.callback(_disconnect, bus, conductor_api)
     closing.callback(events.close)
-    if metrics is None:
-        closing.callback(watched.close)
+    closing.callback(watched.close)
     application = app.make(
         conf,
         drivers,
@@ -87,6 +78,21 @@ def build_api(
         observers=app.Observers(events, watched),
     )
     return Api(application, closing.close, watched)
+
+
+def _catalog(
+    conf: cfg.ConfigOpts,
+    store: conductors.ConductorStore,
+    metrics: observer.Metrics,
+) -> Any:
+    from ironic_passthru.api.registry import catalog
+
+    return catalog.Catalog(
+        store,
+        max_age_seconds=conf.api.catalog_max_age,
+        heartbeat_timeout_seconds=conf.conductor.heartbeat_timeout,
+        metrics=metrics,
+    )
 
 
 def _conductor_api(

@@ -141,7 +141,7 @@ class ConductorService:
         signatures = signing.Signatures(keys)
         self.drivers = loader.load(self._conf)
         undo.callback(loader.stop, self.drivers.values())
-        self._events = watched.WatchedEvents(
+        self._events = watched.events_of(
             events.make(self._conf, self._records.get),
             self._metrics,
             self._records.get,
@@ -177,6 +177,9 @@ class ConductorService:
         undo.callback(self._stop_liveness)
         self._housekeeping.start()
         undo.callback(self._housekeeping.stop)
+        self._start_heartbeat()
+
+    def _start_heartbeat(self) -> None:
         run = self.address.hostname, self.address.incarnation
         write, is_ready = watched.heartbeats(
             self._metrics,
@@ -184,7 +187,7 @@ class ConductorService:
             self._is_ready,
         )
         self._heartbeat = heartbeat.Heartbeat(
-            options.heartbeat_interval,
+            self._conf.conductor.heartbeat_interval,
             write=write,
             on_lost=self.lost.set,
             is_ready=is_ready,

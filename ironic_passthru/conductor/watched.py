@@ -85,6 +85,18 @@ class WatchedEvents(events.Events):
         self._following.close()
 
 
+def events_of(
+    following: events.Events,
+    metrics: observer.Metrics,
+    find: Callable[[str], operation.Operation | None],
+) -> events.Events:
+    """Return the events with a record of them, if there are metrics."""
+    if metrics is observer.NO_METRICS:
+        # The states of ended operations would be read for nothing.
+        return following
+    return WatchedEvents(following, metrics, find)
+
+
 class WatchedRunner:
     """Records refused calls of a :class:`.runner.Runner`."""
 

@@ -73,7 +73,7 @@ class ValueDirectory:
     def _merge_ended(self) -> None:
         """Add the counts of ended processes to one file of each type.
 
-        Otherwise the number of files would grow for ever where workers are
+        Otherwise the number of files would grow without a limit where workers are
         replaced.
         """
         for file in self._path.glob('*.db'):

@@ -46,8 +46,8 @@ class ConductorState:
     redfish_targets: Mapping[str, int]
 
 
-class Job(Protocol):
-    """Attributes of :class:`.calls.Job` that metrics use."""
+class MethodRun(Protocol):
+    """Attributes of a job that metrics use."""
 
     @property
     def call(self) -> Any:
@@ -76,7 +76,9 @@ class Metrics:
     def database_failed(self) -> None:
         """Record a transaction that failed."""
 
-    def method_ended(self, job: Job, seconds: float, *, failed: bool) -> None:
+    def method_ended(
+        self, job: MethodRun, seconds: float, *, failed: bool
+    ) -> None:
         """Record a run of a driver method."""
 
     def call_refused(self, error: errors.PassthruError) -> None:

@@ -101,7 +101,7 @@ class PrometheusMetrics(observer.Metrics):
         self._to[definitions.DATABASE_ERRORS].inc()
 
     def method_ended(
-        self, job: observer.Job, seconds: float, *, failed: bool
+        self, job: observer.MethodRun, seconds: float, *, failed: bool
     ) -> None:
         """Record a run of a driver method."""
         labels = job.call.driver_name, job.call.driver_method

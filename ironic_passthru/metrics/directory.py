@@ -73,8 +73,8 @@ class ValueDirectory:
     def _merge_ended(self) -> None:
         """Add the counts of ended processes to one file of each type.
 
-        Otherwise the number of files would grow without a limit where workers are
-        replaced.
+        Otherwise the number of files would grow without a limit where workers
+        are replaced.
         """
         for file in self._path.glob('*.db'):
             kind, _, pid = file.stem.rpartition('_')

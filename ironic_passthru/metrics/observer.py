@@ -53,10 +53,6 @@ class MethodRun(Protocol):
     def call(self) -> Any:
         """The call, with ``driver_name`` and ``driver_method``."""
 
-    @property
-    def accepted(self) -> bool:
-        """Whether it is acknowledged before it runs."""
-
 
 class Metrics:
     """Receives what happens in a process; threads share an object."""

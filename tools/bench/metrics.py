@@ -127,7 +127,6 @@ def _cpu_seconds(pid: int) -> float:
 class _Job:
     """What metrics read of a job."""
 
-    accepted = False
     call = types.SimpleNamespace(driver_name='d', driver_method='m')
 
 

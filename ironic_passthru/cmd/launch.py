@@ -344,7 +344,9 @@ def wsgi_application() -> Any:
             config_files=[name for name in files if name] or None,
         )
         require_registry(conf)
-        return service.build_api(conf).application
+        api = service.build_api(conf)
+        api.metrics.serve_in_workers()
+        return api.application
     except (errors.PassthruError, cfg.Error) as error:
         reason = credentials.describe(error)
         logging.getLogger(__name__).error('%s', reason)

@@ -11,6 +11,7 @@ from oslo_messaging import rpc
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.conductor import runner
+from ironic_passthru.conductor import watched
 from ironic_passthru.rpc import protocol
 
 
@@ -48,7 +49,7 @@ class Endpoint:
 
     def __init__(
         self,
-        runner: runner.Runner,
+        runner: runner.Runner | watched.WatchedRunner,
         *,
         incarnation: str,
         locate: Callable[[str], list[tuple[str, str]]],

@@ -139,7 +139,7 @@ class Audit:
         :param record: the fields that the request alone determines.
         """
         end = {
-            'outcome': _outcome(data, status),
+            'outcome': outcome(data, status),
             'code': data.error and data.error.code,
             'status': status,
             'duration': round(seconds, 6),
@@ -296,7 +296,7 @@ def _with_count(masked: dict[str, Any], more: int) -> dict[str, Any]:
     return truncation.of_object(masked, limit, each=_MAX_ITEM, more=more)
 
 
-def _outcome(data: audit_data.AuditData, status: int | None) -> str:
+def outcome(data: audit_data.AuditData, status: int | None) -> str:
     """Return the outcome of a request."""
     error = data.error
     if data.repeated:

@@ -18,6 +18,7 @@ from ironic_passthru import spec as specs
 from ironic_passthru.api.registry import driver_versions
 from ironic_passthru.db import conductors
 from ironic_passthru.fleet import target_list
+from ironic_passthru.metrics import observer
 from ironic_passthru.rpc import protocol
 from ironic_passthru.validation import strict_json
 
@@ -62,6 +63,7 @@ class Catalog:
     :param max_age_seconds: age at which one thread reads a new snapshot,
         while the other threads use the old one.
     :param heartbeat_timeout_seconds: heartbeat age of a dead conductor.
+    :param metrics: records the reads.
     """
 
     def __init__(
@@ -70,10 +72,12 @@ class Catalog:
         *,
         max_age_seconds: float,
         heartbeat_timeout_seconds: float,
+        metrics: observer.Metrics = observer.NO_METRICS,
     ) -> None:
         self._store = store
         self._max_age_seconds = max_age_seconds
         self._heartbeat_timeout_seconds = heartbeat_timeout_seconds
+        self._metrics = metrics
         self._refreshing = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._read_at = float('-inf')
@@ -190,9 +194,11 @@ class Catalog:
 
     def _read(self) -> Snapshot:
         """Read the registry; the caller holds the lock."""
+        started = time.monotonic()
+        failed = True
         try:
             self._snapshot = self._load()
-            self._unavailable = False
+            self._unavailable = failed = False
         except errors.RegistryUnavailable:
             if self._snapshot is None:
                 self._failed_at = time.monotonic()
@@ -202,6 +208,9 @@ class Catalog:
                     'Registry database unavailable; the last catalog is used'
                 )
             self._unavailable = True
+        finally:
+            seconds = time.monotonic() - started
+            self._metrics.catalog_read(seconds, failed=failed)
         self._read_at = time.monotonic()
         return self._snapshot
 

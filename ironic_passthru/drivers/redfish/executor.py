@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Concurrent work on many BMCs until the deadline of a call."""
 
+import collections
 import dataclasses
 import logging
 import math
+import threading
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -69,6 +71,7 @@ class FleetExecutor:
     """Runs calls over targets with the limits of the configuration.
 
     :ivar concurrency: number of targets at a time, over all calls.
+    :ivar outcomes: number of targets by the code of their failure, or ``ok``.
     """
 
     def __init__(
@@ -83,6 +86,8 @@ class FleetExecutor:
     ) -> None:
         self._driver = driver
         self._max_result_bytes = max_result_bytes
+        self._counting = threading.Lock()
+        self.outcomes: collections.Counter[str] = collections.Counter()
         self.concurrency = concurrency
         self._call_timeout_seconds = call_timeout_seconds
         self._dispatcher = dispatcher.Dispatcher(
@@ -141,7 +146,15 @@ class FleetExecutor:
                 items[name] = failures.TIMEOUT.item()
         items = item_filter.fitting(items, self._max_result_bytes)
         self._log(items)
+        self._count(items)
         return items
+
+    def _count(self, items: dict[str, failures.Item]) -> None:
+        with self._counting:
+            self.outcomes.update(
+                item['error']['code'] if 'error' in item else 'ok'
+                for item in items.values()
+            )
 
     def close(self) -> None:
         """Start no further work; running work ends by its own timeouts."""

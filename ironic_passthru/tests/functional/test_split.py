@@ -4,6 +4,7 @@
 import collections
 import signal
 import socket
+import subprocess
 import time
 from concurrent import futures
 from typing import Any
@@ -76,6 +77,23 @@ class SplitTestCase(deployment.SiteTestCase):
         )
         self.addCleanup(own.kill)
         return own
+
+    def health(self, host: str) -> tuple[int, str]:
+        """Return exit code and output of the probe of a conductor."""
+        own = self.site.write_config(f'{host}-probe', host=host)
+        ended = subprocess.run(
+            [
+                processes.command('ironic-passthru-status'),
+                *('--config-file', str(self.site.config)),
+                *('--config-file', str(own)),
+                'health',
+            ],
+            env=self.site.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return ended.returncode, ended.stdout
 
     def mark(self, driver: str, seconds: float = 0) -> web.Answer:
         """Call the method that records its start and end."""
@@ -226,10 +244,15 @@ class TestDeath(SplitTestCase):
 
     def test_a_suspended_conductor_is_detected_and_recovers(self) -> None:
         own = self.start_own('d1', 'lonely')
+        healthy = (0, 'healthy: conductor d1 receives calls\n')
+        self.assertEqual(healthy, self.health('d1'))
         own.signal(signal.SIGSTOP)
         answer = self.mark('lonely')
         self.assertEqual(504, answer.status)
         self.assertLess(answer.seconds, _NOTICED_SECONDS)
+        code, line = self.health('d1')
+        self.assertEqual(1, code)
+        self.assertRegex(line, '^unhealthy: conductor d1 .*\n$')
         # After its heartbeat has expired, no call is sent to it.
         answer = self.wait_for_status('lonely', 503)
         self.assertLess(answer.seconds, _AT_ONCE_SECONDS)

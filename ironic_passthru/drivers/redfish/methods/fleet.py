@@ -79,6 +79,11 @@ class FleetMethods(base.VendorInterface):
             log_filter.remove(self._log_filter)
             self._log_filter = None
 
+    @property
+    def target_outcomes(self) -> Mapping[str, int]:
+        """Number of targets by the code of their failure, or ``ok``."""
+        return self._executor.outcomes.copy()
+
     def get_properties(self) -> dict[str, str]:
         """Return the fields of a target in the inventory file."""
         return {

@@ -139,9 +139,7 @@ class ConductorService:
 
     def _start(self, undo: contextlib.ExitStack) -> None:
         """Start each part, and register how to undo that."""
-        options = self._conf.conductor
         keys = self._conf.rpc.signing_keys
-        signatures = signing.Signatures(keys)
         self.drivers = loader.load(self._conf)
         undo.callback(loader.stop, self.drivers.values())
         self._events = watched.events_of(
@@ -159,18 +157,7 @@ class ConductorService:
             signing_keys=keys,
             on_bus_error=self._metrics.bus_failed,
         )
-        self._server = server.RPCServer(
-            self._transport,
-            self.address,
-            endpoint=endpoint.Endpoint(
-                watched.WatchedRunner(self._runner, self._metrics),
-                incarnation=self.address.incarnation,
-                locate=self._locate,
-                fenced=signatures.required,
-            ),
-            threads=options.sync_workers + _SPARE_THREADS,
-            signatures=signatures,
-        )
+        self._server = self._make_server(signing.Signatures(keys))
         # The queue must exist before the catalog is published.
         self._server.start()
         undo.callback(self._server.stop)
@@ -183,6 +170,20 @@ class ConductorService:
         self._housekeeping.start()
         undo.callback(self._housekeeping.stop)
         self._start_heartbeat()
+
+    def _make_server(self, signatures: signing.Signatures) -> server.RPCServer:
+        return server.RPCServer(
+            self._transport,
+            self.address,
+            endpoint=endpoint.Endpoint(
+                watched.WatchedRunner(self._runner, self._metrics),
+                incarnation=self.address.incarnation,
+                locate=self._locate,
+                fenced=signatures.required,
+            ),
+            threads=self._conf.conductor.sync_workers + _SPARE_THREADS,
+            signatures=signatures,
+        )
 
     def _start_heartbeat(self) -> None:
         write, is_ready = watched.heartbeats(

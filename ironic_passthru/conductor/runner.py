@@ -95,9 +95,15 @@ class Runner:
             if call.routed:
                 # After the id is kept: a duplicate must not run either.
                 _check_targets(driver, method.spec, call)
-            job = execution.prepare(
-                context, call, driver=driver, method=method
-            )
+            try:
+                job = execution.prepare(
+                    context, call, driver=driver, method=method
+                )
+            except errors.InvalidParameterValue:
+                if call.routed:
+                    # A target may have moved since the check.
+                    _check_targets(driver, method.spec, call)
+                raise
             if accepted:
                 self._accept(job, ticket)
                 return {'return': None, 'async': True, 'attach': False}

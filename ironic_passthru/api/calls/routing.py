@@ -60,7 +60,8 @@ def parts(call: CheckedCall) -> list[CallPart]:
     """Return the parts of a call, usually one.
 
     :raises: InvalidParameterValue or MissingParameterValue if the parameters
-        select no target, or targets that the call cannot be split for.
+        select no target, or targets that the call cannot be split for;
+        TargetsUnavailable if no live conductor serves a named target.
     """
     if not call.targets.sites or not call.method.target:
         return [CallPart(call.servers, call.parameters)]
@@ -79,6 +80,7 @@ def parts(call: CheckedCall) -> list[CallPart]:
             'no conductor serves all targets of the call: '
             f'{selector.shown(sorted(names))}; send a call for each'
         )
+    _check_available(call)
     # Conductors that publish no targets may know it; otherwise any one
     # reports the error.
     return [CallPart(call.targets.unlisted or call.servers, call.parameters)]
@@ -87,7 +89,7 @@ def parts(call: CheckedCall) -> list[CallPart]:
 def _selected(call: CheckedCall) -> list[CallPart]:
     """Return the parts of a call whose parameters select targets."""
     index = call.targets
-    if index.sites == 1 and not index.unlisted:
+    if index.sites == 1 and not index.unlisted and not index.absent:
         return [CallPart(call.servers, call.parameters)]
     try:
         names = selector.select(
@@ -100,6 +102,7 @@ def _selected(call: CheckedCall) -> list[CallPart]:
     except errors.InvalidParameterValue:
         if index.unlisted:
             return [CallPart(index.unlisted, call.parameters)]
+        _check_available(call)
         raise
     sites = index.split(names)
     if len(sites) == 1:
@@ -118,6 +121,17 @@ def _selected(call: CheckedCall) -> list[CallPart]:
     if len(found) > 1:
         _check_divisible(call, found)
     return found
+
+
+def _check_available(call: CheckedCall) -> None:
+    """Refuse a call for targets whose conductors are not alive.
+
+    :raises: TargetsUnavailable.
+    """
+    if not call.targets.unlisted:
+        names = call.targets.unavailable(call.method.targets(call.parameters))
+        if names:
+            raise errors.TargetsUnavailable(targets=selector.shown(names))
 
 
 def _with_targets(

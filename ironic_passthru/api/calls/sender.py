@@ -103,7 +103,11 @@ class CallSender:
             [outcome for outcome in outcomes if outcome],
             require_all=outgoing.call.parameters.get('require_all') is True,
         )
-        if merged.state is operation.State.UNKNOWN:
+        states = {outcome.state for outcome in outcomes if outcome}
+        if merged.state is operation.State.UNKNOWN or (
+            # Other parts failed; the operation goes on with this one.
+            outgoing.accepted and operation.State.UNKNOWN in states
+        ):
             raise errors.OutcomeUnknown(request_id=outgoing.context.request_id)
         if merged.error is not None:
             raise _error(merged)

@@ -232,9 +232,14 @@ class Catalog:
             spec = live[0].spec if live else specs.get(version)
             if spec is not None:
                 last = () if live else last_groups.get(name, ('',))
+                lists = targets.get(name, {})
+                absent = {
+                    host: groups.get(host, '')
+                    for host in lists.keys() - servers
+                }
                 drivers[name] = _entry(
                     driver_versions.DriverEntry(
-                        spec, live, last, targets.get(name, {})
+                        spec, live, last, lists, absent
                     ),
                     old.drivers.get(name),
                 )
@@ -357,6 +362,7 @@ def _entry(
         and old.versions == new.versions
         and old.last_groups == new.last_groups
         and old.targets == new.targets
+        and old.absent == new.absent
     ):
         return old
     return new

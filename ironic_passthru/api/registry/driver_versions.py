@@ -59,7 +59,20 @@ class MethodRoute:
         """Return the servers in the named groups."""
         if len(names) == len(self.groups):
             return self.servers
-        return sum((self.groups[name] for name in names), ())
+        key = tuple(names)
+        found = self._within.get(key)
+        if found is None:
+            if len(self._within) >= _MAX_INDEXES:
+                self._within.clear()
+            found = sum((self.groups[name] for name in names), ())
+            self._within[key] = found
+        return found
+
+    @functools.cached_property
+    def _within(
+        self,
+    ) -> dict[tuple[str, ...], tuple[protocol.ConductorAddress, ...]]:
+        return {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +112,8 @@ class DriverEntry:
         conductor that started last.
     :param last_groups: without live conductors, the groups of the conductors
         that were known last.
-    :param targets: the published targets of live conductors by host name.
+    :param targets: the published targets of all conductors by host name.
+    :param absent: groups of the conductors that are not alive by host name.
     """
 
     spec: specs.DriverSpec
@@ -108,6 +122,7 @@ class DriverEntry:
     targets: Mapping[str, target_list.TargetList] = dataclasses.field(
         default_factory=dict
     )
+    absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -175,17 +190,60 @@ class DriverEntry:
     ) -> dict[tuple[protocol.ConductorAddress, ...], target_index.TargetIndex]:
         return {}
 
-    def target_index(
+    @functools.cached_property
+    def _known_indexes(
+        self,
+    ) -> dict[
+        int,
+        tuple[tuple[protocol.ConductorAddress, ...], target_index.TargetIndex],
+    ]:
+        """Indexes with their servers, by the identity of the servers."""
+        return {}
+
+    def _index(
         self, servers: tuple[protocol.ConductorAddress, ...]
     ) -> target_index.TargetIndex:
-        """Return the targets that some conductors serve."""
         found = self._indexes.get(servers)
         if found is None:
             if len(self._indexes) >= _MAX_INDEXES:
                 self._indexes.clear()
-            found = target_index.TargetIndex(servers, self.targets)
+            found = target_index.TargetIndex(
+                servers, self.targets, self._absent_lists(servers)
+            )
             self._indexes[servers] = found
         return found
+
+    def target_index(
+        self, servers: tuple[protocol.ConductorAddress, ...]
+    ) -> target_index.TargetIndex:
+        """Return the targets that some conductors serve."""
+        # Hashes of many addresses would take longer than the rest of a call.
+        known = self._known_indexes.get(id(servers))
+        if known is None or known[0] is not servers:
+            if len(self._known_indexes) >= _MAX_INDEXES:
+                self._known_indexes.clear()
+            known = servers, self._index(servers)
+            self._known_indexes[id(servers)] = known
+        return known[1]
+
+    def _absent_lists(
+        self, servers: tuple[protocol.ConductorAddress, ...]
+    ) -> list[target_list.TargetList]:
+        """Return the targets of absent conductors in the groups of others.
+
+        A caller must not learn targets of other groups.
+        """
+        groups = {
+            name
+            for version in self.versions
+            for name, found in version.groups.items()
+            if not set(found).isdisjoint(servers)
+        }
+        return [
+            listed
+            for hostname, listed in self.targets.items()
+            if self.absent.get(hostname) in groups
+        ]
 
 
 def make_version(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
+from ironic_passthru.fleet import selector
 from ironic_passthru.fleet import target_list
 from ironic_passthru.rpc import protocol
 
@@ -19,12 +20,14 @@ class TargetIndex:
 
     :param servers: live conductors.
     :param lists: the published targets by host name.
+    :param absent: the published targets of conductors that are not alive.
     """
 
     def __init__(
         self,
         servers: Sequence[protocol.ConductorAddress],
         lists: Mapping[str, target_list.TargetList],
+        absent: Sequence[target_list.TargetList] = (),
     ) -> None:
         sites: dict[str, list[protocol.ConductorAddress]] = {}
         self._lists: dict[str, target_list.TargetList] = {}
@@ -41,6 +44,8 @@ class TargetIndex:
         }
         #: Conductors that do not publish targets.
         self.unlisted = tuple(unlisted)
+        #: Targets of conductors that are not alive.
+        self.absent = tuple(absent)
 
     @property
     def sites(self) -> int:
@@ -48,12 +53,12 @@ class TargetIndex:
         return len(self._lists)
 
     @functools.cached_property
-    def tags(self) -> dict[str, frozenset[str]]:
+    def tags(self) -> selector.TargetTags:
         """Tags of all targets by their names.
 
         A target of several sites has the tags of all of them.
         """
-        found: dict[str, frozenset[str]] = {}
+        found = selector.TargetTags()
         for listed in self._lists.values():
             for name, tags in listed.tags.items():
                 known = found.get(name)
@@ -68,6 +73,15 @@ class TargetIndex:
             for name in listed.tags:
                 found[name] = (*found.get(name, ()), digest)
         return found
+
+    def unavailable(self, names: Iterable[str]) -> list[str]:
+        """Return the targets that only absent conductors serve."""
+        return sorted(
+            name
+            for name in names
+            if name not in self.tags
+            and any(name in listed.tags for listed in self.absent)
+        )
 
     def serving(self, names: Iterable[str]) -> Servers:
         """Return the conductors that serve all of the targets."""

@@ -34,6 +34,7 @@ class TargetIndexTest(base.TestCase):
                 'c': listed('n3', 'n4', tag='new'),
                 'dead': listed('n5'),
             },
+            [listed('n1', 'n5')],
         )
 
     def test_targets(self) -> None:
@@ -48,6 +49,9 @@ class TargetIndexTest(base.TestCase):
             },
             self.index.tags,
         )
+
+    def test_unavailable(self) -> None:
+        self.assertEqual(['n5'], self.index.unavailable(['n1', 'n5', 'n6']))
 
     def test_serving(self) -> None:
         for wanted, servers in (

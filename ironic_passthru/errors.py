@@ -48,6 +48,7 @@
     │   ├── ConductorBusy                503 conductor_busy
     │   ├── ConductorStopping            503 conductor_stopping
     │   ├── TargetsMoved                 503 targets_moved
+    │   ├── TargetsUnavailable           503 targets_unavailable
     │   ├── StaleCall                    503 stale_call
     │   ├── CallExpired                  503 call_expired
     │   ├── CallNotDelivered             503 call_not_delivered
@@ -588,6 +589,19 @@ class TargetsMoved(NotRun):
     _msg_fmt = (
         'Not served by the conductor any more: %(moved)s; the call was not '
         'run, try again.'
+    )
+
+
+class TargetsUnavailable(NotRun):
+    """No live conductor serves targets of the call.
+
+    :param names: those of the targets, as text.
+    """
+
+    code = 'targets_unavailable'
+    _msg_fmt = (
+        'The conductor that serves them is not alive: %(names)s; the call '
+        'was not run, try again.'
     )
 
 

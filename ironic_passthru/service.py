@@ -89,6 +89,7 @@ def _catalog(
 
     return catalog.Catalog(
         store,
+        targets_retention_seconds=conf.api.targets_retention,
         max_age_seconds=conf.api.catalog_max_age,
         heartbeat_timeout_seconds=conf.conductor.heartbeat_timeout,
         metrics=metrics,

@@ -92,12 +92,8 @@ class Runner:
         with self._admission.admit(
             call, method.spec, accepted=accepted
         ) as ticket:
-            if call.routed:
-                # After the id is kept: a duplicate must not run either.
-                _check_targets(driver, method.spec, call)
-            job = execution.prepare(
-                context, call, driver=driver, method=method
-            )
+            # After the id is kept: a duplicate must not run either.
+            job = _prepare(context, call, driver, method)
             if accepted:
                 self._accept(job, ticket)
                 return {'return': None, 'async': True, 'attach': False}
@@ -280,6 +276,27 @@ class Runner:
                 )
                 # Without the text of the driver, which would be misleading.
                 raise errors.Cancelled() from None
+
+
+def _prepare(
+    context: request_context.RequestContext,
+    call: protocol.CallRequest,
+    driver: loader.Driver,
+    method: loader.Method,
+) -> calls.Job:
+    """Return a validated call.
+
+    :raises: TargetsMoved, and the errors of :func:`execution.prepare`.
+    """
+    if not call.routed:
+        return execution.prepare(context, call, driver=driver, method=method)
+    _check_targets(driver, method.spec, call)
+    try:
+        return execution.prepare(context, call, driver=driver, method=method)
+    except errors.InvalidParameterValue:
+        # A target may have moved since the check.
+        _check_targets(driver, method.spec, call)
+        raise
 
 
 def _check_targets(

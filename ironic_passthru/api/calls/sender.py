@@ -19,6 +19,7 @@ from ironic_passthru.api.calls import routing
 from ironic_passthru.db import operations
 from ironic_passthru.db import split_operations
 from ironic_passthru.fleet import merging
+from ironic_passthru.fleet import selector
 from ironic_passthru.fleet import targets
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
@@ -106,7 +107,11 @@ class CallSender:
             known,
             require_all=outgoing.call.parameters.get('require_all') is True,
         )
-        if merged.state is operation.State.UNKNOWN:
+        states = {outcome.state for outcome in outcomes if outcome}
+        if merged.state is operation.State.UNKNOWN or (
+            # Other parts failed; the operation goes on with this one.
+            outgoing.accepted and operation.State.UNKNOWN in states
+        ):
             raise errors.OutcomeUnknown(request_id=outgoing.context.request_id)
         sent = {protocol.TARGETS: _sent(known)}
         if merged.error is not None:
@@ -150,6 +155,10 @@ class CallSender:
         part, key = outgoing.parts[number], outgoing.key
         tried: list[protocol.ConductorAddress] = []
         try:
+            if not part.servers:
+                raise errors.TargetsUnavailable(
+                    names=selector.shown(part.targets)
+                )
             if seconds <= 0:
                 raise errors.CallNotDelivered()
             reply = self._send(

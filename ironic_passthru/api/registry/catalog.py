@@ -4,6 +4,7 @@
 import dataclasses
 import functools
 import json
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -63,6 +64,8 @@ class Catalog:
     :param max_age_seconds: age at which one thread reads a new snapshot,
         while the other threads use the old one.
     :param heartbeat_timeout_seconds: heartbeat age of a dead conductor.
+    :param targets_retention_seconds: heartbeat age at which the targets of a
+        dead conductor are no longer known.
     :param metrics: records the reads.
     """
 
@@ -72,11 +75,13 @@ class Catalog:
         *,
         max_age_seconds: float,
         heartbeat_timeout_seconds: float,
+        targets_retention_seconds: float = math.inf,
         metrics: observer.Metrics = observer.NO_METRICS,
     ) -> None:
         self._store = store
         self._max_age_seconds = max_age_seconds
         self._heartbeat_timeout_seconds = heartbeat_timeout_seconds
+        self._targets_retention_seconds = targets_retention_seconds
         self._metrics = metrics
         self._refreshing = threading.Lock()
         self._snapshot: Snapshot | None = None
@@ -228,6 +233,7 @@ class Catalog:
         last_groups = _last_groups(records)
         specs = self._load_specs({*newest.items(), *serving})
         targets = self._load_targets()
+        absent = self._absent(records)
         offered: dict[str, list[driver_versions.DriverVersion]] = {}
         for version, addresses in serving.items():
             spec = specs.get(version)
@@ -241,9 +247,14 @@ class Catalog:
             spec = live[0].spec if live else specs.get(version)
             if spec is not None:
                 last = last_groups.get(name, () if live else ('',))
+                lists = targets.get(name, {})
                 drivers[name] = _entry(
                     driver_versions.DriverEntry(
-                        spec, live, last, targets.get(name, {})
+                        spec,
+                        live,
+                        last,
+                        lists,
+                        {h: absent[h] for h in lists if h in absent},
                     ),
                     old.drivers.get(name),
                 )
@@ -272,6 +283,18 @@ class Catalog:
                 known[version] = _spec(version, text)
         self._specs = known
         return known
+
+    def _absent(
+        self, records: Iterable[conductors.ConductorRecord]
+    ) -> dict[str, str]:
+        """Return the groups of conductors that died recently, by host name."""
+        return {
+            record.hostname: record.group
+            for record in records
+            if not record.alive
+            and record.read_monotonic - record.heartbeat_monotonic
+            < self._targets_retention_seconds
+        }
 
     def _load_targets(
         self,
@@ -366,6 +389,7 @@ def _entry(
         and old.versions == new.versions
         and old.last_groups == new.last_groups
         and old.targets == new.targets
+        and old.absent == new.absent
     ):
         return old
     return new

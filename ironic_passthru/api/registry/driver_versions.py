@@ -44,6 +44,8 @@ class MethodRoute:
     :param groups: the same addresses by conductor group; without live
         conductors, the last known groups, without addresses.
     :param index: returns the targets of the servers in some groups.
+    :param absent_groups: groups of conductors that are not alive, but whose
+        targets are known.
     """
 
     method: specs.MethodSpec
@@ -53,17 +55,27 @@ class MethodRoute:
         [tuple[str, ...], tuple[protocol.ConductorAddress, ...]],
         target_index.TargetIndex,
     ]
+    absent_groups: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def all_groups(self) -> tuple[str, ...]:
+        """Groups of servers and of absent conductors.
+
+        The targets of the latter are unavailable, not unknown.
+        """
+        return (*dict.fromkeys([*self.groups, *self.absent_groups]),)
 
     def within(
         self, names: Sequence[str]
     ) -> tuple[protocol.ConductorAddress, ...]:
-        """Return the servers in the named groups."""
-        if len(names) == len(self.groups):
+        """Return the servers in those of the groups that have some."""
+        known = [name for name in names if name in self.groups]
+        if len(known) == len(self.groups):
             return self.servers
-        return sum((self.groups[name] for name in names), ())
+        return sum((self.groups[name] for name in known), ())
 
     def targets(self, names: Sequence[str]) -> target_index.TargetIndex:
-        """Return the targets that the servers in the named groups serve."""
+        """Return the targets of the conductors in the named groups."""
         return self.index(tuple(names), self.within(names))
 
 
@@ -104,7 +116,9 @@ class DriverEntry:
         conductor that started last.
     :param last_groups: groups of dead conductors that offered it; without
         live conductors, at least one.
-    :param targets: the published targets of live conductors by host name.
+    :param targets: the published targets by host name.
+    :param absent: groups of the conductors with published targets that are
+        not alive, by host name.
     """
 
     spec: specs.DriverSpec
@@ -113,6 +127,7 @@ class DriverEntry:
     targets: Mapping[str, target_list.TargetList] = dataclasses.field(
         default_factory=dict
     )
+    absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -155,7 +170,7 @@ class DriverEntry:
     @functools.cached_property
     def _groups(self) -> dict[str, 'DriverEntry']:
         names = {name for version in self.versions for name in version.groups}
-        if len(names) == 1 and self.versions:
+        if len(names) == 1 and names.issuperset(self.absent.values()):
             # The common case shares the cached lists.
             narrow = dict.fromkeys(names, self)
         else:
@@ -174,7 +189,16 @@ class DriverEntry:
             for version in self.versions
             if group in version.groups
         )
-        return DriverEntry(versions[0].spec, versions, targets=self.targets)
+        return DriverEntry(
+            versions[0].spec,
+            versions,
+            targets=self.targets,
+            absent={
+                host: name
+                for host, name in self.absent.items()
+                if name == group
+            },
+        )
 
     def within_group(self, name: str) -> 'DriverEntry | None':
         """Return the driver as the conductors of a group offer it.
@@ -206,6 +230,7 @@ class DriverEntry:
                 servers=_joined([version.servers for version in versions]),
                 groups=groups or dict.fromkeys(self.last_groups, ()),
                 index=functools.partial(self._index, numbers),
+                absent_groups=tuple(sorted({*self.absent.values()})),
             )
         return self._routes[method]
 
@@ -231,7 +256,12 @@ class DriverEntry:
         if found is None:
             if len(self._indexes) >= _MAX_INDEXES:
                 self._indexes.clear()
-            found = target_index.TargetIndex(servers, self.targets)
+            absent = [
+                self.targets[host]
+                for host, name in self.absent.items()
+                if name in groups
+            ]
+            found = target_index.TargetIndex(servers, self.targets, absent)
             self._indexes[versions, groups] = found
         return found
 

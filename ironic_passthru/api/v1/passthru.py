@@ -246,7 +246,7 @@ class PassthruController:
         route = group_routes.route(
             self._catalog, driver, name, group, permitted
         )
-        groups = permitted(route.groups, dangerous=route.method.dangerous)
+        groups = permitted(route.all_groups, dangerous=route.method.dangerous)
         if not groups:
             raise errors.Forbidden(rule=rules.CALL)
         if not route.method.allowed:

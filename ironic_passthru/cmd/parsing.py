@@ -12,7 +12,10 @@ from oslo_config import cfg
 from pbr import version
 
 from ironic_passthru import errors
+from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import log_filter
+from ironic_passthru.secret_store import options as secret_options
+from ironic_passthru.secret_store import store
 
 PROJECT = 'ironic_passthru'
 
@@ -46,21 +49,30 @@ def configuration(
         # The caller reports invalid values.
         return own
     register(cfg.CONF)
-    parse(cfg.CONF, arguments, **options)
+    with _strict():
+        _call(cfg.CONF, arguments, options)
+        secret_options.share(own, cfg.CONF)
     return own
 
 
 def parse(
     conf: cfg.ConfigOpts, arguments: Sequence[str], **options: Any
 ) -> None:
-    """Read configuration files and command line.
+    """Read configuration files, command line and secrets of key managers.
 
     :param options: further arguments of ``conf()``.
     :raises: ConfigError, cfg.Error.
     """
-    release = version.VersionInfo('ironic-passthru').version_string()
     with _strict():
-        conf(arguments, project=PROJECT, version=release, **options)
+        _call(conf, arguments, options)
+        secret_options.load(conf)
+
+
+def _call(
+    conf: cfg.ConfigOpts, arguments: Sequence[str], options: dict[str, Any]
+) -> None:
+    release = version.VersionInfo('ironic-passthru').version_string()
+    conf(arguments, project=PROJECT, version=release, **options)
 
 
 @contextlib.contextmanager
@@ -71,11 +83,16 @@ def _strict() -> Iterator[None]:
     with the defaults of its options. Some wheels lack the templates of
     ``--shell_completion`` (10.7.0).
 
+    Other records are omitted, since the log is not set up: libraries of key
+    managers log the errors that they raise.
+
     :raises: ConfigError.
     """
     logger = logging.getLogger(_LOGGER)
     handler = _RaisingHandler(logging.ERROR)
     logger.addHandler(handler)
+    root, silent = logging.getLogger(), logging.NullHandler()
+    root.addHandler(silent)
     try:
         yield
     except FileNotFoundError as error:
@@ -87,6 +104,7 @@ def _strict() -> Iterator[None]:
         ) from None
     finally:
         logger.removeHandler(handler)
+        root.removeHandler(silent)
 
 
 class _RaisingHandler(logging.Handler):
@@ -95,7 +113,14 @@ class _RaisingHandler(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         if not str(record.msg).startswith(_NOT_LOADED):
             return True
+        record.args = tuple(
+            # It may quote a line with a credential.
+            credentials.describe(part) if isinstance(part, Exception) else part
+            for part in record.args or ()
+        )
         text = ' '.join(log_filter.redact(record.getMessage()).split())
+        if f"'{secret_options.DRIVER}'" in text:
+            text = f'{text}; to install castellan, run: {store.EXTRA}'
         raise errors.ConfigError(
             f'Option config_source in group [DEFAULT]: {text}'
         )

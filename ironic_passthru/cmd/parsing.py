@@ -12,7 +12,6 @@ from oslo_config import cfg
 from pbr import version
 
 from ironic_passthru import errors
-from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import log_filter
 from ironic_passthru.secret_store import options as secret_options
 from ironic_passthru.secret_store import store
@@ -21,6 +20,8 @@ PROJECT = 'ironic_passthru'
 
 _LOGGER = 'oslo_config.cfg'
 _NOT_LOADED = 'could not load configuration from %r'
+# Prefixes of loggers.
+_LIBRARIES = ('barbicanclient', 'castellan', 'keystoneauth', 'stevedore')
 _TEMPLATE = '-completion.template'
 
 
@@ -83,16 +84,19 @@ def _strict() -> Iterator[None]:
     with the defaults of its options. Some wheels lack the templates of
     ``--shell_completion`` (10.7.0).
 
-    Other records are omitted, since the log is not set up: libraries of key
-    managers log the errors that they raise.
+    Records of libraries of key managers are omitted: they log the errors that
+    they raise, and the log is not set up.
 
     :raises: ConfigError.
     """
     logger = logging.getLogger(_LOGGER)
     handler = _RaisingHandler(logging.ERROR)
     logger.addHandler(handler)
-    root, silent = logging.getLogger(), logging.NullHandler()
-    root.addHandler(silent)
+    # The handler of last resort is used if there is no other.
+    logging.getLogger().addHandler(silent := logging.NullHandler())
+    shown = tuple(logging.getLogger().handlers)
+    for each in shown:
+        each.addFilter(_is_shown)
     try:
         yield
     except FileNotFoundError as error:
@@ -104,7 +108,13 @@ def _strict() -> Iterator[None]:
         ) from None
     finally:
         logger.removeHandler(handler)
-        root.removeHandler(silent)
+        for each in shown:
+            each.removeFilter(_is_shown)
+        logging.getLogger().removeHandler(silent)
+
+
+def _is_shown(record: logging.LogRecord) -> bool:
+    return not record.name.startswith(_LIBRARIES)
 
 
 class _RaisingHandler(logging.Handler):
@@ -115,7 +125,7 @@ class _RaisingHandler(logging.Handler):
             return True
         record.args = tuple(
             # It may quote a line with a credential.
-            credentials.describe(part) if isinstance(part, Exception) else part
+            store.describe(part) if isinstance(part, Exception) else part
             for part in record.args or ()
         )
         text = ' '.join(log_filter.redact(record.getMessage()).split())

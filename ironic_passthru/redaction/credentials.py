@@ -69,7 +69,7 @@ def describe(error: Exception) -> str:
         # password.
         return DOLLAR
     text = control_characters.escape(' '.join(str(error).split()))
-    if isinstance(error, cfg.ConfigFileParseError):
+    if isinstance(error, cfg.ConfigFileParseError | cfg.ParseError):
         return _QUOTED.sub('', text)
     return text
 

@@ -94,8 +94,7 @@ class SecretStore:
 
     def _invalid(self, option: str, error: Exception) -> errors.ConfigError:
         return errors.ConfigError(
-            f'{option}: {self._config_file} is not valid: '
-            f'{credentials.describe(error)}'
+            f'{option}: {self._config_file} is not valid: {describe(error)}'
         )
 
     def read(self, identifier: str) -> str:
@@ -157,8 +156,8 @@ class SecretStore:
             )
         if isinstance(error, exception.Forbidden):
             return SecretUnusable(
-                'the secret store denies access to its secret; grant it to '
-                f'the user of {self._config_file}'
+                'the secret store denies access to its secret; check the '
+                f'credentials in {self._config_file} and their rights'
             )
         if isinstance(error, UnicodeDecodeError):
             return SecretUnusable('its secret is not UTF-8 text')
@@ -168,6 +167,19 @@ class SecretStore:
             'its secret cannot be decoded by castellan '
             f'({type(error).__name__}); store it in the form of castellan'
         )
+
+
+def describe(error: Exception) -> str:
+    """Return the reason why castellan cannot be started."""
+    if isinstance(error, TypeError):
+        # It uses options without checking that they are set.
+        return 'the group needs config_file and mapping_file'
+    text = credentials.describe(error)
+    if isinstance(error, ImportError | ValueError) and not isinstance(
+        error, cfg.Error
+    ):
+        return f'backend in group [{_GROUP}] cannot be loaded ({text})'
+    return text
 
 
 def _reason(error: BaseException) -> str:

@@ -23,6 +23,10 @@ _PASTE = """
 pipeline = request_id authtoken context microversion app
 [app:app]
 paste.app_factory = barbican.api.app:create_main_app
+[pipeline:versions]
+pipeline = microversion version
+[app:version]
+paste.app_factory = barbican.api.app:create_version_app
 [filter:request_id]
 paste.filter_factory = oslo_middleware.request_id:RequestId.factory
 [filter:authtoken]
@@ -35,6 +39,7 @@ paste.filter_factory = \
 barbican.api.middleware.microversion:MicroversionMiddleware.factory
 [composite:root]
 use = egg:Paste#urlmap
+/: versions
 /v1: main
 """
 

@@ -35,14 +35,19 @@ class TestBarbican(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.log = self.useFixture(
-            fixtures.FakeLogger(level=logging.DEBUG, nuke_handlers=False)
-        )
         self.server = self.useFixture(
             barbican.Barbican(self.home, keystone.shared())
         )
         self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         self.castellan = self.write('castellan', self.server.castellan())
+
+    def store(self, *texts: str) -> list[str]:
+        """Store secrets; start to watch the log, which then has no secret."""
+        found = [self.server.store(text) for text in texts]
+        self.log = self.useFixture(
+            fixtures.FakeLogger(level=logging.DEBUG, nuke_handlers=False)
+        )
+        return found
 
     def write(self, name: str, text: str) -> pathlib.Path:
         path = self.directory / name
@@ -65,20 +70,20 @@ class TestBarbican(base.TestCase):
         return conf
 
     def test_options(self) -> None:
-        conf = self.read(self.server.store(DATABASE))
+        (secret,) = self.store(DATABASE)
+        conf = self.read(secret)
         self.assertEqual(DATABASE, conf.database.connection)
         for secret in (str(uuid.uuid4()), 'rack1'):
             error = self.assertRaises(errors.ConfigError, self.read, secret)
             for part in ('Option connection in', 'its secret does not exist'):
                 self.assertIn(part, error.message)
-        self.write('castellan', self.server.castellan() + 'password = x\n')
         self.server.stop()
         error = self.assertRaises(errors.ConfigError, self.read, 'rack1')
         self.assertIn('Connection refused', error.message)
         self.assertNotIn('correct-horse', self.log.output)
 
     def test_passwords(self) -> None:
-        secrets = [self.server.store(f'hunter{n}') for n in range(3)]
+        secrets = self.store('hunter0', 'hunter1', 'hunter2')
         inventory = self.write(
             'inventory.yaml',
             ''.join(

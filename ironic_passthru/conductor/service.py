@@ -16,6 +16,7 @@ from oslo_utils import uuidutils
 
 from ironic_passthru import errors
 from ironic_passthru.conductor import admission
+from ironic_passthru.conductor import call_spans
 from ironic_passthru.conductor import endpoint
 from ironic_passthru.conductor import events
 from ironic_passthru.conductor import heartbeat
@@ -32,6 +33,7 @@ from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import server
 from ironic_passthru.rpc import signing
+from ironic_passthru.tracing import configuration as tracing
 
 LOG = log.getLogger(__name__)
 
@@ -137,6 +139,9 @@ class ConductorService:
         options = self._conf.conductor
         keys = self._conf.rpc.signing_keys
         signatures = signing.Signatures(keys)
+        trace = call_spans.CallSpans(
+            tracing.make('ironic-passthru-conductor'), self.address.hostname
+        )
         self.drivers = loader.load(self._conf)
         undo.callback(loader.stop, self.drivers.values())
         self._events = events.make(self._conf, self._records.get)
@@ -154,6 +159,7 @@ class ConductorService:
                 incarnation=self.address.incarnation,
                 locate=self._locate,
                 fenced=signatures.required,
+                trace=trace,
             ),
             threads=options.sync_workers + _SPARE_THREADS,
             signatures=signatures,

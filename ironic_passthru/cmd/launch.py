@@ -59,6 +59,8 @@ _QUIET = (
     'oslo_policy._parser=CRITICAL',
     'stevedore=ERROR',
     'alembic=WARN',
+    # tracing/exporting.py logs when exports fail, and when they recover.
+    'opentelemetry.exporter=CRITICAL',
 )
 
 

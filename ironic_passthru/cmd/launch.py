@@ -60,7 +60,9 @@ _QUIET = (
     'stevedore=ERROR',
     'alembic=WARN',
     # tracing/exporting.py logs when exports fail, and when they recover.
-    'opentelemetry.exporter=CRITICAL',
+    'opentelemetry.exporter.otlp.proto.http.trace_exporter=CRITICAL',
+    # It logs OTEL_EXPORTER_OTLP_HEADERS, which may contain a password.
+    'opentelemetry.util.re=ERROR',
 )
 
 

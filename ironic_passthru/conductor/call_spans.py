@@ -4,6 +4,7 @@
 from ironic_passthru import context as request_context
 from ironic_passthru.conductor import call as calls
 from ironic_passthru.rpc import protocol
+from ironic_passthru.tracing import configuration
 from ironic_passthru.tracing import spans
 
 
@@ -35,6 +36,14 @@ class CallSpans:
                 'ironic_passthru.conductor': self._hostname,
             },
         )
+
+
+def make(hostname: str) -> CallSpans:
+    """Return the spans of the conductor of this process.
+
+    :raises: ConfigError.
+    """
+    return CallSpans(configuration.make('ironic-passthru-conductor'), hostname)
 
 
 def running(job: calls.Job) -> spans.Span:

@@ -33,7 +33,6 @@ from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import server
 from ironic_passthru.rpc import signing
-from ironic_passthru.tracing import configuration as tracing
 
 LOG = log.getLogger(__name__)
 
@@ -139,9 +138,6 @@ class ConductorService:
         options = self._conf.conductor
         keys = self._conf.rpc.signing_keys
         signatures = signing.Signatures(keys)
-        trace = call_spans.CallSpans(
-            tracing.make('ironic-passthru-conductor'), self.address.hostname
-        )
         self.drivers = loader.load(self._conf)
         undo.callback(loader.stop, self.drivers.values())
         self._events = events.make(self._conf, self._records.get)
@@ -159,7 +155,7 @@ class ConductorService:
                 incarnation=self.address.incarnation,
                 locate=self._locate,
                 fenced=signatures.required,
-                trace=trace,
+                trace=call_spans.make(self.address.hostname),
             ),
             threads=options.sync_workers + _SPARE_THREADS,
             signatures=signatures,

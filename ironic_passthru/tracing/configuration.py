@@ -47,16 +47,17 @@ def make(
             'installed (the extra "tracing"); nothing is traced'
         )
         return spans.NO_TRACER
-    # It takes time and memory that only tracing needs.
-    from ironic_passthru.tracing import recording
-
     try:
+        # It takes time and memory that only tracing needs, and reads some
+        # variables.
+        from ironic_passthru.tracing import recording
+
         return recording.RecordingTracer(recording.provider(service_name))
     except (ValueError, OSError) as error:
         # OpenTelemetry names neither variable in all of its messages.
         raise errors.ConfigError(
-            'An environment variable of OpenTelemetry (OTEL_EXPORTER_OTLP_*, '
-            f'OTEL_BSP_*) is not valid: {error}'
+            'An environment variable of OpenTelemetry (OTEL_*) is not valid: '
+            f'{error}'
         ) from None
 
 

@@ -43,13 +43,13 @@ class TestRecording(base.TestCase):
         library = self.recorder.provider.get_tracer('library')
 
         def work() -> None:
-            with spans.current().child('below'):
+            with (
+                spans.current().child('below'),
                 # As the instrumentation of a library of a vendor does.
-                with (
-                    library.start_as_current_span('library'),
-                    spans.current().child('last'),
-                ):
-                    pass
+                library.start_as_current_span('library'),
+                spans.current().child('last'),
+            ):
+                pass
 
         with self.tracer.span('a', {}):
             bound = spans.current().bind(work)

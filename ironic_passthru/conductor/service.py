@@ -150,13 +150,7 @@ class ConductorService:
         self._server = server.RPCServer(
             self._transport,
             self.address,
-            endpoint=endpoint.Endpoint(
-                self._runner,
-                incarnation=self.address.incarnation,
-                locate=self._locate,
-                fenced=signatures.required,
-                trace=call_spans.make(self.address.hostname),
-            ),
+            endpoint=self._endpoint(fenced=signatures.required),
             threads=options.sync_workers + _SPARE_THREADS,
             signatures=signatures,
         )
@@ -179,6 +173,15 @@ class ConductorService:
             on_round=self._alive,
         )
         self._heartbeat.start()
+
+    def _endpoint(self, *, fenced: bool) -> endpoint.Endpoint:
+        return endpoint.Endpoint(
+            self._runner,
+            incarnation=self.address.incarnation,
+            locate=self._locate,
+            fenced=fenced,
+            trace=call_spans.make(self.address.hostname),
+        )
 
     def _make_runner(self) -> None:
         options = self._conf.conductor

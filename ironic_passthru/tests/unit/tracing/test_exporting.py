@@ -49,7 +49,7 @@ class TestExporting(base.TestCase):
         self.addCleanup(atexit.unregister, processor.shutdown)
         self.assertLess(before, threading.active_count())
         processor.shutdown()
-        # An export takes up to 10 seconds.
+        # Each of the ten exports takes 10 seconds.
         self.assertLess(time.monotonic() - started, 8.0)
 
     def test_failures_and_the_recovery_are_logged_once(self) -> None:

@@ -38,6 +38,7 @@ from ironic_passthru.api.middleware import errors as error_wrapper
 from ironic_passthru.api.middleware import headers
 from ironic_passthru.api.middleware import health as short_health
 from ironic_passthru.api.middleware import request_id
+from ironic_passthru.api.middleware import tracing
 from ironic_passthru.api.middleware import version
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.v1 import conductors
@@ -210,6 +211,8 @@ def _layers(
         partial(cors.make, conf),
         # Completes the path, before the route is matched.
         default_version.DefaultVersion,
+        # Needs the route; audit records are part of the span.
+        tracing.make,
         # Rejected requests are recorded too.
         partial(audit.make, conf),
         observers.metrics.wrap,

@@ -59,6 +59,10 @@ _QUIET = (
     'oslo_policy._parser=CRITICAL',
     'stevedore=ERROR',
     'alembic=WARN',
+    # tracing/exporting.py logs when exports fail, and when they recover.
+    'opentelemetry.exporter.otlp.proto.http.trace_exporter=CRITICAL',
+    # It logs OTEL_EXPORTER_OTLP_HEADERS, which may contain a password.
+    'opentelemetry.util.re=ERROR',
 )
 
 

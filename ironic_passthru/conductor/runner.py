@@ -13,6 +13,7 @@ from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.conductor import admission
 from ironic_passthru.conductor import call as calls
+from ironic_passthru.conductor import call_spans
 from ironic_passthru.conductor import events
 from ironic_passthru.conductor import execution
 from ironic_passthru.conductor import fair_executor
@@ -23,6 +24,7 @@ from ironic_passthru.conductor import served_targets
 from ironic_passthru.drivers import loader
 from ironic_passthru.fleet import selector
 from ironic_passthru.rpc import protocol
+from ironic_passthru.tracing import spans
 
 LOG = log.getLogger(__name__)
 
@@ -140,7 +142,11 @@ class Runner:
         try:
             self._record(tracked)
             ticket.keep()
-            self._executor.submit(job.call.driver_name, self._work, tracked)
+            self._executor.submit(
+                job.call.driver_name,
+                spans.current().bind(self._work),
+                tracked,
+            )
         except errors.PassthruError:
             raise
         except Exception:
@@ -253,7 +259,7 @@ class Runner:
     def _execute(
         self, job: calls.Job, state: request_context.CallState
     ) -> results.Result:
-        with self._events.running(job):
+        with self._events.running(job), call_spans.running(job):
             try:
                 return execution.execute(
                     job, state, max_result_size=self._max_result_size

@@ -16,6 +16,7 @@ from oslo_utils import uuidutils
 
 from ironic_passthru import errors
 from ironic_passthru.conductor import admission
+from ironic_passthru.conductor import call_spans
 from ironic_passthru.conductor import endpoint
 from ironic_passthru.conductor import events
 from ironic_passthru.conductor import heartbeat
@@ -180,6 +181,7 @@ class ConductorService:
                 incarnation=self.address.incarnation,
                 locate=self._locate,
                 fenced=signatures.required,
+                trace=call_spans.make(self.address.hostname),
             ),
             threads=self._conf.conductor.sync_workers + _SPARE_THREADS,
             signatures=signatures,

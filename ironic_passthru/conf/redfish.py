@@ -91,4 +91,10 @@ OPTS: list[cfg.Opt] = [
         help='Maximum number of targets of one BMC that are read at a time, '
         'over all calls; further targets wait.',
     ),
+    cfg.BoolOpt(
+        'send_trace_headers',
+        default=False,
+        help='Whether requests to BMCs contain the headers traceparent and '
+        'tracestate if calls are traced. BMCs then receive the ids of traces.',
+    ),
 ]

@@ -23,6 +23,7 @@ from ironic_passthru.fleet import selector
 from ironic_passthru.fleet import targets
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
+from ironic_passthru.tracing import spans
 
 LOG = log.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class CallSender:
             left = deadline - time.monotonic()
             return self._run(outgoing, number, ids[number], left)
 
-        outcomes = _at_once(run, len(outgoing.parts))
+        outcomes = _at_once(spans.current().bind(run), len(outgoing.parts))
         if outgoing.recorded:
             self._record_refusals(outgoing, ids, outcomes)
         if None in outcomes:
@@ -192,20 +193,25 @@ class CallSender:
         seconds: float,
     ) -> dict[str, Any]:
         call = outgoing.call
-        return self._conductor_api.driver_vendor_passthru(
-            outgoing.context,
-            call.driver,
-            call.method.name,
-            http_method=call.http_method,
-            info=part.parameters,
-            servers=part.servers,
-            call_id=call_id,
-            timeout_seconds=seconds,
-            respond_async=outgoing.respond_async,
-            key=key,
-            tried=outgoing.tried,
-            routed=part.routed,
-        )
+        with _span(call, call_id) as span:
+            try:
+                return self._conductor_api.driver_vendor_passthru(
+                    outgoing.context,
+                    call.driver,
+                    call.method.name,
+                    http_method=call.http_method,
+                    info=part.parameters,
+                    servers=part.servers,
+                    call_id=call_id,
+                    timeout_seconds=seconds,
+                    respond_async=outgoing.respond_async,
+                    key=key,
+                    tried=outgoing.tried,
+                    routed=part.routed,
+                )
+            finally:
+                for server in outgoing.tried[-1:]:
+                    span.set({'ironic_passthru.conductor': server.hostname})
 
     def _record_refusals(
         self,
@@ -240,6 +246,20 @@ class CallSender:
 
 
 _CERTAIN = (operation.State.EXPIRED, operation.State.FAILED)
+
+
+def _span(call: routing.CheckedCall, call_id: str) -> spans.Span:
+    """Return the span of a part, with all conductors that it is sent to."""
+    return spans.current().child(
+        f'send {call.driver}.{call.method.name}',
+        spans.Kind.CLIENT,
+        {
+            'ironic_passthru.driver': call.driver,
+            'ironic_passthru.method': call.method.name,
+            'ironic_passthru.http_method': call.http_method,
+            'ironic_passthru.operation': call_id,
+        },
+    )
 
 
 def _outcome(

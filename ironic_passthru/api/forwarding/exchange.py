@@ -24,6 +24,7 @@ from urllib3 import connection as http_connection
 from urllib3 import exceptions as http_exceptions
 
 from ironic_passthru import errors
+from ironic_passthru.tracing import spans
 
 LOG = log.getLogger(__name__)
 
@@ -142,6 +143,32 @@ class IronicEndpoint:
         :param timeout_seconds: of all steps after the connection is made.
         :raises: RequestNotSent, ResponseLost, ResponseTooLarge.
         """
+        return self._traced(request, timeout_seconds)
+
+    def _traced(
+        self, request: IronicRequest, timeout_seconds: float
+    ) -> IronicResponse:
+        with spans.current().child(
+            # Without the path, which contains names of nodes.
+            f'{request.http_method} to Ironic',
+            spans.Kind.CLIENT,
+            {
+                'http.request.method': request.http_method,
+                'server.address': self._host,
+            },
+        ) as span:
+            headers = {**request.headers, **span.headers}
+            response = self._send(
+                dataclasses.replace(request, headers=headers), timeout_seconds
+            )
+            span.set({'http.response.status_code': response.status})
+            if response.status >= 400:
+                span.fail(str(response.status))
+            return response
+
+    def _send(
+        self, request: IronicRequest, timeout_seconds: float
+    ) -> IronicResponse:
         connection = self._connect(timeout_seconds)
         end = time.monotonic() + timeout_seconds
         try:

@@ -20,6 +20,7 @@ from ironic_passthru.drivers.redfish import dispatcher
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import item_filter
 from ironic_passthru.drivers.redfish import running_call
+from ironic_passthru.tracing import spans
 
 LOG = logging.getLogger(__name__)
 
@@ -174,7 +175,10 @@ class FleetExecutor:
         )
         deadline = call_deadline.Deadline(self._seconds(context))
         call = running_call.RunningCall(
-            work, deadline, limits, change=options.change
+            spans.current().bind(work),
+            deadline,
+            limits,
+            change=options.change,
         )
         call.percentages = options.percentages
         return call

@@ -51,6 +51,7 @@ class FleetMethods(base.VendorInterface):
         self._conductor_group = ''
         self._connect_timeout_seconds = 1.0
         self._read_timeout_seconds = 1.0
+        self._send_trace_headers = False
         self._log_filter: log_filter.DebugOnly | None = None
         self._trust = trust.TrustStore()
 
@@ -68,6 +69,7 @@ class FleetMethods(base.VendorInterface):
         self._conductor_group = conf.conductor.conductor_group
         self._connect_timeout_seconds = section.connect_timeout
         self._read_timeout_seconds = section.read_timeout
+        self._send_trace_headers = section.send_trace_headers
         self._executor = executor.FleetExecutor.configured(conf)
         self._log_filter = log_filter.install()
 
@@ -190,6 +192,7 @@ class FleetMethods(base.VendorInterface):
             self._trust,
             connect_timeout_seconds=self._connect_timeout_seconds,
             read_timeout_seconds=self._read_timeout_seconds,
+            send_trace_headers=self._send_trace_headers,
             on_progress=functools.partial(
                 percentages.__setitem__, target.name
             ),

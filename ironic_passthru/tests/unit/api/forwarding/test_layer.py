@@ -12,6 +12,7 @@ import webob
 
 from ironic_passthru.tests.unit.api import fakes
 from ironic_passthru.tests.unit.api.forwarding import stub
+from ironic_passthru.tests.unit.tracing import recorded
 
 _LATEST = {'X_OpenStack_Ironic_API_Version': '1.115'}
 _CALL = '/v1/drivers/ipmi/vendor_passthru'
@@ -71,6 +72,15 @@ class ForwardingCase(fakes.ApplicationCase):
 
 
 class TestForwarded(ForwardingCase):
+    def test_request_is_traced(self) -> None:
+        recorder = recorded.Recorder()
+        with recorder.tracer.span('request', {}):
+            self.ask(_CALL, 'POST', b'{}', Traceparent='from the client')
+        span = recorder.spans['POST to Ironic']
+        self.assertEqual(404, span.attributes['http.response.status_code'])
+        sent = self.ironic.requests[0].headers['traceparent']
+        self.assertEqual(f'{span.context.span_id:016x}', sent.split('-')[2])
+
     def test_request_is_unchanged(self) -> None:
         body = b' {"a": 1.50,\n"b":"\xff"} '
         response = self.ask(

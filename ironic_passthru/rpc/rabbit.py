@@ -16,8 +16,8 @@ limitation of oslo.messaging 18:
     Login and virtual host are not percent-encoded.
 ``_Connection``
     An error does not show whether a message was published; connections to a
-    blocked or silent broker are kept; codecs and headers of a message can
-    stop a consumer.
+    blocked or silent broker, and channels that it closed, are kept; codecs
+    and headers of a message can stop a consumer.
 ``_CompactLog``
     One invalid message causes several records and a traceback.
 ``register_telemetry``
@@ -240,6 +240,16 @@ class _Connection(_EncodedConnection):
         """Send a notification, after a blocked broker has recovered."""
         with self._waiting_if_blocked():
             super().notify_send(*args, **kwargs)
+
+    def _ensure_publishing(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super()._ensure_publishing(*args, **kwargs)
+        except oslo_messaging.MessageDeliveryFailure as error:
+            if rejections.size_limit(error) is not None:
+                # kombu would use the channel again that the broker closed.
+                with self._connection_lock:
+                    self.connection.collect()
+            raise
 
     @contextlib.contextmanager
     def _waiting_if_blocked(self) -> Iterator[None]:

@@ -322,7 +322,9 @@ class TestService(RabbitMQTestCase):
             self.assertEqual(500, answer.status, answer.body[:200])
             self.assertIn(b'ran, but its result is larger than', answer.body)
             self.assertIn(b'100000 bytes', answer.body)
-            answer = api.call('take', 'POST', driver='small', text='x' * 99_999)
+            answer = api.call(
+                'take', 'POST', driver='small', text='x' * 99_999
+            )
             self.assertEqual(400, answer.status, answer.body)
             self.assertIn(b'max_message_size of RabbitMQ', answer.body)
             answer = api.call('take', 'POST', driver='small', text='x')

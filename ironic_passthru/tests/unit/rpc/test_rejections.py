@@ -17,13 +17,9 @@ def raised(
     text: str, kind: type[amqp.AMQPError], method: tuple[int, int]
 ) -> Exception:
     """Return the error of oslo.messaging for an error of the broker."""
-    try:
-        try:
-            raise kind(text, method)
-        except amqp.AMQPError:
-            raise oslo_messaging.MessageDeliveryFailure('no')
-    except oslo_messaging.MessageDeliveryFailure as error:
-        return error
+    error = oslo_messaging.MessageDeliveryFailure('no')
+    error.__context__ = kind(text, method)
+    return error
 
 
 class TestSizeLimit(base.TestCase):

@@ -59,12 +59,14 @@ CURL = 'apt-get -qq update; apt-get -qq install -y curl >/dev/null'
 START = """
 systemd-run --quiet --collect --unit tutorial --working-directory /{clone} \\
     --setenv=HOME=/root --setenv=PIP_CERT="$PIP_CERT" bash -c {command}
-for _ in $(seq 300); do
+for _ in $(seq 900); do
     if curl --silent --output /dev/null http://127.0.0.1:6385/; then
         exit 0
     fi
+    systemctl --quiet is-active tutorial || break
     sleep 1
 done
+journalctl --no-pager --unit tutorial
 exit 1
 """
 STOP = 'systemctl stop tutorial'

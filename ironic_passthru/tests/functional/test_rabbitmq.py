@@ -209,6 +209,8 @@ class TestBroker(RabbitMQTestCase):
 
     def test_nothing_is_outdated(self) -> None:
         """Unknown names would prevent the start."""
+        # All queues of the service exist, those of replies too.
+        self.api.call('give', 'POST', driver='bulk', size=1)
         self.assertNotRegex(
             _BROKER.log(), '(?i)deprecate|obsolete|unknown|no effect'
         )

@@ -149,6 +149,8 @@ class TestSamples(base.TestCase):
             2 * conf.conductor.max_result_size, 7 * conf.api.max_body_size
         )
         self.assertEqual(largest + _MIB, int(of_broker()['max_message_size']))
+        guide = (pages.ROOT / 'doc/source/install/debian.rst').read_text()
+        self.assertIn(f'   max_message_size = {largest + _MIB}\n', guide)
         self.assertEqual(largest + _MIB, conf.rpc.max_message_size)
 
 

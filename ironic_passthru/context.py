@@ -3,12 +3,15 @@
 
 import copy
 import time
+import types
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import TypeVar
 
 from oslo_context import context as oslo_context
+
+from ironic_passthru.tracing import spans
 
 # Fields of a context in RPC messages with their attributes. All others are
 # neither sent nor accepted, such as tokens and ``is_admin``.
@@ -29,7 +32,8 @@ _TEXTS = {
 }
 _ATTRIBUTES = {**_TEXTS, 'roles': 'roles'}
 
-#: Names of the fields of a context in RPC messages.
+#: Names of the signed fields of a context in RPC messages. Those of the trace
+#: are not: other releases, which do not know them, would reject the signature.
 BUS_FIELDS = frozenset(_ATTRIBUTES)
 
 _MAX_TEXT_LENGTH = 255
@@ -73,10 +77,14 @@ class CallState:
 class RequestContext(oslo_context.RequestContext):
     """Identity and ids of one request, passed from the API to a driver.
 
-    As the current context of a thread it adds the request id to log records.
+    As the current context of a thread it adds the ids of the request and of
+    its trace to log records.
+
+    :ivar trace_headers: the span of the client that sent the message.
     """
 
     _call = CallState()
+    trace_headers: Mapping[str, str] = types.MappingProxyType({})
 
     @classmethod
     def from_bus(cls: type[_Context], values: Any) -> _Context:
@@ -94,7 +102,19 @@ class RequestContext(oslo_context.RequestContext):
         roles = fields.get('roles')
         if isinstance(roles, list):
             arguments['roles'] = list(filter(_is_text, roles[:_MAX_ROLES]))
-        return cls(**arguments)
+        context = cls(**arguments)
+        context.trace_headers = spans.valid_headers(fields)
+        return context
+
+    def get_logging_values(self) -> dict[str, Any]:
+        """Return the values that log formats can contain."""
+        values: dict[str, Any] = super().get_logging_values()
+        values['trace_id'] = (
+            spans.current().trace_id
+            or spans.trace_id(self.trace_headers)
+            or '-'
+        )
+        return values
 
     def for_call(self: _Context, call: CallState) -> _Context:
         """Return a copy for the driver that runs ``call``."""
@@ -186,7 +206,9 @@ def to_bus(context: Any) -> dict[str, Any]:
             name: getattr(context, attribute, None)
             for name, attribute in _ATTRIBUTES.items()
         }
-    return {name: value for name, value in values.items() if value}
+    headers = spans.current().headers or getattr(context, 'trace_headers', {})
+    sent = {name: value for name, value in values.items() if value}
+    return {**sent, **headers}
 
 
 def _is_text(value: Any) -> bool:

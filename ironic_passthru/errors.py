@@ -24,6 +24,9 @@
     │   ├── MissingMethod                400 missing_method
     │   ├── MethodNotFound               400 method_not_found
     │   ├── VerbNotSupported             400 verb_not_supported
+    │   ├── InvalidConductorGroup        400 invalid_conductor_group
+    │   ├── ConductorGroupNotFound       400 conductor_group_not_found
+    │   ├── ConductorGroupUnusable       400 conductor_group_unusable
     │   ├── RouteNotFound                404 not_found
     │   │   ├── DriverNotFound           404 driver_not_found
     │   │   ├── UnknownMethod            404 unknown_method
@@ -45,6 +48,7 @@
     │   ├── ConductorBusy                503 conductor_busy
     │   ├── ConductorStopping            503 conductor_stopping
     │   ├── TargetsMoved                 503 targets_moved
+    │   ├── TargetsUnavailable           503 targets_unavailable
     │   ├── StaleCall                    503 stale_call
     │   ├── CallExpired                  503 call_expired
     │   ├── CallNotDelivered             503 call_not_delivered
@@ -85,6 +89,7 @@ for ``_msg_fmt``.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 #: Statuses on which python-ironicclient and openstacksdk repeat a request: a
@@ -340,6 +345,50 @@ class VerbNotSupported(RequestError):
     )
 
 
+class InvalidConductorGroup(RequestError):
+    """The value of the Passthru-Conductor-Group header is invalid.
+
+    :param limit: maximum length of a name.
+    """
+
+    code = 'invalid_conductor_group'
+    _msg_fmt = (
+        'The Passthru-Conductor-Group header is not valid: it must occur once '
+        'and be empty or a name of at most %(limit)d letters, digits, ".", '
+        '"_" and "-".'
+    )
+
+
+class ConductorGroupNotFound(RequestError):
+    """No known conductor of the named group offers the method.
+
+    :param groups: groups with live conductors that offer it, sorted; only
+        those that the caller may use.
+    """
+
+    code = 'conductor_group_not_found'
+    _msg_fmt = (
+        "No conductor of the group '%(group)s' offers the method %(method)s "
+        "of the driver '%(driver)s'.%(others)s"
+    )
+
+    def __init__(self, *, groups: Sequence[str] = (), **values: Any) -> None:
+        names = ', '.join(f"'{name}'" for name in groups)
+        others = names and f' Groups that offer it: {names}.'
+        super().__init__(**values | {'groups': [*groups], 'others': others})
+
+
+class ConductorGroupUnusable(RequestError):
+    """A request for Ironic names a conductor group of this service."""
+
+    code = 'conductor_group_unusable'
+    _msg_fmt = (
+        "Requests for the driver '%(driver)s' are forwarded to Ironic, which "
+        'does not support the header Passthru-Conductor-Group; nothing was '
+        'forwarded.'
+    )
+
+
 class RouteNotFound(RequestError):
     """No resource has this path."""
 
@@ -356,12 +405,20 @@ class DriverNotFound(RouteNotFound):
 
 
 class UnknownMethod(RouteNotFound):
-    """The driver does not offer this method to the caller."""
+    """The driver does not offer this method to the caller.
+
+    :param group: the conductor group that the caller named, None for any.
+    """
 
     code = 'unknown_method'
     _msg_fmt = (
-        "The driver '%(driver)s' has no method '%(method)s' that you may call."
+        "The driver '%(driver)s' has no method '%(method)s' that you may call"
+        '%(in_group)s.'
     )
+
+    def __init__(self, *, group: str | None = None, **values: Any) -> None:
+        in_group = '' if group is None else f" in the group '{group}'"
+        super().__init__(**values | {'group': group, 'in_group': in_group})
 
 
 class ConductorNotFound(RouteNotFound):
@@ -485,10 +542,20 @@ class NotRun(PassthruError):
 
 
 class NoLiveConductor(NotRun):
-    """No conductor that offers the driver is alive."""
+    """No conductor that offers the driver is alive.
+
+    :param group: the conductor group that the caller named, None if any
+        group is permitted.
+    """
 
     code = 'no_live_conductor'
-    _msg_fmt = "No live conductor offers the driver '%(driver)s' now."
+    _msg_fmt = (
+        "No live conductor%(of_group)s offers the driver '%(driver)s' now."
+    )
+
+    def __init__(self, *, group: str | None = None, **values: Any) -> None:
+        of_group = '' if group is None else f" of the group '{group}'"
+        super().__init__(**values | {'group': group, 'of_group': of_group})
 
 
 class NoConductorAlive(NotRun):
@@ -522,6 +589,19 @@ class TargetsMoved(NotRun):
     _msg_fmt = (
         'Not served by the conductor any more: %(moved)s; the call was not '
         'run, try again.'
+    )
+
+
+class TargetsUnavailable(NotRun):
+    """No live conductor serves targets of the call.
+
+    :param names: those of the targets, as text.
+    """
+
+    code = 'targets_unavailable'
+    _msg_fmt = (
+        'The conductor that serves them is not alive: %(names)s; the call '
+        'was not run, try again.'
     )
 
 

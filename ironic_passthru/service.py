@@ -15,6 +15,8 @@ from ironic_passthru.db import conductors
 from ironic_passthru.db import migration
 from ironic_passthru.db import operations
 from ironic_passthru.db import session
+from ironic_passthru.metrics import factory
+from ironic_passthru.metrics import observer
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import transport as rpc_transport
 
@@ -25,43 +27,43 @@ class Api:
 
     :param application: the WSGI application.
     :param close: releases the resources.
+    :param metrics: metrics of the process.
     """
 
     application: Any
     close: Callable[[], None]
+    metrics: observer.Metrics = observer.NO_METRICS
 
 
 def build_api(
     conf: cfg.ConfigOpts,
     transport: oslo_messaging.Transport | None = None,
+    metrics: observer.Metrics | None = None,
 ) -> Api:
     """Build the API; servers may fork before its first request connects.
 
     :param transport: transport of the bus; by default a new one.
+    :param metrics: metrics of the process; by default new ones, not served.
     :raises: ConfigError.
     """
     from ironic_passthru.api import app  # Conductors do not import the API.
     from ironic_passthru.api.auth import policy
     from ironic_passthru.api.middleware import cadf
-    from ironic_passthru.api.registry import catalog
 
+    watched = metrics or factory.of_api(conf)
     rules = policy.Policy(conf)
     events = cadf.make(conf)
     bus = transport or rpc_transport.make(conf)
-    database = session.Database(conf)
+    database = session.Database(conf, on_failure=watched.database_failed)
     store = conductors.ConductorStore(database)
-    conductor_api = _conductor_api(conf, bus)
-    drivers = catalog.Catalog(
-        store,
-        max_age_seconds=conf.api.catalog_max_age,
-        heartbeat_timeout_seconds=conf.conductor.heartbeat_timeout,
-    )
-
+    conductor_api = _conductor_api(conf, bus, watched)
+    drivers = _catalog(conf, store, watched)
     closing = contextlib.ExitStack()
     closing.callback(database.close)
     if transport is None:
         closing.callback(_disconnect, bus, conductor_api)
     closing.callback(events.close)
+    closing.callback(watched.close)
     application = app.make(
         conf,
         drivers,
@@ -73,13 +75,31 @@ def build_api(
             'bus': conductor_api.check,
             'conductors': drivers.check,
         },
-        events=events,
+        observers=app.Observers(events, watched),
     )
-    return Api(application=application, close=closing.close)
+    return Api(application, closing.close, watched)
+
+
+def _catalog(
+    conf: cfg.ConfigOpts,
+    store: conductors.ConductorStore,
+    metrics: observer.Metrics,
+) -> Any:
+    from ironic_passthru.api.registry import catalog
+
+    return catalog.Catalog(
+        store,
+        targets_retention_seconds=conf.api.targets_retention,
+        max_age_seconds=conf.api.catalog_max_age,
+        heartbeat_timeout_seconds=conf.conductor.heartbeat_timeout,
+        metrics=metrics,
+    )
 
 
 def _conductor_api(
-    conf: cfg.ConfigOpts, bus: oslo_messaging.Transport
+    conf: cfg.ConfigOpts,
+    bus: oslo_messaging.Transport,
+    metrics: observer.Metrics,
 ) -> client.ConductorAPI:
     return client.ConductorAPI(
         bus,
@@ -87,6 +107,7 @@ def _conductor_api(
         monitor_seconds=conf.api.call_monitor_timeout,
         connect_seconds=conf.api.bus_connect_timeout,
         signing_keys=conf.rpc.signing_keys,
+        on_bus_error=metrics.bus_failed,
     )
 
 
@@ -104,6 +125,7 @@ class Conductor:
     :param transport: transport of the bus; by default a new one.
     :param drain_seconds: replaces the option of the same name.
     :param alive: called regularly while the conductor works.
+    :param metrics: metrics of the process; by default new ones.
     """
 
     def __init__(
@@ -113,12 +135,16 @@ class Conductor:
         *,
         drain_seconds: float | None = None,
         alive: Callable[[], None] = lambda: None,
+        metrics: observer.Metrics | None = None,
     ) -> None:
         # Not imported by the API, which never imports drivers.
         from ironic_passthru.conductor import service
 
         self._own_transport = None if transport else rpc_transport.make(conf)
-        self._database = session.Database(conf)
+        self._metrics = metrics or factory.of_conductor(conf)
+        self._database = session.Database(
+            conf, on_failure=self._metrics.database_failed
+        )
         if drain_seconds is None:
             drain_seconds = conf.conductor.drain_seconds
         self.service = service.ConductorService(
@@ -128,6 +154,7 @@ class Conductor:
             operations.OperationStore(self._database),
             drain_seconds=drain_seconds,
             alive=alive,
+            metrics=self._metrics,
         )
 
     @property
@@ -141,6 +168,7 @@ class Conductor:
         :raises: ConfigError, DriverLoadError, RegistryUnavailable.
         """
         try:
+            self._metrics.serve()
             migration.ensure(self._database)
             self.service.start()
         except BaseException:
@@ -154,6 +182,7 @@ class Conductor:
         return finished
 
     def _disconnect(self) -> None:
+        self._metrics.close()
         if self._own_transport is not None:
             self._own_transport.cleanup()
         self._database.close()
@@ -210,9 +239,12 @@ def build_all_in_one(conf: cfg.ConfigOpts) -> AllInOne:
     :raises: ConfigError.
     """
     transport = rpc_transport.make(conf, 'local://')
+    metrics = factory.of_conductor(conf, with_api=True)
     return AllInOne(
-        api=build_api(conf, transport),
+        api=build_api(conf, transport, metrics),
         # The API of this process is notified at once.
-        conductor=Conductor(conf, transport, drain_seconds=0.0),
+        conductor=Conductor(
+            conf, transport, drain_seconds=0.0, metrics=metrics
+        ),
         transport=transport,
     )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The WSGI application: its layers and controllers."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -37,6 +38,7 @@ from ironic_passthru.api.middleware import errors as error_wrapper
 from ironic_passthru.api.middleware import headers
 from ironic_passthru.api.middleware import health as short_health
 from ironic_passthru.api.middleware import request_id
+from ironic_passthru.api.middleware import tracing
 from ironic_passthru.api.middleware import version
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.v1 import conductors
@@ -47,6 +49,7 @@ from ironic_passthru.api.v1 import passthru
 from ironic_passthru.api.v1 import root
 from ironic_passthru.console import app as console
 from ironic_passthru.db import operations as operation_store
+from ironic_passthru.metrics import observer
 from ironic_passthru.rpc import client
 
 Layer = Callable[[wsgi_types.WSGIApplication], wsgi_types.WSGIApplication]
@@ -135,6 +138,18 @@ class Application(core.ExplicitPecan):
         del state
 
 
+@dataclasses.dataclass(frozen=True)
+class Observers:
+    """Observers of requests, each with a layer.
+
+    :param events: sends CADF events.
+    :param metrics: records requests.
+    """
+
+    events: cadf.CADFSink = cadf.NO_EVENTS
+    metrics: observer.Metrics = observer.NO_METRICS
+
+
 def make(
     conf: cfg.ConfigOpts,
     catalog: catalog.Catalog,
@@ -143,12 +158,12 @@ def make(
     operations: operation_store.OperationStore,
     policy: policy.Policy,
     checks: Mapping[str, Callable[[], str]],
-    events: cadf.CADFSink = cadf.NO_EVENTS,
+    observers: Observers | None = None,
 ) -> wsgi_types.WSGIApplication:
     """Return the WSGI application.
 
     :param checks: checks of the detailed health check, by name.
-    :param events: sends CADF events.
+    :param observers: by default none.
     """
     renderer = error_responses.ErrorRenderer(
         conf.api.retry_after, tracebacks=conf.api.debug_tracebacks_in_api
@@ -175,7 +190,7 @@ def make(
     )
     # The innermost layer: requests to Ironic passed all checks.
     application = forwarding.make(conf, catalog, application)
-    for layer in reversed(_layers(conf, renderer, events)):
+    for layer in reversed(_layers(conf, renderer, observers or Observers())):
         application = layer(application)
     return application
 
@@ -183,7 +198,7 @@ def make(
 def _layers(
     conf: cfg.ConfigOpts,
     renderer: error_responses.ErrorRenderer,
-    events: cadf.CADFSink,
+    observers: Observers,
 ) -> list[Layer]:
     """Return the layers in the order in which a request passes them."""
     partial = functools.partial
@@ -196,8 +211,11 @@ def _layers(
         partial(cors.make, conf),
         # Completes the path, before the route is matched.
         default_version.DefaultVersion,
+        # Needs the route; audit records are part of the span.
+        tracing.make,
         # Rejected requests are recorded too.
         partial(audit.make, conf),
+        observers.metrics.wrap,
         # Renders the exceptions of all layers below.
         partial(error_wrapper.ErrorWrapper, renderer),
         # Responds whatever version, login or body is sent.
@@ -205,7 +223,7 @@ def _layers(
         version.VersionCheck,
         partial(cross_site.make, conf),
         partial(strategies.make, conf),
-        events.wrap,
+        observers.events.wrap,
         # After the login: no body is read for a client without one.
         partial(
             body.BodyReader,

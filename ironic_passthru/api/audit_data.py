@@ -20,6 +20,7 @@ class AuditData:
 
     :ivar parameters: JSON values by name, secrets included.
     :ivar method: set after the parameters matched its schema.
+    :ivar conductor_group: the group that the request names, if any.
     :ivar tried: conductors that received the call, in order.
     :ivar parts: number of the last ones that each received a part of it.
     :ivar reported_targets: targets that the method reported.
@@ -36,6 +37,7 @@ class AuditData:
 
     parameters: Mapping[str, Any] | None = None
     method: spec.MethodSpec | None = None
+    conductor_group: str | None = None
     tried: list[protocol.ConductorAddress] = dataclasses.field(
         default_factory=list
     )

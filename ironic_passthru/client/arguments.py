@@ -8,8 +8,10 @@ from urllib import parse
 
 from ironic_passthru.client import exceptions
 from ironic_passthru.client import records
+from ironic_passthru.client import transport
 
 _KEY = re.compile('[!-~]{1,255}')
+_GROUP = re.compile('[a-zA-Z0-9_.-]{0,255}')
 
 
 def idempotency_key(chosen: str | None) -> str:
@@ -24,6 +26,21 @@ def idempotency_key(chosen: str | None) -> str:
             'The idempotency key must be 1 to 255 visible ASCII characters.'
         )
     return chosen
+
+
+def group_headers(conductor_group: str | None) -> dict[str, str]:
+    """Return the header that names a conductor group, if one is chosen.
+
+    :raises: InvalidCall if the service would not accept it.
+    """
+    if conductor_group is None:
+        return {}
+    if not _GROUP.fullmatch(conductor_group):
+        raise exceptions.InvalidCall(
+            'The conductor group must be empty or a name of at most 255 '
+            'letters, digits, ".", "_" and "-".'
+        )
+    return {transport.GROUP_HEADER: conductor_group}
 
 
 def quoted(segment: str) -> str:

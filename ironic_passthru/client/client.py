@@ -25,6 +25,8 @@ SERVICE_TYPE = 'baremetal'
 _T = TypeVar('_T')
 _R = TypeVar('_R', bound=records.Record)
 
+_NO_HEADERS: Mapping[str, str] = {}
+
 # The service executes a call with the same key once.
 _CHANGING = frozenset({'POST', 'PUT', 'DELETE', 'PATCH'})
 
@@ -34,6 +36,7 @@ class _Call:
     """A call that can be sent.
 
     :param output: destination of the result.
+    :param forwarded: whether Ironic runs it, without an operation.
     """
 
     request: transport.HTTPRequest
@@ -41,6 +44,7 @@ class _Call:
     timeout: float | None
     progress: waiting.ProgressCallback | None
     output: responses.Output | None
+    forwarded: bool
 
 
 class Client:
@@ -74,7 +78,9 @@ class Client:
         self._transport = transport.Transport(
             session, api_version=api_version, retries=retries
         )
-        self._methods: dict[tuple[str, str], records.MethodInfo] = {}
+        self._methods: dict[
+            tuple[str, str, str | None], records.MethodInfo
+        ] = {}
 
     def drivers(self) -> Iterator[records.DriverInfo]:
         """Yield the drivers that live conductors offer."""
@@ -83,30 +89,41 @@ class Client:
             lambda page: _records(records.DriverInfo, page['drivers']),
         )
 
-    def methods(self, driver: str) -> Iterator[records.MethodInfo]:
-        """Yield the methods of a driver that the caller may call."""
+    def methods(
+        self, driver: str, *, conductor_group: str | None = None
+    ) -> Iterator[records.MethodInfo]:
+        """Yield the methods of a driver that the caller may call.
+
+        :param conductor_group: only those that conductors of this group
+            offer; empty for conductors without a group.
+        """
         yield from self._read(
             f'{_driver(driver)}/vendor_passthru/methods',
             lambda found: [
                 records.MethodInfo.of(name, document)
                 for name, document in found.items()
             ],
+            arguments.group_headers(conductor_group),
             detail='True',
         )
 
-    def method(self, driver: str, name: str) -> records.MethodInfo:
+    def method(
+        self, driver: str, name: str, *, conductor_group: str | None = None
+    ) -> records.MethodInfo:
         """Return a method with the schemas of its parameters and result.
 
         It is read once; an error of the service to a call discards it.
 
+        :param conductor_group: as for :meth:`methods`.
         :raises: ResourceMissing.
         """
-        key = (driver, name)
+        key = (driver, name, conductor_group)
         if key not in self._methods:
             self._methods[key] = self._read(
                 f'{_driver(driver)}/vendor_passthru/methods/'
                 f'{arguments.quoted(name)}',
                 lambda found: records.MethodInfo.of(name, found),
+                arguments.group_headers(conductor_group),
             )
         return self._methods[key]
 
@@ -122,6 +139,7 @@ class Client:
         timeout: float | None = None,
         progress: waiting.ProgressCallback | None = None,
         idempotency_key: str | None = None,
+        conductor_group: str | None = None,
         respond_async: bool = False,
         output: responses.Output | None = None,
         **more: Any,
@@ -129,7 +147,8 @@ class Client:
         """Call a method at most once.
 
         A call that changes something is sent with an idempotency key, so that
-        its repetition after a lost connection does not run it twice.
+        its repetition after a lost connection does not run it twice. Ironic
+        does not support keys: a call of its methods is not repeated.
 
         :param parameters: parameters whose names are arguments of this
             function, or no identifiers.
@@ -140,6 +159,8 @@ class Client:
         :param progress: called with the operation at least once a second
             during the wait.
         :param idempotency_key: by default a random one.
+        :param conductor_group: the only group of conductors that may run the
+            method; empty for conductors without a group. By default any.
         :param respond_async: whether to run a synchronous method as an
             operation.
         :param output: path or binary file to which the result is written.
@@ -148,15 +169,22 @@ class Client:
             :class:`~ironic_passthru.client.records.DownloadedFile` for a
             file;
             :class:`~ironic_passthru.client.records.OperationInfo` for an
-            asynchronous call without ``wait``.
+            asynchronous call without ``wait``; None for one of Ironic.
         :raises: InvalidCall, CallNotRun, RequestFailed, UnknownOutcome,
             OperationStopped, WaitTimedOut.
         """
         responses.check_output(output)
-        found = self.method(driver, method)
-        headers = {'Prefer': 'respond-async'} if respond_async else {}
+        found = self.method(driver, method, conductor_group=conductor_group)
+        headers = arguments.group_headers(conductor_group)
+        if respond_async:
+            headers['Prefer'] = 'respond-async'
         verb = arguments.http_method(found, http_method)
-        if verb in _CHANGING:
+        repeatable = verb in _CHANGING and not found.forwarded
+        if found.forwarded and idempotency_key is not None:
+            raise exceptions.InvalidCall(
+                f'Ironic runs {method}, and does not support idempotency keys.'
+            )
+        if repeatable:
             headers[transport.KEY_HEADER] = arguments.idempotency_key(
                 idempotency_key
             )
@@ -166,17 +194,21 @@ class Client:
             query={'method': method},
             headers=headers,
             body=responses.dumps({**(parameters or {}), **more}),
-            repeatable=verb in _CHANGING,
+            repeatable=repeatable,
             stream=output is not None,
             is_logged=not arguments.has_secrets(found),
             timeout=timeout,
         )
         try:
-            return self._run(_Call(request, wait, timeout, progress, output))
+            return self._run(
+                _Call(
+                    request, wait, timeout, progress, output, found.forwarded
+                )
+            )
         except exceptions.ClientError as error:
             error.idempotency_key = headers.get(transport.KEY_HEADER)
             if isinstance(error, exceptions.RequestFailed):
-                self._methods.pop((driver, method), None)
+                self._methods.pop((driver, method, conductor_group), None)
             raise
 
     def _run(self, call: _Call) -> Any:
@@ -188,6 +220,8 @@ class Client:
                 raise
             operation_id = error.operation_id
         else:
+            if response.status_code == 202 and call.forwarded:
+                return None
             if response.status_code != 202:
                 return responses.result(response, call.output)
             location = responses.operation_id(response)
@@ -331,7 +365,12 @@ class Client:
         return responses.record(response, records.HealthInfo.from_json)
 
     def _read(
-        self, path: str, make: Callable[[Any], _T], /, **query: Any
+        self,
+        path: str,
+        make: Callable[[Any], _T],
+        headers: Mapping[str, str] = _NO_HEADERS,
+        /,
+        **query: Any,
     ) -> _T:
         """Return what ``make`` returns for a JSON document.
 
@@ -341,7 +380,7 @@ class Client:
         try:
             response = self._transport.send(
                 transport.HTTPRequest(
-                    'GET', path, query=query, repeatable=True
+                    'GET', path, query=query, headers=headers, repeatable=True
                 )
             )
         except exceptions.UnknownOutcome as error:

@@ -51,6 +51,7 @@ class MethodInfo(Record):
         those that the schemas mark.
     :ivar timeout: timeout of a call in seconds; None for the default.
     :ivar deprecated: what to use instead; None if it is not deprecated.
+    :ivar forwarded: whether Ironic runs the method, without an operation.
     """
 
     name: str
@@ -67,6 +68,7 @@ class MethodInfo(Record):
     timeout: float | None = None
     dangerous: bool = False
     deprecated: str | None = None
+    forwarded: bool = False
 
     @classmethod
     def of(cls, name: str, document: Mapping[str, Any]) -> Self:

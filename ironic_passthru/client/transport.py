@@ -16,6 +16,7 @@ from ironic_passthru.client import exceptions
 from ironic_passthru.client import responses
 
 KEY_HEADER = 'Idempotency-Key'
+GROUP_HEADER = 'Passthru-Conductor-Group'
 
 _ACCEPT = 'application/problem+json, application/json;q=0.9'
 _FIRST_PAUSE_SECONDS = 0.5

@@ -32,6 +32,7 @@ def _main() -> int:
     api = service.build_api(conf)
     http = server.HTTPServer(conf, api.application)
     http.bind()
+    api.metrics.serve()
     http.start()
     signals.start_completed()
     print(f'Listening on {http.url}', flush=True)

@@ -16,8 +16,11 @@ from ironic_passthru import errors  # noqa: E402
 from ironic_passthru import service  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
 from ironic_passthru.cmd import service_manager  # noqa: E402
+from ironic_passthru.secret_store import store  # noqa: E402
 
 LOG = log.getLogger(__name__)
+
+_PROG = 'ironic-passthru-conductor'
 
 _DESCRIPTION = (
     'Receive calls from the message bus and run the methods of drivers. '
@@ -28,7 +31,7 @@ _DESCRIPTION = (
 # Time to record unfinished operations after the graceful shutdown timeout.
 _RECORDING_SECONDS = 60.0
 
-# Interval of the attempts to connect to the registry.
+# Interval of the attempts to connect to registry and key manager.
 _RETRY_SECONDS = 5.0
 
 
@@ -38,12 +41,7 @@ def main() -> int:
 
 
 def _main() -> int:
-    conf = launch.read_configuration(
-        sys.argv[1:],
-        prog='ironic-passthru-conductor',
-        description=_DESCRIPTION,
-        also_arguments=['host'],
-    )
+    conf = _read_configuration()
     launch.require_registry(conf)
     signals = launch.SignalHandler(conf)
     manager = service_manager.from_environment(os.environ)
@@ -57,6 +55,34 @@ def _main() -> int:
         launch.exit_now(launch.EXIT_FAILED)
     lost = conductor.lost.is_set()
     return launch.EXIT_FAILED if lost else launch.EXIT_OK
+
+
+def _read_configuration() -> cfg.ConfigOpts:
+    """Return the configuration; wait for a key manager of its options.
+
+    :raises: ConfigError.
+    """
+    reported = ''
+    while True:
+        try:
+            return launch.read_configuration(
+                sys.argv[1:],
+                prog=_PROG,
+                description=_DESCRIPTION,
+                also_arguments=['host'],
+            )
+        except errors.ConfigError as error:
+            if not isinstance(error.__cause__, store.StoreUnavailable):
+                raise
+            # The log is not set up yet.
+            if error.message != reported:
+                reported = error.message
+                print(
+                    f'{_PROG}: {reported}; the start is delayed',
+                    file=sys.stderr,
+                    flush=True,
+                )
+        time.sleep(_RETRY_SECONDS)
 
 
 def _start(

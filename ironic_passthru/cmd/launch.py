@@ -59,6 +59,10 @@ _QUIET = (
     'oslo_policy._parser=CRITICAL',
     'stevedore=ERROR',
     'alembic=WARN',
+    # tracing/exporting.py logs when exports fail, and when they recover.
+    'opentelemetry.exporter.otlp.proto.http.trace_exporter=CRITICAL',
+    # It logs OTEL_EXPORTER_OTLP_HEADERS, which may contain a password.
+    'opentelemetry.util.re=ERROR',
 )
 
 
@@ -344,7 +348,9 @@ def wsgi_application() -> Any:
             config_files=[name for name in files if name] or None,
         )
         require_registry(conf)
-        return service.build_api(conf).application
+        api = service.build_api(conf)
+        api.metrics.serve_in_workers()
+        return api.application
     except (errors.PassthruError, cfg.Error) as error:
         reason = credentials.describe(error)
         logging.getLogger(__name__).error('%s', reason)

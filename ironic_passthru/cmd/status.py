@@ -2,6 +2,7 @@
 """``ironic-passthru-status``: checks before a start or an upgrade."""
 
 import contextlib
+import functools
 import logging
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from oslo_upgradecheck import upgradecheck  # noqa: E402
 
 from ironic_passthru import conf as project_conf  # noqa: E402
 from ironic_passthru import errors  # noqa: E402
+from ironic_passthru.cmd import health  # noqa: E402
 from ironic_passthru.cmd import launch  # noqa: E402
 from ironic_passthru.cmd import parsing  # noqa: E402
 from ironic_passthru.conf import database as database_conf  # noqa: E402
@@ -38,7 +40,7 @@ EXIT_ERROR = 255
 _DESCRIPTION = (
     'Check configuration, database, drivers, inventory, policy and message '
     'bus of this host. The exit status is that of the worst result: 0 '
-    'success, 1 warning, 2 failure.'
+    'success, 1 warning, 2 failure. Or check the running conductor.'
 )
 
 OPTS = [
@@ -256,6 +258,11 @@ def main(
     return upgradecheck.run(conf)
 
 
+def _add_commands(conf: cfg.ConfigOpts, subparsers: Any) -> None:
+    Checks(conf).add_command(subparsers)
+    health.add_command(conf, subparsers)
+
+
 def _read_configuration(
     arguments: list[str], given: cfg.ConfigOpts | None
 ) -> cfg.ConfigOpts:
@@ -270,7 +277,9 @@ def _read_configuration(
         conf.register_cli_opts(OPTS)
         conf.register_cli_opt(
             cfg.SubCommandOpt(
-                'command', title='commands', handler=Checks(conf).add_command
+                'command',
+                title='commands',
+                handler=functools.partial(_add_commands, conf),
             )
         )
 

@@ -12,6 +12,7 @@ from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.conductor import deduplication
 from ironic_passthru.conductor import limits
+from ironic_passthru.metrics import observer
 from ironic_passthru.rpc import protocol
 
 #: Number of asynchronous calls that are converted, validated and recorded at
@@ -173,6 +174,10 @@ class Admission:
             functools.partial(self._release, pool, call.driver_name, targets),
             end_acceptance,
         )
+
+    def usage(self) -> tuple[observer.PoolUsage, observer.PoolUsage]:
+        """Return the usage for synchronous and for asynchronous calls."""
+        return self._sync.usage(), self._async.usage()
 
     def stop(self) -> int:
         """Refuse every further call; return the number of admitted ones."""

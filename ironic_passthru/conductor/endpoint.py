@@ -10,7 +10,9 @@ from oslo_messaging import rpc
 
 from ironic_passthru import context as request_context
 from ironic_passthru import errors
+from ironic_passthru.conductor import call_spans
 from ironic_passthru.conductor import runner
+from ironic_passthru.conductor import watched
 from ironic_passthru.rpc import protocol
 
 
@@ -42,22 +44,25 @@ class Endpoint:
     :param locate: returns (hostname, incarnation) of the live conductors
         that offer a driver, or raises DriverNotFound.
     :param fenced: see :meth:`protocol.CallRequest.from_bus`.
+    :param trace: makes the spans of calls.
     """
 
     target = oslo_messaging.Target(version=protocol.VERSION)
 
     def __init__(
         self,
-        runner: runner.Runner,
+        runner: runner.Runner | watched.WatchedRunner,
         *,
         incarnation: str,
         locate: Callable[[str], list[tuple[str, str]]],
         fenced: bool = False,
+        trace: call_spans.CallSpans = call_spans.NO_SPANS,
     ) -> None:
         self._runner = runner
         self._incarnation = incarnation
         self._locate = locate
         self._fenced = fenced
+        self._trace = trace
 
     @_exposed
     def driver_vendor_passthru(
@@ -68,7 +73,8 @@ class Endpoint:
     ) -> dict[str, Any]:
         """Run a vendor passthru method; see :meth:`runner.Runner.run`."""
         call = protocol.CallRequest.from_bus(arguments, fenced=self._fenced)
-        return self._runner.run(context, call)
+        with self._trace.received(context, call):
+            return self._runner.run(context, call)
 
     @_exposed
     def get_driver_vendor_passthru_methods(

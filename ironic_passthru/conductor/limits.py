@@ -6,6 +6,8 @@ import threading
 from collections.abc import Hashable
 from collections.abc import Iterable
 
+from ironic_passthru.metrics import observer
+
 
 def default_driver_limit(size: int, drivers: int) -> int:
     """Return the number of calls of one driver that a pool takes by default.
@@ -75,6 +77,18 @@ class Limits:
             for key in keys:
                 if not self._counts[key]:
                     del self._counts[key]
+
+    def usage(self) -> observer.PoolUsage:
+        """Return the number of calls, and of targets without room."""
+        with self._lock:
+            return observer.PoolUsage(
+                self._size,
+                self._total,
+                sum(
+                    isinstance(key, tuple) and count >= self._target_limit
+                    for key, count in self._counts.items()
+                ),
+            )
 
     def __len__(self) -> int:
         """Return the number of drivers and targets with calls."""

@@ -50,6 +50,7 @@ class TrackedOperation(calls.JobState):
         super().__init__(job)
         self.id = job.call.call_id
         self.start_by = start_by
+        self.tracked_at = time.monotonic()
         self.on_release = on_release
         self.publish = publish
         self.started = False
@@ -314,6 +315,16 @@ class OperationTracker:
         """Return the operations that run, by id."""
         with self._lock:
             return {k: one for k, one in self._tracked.items() if one.started}
+
+    def queued_seconds(self) -> list[float]:
+        """Return the ages of the accepted calls that wait for a worker."""
+        now = time.monotonic()
+        with self._lock:
+            return [
+                now - one.tracked_at
+                for one in self._tracked.values()
+                if one.job.accepted and not one.started
+            ]
 
     def _finish(
         self,

@@ -13,6 +13,7 @@ from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.conductor import admission
 from ironic_passthru.conductor import call as calls
+from ironic_passthru.conductor import call_spans
 from ironic_passthru.conductor import events
 from ironic_passthru.conductor import execution
 from ironic_passthru.conductor import fair_executor
@@ -23,6 +24,7 @@ from ironic_passthru.conductor import served_targets
 from ironic_passthru.drivers import loader
 from ironic_passthru.fleet import selector
 from ironic_passthru.rpc import protocol
+from ironic_passthru.tracing import spans
 
 LOG = log.getLogger(__name__)
 
@@ -92,12 +94,8 @@ class Runner:
         with self._admission.admit(
             call, method.spec, accepted=accepted
         ) as ticket:
-            if call.routed:
-                # After the id is kept: a duplicate must not run either.
-                _check_targets(driver, method.spec, call)
-            job = execution.prepare(
-                context, call, driver=driver, method=method
-            )
+            # After the id is kept: a duplicate must not run either.
+            job = _prepare(context, call, driver, method)
             if accepted:
                 self._accept(job, ticket)
                 return {'return': None, 'async': True, 'attach': False}
@@ -144,7 +142,11 @@ class Runner:
         try:
             self._record(tracked)
             ticket.keep()
-            self._executor.submit(job.call.driver_name, self._work, tracked)
+            self._executor.submit(
+                job.call.driver_name,
+                spans.current().bind(self._work),
+                tracked,
+            )
         except errors.PassthruError:
             raise
         except Exception:
@@ -257,7 +259,7 @@ class Runner:
     def _execute(
         self, job: calls.Job, state: request_context.CallState
     ) -> results.Result:
-        with self._events.running(job):
+        with self._events.running(job), call_spans.running(job):
             try:
                 return execution.execute(
                     job, state, max_result_size=self._max_result_size
@@ -280,6 +282,27 @@ class Runner:
                 )
                 # Without the text of the driver, which would be misleading.
                 raise errors.Cancelled() from None
+
+
+def _prepare(
+    context: request_context.RequestContext,
+    call: protocol.CallRequest,
+    driver: loader.Driver,
+    method: loader.Method,
+) -> calls.Job:
+    """Return a validated call.
+
+    :raises: TargetsMoved, and the errors of :func:`execution.prepare`.
+    """
+    if not call.routed:
+        return execution.prepare(context, call, driver=driver, method=method)
+    _check_targets(driver, method.spec, call)
+    try:
+        return execution.prepare(context, call, driver=driver, method=method)
+    except errors.InvalidParameterValue:
+        # A target may have moved since the check.
+        _check_targets(driver, method.spec, call)
+        raise
 
 
 def _check_targets(

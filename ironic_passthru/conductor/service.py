@@ -16,6 +16,7 @@ from oslo_utils import uuidutils
 
 from ironic_passthru import errors
 from ironic_passthru.conductor import admission
+from ironic_passthru.conductor import call_spans
 from ironic_passthru.conductor import endpoint
 from ironic_passthru.conductor import events
 from ironic_passthru.conductor import heartbeat
@@ -24,10 +25,12 @@ from ironic_passthru.conductor import operation_tracker
 from ironic_passthru.conductor import operation_writer
 from ironic_passthru.conductor import runner
 from ironic_passthru.conductor import served_targets
+from ironic_passthru.conductor import watched
 from ironic_passthru.db import conductors
 from ironic_passthru.db import operations
 from ironic_passthru.db import target_lists
 from ironic_passthru.drivers import loader
+from ironic_passthru.metrics import observer
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
 from ironic_passthru.rpc import server
@@ -55,6 +58,7 @@ class ConductorService:
     :param records: the registry of operations.
     :param drain_seconds: how long to refuse calls before leaving the bus.
     :param alive: called periodically while the conductor is not stuck.
+    :param metrics: metrics of the process.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class ConductorService:
         *,
         drain_seconds: float,
         alive: Callable[[], None] = lambda: None,
+        metrics: observer.Metrics = observer.NO_METRICS,
     ) -> None:
         self._conf = conf
         self._transport = transport
@@ -73,6 +78,7 @@ class ConductorService:
         self._records = records
         self._drain_seconds = drain_seconds
         self._alive = alive
+        self._metrics = metrics
         self.address = protocol.ConductorAddress(
             conf.host, uuidutils.generate_uuid()
         )
@@ -134,30 +140,25 @@ class ConductorService:
 
     def _start(self, undo: contextlib.ExitStack) -> None:
         """Start each part, and register how to undo that."""
-        options = self._conf.conductor
         keys = self._conf.rpc.signing_keys
-        signatures = signing.Signatures(keys)
         self.drivers = loader.load(self._conf)
         undo.callback(loader.stop, self.drivers.values())
-        self._events = events.make(self._conf, self._records.get)
+        self._events = watched.events_of(
+            events.make(self._conf, self._records.get),
+            self._metrics,
+            self._records.get,
+        )
         undo.callback(self._events.close)
         self._make_runner()
         undo.callback(self._runner.close)
         self._writer.start()
         undo.callback(self._writer.close, 0.0)
-        self._client = client.ConductorAPI(self._transport, signing_keys=keys)
-        self._server = server.RPCServer(
+        self._client = client.ConductorAPI(
             self._transport,
-            self.address,
-            endpoint=endpoint.Endpoint(
-                self._runner,
-                incarnation=self.address.incarnation,
-                locate=self._locate,
-                fenced=signatures.required,
-            ),
-            threads=options.sync_workers + _SPARE_THREADS,
-            signatures=signatures,
+            signing_keys=keys,
+            on_bus_error=self._metrics.bus_failed,
         )
+        self._server = self._make_server(signing.Signatures(keys))
         # The queue must exist before the catalog is published.
         self._server.start()
         undo.callback(self._server.stop)
@@ -169,11 +170,34 @@ class ConductorService:
         undo.callback(self._stop_liveness)
         self._housekeeping.start()
         undo.callback(self._housekeeping.stop)
+        self._start_heartbeat()
+
+    def _make_server(self, signatures: signing.Signatures) -> server.RPCServer:
+        return server.RPCServer(
+            self._transport,
+            self.address,
+            endpoint=endpoint.Endpoint(
+                watched.WatchedRunner(self._runner, self._metrics),
+                incarnation=self.address.incarnation,
+                locate=self._locate,
+                fenced=signatures.required,
+                trace=call_spans.make(self.address.hostname),
+            ),
+            threads=self._conf.conductor.sync_workers + _SPARE_THREADS,
+            signatures=signatures,
+        )
+
+    def _start_heartbeat(self) -> None:
+        write, is_ready = watched.heartbeats(
+            self._metrics,
+            functools.partial(self._store.heartbeat, *self._run),
+            self._is_ready,
+        )
         self._heartbeat = heartbeat.Heartbeat(
-            options.heartbeat_interval,
-            write=functools.partial(self._store.heartbeat, *self._run),
+            self._conf.conductor.heartbeat_interval,
+            write=write,
             on_lost=self.lost.set,
-            is_ready=self._is_ready,
+            is_ready=is_ready,
             on_round=self._alive,
         )
         self._heartbeat.start()
@@ -186,14 +210,15 @@ class ConductorService:
             functools.partial(self._store.target_lists.publish, *self._run),
             interval_seconds=options.targets_interval,
         )
+        bounds = admission.Bounds(
+            sync_workers=options.sync_workers,
+            async_workers=options.async_workers,
+            async_backlog=options.async_backlog,
+            driver_limit=options.driver_limit,
+            target_limit=options.target_limit,
+        )
         self._admission = admission.Admission(
-            admission.Bounds(
-                sync_workers=options.sync_workers,
-                async_workers=options.async_workers,
-                async_backlog=options.async_backlog,
-                driver_limit=options.driver_limit,
-                target_limit=options.target_limit,
-            ),
+            bounds,
             incarnation=incarnation,
             drivers=len(self.drivers),
         )
@@ -214,6 +239,11 @@ class ConductorService:
             max_result_size=options.max_result_size,
             queue_seconds=self._conf.operations.queue_timeout,
             events=self._events,
+        )
+        self._metrics.watch(
+            functools.partial(
+                watched.state, bounds, self._admission, tracker, self.drivers
+            )
         )
         self._make_housekeeping(tracker)
 
@@ -271,6 +301,7 @@ class ConductorService:
             },
             targets=targets,
         )
+        self._metrics.heartbeat(written=True)
 
     def _withdraw(self) -> None:
         try:

@@ -16,6 +16,7 @@ from ironic_passthru.db import operations
 from ironic_passthru.db import session
 from ironic_passthru.db import split_operations
 from ironic_passthru.fleet import merging
+from ironic_passthru.fleet import summary
 
 LOG = log.getLogger(__name__)
 
@@ -24,12 +25,16 @@ _UNKNOWN = operation.Error(
     504,
     merging.OUTCOME_UNKNOWN,
 )
-_EXPIRED = operation.Error(
+_NOT_STARTED = operation.Error(
     'The part was accepted, but expired or was cancelled before it started; '
     'nothing was sent.',
     503,
-    'operation_expired',
+    summary.NOT_ATTEMPTED,
 )
+
+
+# Without an item, the method of the part may have changed a target.
+_UNCERTAIN = (operation.State.UNKNOWN, operation.State.CANCELLED)
 
 
 class SplitOperations:
@@ -104,10 +109,10 @@ class SplitOperations:
                 state = operation.State.EXPIRED
             else:
                 state = operation.State.FAILED
-        elif state is operation.State.UNKNOWN:
-            error = error or _UNKNOWN
         elif state is operation.State.EXPIRED or not part.started:
-            error = error or _EXPIRED
+            error = error or _NOT_STARTED
+        elif state in _UNCERTAIN:
+            error = error or _UNKNOWN
         return merging.Outcome(
             part.targets, state, result=self._result(part), error=error
         )

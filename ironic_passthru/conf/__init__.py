@@ -16,6 +16,7 @@ from ironic_passthru.conf import conductor
 from ironic_passthru.conf import database
 from ironic_passthru.conf import default
 from ironic_passthru.conf import ironic
+from ironic_passthru.conf import metrics
 from ironic_passthru.conf import notifications
 from ironic_passthru.conf import operations
 from ironic_passthru.conf import oslo_policy
@@ -29,6 +30,7 @@ MODULES: tuple[types.ModuleType, ...] = (
     conductor,
     database,
     ironic,
+    metrics,
     notifications,
     operations,
     oslo_policy,

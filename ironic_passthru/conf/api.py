@@ -120,6 +120,14 @@ OPTS: list[cfg.Opt] = [
         help='Interval of reading the catalog of conductors, drivers and '
         'methods from the registry, in seconds.',
     ),
+    cfg.FloatOpt(
+        'targets_retention',
+        default=86400.0,
+        min=0.0,
+        help='How long the targets of a conductor stay known after its last '
+        'heartbeat, in seconds. Until then calls by tag or pattern report '
+        'them as not attempted.',
+    ),
     cfg.IntOpt(
         'call_timeout',
         default=60,

@@ -53,8 +53,11 @@ OPTS: list[cfg.Opt] = [
         default='',
         max_length=255,
         regex=r'^[a-zA-Z0-9_\-\.]*$',
-        help='Group of this conductor. Clients see it; the policy rule for '
-        'calls can test it (conductor_group). It does not route calls.',
+        help='Group of this conductor, such as the conductors that reach the '
+        'same hardware. Clients see it. A call with the header '
+        'Passthru-Conductor-Group runs only on conductors of the named '
+        'group; other calls run in any group. The policy rule for calls can '
+        'test it (conductor_group).',
     ),
     cfg.FloatOpt(
         'targets_interval',

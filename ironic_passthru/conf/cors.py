@@ -18,6 +18,7 @@ DEFAULTS: dict[str, object] = {
         'Authorization',
         'Idempotency-Key',
         'OpenStack-API-Version',
+        'Passthru-Conductor-Group',
         'Prefer',
         'X-Auth-Token',
         'X-OpenStack-Ironic-API-Version',

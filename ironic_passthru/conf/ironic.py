@@ -86,9 +86,10 @@ OPTS: list[cfg.Opt] = [
         default=8,
         min=1,
         max=1024,
-        help='Maximum number of concurrent requests of one process to Ironic; '
+        help='Maximum number of concurrent forwarded requests of one process; '
         'further ones are answered 503. Leave threads for the other requests: '
-        'the built-in HTTP server has [api] threads.',
+        'the built-in HTTP server has [api] threads. Requests for lists that '
+        'are merged are not counted: merge_timeout limits them.',
     ),
     cfg.IntOpt(
         'max_response_size',

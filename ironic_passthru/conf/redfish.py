@@ -21,6 +21,13 @@ OPTS: list[cfg.Opt] = [
         'unset, the driver has no targets.',
     ),
     cfg.StrOpt(
+        'castellan_config_file',
+        sample_default='/etc/ironic_passthru/castellan.conf',
+        help='Configuration file of castellan for the key manager, such as '
+        'Vault or Barbican, with the secrets that password_secret in the '
+        'inventory file names.',
+    ),
+    cfg.StrOpt(
         'firmware_directory',
         sample_default='/var/lib/ironic_passthru/firmware',
         help='Directory with firmware images that update_firmware may send '
@@ -33,7 +40,7 @@ OPTS: list[cfg.Opt] = [
         min=1.0,
         max=86400.0,
         help='Interval between two reads of an inventory that is not a file, '
-        'in seconds.',
+        'and of passwords in a key manager, in seconds.',
     ),
     cfg.FloatOpt(
         'connect_timeout',
@@ -83,5 +90,11 @@ OPTS: list[cfg.Opt] = [
         max=64,
         help='Maximum number of targets of one BMC that are read at a time, '
         'over all calls; further targets wait.',
+    ),
+    cfg.BoolOpt(
+        'send_trace_headers',
+        default=False,
+        help='Whether requests to BMCs contain the headers traceparent and '
+        'tracestate if calls are traced. BMCs then receive the ids of traces.',
     ),
 ]

@@ -121,7 +121,7 @@ class ConductorStore:
             )
             _add_documents(writer, documents)
             _save_drivers(writer, conductor_id, digests)
-            target_lists.save(writer, conductor_id, targets)
+            target_lists.save(writer, conductor_id, incarnation, targets)
 
         self._database.write(work)
 

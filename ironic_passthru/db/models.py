@@ -178,6 +178,9 @@ conductor_targets = sa.Table(
         primary_key=True,
     ),
     sa.Column('driver', _NAME, primary_key=True),
+    # The run that published them: a later one may be of a release that
+    # publishes none.
+    sa.Column('incarnation', _INCARNATION, nullable=False),
     sa.Column('digest', _DIGEST, nullable=False),
     sa.Column('document', _DOCUMENT, nullable=False),
     sa.Index(None, 'digest'),

@@ -112,6 +112,7 @@ class Database:
     :param conf: configuration with the options of ``conf/database.py``.
     :param answer_timeout_seconds: timeout of a statement; ``None`` for no
         timeout, as migrations require.
+    :param on_failure: called when the database cannot be used.
     :raises ConfigError: ``[database] connection`` cannot be used.
     """
 
@@ -120,6 +121,7 @@ class Database:
         conf: cfg.ConfigOpts,
         *,
         answer_timeout_seconds: int | None = engine.ANSWER_TIMEOUT_SECONDS,
+        on_failure: collections.abc.Callable[[], None] = lambda: None,
     ) -> None:
         self.url = database_url.parse(
             urls.read(conf, option='connection', group='database')
@@ -127,6 +129,7 @@ class Database:
         replica = urls.read(conf, option='slave_connection', group='database')
         self._driver_error = self.url.get_dialect().import_dbapi().Error
         self._outage_log = OutageLog()
+        self._on_failure = on_failure
         self._retries = max(conf.database.db_max_retries, 0)
         self._repeat_seconds = (
             float('inf')
@@ -276,6 +279,7 @@ class Database:
                 # oslo.db recognizes English messages only.
                 raise db_exc.DBDuplicateEntry(inner_exception=exc) from exc
             self._outage_log.failed(exc)
+            self._on_failure()
             raise errors.RegistryUnavailable() from exc
         self._outage_log.succeeded()
 

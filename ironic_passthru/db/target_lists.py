@@ -53,7 +53,7 @@ class TargetListStore:
             # The same lock as that of a registration.
             conductor_id = writer.scalar(query.with_for_update())
             if conductor_id is not None:
-                save(writer, conductor_id, targets)
+                save(writer, conductor_id, incarnation, targets)
 
         self._database.write(work)
 
@@ -64,7 +64,13 @@ class TargetListStore:
         """
         query = sa.select(
             _conductors.c.hostname, _targets.c.driver, _targets.c.digest
-        ).join(_conductors, _conductors.c.id == _targets.c.conductor_id)
+        ).join(
+            _conductors,
+            sa.and_(
+                _conductors.c.id == _targets.c.conductor_id,
+                _conductors.c.incarnation == _targets.c.incarnation,
+            ),
+        )
         with self._database.reader() as reader:
             return {
                 (row.hostname, row.driver): row.digest
@@ -98,8 +104,13 @@ def check_size(targets: Targets) -> None:
             )
 
 
-def save(writer: orm.Session, conductor_id: int, targets: Targets) -> None:
-    """Replace the targets of a conductor; equal rows are not written."""
+def save(
+    writer: orm.Session,
+    conductor_id: int,
+    incarnation: str,
+    targets: Targets,
+) -> None:
+    """Replace the targets of a conductor; equal documents are kept."""
     table = _targets.c
     own = table.conductor_id == conductor_id
     query = sa.select(table.driver, table.digest).where(own)
@@ -114,11 +125,17 @@ def save(writer: orm.Session, conductor_id: int, targets: Targets) -> None:
     )
     if gone:
         writer.execute(sa.delete(_targets).where(own, table.driver.in_(gone)))
+    writer.execute(
+        sa.update(_targets)
+        .where(own, table.incarnation != incarnation)
+        .values(incarnation=incarnation)
+    )
     for driver, each in changed.items():
         writer.execute(
             sa.insert(_targets).values(
                 conductor_id=conductor_id,
                 driver=driver,
+                incarnation=incarnation,
                 digest=each.digest,
                 document=each.document,
             )

@@ -5,8 +5,7 @@ Separate from the types of the parameters: the API does not import pydantic.
 """
 
 import fnmatch
-from collections.abc import Callable
-from collections.abc import Iterable
+import functools
 from collections.abc import Mapping
 from collections.abc import Sequence
 from collections.abc import Set
@@ -32,6 +31,23 @@ MAX_UNCONFIRMED = 10
 
 # Each pattern is compared with the names of all targets.
 _MAX_PATTERNS = 100
+
+
+class TargetTags(dict[str, Set[str]]):
+    """Tags of targets by their names, with an index for many calls."""
+
+    @functools.cached_property
+    def by_tag(self) -> Mapping[str, Mapping[str, None]]:
+        """The names of the targets with each tag, in order."""
+        return _by_tag(self)
+
+
+def _by_tag(everything: Tags) -> dict[str, dict[str, None]]:
+    found: dict[str, dict[str, None]] = {}
+    for name, tags in everything.items():
+        for tag in tags:
+            found.setdefault(tag, {})[name] = None
+    return found
 
 
 def select(
@@ -119,7 +135,7 @@ def _base(
         names = [value] if name == 'target' else value
         return _named(everything, names, 'target')
     tags = [value] if name == 'tag' else value
-    return _tagged(everything, tags, any if name == 'any_tags' else all)
+    return _tagged(everything, tags, any_of=name == 'any_tags')
 
 
 def _named(everything: Tags, names: Sequence[str], kind: str) -> list[str]:
@@ -135,8 +151,10 @@ def _named(everything: Tags, names: Sequence[str], kind: str) -> list[str]:
     found: dict[str, None] = {}
     unknown = []
     for name in dict.fromkeys(names):
+        # The parts of a call contain names, which a target may not share
+        # with a pattern.
         matches = [name] if name in everything else []
-        if _is_pattern(name):
+        if not matches and _is_pattern(name):
             matches = fnmatch.filter(everything, name)
         found.update(dict.fromkeys(matches))
         if not matches:
@@ -150,21 +168,25 @@ def _is_pattern(name: str) -> bool:
 
 
 def _tagged(
-    everything: Tags,
-    tags: Sequence[str],
-    quantifier: Callable[[Iterable[bool]], bool],
+    everything: Tags, tags: Sequence[str], *, any_of: bool
 ) -> list[str]:
     """Return the targets with all tags, or with any tag.
 
     :raises: InvalidParameterValue if no target has them, or one of them.
     """
-    known = frozenset[str]().union(*everything.values())
-    _refuse_unknown('tag', [tag for tag in tags if tag not in known])
-    chosen = [
-        name
-        for name, its in everything.items()
-        if quantifier(tag in its for tag in tags)
-    ]
+    by_tag = (
+        everything.by_tag
+        if isinstance(everything, TargetTags)
+        else _by_tag(everything)
+    )
+    _refuse_unknown('tag', [tag for tag in tags if tag not in by_tag])
+    sets = sorted((by_tag[tag] for tag in tags), key=len)
+    if any_of and len(sets) > 1:
+        union = set[str]().union(*sets)
+        chosen = [name for name in everything if name in union]
+    else:
+        first, *others = sets
+        chosen = [n for n in first if all(n in other for other in others)]
     if not chosen:
         raise errors.InvalidParameterValue(
             f'No target has all of the tags: {", ".join(tags)}'

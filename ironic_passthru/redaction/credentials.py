@@ -16,7 +16,8 @@ from ironic_passthru.redaction import control_characters
 # Names of options that contain credentials, in this service and its
 # libraries, and their values that are not credentials.
 _NAME = re.compile(
-    r'(?:^|_)(?:password|passphrase|secret|secret_key|signing_keys?|token)$'
+    r'(?:^|_)(?:password|passphrase|secret|secret_key|signing_keys?|token|'
+    r'approle_secret_id|root_token_id)$'
 )
 _NOT_VALUES = frozenset({'', 'true', 'false', 'none'})
 
@@ -47,7 +48,7 @@ def check_configuration(conf: cfg.ConfigOpts) -> None:
     :raises: ConfigError naming an option and its file.
     """
     for path in files(conf):
-        _check_file(path)
+        check_file(path)
 
 
 def files(conf: cfg.ConfigOpts) -> list[str]:
@@ -68,12 +69,16 @@ def describe(error: Exception) -> str:
         # password.
         return DOLLAR
     text = control_characters.escape(' '.join(str(error).split()))
-    if isinstance(error, cfg.ConfigFileParseError):
+    if isinstance(error, cfg.ConfigFileParseError | cfg.ParseError):
         return _QUOTED.sub('', text)
     return text
 
 
-def _check_file(path: str) -> None:
+def check_file(path: str) -> None:
+    """Check that a configuration file shows no credential to every user.
+
+    :raises: ConfigError naming an option.
+    """
     if not _is_open(os.stat(path).st_mode):
         return
     for group, name in _credentials(path):

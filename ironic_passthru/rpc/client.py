@@ -43,6 +43,9 @@ _REFUSALS = (
 _MAX_ATTEMPTS = 8
 _LOCATE_ATTEMPTS = 2
 
+# Conductors have a valid host name.
+_NO_HOST = 'none'
+
 # Nesting of arguments; [api] max_body_depth is lower for parameters.
 _MAX_DEPTH = 502
 
@@ -63,6 +66,8 @@ class ConductorAPI:
     :param signing_keys: as ``[rpc] signing_keys`` of the conductors; the
         first key signs. By default messages are not signed. With keys,
         conductors have to prove that a call was not run.
+    :param on_bus_error: called with the error of a message that could not be
+        delivered, or had no reply in time.
     :raises: ConfigError for a key that is too short.
     """
 
@@ -74,11 +79,13 @@ class ConductorAPI:
         monitor_seconds: int = 6,
         connect_seconds: float = 5.0,
         signing_keys: Sequence[str] = (),
+        on_bus_error: Callable[[errors.PassthruError], None] = lambda _: None,
     ) -> None:
         self._timeout_seconds = timeout_seconds
         self._connect_seconds = connect_seconds
         self._max_message_size: int = transport.conf.rpc.max_message_size
         self._signatures = signing.Signatures(signing_keys)
+        self._on_bus_error = on_bus_error
         self._client = oslo_messaging.get_rpc_client(
             transport,
             rpc_transport.target(),
@@ -349,7 +356,10 @@ class ConductorAPI:
                 method, prepared.call(signed, method, **arguments)
             )
         except error_mapping.BUS_ERRORS as error:
-            raise error_mapping.of_bus(error, request_id) from None
+            failed = error_mapping.of_bus(error, request_id)
+            if not _is_check(server):
+                self._on_bus_error(failed)
+            raise failed from None
         except errors.PassthruError as error:
             if self._is_trusted(error, signed if needs_proof else None):
                 raise
@@ -404,7 +414,9 @@ class ConductorAPI:
                 LOG.warning('Cannot connect to the message bus: %s', error)
                 raise errors.BusUnavailable() from None
         if not self._connected.wait(self._connect_seconds):
-            raise errors.BusUnavailable()
+            failed = errors.BusUnavailable()
+            self._on_bus_error(failed)
+            raise failed
 
     def _connect(self) -> None:
         try:
@@ -440,4 +452,9 @@ def _addressed(
 
 def _no_server() -> protocol.ConductorAddress:
     """Return an address that no conductor has."""
-    return protocol.ConductorAddress('none', uuidutils.generate_uuid())
+    return protocol.ConductorAddress(_NO_HOST, uuidutils.generate_uuid())
+
+
+def _is_check(server: protocol.ConductorAddress | None) -> bool:
+    """Return whether the address is one of :func:`_no_server`."""
+    return server is not None and server.hostname == _NO_HOST

@@ -103,17 +103,25 @@ class Policy:
         return lambda target: current.decide(rule, target, caller)
 
     def verdict_on_named(
-        self, context: request_context.RequestContext, rule: str
+        self,
+        context: request_context.RequestContext,
+        rule: str,
+        *,
+        not_chosen: frozenset[str] = policy_rules.NOT_CHOSEN,
     ) -> Verdict:
         """Return a function that decides about targets named by a request.
 
         Its duration does not depend on earlier requests, and therefore not
         on whether the targets exist.
+
+        :param not_chosen: attributes that the request does not choose.
         """
         current = self._current()
         caller = policy_rules.caller_values(context)
         own: policy_rules.Decisions = {}
-        return lambda target: current.decide(rule, target, caller, own=own)
+        return lambda target: current.decide(
+            rule, target, caller, own=own, not_chosen=not_chosen
+        )
 
     def _current(self) -> policy_rules.PolicyRules:
         return self._files.current().rules

@@ -41,8 +41,10 @@ _CALLER_VALUES = frozenset(
 )
 # The cache is cleared when it has this size.
 _MAX_DECISIONS = 10_000
-# Attributes whose values callers cannot choose.
-_NOT_CHOSEN = frozenset({'dangerous', 'conductor_group'})
+#: Attributes whose values no request chooses, and those that a request does
+#: not choose unless it names a conductor group.
+NEVER_CHOSEN = frozenset({'dangerous'})
+NOT_CHOSEN = NEVER_CHOSEN | {'conductor_group'}
 # Longer keys are not cached, since callers choose names.
 _MAX_KEY_LENGTH = 500
 
@@ -136,6 +138,7 @@ class PolicyRules:
         caller: dict[str, Any],
         *,
         own: Decisions | None = None,
+        not_chosen: frozenset[str] = NOT_CHOSEN,
     ) -> bool:
         """Return whether a rule allows a caller to act on a target.
 
@@ -145,6 +148,7 @@ class PolicyRules:
             ``target``. Decisions that depend on such names do not use the
             shared cache: response times would show which names were used
             before, such as those in lists.
+        :param not_chosen: attributes that the caller did not choose.
         :raises: PolicyUnavailable if a remote check fails.
         """
         inputs = self._inputs[name]
@@ -155,7 +159,7 @@ class PolicyRules:
             *[target.get(attribute) for attribute in inputs.attributes],
             *[_hashable(caller.get(value)) for value in inputs.values],
         )
-        if own is not None and not _NOT_CHOSEN.issuperset(inputs.attributes):
+        if own is not None and not not_chosen.issuperset(inputs.attributes):
             if key not in own:
                 own[key] = self._authorize(name, target, caller)
             return own[key]

@@ -64,7 +64,9 @@ class CallDispatcher:
             if response is not None:
                 return response
         if not call.servers:
-            raise errors.NoLiveConductor(driver=call.driver)
+            raise errors.NoLiveConductor(
+                driver=call.driver, group=call.conductor_group
+            )
         try:
             return self._send(request, call, key, preferences=preferences)
         except errors.KeyInUse:
@@ -241,4 +243,5 @@ def _key(
         method=call.method.name,
         http_method=call.http_method,
         parameters=call.parameters,
+        conductor_group=call.conductor_group,
     )

@@ -52,15 +52,20 @@ def stored_key(
     method: str,
     http_method: str,
     parameters: Mapping[str, Any],
+    conductor_group: str | None = None,
 ) -> operation.Key:
     """Return the stored form of a key and its request.
 
     :param owner: keys of different owners are different.
+    :param conductor_group: the group that the request names, if any.
     """
     # The id of a user may equal the id of a project.
     user = owner.user_id
     owner_id = owner.project_id if user is None else {'user': user}
     request = [driver, method, http_method, parameters]
+    if conductor_group is not None:
+        # Other requests keep the fingerprints of earlier releases.
+        request.append(conductor_group)
     return operation.Key(
         digest=hashlib.sha256(_canonical([owner_id, key])).hexdigest(),
         fingerprint=hmac.new(

@@ -30,6 +30,7 @@ class CheckedCall:
     :param servers: live conductors that offer the method, and that the
         caller may use.
     :param targets: the targets that these conductors serve.
+    :param conductor_group: the only group that may run it; None for any.
     """
 
     driver: str
@@ -38,13 +39,15 @@ class CheckedCall:
     parameters: Mapping[str, Any]
     servers: Sequence[protocol.ConductorAddress]
     targets: target_index.TargetIndex
+    conductor_group: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class CallPart:
     """The part of a call that one conductor runs.
 
-    :param servers: conductors of which one runs the part.
+    :param servers: conductors of which one runs the part; empty if none that
+        serves its targets is alive.
     :param parameters: those of the call, with the targets of the part.
     :param targets: names of the targets; empty if they are not known.
     :param routed: whether the servers publish these targets.
@@ -60,28 +63,33 @@ def parts(call: CheckedCall) -> list[CallPart]:
     """Return the parts of a call, usually one.
 
     :raises: InvalidParameterValue or MissingParameterValue if the parameters
-        select no target, or targets that the call cannot be split for.
+        select no target, or targets that the call cannot be split for;
+        TargetsUnavailable if no live conductor serves a named target.
     """
     if not call.targets.sites or not call.method.target:
         return [CallPart(call.servers, call.parameters)]
     if call.method.selects_targets:
         return _selected(call)
     names = call.method.targets(call.parameters)
-    servers = call.targets.serving(names)
+    index = call.targets
+    servers = index.serving(names)
     if servers:
         return [
             CallPart(
                 servers, call.parameters, tuple(names), routed=bool(names)
             )
         ]
-    if all(name in call.targets.tags for name in names):
-        raise errors.InvalidParameterValue(
-            'no conductor serves all targets of the call: '
-            f'{selector.shown(sorted(names))}; send a call for each'
-        )
-    # Conductors that publish no targets may know it; otherwise any one
-    # reports the error.
-    return [CallPart(call.targets.unlisted or call.servers, call.parameters)]
+    # Conductors that publish no targets may serve them.
+    if not index.unlisted:
+        if unavailable := index.unavailable(names):
+            raise errors.TargetsUnavailable(names=selector.shown(unavailable))
+        if all(name in index.tags for name in names):
+            raise errors.InvalidParameterValue(
+                'no conductor serves all targets of the call: '
+                f'{selector.shown(sorted(names))}; send a call for each'
+            )
+    # Any conductor reports the error.
+    return [CallPart(index.unlisted or call.servers, call.parameters)]
 
 
 def _selected(call: CheckedCall) -> list[CallPart]:
@@ -107,16 +115,19 @@ def _selected(call: CheckedCall) -> list[CallPart]:
         sites = [(index.serving(names), names)]
     found = [
         CallPart(
-            servers,
+            servers or index.unlisted,
             _with_targets(call.parameters, each[start : start + _MAX_TARGETS]),
             tuple(each[start : start + _MAX_TARGETS]),
-            routed=True,
+            routed=bool(servers),
         )
         for servers, each in sites
         for start in range(0, len(each), _MAX_TARGETS)
     ]
-    if len(found) > 1:
-        _check_divisible(call, found)
+    live = [part for part in found if part.servers]
+    if not live:
+        raise errors.TargetsUnavailable(names=selector.shown(names))
+    if len(live) > 1:
+        _check_divisible(call, live)
     return found
 
 

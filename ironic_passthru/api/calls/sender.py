@@ -19,9 +19,11 @@ from ironic_passthru.api.calls import routing
 from ironic_passthru.db import operations
 from ironic_passthru.db import split_operations
 from ironic_passthru.fleet import merging
+from ironic_passthru.fleet import selector
 from ironic_passthru.fleet import targets
 from ironic_passthru.rpc import client
 from ironic_passthru.rpc import protocol
+from ironic_passthru.tracing import spans
 
 LOG = log.getLogger(__name__)
 
@@ -96,7 +98,7 @@ class CallSender:
             left = deadline - time.monotonic()
             return self._run(outgoing, number, ids[number], left)
 
-        outcomes = _at_once(run, len(outgoing.parts))
+        outcomes = _at_once(spans.current().bind(run), len(outgoing.parts))
         if outgoing.recorded:
             self._record_refusals(outgoing, ids, outcomes)
         if None in outcomes:
@@ -106,7 +108,11 @@ class CallSender:
             known,
             require_all=outgoing.call.parameters.get('require_all') is True,
         )
-        if merged.state is operation.State.UNKNOWN:
+        states = {outcome.state for outcome in outcomes if outcome}
+        if merged.state is operation.State.UNKNOWN or (
+            # Other parts failed; the operation goes on with this one.
+            outgoing.accepted and operation.State.UNKNOWN in states
+        ):
             raise errors.OutcomeUnknown(request_id=outgoing.context.request_id)
         sent = {protocol.TARGETS: _sent(known)}
         if merged.error is not None:
@@ -150,6 +156,10 @@ class CallSender:
         part, key = outgoing.parts[number], outgoing.key
         tried: list[protocol.ConductorAddress] = []
         try:
+            if not part.servers:
+                raise errors.TargetsUnavailable(
+                    names=selector.shown(part.targets)
+                )
             if seconds <= 0:
                 raise errors.CallNotDelivered()
             reply = self._send(
@@ -183,20 +193,25 @@ class CallSender:
         seconds: float,
     ) -> dict[str, Any]:
         call = outgoing.call
-        return self._conductor_api.driver_vendor_passthru(
-            outgoing.context,
-            call.driver,
-            call.method.name,
-            http_method=call.http_method,
-            info=part.parameters,
-            servers=part.servers,
-            call_id=call_id,
-            timeout_seconds=seconds,
-            respond_async=outgoing.respond_async,
-            key=key,
-            tried=outgoing.tried,
-            routed=part.routed,
-        )
+        with _span(call, call_id) as span:
+            try:
+                return self._conductor_api.driver_vendor_passthru(
+                    outgoing.context,
+                    call.driver,
+                    call.method.name,
+                    http_method=call.http_method,
+                    info=part.parameters,
+                    servers=part.servers,
+                    call_id=call_id,
+                    timeout_seconds=seconds,
+                    respond_async=outgoing.respond_async,
+                    key=key,
+                    tried=outgoing.tried,
+                    routed=part.routed,
+                )
+            finally:
+                for server in outgoing.tried[-1:]:
+                    span.set({'ironic_passthru.conductor': server.hostname})
 
     def _record_refusals(
         self,
@@ -231,6 +246,20 @@ class CallSender:
 
 
 _CERTAIN = (operation.State.EXPIRED, operation.State.FAILED)
+
+
+def _span(call: routing.CheckedCall, call_id: str) -> spans.Span:
+    """Return the span of a part, with all conductors that it is sent to."""
+    return spans.current().child(
+        f'send {call.driver}.{call.method.name}',
+        spans.Kind.CLIENT,
+        {
+            'ironic_passthru.driver': call.driver,
+            'ironic_passthru.method': call.method.name,
+            'ironic_passthru.http_method': call.http_method,
+            'ironic_passthru.operation': call_id,
+        },
+    )
 
 
 def _outcome(

@@ -14,6 +14,8 @@ from ironic_passthru import errors
 from ironic_passthru.api import audit_data
 from ironic_passthru.api.forwarding import ironic_client
 from ironic_passthru.api.forwarding import merging
+from ironic_passthru.api.forwarding import method_details
+from ironic_passthru.api.http import conductor_group
 from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import expose
 from ironic_passthru.api.http import links
@@ -83,11 +85,18 @@ class Forwarding:
         controller = match.route.controller if match.route else ''
         rule = merging.RULES.get(controller)
         application = self._application
-        if not _is_utf8(environ):
-            # Such a path is not found, before any look-up.
+        if not _is_utf8(environ) or _is_dotted(match.variables):
+            # Such a path is not found. Servers before Ironic may resolve it.
             pass
         elif self._is_only_ironics(match.variables, is_call=rule is None):
-            application = self._forward(environ)
+            if controller.startswith('passthru.') and conductor_group.named(
+                environ
+            ):
+                # Ironic would ignore it, and run the call anywhere.
+                raise errors.ConductorGroupUnusable(
+                    driver=match.variables['driver']
+                )
+            application = self._forward(environ, match)
         elif rule is not None:
             application = self._merge(environ, rule)
         return application(environ, start_response)
@@ -125,12 +134,15 @@ class Forwarding:
             name in record.drivers for record in snapshot.conductors.values()
         )
 
-    def _forward(self, environ: wsgi_types.WSGIEnvironment) -> webob.Response:
+    def _forward(
+        self, environ: wsgi_types.WSGIEnvironment, match: routes.RouteMatch
+    ) -> webob.Response:
         """Return the response of Ironic to a request."""
         data = audit_data.of(environ)
         data.forwarded = True
         data.parameters = self._parameters(environ[environ_keys.BODY])
-        return self._client.forward(environ)
+        details = method_details.find(environ, match, self._client)
+        return details or self._client.forward(environ)
 
     def _parameters(self, body: bytes) -> dict[str, object] | None:
         """Return the parameters in a body, None if it is not an object."""
@@ -149,11 +161,11 @@ class Forwarding:
         # HEAD gets the headers of the response to GET.
         reading = {**environ, 'REQUEST_METHOD': 'GET'}
         try:
-            texts = query.texts(environ)
+            texts = query.texts(environ, ['fields'])
         except errors.RequestError:
             # The response contains the error.
             return self._own(reading)
-        fields = texts.get('fields', [''])[0].split(',')
+        fields = ','.join(texts.get('fields', [])).split(',')
         selected = 'fields' in texts
         if selected:
             fields = [name.strip() for name in fields]
@@ -186,6 +198,10 @@ def _is_utf8(environ: wsgi_types.WSGIEnvironment) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def _is_dotted(variables: Mapping[str, str]) -> bool:
+    return not {'.', '..'}.isdisjoint(variables.values())
 
 
 def _query(texts: dict[str, list[str]]) -> str:

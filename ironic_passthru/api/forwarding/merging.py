@@ -24,6 +24,7 @@ class MergeRule:
 
     :param key: the field that identifies a resource.
     :param fields: fields of this service.
+    :param names: field with a list of names, which is joined.
     :param collection: name of the list; empty for a single resource.
     :param join: returns a resource of both services; it gets that of this
         service, that of Ironic, and whether Ironic takes precedence.
@@ -31,6 +32,7 @@ class MergeRule:
 
     key: str
     fields: Collection[str]
+    names: str
     collection: str
     join: Callable[[Resource, Resource, bool], Resource]
 
@@ -51,6 +53,13 @@ class MergeRule:
             merged[name] = one
         return {self.collection: [merged[name] for name in sorted(merged)]}
 
+    def append(self, pages: Resource, page: Resource) -> Resource:
+        """Return the first pages of a list together with the next one."""
+        if not pages:
+            return page
+        name = self.collection
+        return {**pages, name: [*pages[name], *page[name]]}
+
     def check(self, other: object) -> Resource:
         """Return a response of Ironic, if it can be merged.
 
@@ -58,16 +67,24 @@ class MergeRule:
         """
         if not isinstance(other, dict):
             raise NotMergeable('the response is not a JSON object')
-        if self.collection:
-            found = other.get(self.collection)
-            if not isinstance(found, list) or not all(
-                isinstance(one, dict) and isinstance(one.get(self.key), str)
-                for one in found
-            ):
-                raise NotMergeable(
-                    f'the response is not a list of {self.collection}'
-                )
+        found = other.get(self.collection) if self.collection else [other]
+        if not isinstance(found, list) or not all(map(self._is_valid, found)):
+            raise NotMergeable(
+                f'the response is not a list of {self.collection}'
+                if self.collection
+                else 'the response is not a resource of this kind'
+            )
         return other
+
+    def _is_valid(self, one: object) -> bool:
+        """Return whether one resource of Ironic can be merged."""
+        if not isinstance(one, dict):
+            return False
+        names = one.get(self.names)
+        return not self.key or (
+            isinstance(one.get(self.key), str)
+            and (not isinstance(names, list) or _are_texts(names))
+        )
 
     def select(self, merged: Resource, fields: Collection[str]) -> Resource:
         """Return merged resources without fields that were not requested."""
@@ -76,6 +93,10 @@ class MergeRule:
         for one in merged[self.collection] if self.collection else [merged]:
             one.pop(self.key, None)
         return merged
+
+
+def _are_texts(values: list[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _union(one: Resource, other: Resource, field: str) -> Resource:
@@ -96,7 +117,7 @@ def _join_conductors(
     joined = {**other, **own, **_union(own, other, 'drivers')}
     if 'alive' in own:
         # Monitoring must notice either of them.
-        joined['alive'] = own['alive'] and other.get('alive', True)
+        joined['alive'] = own['alive'] and other.get('alive', True) is True
     return joined
 
 
@@ -110,16 +131,22 @@ def _fields(kind: type[wtypes.Base]) -> tuple[str, ...]:
     return tuple(each.name for each in wtypes.list_attributes(kind))
 
 
-_DRIVER = MergeRule('name', _fields(types.DriverResource), '', _join_drivers)
+_DRIVER = MergeRule(
+    'name', _fields(types.DriverResource), 'hosts', '', _join_drivers
+)
 _CONDUCTOR = MergeRule(
-    'hostname', _fields(types.ConductorResource), '', _join_conductors
+    'hostname',
+    _fields(types.ConductorResource),
+    'drivers',
+    '',
+    _join_conductors,
 )
 
 #: Rules by controller in the table of routes.
 RULES = {
     'drivers.get_all': dataclasses.replace(_DRIVER, collection='drivers'),
     'drivers.get_one': _DRIVER,
-    'drivers.properties': MergeRule('', (), '', _join_properties),
+    'drivers.properties': MergeRule('', (), '', '', _join_properties),
     'conductors.get_all': dataclasses.replace(
         _CONDUCTOR, collection='conductors'
     ),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests to Ironic, made from requests of clients, and their responses."""
 
+import re
 from urllib import parse
 from wsgiref import types as wsgi_types
 
@@ -10,6 +11,7 @@ from ironic_passthru import errors
 from ironic_passthru.api.forwarding import exchange
 from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import links
+from ironic_passthru.api.http import routes
 from ironic_passthru.api.http import versions
 from ironic_passthru.api.middleware import client_address
 
@@ -47,6 +49,14 @@ _RELAYED = (
     versions.HEADER,
 )
 
+# Servers may pass on control characters, which separate headers.
+_TEXT = re.compile(r'[\t -~\x80-\xff]*')
+_FOLD = re.compile(r'\s*[\r\n]+[\t ]+')
+
+_BY_QUERY = 'passthru.call_by_query'
+# Ironic removes a suffix .json.
+_METHOD = re.compile(r'[\w-]+', re.ASCII)
+
 # Printable characters that a query may contain as they are.
 _QUERY_SAFE = "!$%&'()*+,/:;=?@[]~"
 
@@ -65,12 +75,33 @@ def request(
         'Content-Type': environ[environ_keys.CONTENT_TYPE],
     }
     sent |= {name: text for name, text in optional.items() if text}
+    match = routes.match(environ)
+    query = environ[environ_keys.QUERY]
+    if match.route and match.route.controller == _BY_QUERY:
+        path, query = _by_path(environ['PATH_INFO'], query)
+        environ = {**environ, 'PATH_INFO': path}
     return exchange.IronicRequest(
-        environ['REQUEST_METHOD'],
-        target(environ, environ[environ_keys.QUERY]),
-        sent,
-        body,
+        environ['REQUEST_METHOD'], target(environ, query), sent, body
     )
+
+
+def _by_path(path: str, query: str) -> tuple[str, str]:
+    """Return path and query with the name of the method in the path.
+
+    Ironic 39.0 has status 500 for a method named in the query, the form that
+    openstacksdk and the client of this service send.
+    """
+    pairs = parse.parse_qsl(query, keep_blank_values=True)
+    names = [value for name, value in pairs if name == 'method']
+    part = ''.join(f'method={name}' for name in names)
+    parts = query.split('&')
+    if len(names) != 1 or part not in parts:
+        return path, query
+    if not _METHOD.fullmatch(names[0]) or names[0] == 'methods':
+        # The path would have another meaning.
+        return path, query
+    parts.remove(part)
+    return f'{path.rstrip("/")}/{names[0]}', '&'.join(parts)
 
 
 def target(environ: wsgi_types.WSGIEnvironment, query: str) -> str:
@@ -122,11 +153,14 @@ def response(
 ) -> webob.Response:
     """Return a response of Ironic for the client."""
     relayed = webob.Response(body=answer.body)
-    relayed.status = f'{answer.status} {answer.reason}'
+    reason = answer.reason if _TEXT.fullmatch(answer.reason) else ''
+    relayed.status = f'{answer.status} {reason}'
     del relayed.headers['Content-Type']
     for name in _RELAYED:
-        for text in answer.headers.getlist(name):
-            relayed.headers.add(name, text)
+        for value in answer.headers.getlist(name):
+            text = _FOLD.sub(' ', value)
+            if _TEXT.fullmatch(text):
+                relayed.headers.add(name, text)
     if http_method == 'HEAD':
         del relayed.headers['Content-Length']
     return relayed

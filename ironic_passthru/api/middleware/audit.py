@@ -139,7 +139,7 @@ class Audit:
         :param record: the fields that the request alone determines.
         """
         end = {
-            'outcome': _outcome(data, status),
+            'outcome': outcome(data, status),
             'code': data.error and data.error.code,
             'status': status,
             'duration': round(seconds, 6),
@@ -228,6 +228,11 @@ def _details(data: audit_data.AuditData, event: str) -> dict[str, Any]:
         'conductor': _conductors(data),
         'operation': data.operation_id,
         **({'forwarded': True} if data.forwarded else {}),
+        **(
+            {}
+            if data.conductor_group is None
+            else {'conductor_group': data.conductor_group}
+        ),
     }
 
 
@@ -291,7 +296,7 @@ def _with_count(masked: dict[str, Any], more: int) -> dict[str, Any]:
     return truncation.of_object(masked, limit, each=_MAX_ITEM, more=more)
 
 
-def _outcome(data: audit_data.AuditData, status: int | None) -> str:
+def outcome(data: audit_data.AuditData, status: int | None) -> str:
     """Return the outcome of a request."""
     error = data.error
     if data.repeated:

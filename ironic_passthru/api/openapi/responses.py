@@ -9,6 +9,7 @@ from typing import Any
 
 from ironic_passthru import errors
 from ironic_passthru.api.calls import idempotency
+from ironic_passthru.api.http import conductor_group
 from ironic_passthru.api.http import error_responses
 from ironic_passthru.api.http import versions
 from ironic_passthru.api.openapi import schemas
@@ -81,6 +82,17 @@ PARAMETERS: Mapping[str, Part] = {
             'maxLength': idempotency.MAX_LENGTH,
         },
     },
+    conductor_group.HEADER: {
+        'in': 'header',
+        'description': (
+            'Only conductors of this group; empty for those without a group.'
+        ),
+        'schema': {
+            **_STRING,
+            'pattern': f'^{conductor_group.PATTERN}$',
+            'maxLength': conductor_group.MAX_LENGTH,
+        },
+    },
     'Last-Event-ID': {
         'in': 'header',
         'description': 'The last id that the client has received.',
@@ -96,7 +108,11 @@ PARAMETERS: Mapping[str, Part] = {
 #: Error statuses of calls, in addition to those of all routes with a login.
 CALL_ERRORS = (409, 410, 422, 504)
 #: Names of the shared parameters of calls.
-CALL_PARAMETERS = ('Prefer', idempotency.HEADER)
+CALL_PARAMETERS = (
+    'Prefer',
+    idempotency.HEADER,
+    conductor_group.HEADER,
+)
 
 
 def parameter(name: str) -> Part:

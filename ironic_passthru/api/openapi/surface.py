@@ -16,6 +16,7 @@ import wsme.types
 
 from ironic_passthru import operation
 from ironic_passthru.api import health
+from ironic_passthru.api.http import conductor_group
 from ironic_passthru.api.http import expose
 from ironic_passthru.api.http import routes
 from ironic_passthru.api.http import versions
@@ -114,10 +115,12 @@ ADDITIONS: Mapping[str, Addition] = {
                 },
             )
         },
+        parameters=(conductor_group.HEADER,),
         arguments=passthru.METHODS_ARGUMENTS,
     ),
     'passthru.method': Addition(
-        success={'200': responses.json_success('Method.', _DETAILS)}
+        success={'200': responses.json_success('Method.', _DETAILS)},
+        parameters=(conductor_group.HEADER,),
     ),
     'passthru.call_by_query': dataclasses.replace(
         _CALL, arguments={'method': expose.Argument(str)}

@@ -4,6 +4,7 @@
 import dataclasses
 import functools
 import json
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from ironic_passthru import spec as specs
 from ironic_passthru.api.registry import driver_versions
 from ironic_passthru.db import conductors
 from ironic_passthru.fleet import target_list
+from ironic_passthru.metrics import observer
 from ironic_passthru.rpc import protocol
 from ironic_passthru.validation import strict_json
 
@@ -62,6 +64,9 @@ class Catalog:
     :param max_age_seconds: age at which one thread reads a new snapshot,
         while the other threads use the old one.
     :param heartbeat_timeout_seconds: heartbeat age of a dead conductor.
+    :param targets_retention_seconds: heartbeat age at which the targets of a
+        dead conductor are no longer known.
+    :param metrics: records the reads.
     """
 
     def __init__(
@@ -70,10 +75,14 @@ class Catalog:
         *,
         max_age_seconds: float,
         heartbeat_timeout_seconds: float,
+        targets_retention_seconds: float = math.inf,
+        metrics: observer.Metrics = observer.NO_METRICS,
     ) -> None:
         self._store = store
         self._max_age_seconds = max_age_seconds
         self._heartbeat_timeout_seconds = heartbeat_timeout_seconds
+        self._targets_retention_seconds = targets_retention_seconds
+        self._metrics = metrics
         self._refreshing = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._read_at = float('-inf')
@@ -190,9 +199,11 @@ class Catalog:
 
     def _read(self) -> Snapshot:
         """Read the registry; the caller holds the lock."""
+        started = time.monotonic()
+        failed = True
         try:
             self._snapshot = self._load()
-            self._unavailable = False
+            self._unavailable = failed = False
         except errors.RegistryUnavailable:
             if self._snapshot is None:
                 self._failed_at = time.monotonic()
@@ -202,6 +213,9 @@ class Catalog:
                     'Registry database unavailable; the last catalog is used'
                 )
             self._unavailable = True
+        finally:
+            seconds = time.monotonic() - started
+            self._metrics.catalog_read(seconds, failed=failed)
         self._read_at = time.monotonic()
         return self._snapshot
 
@@ -219,6 +233,7 @@ class Catalog:
         last_groups = _last_groups(records)
         specs = self._load_specs({*newest.items(), *serving})
         targets = self._load_targets()
+        absent = self._absent(records)
         offered: dict[str, list[driver_versions.DriverVersion]] = {}
         for version, addresses in serving.items():
             spec = specs.get(version)
@@ -231,10 +246,15 @@ class Catalog:
             live = tuple(offered.get(name, ()))
             spec = live[0].spec if live else specs.get(version)
             if spec is not None:
-                last = () if live else last_groups.get(name, ('',))
+                last = last_groups.get(name, () if live else ('',))
+                lists = targets.get(name, {})
                 drivers[name] = _entry(
                     driver_versions.DriverEntry(
-                        spec, live, last, targets.get(name, {})
+                        spec,
+                        live,
+                        last,
+                        lists,
+                        {h: absent[h] for h in lists if h in absent},
                     ),
                     old.drivers.get(name),
                 )
@@ -263,6 +283,18 @@ class Catalog:
                 known[version] = _spec(version, text)
         self._specs = known
         return known
+
+    def _absent(
+        self, records: Iterable[conductors.ConductorRecord]
+    ) -> dict[str, str]:
+        """Return the groups of conductors that died recently, by host name."""
+        return {
+            record.hostname: record.group
+            for record in records
+            if not record.alive
+            and record.read_monotonic - record.heartbeat_monotonic
+            < self._targets_retention_seconds
+        }
 
     def _load_targets(
         self,
@@ -357,6 +389,7 @@ def _entry(
         and old.versions == new.versions
         and old.last_groups == new.last_groups
         and old.targets == new.targets
+        and old.absent == new.absent
     ):
         return old
     return new

@@ -44,6 +44,8 @@ class MethodRoute:
     :param groups: the same addresses by conductor group; without live
         conductors, the last known groups, without addresses.
     :param index: returns the targets of the servers in some groups.
+    :param absent_groups: groups of conductors that are not alive, but whose
+        targets are known.
     """
 
     method: specs.MethodSpec
@@ -53,17 +55,27 @@ class MethodRoute:
         [tuple[str, ...], tuple[protocol.ConductorAddress, ...]],
         target_index.TargetIndex,
     ]
+    absent_groups: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def all_groups(self) -> tuple[str, ...]:
+        """Groups of servers and of absent conductors.
+
+        The targets of the latter are unavailable, not unknown.
+        """
+        return (*dict.fromkeys([*self.groups, *self.absent_groups]),)
 
     def within(
         self, names: Sequence[str]
     ) -> tuple[protocol.ConductorAddress, ...]:
-        """Return the servers in the named groups."""
-        if len(names) == len(self.groups):
+        """Return the servers in those of the groups that have some."""
+        known = [name for name in names if name in self.groups]
+        if len(known) == len(self.groups):
             return self.servers
-        return sum((self.groups[name] for name in names), ())
+        return sum((self.groups[name] for name in known), ())
 
     def targets(self, names: Sequence[str]) -> target_index.TargetIndex:
-        """Return the targets that the servers in the named groups serve."""
+        """Return the targets of the conductors in the named groups."""
         return self.index(tuple(names), self.within(names))
 
 
@@ -102,9 +114,11 @@ class DriverEntry:
         conductors, the last known spec.
     :param versions: versions of live conductors; first the version of the
         conductor that started last.
-    :param last_groups: without live conductors, the groups of the conductors
-        that were known last.
-    :param targets: the published targets of live conductors by host name.
+    :param last_groups: groups of dead conductors that offered it; without
+        live conductors, at least one.
+    :param targets: the published targets by host name.
+    :param absent: groups of the conductors with published targets that are
+        not alive, by host name.
     """
 
     spec: specs.DriverSpec
@@ -113,6 +127,7 @@ class DriverEntry:
     targets: Mapping[str, target_list.TargetList] = dataclasses.field(
         default_factory=dict
     )
+    absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -153,6 +168,49 @@ class DriverEntry:
         return MethodList({n: spec for n, spec in methods if spec.allowed})
 
     @functools.cached_property
+    def _groups(self) -> dict[str, 'DriverEntry']:
+        names = {name for version in self.versions for name in version.groups}
+        if len(names) == 1 and names.issuperset(self.absent.values()):
+            # The common case shares the cached lists.
+            narrow = dict.fromkeys(names, self)
+        else:
+            narrow = {name: self._narrowed(name) for name in sorted(names)}
+        for name in self.last_groups:
+            narrow.setdefault(name, DriverEntry(self.spec, (), (name,)))
+        return narrow
+
+    def _narrowed(self, group: str) -> 'DriverEntry':
+        versions = tuple(
+            DriverVersion(
+                version.spec,
+                version.groups[group],
+                {group: version.groups[group]},
+            )
+            for version in self.versions
+            if group in version.groups
+        )
+        return DriverEntry(
+            versions[0].spec,
+            versions,
+            targets=self.targets,
+            absent={
+                host: name
+                for host, name in self.absent.items()
+                if name == group
+            },
+        )
+
+    def within_group(self, name: str) -> 'DriverEntry | None':
+        """Return the driver as the conductors of a group offer it.
+
+        If all of them are dead, it has the methods of the last known spec,
+        without servers.
+
+        :returns: None if no known conductor of the group offers the driver.
+        """
+        return self._groups.get(name)
+
+    @functools.cached_property
     def _routes(self) -> dict[str, MethodRoute]:
         return {}
 
@@ -172,6 +230,7 @@ class DriverEntry:
                 servers=_joined([version.servers for version in versions]),
                 groups=groups or dict.fromkeys(self.last_groups, ()),
                 index=functools.partial(self._index, numbers),
+                absent_groups=tuple(sorted({*self.absent.values()})),
             )
         return self._routes[method]
 
@@ -197,7 +256,12 @@ class DriverEntry:
         if found is None:
             if len(self._indexes) >= _MAX_INDEXES:
                 self._indexes.clear()
-            found = target_index.TargetIndex(servers, self.targets)
+            absent = [
+                self.targets[host]
+                for host, name in self.absent.items()
+                if name in groups
+            ]
+            found = target_index.TargetIndex(servers, self.targets, absent)
             self._indexes[versions, groups] = found
         return found
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
+from ironic_passthru.fleet import selector
 from ironic_passthru.fleet import target_list
 from ironic_passthru.rpc import protocol
 
@@ -19,12 +20,14 @@ class TargetIndex:
 
     :param servers: live conductors.
     :param lists: the published targets by host name.
+    :param absent: the published targets of conductors that are not alive.
     """
 
     def __init__(
         self,
         servers: Sequence[protocol.ConductorAddress],
         lists: Mapping[str, target_list.TargetList],
+        absent: Sequence[target_list.TargetList] = (),
     ) -> None:
         sites: dict[str, list[protocol.ConductorAddress]] = {}
         self._lists: dict[str, target_list.TargetList] = {}
@@ -36,6 +39,10 @@ class TargetIndex:
                 continue
             self._lists[listed.digest] = listed
             sites.setdefault(listed.digest, []).append(server)
+        for each in absent:
+            # Without a conductor, unless a live one has an equal list.
+            self._lists.setdefault(each.digest, each)
+            sites.setdefault(each.digest, [])
         self._servers: dict[str, Servers] = {
             digest: tuple(found) for digest, found in sites.items()
         }
@@ -48,12 +55,12 @@ class TargetIndex:
         return len(self._lists)
 
     @functools.cached_property
-    def tags(self) -> dict[str, frozenset[str]]:
+    def tags(self) -> selector.TargetTags:
         """Tags of all targets by their names.
 
         A target of several sites has the tags of all of them.
         """
-        found: dict[str, frozenset[str]] = {}
+        found = selector.TargetTags()
         for listed in self._lists.values():
             for name, tags in listed.tags.items():
                 known = found.get(name)
@@ -69,8 +76,17 @@ class TargetIndex:
                 found[name] = (*found.get(name, ()), digest)
         return found
 
+    def unavailable(self, names: Iterable[str]) -> list[str]:
+        """Return the targets that no live conductor serves."""
+        return sorted(
+            name
+            for name in names
+            if name in self._sites_of
+            and not any(self._servers[site] for site in self._sites_of[name])
+        )
+
     def serving(self, names: Iterable[str]) -> Servers:
-        """Return the conductors that serve all of the targets."""
+        """Return the live conductors that serve all of the targets."""
         sites: set[str] | None = None
         for name in names:
             having = self._sites_of.get(name, ())
@@ -90,7 +106,7 @@ class TargetIndex:
         """Assign each target to one site; as few sites as is simple.
 
         The site with the most of the targets gets all that it serves, and so
-        on.
+        on; those without a live conductor are last.
 
         :param names: targets of the index, each once.
         """
@@ -100,7 +116,13 @@ class TargetIndex:
                 wanted.setdefault(digest, {})[name] = None
         parts = []
         while wanted:
-            digest = max(wanted, key=lambda each: len(wanted[each]))
+            digest = max(
+                wanted,
+                key=lambda each: (
+                    bool(self._servers[each]),
+                    len(wanted[each]),
+                ),
+            )
             chosen = list(wanted.pop(digest))
             parts.append((self._servers[digest], chosen))
             for digest, rest in list(wanted.items()):

@@ -15,7 +15,7 @@ from ironic_passthru.api.openapi import document
 from ironic_passthru.api.openapi import methods
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.v1 import drivers
-from ironic_passthru.api.v1 import passthru
+from ironic_passthru.api.v1 import permissions
 from ironic_passthru.policies import drivers as rules
 
 
@@ -70,7 +70,7 @@ class OpenAPIController:
                 continue
             for _, method in sorted(entry.allowed.methods.items()):
                 http_methods = tuple(
-                    passthru.permitted_http_methods(may_call, entry, method)
+                    permissions.permitted_http_methods(may_call, entry, method)
                 )
                 if http_methods:
                     yield methods.CallableMethod(driver, method, http_methods)

@@ -4,8 +4,6 @@
 import email.message
 import functools
 from collections.abc import Collection
-from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 from wsgiref import types as wsgi_types
@@ -16,14 +14,18 @@ from ironic_passthru import errors
 from ironic_passthru import spec
 from ironic_passthru.api import audit_data
 from ironic_passthru.api.auth import policy
+from ironic_passthru.api.auth import policy_rules
 from ironic_passthru.api.calls import dispatch
 from ironic_passthru.api.calls import routing
+from ironic_passthru.api.http import conductor_group
 from ironic_passthru.api.http import environ_keys
 from ironic_passthru.api.http import error_responses
 from ironic_passthru.api.http import expose
 from ironic_passthru.api.http import query
 from ironic_passthru.api.registry import catalog
 from ironic_passthru.api.registry import driver_versions
+from ironic_passthru.api.v1 import group_routes
+from ironic_passthru.api.v1 import permissions
 from ironic_passthru.api.v1 import types
 from ironic_passthru.policies import drivers as rules
 from ironic_passthru.validation import strict_json
@@ -82,26 +84,40 @@ class PassthruController:
         error_responses.check_accept(request.environ)
         query.check_names(query.parameters(request.environ), ())
         if found is None:
-            raise errors.UnknownMethod(driver=driver, method=name)
+            raise errors.UnknownMethod(
+                driver=driver,
+                method=name,
+                group=conductor_group.of(request.environ),
+            )
         return expose.json_response(found.details())
 
     def _permitted_methods(
         self, request: webob.Request, driver: str
     ) -> driver_versions.MethodList:
+        """Return the methods, in the named conductor group if there is one.
+
+        A group that offers none is not an error: only the policy on calls
+        decides whether the caller may know a group.
+
+        :raises: Forbidden, DriverNotFound, InvalidConductorGroup.
+        """
         context = request.environ[environ_keys.CONTEXT]
         self._policy.authorize(context, rules.GET, {'driver': driver})
         entry = self._catalog.driver(driver)
-        verdict = self._policy.verdict(context, rules.CALL)
-        every = entry.allowed.methods
-        permitted = {
-            name: method
-            for name, method in every.items()
-            if any(permitted_http_methods(verdict, entry, method))
-        }
-        if len(permitted) == len(every):
-            # Its JSON text is cached.
-            return entry.allowed
-        return driver_versions.MethodList(permitted)
+        group = conductor_group.of(request.environ)
+        if group is None:
+            verdict = self._policy.verdict(context, rules.CALL)
+            return permissions.permitted_list(verdict, entry)
+        verdict = self._policy.verdict_on_named(
+            context, rules.CALL, not_chosen=policy_rules.NEVER_CHOSEN
+        )
+        # The number of decisions must not depend on whether the group exists.
+        for method in entry.allowed.methods.values():
+            any(permissions.permitted_verbs(verdict, driver, method, [group]))
+        narrow = entry.within_group(group)
+        if narrow is None:
+            return driver_versions.MethodList({})
+        return permissions.permitted_list(verdict, narrow)
 
     @expose.controller
     def call_by_query(
@@ -133,7 +149,15 @@ class PassthruController:
         """Check a call in the documented order, and send it."""
         environ = request.environ
         http_method = request.method
-        route, groups = self._authorize(request, driver, name)
+        data = audit_data.of(environ)
+        try:
+            group = conductor_group.of(environ)
+        except errors.InvalidConductorGroup:
+            # A refusal by the policy takes precedence.
+            self._authorize(request, driver, name, None)
+            raise
+        data.conductor_group = group
+        route, groups = self._authorize(request, driver, name, group)
         method = route.method
         if http_method not in method.http_methods:
             raise errors.VerbNotSupported(
@@ -144,7 +168,6 @@ class PassthruController:
         if not method.attach:
             error_responses.check_accept(environ)
         values = self._parameters(request, method, by_query=by_query)
-        data = audit_data.of(environ)
         data.parameters = values
         method.parameters.check(values)
         data.method = method
@@ -157,6 +180,7 @@ class PassthruController:
                 parameters=values,
                 servers=route.within(groups),
                 targets=route.targets(groups),
+                conductor_group=group,
             ),
         )
 
@@ -185,26 +209,26 @@ class PassthruController:
         return values
 
     def _authorize(
-        self, request: webob.Request, driver: str, name: str
+        self,
+        request: webob.Request,
+        driver: str,
+        name: str,
+        group: str | None,
     ) -> tuple[driver_versions.MethodRoute, Sequence[str]]:
         """Return the route and the groups that the caller may use.
 
-        :raises: Forbidden, DangerousMethod; errors of Catalog.route() only
-            if the caller may learn which methods exist.
+        :param group: the conductor group that the request names, if any.
+        :raises: Forbidden, DangerousMethod; errors of group_routes.route()
+            only if the caller may learn which methods exist.
         """
-        verdict = self._policy.verdict_on_named(
-            request.environ[environ_keys.CONTEXT], rules.CALL
-        )
-        permitted = functools.partial(
-            _permitted_groups,
-            verdict,
-            driver,
-            name,
-            http_method=request.method,
-        )
+        permitted = self._permitted(request, driver, name, group)
         # Decide for both kinds of methods first: neither decisions nor reads
-        # of the registry may depend on whether the method exists.
-        every = self._catalog.snapshot().groups
+        # of the registry may depend on whether method or group exist.
+        every = (
+            self._catalog.snapshot().groups
+            if group is None
+            else frozenset([group])
+        )
         possible = {
             dangerous: permitted(every, dangerous=dangerous)
             for dangerous in (True, False)
@@ -212,18 +236,45 @@ class PassthruController:
         if not any(possible.values()):
             raise errors.Forbidden(rule=rules.CALL)
         if any(len(groups) < len(every) for groups in possible.values()):
-            known = self._catalog.known_route(driver, name)
+            known = group_routes.known_route(
+                self._catalog, driver, name, group
+            )
             if known is None or known.groups.keys().isdisjoint(
                 possible[known.method.dangerous]
             ):
                 raise errors.Forbidden(rule=rules.CALL)
-        route = self._catalog.route(driver, name)
-        groups = permitted(route.groups, dangerous=route.method.dangerous)
+        route = group_routes.route(
+            self._catalog, driver, name, group, permitted
+        )
+        groups = permitted(route.all_groups, dangerous=route.method.dangerous)
         if not groups:
             raise errors.Forbidden(rule=rules.CALL)
         if not route.method.allowed:
             raise errors.DangerousMethod(driver=driver, method=name)
         return route, groups
+
+    def _permitted(
+        self,
+        request: webob.Request,
+        driver: str,
+        name: str,
+        group: str | None,
+    ) -> permissions.PermittedGroups:
+        """Return a function that selects the groups for a call."""
+        verdict = self._policy.verdict_on_named(
+            request.environ[environ_keys.CONTEXT],
+            rules.CALL,
+            not_chosen=policy_rules.NOT_CHOSEN
+            if group is None
+            else policy_rules.NEVER_CHOSEN,
+        )
+        return functools.partial(
+            permissions.permitted_groups,
+            verdict,
+            driver,
+            name,
+            http_method=request.method,
+        )
 
     def _body(self, environ: wsgi_types.WSGIEnvironment) -> dict[str, Any]:
         """Return the parameters in the body.
@@ -251,51 +302,6 @@ class PassthruController:
         if not isinstance(value, dict):
             raise errors.InvalidBody(reason='it is not a JSON object')
         return value
-
-
-def permitted_http_methods(
-    verdict: policy.Verdict,
-    entry: driver_versions.DriverEntry,
-    method: spec.MethodSpec,
-) -> Iterator[str]:
-    """Yield the HTTP methods with which a caller may call a method.
-
-    :param verdict: that of the rule ``baremetal:driver:vendor_passthru``.
-    """
-    groups = entry.route(method.name).groups
-    for http_method in method.http_methods:
-        if _permitted_groups(
-            verdict,
-            entry.name,
-            method.name,
-            groups,
-            http_method=http_method,
-            dangerous=method.dangerous,
-        ):
-            yield http_method
-
-
-def _permitted_groups(
-    verdict: policy.Verdict,
-    driver: str,
-    method: str,
-    groups: Iterable[str],
-    *,
-    http_method: str,
-    dangerous: bool,
-) -> list[str]:
-    """Return the conductor groups in which a call is permitted."""
-    target = {
-        'driver': driver,
-        'method': method,
-        'http_method': http_method,
-        'dangerous': dangerous,
-    }
-    return [
-        group
-        for group in groups
-        if verdict({**target, 'conductor_group': group})
-    ]
 
 
 def _check_charset(content_type: str) -> None:

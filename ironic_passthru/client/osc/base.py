@@ -134,6 +134,16 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def add_conductor_group(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the conductor group of methods."""
+    parser.add_argument(
+        '--conductor-group',
+        metavar='<group>',
+        help='Only conductors of this group; an empty text for conductors '
+        'without a group',
+    )
+
+
 def row(record: Any, names: Sequence[str]) -> list[Any]:
     """Return the attributes of a record for the columns of a table."""
     return [cell(getattr(record, name)) for name in names]

@@ -36,6 +36,7 @@ class CallMethod(results.ResultCommand):
             metavar='<verb>',
             help='HTTP method, needed if the method supports several',
         )
+        base.add_conductor_group(parser)
         waiting = parser.add_mutually_exclusive_group()
         waiting.add_argument(
             '--wait',
@@ -85,6 +86,8 @@ class CallMethod(results.ResultCommand):
         if method.dangerous and not parsed_args.yes:
             _ask(parsed_args, method)
         result = self._call(parsed_args, method, parameters)
+        if method.forwarded and method.is_async:
+            base.print_note('Accepted by Ironic, which records no operation.')
         if isinstance(result, records.OperationInfo):
             base.print_note(
                 f'Wait for it: openstack passthru operation wait {result.id}'
@@ -98,17 +101,19 @@ class CallMethod(results.ResultCommand):
         :raises: ResourceMissing with similar names.
         """
         driver, name = parsed_args.driver, parsed_args.method
+        group = parsed_args.conductor_group
         try:
-            return self.client.method(driver, name)
+            return self.client.method(driver, name, conductor_group=group)
         except exceptions.ResourceMissing as error:
             if error.code != 'unknown_method':
                 raise
-            names = sorted(each.name for each in self.client.methods(driver))
+            found = self.client.methods(driver, conductor_group=group)
+            names = sorted(each.name for each in found)
             similar = difflib.get_close_matches(name, names, 3)
             hint = (
                 f'Did you mean: {", ".join(similar)}?'
                 if similar
-                else f'Methods: {", ".join(names)}.'
+                else f'Methods: {", ".join(names) or "none"}.'
             )
             raise exceptions.InvalidCall(f'{error.message} {hint}') from None
 
@@ -118,7 +123,9 @@ class CallMethod(results.ResultCommand):
         method: records.MethodInfo,
         parameters: dict[str, Any],
     ) -> Any:
-        key = arguments.idempotency_key(parsed_args.idempotency_key)
+        key = parsed_args.idempotency_key
+        if not method.forwarded:
+            key = arguments.idempotency_key(key)
         output = self.destination(parsed_args)
         try:
             result = self.client.call(
@@ -128,6 +135,7 @@ class CallMethod(results.ResultCommand):
                 http_method=parsed_args.http_method,
                 timeout=parsed_args.timeout,
                 idempotency_key=key,
+                conductor_group=parsed_args.conductor_group,
                 respond_async=parsed_args.respond_async,
                 output=output,
             )

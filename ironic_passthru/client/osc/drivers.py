@@ -45,13 +45,16 @@ class ListMethod(base.PassthruLister):
         """Return the parser."""
         parser = super().get_parser(prog_name)
         parser.add_argument('driver', metavar='<driver>', help='The driver')
+        base.add_conductor_group(parser)
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Iterable[Any]]:
         """Return columns and rows."""
-        found = self.client.methods(parsed_args.driver)
+        found = self.client.methods(
+            parsed_args.driver, conductor_group=parsed_args.conductor_group
+        )
         return _METHOD, [
             base.row(method, _METHOD_ATTRIBUTES) for method in found
         ]
@@ -67,13 +70,18 @@ class ShowMethod(base.PassthruShowOne):
         parser = super().get_parser(prog_name)
         parser.add_argument('driver', metavar='<driver>', help='The driver')
         parser.add_argument('method', metavar='<method>', help='The method')
+        base.add_conductor_group(parser)
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[Sequence[str], Sequence[Any]]:
         """Return columns and data."""
-        found = self.client.method(parsed_args.driver, parsed_args.method)
+        found = self.client.method(
+            parsed_args.driver,
+            parsed_args.method,
+            conductor_group=parsed_args.conductor_group,
+        )
         self._rows = parameter_rows(found)
         return base.table(
             {

@@ -52,6 +52,7 @@ class BmcClient:
         connect_timeout_seconds: float,
         read_timeout_seconds: float,
         on_progress: Callable[[float], None] = ignore_progress,
+        send_trace_headers: bool = False,
     ) -> None:
         self._on_progress = on_progress
         self._deadline = deadline
@@ -63,6 +64,7 @@ class BmcClient:
             trusted=trusted,
             connect_timeout_seconds=connect_timeout_seconds,
             read_timeout_seconds=read_timeout_seconds,
+            send_trace_headers=send_trace_headers,
         )
         self._sender = sender.RequestSender(
             target,
@@ -70,6 +72,7 @@ class BmcClient:
             trusted,
             connect_timeout_seconds=connect_timeout_seconds,
             read_timeout_seconds=read_timeout_seconds,
+            send_trace_headers=send_trace_headers,
         )
 
     def __enter__(self) -> Self:

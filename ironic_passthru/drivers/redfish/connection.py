@@ -22,6 +22,8 @@ from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import firmware_upload
 from ironic_passthru.drivers.redfish import timed_response
 from ironic_passthru.drivers.redfish import trust
+from ironic_passthru.drivers.redfish import url_template
+from ironic_passthru.tracing import spans
 
 LOG = logging.getLogger(__name__)
 
@@ -126,11 +128,13 @@ class BmcConnection:
         *,
         connect_timeout_seconds: float,
         read_timeout_seconds: float,
+        send_trace_headers: bool = False,
     ) -> None:
         self.deadline = deadline
         self._answered = False
         self._target = target
         self._trusted = trusted
+        self._send_trace_headers = send_trace_headers
         self._connect_timeout = connect_timeout_seconds
         self._read_timeout = read_timeout_seconds
         parts = urllib3.util.parse_url(target.address.url)
@@ -149,11 +153,27 @@ class BmcConnection:
 
     def send(self, request: RawRequest) -> RawResponse:
         """Send one request; return its response of any status."""
-        try:
-            return self._send(request)
-        except failures.BmcError as exc:
-            exc.answered = self._answered
-            raise
+        template = url_template.of(request.target)
+        with spans.current().child(
+            f'{request.http_method} {template}',
+            spans.Kind.CLIENT,
+            {
+                'http.request.method': request.http_method,
+                'url.template': template,
+            },
+        ) as span:
+            if self._send_trace_headers:
+                headers = {**request.headers, **span.headers}
+                request = dataclasses.replace(request, headers=headers)
+            try:
+                response = self._send(request)
+            except failures.BmcError as exc:
+                exc.answered = self._answered
+                raise
+            span.set({'http.response.status_code': response.status})
+            if response.status >= 400:
+                span.fail(str(response.status))
+            return response
 
     def _send(self, request: RawRequest) -> RawResponse:
         """Send a request over the kept connection or a new one."""

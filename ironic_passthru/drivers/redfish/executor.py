@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Concurrent work on many BMCs until the deadline of a call."""
 
+import collections
 import dataclasses
 import logging
 import math
+import threading
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -18,6 +20,7 @@ from ironic_passthru.drivers.redfish import dispatcher
 from ironic_passthru.drivers.redfish import failures
 from ironic_passthru.drivers.redfish import item_filter
 from ironic_passthru.drivers.redfish import running_call
+from ironic_passthru.tracing import spans
 
 LOG = logging.getLogger(__name__)
 
@@ -69,6 +72,7 @@ class FleetExecutor:
     """Runs calls over targets with the limits of the configuration.
 
     :ivar concurrency: number of targets at a time, over all calls.
+    :ivar outcomes: number of targets by the code of their failure, or ``ok``.
     """
 
     def __init__(
@@ -83,6 +87,8 @@ class FleetExecutor:
     ) -> None:
         self._driver = driver
         self._max_result_bytes = max_result_bytes
+        self._counting = threading.Lock()
+        self.outcomes: collections.Counter[str] = collections.Counter()
         self.concurrency = concurrency
         self._call_timeout_seconds = call_timeout_seconds
         self._dispatcher = dispatcher.Dispatcher(
@@ -141,7 +147,15 @@ class FleetExecutor:
                 items[name] = failures.TIMEOUT.item()
         items = item_filter.fitting(items, self._max_result_bytes)
         self._log(items)
+        self._count(items)
         return items
+
+    def _count(self, items: dict[str, failures.Item]) -> None:
+        with self._counting:
+            self.outcomes.update(
+                item['error']['code'] if 'error' in item else 'ok'
+                for item in items.values()
+            )
 
     def close(self) -> None:
         """Start no further work; running work ends by its own timeouts."""
@@ -161,7 +175,10 @@ class FleetExecutor:
         )
         deadline = call_deadline.Deadline(self._seconds(context))
         call = running_call.RunningCall(
-            work, deadline, limits, change=options.change
+            spans.current().bind(work),
+            deadline,
+            limits,
+            change=options.change,
         )
         call.percentages = options.percentages
         return call

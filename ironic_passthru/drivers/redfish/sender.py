@@ -86,6 +86,7 @@ class RequestSender:
         *,
         connect_timeout_seconds: float,
         read_timeout_seconds: float,
+        send_trace_headers: bool = False,
     ) -> None:
         self._url = target.address.url
         parts = parse.urlsplit(self._url)
@@ -100,6 +101,7 @@ class RequestSender:
             trusted,
             connect_timeout_seconds=connect_timeout_seconds,
             read_timeout_seconds=read_timeout_seconds,
+            send_trace_headers=send_trace_headers,
         )
 
     @property

@@ -62,6 +62,7 @@ _HEADERS = [
     # Set by proxies or authentication; clients must not set them.
     *('X-Roles', 'X-User-Id', 'X-Identity-Status', 'X_Roles', 'Forwarded'),
     *('OpenStack-System-Scope', 'X-Service-Token', 'X-Is-Admin-Project'),
+    'Passthru-Conductor-Group',
 ]
 _VALUES = [
     *('', '1.1', '1.115', 'latest', 'baremetal 1.50', 'application/json'),

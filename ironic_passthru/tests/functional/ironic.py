@@ -40,12 +40,16 @@ _HEADERS = {'X-OpenStack-Ironic-API-Version': '1.90'}
 class IronicPackages(fixtures.Fixture):
     """A virtual environment with Ironic.
 
+    :cvar VARIABLE: its name in the environment.
     :ivar home: its directory.
     """
 
+    VARIABLE = _HOME
+    REQUIREMENTS: tuple[str, ...] = (REQUIREMENT,)
+
     def _setUp(self) -> None:
-        if _HOME in os.environ:
-            self.home = pathlib.Path(os.environ[_HOME])
+        if self.VARIABLE in os.environ:
+            self.home = pathlib.Path(os.environ[self.VARIABLE])
             return
         directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         self.home = directory / 'ironic'
@@ -54,7 +58,7 @@ class IronicPackages(fixtures.Fixture):
             [
                 *(sys.executable, '-m', 'pip'),
                 *('--python', str(self.home / 'bin/python')),
-                *('install', '--quiet', REQUIREMENT),
+                *('install', '--quiet', *self.REQUIREMENTS),
             ],
             check=True,
             # Without PYTHONPATH, whose packages pip would check as well.

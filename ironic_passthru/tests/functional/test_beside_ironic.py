@@ -12,7 +12,11 @@ from typing import Any
 import fixtures
 import trustme
 import yaml
+from keystoneauth1 import noauth
+from keystoneauth1 import session
 
+from ironic_passthru.client import client as passthru
+from ironic_passthru.client import exceptions
 from ironic_passthru.tests import base
 from ironic_passthru.tests import embedded
 from ironic_passthru.tests import pages
@@ -22,6 +26,8 @@ from ironic_passthru.tests.functional import keystone
 from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import web
+from ironic_passthru.tests.functional.faults import proxy
+from ironic_passthru.tests.unit.api.forwarding import stub
 
 # An installation of Ironic takes too long for each run.
 _LONG = 'PASSTHRU_LONG' in os.environ
@@ -184,8 +190,6 @@ _SAME: tuple[tuple[str, str, Any], ...] = (
     ('GET', '/v1/drivers/acme.json', None),
     ('GET', '/v1/drivers/acme/properties', None),
     ('GET', f'{_ACME}/methods', None),
-    ('GET', f'{_ACME}/methods?detail=True', None),
-    ('GET', f'{_ACME}/methods/echo', None),
     ('POST', f'{_ACME}/echo', {'a': 'ü', 'b': [1.5, None]}),
     ('PUT', f'{_ACME}/echo', {}),
     ('GET', f'{_ACME}/echo', {'a': 1}),
@@ -194,7 +198,6 @@ _SAME: tuple[tuple[str, str, Any], ...] = (
     ('POST', f'{_ACME}/echo', b'{'),
     ('POST', f'{_ACME}/echo', [1]),
     ('POST', f'{_ACME}/echo', {'bad': 1}),
-    ('POST', f'{_ACME}?method=echo', {'a': 1}),
     ('POST', f'{_ACME}/later', {}),
     ('GET', f'{_ACME}/later', None),
     ('PATCH', f'{_ACME}/later', {}),
@@ -207,6 +210,11 @@ _SAME: tuple[tuple[str, str, Any], ...] = (
 _DIFFERENT: tuple[tuple[str, str, Any, tuple[int, int]], ...] = (
     ('GET', '/v1/drivers/acme/x', None, (400, 404)),
     ('GET', '/v1/drivers//acme', None, (200, 404)),
+    ('GET', f'{_ACME}/methods?detail=True', None, (400, 200)),
+    ('GET', f'{_ACME}/methods/echo', None, (500, 200)),
+    ('GET', '/v1/conductors?limit=1', None, (200, 400)),
+    ('POST', f'{_ACME}?method=echo', {'a': 1}, (500, 200)),
+    ('TRACE', f'{_ACME}/echo', None, (400, 405)),
     # The same status, with the body of the service that responds.
     ('POST', f'{_ACME}/echo', b'"' + b'x' * (1 << 20) + b'"', (413, 413)),
     ('PUT', '/v1/drivers/acme', {}, (405, 405)),
@@ -224,6 +232,67 @@ _OWN_HEADERS = {
     'x-content-type-options',
     'x-openstack-request-id',
 }
+
+
+class TestClient(base.TestCase):
+    """The client of this service calls methods of Ironic."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.stub = self.useFixture(stub.StubIronic(self.answer))
+        own = self.useFixture(
+            embedded.Embedded(
+                ironic__forward=True, ironic__endpoint_override=self.stub.url
+            )
+        )
+        self.proxy = self.useFixture(proxy.Proxy(int(own.url.split(':')[2])))
+        url = f'http://127.0.0.1:{self.proxy.port}'
+        self.client = passthru.Client(
+            session.Session(noauth.NoAuth(endpoint=url))
+        )
+
+    def answer(self, request: stub.StubRequest) -> None:
+        if request.line.startswith('GET'):
+            entry = {'attach': False, 'description': ''}
+            entry['http_methods'] = ['POST']
+            request.send_json(
+                {
+                    'echo': {**entry, 'async': False},
+                    'later': {**entry, 'async': True},
+                }
+            )
+            return
+        self.calls.append(json.loads(request.body))
+        if self.loses:
+            self.proxy.reset()
+        status = '202 Accepted' if 'later' in request.line else '200 OK'
+        request.send_json(self.calls[-1], status)
+
+    calls: list[Any]
+    loses = False
+
+    def test_calls(self) -> None:
+        self.calls = []
+        self.assertEqual({'a': 1}, self.client.call('acme', 'echo', a=1))
+        self.assertIsNone(self.client.call('acme', 'later', wait=True))
+        self.assertRaises(
+            exceptions.InvalidCall,
+            self.client.call,
+            'acme',
+            'echo',
+            idempotency_key='k',
+        )
+        self.assertEqual([{'a': 1}, {}], self.calls)
+
+    def test_lost_connection(self) -> None:
+        """A call with an idempotency key would be repeated."""
+        self.calls = []
+        self.client.method('acme', 'echo')
+        self.loses = True
+        self.assertRaises(
+            exceptions.UnknownOutcome, self.client.call, 'acme', 'echo'
+        )
+        self.assertEqual([{}], self.calls)
 
 
 class TestDifferences(BesideIronicCase):
@@ -476,6 +545,17 @@ class ProxyCases(BesideIronicCase):
         ):
             self.assertIn(text, output)
         self.assertEqual(4, len(output.splitlines()), output)
+
+    def test_commands_of_this_service(self) -> None:
+        openstack = processes.command('openstack')
+        words = 'passthru method list acme -f json'
+        listed = json.loads(self.run_client(openstack, *words.split()))
+        self.assertEqual(['echo', 'later'], [row['name'] for row in listed])
+        words = 'passthru call acme echo --http-method POST --param a=x'
+        found = json.loads(
+            self.run_client(openstack, *words.split(), '-f', 'json')
+        )
+        self.assertEqual({'a': 'x', 'http_method': 'POST'}, found)
 
     def test_paths(self) -> None:
         for path, is_own in (

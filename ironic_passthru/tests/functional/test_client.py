@@ -191,6 +191,28 @@ class TestCalls(ClientTestCase):
         sent = {'wait': 1, 'output': 'x', 'driver': 'y', 'self-test': None}
         self.assertEqual(sent, self.client.call(FAKE, 'echo', sent))
 
+    def test_a_conductor_group(self) -> None:
+        """The only conductor has no group."""
+        greeting = self.client.call(
+            FAKE, 'hello', conductor_group='', name='you'
+        )
+        self.assertEqual({'greeting': 'Hello, you!'}, greeting)
+        own = list(self.client.methods(FAKE, conductor_group=''))
+        self.assertEqual(list(self.client.methods(FAKE)), own)
+        self.assertEqual(
+            [], list(self.client.methods(FAKE, conductor_group='x'))
+        )
+        # A method that was read without a group.
+        self.client.method(FAKE, 'hello')
+        for group, kind in (
+            ('x', exceptions.ResourceMissing),
+            ('x y', exceptions.InvalidCall),
+        ):
+            error = self.assertRaises(
+                kind, self.client.call, FAKE, 'hello', conductor_group=group
+            )
+            self.assertIn('group', error.message)
+
     def test_the_http_method(self) -> None:
         error = self.assertRaises(
             exceptions.InvalidCall, self.client.call, FAKE, 'asset_tag'

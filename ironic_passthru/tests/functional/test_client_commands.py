@@ -149,6 +149,15 @@ class TestCalls(CommandsTestCase):
         self.assertIn('Did you mean: hello', self.call('helo', code=2))
         self.assertIn('Methods: asset_tag, ', self.call('nothing', code=2))
 
+    def test_a_conductor_group(self) -> None:
+        group = ('--conductor-group', '')
+        self.assertIn('Hello', self.call('hello', *group, '--param', 'name=x'))
+        shown = self.read('method', 'show', FAKE, 'hello', *group)
+        self.assertEqual('hello', shown['name'])
+        group = ('--conductor-group', 'x')
+        self.assertEqual([], self.read('method', 'list', FAKE, *group))
+        self.assertIn("in the group 'x'", self.call('hello', *group, code=2))
+
     def test_several_http_methods(self) -> None:
         self.assertIn('GET, PUT, DELETE', self.call('asset_tag', code=2))
         text = self.call(

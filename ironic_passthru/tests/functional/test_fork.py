@@ -50,7 +50,11 @@ class TestLoading(base.TestCase):
         config.write_text(deployment.config_text(**values))
         done = subprocess.run(
             [sys.executable, '-c', _PROGRAM],
-            env={**os.environ, deployment.CONFIG_FILES: str(config)},
+            env={
+                **os.environ,
+                'OTEL_EXPORTER_OTLP_ENDPOINT': f'http://{_NOBODY}',
+                deployment.CONFIG_FILES: str(config),
+            },
             capture_output=True,
             text=True,
             timeout=60,

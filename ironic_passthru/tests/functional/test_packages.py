@@ -36,6 +36,7 @@ _EXTRAS = {
     'postgresql': 'psycopg2',
     'mysql': 'pymysql',
     'memcached': 'cryptography',
+    'tracing': 'opentelemetry',
 }
 
 # Variables that refer to the checkout or set the version.

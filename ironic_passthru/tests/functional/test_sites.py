@@ -66,10 +66,11 @@ class SitesCase(deployment.SiteTestCase):
             host, fleet__targets_file=self.site.directory / f'{host}.targets'
         )
 
-    def start(self, host: str) -> processes.Process:
-        self.conductor(host)
+    def start(self, host: str, **options: object) -> processes.Process:
         return self.site.start_conductor(
-            host, fleet__targets_file=self.site.directory / f'{host}.targets'
+            host,
+            fleet__targets_file=self.site.directory / f'{host}.targets',
+            **options,
         )
 
     def call(self, method: str = 'work', **body: Any) -> web.Answer:
@@ -203,3 +204,37 @@ class TestChanges(SitesCase):
         codes = self.codes(self.api.get(f'{self.path}/result'))
         self.assertEqual('outcome_unknown', codes['s2'])
         self.assertIsNone(codes['n3'])
+
+
+class TestRollingUpgrade(SitesCase):
+    """Conductors of an earlier release, which all have the same targets."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for host in _TARGETS:
+            self.write(host, 't1', 't2')
+        self.wait_for(self.succeeds, 'the targets are known')
+
+    def succeeds(self) -> bool:
+        return all(
+            self.call(**selection).status == 200
+            for selection in ({'target': 't1'}, {'tag': 'all'})
+        )
+
+    def act(self) -> tuple[str, web.Answer]:
+        key = uuidutils.generate_uuid()
+        # Long enough that the processors do something else, too.
+        return key, self.call(key=key, targets=['t1', 't2'], seconds=0.1)
+
+    def test_back_and_there(self) -> None:
+        with deployment.Burst(self.act, threads=2) as burst:
+            for earlier in (True, False):
+                for host in _TARGETS:
+                    self.assertEqual(0, self.conductor(host).stop())
+                    self.start(host, fleet__earlier=earlier)
+                    self.wait_for(self.succeeds, f'calls with the new {host}')
+                    burst.wait_for_more(4)
+        for key, answer in burst.results:
+            ran = {200: ['t1', 't2'], 503: []}[answer.status]
+            marked = sorted(mark[:2] for mark in self.site.marked(key))
+            self.assertEqual(ran, marked, answer.body)

@@ -4,6 +4,7 @@
 import collections
 import signal
 import socket
+import subprocess
 import time
 from concurrent import futures
 from typing import Any
@@ -30,7 +31,7 @@ _NOTICED_SECONDS = 5.0 + deployment.SLACK_SECONDS
 def setUpModule() -> None:
     _SITE.setUp()
     # Drivers of conductors that a single test starts.
-    for driver in ('lonely', 'narrow', 'leaving'):
+    for driver in ('lonely', 'narrow', 'leaving', 'grouped'):
         _SITE.install(driver, _MARKS)
 
 
@@ -76,6 +77,23 @@ class SplitTestCase(deployment.SiteTestCase):
         )
         self.addCleanup(own.kill)
         return own
+
+    def health(self, host: str) -> tuple[int, str]:
+        """Return exit code and output of the probe of a conductor."""
+        own = self.site.write_config(f'{host}-probe', host=host)
+        ended = subprocess.run(
+            [
+                processes.command('ironic-passthru-status'),
+                *('--config-file', str(self.site.config)),
+                *('--config-file', str(own)),
+                'health',
+            ],
+            env=self.site.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return ended.returncode, ended.stdout
 
     def mark(self, driver: str, seconds: float = 0) -> web.Answer:
         """Call the method that records its start and end."""
@@ -226,10 +244,15 @@ class TestDeath(SplitTestCase):
 
     def test_a_suspended_conductor_is_detected_and_recovers(self) -> None:
         own = self.start_own('d1', 'lonely')
+        healthy = (0, 'healthy: conductor d1 receives calls\n')
+        self.assertEqual(healthy, self.health('d1'))
         own.signal(signal.SIGSTOP)
         answer = self.mark('lonely')
         self.assertEqual(504, answer.status)
         self.assertLess(answer.seconds, _NOTICED_SECONDS)
+        code, line = self.health('d1')
+        self.assertEqual(1, code)
+        self.assertRegex(line, '^unhealthy: conductor d1 .*\n$')
         # After its heartbeat has expired, no call is sent to it.
         answer = self.wait_for_status('lonely', 503)
         self.assertLess(answer.seconds, _AT_ONCE_SECONDS)
@@ -252,6 +275,42 @@ class TestDeath(SplitTestCase):
             lambda: self.api.call('no_op').status == 200, 'calls go on'
         )
         self.assertLess(time.monotonic() - published, deployment.SLACK_SECONDS)
+
+
+class TestGroups(SplitTestCase):
+    """Calls that name the conductor group."""
+
+    def mark_in(self, group: str) -> web.Answer:
+        """Call the method that records its host, in one group."""
+        return self.api.request(
+            'POST',
+            '/v1/drivers/grouped/vendor_passthru/mark',
+            {'key': self.key},
+            {'Passthru-Conductor-Group': group},
+        )
+
+    def test_only_the_named_group_runs_it(self) -> None:
+        owns = {
+            group: self.start_own(
+                f'g{group}', 'grouped', conductor__conductor_group=group
+            )
+            for group in ('a', 'b')
+        }
+        for group in 'aabbaabb':
+            self.assertEqual(200, self.mark_in(group).status)
+        hosts = [line.partition(':')[0] for line in self.site.marked(self.key)]
+        self.assertEqual([*('ga', 'gb', 'ga', 'gb')], hosts[::4])
+        self.assertEqual({'ga', 'gb'}, {*hosts})
+        unknown = self.mark_in('c')
+        self.assertEqual(400, unknown.status)
+        self.assertIn("Groups that offer it: 'a', 'b'.", unknown.fault)
+        self.assertEqual(0, owns['a'].stop())
+        # The other group is alive, and is not used instead.
+        dead = self.mark_in('a')
+        self.assertEqual(503, dead.status)
+        self.assertIn("of the group 'a'", dead.fault)
+        self.assertEqual(200, self.mark_in('b').status)
+        self.assertEqual(18, len(self.site.marked(self.key)))
 
 
 class TestMethodSets(SplitTestCase):

@@ -395,6 +395,21 @@ class WireCases(body_cases.BodyCases):
                 if 'openstack-request-id' in answer.headers:
                     self.assert_answer(answer, *expected)
 
+    def test_a_conductor_group_is_named_once(self) -> None:
+        """No server drops a header that restricts a call."""
+        for values, status in (
+            ([''], 200),
+            (['x'], 400),
+            (['', ''], 400),
+            (['', 'x'], 400),
+            (['x', ''], 400),
+        ):
+            headers = [f'Passthru-Conductor-Group: {name}' for name in values]
+            answer = self.ask(
+                self.request('GET', f'{wire.FAKE}/hello', *headers)
+            )
+            self.assert_answer(answer, status)
+
     def test_other_protocols_are_rejected(self) -> None:
         for data in (
             b'\x16\x03\x01\x02\x00',

@@ -14,6 +14,8 @@ from urllib import parse
 
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import processes
+from ironic_passthru.tests.functional import scrapes
+from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import web
 from ironic_passthru.tests.functional import wire_cases
 
@@ -47,7 +49,25 @@ class ServedSite(deployment.SiteTestCase):
 
     def start_api(self) -> web.Client:
         """Start the API, unless it runs; return a client of it."""
-        return self.site.start_api(self.name, self.server, **self.options)
+        return self.site.start_api(
+            self.name, self.server, **self.options, **self.metrics_options()
+        )
+
+    def metrics_options(self) -> dict[str, object]:
+        """Return the options of metrics, the same ones for each start."""
+        file = self.site.directory / f'{self.name}.metrics-port'
+        if not file.exists():
+            reserved = self.site.useFixture(servers.ReservedPort())
+            file.write_text(str(reserved.port))
+        return {
+            'metrics__enabled': True,
+            'metrics__api_port': file.read_text(),
+            'metrics__directory': f'$state_path/metrics-{self.name}',
+        }
+
+    def metrics(self) -> scrapes.Scrape:
+        """Return the metrics of all processes of the API."""
+        return scrapes.scrape(self.metrics_options()['metrics__api_port'])
 
     def offered(self) -> bool:
         """Return whether the API lists the drivers of all conductors."""
@@ -76,6 +96,17 @@ class ServerCases(ServedSite, wire_cases.WireCases):
             burst.wait_for_more(200)
         answers = {getattr(answer, 'body', answer) for answer in burst.results}
         self.assertEqual({b'{"slot": 3}'}, answers)
+
+    def test_metrics_are_sums_over_all_processes(self) -> None:
+        def call() -> web.Answer:
+            return self.api.call('echo', 'POST', slot=3)
+
+        labels = {'method': 'echo', 'outcome': 'succeeded'}
+        before = self.metrics().total('calls_total', **labels)
+        with deployment.Burst(call, threads=8) as burst:
+            burst.wait_for_more(50)
+        after = self.metrics().total('calls_total', **labels)
+        self.assertEqual(len(burst.results), after - before)
 
     def test_a_signal_ends_it_when_calls_are_answered(self) -> None:
         process = self.site.process(self.name, ())
@@ -147,7 +178,12 @@ class LoggedCases(ServedSite):
 
 
 class RecycledCases(ServedSite):
-    """Processes of a server that are replaced during calls."""
+    """Processes of a server that are replaced during calls.
+
+    :cvar keeps_counts: whether at least one of them is always ready.
+    """
+
+    keeps_counts = True
 
     def recycle(self, burst: deployment.Burst) -> None:
         """Continue the burst until workers have been replaced."""
@@ -161,8 +197,13 @@ class RecycledCases(ServedSite):
         )
 
     def test_no_call_is_lost_or_runs_twice(self) -> None:
+        before = self.metrics().total('calls_total', method='mark')
         statuses = self.call_while(self.recycle)
         self.assertEqual({200}, set(statuses.values()))
+        after = self.metrics().total('calls_total', method='mark')
+        if self.keeps_counts:
+            # Those of ended workers remain.
+            self.assertEqual(len(statuses), after - before)
 
     def call_while(
         self,

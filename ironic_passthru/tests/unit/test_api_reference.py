@@ -243,7 +243,7 @@ class TestRequestHeaders(base.TestCase):
         for (http_method, path), chapter in reference.chapters().items():
             if http_method == 'METHOD':
                 self.assertEqual(
-                    {'Prefer', 'Idempotency-Key'},
+                    {'Prefer', 'Idempotency-Key', 'Passthru-Conductor-Group'},
                     chapter.names('Request', 'header'),
                     path,
                 )

@@ -9,6 +9,7 @@ from oslo_context import context as oslo_context
 
 from ironic_passthru import context
 from ironic_passthru.tests import base
+from ironic_passthru.tests.unit.tracing import recorded
 
 
 class TestContext(base.TestCase):
@@ -44,6 +45,23 @@ class TestContext(base.TestCase):
         self.assertEqual(sent.to_dict(), rebuilt.to_dict())
         self.assertIs(rebuilt, oslo_context.get_current())
 
+    def test_trace(self) -> None:
+        trace = '4bf92f3577b34da6a3ce929d0e0e4736'
+        parent = f'00-{trace}-00f067aa0ba902b7-01'
+        sent = {'request_id': 'req-1', 'traceparent': parent}
+        rebuilt = context.RequestContext.from_bus(sent)
+        self.assertEqual(trace, rebuilt.get_logging_values()['trace_id'])
+        converted = rebuilt.convert(context.RequestContext)
+        self.assertEqual(sent, context.to_bus(converted))
+        with recorded.Recorder().tracer.span('a', rebuilt.trace_headers):
+            child = context.to_bus(rebuilt)['traceparent']
+        self.assertIn(trace, child)
+        self.assertNotEqual(parent, child)
+
+    def test_logs_without_a_trace(self) -> None:
+        values = context.RequestContext().get_logging_values()
+        self.assertEqual('-', values['trace_id'])
+
     def test_ignored_fields(self) -> None:
         rebuilt = context.RequestContext.from_bus(
             {
@@ -61,6 +79,7 @@ class TestContext(base.TestCase):
         plain = context.RequestContext(
             user_id='u', request_id=rebuilt.request_id
         )
+        plain.trace_headers = {}
         self.assertEqual(vars(plain), vars(rebuilt))
 
     def test_invalid_fields(self) -> None:

@@ -19,9 +19,11 @@ function query(value) {
 
 // Calls of one method from one form.
 export class Caller {
-  constructor(driver, method) {
+  constructor(driver, method, isForwarded) {
     this.relative = `v1/${api.path('drivers', driver, 'vendor_passthru')}`;
     this.method = method;
+    // Ironic does not support keys.
+    this.hasKeys = !isForwarded;
     this.unanswered = null;
   }
 
@@ -31,7 +33,7 @@ export class Caller {
     const headers = {};
     if (inBackground) headers.Prefer = 'respond-async';
     const isRead = httpMethod === 'GET';
-    if (!isRead) headers['Idempotency-Key'] = this.key(`${httpMethod} ${inBackground} ${text}`);
+    if (!isRead && this.hasKeys) headers['Idempotency-Key'] = this.key(`${httpMethod} ${inBackground} ${text}`);
     const response = await api.send(httpMethod, this.relative, {
       query: [['method', this.method], ...(isRead ? query(value) : [])],
       body: isRead ? undefined : text,

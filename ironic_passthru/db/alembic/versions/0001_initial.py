@@ -100,6 +100,7 @@ def _create_conductor_targets() -> None:
         'conductor_targets',
         sa.Column('conductor_id', sa.Integer, nullable=False),
         sa.Column('driver', sa.String(255), nullable=False),
+        sa.Column('incarnation', sa.String(64), nullable=False),
         sa.Column('digest', sa.String(64), nullable=False),
         sa.Column('document', _DOCUMENT, nullable=False),
         sa.PrimaryKeyConstraint(

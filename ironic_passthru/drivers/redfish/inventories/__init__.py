@@ -5,7 +5,8 @@
 
     loading ──> file       an inventory file, reloaded when it changes
        │          ├──> document          the YAML and its line numbers
-       │          └──> password_files    storing of changed passwords
+       │          ├──> password_files    storing of changed passwords
+       │          └──> password_secrets  passwords in a key manager
        ├──────> ironic     the nodes of an existing Ironic
        │          └──> ironic_nodes      a target from a node
        └──────> a vendor's source

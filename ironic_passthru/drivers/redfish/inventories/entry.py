@@ -79,13 +79,22 @@ class Entry(pydantic.BaseModel):
         min_length=1, description='User name on the BMC.'
     )
     password: pydantic.SecretStr | None = pydantic.Field(
-        None, description='Password of the user, unless password_file is set.'
+        None,
+        description='Password of the user, unless password_file or '
+        'password_secret is set.',
     )
     password_file: str | None = pydantic.Field(
         None,
         min_length=1,
         description='File with the password; one newline at its end is '
         'ignored.',
+    )
+    password_secret: str | None = pydantic.Field(
+        None,
+        min_length=1,
+        description='Identifier of a secret with the password: its path in '
+        'Vault, its UUID in Barbican. It needs [redfish] '
+        'castellan_config_file.',
     )
     ca: str | None = pydantic.Field(
         None,
@@ -160,8 +169,11 @@ class Entry(pydantic.BaseModel):
 
     @pydantic.model_validator(mode='after')
     def _is_consistent(self) -> 'Entry':
-        if (self.password is None) == (self.password_file is None):
-            raise ValueError('needs one of password and password_file')
+        given = (self.password, self.password_file, self.password_secret)
+        if sum(each is not None for each in given) != 1:
+            raise ValueError(
+                'needs one of password, password_file and password_secret'
+            )
         if self.ca is not None and not self.verify:
             raise ValueError('has both ca and verify: false')
         if self.address.startswith('http://'):

@@ -15,21 +15,33 @@ from ironic_passthru.drivers.redfish.inventories import document
 from ironic_passthru.drivers.redfish.inventories import entry as entries
 from ironic_passthru.drivers.redfish.inventories import exposure
 from ironic_passthru.drivers.redfish.inventories import password_files
+from ironic_passthru.drivers.redfish.inventories import password_secrets
 from ironic_passthru.redaction import credentials
+from ironic_passthru.secret_store import store
 
 _ENTRIES = pydantic.TypeAdapter(dict[entries.Name, entries.Entry])
 
 
 class _FileInventory(base.Inventory):
-    """One version of the file: targets, and the files of their passwords."""
+    """One version of the file: targets, and the places of their passwords.
+
+    :param passwords: password files by target.
+    :param secrets: targets whose passwords are in a key manager.
+    """
 
     def __init__(
         self,
         targets: list[bmc_target.Target],
         passwords: dict[str, pathlib.Path],
+        secrets: frozenset[str],
     ) -> None:
         super().__init__(targets)
         self.passwords = passwords
+        self.secrets = secrets
+
+
+class _NotRead(Exception):
+    """A password has not been read yet."""
 
 
 class FileSource(base.InventorySource):
@@ -42,10 +54,16 @@ class FileSource(base.InventorySource):
         self, *, look_seconds: float = watched_files.LOOK_SECONDS
     ) -> None:
         self._look_seconds = look_seconds
-        self._files: watched_files.WatchedFiles[_FileInventory] | None = None
+        # None while passwords are not known yet.
+        self._files: (
+            watched_files.WatchedFiles[_FileInventory | None] | None
+        ) = None
+        self._secrets: password_secrets.PasswordSecrets | None = None
 
     def start(self, conf: cfg.ConfigOpts) -> None:
-        """Read the file.
+        """Read the file, and the passwords in a key manager.
+
+        A key manager that is unavailable does not prevent the start.
 
         :raises: ConfigError if the file is invalid, or if every user of the
             host can read a password.
@@ -54,16 +72,40 @@ class FileSource(base.InventorySource):
             return
         path = pathlib.Path(conf.redfish.inventory_file).absolute()
         driver = instance_config.group_name(conf, 'redfish')
+        self._secrets = secrets = _open_store(conf, driver)
         self._files = watched_files.WatchedFiles(
-            lambda reader, _previous: _load(path, reader, driver),
+            lambda reader, previous: _load(
+                path, reader, previous, driver=driver, secrets=secrets
+            ),
             what='targets',
-            describe=lambda found: f'{path} has {len(found)} targets',
+            describe=lambda found: (
+                f'{path} has '
+                + (f'{len(found)} targets' if found else 'unread passwords')
+            ),
             look_seconds=self._look_seconds,
         )
+        if secrets is not None:
+            secrets.start()
+
+    def stop(self) -> None:
+        """Read no further passwords."""
+        if self._secrets is not None:
+            self._secrets.stop()
 
     def current(self) -> base.Inventory:
-        """Return the targets of the last valid version."""
-        return self._files.current() if self._files else base.Inventory()
+        """Return the targets of the last valid version.
+
+        :raises: TemporaryFailure before the passwords have been read.
+        """
+        if self._files is None:
+            return base.Inventory()
+        found = self._files.current()
+        if found is None:
+            raise errors.TemporaryFailure(
+                'The targets are not known yet: the secret store is '
+                'unavailable.'
+            )
+        return found
 
     def can_store(self, name: str) -> None:
         """Check that the target has a ``password_file`` of its own.
@@ -90,6 +132,11 @@ class FileSource(base.InventorySource):
         current = self.current()
         current.target(name)
         files = getattr(current, 'passwords', {})
+        if name in getattr(current, 'secrets', ()):
+            raise base.PasswordNotStored(
+                'The password of the target is in a secret store, which this '
+                'service only reads; only a password_file is changed.'
+            )
         if name not in files:
             raise base.PasswordNotStored(
                 'The entry of the target contains its password; only a '
@@ -109,12 +156,37 @@ class FileSource(base.InventorySource):
         return path
 
 
+def _open_store(
+    conf: cfg.ConfigOpts, driver: str
+) -> password_secrets.PasswordSecrets | None:
+    """Return the passwords in a key manager, if one is configured.
+
+    :param driver: name of the driver and of the group of its options.
+    :raises: ConfigError.
+    """
+    if not conf.redfish.castellan_config_file:
+        return None
+    reader = store.SecretStore(
+        conf.redfish.castellan_config_file,
+        option=f'Option castellan_config_file in group [{driver}]',
+    )
+    return password_secrets.PasswordSecrets(
+        reader, refresh_seconds=conf.redfish.inventory_refresh
+    )
+
+
 def _load(
-    path: pathlib.Path, reader: watched_files.Reader, driver: str
-) -> _FileInventory:
+    path: pathlib.Path,
+    reader: watched_files.Reader,
+    previous: _FileInventory | None,
+    *,
+    driver: str,
+    secrets: password_secrets.PasswordSecrets | None,
+) -> _FileInventory | None:
     """Read an inventory and the files that it names.
 
     :param driver: name of the driver and of the group of its options.
+    :returns: ``previous`` until new passwords have been read.
     :raises: ConfigError with file, entry, error and line. It quotes only
         names of entries and keys.
     """
@@ -128,44 +200,107 @@ def _load(
         raise _error(driver, path, str(exc)) from None
     if any(entry.password is not None for entry in found.values()):
         credentials.check_private(path, f'[{driver}] inventory_file')
+    if secrets is not None:
+        secrets.require(
+            {
+                entry.password_secret: name
+                for name, entry in found.items()
+                if entry.password_secret is not None
+            }
+        )
     targets = []
-    passwords = {}
-    authorities: set[pathlib.Path] = set()
+    loader = _TargetLoader(path.parent, reader, secrets)
+    is_complete = True
     for name, entry in found.items():
         try:
-            target = _target(name, entry, path.parent, reader=reader)
-            ca = target.address.ca
-            if ca is not None and ca not in authorities:
-                entries.check_ca(ca, reader)
-                authorities.add(ca)
+            targets.append(loader.load(name, entry))
+        except _NotRead:
+            is_complete = False
         except watched_files.Unusable as exc:
             place = parsed.place(name)
             raise _error(driver, path, f'{name}: {exc}{place}') from None
-        targets.append(target)
-        if entry.password_file is not None:
-            passwords[name] = (path.parent / entry.password_file).resolve()
+    if not is_complete:
+        return previous
     exposure.warn(driver, targets)
-    return _FileInventory(targets, passwords)
+    return _inventory(targets, found, path.parent)
 
 
-def _target(
-    name: str,
-    entry: entries.Entry,
-    base_directory: pathlib.Path,
-    *,
-    reader: watched_files.Reader,
-) -> bmc_target.Target:
-    if entry.password is not None:
-        password = entry.password.get_secret_value()
-    else:
-        file = base_directory / str(entry.password_file)
-        text = _read(file, reader)
+def _inventory(
+    targets: list[bmc_target.Target],
+    found: dict[str, entries.Entry],
+    directory: pathlib.Path,
+) -> _FileInventory:
+    return _FileInventory(
+        targets,
+        {
+            name: (directory / entry.password_file).resolve()
+            for name, entry in found.items()
+            if entry.password_file is not None
+        },
+        frozenset(
+            name
+            for name, entry in found.items()
+            if entry.password_secret is not None
+        ),
+    )
+
+
+class _TargetLoader:
+    """Makes targets of entries.
+
+    :param directory: directory to which paths are relative.
+    """
+
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        reader: watched_files.Reader,
+        secrets: password_secrets.PasswordSecrets | None,
+    ) -> None:
+        self._directory = directory
+        self._reader = reader
+        self._secrets = secrets
+        self._authorities: set[pathlib.Path] = set()
+
+    def load(self, name: str, entry: entries.Entry) -> bmc_target.Target:
+        """Return the target of an entry.
+
+        :raises: Unusable; _NotRead.
+        """
+        target = entry.target(
+            name, password=self._password(entry), base=self._directory
+        )
+        ca = target.address.ca
+        if ca is not None and ca not in self._authorities:
+            entries.check_ca(ca, self._reader)
+            self._authorities.add(ca)
+        return target
+
+    def _password(self, entry: entries.Entry) -> str:
+        if entry.password is not None:
+            return entry.password.get_secret_value()
+        if entry.password_secret is not None:
+            return self._secret(entry.password_secret)
+        file = self._directory / str(entry.password_file)
+        text = _read(file, self._reader)
         try:
             credentials.check_private(file, 'password_file')
         except errors.ConfigError as exc:
             raise watched_files.Unusable(exc.message) from None
-        password = text.removesuffix('\n').removesuffix('\r')
-    return entry.target(name, password=password, base=base_directory)
+        return text.removesuffix('\n').removesuffix('\r')
+
+    def _secret(self, identifier: str) -> str:
+        if self._secrets is None:
+            raise watched_files.Unusable(
+                'password_secret needs [redfish] castellan_config_file, which '
+                'is not set'
+            )
+        found = self._reader.probe(self._secrets.get, identifier)
+        if found is None:
+            raise _NotRead
+        if isinstance(found, store.SecretUnusable):
+            raise watched_files.Unusable(f'password_secret: {found}')
+        return str(found)
 
 
 def _read(path: pathlib.Path, reader: watched_files.Reader) -> str:

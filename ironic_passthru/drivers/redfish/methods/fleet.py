@@ -51,6 +51,7 @@ class FleetMethods(base.VendorInterface):
         self._conductor_group = ''
         self._connect_timeout_seconds = 1.0
         self._read_timeout_seconds = 1.0
+        self._send_trace_headers = False
         self._log_filter: log_filter.DebugOnly | None = None
         self._trust = trust.TrustStore()
 
@@ -68,6 +69,7 @@ class FleetMethods(base.VendorInterface):
         self._conductor_group = conf.conductor.conductor_group
         self._connect_timeout_seconds = section.connect_timeout
         self._read_timeout_seconds = section.read_timeout
+        self._send_trace_headers = section.send_trace_headers
         self._executor = executor.FleetExecutor.configured(conf)
         self._log_filter = log_filter.install()
 
@@ -78,6 +80,11 @@ class FleetMethods(base.VendorInterface):
         if self._log_filter is not None:
             log_filter.remove(self._log_filter)
             self._log_filter = None
+
+    @property
+    def target_outcomes(self) -> Mapping[str, int]:
+        """Number of targets by the code of their failure, or ``ok``."""
+        return self._executor.outcomes.copy()
 
     def get_properties(self) -> dict[str, str]:
         """Return the fields of a target in the inventory file."""
@@ -185,6 +192,7 @@ class FleetMethods(base.VendorInterface):
             self._trust,
             connect_timeout_seconds=self._connect_timeout_seconds,
             read_timeout_seconds=self._read_timeout_seconds,
+            send_trace_headers=self._send_trace_headers,
             on_progress=functools.partial(
                 percentages.__setitem__, target.name
             ),

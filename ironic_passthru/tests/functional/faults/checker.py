@@ -14,12 +14,23 @@ Each of them limits the number of executions::
     operation succeeded, failed     exactly 1
     operation unknown               0 or 1
     operation expired, cancelled    0
+    operation failed with 400       0
+
+A call with targets counts as one call for each of them. The item of a target
+replaces the response and the state of the operation::
+
+    success                         200, succeeded
+    not_attempted                   503, expired
+    outcome_unknown                 504, unknown
+    invalid_parameter_value         400, failed with 400
+    no item, another code           500, failed
 """
 
 import collections
 import collections.abc
 import dataclasses
 import itertools
+from typing import Any
 
 from ironic_passthru.tests.functional.faults import driver
 from ironic_passthru.tests.functional.faults import history
@@ -36,6 +47,17 @@ _STATES = {
     'unknown': NONE_OR_ONE,
     'expired': NONE,
     'cancelled': NONE,
+    # Failed, because the driver rejected the parameters.
+    'rejected': NONE,
+    # An item of a cancelled operation: the method may have failed later.
+    'done': EXACTLY_ONE,
+}
+
+_CODES = {
+    '': (200, 'succeeded'),
+    'not_attempted': (503, 'expired'),
+    'outcome_unknown': (504, 'unknown'),
+    'invalid_parameter_value': (400, 'rejected'),
 }
 
 #: Exceptions that occur when no request was sent.
@@ -48,11 +70,14 @@ class Operation:
 
     :param id: id in the response.
     :param key: argument of the method.
+    :param codes: those of the items of its result, as in
+        :class:`history.Attempt`.
     """
 
     id: str
     key: str
     state: str
+    codes: collections.abc.Mapping[str, str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +127,13 @@ def check(
 
     :param operations: operations after the time limit for final states.
     """
-    asked = _by_key(attempts)
+    targets = {attempt.key: attempt.targets for attempt in attempts}
+    operations = [
+        one
+        for operation in operations
+        for one in _operations(operation, targets.get(operation.key, ()))
+    ]
+    asked = _by_key(one for each in attempts for one in _attempts(each))
     done = _by_key(executions)
     recorded = _by_key(operations)
     known = {operation.id: operation for operation in operations}
@@ -264,6 +295,52 @@ def bounds_of_answer(attempt: history.Attempt) -> tuple[int, int]:
     if status == 503 or 400 <= status < 500:
         return NONE
     return NONE_OR_ONE
+
+
+def _attempts(attempt: history.Attempt) -> list[history.Attempt]:
+    """Return an attempt for each target of a call."""
+    if not attempt.targets:
+        return [attempt]
+    return [
+        dataclasses.replace(
+            attempt,
+            key=history.of_target(attempt.key, target),
+            status=_outcome(attempt, target, attempt.status, 0),
+            operation=attempt.operation
+            and history.of_target(attempt.operation, target),
+        )
+        for target in attempt.targets
+    ]
+
+
+def _operations(
+    operation: Operation, targets: collections.abc.Sequence[str]
+) -> list[Operation]:
+    """Return an operation for each target of a call."""
+    if not targets:
+        return [operation]
+    return [
+        Operation(
+            id=history.of_target(operation.id, target),
+            key=history.of_target(operation.key, target),
+            state=_outcome(operation, target, operation.state, 1),
+        )
+        for target in targets
+    ]
+
+
+def _outcome(
+    thing: history.Attempt | Operation, target: str, whole: Any, column: int
+) -> Any:
+    """Return the status or state of a target."""
+    codes = thing.codes
+    if codes is None and whole in (200, 'succeeded'):
+        codes = {}
+    if codes is None:
+        return whole
+    if whole == 'cancelled' and codes.get(target) == '':
+        return 'done'
+    return _CODES.get(codes.get(target), (500, 'failed'))[column]
 
 
 def _fitting(attempt: history.Attempt) -> tuple[int, ...]:

@@ -7,10 +7,16 @@ import os
 import pathlib
 import time
 from typing import Any
+from typing import Unpack
 
+from ironic_passthru import context as request_context
 from ironic_passthru import errors
 from ironic_passthru.drivers import base
+from ironic_passthru.fleet import results
+from ironic_passthru.fleet import selection
+from ironic_passthru.tests.functional import fleet_driver
 from ironic_passthru.tests.functional.faults import failpoints
+from ironic_passthru.tests.functional.faults import history
 
 NAME = 'faults'
 
@@ -78,3 +84,44 @@ class FaultsVendor(base.VendorInterface):
     ) -> str:
         """Run asynchronously."""
         return self.act(call, seconds, fails)
+
+
+class FleetFaultsVendor(fleet_driver.FleetVendor):
+    """The same methods, for targets: each has an execution of its own."""
+
+    @base.driver_passthru(['POST'], async_call=False, target=selection.NAMES)
+    def act(
+        self,
+        context: request_context.RequestContext,
+        *,
+        call: str,
+        seconds: float = 0,
+        fails: bool = False,
+        **options: Unpack[selection.FleetOptions],
+    ) -> results.FleetResult[results.ChangedItem]:
+        """Record the execution on each target, and succeed or fail."""
+        result = self.work(context, key=call, seconds=seconds, **options)
+        if fails:
+            raise errors.DriverOperationError('the rack is on fire')
+        return result
+
+    @base.driver_passthru(['POST'], target=selection.NAMES)
+    def act_later(
+        self,
+        context: request_context.RequestContext,
+        *,
+        call: str,
+        seconds: float = 0,
+        fails: bool = False,
+        **options: Unpack[selection.FleetOptions],
+    ) -> results.FleetResult[results.ChangedItem]:
+        """Run asynchronously."""
+        return self.act(
+            context, call=call, seconds=seconds, fails=fails, **options
+        )
+
+    def _record(self, key: str, target: str) -> None:
+        execution = Execution(
+            history.of_target(key, target), self._host, os.getpid()
+        )
+        append(os.environ[FILE], execution)

@@ -9,6 +9,7 @@ import json
 import pathlib
 import threading
 import time
+from typing import Any
 
 
 class Kind(enum.Enum):
@@ -37,6 +38,9 @@ class Attempt:
     :param operation: id of the operation in the response.
     :param request_id: request id in the response.
     :param fault: message of an error.
+    :param targets: targets of the call; empty if it has none.
+    :param codes: codes of the items in the response by target, empty for
+        success; ``None`` without items.
     """
 
     number: int
@@ -51,11 +55,29 @@ class Attempt:
     operation: str = ''
     request_id: str = ''
     fault: str = ''
+    targets: collections.abc.Sequence[str] = ()
+    codes: collections.abc.Mapping[str, str] | None = None
 
     @property
     def outcome(self) -> str:
         """The status or, without a response, the exception."""
         return str(self.status or self.error or 'no answer')
+
+
+def of_target(key: str, target: str) -> str:
+    """Return the key of a call on one of its targets."""
+    return f'{key}/{target}'
+
+
+def codes(result: Any) -> dict[str, str] | None:
+    """Return the codes of the items of a result; see :class:`Attempt`."""
+    items = result.get('items') if isinstance(result, dict) else None
+    if items is None:
+        return None
+    return {
+        target: item['error']['code'] if 'error' in item else ''
+        for target, item in items.items()
+    }
 
 
 class History:
@@ -83,6 +105,7 @@ class History:
         *,
         fails: bool = False,
         idempotent: bool = False,
+        targets: collections.abc.Sequence[str] = (),
     ) -> Attempt:
         """Record an attempt before it starts."""
         with self._lock:
@@ -93,6 +116,7 @@ class History:
                 fails=fails,
                 idempotent=idempotent,
                 began=time.time(),
+                targets=targets,
             )
             self._attempts.append(attempt)
         return attempt
@@ -106,6 +130,7 @@ class History:
         operation: str = '',
         request_id: str = '',
         fault: str = '',
+        codes: collections.abc.Mapping[str, str] | None = None,
     ) -> Attempt:
         """Record the outcome of an attempt."""
         ended = dataclasses.replace(
@@ -116,6 +141,7 @@ class History:
             operation=operation,
             request_id=request_id,
             fault=fault,
+            codes=codes,
         )
         with self._lock:
             self._attempts[attempt.number] = ended
@@ -151,7 +177,13 @@ def read(path: pathlib.Path) -> list[Attempt]:
     """Return the attempts in a file of :meth:`History.write`."""
     documents = map(json.loads, path.read_text().splitlines())
     attempts = [
-        Attempt(**document | {'kind': Kind(document['kind'])})
+        Attempt(
+            **document
+            | {
+                'kind': Kind(document['kind']),
+                'targets': tuple(document['targets']),
+            }
+        )
         for document in documents
         if 'key' in document
     ]

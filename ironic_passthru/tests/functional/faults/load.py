@@ -2,9 +2,11 @@
 """Concurrent clients that record their requests and responses."""
 
 import collections.abc
+import contextlib
 import dataclasses
 import enum
 import http.client
+import json
 import random
 import threading
 import time
@@ -48,6 +50,8 @@ class Profile:
     :param seconds: maximum duration of a method, and maximum pause of a
         client after an accepted call.
     :param failing: share of methods that fail.
+    :param targets: targets of which each call has some.
+    :param cancelled: share of accepted calls that are cancelled.
     :param pause_seconds: pause before a retry and after a rejected call.
     """
 
@@ -58,6 +62,8 @@ class Profile:
     habit: Habit = Habit.ONCE
     pause_seconds: float = 0.5
     driver: str = driver.NAME
+    targets: tuple[str, ...] = ()
+    cancelled: float = 0.0
 
 
 class Load:
@@ -129,12 +135,19 @@ class Load:
                 self.successes += last.status in (200, 202)
             if last.status == 202:
                 self._over.wait(self._duration())
+                if random.random() < self._profile.cancelled:
+                    self._cancel(last.operation)
             elif last.status != 200:
                 # Do not spin while all calls are rejected.
                 self._over.wait(self._profile.pause_seconds)
 
     def _duration(self) -> float:
         return random.uniform(0, self._profile.seconds)
+
+    def _cancel(self, operation: str) -> None:
+        client = random.choice(self._clients)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            client.request('DELETE', f'/v1/operations/{operation}')
 
     def _call(self) -> history.Attempt:
         """Make one call, with its retries."""
@@ -172,10 +185,13 @@ class Load:
             f'/v1/drivers/{self._profile.driver}/vendor_passthru'
             f'?method={_METHODS[kind]}'
         )
+        targets = self._targets(key)
         body = {'call': key, 'seconds': seconds, 'fails': fails}
+        if targets:
+            body |= {'targets': targets, 'seconds': seconds / len(targets)}
         client = random.choice(self._clients)
         begun = self._history.begin(
-            key, kind, fails=fails, idempotent=idempotent
+            key, kind, fails=fails, idempotent=idempotent, targets=targets
         )
         self._count(1)
         try:
@@ -191,7 +207,15 @@ class Load:
             operation=location.rpartition('/')[2],
             request_id=answer.request_id or '',
             fault=_fault(answer),
+            codes=_codes(answer),
         )
+
+    def _targets(self, key: str) -> collections.abc.Sequence[str]:
+        """Return the targets of a call, the same for each attempt."""
+        every = self._profile.targets
+        # Repeatable, not secret.
+        chosen = random.Random(key)
+        return every and chosen.sample(every, chosen.randint(1, len(every)))
 
     def _count(self, change: int) -> None:
         with self._lock:
@@ -206,3 +230,14 @@ def _fault(answer: web.Answer) -> str:
     except (KeyError, TypeError, ValueError):
         # A response of the WSGI server, not of the service.
         return answer.body.decode(errors='replace')
+
+
+def _codes(answer: web.Answer) -> dict[str, str] | None:
+    """Return the codes of the items of a result, complete or not."""
+    try:
+        found = answer.json
+        if answer.status >= 400:
+            found = json.loads(found['error_message']).get('partial_result')
+    except (KeyError, TypeError, ValueError):
+        return None
+    return history.codes(found)

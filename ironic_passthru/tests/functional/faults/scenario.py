@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from testtools import content
 
 from ironic_passthru import operation
+from ironic_passthru.drivers import base
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import servers
@@ -75,9 +76,12 @@ class FaultSite(deployment.Site):
 
     :param database: creates the database server; by default the registry is
         an SQLite file.
+    :cvar vendor: the class of the driver.
     :ivar database: the database server or ``None``.
     :ivar history: the requests of all tests on this site.
     """
+
+    vendor: type[base.VendorInterface] = driver.FaultsVendor
 
     def __init__(
         self,
@@ -99,8 +103,7 @@ class FaultSite(deployment.Site):
 
     def install_faults(self, name: str) -> None:
         """Install the driver under a name."""
-        vendor = driver.FaultsVendor
-        self.install(name, f'{driver.__name__}:{vendor.__name__}')
+        self.install(name, f'{driver.__name__}:{self.vendor.__name__}')
 
     @property
     def executions(self) -> pathlib.Path:
@@ -113,10 +116,25 @@ class FaultSite(deployment.Site):
 
     def operations(self) -> list[checker.Operation]:
         """Return the operations of the registry, without the service."""
-        rows = self._query('SELECT id, parameters, state FROM operations')
+        # Without parts of operations.
+        rows = self._query(
+            'SELECT id, parameters, state, error FROM operations '
+            'WHERE id NOT IN (SELECT part_id FROM operation_parts)'
+        )
+        results: dict[str, str] = collections.defaultdict(str)
+        for id, text in self._query(
+            'SELECT operation_id, body FROM operation_results '
+            'ORDER BY operation_id, part'
+        ):
+            results[id] += text
         return [
-            checker.Operation(id, _key(parameters), state)
-            for id, parameters, state in rows
+            checker.Operation(
+                id,
+                _key(parameters),
+                _state(state, error),
+                history.codes(json.loads(results.get(id, 'null'))),
+            )
+            for id, parameters, state, error in rows
         ]
 
     def active(self) -> int:
@@ -299,7 +317,7 @@ class FaultTestCase(deployment.SiteTestCase):
         self._add_figures(violations)
         self.assertGreaterEqual(len(self.attempts()), CALLS)
         if violations:
-            self._attach({violation.key for violation in violations})
+            self._attach({_call(violation.key) for violation in violations})
             shown = '\n'.join(map(str, violations[:20]))
             self.fail(
                 f'{len(violations)} violations among '
@@ -325,7 +343,7 @@ class FaultTestCase(deployment.SiteTestCase):
                 calls=len(keys),
                 answers=dict(self.outcomes()),
                 operations=dict(self.states()),
-                executions=sum(e.key in keys for e in executions),
+                executions=sum(_call(e.key) in keys for e in executions),
                 violations=len(violations),
                 seconds=time.monotonic() - self._began,
             )
@@ -339,10 +357,20 @@ class FaultTestCase(deployment.SiteTestCase):
                 *driver.read(self.site.executions),
                 *self.site.operations(),
             )
-            if thing.key in keys
+            if _call(thing.key) in keys
         ]
         text = '\n'.join(lines)
         self.addDetail('history', content.text_content(text))
+
+
+def _state(state: str, error: str | None) -> str:
+    is_rejected = error is not None and json.loads(error)['status'] == 400
+    return 'rejected' if state == 'failed' and is_rejected else state
+
+
+def _call(key: str) -> str:
+    """Return the key of a call for that of one of its targets."""
+    return key.partition('/')[0]
 
 
 def _key(parameters: object) -> str:

@@ -48,6 +48,11 @@ class CheckerTestCase(base.TestCase):
     def record(self, state: str, name: str = 'o', key: str = 'k') -> None:
         self.operations.append(checker.Operation(name, key, state))
 
+    def setUpAgain(self) -> None:
+        self.history = history.History()
+        self.executions.clear()
+        self.operations.clear()
+
     def rules(self) -> list[str]:
         """Return the names of the violated rules."""
         found = checker.check(
@@ -80,11 +85,6 @@ class TestSynchronous(CheckerTestCase):
                 self.execute(count)
                 broken = 'as_answered' in self.rules()
                 self.assertEqual(count not in counts, broken, (answer, count))
-
-    def setUpAgain(self) -> None:
-        self.history = history.History()
-        self.executions.clear()
-        self.operations.clear()
 
     def test_twice_is_once_too_often_whatever_the_answer(self) -> None:
         for answer in (200, 504, None):
@@ -221,6 +221,42 @@ class TestAsynchronous(CheckerTestCase):
         self.record('expired', 'other')
         self.execute()
         self.assertEqual(['one_record'], self.rules())
+
+
+class TestTargets(CheckerTestCase):
+    """Calls with targets: each has an item of its own."""
+
+    def test_items(self) -> None:
+        for code, counts in (
+            ('', {1}),
+            ('not_attempted', {0}),
+            ('outcome_unknown', {0, 1}),
+            (None, set()),
+        ):
+            items = {'a': ''} | ({} if code is None else {'b': code})
+            for count in (0, 1, 2):
+                self.setUpAgain()
+                begun = self.history.begin(
+                    'k', _RESPOND, targets=('a', 'b'), idempotent=True
+                )
+                self.history.end(begun, status=202, operation='o')
+                self.operations = [
+                    checker.Operation('o', 'k', 'succeeded', items)
+                ]
+                self.execute(key='k/a')
+                self.execute(count, key='k/b')
+                self.assertEqual(count in counts, self.rules() == [], code)
+                self.history.end(begun, status=200, codes=items)
+                self.operations.clear()
+                self.assertNotEqual([], self.rules())
+
+    def test_a_cancelled_method_that_would_have_failed(self) -> None:
+        begun = self.history.begin('k', _ASYNC, targets=('a',), fails=True)
+        self.history.end(begun, status=202, operation='o')
+        self.operations = [checker.Operation('o', 'k', 'cancelled', {'a': ''})]
+        self.assertEqual(['as_recorded'], self.rules())
+        self.execute(key='k/a')
+        self.assertEqual([], self.rules())
 
 
 class TestSentAgain(CheckerTestCase):

@@ -98,6 +98,8 @@ class FakeStore:
             started_at=moment,
             heartbeat_at=moment,
             drivers={one.name: one.digest for one in drivers},
+            heartbeat_monotonic=0.0,
+            read_monotonic=60.0,
         )
 
     def conductors(

@@ -4,6 +4,7 @@
 import threading
 
 from ironic_passthru.conductor import limits
+from ironic_passthru.metrics import observer
 from ironic_passthru.tests import base
 
 
@@ -24,6 +25,15 @@ class LimitsTest(base.TestCase):
         self.assertTrue(counts.acquire('b', ()))
         counts.release('a', ())
         self.assertTrue(counts.acquire('a', ()))
+
+    def test_usage(self) -> None:
+        counts = make(9999, 2, size=5)
+        counts.acquire('a', {'x', 'y'})
+        counts.acquire('a', {'y'})
+        # Another target of the same name.
+        counts.acquire('b', {'y'})
+        usage = observer.PoolUsage(size=5, calls=3, targets_at_limit=1)
+        self.assertEqual(usage, counts.usage())
 
     def test_size(self) -> None:
         counts = make(9, 9, size=2)

@@ -4,9 +4,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import sqlalchemy as sa
+
 from ironic_passthru import errors
 from ironic_passthru import operation
 from ironic_passthru.conductor import split_operations as updates
+from ironic_passthru.db import models
 from ironic_passthru.db import split_operations
 from ironic_passthru.fleet import target_list
 from ironic_passthru.tests.unit.db import cases
@@ -159,6 +162,19 @@ class SplitCases(operation_cases.OperationCase):
         self.assertIn('"b": {"reachable": null', self.split_result())
         self.assertFalse(self.operations.cancel('whole'))
 
+    def test_split_cancelled_parts_without_items(self) -> None:
+        self.add_split(['a'], ['b'])
+        self.record(id='p0')
+        self.start_part('p1')
+        self.operations.cancel('whole')
+        self.move_part('p1', State.RUNNING, State.CANCELLED)
+        self.assertEqual(State.CANCELLED, self.whole().state)
+        for name, code in (('a', 'not_attempted'), ('b', 'outcome_unknown')):
+            self.assertIn(
+                f'"{name}": {{"reachable": null, "error": {{"code": "{code}"',
+                self.split_result(),
+            )
+
     def test_split_of_a_conductor_that_is_lost(self) -> None:
         self.store.register('host1', 'run1', group='', drivers={})
         self.add_split(['a'], ['b'])
@@ -246,6 +262,17 @@ class TargetListCases(cases.RegistryCase):
         lists.publish('host1', 'run1', {'d': self.TWO})
         self.assertEqual({('host1', 'd'): one}, lists.digests())
         self.register_targets('run3')
+        self.assertEqual({}, lists.digests())
+
+    def test_targets_of_an_earlier_run(self) -> None:
+        self.register_targets('run1', d=self.ONE)
+        self.register_targets('run2', d=self.ONE)
+        lists = self.store.target_lists
+        self.assertEqual({('host1', 'd'): self.ONE.digest}, lists.digests())
+        # A release that does not know the table starts instead.
+        run3 = sa.update(models.conductors).values(incarnation='run3')
+        with self.database.writer() as writer:
+            writer.execute(run3)
         self.assertEqual({}, lists.digests())
 
     def test_targets_too_large(self) -> None:

@@ -36,6 +36,13 @@ class SelectTest(base.TestCase):
             chosen = selector.select(CURRENT, parameters)
             self.assertEqual(names, ' '.join(chosen))
 
+    def test_a_name_like_a_pattern(self) -> None:
+        targets = {'n[1]': set[str](), 'n1': set[str]()}
+        for name in targets:
+            self.assertEqual(
+                [name], selector.select(targets, {'targets': [name]})
+            )
+
     def test_errors(self) -> None:
         cases: tuple[tuple[dict[str, Any], str], ...] = (
             ({'target': 'x'}, 'Unknown target: x'),

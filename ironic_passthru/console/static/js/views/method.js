@@ -42,7 +42,7 @@ export async function method({ parameters: { driver, method: name }, signal }) {
 class CallForm {
   constructor({ driver, name, details, signal }) {
     Object.assign(this, { name, details, signal });
-    this.caller = new Caller(driver, name);
+    this.caller = new Caller(driver, name, details.forwarded);
     this.parameters = new ParametersForm(details);
     this.verb = verbChoice(details.http_methods);
     this.background = h('input', { type: 'checkbox' });
@@ -56,7 +56,7 @@ class CallForm {
       h('h2', {}, 'Call'),
       this.parameters.element,
       this.verb.element,
-      !details.async && h('label', { class: 'check' }, this.background, ' Run in the background, as an operation'),
+      !details.async && !details.forwarded && h('label', { class: 'check' }, this.background, ' Run in the background, as an operation'),
       h('div', { class: 'actions' }, this.submit, this.status),
     );
     this.element = h('div', { class: 'call-layout' }, form, this.outcome);
@@ -122,6 +122,11 @@ class CallForm {
   }
 
   async showResponse(response) {
+    if (response.status === 202 && this.details.forwarded) {
+      this.show(h('h2', {}, 'Accepted'), h('p', {}, 'Ironic runs the call, and records no operation.'));
+      announce('The call was accepted');
+      return;
+    }
     if (response.status === 202) {
       await this.showOperation(api.operationId(response));
       return;

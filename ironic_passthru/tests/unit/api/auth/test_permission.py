@@ -321,13 +321,15 @@ class TestWork(PermissionCase):
 
         return count
 
-    def work(self, who: str, path: str, http_method: str) -> list[str]:
+    def work(
+        self, who: str, path: str, http_method: str, **headers: str
+    ) -> list[str]:
         """Return the work of one rejection, when a miss would refresh."""
         # Not stale yet, but old enough to be read again for a miss.
         self.catalog._max_age_seconds = 1000.0
         self.catalog._read_at -= 10.0
         self.asked.clear()
-        response = self.send(who, path, http_method)
+        response = self.send(who, path, http_method, **headers)
         refusals = (404,) if 'operations' in path else ()
         self.assertIn(response.status_int, (403, *refusals), (who, path))
         return list(self.asked)
@@ -368,6 +370,44 @@ class TestWork(PermissionCase):
             # Lists decide on what exists.
             self.send('project-reader', f'{_PASSTHRU.format("d")}/methods')
             self.calls('project-reader')
+
+    def test_named_groups(self) -> None:
+        path = f'{_PASSTHRU.format("r")}/wipe'
+        for check in (
+            'role:admin',
+            "'':%(conductor_group)s",
+            'False:%(dangerous)s',
+        ):
+            self.rule(call=check)
+            self.send('project-reader', path, 'POST')
+            found = [
+                self.work(
+                    'project-reader',
+                    f'{_PASSTHRU.format(driver)}/{method}',
+                    'POST',
+                    Passthru_Conductor_Group=group,
+                )
+                for driver in ('r', 'missing')
+                for method in ('wipe', 'missing')
+                for group in ('rack', 'missing')
+            ]
+            self.assertNotIn('conductors', found[0])
+            self.assertEqual([found[0]] * len(found), found, check)
+
+    def test_lists_of_named_groups(self) -> None:
+        path = f'{_PASSTHRU.format("r")}/methods'
+        self.rule(call="'other':%(conductor_group)s")
+        self.send('project-reader', path)
+        found = []
+        for group in ('rack', 'missing') * 2:
+            self.asked.clear()
+            response = self.send(
+                'project-reader', path, Passthru_Conductor_Group=group
+            )
+            self.assertEqual({}, response.json)
+            found.append(self.asked.count('_authorize'))
+        self.assertGreater(found[0], 0)
+        self.assertEqual([found[0]] * 4, found)
 
     def test_drivers(self) -> None:
         for check in ('!', "'odd':%(driver)s"):

@@ -84,12 +84,20 @@ class TestRecord(base.TestCase):
             {'parameters': {}},
             {'parameters': {'a': '1', 'b': 'ä'}},
             {'parameters': {'a': 1, 'b': 'ä', 'c': None}},
+            {'conductor_group': ''},
+            {'conductor_group': 'g'},
         ):
             other = self.record(**values)
             self.assertEqual(self.record().digest, other.digest)
             self.assertNotEqual(
                 self.record().fingerprint, other.fingerprint, values
             )
+
+    def test_fingerprints_of_earlier_releases_stay_valid(self) -> None:
+        self.assertEqual(
+            'a93476ad0110b9b804fdfe7ade0e7a5878d36bfb5163b2abed9c809cf453adce',
+            self.record().fingerprint,
+        )
 
     def test_another_key_or_owner_has_another_digest(self) -> None:
         names = ('p', 'q', 'null', "{'user':'p'}")

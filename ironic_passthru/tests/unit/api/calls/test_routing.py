@@ -3,6 +3,7 @@
 
 import json
 from typing import Any
+from unittest import mock
 
 import webob
 
@@ -164,6 +165,37 @@ class TestRouting(RoutingCase):
         self.assertEqual(200, self.call('none', target='a1').status_int)
         self.assertEqual({'ab': {'target': 'a1'}}, self.sent())
 
+    def test_the_only_conductor_is_dead(self) -> None:
+        self.store.add('b', alive=False)
+        for method, parameters in (
+            ('power', {'target': 'b1'}),
+            ('power', {'tag': 'b'}),
+            ('one', {'rack': ['a1', 'b1']}),
+        ):
+            response = self.call(method, **parameters)
+            self.assertEqual(503, response.status_int)
+            self.assertIn('not alive: b1;', response.text)
+        self.assertEqual({}, self.sent())
+        self.assertEqual(200, self.call(target='x').status_int)
+        self.assertEqual({'a': {'target': 'x'}}, self.sent())
+        response = self.call(target='*', expected_targets=4, batch=1)
+        self.assertEqual({'a'}, self.sent().keys())
+        self.assertEqual(
+            {'code': 'not_attempted', 'message': mock.ANY},
+            response.json['items']['b1']['error'],
+        )
+
+    def test_a_dead_conductor_of_another_group(self) -> None:
+        self.store.add('b', alive=False, group='south')
+        response = self.ask(
+            '/v1/drivers/d/vendor_passthru/power',
+            'POST',
+            b'{"tag": "a"}',
+            Passthru_Conductor_Group='',
+        )
+        self.assertEqual(200, response.status_int)
+        self.assertEqual({'a': {'tag': 'a'}}, self.sent())
+
     def test_a_conductor_that_publishes_none(self) -> None:
         del self.store.target_lists.lists['b', 'd']
         for target, host in (('a1', 'a'), ('b1', 'b')):
@@ -293,6 +325,16 @@ class TestRecords(RoutingCase):
         self.assertEqual(504, response.status_int)
         self.assertIn('Location', response.headers)
         self.assertEqual([], self.removed)
+
+    def test_no_reply_and_an_error(self) -> None:
+        self.failures = {
+            'a': errors.OutcomeUnknown(request_id='r'),
+            'b': errors.InvalidParameterValue('no such state'),
+        }
+        response = self.call('later', target='*', expected_targets=4)
+        # It has a record, and may succeed.
+        self.assertEqual(504, response.status_int)
+        self.assertIn('Location', response.headers)
 
     def test_key(self) -> None:
         self.failures['b'] = errors.ConductorBusy()

@@ -31,8 +31,10 @@ class StubRequest(socketserver.StreamRequestHandler):
         while line := self.rfile.readline().strip():
             name, _, value = line.decode('latin-1').partition(':')
             self.headers[name.lower()] = value.strip()
-        length = int(self.headers.get('content-length', 0))
-        self.body = self.rfile.read(length)
+        self.body = b''
+        if self.server.stub.reads_body:
+            length = int(self.headers.get('content-length', 0))
+            self.body = self.rfile.read(length)
         if self.line:
             self.server.stub.requests.append(self)
             self.server.stub.answer(self)
@@ -63,6 +65,7 @@ class StubIronic(fixtures.Fixture):
     :param answer: writes the response to a request.
     :param tls: context of a server with TLS.
     :ivar url: its URL.
+    :ivar reads_body: whether bodies of requests are read.
     :ivar requests: the received requests.
     :ivar release: set at the end of the test, for answers that wait.
     """
@@ -72,6 +75,7 @@ class StubIronic(fixtures.Fixture):
     ) -> None:
         super().__init__()
         self.answer = answer
+        self.reads_body = True
         self._tls = tls
 
     def _setUp(self) -> None:

@@ -3,6 +3,8 @@
 
 import json
 import logging
+import time
+from concurrent import futures
 from typing import Any
 
 import fixtures
@@ -10,6 +12,7 @@ import webob
 
 from ironic_passthru.tests.unit.api import fakes
 from ironic_passthru.tests.unit.api.forwarding import stub
+from ironic_passthru.tests.unit.tracing import recorded
 
 _LATEST = {'X_OpenStack_Ironic_API_Version': '1.115'}
 _CALL = '/v1/drivers/ipmi/vendor_passthru'
@@ -69,10 +72,19 @@ class ForwardingCase(fakes.ApplicationCase):
 
 
 class TestForwarded(ForwardingCase):
+    def test_request_is_traced(self) -> None:
+        recorder = recorded.Recorder()
+        with recorder.tracer.span('request', {}):
+            self.ask(_CALL, 'POST', b'{}', Traceparent='from the client')
+        span = recorder.spans['POST to Ironic']
+        self.assertEqual(404, span.attributes['http.response.status_code'])
+        sent = self.ironic.requests[0].headers['traceparent']
+        self.assertEqual(f'{span.context.span_id:016x}', sent.split('-')[2])
+
     def test_request_is_unchanged(self) -> None:
         body = b' {"a": 1.50,\n"b":"\xff"} '
         response = self.ask(
-            '/drivers/ip%20mi%C3%BC/vendor_passthru?method=x&y=%2f+1',
+            '/drivers/ip%20mi%C3%BC/vendor_passthru?method=x.y&y=%2f+1',
             'PUT',
             body,
             X_OpenStack_Ironic_API_Version='1.31',
@@ -91,7 +103,7 @@ class TestForwarded(ForwardingCase):
         (request,) = self.ironic.requests
         self.assertEqual(
             'PUT /v1/drivers/ip%20mi%C3%BC/vendor_passthru'
-            '?method=x&y=%2f+1 HTTP/1.1',
+            '?method=x.y&y=%2f+1 HTTP/1.1',
             request.line,
         )
         self.assertEqual(body, request.body)
@@ -140,6 +152,65 @@ class TestForwarded(ForwardingCase):
         self.assertEqual(1, len(found['openstack-request-id']))
         self.assertNotIn('req-theirs', str(found))
 
+    def test_control_characters_of_a_response(self) -> None:
+        text = (
+            b'HTTP/1.1 200 OK\rSet-Cookie: a=b\r\nAllow: GET\r\n , PUT\r\n'
+            b'Location: /\x00x\r\nContent-Length: 1\r\n\r\n1'
+        )
+        self.ironic.answer = lambda request: request.send(text)
+        response = self.ask(f'{_CALL}/x')
+        self.assertEqual('200 OK', response.status)
+        self.assertEqual('GET , PUT', response.headers['Allow'])
+        self.assertNotIn('Location', response.headers)
+
+    def test_dotted_paths(self) -> None:
+        """A server before Ironic may resolve them to another resource."""
+        for path in (
+            '/v1/drivers/..',
+            '/v1/drivers/%2e%2e/vendor_passthru/x',
+            '/v1/drivers/ipmi/vendor_passthru/..',
+            '/v1/conductors/.',
+        ):
+            response = self.ask(path, **_LATEST)
+            self.assertEqual(404, response.status_int, path)
+        self.assertEqual([], self.ironic.requests)
+
+    def test_other_http_methods(self) -> None:
+        for http_method in ('TRACE', 'CONNECT', 'FOO', 'P\x7f'):
+            response = self.ask(f'{_CALL}/x', http_method)
+            self.assertEqual(405, response.status_int)
+            self.assertIn('PATCH', response.headers['Allow'])
+        self.assertEqual([], self.ironic.requests)
+        self.assertNotIn('Ironic is unavailable', self.log.output)
+
+    def test_method_in_the_query(self) -> None:
+        """Ironic supports this form in some releases only."""
+        for query, expected in (
+            ('?method=x', '/x'),
+            ('?a=%2f&method=x-1&b', '/x-1?a=%2f&b'),
+            ('/?method=x', '/x'),
+            ('?method=methods', '?method=methods'),
+            ('?method=x.json', '?method=x.json'),
+            ('?method=..', '?method=..'),
+            ('?method=a%2fb', '?method=a%2fb'),
+            ('?method=x&method=y', '?method=x&method=y'),
+            ('?method=x&%6dethod=y', '?method=x&%6dethod=y'),
+            ('?method=', '?method='),
+            ('', ''),
+        ):
+            self.ask(_CALL + query)
+            line = self.ironic.requests[-1].line
+            self.assertEqual(f'GET {_CALL}{expected} HTTP/1.1', line)
+
+    def test_idempotency_key(self) -> None:
+        """A client repeats such a call, and Ironic would run it twice."""
+        self.values = {f'{_CALL}/x': 5}
+        refused = self.ask(f'{_CALL}/x', 'POST', Idempotency_Key='k')
+        self.assertEqual(400, refused.status_int)
+        self.assertEqual([], self.ironic.requests)
+        read = self.ask(f'{_CALL}/x', Idempotency_Key='k')
+        self.assertEqual(5, read.json)
+
     def test_policy_of_this_service_does_not_apply(self) -> None:
         rules = {'baremetal:driver:get': '!'}
         rules['baremetal:driver:vendor_passthru'] = '!'
@@ -148,6 +219,17 @@ class TestForwarded(ForwardingCase):
         self.assertEqual(5, self.ask(f'{_CALL}/x', 'POST').json)
         refused = self.ask('/v1/drivers/ours/vendor_passthru/m')
         self.assertEqual(403, refused.status_int)
+
+    def test_a_conductor_group_is_not_ignored(self) -> None:
+        group = {'Passthru_Conductor_Group': ''}
+        for rest in ('/x', '?method=x', '/methods', '/methods/x'):
+            path = f'/v1/drivers/ipmi/vendor_passthru{rest}'
+            refused = self.ask(path, **group)
+            self.assertEqual(400, refused.status_int)
+            self.assertIn("the driver 'ipmi'", _fault(refused))
+        self.assertEqual([], self.ironic.requests)
+        own = self.ask('/v1/drivers/ours/vendor_passthru/m', **group)
+        self.assertEqual(200, own.status_int)
 
     def test_audit_record(self) -> None:
         self.values = {f'{_CALL}/x': 5}
@@ -193,6 +275,57 @@ class TestOwnDrivers(ForwardingCase):
     def test_served_by_ironic(self) -> None:
         self.start(served_by_ironic=['ours'])
         self.assertEqual('wrong', self.call('ours').json)
+
+
+class TestMethodDetails(ForwardingCase):
+    """Requests of the console and the client for what Ironic lacks."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.echo = {
+            'http_methods': ['GET', 'POST'],
+            'async': False,
+            'attach': False,
+            'description': 'Echo.',
+        }
+        self.values[f'{_CALL}/methods'] = {'echo': self.echo, 'odd': 5}
+
+    def test_details(self) -> None:
+        found = self.ask(f'{_CALL}/methods?detail=True', **_LATEST).json
+        self.assertEqual(['echo'], list(found))
+        self.assertEqual(self.echo, {k: found['echo'][k] for k in self.echo})
+        own = '/v1/drivers/ours/vendor_passthru/methods/m'
+        self.assertEqual(
+            {*self.ask(own).json, 'forwarded'}, found['echo'].keys()
+        )
+        self.assertEqual({'type': 'object'}, found['echo']['parameters'])
+        one = self.ask(f'{_CALL}/methods/echo')
+        self.assertEqual(found['echo'], one.json)
+        # The list has no versions, so that an older Ironic returns it too.
+        for request in self.ironic.requests:
+            self.assertNotIn('x-openstack-ironic-api-version', request.headers)
+
+    def test_head(self) -> None:
+        response = self.ask(f'{_CALL}/methods/echo', 'HEAD')
+        self.assertEqual(200, response.status_int)
+        self.assertEqual(b'', response.body)
+
+    def test_plain_list(self) -> None:
+        for query in ('', '?detail=False', '?detail=True&x=1'):
+            self.values[f'{_CALL}/methods{query}'] = {'echo': self.echo}
+            found = self.ask(f'{_CALL}/methods{query}').json
+            self.assertEqual({'echo': self.echo}, found, query)
+
+    def test_errors(self) -> None:
+        for path, status in (
+            (f'{_CALL}/methods/nope', 404),
+            (f'{_CALL}/methods/echo?detail=True', 400),
+            (f'{_CALL}/methods?detail=maybe', 400),
+            ('/v1/drivers/x/vendor_passthru/methods?detail=True', 404),
+        ):
+            self.assertEqual(status, self.ask(path).status_int, path)
+        self.ironic.answer = lambda request: None
+        self.assertEqual(504, self.ask(f'{_CALL}/methods/echo').status_int)
 
 
 class TestFailures(ForwardingCase):
@@ -349,6 +482,93 @@ class TestMerged(ForwardingCase):
             'Ironic is unavailable: the response is not', self.log.output
         )
 
+    def test_values_that_cannot_be_joined(self) -> None:
+        for theirs in (
+            {'name': 'ours', 'hosts': [{}]},
+            {'name': 'ours', 'hosts': [1, 'i']},
+            {'name': ['ours'], 'hosts': []},
+            {'name': 'ours', 'hosts': [], 'x': float('nan')},
+        ):
+            self.values['/v1/drivers'] = {'drivers': [theirs]}
+            self.values['/v1/drivers/ours'] = theirs
+            (ours,) = self.ask('/v1/drivers').json['drivers']
+            self.assertEqual(['c'], ours['hosts'], theirs)
+            ours = self.ask('/v1/drivers/ours').json
+            self.assertEqual(['c'], ours['hosts'], theirs)
+        self.values['/v1/conductors'] = {
+            'conductors': [{'hostname': 'c', 'drivers': [None], 'alive': 1}]
+        }
+        (found,) = self.ask('/v1/conductors', **_LATEST).json['conductors']
+        self.assertIs(True, found['alive'])
+
+    def test_repeated_fields(self) -> None:
+        path = '/v1/drivers?fields=hosts%2Cbios%2Cname'
+        self.values[path] = {'drivers': [{'name': 'ipmi', 'bios': 1}]}
+        response = self.ask('/v1/drivers?fields=hosts&fields=bios', **_LATEST)
+        self.assertEqual({'bios': 1}, response.json['drivers'][0])
+
+    def test_pages(self) -> None:
+        """Ironic limits the length of its lists."""
+        first = {'next': 'http://x/v1/conductors?limit=1&marker=a%26'}
+        self.values['/v1/conductors'] = {
+            'conductors': [{'hostname': 'a'}],
+            **first,
+        }
+        self.values['/v1/conductors?limit=1&marker=a%26'] = {
+            'conductors': [{'hostname': 'b'}]
+        }
+        found = self.ask('/v1/conductors', **_LATEST).json
+        self.assertEqual(['conductors'], list(found))
+        names = [one['hostname'] for one in found['conductors']]
+        self.assertEqual(['a', 'b', 'c'], names)
+        # They do not end.
+        self.start(merge_timeout=5.0)
+        endless = {'conductors': [{'hostname': 'a'}], **first}
+        self.ironic.answer = lambda request: request.send_json(endless)
+        found = self.ask('/v1/conductors', **_LATEST).json['conductors']
+        self.assertEqual(['c'], [one['hostname'] for one in found])
+        self.assertIn('more than 100 pages', self.log.output)
+
+    def test_running_calls_do_not_affect_lists(self) -> None:
+        self.start(max_requests=1, timeout=9.0)
+        self.values['/v1/drivers'] = {'drivers': [{'name': 'ipmi'}]}
+        self.ironic.answer = lambda request: (
+            self.ironic.release.wait(9)
+            if 'POST' in request.line
+            else self.answer(request)
+        )
+        with futures.ThreadPoolExecutor() as pool:
+            pool.submit(self.ask, f'{_CALL}/x', 'POST')
+            self.wait_for(lambda: self.ironic.requests, 'the call')
+            self.assertEqual(503, self.ask(f'{_CALL}/x', 'POST').status_int)
+            listed = self.ask('/v1/drivers').json['drivers']
+            self.ironic.release.set()
+        self.assertEqual(2, len(listed))
+        self.assertNotIn('Ironic is unavailable', self.log.output)
+
+    def test_one_list_detects_the_end_of_an_outage(self) -> None:
+        self.ironic.answer = lambda request: self.ironic.release.wait(9)
+        self.start(merge_timeout=0.5)
+        self.ask('/v1/drivers')
+        time.sleep(0.5)
+        with futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(self.ask, ['/v1/drivers'] * 8))
+        self.assertEqual(2, len(self.ironic.requests))
+
+    def test_lost_response_of_one_caller_does_not_affect_others(self) -> None:
+        """A server closes connections with headers beyond its limit."""
+        self.values['/v1/drivers'] = {'drivers': [{'name': 'ipmi'}]}
+        self.start(merge_timeout=60)
+        self.ironic.answer = lambda request: (
+            None
+            if len(request.headers['user-agent']) > 4096
+            else self.answer(request)
+        )
+        for agent, count in (('x' * 5000, 1), ('x', 2)):
+            listed = self.ask('/v1/drivers', User_Agent=agent).json
+            self.assertEqual(count, len(listed['drivers']))
+        self.assertNotIn('Ironic is unavailable', self.log.output)
+
     def test_errors_of_one_caller_do_not_affect_others(self) -> None:
         self.values['/v1/drivers'] = {'drivers': [{'name': 'ipmi'}]}
         self.start(merge_timeout=60)
@@ -363,7 +583,7 @@ class TestMerged(ForwardingCase):
             self.assertEqual(names, [one['name'] for one in listed])
 
     def test_outage_does_not_delay_each_list(self) -> None:
-        self.ironic.answer = lambda request: None
+        self.ironic.answer = lambda request: self.ironic.release.wait(9)
         self.start(merge_timeout=0.5)
         for _ in range(3):
             self.ask('/v1/drivers')

@@ -142,6 +142,15 @@ class TestCalls(AuditCase):
             line,
         )
 
+    def test_the_named_group(self) -> None:
+        for group, status in (('', 200), ('x', 400)):
+            answer = self.ask(
+                f'{_PATH}/m?slot=1', Passthru_Conductor_Group=group
+            )
+            self.assertEqual(status, answer.status_int)
+            line = json.loads(self.lines.output.splitlines()[-1])
+            self.assertEqual(group, line['conductor_group'])
+
     def test_the_documented_form_has_the_method_too(self) -> None:
         self.ask(f'{_PATH}?x=1&method=m')
         self.assertEqual('m', self.line()['method'])

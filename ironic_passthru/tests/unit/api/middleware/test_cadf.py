@@ -332,7 +332,7 @@ class TestPlace(fakes.ApplicationCase):
             operations=self.operations,  # type: ignore[arg-type]
             policy=policy.Policy(self.conf),
             checks={},
-            events=Layer(),
+            observers=app.Observers(events=Layer()),
         )
         self.ask('/v1/drivers')
         self.ask('/v1/drivers', X_OpenStack_Ironic_API_Version='9.9')

@@ -85,6 +85,7 @@ class TestCors(fakes.ApplicationCase):
                 path,
                 Access_Control_Request_Headers=(
                     'x-auth-token,content-type,idempotency-key,prefer,'
+                    'passthru-conductor-group,'
                     'openstack-api-version,x-openstack-ironic-api-version'
                 ),
                 X_OpenStack_Ironic_API_Version='9.9',

@@ -86,6 +86,31 @@ class TestGroups(fakes.CatalogCase):
         self.assertIs(route.servers, route.groups['x'])
         self.assertIs(route.servers, route.within(['x']))
 
+    def test_within_one_of_them(self) -> None:
+        self.store.add('b1', fakes.driver('d', _NEW, _ONLY_NEW), group='b')
+        self.store.add('x1', fakes.driver('d', _NEW), group='x', alive=False)
+        entry = self.make().driver('d')
+        for group, hosts, methods in (
+            ('a', ['a1', 'a2'], {'reset', 'beep'}),
+            ('b', ['b1'], {'reset', 'boop'}),
+            ('', ['n1'], {'reset'}),
+        ):
+            narrow = entry.within_group(group)
+            assert narrow is not None
+            self.assertEqual(hosts, narrow.hosts)
+            self.assertEqual(methods, narrow.methods.keys())
+            self.assertEqual([group], list(narrow.route('reset').groups))
+            self.assertIs(narrow, entry.within_group(group))
+        dead = entry.within_group('x')
+        assert dead is not None
+        self.assertEqual((), dead.route('reset').servers)
+        self.assertIsNone(entry.within_group('y'))
+
+    def test_a_single_group_shares_the_entry(self) -> None:
+        self.store.add('x', fakes.driver('e', _OLD), group='x')
+        entry = self.make().driver('e')
+        self.assertIs(entry, entry.within_group('x'))
+
     def test_the_groups_of_the_dead_are_known(self) -> None:
         for host, group in (('a1', 'a'), ('b1', 'b'), ('a2', 'a'), ('n1', '')):
             driver = fakes.driver('d', _OLD)

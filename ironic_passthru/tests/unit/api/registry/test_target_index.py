@@ -34,10 +34,11 @@ class TargetIndexTest(base.TestCase):
                 'c': listed('n3', 'n4', tag='new'),
                 'dead': listed('n5'),
             },
+            [listed('n1', 'n5')],
         )
 
     def test_targets(self) -> None:
-        self.assertEqual(2, self.index.sites)
+        self.assertEqual(3, self.index.sites)
         self.assertEqual('d', names(self.index.unlisted))
         self.assertEqual(
             {
@@ -45,9 +46,13 @@ class TargetIndexTest(base.TestCase):
                 'n2': {'all'},
                 'n3': {'all', 'new'},
                 'n4': {'new'},
+                'n5': {'all'},
             },
             self.index.tags,
         )
+
+    def test_unavailable(self) -> None:
+        self.assertEqual(['n5'], self.index.unavailable(['n1', 'n5', 'n6']))
 
     def test_serving(self) -> None:
         for wanted, servers in (
@@ -66,6 +71,7 @@ class TargetIndexTest(base.TestCase):
             ('n1 n2', ['ab: n1 n2']),
             ('n3 n4', ['c: n3 n4']),
             ('n4 n3 n2 n1', ['ab: n3 n2 n1', 'c: n4']),
+            ('n5 n1', ['ab: n1', ': n5']),
         ):
             self.assertEqual(
                 parts,

@@ -748,13 +748,17 @@ class ResultNotSerializable(PassthruError):
 
 
 class ResultTooLarge(PassthruError):
-    """The size of the result of a method exceeds the limit."""
+    """The size of the result of a method exceeds the limit.
+
+    :param hint: optional text about the limit.
+    """
 
     code = 'result_too_large'
     _msg_fmt = (
         'The method %(method)s ran, but its result is larger than '
         '%(limit)d bytes. Request id: %(request_id)s'
     )
+    _has_hint = True
 
 
 class MethodTimedOut(PassthruError):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the install guide on a fresh Debian, which is deleted afterwards.
+"""Run the install guide on fresh Debians, which are deleted afterwards.
 
 Marked blocks of other pages are run, too.
 
-The fresh Debian is a directory with its own process, mount and network
+A fresh Debian is a directory with its own process, mount and network
 namespaces and with systemd as init. It is isolated from the host; slirp4netns
 provides its network. The script requires root, the Debian packages mmdebstrap
 and slirp4netns, and the package mirrors.
@@ -27,6 +27,9 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 ROOT = pathlib.Path(__file__).parents[1]
+
+# Debian 12 and 13.
+RELEASES = ('bookworm', 'trixie')
 sys.path.insert(0, str(ROOT))
 
 from ironic_passthru.tests import pages  # noqa: E402
@@ -56,12 +59,14 @@ CURL = 'apt-get -qq update; apt-get -qq install -y curl >/dev/null'
 START = """
 systemd-run --quiet --collect --unit tutorial --working-directory /{clone} \\
     --setenv=HOME=/root --setenv=PIP_CERT="$PIP_CERT" bash -c {command}
-for _ in $(seq 300); do
+for _ in $(seq 900); do
     if curl --silent --output /dev/null http://127.0.0.1:6385/; then
         exit 0
     fi
+    systemctl --quiet is-active tutorial || break
     sleep 1
 done
+journalctl --no-pager --unit tutorial
 exit 1
 """
 STOP = 'systemctl stop tutorial'
@@ -177,12 +182,14 @@ class Failed(Exception):
 
 
 class Debian:
-    """A running Debian 12.
+    """A running Debian.
 
+    :param release: its code name.
     :param directory: its root directory, which must not exist.
     """
 
-    def __init__(self, directory: pathlib.Path) -> None:
+    def __init__(self, release: str, directory: pathlib.Path) -> None:
+        self._release = release
         self._root = directory
         self._init = 0
 
@@ -191,7 +198,7 @@ class Debian:
         subprocess.run(
             [
                 *('mmdebstrap', '--quiet', '--variant=important'),
-                *('--include=ca-certificates', 'bookworm', self._root),
+                *('--include=ca-certificates', self._release, self._root),
                 'http://deb.debian.org/debian',
             ],
             check=True,
@@ -420,32 +427,44 @@ def marked(page: str) -> list[pages.Block]:
     return [block for block in pages.blocks(page) if block.run_by == MARK]
 
 
+def run(release: str, *, verbose: bool) -> None:
+    """Run the guide on a fresh Debian.
+
+    :raises: Failed.
+    """
+    with tempfile.TemporaryDirectory(prefix='debian-') as directory:
+        debian = Debian(release, pathlib.Path(directory) / 'root')
+        print(f'a fresh Debian, {release} ...', flush=True)
+        debian.unpack()
+        with debian.running():
+            debian.shell().run('update-ca-certificates')
+            Follower(debian.shell(), verbose=verbose).tutorials()
+            print('an Identity service ...', flush=True)
+            password = secrets.token_urlsafe()
+            debian.shell(PASSWORD=password).run(f'(\n{CLOUD}\n)')
+            follower = Follower(debian.shell(), verbose=verbose)
+            follower.guide()
+            follower.afterwards()
+
+
 def main() -> str | None:
-    """Run the guide; return the error messages."""
+    """Run the guide on the releases in turn; return the error message."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--verbose', action='store_true')
-    verbose = parser.parse_args().verbose
+    parser.add_argument(
+        '--release', choices=RELEASES, help='run it on this release only'
+    )
+    arguments = parser.parse_args()
     for program in ('mmdebstrap', 'slirp4netns'):
         if not shutil.which(program):
             return f'{program} is missing: apt-get install {program}'
     if os.geteuid():
         return 'only root can make a system of its own'
-    with tempfile.TemporaryDirectory(prefix='debian-') as directory:
-        debian = Debian(pathlib.Path(directory) / 'root')
+    for release in [arguments.release] if arguments.release else RELEASES:
         try:
-            print('a fresh Debian ...', flush=True)
-            debian.unpack()
-            with debian.running():
-                debian.shell().run('update-ca-certificates')
-                Follower(debian.shell(), verbose=verbose).tutorials()
-                print('an Identity service ...', flush=True)
-                password = secrets.token_urlsafe()
-                debian.shell(PASSWORD=password).run(f'(\n{CLOUD}\n)')
-                follower = Follower(debian.shell(), verbose=verbose)
-                follower.guide()
-                follower.afterwards()
+            run(release, verbose=arguments.verbose)
         except Failed as error:
-            return str(error)
+            return f'{release}: {error}'
     print('All of it does what the pages say.')
     return None
 

@@ -44,14 +44,18 @@ class TargetListStore:
         :raises ConfigError: a document is too large.
         """
         check_size(targets)
-        query = sa.select(_conductors.c.id).where(
+        own = sa.and_(
             _conductors.c.hostname == hostname,
             _conductors.c.incarnation == incarnation,
         )
+        query = sa.select(_conductors.c.id).where(own)
+        # A change of the row that a registration changes, too: Galera detects
+        # no other conflicts.
+        change = sa.update(_conductors).where(own)
 
         def work(writer: orm.Session) -> None:
-            # The same lock as that of a registration.
-            conductor_id = writer.scalar(query.with_for_update())
+            writer.execute(change.values(liveness_at=models.utc_now()))
+            conductor_id = writer.scalar(query)
             if conductor_id is not None:
                 save(writer, conductor_id, incarnation, targets)
 

@@ -8,6 +8,7 @@ from oslo_log import log
 
 from ironic_passthru import errors
 from ironic_passthru.rpc import rabbit
+from ironic_passthru.rpc import rejections
 
 LOG = log.getLogger(__name__)
 
@@ -31,16 +32,22 @@ def of_bus(error: Exception, request_id: str | None) -> errors.PassthruError:
         error, oslo_messaging.MessageUndeliverable
     ) or is_missing_exchange(error):
         return errors.CallNotDelivered()
-    if isinstance(error, rabbit.NothingSent) or _is_rejected(
+    if isinstance(error, rabbit.NothingSent) or rejections.is_rejected(
         error, amqp.exceptions.AccessRefused
     ):
         return errors.BusUnavailable()
+    limit = rejections.size_limit(error)
+    if limit is not None:
+        return errors.RequestError(
+            reason='the message is larger than max_message_size of RabbitMQ, '
+            f'{limit} bytes'
+        )
     return errors.OutcomeUnknown(request_id=request_id)
 
 
 def is_missing_exchange(error: Exception) -> bool:
     """Return whether the broker has no exchange: no conductor ever started."""
-    return _is_rejected(error, amqp.exceptions.NotFound)
+    return rejections.is_rejected(error, amqp.exceptions.NotFound)
 
 
 def of_conductor(name: str, request_id: str | None) -> errors.PassthruError:
@@ -73,12 +80,3 @@ def of_unproven(name: str, request_id: str | None) -> errors.OutcomeUnknown:
 
 def _shown(name: str) -> str:
     return name if name.isidentifier() else 'an error'
-
-
-def _is_rejected(error: Exception, reason: type[amqp.AMQPError]) -> bool:
-    """Return whether the broker rejected the publication of a message."""
-    cause = error.__context__
-    return (
-        isinstance(cause, reason)
-        and cause.method_sig == amqp.spec.Basic.Publish
-    )

@@ -10,13 +10,14 @@ limitation of oslo.messaging 18:
     was acknowledged before, its rejection closes the channel, and the process
     receives neither messages nor replies.
 ``_Request``
-    A reply to a missing queue occupies a thread of the pool.
+    A reply to a missing queue occupies a thread of the pool, and one that the
+    broker rejects leaves the caller without a reply.
 ``_EncodedConnection``
     Login and virtual host are not percent-encoded.
 ``_Connection``
     An error does not show whether a message was published; connections to a
-    blocked or silent broker are kept; codecs and headers of a message can
-    stop a consumer.
+    blocked or silent broker, and channels that it closed, are kept; codecs
+    and headers of a message can stop a consumer.
 ``_CompactLog``
     One invalid message causes several records and a traceback.
 ``register_telemetry``
@@ -47,10 +48,13 @@ from oslo_messaging._drivers import impl_rabbit
 from oslo_messaging.rpc import server as rpc_server
 from oslo_utils import netutils
 
+from ironic_passthru import errors
 from ironic_passthru import threads as passthru_threads
 from ironic_passthru.rpc import envelope
 from ironic_passthru.rpc import log_limit
 from ironic_passthru.rpc import message_filter
+from ironic_passthru.rpc import protocol
+from ironic_passthru.rpc import rejections
 from ironic_passthru.rpc import reply_retry
 
 LOG = log.getLogger(__name__)
@@ -90,6 +94,8 @@ class _Message(impl_rabbit.RabbitMessage):
 class _Request(amqpdriver.AMQPIncomingMessage):
     """A request whose reply is retried outside the thread pool.
 
+    An error replaces a reply that is too large for the broker.
+
     :param retrier: retries the reply while its queue is missing.
     """
 
@@ -128,7 +134,35 @@ class _Request(amqpdriver.AMQPIncomingMessage):
             rpc_amqp.AMQPDestinationNotFound,
         ):
             return False
-        return True
+        except oslo_messaging.MessageDeliveryFailure as error:
+            limit = rejections.size_limit(error)
+            # An error is small; another attempt would repeat the rejection.
+            if limit is None or failure:
+                raise
+        else:
+            return True
+        return self._try_to_send(None, self._too_large(reply, limit))
+
+    def _too_large(self, reply: Any, limit: int) -> tuple[Any, ...]:
+        """Log that the broker rejected the reply; return the error."""
+        request_id = self.ctxt.get('request_id')
+        LOG.error(
+            'RabbitMQ rejected the result for request %s: its '
+            'max_message_size is %d bytes',
+            request_id,
+            limit,
+        )
+        arguments = self.message.get('args', {})
+        # Reported targets stay known to the audit.
+        kept = {k: v for k, v in reply.items() if k == protocol.TARGETS}
+        error = errors.ResultTooLarge(
+            method=arguments.get('driver_method', self.message.get('method')),
+            limit=limit,
+            request_id=request_id,
+            hint='It is the limit of RabbitMQ for an encoded result.',
+            **kept,
+        )
+        return type(error), error, None
 
 
 class _EncodedConnection(impl_rabbit.Connection):
@@ -206,6 +240,16 @@ class _Connection(_EncodedConnection):
         """Send a notification, after a blocked broker has recovered."""
         with self._waiting_if_blocked():
             super().notify_send(*args, **kwargs)
+
+    def _ensure_publishing(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super()._ensure_publishing(*args, **kwargs)
+        except oslo_messaging.MessageDeliveryFailure as error:
+            if rejections.size_limit(error) is not None:
+                # kombu would use the channel again that the broker closed.
+                with self._connection_lock:
+                    self.connection.collect()
+            raise
 
     @contextlib.contextmanager
     def _waiting_if_blocked(self) -> Iterator[None]:

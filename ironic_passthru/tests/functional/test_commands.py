@@ -79,6 +79,8 @@ class CommandTestCase(base.TestCase):
         self, command: str, *words: str, **options: object
     ) -> str:
         """Fail unless a command fails with one line with all words."""
+        # The default port may be in use on this host.
+        options.setdefault('api__port', self.free_port())
         done = self.run_command(command, *self.config(**options))
         self.assertEqual(1, done.returncode, done.stdout + done.stderr)
         lines = done.stderr.splitlines()

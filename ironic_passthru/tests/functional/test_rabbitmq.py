@@ -62,6 +62,7 @@ def setUpModule() -> None:
     _CERTIFICATES.setUp()
     _SITE.setUp()
     _SITE.install('bulk', 'bulk:BulkVendor', source=_BULK)
+    _SITE.install('small', 'bulk:BulkVendor')
 
 
 def tearDownModule() -> None:
@@ -148,6 +149,8 @@ class TestSamples(base.TestCase):
             2 * conf.conductor.max_result_size, 7 * conf.api.max_body_size
         )
         self.assertEqual(largest + _MIB, int(of_broker()['max_message_size']))
+        guide = (pages.ROOT / 'doc/source/install/debian.rst').read_text()
+        self.assertIn(f'   max_message_size = {largest + _MIB}\n', guide)
         self.assertEqual(largest + _MIB, conf.rpc.max_message_size)
 
 
@@ -163,10 +166,10 @@ class RabbitMQTestCase(deployment.SiteTestCase):
         self.site.start_conductor('c1')
         self.wait_for_driver(self.api)
 
-    def wait_for_driver(self, api: web.Client) -> None:
+    def wait_for_driver(self, api: web.Client, name: str = 'bulk') -> None:
         """Wait until an API lists the conductor."""
         self.wait_for(
-            lambda: api.get('/v1/drivers/bulk').status == 200, 'its driver'
+            lambda: api.get(f'/v1/drivers/{name}').status == 200, 'its driver'
         )
 
     def listed(self, what: str, *columns: str) -> list[dict[str, Any]]:
@@ -208,6 +211,8 @@ class TestBroker(RabbitMQTestCase):
 
     def test_nothing_is_outdated(self) -> None:
         """Unknown names would prevent the start."""
+        # All queues of the service exist, those of replies too.
+        self.api.call('give', 'POST', driver='bulk', size=1)
         self.assertNotRegex(
             _BROKER.log(), '(?i)deprecate|obsolete|unknown|no effect'
         )
@@ -302,6 +307,35 @@ class TestService(RabbitMQTestCase):
         self.assertEqual(200, answer.status, answer.body)
         self.assertEqual(size, answer.json)
 
+    def test_messages_that_the_broker_rejects(self) -> None:
+        """It accepts only smaller ones than the service."""
+        self.set_max_message_size('100000')
+        self.addCleanup(
+            self.set_max_message_size, of_broker()['max_message_size']
+        )
+        # The limit of a channel is that of its start.
+        conductor = self.site.start_conductor(
+            'small', conductor__enabled_drivers='small'
+        )
+        self.addCleanup(conductor.kill)
+        api = self.site.start_api('small-api')
+        self.addCleanup(self.site.process('small-api', []).kill)
+        self.wait_for_driver(api, 'small')
+        for _ in range(2):
+            answer = api.call('give', 'POST', driver='small', size=60_000)
+            self.assertEqual(500, answer.status, answer.body[:200])
+            self.assertIn(b'ran, but its result is larger than', answer.body)
+            self.assertIn(b'100000 bytes', answer.body)
+            answer = api.call(
+                'take', 'POST', driver='small', text='x' * 99_999
+            )
+            self.assertEqual(400, answer.status, answer.body)
+            self.assertIn(b'max_message_size of RabbitMQ', answer.body)
+            answer = api.call('take', 'POST', driver='small', text='x')
+            self.assertEqual(200, answer.status, answer.body)
+        conductor.wait_for_log('RabbitMQ rejected the result for request req-')
+        self.assertNotIn('Traceback', conductor.log())
+
     def test_an_api_with_an_account_of_its_own(self) -> None:
         (block,) = [
             block
@@ -370,6 +404,14 @@ class TestService(RabbitMQTestCase):
         self.assertIn('rabbit_quorum_queue', last)
         self.assertIn('PRECONDITION_FAILED - inequivalent arg', last)
         self.assertNotIn('Traceback', conductor.log())
+
+    def set_max_message_size(self, size: str) -> None:
+        """Set the limit for new channels."""
+        _BROKER.rabbitmqctl(
+            'eval',
+            f'application:set_env(rabbit, max_message_size, {size}), '
+            f'persistent_term:put(max_message_size, {size}).',
+        )
 
     def set_policy(self, found: dict[str, Any], **changes: object) -> None:
         """Set the policy of the definitions with changes."""

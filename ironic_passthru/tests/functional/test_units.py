@@ -59,7 +59,11 @@ class TestSystemd(UnitTestCase):
             copied = self.copy(
                 unit, (r'/opt/ironic-passthru/\S+', '/bin/true')
             )
-            self.assertEqual('', self.run_command(program, 'verify', copied))
+            self.assertEqual(
+                '',
+                # Their man pages are not installed everywhere.
+                self.run_command(program, 'verify', '--man=no', copied),
+            )
             judged = self.run_command(
                 program, 'security', '--offline=true', copied
             )

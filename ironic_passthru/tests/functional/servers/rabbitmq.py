@@ -27,9 +27,16 @@ _ACCOUNTS = ('add_user', 'set_permissions')
 # Offset of the distribution port from the AMQP port of a node.
 _DISTRIBUTION_OFFSET = 10000
 
+# Limit of the start of all nodes on a busy host.
+_START_SECONDS = 120.0
+
 # Recommended configuration of brokers with TLS.
 SAMPLES = pages.ROOT / 'etc' / 'rabbitmq'
 _PAGE = 'doc/source/admin/rabbitmq.rst'
+
+# The default of RabbitMQ 3, in bytes. Tests send larger messages than the
+# service and RabbitMQ 4 accept by default.
+_MAX_MESSAGE_SIZE = 128 * 1024 * 1024
 
 _PATHS = ('/usr/lib/rabbitmq/bin', '/usr/local/sbin', '/usr/sbin')
 
@@ -46,7 +53,6 @@ class RabbitMQ(fixtures.Fixture):
     :ivar url: transport URL for oslo.messaging, with all nodes.
     """
 
-    START_SECONDS = 60.0
     STOP_SECONDS = 30.0
 
     def __init__(
@@ -77,7 +83,7 @@ class RabbitMQ(fixtures.Fixture):
         )
         self.url = self.make_url(self.ports)
         for node in range(self._count):
-            self._wait(True, self.START_SECONDS, node)
+            self._wait(True, _START_SECONDS, node)
 
     def make_url(
         self, ports: collections.abc.Iterable[int], host: str = ''
@@ -138,12 +144,13 @@ class RabbitMQ(fixtures.Fixture):
     def start(self, node: int = 0) -> None:
         """Start a node again, with its durable data."""
         self._server.start_node(self._server.names[node])
-        self._wait(True, self.START_SECONDS, node)
+        self._wait(True, _START_SECONDS, node)
 
     def start_all(self) -> None:
-        """Start all nodes at once: the first may wait for the last."""
-        with futures.ThreadPoolExecutor(self._count) as pool:
-            list(pool.map(self.start, range(self._count)))
+        """Start all nodes at once."""
+        self._server.start_nodes(self._server.names)
+        for node in range(self._count):
+            self._wait(True, _START_SECONDS, node)
 
     def rabbitmqctl(self, *command: str, node: int = 0) -> str:
         """Run ``rabbitmqctl`` on a node and return its output."""
@@ -174,6 +181,7 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
         tls: certificates.Certificates | None = None,
     ) -> None:
         self._tls = tls
+        self._is_set_up = False
         name = f'passthru{ports[0]}'
         super().__init__(
             port=ports[0],
@@ -199,6 +207,7 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
         # Called last: epmd outlives its nodes.
         self.addCleanup(self._end_epmd)
         super()._setUp()
+        self._is_set_up = True
 
     def _exec(
         self,
@@ -210,16 +219,18 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
         if env and 'RABBITMQ_NODE_PORT' in env:
             port = int(env['RABBITMQ_NODE_PORT'])
             apart['RABBITMQ_DIST_PORT'] = str(port + _DISTRIBUTION_OFFSET)
+            node = env['RABBITMQ_NODENAME']
+            apart['RABBITMQ_CONFIG_FILE'] = self._write_config(node)
             if self._tls is not None:
-                node = env['RABBITMQ_NODENAME']
                 # A line with a port defines a listener without TLS.
                 env = {k: v for k, v in env.items() if '_NODE_' not in k}
-                apart['RABBITMQ_CONFIG_FILE'] = self._write_config(node)
         return super()._exec(command, env={**(env or {}), **apart}, **kwargs)
 
     def _write_config(self, node: str) -> str:
-        assert self._tls is not None
         path = pathlib.Path(self.tempdir, f'{node}.conf')
+        if self._tls is None:
+            path.write_text(f'max_message_size = {_MAX_MESSAGE_SIZE}\n')
+            return str(path)
         text = self._tls.in_file(
             SAMPLES / 'rabbitmq.conf', '/etc/rabbitmq/tls'
         )
@@ -232,9 +243,25 @@ class _RabbitMQDriver(rabbitmq.RabbitMQDriver):
         path.write_text(text)
         return str(path)
 
+    def start_node(self, nodename: str) -> None:
+        if self._is_set_up:
+            self.start_nodes([nodename])
+        elif nodename == self.names[-1]:
+            # The base class starts the nodes of a cluster in order.
+            self.start_nodes(self.names)
+
+    def start_nodes(self, names: list[str]) -> None:
+        """Start nodes at once: each may wait for the others.
+
+        :raises: TimeoutError; the cleanup stops the nodes.
+        """
+        pool = futures.ThreadPoolExecutor(len(names))
+        started = pool.map(super().start_node, names, timeout=_START_SECONDS)
+        pool.shutdown(wait=False)
+        list(started)
+
     def join_cluster(self, nodename: str, master: str) -> None:
-        if self._tls is None:
-            super().join_cluster(nodename, master)
+        """Do nothing: the nodes join by their configuration."""
 
     def rabbitmqctl(self, nodename: str, command: list[str]) -> None:
         if self._tls is None or command[0] not in _ACCOUNTS:

@@ -32,12 +32,8 @@ _SOUTH = dict.fromkeys(_TARGETS['south'])
 _CALLS = '/v1/drivers/redfish/vendor_passthru'
 _LIT = {'state': 'Lit', 'tag': 'all'}
 
-# Members of a project may call methods of one site.
-_POLICY = """
-"baremetal:driver:vendor_passthru":
-  "(role:admin and system_scope:all) or
-   (role:member and 'north':%(conductor_group)s)"
-"""
+# Members may call methods of the group north.
+_POLICY = pages.ROOT / 'doc/source/examples/policy-one-site.yaml'
 
 _SCRIPT = """
 import openstack
@@ -73,10 +69,8 @@ class Sites(fixtures.Fixture):
         )
         for group, names in _TARGETS.items():
             self._add_bmcs(group, names)
-        policy = self.deployment.directory / 'policy.yaml'
-        policy.write_text(_POLICY)
         api = self.deployment.start_api(
-            oslo_policy__policy_file=policy, **existing.options
+            oslo_policy__policy_file=_POLICY, **existing.options
         )
         self.endpoint = self.useFixture(
             beside_ironic.Endpoint(existing, api.url)
@@ -204,18 +198,29 @@ class TestClients(TwoSitesCase):
     """Unmodified clients of one endpoint."""
 
     def test_openstack_baremetal(self) -> None:
-        nodes, drivers, methods, echo = self.endpoint.run_openstack(
+        nodes, drivers, methods = self.endpoint.run_openstack(
             'baremetal node list',
             'baremetal driver list',
             'baremetal driver passthru list redfish',
-            'baremetal driver passthru call acme echo --http-method GET',
         )
         self.assertEqual(['n1'], [row['name'] for row in nodes])
         hosts = {row['name']: row['hosts'] for row in drivers}
         self.assertEqual('host1', hosts['acme'])
         self.assertEqual('host1, north, south', hosts['redfish'])
         self.assertIn('indicator_led', {row['name'] for row in methods})
-        print(echo)
+        for words in (
+            'acme echo --http-method PUT',
+            'redfish indicator_led --http-method PUT'
+            ' --arg state=Lit --arg tag=all',
+        ):
+            done = self.endpoint.run(
+                processes.command('openstack'),
+                *('baremetal', 'driver', 'passthru', 'call'),
+                *words.split(),
+            )
+            # This client can print neither result.
+            self.assertEqual((1, 'id\n'), (done.returncode, done.stderr))
+        self.assertEqual(dict.fromkeys(_NORTH | _SOUTH, 1), self.changes())
 
     def test_script_with_openstacksdk(self) -> None:
         done = self.endpoint.run(sys.executable, '-c', _SCRIPT)

@@ -70,7 +70,10 @@ class Sites(fixtures.Fixture):
         for group, names in _TARGETS.items():
             self._add_bmcs(group, names)
         api = self.deployment.start_api(
-            oslo_policy__policy_file=_POLICY, **existing.options
+            oslo_policy__policy_file=_POLICY,
+            # Longer than the response of a busy machine.
+            ironic__merge_timeout=30.0,
+            **existing.options,
         )
         self.endpoint = self.useFixture(
             beside_ironic.Endpoint(existing, api.url)

@@ -56,8 +56,8 @@ OPTS: list[cfg.Opt] = [
         help='Group of this conductor, such as the conductors that reach the '
         'same hardware. Clients see it. A call with the header '
         'Passthru-Conductor-Group runs only on conductors of the named '
-        'group; other calls run in any group. The policy rule for calls can '
-        'test it (conductor_group).',
+        'group; other calls run in any group that serves their targets. '
+        'The policy rule for calls can test it (conductor_group).',
     ),
     cfg.FloatOpt(
         'targets_interval',

@@ -110,11 +110,12 @@ class CallMethod(results.ResultCommand):
             found = self.client.methods(driver, conductor_group=group)
             names = sorted(each.name for each in found)
             similar = difflib.get_close_matches(name, names, 3)
-            hint = (
-                f'Did you mean: {", ".join(similar)}?'
-                if similar
-                else f'Methods: {", ".join(names) or "none"}.'
-            )
+            if similar:
+                hint = f'Did you mean: {", ".join(similar)}?'
+            elif group and not names:
+                hint = '"openstack passthru conductor list" lists the groups.'
+            else:
+                hint = f'Methods: {", ".join(names) or "none"}.'
             raise exceptions.InvalidCall(f'{error.message} {hint}') from None
 
     def _call(

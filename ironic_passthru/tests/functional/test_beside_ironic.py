@@ -3,15 +3,9 @@
 
 import json
 import os
-import pathlib
-import ssl
-import subprocess
 import sys
 from typing import Any
 
-import fixtures
-import trustme
-import yaml
 from keystoneauth1 import noauth
 from keystoneauth1 import session
 
@@ -20,11 +14,8 @@ from ironic_passthru.client import exceptions
 from ironic_passthru.tests import base
 from ironic_passthru.tests import embedded
 from ironic_passthru.tests import pages
+from ironic_passthru.tests.functional import beside_ironic
 from ironic_passthru.tests.functional import deployment
-from ironic_passthru.tests.functional import ironic
-from ironic_passthru.tests.functional import keystone
-from ironic_passthru.tests.functional import processes
-from ironic_passthru.tests.functional import servers
 from ironic_passthru.tests.functional import web
 from ironic_passthru.tests.functional.faults import proxy
 from ironic_passthru.tests.unit.api.forwarding import stub
@@ -33,127 +24,24 @@ from ironic_passthru.tests.unit.api.forwarding import stub
 _LONG = 'PASSTHRU_LONG' in os.environ
 
 _PAGE = 'doc/source/admin/beside-ironic.rst'
-_SELF = 'ironic_passthru/tests/functional/test_beside_ironic.py'
-
 _ACME = '/v1/drivers/acme/vendor_passthru'
 
-# A hardware type of Ironic with methods of its own.
-_HARDWARE = """
-from ironic.common import exception
-from ironic.drivers import base
-from ironic.drivers import fake_hardware
 
+class Services(beside_ironic.ExistingIronic):
+    """Ironic, and this service beside it in the process of the test.
 
-class AcmeVendor(base.VendorInterface):
-    def get_properties(self):
-        return {'acme_rack': 'The rack.'}
-
-    def validate(self, task, method, **kwargs):
-        pass
-
-    def driver_validate(self, method, **kwargs):
-        if 'bad' in kwargs:
-            raise exception.InvalidParameterValue('bad is bad')
-
-    @base.driver_passthru(
-        ['GET', 'POST', 'PUT', 'DELETE'], async_call=False, description='Echo.'
-    )
-    def echo(self, context, **kwargs):
-        return kwargs
-
-    @base.driver_passthru(['POST'])
-    def later(self, context, **kwargs):
-        pass
-
-
-class Acme(fake_hardware.FakeHardware):
-    @property
-    def supported_vendor_interfaces(self):
-        return [AcmeVendor]
-"""
-
-_ENTRY_POINTS = """
-[ironic.hardware.types]
-acme = acme_hardware:Acme
-[ironic.hardware.interfaces.vendor]
-acme = acme_hardware:AcmeVendor
-"""
-
-_APACHE = """
-ServerName localhost
-User www-data
-Group www-data
-PidFile {directory}/pid
-DefaultRuntimeDir {directory}
-ErrorLog /dev/stderr
-"""
-_APACHE_MODULES = (
-    'mpm_event',
-    'authz_core',
-    'env',
-    'headers',
-    'proxy',
-    'proxy_http',
-    'socache_shmcb',
-    'ssl',
-)
-
-
-class Services(fixtures.Fixture):
-    """An Identity service, Ironic, and this service beside it.
-
-    :ivar identity: the Identity service.
-    :ivar ironic: Ironic, with a node.
     :ivar own: this service.
     """
 
     def _setUp(self) -> None:
-        home = self.useFixture(ironic.IronicPackages()).home
-        self.identity = self.useFixture(keystone.Keystone())
-        login = self.identity.options()
-        self.ironic = self.useFixture(
-            ironic.Ironic(
-                home,
-                packages=self._packages(),
-                **login
-                | {
-                    'auth_strategy': 'keystone',
-                    'enabled_hardware_types': 'redfish,fake-hardware,acme',
-                    'enabled_vendor_interfaces': 'no-vendor,fake,acme',
-                    'oslo_middleware__enable_proxy_headers_parsing': True,
-                },
-            )
-        )
-        admin = self.identity.api('system-admin')
-        self.ironic.create_node(
-            self.ironic.api(admin.session), name='n1', driver='fake-hardware'
-        )
-        config = {k: v for k, v in login.items() if '__' in k}
+        super()._setUp()
+        config = {k: v for k, v in self.options.items() if '__' in k}
         self.own = self.useFixture(
             embedded.Embedded(
-                config=deployment.config_text(
-                    **config,
-                    oslo_middleware__enable_proxy_headers_parsing=True,
-                ),
+                config=deployment.config_text(**config),
                 auth_strategy='keystone',
-                api__console=True,
-                ironic__forward=True,
-                ironic__timeout=10.0,
-                ironic__endpoint_override=self.ironic.url,
             )
         )
-
-    def _packages(self) -> pathlib.Path:
-        """Return a directory with the hardware type."""
-        packages = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
-        (packages / 'acme_hardware.py').write_text(_HARDWARE)
-        metadata = packages / 'acme-1.0.dist-info'
-        metadata.mkdir()
-        (metadata / 'METADATA').write_text(
-            'Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n'
-        )
-        (metadata / 'entry_points.txt').write_text(_ENTRY_POINTS)
-        return packages
 
 
 _SERVICES = Services()
@@ -173,10 +61,6 @@ class BesideIronicCase(base.TestCase):
     """A test with the services of this module."""
 
     services = _SERVICES
-
-    def client(self, url: str, **more: Any) -> web.Client:
-        token = self.services.identity.token('system-admin')
-        return web.Client(url, headers={'X-Auth-Token': token}, **more)
 
 
 # HTTP method, path and body; the responses do not differ.
@@ -300,8 +184,8 @@ class TestDifferences(BesideIronicCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.direct = self.client(self.services.ironic.url)
-        self.own = self.client(self.services.own.url)
+        self.direct = self.services.client(self.services.ironic.url)
+        self.own = self.services.client(self.services.own.url)
 
     def asked(
         self, client: web.Client, *request: Any
@@ -399,122 +283,25 @@ class ProxyCases(BesideIronicCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
-        self.port = self.useFixture(servers.ReservedPort()).port
-        self.url = f'https://localhost:{self.port}'
-        self.tls = self.make_certificate()
-        proxy = self.useFixture(
-            processes.Process(
-                self.command(self.configuration()),
-                environment=os.environ,
-                log=self.directory / 'log',
+        self.endpoint = self.useFixture(
+            beside_ironic.Endpoint(
+                self.services, self.services.own.url, self.language
             )
         )
-        proxy.start()
-        self.api = self.client(self.url, tls=self.tls)
-        processes.wait_until(
-            lambda: self.answers(proxy), 'both services answer'
-        )
-        self.write_clouds()
-
-    def make_certificate(self) -> ssl.SSLContext:
-        """Create the files of the server; return a context for clients."""
-        authority = trustme.CA()
-        self.authority = self.directory / 'authority.pem'
-        authority.cert_pem.write_to_path(str(self.authority))
-        issued = authority.issue_cert('localhost')
-        self.certificate = self.directory / 'baremetal.pem'
-        issued.private_key_and_cert_chain_pem.write_to_path(
-            str(self.certificate)
-        )
-        context = ssl.create_default_context()
-        authority.configure_trust(context)
-        return context
-
-    def configuration(self) -> str:
-        """Return the block of the page, with the addresses of the test."""
-        (block,) = (
-            one
-            for one in pages.blocks(_PAGE)
-            if one.run_by == _SELF and one.language == self.language
-        )
-        text = block.text
-        for old, new in (
-            (':6385', f':{self.port}'),
-            ('Listen 6385', f'Listen {self.port}'),
-            ('http://127.0.0.1:6386', self.services.own.url),
-            ('http://127.0.0.1:6387', self.services.ironic.url),
-            ('127.0.0.1:6386', self.services.own.url.split('/')[2]),
-            ('127.0.0.1:6387', self.services.ironic.url.split('/')[2]),
-            ('/etc/haproxy/baremetal.pem', str(self.certificate)),
-            ('/etc/ssl/certs/baremetal.pem', str(self.certificate)),
-            ('/etc/ssl/private/baremetal.key', str(self.certificate)),
-        ):
-            text = text.replace(old, new)
-        return text
-
-    def command(self, text: str) -> list[str]:
-        """Return the command line of the proxy with a configuration."""
-        raise NotImplementedError
-
-    def answers(self, proxy: processes.Process) -> bool:
-        if not proxy.running:
-            raise processes.Failed(f'the proxy ended:\n{proxy.log()}')
-        try:
-            return all(
-                self.api.get(path).status == 200
-                for path in ('/v1/nodes', '/v1/operations')
-            )
-        except OSError:
-            return False
-
-    def write_clouds(self) -> None:
-        cloud = {
-            'auth': self.services.identity.login('system-admin'),
-            'region_name': 'RegionOne',
-            'baremetal_endpoint_override': self.url,
-            'cacert': str(self.authority),
-        }
-        self.clouds = self.directory / 'clouds.yaml'
-        self.clouds.write_text(yaml.safe_dump({'clouds': {'site': cloud}}))
-
-    def run_client(self, *command: str, stdin: str = '') -> str:
-        """Return the output of a client."""
-        done = subprocess.run(
-            command,
-            env={
-                'PATH': os.defpath,
-                'HOME': str(self.directory),
-                'OS_CLIENT_CONFIG_FILE': str(self.clouds),
-                'OS_CLOUD': 'site',
-                # As installed with the tests.
-                'PYTHONPATH': os.pathsep.join(sys.path),
-            },
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        self.assertEqual('', done.stderr)
-        return done.stdout
+        self.api = self.endpoint.api
 
     def test_commands_of_the_page(self) -> None:
         (block,) = (
             one for one in pages.blocks(_PAGE) if one.language == 'console'
         )
-        commands = [
-            line.removeprefix('openstack ') + ' -f json'
-            for line in block.commands.splitlines()
-        ]
-        rest = self.run_client(
-            processes.command('openstack'), stdin='\n'.join(commands)
-        ).strip()
-        found = []
-        while rest:
-            value, end = json.JSONDecoder().raw_decode(rest)
-            found.append(value)
-            rest = rest[end:].lstrip()
-        drivers, shown, own, acme, conductors, nodes = found
+        drivers, shown, own, acme, conductors, nodes = (
+            self.endpoint.run_openstack(
+                *(
+                    line.removeprefix('openstack ')
+                    for line in block.commands.splitlines()
+                )
+            )
+        )
         hosts = {row['name']: row['hosts'] for row in drivers}
         self.assertEqual(
             {
@@ -537,24 +324,22 @@ class ProxyCases(BesideIronicCase):
         (block,) = (
             one for one in pages.blocks(_PAGE) if one.language == 'python'
         )
-        output = self.run_client(sys.executable, '-c', block.text)
+        done = self.endpoint.run(sys.executable, '-c', block.text)
+        self.assertEqual('', done.stderr)
         for text in (
             "['acme', 'fake-hardware', 'redfish']",
             "['n1']",
             "dict_keys(['echo', 'later'])",
         ):
-            self.assertIn(text, output)
-        self.assertEqual(4, len(output.splitlines()), output)
+            self.assertIn(text, done.stdout)
+        self.assertEqual(4, len(done.stdout.splitlines()), done.stdout)
 
     def test_commands_of_this_service(self) -> None:
-        openstack = processes.command('openstack')
-        words = 'passthru method list acme -f json'
-        listed = json.loads(self.run_client(openstack, *words.split()))
-        self.assertEqual(['echo', 'later'], [row['name'] for row in listed])
-        words = 'passthru call acme echo --http-method POST --param a=x'
-        found = json.loads(
-            self.run_client(openstack, *words.split(), '-f', 'json')
+        listed, found = self.endpoint.run_openstack(
+            'passthru method list acme',
+            'passthru call acme echo --http-method POST --param a=x',
         )
+        self.assertEqual(['echo', 'later'], [row['name'] for row in listed])
         self.assertEqual({'a': 'x', 'http_method': 'POST'}, found)
 
     def test_paths(self) -> None:
@@ -583,7 +368,9 @@ class ProxyCases(BesideIronicCase):
         node = self.api.get('/v1/nodes/n1').json
         for one in (*drivers, node):
             for link in one['links']:
-                self.assertTrue(link['href'].startswith(self.url), link)
+                self.assertTrue(
+                    link['href'].startswith(self.endpoint.url), link
+                )
 
     def test_call(self) -> None:
         path = f'{_ACME}/echo'
@@ -598,26 +385,9 @@ class ProxyCases(BesideIronicCase):
 class TestHaproxy(ProxyCases):
     language = 'text'
 
-    def command(self, text: str) -> list[str]:
-        file = self.directory / 'haproxy.cfg'
-        file.write_text(text)
-        program = servers.require('haproxy', 'haproxy', ('/usr/sbin',))
-        return [program, '-db', '-f', str(file)]
-
 
 class TestApache(ProxyCases):
     language = 'apacheconf'
-
-    def command(self, text: str) -> list[str]:
-        lines = [
-            f'LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so'
-            for name in _APACHE_MODULES
-        ]
-        file = self.directory / 'apache2.conf'
-        server = _APACHE.format(directory=self.directory)
-        file.write_text('\n'.join((*lines, server, text)))
-        program = servers.require('apache2', 'apache2', ('/usr/sbin',))
-        return [program, '-D', 'FOREGROUND', '-f', str(file)]
 
 
 # Its tests need a configuration.

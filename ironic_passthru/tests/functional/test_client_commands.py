@@ -156,7 +156,9 @@ class TestCalls(CommandsTestCase):
         self.assertEqual('hello', shown['name'])
         group = ('--conductor-group', 'x')
         self.assertEqual([], self.read('method', 'list', FAKE, *group))
-        self.assertIn("in the group 'x'", self.call('hello', *group, code=2))
+        refused = self.call('hello', *group, code=2)
+        self.assertIn("in the group 'x'", refused)
+        self.assertIn('conductor list', refused)
 
     def test_several_http_methods(self) -> None:
         self.assertIn('GET, PUT, DELETE', self.call('asset_tag', code=2))

@@ -35,7 +35,7 @@ exec chroot "$root" env -i PIP_CERT=/run/host.pem \
     PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
 """
 
-# As read_only, tmpfs, cap_drop, no-new-privileges and user of the compose file.
+# As read_only, tmpfs, cap_drop, no-new-privileges and user in compose.yaml.
 _CONTAINER = r"""
 root=$1; configuration=$2; user=$3; shift 3
 mount --make-rprivate /

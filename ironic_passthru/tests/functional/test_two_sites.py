@@ -71,8 +71,9 @@ class Sites(fixtures.Fixture):
             self._add_bmcs(group, names)
         api = self.deployment.start_api(
             oslo_policy__policy_file=_POLICY,
-            # Longer than the response of a busy machine.
+            # More than the response times on a busy machine.
             ironic__merge_timeout=30.0,
+            keystone_authtoken__http_connect_timeout=30,
             **existing.options,
         )
         self.endpoint = self.useFixture(
@@ -140,7 +141,7 @@ class TwoSitesCase(base.TestCase):
         self.pool = futures.ThreadPoolExecutor(max_workers=4)
         self.addCleanup(self.pool.shutdown)
         self.endpoint = self.sites.endpoint
-        self.api = self.endpoint.client()
+        self.api = self.endpoint.api
         for group in _TARGETS:
             self.sites.start(group)
         self.wait_for_targets({*_NORTH, *_SOUTH})

@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 
-# In the order of docker-init and systemd: 126 cannot be run, 127 not found.
+# Exit codes of shells.
 _EXIT_NOT_EXECUTABLE = 126
 _EXIT_NOT_FOUND = 127
 _EXIT_USAGE = 2

@@ -69,7 +69,6 @@ class Image(fixtures.Fixture):
         self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         self._roots: dict[str, pathlib.Path] = {}
         self._environment: dict[str, str] = {}
-        self.commands: dict[str, list[str]] = {}
         text = (console.ROOT / 'Containerfile').read_text()
         for line in _CONTINUED.sub('', _COMMENT.sub('', text)).splitlines():
             name, _, arguments = line.partition(' ')

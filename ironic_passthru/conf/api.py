@@ -124,6 +124,7 @@ OPTS: list[cfg.Opt] = [
         'targets_retention',
         default=86400.0,
         min=0.0,
+        max=31536000.0,
         help='How long the targets of a conductor stay known after its last '
         'heartbeat, in seconds. Until then calls by tag or pattern report '
         'them as not attempted.',

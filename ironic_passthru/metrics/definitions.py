@@ -21,7 +21,7 @@ _BUCKETS = (
 )
 
 
-class Kind(enum.StrEnum):
+class MetricKind(enum.StrEnum):
     """Type of a metric."""
 
     COUNTER = 'counter'
@@ -41,7 +41,7 @@ class Definition:
     """
 
     name: str
-    kind: Kind
+    kind: MetricKind
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = _BUCKETS
@@ -63,7 +63,7 @@ def _counter(
 ) -> Definition:
     return Definition(
         f'{name}_total',
-        Kind.COUNTER,
+        MetricKind.COUNTER,
         text,
         labels,
         sampled=sampled,
@@ -72,13 +72,13 @@ def _counter(
 
 
 def _seconds(name: str, text: str, *labels: str) -> Definition:
-    return Definition(f'{name}_seconds', Kind.HISTOGRAM, text, labels)
+    return Definition(f'{name}_seconds', MetricKind.HISTOGRAM, text, labels)
 
 
 def _gauge(
     name: str, text: str, *labels: str, sampled: bool = True
 ) -> Definition:
-    return Definition(name, Kind.GAUGE, text, labels, sampled=sampled)
+    return Definition(name, MetricKind.GAUGE, text, labels, sampled=sampled)
 
 
 HTTP_REQUESTS = _counter(

@@ -237,16 +237,16 @@ def _instrument(
 ) -> Any:
     common = definition.full_name, definition.help, definition.labels
     match definition.kind:
-        case definitions.Kind.COUNTER:
+        case definitions.MetricKind.COUNTER:
             return prometheus_client.Counter(*common, registry=registry)
-        case definitions.Kind.GAUGE:
+        case definitions.MetricKind.GAUGE:
             return prometheus_client.Gauge(
                 # The catalog of another process may be older.
                 *common,
                 registry=registry,
                 multiprocess_mode='livemax',
             )
-        case definitions.Kind.HISTOGRAM:
+        case definitions.MetricKind.HISTOGRAM:
             return prometheus_client.Histogram(
                 *common, registry=registry, buckets=definition.buckets
             )

@@ -77,7 +77,7 @@ class RecordingSpan(spans.Span):
     def child(
         self,
         name: str,
-        kind: spans.Kind = spans.Kind.INTERNAL,
+        kind: spans.SpanKind = spans.SpanKind.INTERNAL,
         attributes: spans.Attributes | None = None,
     ) -> spans.Span:
         """Return a child that starts now.
@@ -160,7 +160,7 @@ class RecordingTracer(spans.Tracer):
             spans.valid_headers(parent), otel_context.Context()
         )
         return _start(
-            self._tracer, name, context, spans.Kind.SERVER, attributes
+            self._tracer, name, context, spans.SpanKind.SERVER, attributes
         )
 
 
@@ -168,7 +168,7 @@ def _start(
     tracer: trace.Tracer,
     name: str,
     context: otel_context.Context | None,
-    kind: spans.Kind,
+    kind: spans.SpanKind,
     attributes: spans.Attributes | None,
 ) -> RecordingSpan:
     span = tracer.start_span(

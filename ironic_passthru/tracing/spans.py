@@ -28,7 +28,7 @@ _TRACEPARENT = re.compile(
 _TRACESTATE = re.compile('[ -~]{1,512}')
 
 
-class Kind(enum.Enum):
+class SpanKind(enum.Enum):
     """Role of a span; the names are those of OpenTelemetry."""
 
     SERVER = enum.auto()
@@ -56,7 +56,7 @@ class Span:
     def child(
         self,
         name: str,
-        kind: Kind = Kind.INTERNAL,
+        kind: SpanKind = SpanKind.INTERNAL,
         attributes: Attributes | None = None,
     ) -> 'Span':
         """Return a child that starts now.

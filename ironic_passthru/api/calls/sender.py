@@ -252,7 +252,7 @@ def _span(call: routing.CheckedCall, call_id: str) -> spans.Span:
     """Return the span of a part, with all conductors that it is sent to."""
     return spans.current().child(
         f'send {call.driver}.{call.method.name}',
-        spans.Kind.CLIENT,
+        spans.SpanKind.CLIENT,
         {
             'ironic_passthru.driver': call.driver,
             'ironic_passthru.method': call.method.name,

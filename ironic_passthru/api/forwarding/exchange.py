@@ -151,7 +151,7 @@ class IronicEndpoint:
         with spans.current().child(
             # Without the path, which contains names of nodes.
             f'{request.http_method} to Ironic',
-            spans.Kind.CLIENT,
+            spans.SpanKind.CLIENT,
             {
                 'http.request.method': request.http_method,
                 'server.address': self._host,

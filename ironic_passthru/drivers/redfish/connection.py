@@ -156,7 +156,7 @@ class BmcConnection:
         template = url_template.of(request.target)
         with spans.current().child(
             f'{request.http_method} {template}',
-            spans.Kind.CLIENT,
+            spans.SpanKind.CLIENT,
             {
                 'http.request.method': request.http_method,
                 'url.template': template,

@@ -201,13 +201,7 @@ def _load(
     if any(entry.password is not None for entry in found.values()):
         credentials.check_private(path, f'[{driver}] inventory_file')
     if secrets is not None:
-        secrets.require(
-            {
-                entry.password_secret: name
-                for name, entry in found.items()
-                if entry.password_secret is not None
-            }
-        )
+        secrets.require(_secrets_of(found))
     targets = []
     loader = _TargetLoader(path.parent, reader, secrets)
     is_complete = True
@@ -223,6 +217,15 @@ def _load(
         return previous
     exposure.warn(driver, targets)
     return _inventory(targets, found, path.parent)
+
+
+def _secrets_of(found: dict[str, entries.Entry]) -> dict[str, str]:
+    """Return the names of entries by their secrets."""
+    return {
+        entry.password_secret: name
+        for name, entry in found.items()
+        if entry.password_secret is not None
+    }
 
 
 def _inventory(

@@ -25,7 +25,7 @@ def _samples() -> set[str]:
     found = set()
     for one in definitions.ALL:
         suffixes = ('',)
-        if one.kind is definitions.Kind.HISTOGRAM:
+        if one.kind is definitions.MetricKind.HISTOGRAM:
             suffixes = ('_bucket', '_sum', '_count')
         found.update(one.full_name + suffix for suffix in suffixes)
     return found
@@ -75,7 +75,7 @@ class TestDefinitions(base.TestCase):
         for one in definitions.ALL:
             with self.subTest(metric=one.name):
                 self.assertEqual(
-                    one.kind is definitions.Kind.COUNTER,
+                    one.kind is definitions.MetricKind.COUNTER,
                     one.name.endswith('_total'),
                 )
                 self.assertTrue(one.help.endswith('.'))

@@ -252,6 +252,8 @@ class Keystone(fixtures.Fixture):
         group = {
             'auth_type': 'password',
             'www_authenticate_uri': self.url,
+            # On a busy machine it may answer later than after 5 seconds.
+            'http_connect_timeout': 30,
             **self.login('service'),
             **changed,
         }

@@ -63,7 +63,7 @@ class ServedByApache(wsgi_cases.ServedSite):
     def setUpClass(cls) -> None:
         super().setUpClass()
         # Longer than the default, for a busy machine.
-        cls.options = _SITE.keystone.options(http_connect_timeout=30)
+        cls.options = _SITE.keystone.options()
         cls.login = {'X-Auth-Token': _SITE.keystone.token('system-admin')}
 
     def setUp(self) -> None:

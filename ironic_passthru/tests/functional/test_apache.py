@@ -62,7 +62,6 @@ class ServedByApache(wsgi_cases.ServedSite):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        # Longer than the default, for a busy machine.
         cls.options = _SITE.keystone.options()
         cls.login = {'X-Auth-Token': _SITE.keystone.token('system-admin')}
 

@@ -73,7 +73,6 @@ class Sites(fixtures.Fixture):
             oslo_policy__policy_file=_POLICY,
             # More than the response times on a busy machine.
             ironic__merge_timeout=30.0,
-            keystone_authtoken__http_connect_timeout=30,
             **existing.options,
         )
         self.endpoint = self.useFixture(

@@ -108,7 +108,7 @@ class CallSender:
             known,
             require_all=outgoing.call.parameters.get('require_all') is True,
         )
-        states = {outcome.state for outcome in outcomes if outcome}
+        states = {outcome.state for outcome in known}
         if merged.state is operation.State.UNKNOWN or (
             # Other parts failed; the operation goes on with this one.
             outgoing.accepted and operation.State.UNKNOWN in states

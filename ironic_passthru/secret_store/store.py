@@ -56,7 +56,7 @@ class SecretStore:
     ) -> None:
         self._config_file = config_file
         self._read_seconds = read_seconds
-        self._thread: threading.Thread | None = None
+        self._last: futures.Future[str] | None = None
         try:
             self._open()
         except ImportError as error:
@@ -104,17 +104,17 @@ class SecretStore:
         :raises: SecretUnusable; StoreUnavailable, also after
             ``read_seconds``.
         """
-        if self._thread is not None and self._thread.is_alive():
+        if self._last is not None and not self._last.done():
             # Another thread would wait as well.
             raise self._late()
         result: futures.Future[str] = futures.Future()
-        self._thread = threading.Thread(
+        threading.Thread(
             target=self._run,
             args=(identifier, result),
             name='secret-store',
             daemon=True,
-        )
-        self._thread.start()
+        ).start()
+        self._last = result
         try:
             return result.result(self._read_seconds)
         except TimeoutError:

@@ -259,20 +259,23 @@ class TestRecords(RecordedCase):
         for number, facts in enumerate(({}, {'method': 'now', 'key': KEY})):
             self.store.go_on.clear()
             raised: list[Exception] = []
+            # The record begins before it.
+            deadline = time.time() + 1
 
             def call(
-                facts: Any = facts, raised: Any = raised, n: int = number
+                facts: Any = facts,
+                raised: Any = raised,
+                n: int = number,
+                deadline: float = deadline,
             ) -> None:
                 try:
-                    self.call(
-                        call_id=f'a{n}', deadline=time.time() + 0.05, **facts
-                    )
+                    self.call(call_id=f'a{n}', deadline=deadline, **facts)
                 except errors.PassthruError as error:
                     raised.append(error)
 
             thread = threading.Thread(target=call)
             thread.start()
-            time.sleep(0.1)
+            time.sleep(deadline - time.time() + 0.01)
             self.store.go_on.set()
             thread.join(10)
             self.assertIsInstance(raised[0], errors.OperationExpired)

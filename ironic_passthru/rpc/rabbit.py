@@ -17,7 +17,8 @@ limitation of oslo.messaging 18:
 ``_Connection``
     An error does not show whether a message was published; connections to a
     blocked or silent broker, and channels that it closed, are kept; codecs
-    and headers of a message can stop a consumer.
+    and headers of a message can stop a consumer. Each message builds the
+    functions for its repetition, which takes a tenth of the CPU of a call.
 ``_CompactLog``
     One invalid message causes several records and a traceback.
 ``register_telemetry``
@@ -31,8 +32,10 @@ import contextlib
 import functools
 import importlib
 import logging
+import os
 import threading
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 from urllib import parse
@@ -211,12 +214,48 @@ class _Connection(_EncodedConnection):
         self._waits_if_blocked = False
         self._publishing = False
         self._all_options = conf
+        # The socket with a timeout, and the timeout.
+        self._timed: tuple[Any, float | None] = (None, None)
         try:
             super().__init__(conf, url, purpose, retry=retry)
         except Exception as error:
             if retry is None:
                 raise
             raise NothingSent(str(error)) from error
+
+    def ensure(
+        self, method: Callable[[], Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Run ``method``; repeat it on a new connection if ``retry`` allows.
+
+        The first attempt on an open channel needs nothing for a repetition.
+        Its error is handled as if it were raised within the base class.
+        """
+        if self.channel is None or self._initial_pid != os.getpid():
+            return super().ensure(method, *args, **kwargs)
+        try:
+            return method()
+        except Exception as error:
+            failures = [error]
+
+        def repeat() -> Any:
+            if failures:
+                raise failures.pop()
+            return method()
+
+        return super().ensure(repeat, *args, **kwargs)
+
+    def set_transport_socket_timeout(
+        self, timeout: float | None = None
+    ) -> None:
+        """Set the timeout of the socket, unless it is set already."""
+        # Set before and after each message, usually to the same value.
+        if timeout is None or timeout > self.heartbeat_timeout_threshold > 0:
+            timeout = None
+        sock = getattr(self.channel.connection, 'sock', None)
+        if sock is None or self._timed != (sock, timeout):
+            super().set_transport_socket_timeout(timeout)
+            self._timed = (sock, timeout)
 
     def topic_send(self, *args: Any, **kwargs: Any) -> None:
         """Send a call.

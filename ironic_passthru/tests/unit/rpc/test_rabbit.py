@@ -6,8 +6,10 @@ import gzip
 import json
 import logging
 import lzma
+import os
 import tracemalloc
 import zlib
+from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
@@ -302,17 +304,17 @@ class TestSending(base.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.published = False
+        library = 'oslo_messaging._drivers.impl_rabbit.Connection'
         for name, fake in (
-            ('__init__', self.connect),
-            ('_ensure_publishing', self.publish),
-            ('set_transport_socket_timeout', lambda *_: None),
+            (f'{library}.__init__', self.connect),
+            (f'{library}._ensure_publishing', self.publish),
+            (
+                'ironic_passthru.rpc.rabbit._Connection.'
+                'set_transport_socket_timeout',
+                lambda *_: None,
+            ),
         ):
-            self.useFixture(
-                fixtures.MonkeyPatch(
-                    f'oslo_messaging._drivers.impl_rabbit.Connection.{name}',
-                    fake,
-                )
-            )
+            self.useFixture(fixtures.MonkeyPatch(name, fake))
 
     def connect(
         self, connection: Any, _conf: Any, url: str, _purpose: str, retry: Any
@@ -349,6 +351,49 @@ class TestSending(base.TestCase):
             rabbit.NothingSent,
             *(rabbit._Connection, None, 'unavailable', 'send', 0),
         )
+
+    def test_what_failed_is_repeated_by_the_library_only(self) -> None:
+        """A call, with retry=0, is published once at most."""
+        connection = rabbit._Connection(None, 'here', 'send', retry=0)
+        connection.channel = object()
+        connection._initial_pid = os.getpid()
+        for attempts in (1, 2):
+            handled: list[Exception] = []
+
+            def ensure(
+                _: Any,
+                method: Callable[[], Any],
+                *,
+                retry: int,
+                handled: list[Exception] = handled,
+            ) -> Any:
+                for left in reversed(range(retry + 1)):
+                    try:
+                        return method()
+                    except ConnectionResetError as error:
+                        handled.append(error)
+                        if not left:
+                            raise
+
+            self.useFixture(
+                fixtures.MonkeyPatch(
+                    'oslo_messaging._drivers.impl_rabbit.Connection.ensure',
+                    ensure,
+                )
+            )
+            sent: list[int] = []
+
+            def send(sent: list[int] = sent) -> None:
+                sent.append(1)
+                raise ConnectionResetError(str(len(sent)))
+
+            self.assertRaises(
+                ConnectionResetError,
+                *(connection.ensure, send),
+                retry=attempts - 1,
+            )
+            self.assertEqual(attempts, len(sent))
+            self.assertEqual(['1', '2'][:attempts], [*map(str, handled)])
 
     def test_connections_for_other_purposes(self) -> None:
         self.assertRaises(

@@ -206,7 +206,7 @@ def _layers(
         # Its files need neither login nor API version, and may be cached.
         partial(console.make, conf, renderer),
         partial(client_address.make, conf),
-        lambda application: request_id.RequestId(application, conf),
+        request_id.RequestId,
         headers.CommonHeaders,
         partial(cors.make, conf),
         # Completes the path, before the route is matched.

@@ -20,6 +20,6 @@ AUDIT_DATA = 'ironic_passthru.audit_data'
 #: Address of the connection; set only if the headers of a proxy may replace
 #: REMOTE_ADDR.
 PROXY_ADDRESS = 'ironic_passthru.proxy_address'
-#: Request ids, set by oslo.middleware.
+#: Request ids; the names are those of oslo.middleware.
 REQUEST_ID = 'openstack.request_id'
 GLOBAL_REQUEST_ID = 'openstack.global_request_id'

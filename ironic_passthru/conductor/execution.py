@@ -139,7 +139,7 @@ class _Guard:
         :param passes: the errors that are not translated.
         """
         try:
-            with child_processes.contained():
+            with child_processes.Contained():
                 return function()
         except passes:
             raise
@@ -150,7 +150,7 @@ class _Guard:
         """Return the error for clients; log what they must not see."""
         if isinstance(error, errors.DriverError):
             try:
-                with child_processes.contained():
+                with child_processes.Contained():
                     return _portable(error, self.secrets)
             except BaseException as bug:
                 # The error class of a vendor may raise anything.

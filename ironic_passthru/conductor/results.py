@@ -101,7 +101,7 @@ def _json_value(
     value: Any, details: dict[str, Any], *, secrets: call_secrets.CallSecrets
 ) -> tuple[Result, int]:
     try:
-        with child_processes.contained():
+        with child_processes.Contained():
             if isinstance(value, types.GeneratorType):
                 # It can be iterated once only.
                 value = list(value)
@@ -141,7 +141,7 @@ def _log_unserializable(
     value: Any, details: dict[str, Any], secrets: call_secrets.CallSecrets
 ) -> None:
     try:
-        with child_processes.contained():
+        with child_processes.Contained():
             path, kind = serialization.unserializable(value)
     except BaseException:
         # The value contains itself, or code of the driver fails.

@@ -76,7 +76,7 @@ def load(conf: cfg.ConfigOpts) -> dict[str, Driver]:
     """
     loaded: dict[str, Driver] = {}
     try:
-        with child_processes.contained():
+        with child_processes.Contained():
             for name, interface, own_conf in _interfaces(conf):
                 if name in loaded:
                     raise errors.DriverLoadError(
@@ -132,7 +132,7 @@ def stop(drivers: Iterable[Driver]) -> None:
     """Stop drivers in reverse order; log failures."""
     for driver in reversed(list(drivers)):
         try:
-            with child_processes.contained():
+            with child_processes.Contained():
                 driver.interface.stop()
         except KeyboardInterrupt:
             raise

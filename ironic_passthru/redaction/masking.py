@@ -131,14 +131,16 @@ class Masker:
         :param arguments: values of any type by the name of the parameter.
         :param parameters: JSON values by name, as received.
         """
-        # Not at the top: the API masks parameters without loading pydantic.
-        from ironic_passthru.redaction import values
-
         changed = {
             name: value
             for name, value in arguments.items()
             if name not in parameters or not _is_same(parameters[name], value)
         }
+        if not changed:
+            return set()
+        # Not at the top: the API masks parameters without loading pydantic.
+        from ironic_passthru.redaction import values
+
         found: set[str] = set()
         seen: set[int] = set()
         # Values, their schemas, and whether their name is secret.

@@ -137,12 +137,27 @@ def wrk(
 
 
 def bare_client(url: str, count: int, seconds: int) -> dict[str, float]:
-    """Run the client of the bare no-op and return its measurements."""
-    output = subprocess.run(
-        [sys.executable, str(_HERE / 'bare.py'), 'client', url]
-        + [str(count), str(seconds)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return json.loads(output.splitlines()[-1])
+    """Run the client of the bare no-op and return its measurements.
+
+    :param count: number of threads, in two processes like those of the API.
+    """
+    shares = [share for share in (count - count // 2, count // 2) if share]
+    clients = [
+        subprocess.Popen(
+            [sys.executable, str(_HERE / 'bare.py'), 'client', url]
+            + [str(share), str(seconds)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for share in shares
+    ]
+    rows = []
+    for client in clients:
+        output, _ = client.communicate()
+        if client.returncode:
+            sys.exit('the client of the bare no-op failed')
+        rows.append(json.loads(output.splitlines()[-1]))
+    mean = {
+        name: sum(row[name] for row in rows) / len(rows) for name in rows[0]
+    }
+    return mean | {'rate': sum(row['rate'] for row in rows)}

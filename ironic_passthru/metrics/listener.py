@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP listener of the metrics of a process."""
 
-import errno
 import socket
 import socketserver
 import threading
+from collections.abc import Callable
 from collections.abc import Iterable
+from typing import Any
 from wsgiref import simple_server
 from wsgiref import types as wsgi_types
 
@@ -17,7 +18,10 @@ _PATH = '/metrics'
 
 # Interval of attempts to take over the port of another process.
 _RETRY_SECONDS = 2.0
+_REPORTED_FAILURE = 2
 _CLIENT_SECONDS = 10.0
+# Two systems may scrape at once; further ones must not take memory.
+_MAX_CLIENTS = 8
 
 
 class _Handler(simple_server.WSGIRequestHandler):
@@ -30,6 +34,26 @@ class _Handler(simple_server.WSGIRequestHandler):
 
 class _Server(socketserver.ThreadingMixIn, simple_server.WSGIServer):
     daemon_threads = True
+
+    def __init__(self, *args: Any) -> None:
+        self._slots = threading.BoundedSemaphore(_MAX_CLIENTS)
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection, or close it if there are too many."""
+        if self._slots.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(
+        self, request: Any, client_address: Any
+    ) -> None:
+        """Serve a connection."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._slots.release()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore clients that disconnect."""
@@ -50,13 +74,21 @@ class Listener:
     """Serves metrics in threads of its own.
 
     :param application: returns the metrics.
+    :param claim: returns whether this process is the one that listens.
+    :ivar address: host and port.
     """
 
     def __init__(
-        self, application: wsgi_types.WSGIApplication, host: str, port: int
+        self,
+        application: wsgi_types.WSGIApplication,
+        host: str,
+        port: int,
+        claim: Callable[[], bool] = lambda: True,
     ) -> None:
         self._application = application
-        self._address = host, port
+        self.address = host, port
+        self._claim = claim
+        self._failing = False
         self._stopped = threading.Event()
         self._server: _Server | None = None
 
@@ -65,7 +97,7 @@ class Listener:
 
         :raises: OSError.
         """
-        host, port = self._address
+        host, port = self.address
         kind = _IPv6Server if ':' in host else _Server
         server = kind((host, port), _Handler)
         server.set_app(self._serve)
@@ -83,18 +115,20 @@ class Listener:
             self._server.server_close()
 
     def _run(self) -> None:
-        reported = False
+        failures = 0
         while self._server is None:
             try:
-                self.bind()
+                if self._claim():
+                    self.bind()
             except OSError as error:
-                if error.errno != errno.EADDRINUSE and not reported:
+                failures += 1
+                # The port of a process that just ended may still be in use.
+                if failures == _REPORTED_FAILURE:
                     LOG.warning(
                         'Cannot serve metrics on %s port %d: %s',
-                        *self._address,
+                        *self.address,
                         error.strerror,
                     )
-                    reported = True
             if self._server is None and self._stopped.wait(_RETRY_SECONDS):
                 return
         self._server.serve_forever()
@@ -107,4 +141,18 @@ class Listener:
         if environ.get('PATH_INFO') != _PATH:
             start_response('404 Not Found', [('Content-Type', 'text/plain')])
             return [f'The metrics are at {_PATH}\n'.encode()]
-        return self._application(environ, start_response)
+        try:
+            # The library makes the whole body before it starts the response.
+            response = self._application(environ, start_response)
+        except Exception as error:
+            if not self._failing:
+                LOG.warning(
+                    'Cannot read the metrics: %s', type(error).__name__
+                )
+            self._failing = True
+            start_response(
+                '500 Internal Server Error', [('Content-Type', 'text/plain')]
+            )
+            return [b'The metrics cannot be read; see the log.\n']
+        self._failing = False
+        return response

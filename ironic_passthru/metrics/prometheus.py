@@ -23,6 +23,7 @@ from ironic_passthru import errors
 from ironic_passthru.metrics import codes
 from ironic_passthru.metrics import definitions
 from ironic_passthru.metrics import directory
+from ironic_passthru.metrics import instrument
 from ironic_passthru.metrics import listener
 from ironic_passthru.metrics import observer
 
@@ -46,13 +47,10 @@ class PrometheusMetrics(observer.Metrics):
         self._values = values
         own = prometheus_client.CollectorRegistry()
         self._to = {
-            definition: _instrument(definition, own)
+            definition: instrument.Instrument(_made(definition, own))
             for definition in defined
             if not definition.sampled
         }
-        for definition, instrument in self._to.items():
-            for value in definition.known:
-                instrument.labels(value)
         self._served: Any = own
         if values is not None:
             # The values of the instruments are those of one process.
@@ -62,6 +60,7 @@ class PrometheusMetrics(observer.Metrics):
             exposition.make_wsgi_app(self._served),
             conf.metrics.listen_host,
             port,
+            *([] if values is None else [values.claim]),
         )
         self._listener: listener.Listener | None = None
         self._starting = threading.Lock()
@@ -94,7 +93,7 @@ class PrometheusMetrics(observer.Metrics):
     def bus_failed(self, error: errors.PassthruError) -> None:
         """Record a message without a reply."""
         code = codes.code_of(error)
-        self._to[definitions.BUS_ERRORS].labels(code).inc()
+        self._to[definitions.BUS_ERRORS].inc(code)
 
     def database_failed(self) -> None:
         """Record a transaction that failed."""
@@ -106,16 +105,16 @@ class PrometheusMetrics(observer.Metrics):
         """Record a run of a driver method."""
         labels = job.call.driver_name, job.call.driver_method
         outcome = 'failed' if failed else 'succeeded'
-        self._to[definitions.METHOD_RUNS].labels(*labels, outcome).inc()
-        self._to[definitions.METHOD_SECONDS].labels(*labels).observe(seconds)
+        self._to[definitions.METHOD_RUNS].inc(*labels, outcome)
+        self._to[definitions.METHOD_SECONDS].observe(seconds, *labels)
 
     def call_refused(self, error: errors.PassthruError) -> None:
         """Record a call that the conductor did not run."""
-        self._to[definitions.REFUSALS].labels(codes.code_of(error)).inc()
+        self._to[definitions.REFUSALS].inc(codes.code_of(error))
 
     def operation_changed(self, state: str) -> None:
         """Record a state that the conductor gave to an operation."""
-        self._to[definitions.OPERATIONS].labels(state).inc()
+        self._to[definitions.OPERATIONS].inc(state)
 
     def heartbeat(self, *, written: bool) -> None:
         """Record a heartbeat that was due."""
@@ -231,34 +230,40 @@ def _gauge(
     return family
 
 
-def _instrument(
+def _made(
     definition: definitions.Definition,
     registry: prometheus_client.CollectorRegistry,
 ) -> Any:
+    """Return a metric of the library, with the known values of its label."""
     common = definition.full_name, definition.help, definition.labels
+    made: Any
     match definition.kind:
         case definitions.MetricKind.COUNTER:
-            return prometheus_client.Counter(*common, registry=registry)
+            made = prometheus_client.Counter(*common, registry=registry)
         case definitions.MetricKind.GAUGE:
-            return prometheus_client.Gauge(
+            made = prometheus_client.Gauge(
                 # The catalog of another process may be older.
                 *common,
                 registry=registry,
                 multiprocess_mode='livemax',
             )
         case definitions.MetricKind.HISTOGRAM:
-            return prometheus_client.Histogram(
+            made = prometheus_client.Histogram(
                 *common, registry=registry, buckets=definition.buckets
             )
+    for value in definition.known:
+        made.labels(value)
+    return made
 
 
 def _bind(found: listener.Listener) -> None:
+    host, port = found.address
     try:
         found.bind()
     except OSError as error:
         raise errors.ConfigError(
             'Options listen_host and conductor_port in group [metrics]: '
-            f'cannot listen: {error.strerror}'
+            f'cannot listen on {host} port {port}: {error.strerror}'
         ) from None
 
 
@@ -277,7 +282,13 @@ def make_api(conf: cfg.ConfigOpts) -> PrometheusMetrics:
     """
     values = directory.ValueDirectory(pathlib.Path(conf.metrics.directory))
     defined = (*definitions.API, *definitions.COMMON)
-    return PrometheusMetrics(conf, defined, conf.metrics.api_port, values)
+    try:
+        return PrometheusMetrics(conf, defined, conf.metrics.api_port, values)
+    except OSError as error:
+        raise errors.ConfigError(
+            'Option directory in group [metrics]: '
+            f'{conf.metrics.directory}: {error.strerror}'
+        ) from None
 
 
 def make_conductor(

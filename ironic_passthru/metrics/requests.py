@@ -13,6 +13,7 @@ from ironic_passthru.api.http import routes
 from ironic_passthru.api.middleware import audit
 from ironic_passthru.metrics import codes
 from ironic_passthru.metrics import definitions
+from ironic_passthru.metrics import instrument
 
 _HTTP_METHODS = frozenset(
     ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
@@ -22,17 +23,17 @@ _CALL = 'call'
 
 @dataclasses.dataclass(frozen=True)
 class RequestInstruments:
-    """Instruments of :mod:`prometheus_client` for requests.
+    """Instruments for requests.
 
     :param requests: of :data:`.definitions.HTTP_REQUESTS`; the others
         likewise.
     """
 
-    requests: Any
-    seconds: Any
-    calls: Any
-    call_seconds: Any
-    call_errors: Any
+    requests: instrument.Instrument
+    seconds: instrument.Instrument
+    calls: instrument.Instrument
+    call_seconds: instrument.Instrument
+    call_errors: instrument.Instrument
 
 
 class RequestMetrics:
@@ -98,8 +99,8 @@ class RequestMetrics:
         if http_method not in _HTTP_METHODS:
             http_method = definitions.OTHER
         route = match.path or definitions.OTHER
-        self._to.requests.labels(route, http_method, status).inc()
-        self._to.seconds.labels(route, http_method).observe(seconds)
+        self._to.requests.inc(route, http_method, status)
+        self._to.seconds.observe(seconds, route, http_method)
 
     def _record_call(
         self,
@@ -116,9 +117,7 @@ class RequestMetrics:
         else:
             name = data.method.name
         outcome = audit.outcome(data, status)
-        self._to.calls.labels(driver, name, outcome).inc()
-        self._to.call_seconds.labels(driver, name).observe(seconds)
+        self._to.calls.inc(driver, name, outcome)
+        self._to.call_seconds.observe(seconds, driver, name)
         if data.error is not None:
-            self._to.call_errors.labels(
-                outcome, codes.code_of(data.error)
-            ).inc()
+            self._to.call_errors.inc(outcome, codes.code_of(data.error))

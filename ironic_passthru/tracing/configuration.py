@@ -9,13 +9,10 @@ from oslo_log import log
 
 from ironic_passthru import errors
 from ironic_passthru.tracing import spans
+from ironic_passthru.tracing import variables as otel_variables
 
 LOG = log.getLogger(__name__)
 
-_ENDPOINTS = (
-    'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
-    'OTEL_EXPORTER_OTLP_ENDPOINT',
-)
 _PROTOCOLS = (
     'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL',
     'OTEL_EXPORTER_OTLP_PROTOCOL',
@@ -53,11 +50,12 @@ def make(
         from ironic_passthru.tracing import recording
 
         return recording.RecordingTracer(recording.provider(service_name))
-    except (ValueError, OSError) as error:
-        # OpenTelemetry names neither variable in all of its messages.
+    except (ValueError, OSError, RuntimeError, StopIteration) as error:
+        # OpenTelemetry names neither variable in all of its messages, and a
+        # missing entry point has no message.
         raise errors.ConfigError(
             'An environment variable of OpenTelemetry (OTEL_*) is not valid: '
-            f'{error}'
+            f'{str(error) or "a component that it names is not installed"}'
         ) from None
 
 
@@ -69,7 +67,8 @@ def _wanted(variables: Mapping[str, str]) -> bool:
     if variables.get('OTEL_SDK_DISABLED', '').strip().lower() == 'true':
         return False
     exporter = variables.get('OTEL_TRACES_EXPORTER', '').strip() or 'otlp'
-    if exporter == 'none' or not any(map(variables.get, _ENDPOINTS)):
+    endpoints = map(variables.get, otel_variables.ENDPOINTS)
+    if exporter == 'none' or not any(map(str.strip, filter(None, endpoints))):
         return False
     if exporter != 'otlp':
         raise errors.ConfigError(
@@ -81,6 +80,7 @@ def _wanted(variables: Mapping[str, str]) -> bool:
             raise errors.ConfigError(
                 f'{name} is {protocol!r} (allowed: {_PROTOCOL})'
             )
+    otel_variables.check(variables)
     return True
 
 

@@ -21,11 +21,13 @@ TRACESTATE = 'tracestate'
 
 # An unknown version has the same fields, and may have more.
 _TRACEPARENT = re.compile(
-    '(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}'
-    '-[0-9a-f]{2}'
+    '(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}'
+    '-[0-9a-f]{2}(?:-[ -~]{0,200})?'
 )
 # The maximum length that all implementations propagate.
 _TRACESTATE = re.compile('[ -~]{1,512}')
+# OpenTelemetry logs a warning for each request with more.
+_MAX_MEMBERS = 32
 
 
 class SpanKind(enum.Enum):
@@ -130,7 +132,11 @@ def valid_headers(values: Mapping[str, Any]) -> dict[str, str]:
     parent, state = values.get(TRACEPARENT), values.get(TRACESTATE)
     if not isinstance(parent, str) or not _TRACEPARENT.fullmatch(parent):
         return {}
-    if not isinstance(state, str) or not _TRACESTATE.fullmatch(state):
+    if (
+        not isinstance(state, str)
+        or not _TRACESTATE.fullmatch(state)
+        or state.count(',') >= _MAX_MEMBERS
+    ):
         return {TRACEPARENT: parent}
     return {TRACEPARENT: parent, TRACESTATE: state}
 

@@ -46,14 +46,19 @@ _WARM = 3
 
 
 class Side:
-    """An API and a conductor, with or without metrics.
+    """An API and a conductor; that named "measured" has metrics.
 
     :ivar calls: number of calls.
     :ivar cpu_seconds: CPU time of both processes during these calls.
     """
 
     def __init__(
-        self, directory: pathlib.Path, bus: str, name: str, ports: list[int]
+        self,
+        directory: pathlib.Path,
+        bus: str,
+        name: str,
+        ports: list[int],
+        environment: dict[str, str],
     ) -> None:
         config = directory / f'{name}.conf'
         config.write_text(
@@ -88,7 +93,7 @@ class Side:
         ):
             program = str(_BIN / f'ironic-passthru-{kind}')
             log = directory / f'{name}-{kind}.log'
-            part = parts.Part([program, *self._arguments], log)
+            part = parts.Part([program, *self._arguments], log, **environment)
             self.parts.append(part)
             part.wait_for(ready)
         self._client = http.client.HTTPConnection('127.0.0.1', ports[0])
@@ -177,47 +182,70 @@ def _microseconds(act: Callable[[], object]) -> float:
     return 1e6 * statistics.median(runs)
 
 
-def main() -> None:
-    """Measure and print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--rounds', type=int, default=60)
-    options = parser.parse_args()
+def compare(
+    directory: str, rounds: int, environments: dict[str, dict[str, str]]
+) -> dict[str, float]:
+    """Return milliseconds of CPU per call of each side.
+
+    :param environments: environment variables of each side by its name.
+    """
     with contextlib.ExitStack() as stack:
-        directory = stack.enter_context(tempfile.TemporaryDirectory())
-        added = arithmetic(directory)
         broker = stack.enter_context(servers.RabbitMQ())
         sides = {}
-        for kind in ('plain', 'measured', 'control'):
+        for name, environment in environments.items():
             ports = [
                 stack.enter_context(servers.ReservedPort()).port
                 for _ in range(3)
             ]
-            side = Side(pathlib.Path(directory), broker.url, kind, ports)
-            sides[kind] = side
+            side = Side(
+                *(pathlib.Path(directory), broker.url, name, ports),
+                environment,
+            )
+            sides[name] = side
             for part in side.parts:
                 stack.callback(part.stop)
         order = list(sides.values())
-        for number in range(_WARM + options.rounds):
+        for number in range(_WARM + rounds):
             if number == _WARM:
                 for side in order:
                     side.reset()
             # None is always the one that comes after a certain other.
             for side in order if number % 2 else reversed(order):
                 side.turn()
-    per_call = {
-        kind: 1000 * side.cpu_seconds / side.calls
-        for kind, side in sides.items()
+    return {
+        name: 1000 * side.cpu_seconds / side.calls
+        for name, side in sides.items()
     }
+
+
+def ratios(per_call: dict[str, float]) -> dict[str, float]:
+    """Return the CPU of each side as a multiple of that of "plain"."""
+    return {
+        name: value / per_call['plain']
+        for name, value in per_call.items()
+        if name != 'plain'
+    }
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--rounds', type=int, default=60)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        added = arithmetic(directory)
+        per_call = compare(
+            directory,
+            options.rounds,
+            {'plain': {}, 'measured': {}, 'control': {}},
+        )
     print(
         json.dumps(
             {
                 'added_us': added,
                 'cpu_ms': per_call,
                 'share': sum(added.values()) / 1000 / per_call['plain'],
-                'ratio': {
-                    kind: per_call[kind] / per_call['plain']
-                    for kind in ('measured', 'control')
-                },
+                'ratio': ratios(per_call),
             },
             indent=1,
         )

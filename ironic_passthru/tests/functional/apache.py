@@ -20,7 +20,7 @@ from ironic_passthru.tests.functional import servers
 CONFIGURATION = console.ROOT / 'etc' / 'apache2' / 'ironic-passthru.conf'
 
 # Apache does not run applications as root.
-_ACCOUNT = 'www-data'
+ACCOUNT = 'www-data'
 
 _MODULES = pathlib.Path('/usr/lib/apache2/modules')
 
@@ -93,8 +93,8 @@ class Apache(fixtures.Fixture):
         values = {
             'home': self._home,
             'script': self.script,
-            'user': _ACCOUNT,
-            'group': _ACCOUNT,
+            'user': ACCOUNT,
+            'group': ACCOUNT,
             'listen': self._tls_address,
             'address': self._tls_address,
             'certificate': self._certificate,
@@ -182,7 +182,7 @@ def _as_account() -> list[str]:
     # Packages and files of the test may be readable by root only.
     return [
         servers.require('setpriv', 'util-linux'),
-        *('--reuid', _ACCOUNT, '--regid', _ACCOUNT, '--clear-groups'),
+        *('--reuid', ACCOUNT, '--regid', ACCOUNT, '--clear-groups'),
         *('--inh-caps', '+dac_override', '--ambient-caps', '+dac_override'),
         '--',
     ]

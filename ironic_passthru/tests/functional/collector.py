@@ -10,6 +10,8 @@ from typing import Any
 import fixtures
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
+from ironic_passthru.tests.functional import deployment
+
 
 @dataclasses.dataclass(frozen=True)
 class Received:
@@ -83,6 +85,24 @@ class Collector(fixtures.Fixture):
             ]
 
         return below(None)
+
+
+class TracedSite(deployment.Site):
+    """A site whose processes send spans to a collector."""
+
+    collector: Collector
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **super().environment,
+            'OTEL_EXPORTER_OTLP_ENDPOINT': self.collector.url,
+            'OTEL_BSP_SCHEDULE_DELAY': '100',
+        }
+
+    def _setUp(self) -> None:
+        self.collector = self.useFixture(Collector())
+        super()._setUp()
 
 
 def _spans(body: bytes) -> list[Received]:

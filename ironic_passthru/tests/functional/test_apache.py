@@ -3,6 +3,7 @@
 
 import base64
 import os
+import shutil
 import signal
 from typing import Any
 
@@ -10,6 +11,7 @@ import bcrypt
 
 from ironic_passthru.tests.functional import apache
 from ironic_passthru.tests.functional import client_cases
+from ironic_passthru.tests.functional import collector
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import envelope
 from ironic_passthru.tests.functional import event_cases
@@ -20,7 +22,7 @@ from ironic_passthru.tests.functional import web
 from ironic_passthru.tests.functional import wsgi_cases
 
 
-class Site(deployment.Site):
+class Site(collector.TracedSite):
     """A site with database, broker, Identity service and Apache.
 
     :ivar server: the database server.
@@ -76,7 +78,8 @@ class ServedByApache(wsgi_cases.ServedSite):
         # mod_wsgi runs with another account.
         directory = self.site.directory / f'metrics-{self.name}'
         directory.mkdir(exist_ok=True)
-        directory.chmod(0o777)
+        if os.geteuid() == 0:
+            shutil.chown(directory, apache.ACCOUNT)
         return super().metrics_options() | {'metrics__directory': directory}
 
     def over_tls(self) -> web.Client:
@@ -85,7 +88,10 @@ class ServedByApache(wsgi_cases.ServedSite):
 
 
 class TestApache(
-    ServedByApache, wsgi_cases.ServerCases, wsgi_cases.LoggedCases
+    ServedByApache,
+    wsgi_cases.ServerCases,
+    wsgi_cases.LoggedCases,
+    wsgi_cases.TracedCases,
 ):
     """The cases of every server, and cases of Apache."""
 

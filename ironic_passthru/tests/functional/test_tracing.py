@@ -22,25 +22,7 @@ _PASSTHRU = '/v1/drivers/{driver}/vendor_passthru/{method}'
 _SECRET_NAMES = ('alpha', 'beta', 'hunter2', '127.0.0.1', 'simulated')
 
 
-class TracedSite(deployment.Site):
-    """A site whose processes send spans to a collector."""
-
-    collector: collector.Collector
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            **super().environment,
-            'OTEL_EXPORTER_OTLP_ENDPOINT': self.collector.url,
-            'OTEL_BSP_SCHEDULE_DELAY': '100',
-        }
-
-    def _setUp(self) -> None:
-        self.collector = self.useFixture(collector.Collector())
-        super()._setUp()
-
-
-_SITE = TracedSite(
+_SITE = collector.TracedSite(
     broker=servers.VirtualHost(),
     conductor__enabled_drivers='fake-hardware,redfish',
     conductor__targets_interval=0.2,

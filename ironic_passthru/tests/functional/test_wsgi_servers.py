@@ -6,8 +6,8 @@ from urllib import parse
 
 from ironic_passthru.tests.functional import body_cases
 from ironic_passthru.tests.functional import client_cases
+from ironic_passthru.tests.functional import collector
 from ironic_passthru.tests.functional import console
-from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import event_cases
 from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import raw
@@ -18,7 +18,7 @@ from ironic_passthru.tests.functional import wsgi_cases
 _GUNICORN = console.ROOT / 'etc' / 'gunicorn' / 'ironic_passthru.conf.py'
 _UWSGI = console.ROOT / 'etc' / 'uwsgi' / 'ironic-passthru.ini'
 
-_SITE = deployment.Site(broker=servers.VirtualHost())
+_SITE = collector.TracedSite(broker=servers.VirtualHost())
 
 # A method with optional parameters.
 _ECHO = '/v1/drivers/fake-hardware/vendor_passthru/echo'
@@ -47,7 +47,10 @@ class GunicornSite(wsgi_cases.ServedSite):
 
 
 class TestGunicorn(
-    GunicornSite, wsgi_cases.ServerCases, wsgi_cases.LoggedCases
+    GunicornSite,
+    wsgi_cases.ServerCases,
+    wsgi_cases.LoggedCases,
+    wsgi_cases.TracedCases,
 ):
     """gunicorn, with threads."""
 
@@ -152,7 +155,9 @@ class UwsgiCases(wsgi_cases.ServerCases):
         self.assertNotIn('Traceback', log)
 
 
-class TestUwsgi(UwsgiSite, UwsgiCases, wsgi_cases.LoggedCases):
+class TestUwsgi(
+    UwsgiSite, UwsgiCases, wsgi_cases.LoggedCases, wsgi_cases.TracedCases
+):
     """uWSGI with HTTP in its workers."""
 
 

@@ -7,11 +7,13 @@ import collections.abc
 import contextlib
 import pathlib
 import re
+import secrets
 import signal
 import uuid
 from concurrent import futures
 from urllib import parse
 
+from ironic_passthru.tests.functional import collector
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import scrapes
@@ -120,6 +122,39 @@ class ServerCases(ServedSite, wire_cases.WireCases):
         self.assertEqual(0, process.wait())
         self.assertEqual(2, len(self.marked(self.key)))
         self.assertRaises(OSError, self.api.get, '/')
+
+
+class TracedCases(ServedSite):
+    """Traces of calls in all processes of a server."""
+
+    site: collector.TracedSite
+
+    def test_the_spans_of_all_calls_arrive(self) -> None:
+        """Spans are sent by a thread, which a fork does not keep."""
+        traces = [secrets.token_hex(16) for _ in range(60)]
+
+        def call(trace: str) -> int:
+            parent = f'00-{trace}-{secrets.token_hex(8)}-01'
+            client = self.api.with_headers(
+                {**self.login, 'traceparent': parent}
+            )
+            return client.call('echo', 'POST', slot=3).status
+
+        with futures.ThreadPoolExecutor(12) as pool:
+            self.assertEqual({200}, set(pool.map(call, traces)))
+        wanted = [
+            'SERVER POST /v1/drivers/{driver}/vendor_passthru',
+            '  CLIENT send fake-hardware.echo',
+            '    SERVER receive call',
+            '      INTERNAL run fake-hardware.echo',
+        ]
+        tree = self.site.collector.tree
+        self.wait_for(
+            lambda: all(len(tree(trace)) == 4 for trace in traces),
+            'all spans have arrived',
+        )
+        for trace in traces:
+            self.assertEqual(wanted, tree(trace))
 
 
 class LoggedCases(ServedSite):

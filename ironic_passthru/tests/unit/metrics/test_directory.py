@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values of several processes in one directory."""
 
+import os
 import pathlib
 import subprocess
 import sys
 
 import fixtures
 
+from ironic_passthru import errors
+from ironic_passthru.metrics import directory
 from ironic_passthru.tests import base
 
 # Count in a process, which then ends; a second argument keeps it running.
@@ -66,6 +69,77 @@ class TestValueDirectory(base.TestCase):
                 f'histogram_{staying.pid}.db',
             },
             kept,
+        )
+
+    def ended_file(self, name: str) -> pathlib.Path:
+        """Return the path of a file of a process that has ended."""
+        process = subprocess.Popen(['true'])
+        process.wait()
+        return self.path / name.format(process.pid)
+
+    def test_files_of_others_remain(self) -> None:
+        self.path.mkdir(parents=True)
+        others = [self.path / 'site_7.db', self.path / 'registry.db']
+        for file in others:
+            file.write_bytes(b'SQLite')
+        self.assertEqual('1.0 1.0 2.0', self.sums(self.start('stay')))
+        for file in others:
+            self.assertEqual(b'SQLite', file.read_bytes())
+
+    def test_damaged_files_do_not_hide_the_others(self) -> None:
+        staying = self.start('stay')
+        empty = self.ended_file('counter_{}.db')
+        empty.touch()
+        short = self.ended_file('histogram_{}.db')
+        short.write_bytes(b'\xff\x7f\0\0\0\0\0\0\x10\0\0\0short')
+        running = self.path / f'counter_{os.getpid()}.db'
+        running.write_bytes(b'\xff')
+        self.assertEqual('1.0 1.0 2.0', self.sums(staying))
+        self.assertFalse(empty.exists() or short.exists())
+
+    def test_a_killed_merge_counts_once(self) -> None:
+        staying = self.start('stay')
+        for number in range(2):
+            ended = self.start('end')
+            ended.wait()
+            for kind in ('counter', 'histogram'):
+                file = self.path / f'{kind}_{ended.pid}.db'
+                merged = file.with_suffix('.merged')
+                merged.write_bytes(file.read_bytes())
+                if number:
+                    # It was killed later.
+                    file.unlink()
+        self.assertEqual('3.0 3.0 6.0', self.sums(staying))
+
+    def test_one_process_claims_the_port(self) -> None:
+        script = (
+            'import pathlib, sys\n'
+            'from ironic_passthru.metrics import directory\n'
+            'values = directory.ValueDirectory(pathlib.Path(sys.argv[1]))\n'
+            'print(values.claim())'
+        )
+
+        def claims() -> str:
+            return subprocess.run(
+                [sys.executable, '-c', script, str(self.path)],
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout.strip()
+
+        values = directory.ValueDirectory(self.path)
+        self.addCleanup(values.close)
+        self.assertEqual('True', claims())
+        self.assertTrue(values.claim())
+        self.assertEqual('False', claims())
+
+    def test_others_must_not_write_there(self) -> None:
+        self.path.mkdir(parents=True)
+        self.path.chmod(0o777)
+        self.assertRaisesRegex(
+            errors.ConfigError,
+            'directory in group .metrics.: .*other users can write',
+            *(directory.ValueDirectory, self.path),
         )
 
     def test_the_first_process_empties_it(self) -> None:

@@ -37,6 +37,8 @@ class TestSpans(base.TestCase):
         for sent in (
             {'traceparent': _PARENT},
             {'traceparent': _PARENT, 'tracestate': 'vendor=a,other=b'},
+            # A later version.
+            {'traceparent': f'01{_PARENT[2:]}-more'},
         ):
             self.assertEqual(sent, spans.valid_headers(sent))
             self.assertEqual(_TRACE, spans.trace_id(sent))
@@ -49,13 +51,15 @@ class TestSpans(base.TestCase):
             'x' * 100_000,
             _PARENT + '\n',
             _PARENT.upper(),
+            f'{_PARENT}-more',
             _PARENT.replace('00-4', 'ff-4'),
             f'00-{"0" * 32}-00f067aa0ba902b7-01',
             f'00-{_TRACE}-{"0" * 16}-01',
         ):
             sent = {'traceparent': parent, 'tracestate': 'vendor=a'}
             self.assertEqual({}, spans.valid_headers(sent), parent)
-        for state in (None, 7, '', 'a' * 513, 'a=\n'):
+        many = ','.join(f'k{number}=v' for number in range(33))
+        for state in (None, 7, '', 'a' * 513, 'a=\n', many):
             self.assertEqual(
                 {'traceparent': _PARENT},
                 spans.valid_headers(

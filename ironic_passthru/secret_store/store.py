@@ -12,6 +12,7 @@ from ironic_passthru import errors
 from ironic_passthru.redaction import control_characters
 from ironic_passthru.redaction import credentials
 from ironic_passthru.redaction import log_filter
+from ironic_passthru.secret_store import library_logs
 
 #: Time to read one secret, in seconds. The client of Barbican has no timeout.
 READ_SECONDS = 30.0
@@ -19,6 +20,8 @@ READ_SECONDS = 30.0
 EXTRA = "pip install 'ironic-passthru[castellan]'"
 
 _GROUP = 'key_manager'
+# barbicanclient raises ValueError with this text.
+_NO_UUID = 'Secret incorrectly specified.'
 # Characters of an error that is not known.
 _MAX_REASON = 200
 
@@ -91,6 +94,7 @@ class SecretStore:
             if conf.key_manager.auth_type
             else None
         )
+        library_logs.omit()
 
     def _invalid(self, option: str, error: Exception) -> errors.ConfigError:
         return errors.ConfigError(
@@ -111,7 +115,7 @@ class SecretStore:
         self._thread = threading.Thread(
             target=self._run,
             args=(identifier, result),
-            name='secret-store',
+            name=library_logs.THREAD,
             daemon=True,
         )
         self._thread.start()
@@ -136,8 +140,9 @@ class SecretStore:
             result.set_exception(self._translated(error))
 
     def _text(self, identifier: str) -> str:
-        data = self._manager.get(self._context, identifier).get_encoded()
-        text = bytes(data or b'').decode()
+        data = self._manager.get(self._context, identifier).get_encoded() or ''
+        # A secret of the type text/plain in Barbican is not bytes.
+        text = data if isinstance(data, str) else bytes(data).decode()
         text = text.removesuffix('\n').removesuffix('\r')
         if not text:
             raise SecretUnusable('its secret is empty; store it again')
@@ -149,7 +154,10 @@ class SecretStore:
 
         if isinstance(error, SecretUnusable):
             return error
-        if isinstance(error, exception.ManagedObjectNotFoundError):
+        if (
+            isinstance(error, exception.ManagedObjectNotFoundError)
+            or str(error) == _NO_UUID
+        ):
             return SecretUnusable(
                 'its secret does not exist in the secret store; store it, or '
                 'correct its identifier'

@@ -15,6 +15,7 @@ from ironic_passthru.tests import base
 
 TEXT = '6f2b0e7a-1d3c-4f58-9a0b-2c4d6e8f0a1b'
 OCTETS = '0c9d8e7f-6a5b-4c3d-8e2f-1a0b9c8d7e6f'
+DENIED = '9a8b7c6d-5e4f-4a3b-8c2d-1e0f9a8b7c6d'
 OTHER = 'b3f1d2c4-5e6f-4a7b-8c9d-0e1f2a3b4c5d'
 
 SECRETS = {
@@ -53,6 +54,8 @@ class _Server(http.server.BaseHTTPRequestHandler):
                     'created': '2026-11-30T17:00:00',
                 }
             )
+        elif parts[-1] == DENIED:
+            self.respond({'title': 'Forbidden'}, 403)
         elif 'secrets' in parts:
             self.respond({'title': 'Not Found'}, 404)
         else:
@@ -107,8 +110,12 @@ class TestBarbican(base.TestCase):
 
     def test_identifiers(self) -> None:
         reader = self.open()
-        for identifier in (OTHER, 'rack1'):
+        for identifier, reason in (
+            (OTHER, 'its secret does not exist'),
+            ('rack1', 'its secret does not exist'),
+            (DENIED, 'denies access to its secret'),
+        ):
             error = self.assertRaises(
                 store.SecretUnusable, reader.read, identifier
             )
-            self.assertIn('its secret does not exist', str(error))
+            self.assertIn(reason, str(error))

@@ -117,6 +117,15 @@ class PasswordSecretsTest(test_file.InventoryTestCase):
         self.wait_for(lambda: warning in self.log.output, warning)
         self.assertEqual(['hunter1', 'hunter2'], self.passwords(source))
 
+    def test_store_that_fails_for_one_secret(self) -> None:
+        source = self.load(ENTRIES)
+        (self.keys / 'racks' / '1').unlink()
+        (self.keys / 'racks' / '1').mkdir()
+        warning = 'node-1: the secret store cannot be used: Is a directory'
+        self.wait_for(lambda: warning in self.log.output, warning)
+        self.store('2', 'changed')
+        self.wait_for_passwords(source, 'hunter1', 'changed')
+
     def test_options(self) -> None:
         for config, reason in (
             ('', 'node-1: password_secret needs [redfish] castellan_config'),

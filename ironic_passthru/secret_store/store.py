@@ -127,6 +127,9 @@ class SecretStore:
         :raises: SecretUnusable; StoreUnavailable, also after
             ``read_seconds``.
         """
+        if not identifier:
+            # castellan would report an error of the key manager.
+            raise SecretUnusable('the identifier of its secret is empty')
         if self._result is not None and not self._result.done():
             age = time.monotonic() - self._started_at
             if age < self._abandon_seconds:

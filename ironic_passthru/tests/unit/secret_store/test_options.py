@@ -109,6 +109,7 @@ class TestErrors(SecretOptionsTestCase):
             ('none', 'its secret does not exist in the secret store'),
             ('denied', 'the secret store denies access'),
             ('empty', 'its secret is empty'),
+            ('', 'the identifier of its secret is empty'),
         ):
             self.write('mapping.conf', f'[rpc]\nsigning_keys = {identifier}\n')
             line = self.error()

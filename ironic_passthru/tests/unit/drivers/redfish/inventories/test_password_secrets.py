@@ -73,7 +73,9 @@ class PasswordSecretsTest(test_file.InventoryTestCase):
         self.store('3', 'hunter3')
         self.wait_for_passwords(source, 'hunter1', 'changed', 'hunter3')
         self.assertEqual(1, self.log.output.count(warning), self.log.output)
-        self.assertIn('All 3 passwords of targets are read', self.log.output)
+        # It is logged after the last password has been read.
+        again = 'All 3 passwords of targets are read'
+        self.wait_for(lambda: again in self.log.output, again)
         for word in ('hunter', 'changed\n'):
             self.assertNotIn(
                 word, self.log.output.replace('files changed', '')

@@ -2,6 +2,7 @@
 """``ironic-passthru-conductor``: a conductor with its drivers."""
 
 import os
+import signal
 import sys
 import time
 
@@ -74,6 +75,8 @@ def _read_configuration() -> cfg.ConfigOpts:
         except errors.ConfigError as error:
             if not isinstance(error.__cause__, store.StoreUnavailable):
                 raise
+            # The next attempt reads the files again.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
             # The log is not set up yet.
             if error.message != reported:
                 reported = error.message

@@ -10,6 +10,7 @@ the exit status of its own ones, and it has no handlers while it is loaded.
 Nothing is imported that this process does not need; it remains small.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -30,11 +31,14 @@ _FORWARDED = (
     signal.SIGUSR2,
 )
 
+# Python ignores them, which its child would inherit.
+_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
+
 
 def main() -> int:
     """Run the command of the arguments; return its exit code."""
     command = sys.argv[1:]
-    if not command:
+    if not command or not command[0]:
         print('usage: init COMMAND [ARGUMENT ...]', file=sys.stderr)
         return _EXIT_USAGE
     waited = {*_FORWARDED, signal.SIGCHLD}
@@ -64,7 +68,12 @@ def _spawn(command: list[str], mask: set[signal.Signals | int]) -> int:
     :raises: OSError.
     """
     pid = os.posix_spawnp(
-        command[0], command, os.environ, setpgroup=0, setsigmask=mask
+        command[0],
+        command,
+        os.environ,
+        setpgroup=0,
+        setsigmask=mask,
+        setsigdef=_IGNORED,
     )
     if os.isatty(0):
         _give_terminal(pid)
@@ -75,7 +84,9 @@ def _give_terminal(group: int) -> None:
     """Make a process group that of the foreground of the terminal."""
     # Background processes are stopped by this signal when they write.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
-    os.tcsetpgrp(0, group)
+    # A terminal of another session sends no signals.
+    with contextlib.suppress(OSError):
+        os.tcsetpgrp(0, group)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 

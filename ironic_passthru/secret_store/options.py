@@ -58,7 +58,7 @@ class MappedSecrets(sources.ConfigurationSource):
             opt.type(secret)
         except ValueError:
             raise cfg.ConfigSourceValueError(
-                'the value in the secret store has a wrong form'
+                f'the secret of [{key[0]}] {option_name} has a wrong form'
             ) from None
         # oslo.config substitutes a single $.
         value = secret.replace('$', '$$')

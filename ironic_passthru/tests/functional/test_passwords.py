@@ -3,12 +3,14 @@
 
 import os
 import pathlib
+import signal
 from collections.abc import Sequence
 
 import fixtures
 
 from ironic_passthru.conf import database
 from ironic_passthru.tests import base
+from ironic_passthru.tests import file_keys
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import servers
@@ -51,13 +53,20 @@ class PasswordsTest(base.TestCase):
     def start(
         self, program: str, *arguments: str, **options: object
     ) -> processes.Process:
-        """Start a command with debug logs and all kinds of credentials."""
+        """Start a command with debug logs and all kinds of credentials.
+
+        :param options: further ones; None removes a credential.
+        """
         config = self.directory / f'{program}.conf'
+        options = {
+            **CREDENTIALS,
+            'state_path': self.directory / 'state',
+            'debug': True,
+            **options,
+        }
         config.write_text(
             deployment.config_text(
-                **CREDENTIALS
-                | {'state_path': self.directory / 'state', 'debug': True}
-                | options
+                **{k: v for k, v in options.items() if v is not None}
             )
         )
         config.chmod(0o600)
@@ -100,6 +109,26 @@ class PasswordsTest(base.TestCase):
         conductor = self.start('ironic-passthru-conductor')
         conductor.wait_for_log('the start is delayed')
         self.assertIn('refused', conductor.log())
+        self.assert_discreet(conductor.log())
+
+    def test_a_conductor_that_reaches_no_key_manager(self) -> None:
+        castellan = file_keys.write_config(self.directory)
+        mapping = self.directory / 'mapping.conf'
+        mapping.write_text('[database]\nconnection = url\n')
+        conductor = self.start(
+            'ironic-passthru-conductor',
+            database__connection=None,
+            config_source='secrets',
+            secrets__driver='castellan',
+            secrets__config_file=castellan,
+            secrets__mapping_file=mapping,
+        )
+        conductor.wait_for_log('the start is delayed')
+        conductor.signal(signal.SIGHUP)
+        keys = self.directory / 'keys'
+        keys.mkdir()
+        (keys / 'url').write_text(CREDENTIALS['database__connection'])
+        conductor.wait_for_log('Registry database unavailable')
         self.assert_discreet(conductor.log())
 
     def test_a_conductor_that_reaches_no_broker(self) -> None:

@@ -32,6 +32,9 @@ class PasswordSecrets:
         self._refresh_seconds = refresh_seconds
         self._targets: Mapping[str, str] = {}
         self._passwords: dict[str, Password] = {}
+        # Numbers of the last pass that tried to read a secret.
+        self._tried: dict[str, int] = {}
+        self._pass = 0
         self._is_failing = False
         self._is_started = False
         self._stopped = False
@@ -68,12 +71,18 @@ class PasswordSecrets:
         return self._passwords.get(identifier)
 
     def _read(self) -> None:
-        """Read all passwords, first those that are not known yet."""
+        """Read all passwords, first those that are not known yet.
+
+        The store may fail for one secret only. The next pass begins with
+        those that this one has not reached.
+        """
         failed: list[str] = []
         targets = self._targets
-        for name in sorted(targets, key=self._is_known):
+        self._pass += 1
+        for name in sorted(targets, key=self._order):
             if self._stopped:
                 return
+            self._tried[name] = self._pass
             try:
                 self._passwords[name] = self._reader.read(name)
             except store.SecretUnusable as error:
@@ -85,12 +94,16 @@ class PasswordSecrets:
                 # Each further read may take as long.
                 break
         self._passwords = {name: self._passwords.get(name) for name in targets}
+        self._tried = {name: self._tried.get(name, 0) for name in targets}
         self._log(failed, len(targets))
 
     def _set_error(self, name: str, error: store.SecretUnusable) -> None:
         # Another object would be a change of the inventory.
         if str(self._passwords.get(name)) != str(error):
             self._passwords[name] = error
+
+    def _order(self, name: str) -> tuple[bool, int]:
+        return self._is_known(name), self._tried.get(name, 0)
 
     def _is_known(self, name: str) -> bool:
         return isinstance(self._passwords.get(name), str)

@@ -4,6 +4,7 @@
 import ctypes
 import os
 import pathlib
+import pty
 import signal
 import subprocess
 import sys
@@ -29,13 +30,27 @@ def _become_reaper() -> None:
     _LIBC.prctl(_SET_CHILD_SUBREAPER, 1)
 
 
+class _Terminal(fixtures.Fixture):
+    """A terminal that no process controls.
+
+    :ivar ends: descriptors of its two ends.
+    """
+
+    def _setUp(self) -> None:
+        self.ends = pty.openpty()
+        for descriptor in self.ends:
+            self.addCleanup(os.close, descriptor)
+
+
 class TestInit(base.TestCase):
     """The process and its command."""
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
+    def start(
+        self, *command: str, stdin: int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, '-P', '-m', init.__name__, *command],
-            stdin=subprocess.PIPE,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -60,6 +75,7 @@ class TestInit(base.TestCase):
         self.assertEqual(5, self.exit_code('sh', '-c', 'exit 5'))
         self.assertEqual(137, self.exit_code('sh', '-c', 'kill -9 $$'))
         self.assertEqual(2, self.exit_code())
+        self.assertEqual(2, self.exit_code(''))
 
     def test_a_command_that_cannot_be_run(self) -> None:
         path = pathlib.Path(self.useFixture(fixtures.TempDir()).path) / 'file'
@@ -86,6 +102,16 @@ class TestInit(base.TestCase):
         self.line(process.stdout)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(128 + signal.SIGTERM, process.wait(30))
+
+    def test_no_signal_is_ignored(self) -> None:
+        process = self.start('sh', '-c', 'kill -PIPE $$')
+        self.assertEqual(128 + signal.SIGPIPE, process.wait(30))
+
+    def test_terminal_of_another_session(self) -> None:
+        _, terminal = self.useFixture(_Terminal()).ends
+        process = self.start('sh', '-c', 'exit 5', stdin=terminal)
+        _, printed = process.communicate(timeout=30)
+        self.assertEqual(5, process.returncode, printed)
 
     def test_keys_of_a_terminal_are_sent_once(self) -> None:
         """The second SIGINT would stop a service at once."""

@@ -109,6 +109,7 @@ class TestErrors(SecretOptionsTestCase):
             ('none', 'its secret does not exist in the secret store'),
             ('denied', 'the secret store denies access'),
             ('empty', 'its secret is empty'),
+            ('', 'the identifier of its secret is empty'),
         ):
             self.write('mapping.conf', f'[rpc]\nsigning_keys = {identifier}\n')
             line = self.error()
@@ -126,6 +127,7 @@ class TestErrors(SecretOptionsTestCase):
         for text, reason in (
             ('[rpc]\nsigning_key = keys\n', '(options: max_message_size, '),
             ('[api]\nport = port\n', 'Option port in group [api] is not vali'),
+            ('[api]\nport = port\n', 'the secret of [api] port has a wrong'),
             ('[rpc]\nsigning_keys hunter2\n', 'mapping.conf:2'),
         ):
             self.write('mapping.conf', text)
@@ -164,6 +166,32 @@ class HangingKeyManager(file_keys.FileKeyManager):
 
 
 class TestStore(SecretOptionsTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        HangingKeyManager.reads = 0
+        HangingKeyManager.release.clear()
+
+    def test_reads_follow_at_once(self) -> None:
+        reader = store.SecretStore(str(self.castellan), option='x')
+        # A thread may end after its result has been used.
+        self.useFixture(
+            fixtures.MonkeyPatch('threading.Thread.is_alive', lambda _: True)
+        )
+        for _ in range(2):
+            self.assertIn('hun$ter2', reader.read('db'))
+
+    def test_read_that_never_returns(self) -> None:
+        self.addCleanup(HangingKeyManager.release.set)
+        path = file_keys.write_config(
+            self.home, backend=f'{__name__}.HangingKeyManager'
+        )
+        reader = store.SecretStore(
+            str(path), option='x', read_seconds=0.1, abandon_seconds=0.0
+        )
+        for _ in range(2):
+            self.assertRaises(store.StoreUnavailable, reader.read, 'db')
+        self.assertEqual(2, HangingKeyManager.reads)
+
     def test_store_that_does_not_respond(self) -> None:
         self.addCleanup(HangingKeyManager.release.set)
         path = file_keys.write_config(

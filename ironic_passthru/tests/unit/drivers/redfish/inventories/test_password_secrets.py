@@ -73,7 +73,9 @@ class PasswordSecretsTest(test_file.InventoryTestCase):
         self.store('3', 'hunter3')
         self.wait_for_passwords(source, 'hunter1', 'changed', 'hunter3')
         self.assertEqual(1, self.log.output.count(warning), self.log.output)
-        self.assertIn('All 3 passwords of targets are read', self.log.output)
+        # It is logged after the last password has been read.
+        again = 'All 3 passwords of targets are read'
+        self.wait_for(lambda: again in self.log.output, again)
         for word in ('hunter', 'changed\n'):
             self.assertNotIn(
                 word, self.log.output.replace('files changed', '')
@@ -116,6 +118,15 @@ class PasswordSecretsTest(test_file.InventoryTestCase):
         warning = 'node-2: its secret does not exist in the secret store'
         self.wait_for(lambda: warning in self.log.output, warning)
         self.assertEqual(['hunter1', 'hunter2'], self.passwords(source))
+
+    def test_store_that_fails_for_one_secret(self) -> None:
+        source = self.load(ENTRIES)
+        (self.keys / 'racks' / '1').unlink()
+        (self.keys / 'racks' / '1').mkdir()
+        warning = 'node-1: the secret store cannot be used: Is a directory'
+        self.wait_for(lambda: warning in self.log.output, warning)
+        self.store('2', 'changed')
+        self.wait_for_passwords(source, 'hunter1', 'changed')
 
     def test_options(self) -> None:
         for config, reason in (

@@ -116,7 +116,7 @@ class TestValueDirectory(base.TestCase):
             'import pathlib, sys\n'
             'from ironic_passthru.metrics import directory\n'
             'values = directory.ValueDirectory(pathlib.Path(sys.argv[1]))\n'
-            'print(values.claim())'
+            'print(values.claim(), flush=True)'
         )
 
         def claims() -> str:
@@ -127,11 +127,19 @@ class TestValueDirectory(base.TestCase):
                 text=True,
             ).stdout.strip()
 
-        values = directory.ValueDirectory(self.path)
-        self.addCleanup(values.close)
-        self.assertEqual('True', claims())
-        self.assertTrue(values.claim())
+        staying = subprocess.Popen(
+            [sys.executable, '-c', f'{script}\nsys.stdin.readline()']
+            + [str(self.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(staying.communicate)
+        assert staying.stdout is not None
+        self.assertEqual('True\n', staying.stdout.readline())
         self.assertEqual('False', claims())
+        staying.communicate('\n')
+        self.assertEqual('True', claims())
 
     def test_others_must_not_write_there(self) -> None:
         self.path.mkdir(parents=True)

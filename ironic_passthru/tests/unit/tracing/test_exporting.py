@@ -54,7 +54,10 @@ class TestExporting(base.TestCase):
 
     def test_failures_and_the_recovery_are_logged_once(self) -> None:
         log = self.useFixture(
-            fixtures.FakeLogger(format='%(levelname)s %(message)s')
+            # The exporter of another test may still log its failure.
+            fixtures.FakeLogger(
+                exporting.__name__, format='%(levelname)s %(message)s'
+            )
         )
         exporter = exporting.LoggedExporter(
             _Exporter(_SUCCESS, _FAILURE, _FAILURE, _SUCCESS, _SUCCESS)

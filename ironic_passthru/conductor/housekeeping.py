@@ -18,6 +18,9 @@ from ironic_passthru.db import session
 
 LOG = log.getLogger(__name__)
 
+# Records are kept for much longer.
+_MAX_PURGE_SECONDS = 60.0
+
 
 @dataclasses.dataclass(frozen=True)
 class Intervals:
@@ -44,15 +47,21 @@ class Intervals:
         """Between two liveness updates, or two checks of those of others."""
         return min(self.upkeep, self.absent_after / 4)
 
+    @property
+    def purge(self) -> float:
+        """Between two deletions of old records and results."""
+        oldest = min(self.keep, self.keep_results)
+        return max(self.liveness, min(oldest / 100, _MAX_PURGE_SECONDS))
+
 
 class Housekeeping:
     """Keeps the records of operations correct, in a thread of its own.
 
     Every ``progress`` seconds it writes the progress that drivers report,
     passes requests to cancel on to them, and does the same for operations
-    with parts. Less often it ends the
-    operations of absent conductors, and deletes old records. The liveness
-    update has another thread, so that it waits for none of these tasks.
+    with parts while there are any. Less often it ends the operations of
+    absent conductors, and deletes old records. The liveness update has another
+    thread, so that it waits for none of these tasks.
 
     It does not use the bus: an unavailable broker ends no operation.
 
@@ -85,6 +94,8 @@ class Housekeeping:
         self._absence = absence.AbsenceDetector(intervals.absent_after)
         self._next_progress = float('-inf')
         self._next_upkeep = float('-inf')
+        self._next_purge = float('-inf')
+        self._has_split = False
         self._is_available = True
         self._stopped = threading.Event()
         self._thread = threading.Thread(
@@ -135,13 +146,17 @@ class Housekeeping:
                     self._next_upkeep = time.monotonic() + upkeep_seconds
                     self._reap_own()
                     self._reap_others()
+                    # Of conductors that do not run any of the parts.
+                    self._has_split = True
+                if time.monotonic() >= self._next_purge:
+                    self._next_purge = time.monotonic() + self._intervals.purge
                     self._purge()
                 if time.monotonic() >= self._next_progress:
                     self._next_progress = (
                         time.monotonic() + self._intervals.progress
                     )
                     self._exchange()
-                    self._split.update()
+                    self._update_split()
                 self._is_available = True
             except errors.RegistryUnavailable:
                 self._absence.reset()
@@ -158,6 +173,13 @@ class Housekeeping:
                     'Housekeeping of operations failed: %s',
                     session.cause(error),
                 )
+
+    def _update_split(self) -> None:
+        """Update operations with parts, if there may be any."""
+        if self._tracker.take_routed() or self._has_split:
+            # Also after an error.
+            self._has_split = True
+            self._has_split = self._split.update()
 
     def _exchange(self) -> None:
         """Write progress, and pass requests to cancel on to drivers."""

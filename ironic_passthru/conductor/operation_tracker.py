@@ -146,6 +146,7 @@ class OperationTracker:
         self._incarnation = incarnation
         self._lock = threading.Lock()
         self._tracked: dict[str, TrackedOperation] = {}
+        self._routed = False
 
     def record(self, tracked: TrackedOperation) -> None:
         """Record a call, and wait until the record is committed.
@@ -159,6 +160,9 @@ class OperationTracker:
                     raise errors.DuplicateCall()
                 self._tracked[tracked.id] = tracked
             self._writer.record(self._new_operation(tracked))
+            if tracked.job.call.routed:
+                with self._lock:
+                    self._routed = True
             tracked.publish(operation.State.QUEUED, None)
         except BaseException:
             self._release(tracked)
@@ -310,6 +314,15 @@ class OperationTracker:
         for tracked in found:
             if tracked is not None:
                 tracked.request_cancel()
+
+    def take_routed(self) -> bool:
+        """Return whether a routed call was recorded since the last time.
+
+        It may be a part of an operation.
+        """
+        with self._lock:
+            found, self._routed = self._routed, False
+        return found
 
     def running(self) -> dict[str, TrackedOperation]:
         """Return the operations that run, by id."""

@@ -43,12 +43,14 @@ class SplitOperations:
     def __init__(self, records: operations.OperationStore) -> None:
         self._records = records
 
-    def update(self) -> None:
+    def update(self) -> bool:
         """Update all active operations from the records of their parts.
 
+        :returns: whether there were any.
         :raises: RegistryUnavailable.
         """
-        for split in self._records.split.active():
+        active = self._records.split.active()
+        for split in active:
             try:
                 self._update(split)
             except errors.RegistryUnavailable:
@@ -60,6 +62,7 @@ class SplitOperations:
                     split.id,
                     session.cause(error),
                 )
+        return bool(active)
 
     def _update(self, split: split_operations.SplitOperation) -> None:
         if split.cancel_requested:

@@ -47,7 +47,7 @@ bench = bench_hardware:Vendor
 
 _FAKE = (
     *('bios', 'boot', 'console', 'deploy', 'firmware', 'inspect'),
-    *('management', 'power', 'raid', 'rescue', 'storage'),
+    *('management', 'power', 'raid', 'rescue'),
 )
 
 MODULE = 'ironic.wsgi.api:application'
@@ -58,7 +58,7 @@ class Site:
     """The files of an Ironic.
 
     :param directory: an existing directory for them.
-    :param home: a virtual environment with Ironic and psycopg.
+    :param home: a virtual environment with Ironic and psycopg2.
     :param bus: transport URL.
     :param database: URL of an empty database.
     :ivar config: path of the configuration file.
@@ -94,6 +94,7 @@ class Site:
             'enabled_hardware_types = bench\n'
             'enabled_vendor_interfaces = bench\n'
             'enabled_network_interfaces = noop\n'
+            'enabled_storage_interfaces = noop\n'
             + ''.join(f'enabled_{kind}_interfaces = fake\n' for kind in _FAKE)
             + f'[database]\nconnection = {database}\n'
         )

@@ -31,17 +31,22 @@ _SITE = 1000
 _IDLE_SECONDS = 20
 
 
-def paths(driver: str) -> dict[str, tuple[str, str]]:
-    """Return path and HTTP method of each kind of request."""
+def paths(driver: str, name: str) -> dict[str, tuple[str, str]]:
+    """Return path and HTTP method of each kind of request.
+
+    :param name: what precedes the name of a method.
+    """
     base = f'/v1/drivers/{driver}/vendor_passthru'
     return {
         'list': (f'{base}/methods', 'GET'),
-        'sync': (f'{base}?method=no_op', 'GET'),
-        'async': (f'{base}?method=no_op_async', 'POST'),
+        'sync': (f'{base}{name}no_op', 'GET'),
+        'async': (f'{base}{name}no_op_async', 'POST'),
     }
 
 
-_PATHS = paths('fake-hardware')
+_PATHS = paths('fake-hardware', '?method=')
+# Ironic 39 fails without a positional argument.
+_IRONIC_PATHS = paths(ironic_site.DRIVER, '/')
 
 
 @contextlib.contextmanager
@@ -134,7 +139,7 @@ def ironic(
         **site.environment,
     )
     with running(site.conductor()), running(api):
-        parts.first_answer(base + paths(ironic_site.DRIVER)['sync'][0], 60)
+        parts.first_answer(base + _IRONIC_PATHS['sync'][0], 60)
         yield base
 
 
@@ -251,7 +256,7 @@ def measure_level(
     if beside:
         row['ironic'] = {
             name: parts.wrk(beside + path, level, seconds, http_method)
-            for name, (path, http_method) in paths(ironic_site.DRIVER).items()
+            for name, (path, http_method) in _IRONIC_PATHS.items()
         }
     return row
 
@@ -382,7 +387,7 @@ def main() -> None:
     parser.add_argument(
         '--ironic',
         metavar='DIRECTORY',
-        help='a virtual environment with Ironic and psycopg, to measure it '
+        help='a virtual environment with Ironic and psycopg2, to measure it '
         'beside; not with --sqlite',
     )
     options = parser.parse_args()

@@ -63,7 +63,12 @@ class FakeStore:
         self.purged: list[str] = []
         self.left = {'purge': 0, 'purge_results': 0}
         #: The store of operations with parts.
-        self.split = types.SimpleNamespace(active=list)
+        self.split = types.SimpleNamespace(active=self.active_split)
+        self.split_looks = 0
+
+    def active_split(self) -> list[Any]:
+        self.split_looks += 1
+        return []
 
     def check(self) -> None:
         if self.away:
@@ -130,9 +135,14 @@ class FakeTracker:
         self.known: set[str] = set()
         self.late: set[str] = set()
         self.hung_ids: set[str] = set()
+        self.routed = False
+
+    def take_routed(self) -> bool:
+        found, self.routed = self.routed, False
+        return found
 
     def hung(self, grace_seconds: float) -> set[str]:
-        assert grace_seconds == 0.3
+        assert grace_seconds in (0.3, 300.0)
         return self.hung_ids
 
     def overdue(self) -> set[str]:
@@ -197,6 +207,16 @@ class TestProgress(HousekeepingCase):
         self.assertEqual(
             {'a': operation.Progress(50, 'half')}, self.store.reports[-1]
         )
+
+    def test_operations_with_parts_are_read_only_if_there_may_be_any(
+        self,
+    ) -> None:
+        self.make(upkeep=100.0, absent_after=0.3 * 1000).start()
+        self.wait_for(lambda: self.store.split_looks, 'the first look')
+        time.sleep(0.1)
+        self.assertEqual(1, self.store.split_looks)
+        self.tracker.routed = True
+        self.wait_for(lambda: self.store.split_looks == 2, 'one after a part')
 
     def test_what_could_not_be_written_is_written_later(self) -> None:
         running = tracked()

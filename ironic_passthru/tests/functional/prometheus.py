@@ -8,6 +8,8 @@ import pathlib
 import re
 import subprocess
 import urllib.request
+from typing import Any
+from urllib import parse
 
 import fixtures
 
@@ -16,6 +18,7 @@ from ironic_passthru.tests.functional import processes
 from ironic_passthru.tests.functional import servers
 
 RULES = console.ROOT / 'etc' / 'prometheus' / 'ironic-passthru.rules.yml'
+DASHBOARD = console.ROOT / 'etc' / 'grafana' / 'ironic-passthru.json'
 
 # Within seconds instead of minutes.
 _ACCELERATED = (
@@ -92,12 +95,18 @@ class Prometheus(fixtures.Fixture):
             if alert['state'] == 'firing'
         }
 
+    def shows(self, expression: str) -> bool:
+        """Return whether an expression of the dashboard has values."""
+        # Grafana sets the variable.
+        query = parse.quote(expression.replace('$__rate_interval', '1m'))
+        return bool(self._get(f'query?query={query}')['result'])
+
     def healthy(self) -> bool:
         """Return whether all targets were scraped."""
         targets = self._get('targets')['activeTargets']
         return {target['health'] for target in targets} == {'up'}
 
-    def _get(self, path: str) -> collections.abc.Mapping[str, object]:
+    def _get(self, path: str) -> collections.abc.Mapping[str, Any]:
         with urllib.request.urlopen(f'{self.url}/api/v1/{path}') as response:
             return json.load(response)['data']
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics and alerts of a running site, with a real Prometheus."""
+"""Metrics, alerts and traces of a running site, with a real Prometheus."""
 
 import collections.abc
 import contextlib
+import json
 import os
+import secrets
 import signal
 import time
 import unittest
@@ -14,6 +16,7 @@ from concurrent import futures
 import yaml
 
 from ironic_passthru.metrics import definitions
+from ironic_passthru.tests.functional import collector
 from ironic_passthru.tests.functional import deployment
 from ironic_passthru.tests.functional import prometheus
 from ironic_passthru.tests.functional import scrapes
@@ -29,8 +32,8 @@ lost:
 _IS_LONG = bool(os.environ.get('PASSTHRU_LONG'))
 
 
-class _Site(deployment.Site):
-    """A site with one conductor, one API and Prometheus."""
+class _Site(collector.TracedSite):
+    """A site with one conductor, one API, a collector and Prometheus."""
 
     def _setUp(self) -> None:
         super()._setUp()
@@ -270,6 +273,69 @@ class TestAlerts(MetricsCase):
             self.wait_for_alerts(*alerts, act=call)
 
 
+class TestDashboard(MetricsCase):
+    """Calls, load and faults show up in the dashboard and in traces."""
+
+    def test_each_panel_has_values(self) -> None:
+        trace_id = secrets.token_hex(16)
+        self.load(f'00-{trace_id}-{secrets.token_hex(8)}-01')
+        self.inject_faults()
+        for panel in json.loads(prometheus.DASHBOARD.read_text())['panels']:
+            for target in panel.get('targets', []):
+                self.wait_for(
+                    lambda one=target['expr']: self.site.prometheus.shows(one),
+                    f'{panel["title"]}: {target["expr"]}',
+                    seconds=30,
+                )
+        self.wait_for(
+            lambda: {'ironic-passthru-api', 'ironic-passthru-conductor'}
+            == {one.service for one in self.site.collector.trace(trace_id)},
+            'the spans of a call',
+        )
+
+    def load(self, parent: str) -> None:
+        """Call methods that succeed, fail, wait and are refused."""
+        self.api.request(
+            'POST',
+            '/v1/drivers/fake-hardware/vendor_passthru?method=echo',
+            {'a': 1},
+            headers={'traceparent': parent},
+        )
+        for _ in range(20):
+            self.api.call('echo', 'POST', a=1)
+            self.api.call('power_state', driver='redfish', targets=['lost'])
+            self.api.call('refuse', driver='marks', key='k', kind='foreign')
+            self.api.call('mark_later', 'POST', driver='marks', key='k')
+        with futures.ThreadPoolExecutor(8) as pool:
+            for _ in range(8):
+                pool.submit(
+                    *(self.api.call, 'mark'),
+                    driver='marks',
+                    key='k',
+                    seconds=1,
+                )
+
+    def inject_faults(self) -> None:
+        """Suspend the conductor during a call, and hide the database."""
+        file = self.site.directory / 'registry.sqlite'
+        hidden = file.with_suffix('.hidden')
+        self.site.server.signal(signal.SIGSTOP)
+        try:
+            self.assertEqual(504, self.api.call('echo', 'POST', a=1).status)
+        finally:
+            self.site.server.signal(signal.SIGCONT)
+        file.rename(hidden)
+        try:
+            self.wait_for(
+                lambda: self.site.prometheus.shows(
+                    'ironic_passthru_heartbeats_skipped_total > 0'
+                ),
+                'a heartbeat is skipped',
+            )
+        finally:
+            hidden.rename(file)
+
+
 class TestRules(unittest.TestCase):
     """The shipped rules."""
 
@@ -292,5 +358,6 @@ class TestRules(unittest.TestCase):
 
 
 if not _IS_LONG:
+    del TestDashboard
     del TestAlerts.test_full_pools
     del TestAlerts.test_a_stopped_api

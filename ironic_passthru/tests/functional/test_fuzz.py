@@ -32,7 +32,7 @@ from ironic_passthru.tests.functional import raw
 from ironic_passthru.tests.functional import web
 
 # Number of requests; ``tox -e fuzz`` sets 200000.
-_REQUESTS = int(os.environ.get('PASSTHRU_FUZZ_REQUESTS', '6000'))
+_REQUESTS = int(os.environ.get('PASSTHRU_FUZZ_REQUESTS', '3000'))
 
 # File for the figures of a run.
 _FIGURES = os.environ.get('PASSTHRU_FUZZ_FIGURES')

@@ -25,7 +25,7 @@ from ironic_passthru.tests.functional import controlled
 from ironic_passthru.tests.functional import web
 
 # Number of sequences; ``tox -e long`` sets more.
-_EXAMPLES = int(os.environ.get('PASSTHRU_MODEL_EXAMPLES', '15'))
+_EXAMPLES = int(os.environ.get('PASSTHRU_MODEL_EXAMPLES', '10'))
 _STEPS = 50
 
 # A single worker, so that operations are queued.

@@ -18,7 +18,8 @@ limitation of oslo.messaging 18:
     An error does not show whether a message was published; connections to a
     blocked or silent broker, and channels that it closed, are kept; codecs
     and headers of a message can stop a consumer. Each message builds the
-    functions for its repetition, which takes a tenth of the CPU of a call.
+    functions for its repetition, which takes a tenth of the CPU of a call, and
+    wakes the thread that receives messages several times after it.
 ``_CompactLog``
     One invalid message causes several records and a traceback.
 ``register_telemetry``
@@ -72,6 +73,18 @@ _REDUNDANT = (
     'The reply %(msg_id)s failed to send after',
     'Failed to rebuild remote exception',
 )
+
+# Errors that the library neither repeats nor translates.
+_NEVER_REPEATED = (
+    common.Timeout,
+    oslo_messaging.MessageUndeliverable,
+    rpc_amqp.AMQPDestinationNotFound,
+)
+
+# Shortest wait for messages. The library waits for 1 ms after each message,
+# then for 2, 4 and so on, to acknowledge messages that were processed; those
+# of RPC are acknowledged when they arrive.
+_POLL_SECONDS = 1.0
 
 # Interval of heartbeats to the broker while no thread is free.
 _HEARTBEAT_SECONDS = 2.0
@@ -235,6 +248,8 @@ class _Connection(_EncodedConnection):
             return super().ensure(method, *args, **kwargs)
         try:
             return method()
+        except _NEVER_REPEATED:
+            raise
         except Exception as error:
             failures = [error]
 
@@ -344,6 +359,8 @@ class _Connection(_EncodedConnection):
 
     def consume(self, timeout: float | None = None) -> None:
         """Receive messages; replace the connection if headers are invalid."""
+        if timeout is not None:
+            timeout = max(timeout, _POLL_SECONDS)
         try:
             super().consume(timeout)
             return

@@ -63,10 +63,13 @@ def _apply_kind(
 ) -> set[str]:
     """Apply transitions that differ only in their ids."""
     values = _values(kind)
+    bind = writer if isinstance(writer, sa.Connection) else writer.get_bind()
+    returns_ids = bind.dialect.update_returning
     statement = _statement(
         frozenset(values),
         starts=kind.target is operation.State.RUNNING,
         owned=kind.owner is not None,
+        returns_ids=returns_ids,
     )
     parameters: dict[str, Any] = {
         f'new_{name}': value for name, value in values.items()
@@ -76,10 +79,8 @@ def _apply_kind(
         parameters['owner'] = kind.owner
         # An earlier attempt may have been committed without acknowledgement.
         parameters['sources'].append(kind.target)
-    bind = writer if isinstance(writer, sa.Connection) else writer.get_bind()
-    if bind.dialect.update_returning:
-        returning = statement.returning(_operations.c.id)
-        return set(writer.scalars(returning, parameters | {'ids': ids}))
+    if returns_ids:
+        return set(writer.scalars(statement, parameters | {'ids': ids}))
     return {
         operation_id
         for operation_id in ids
@@ -92,8 +93,8 @@ def _apply_kind(
 # To build a statement takes longer than to execute it.
 @functools.cache
 def _statement(
-    columns: frozenset[str], *, starts: bool, owned: bool
-) -> sa.Update:
+    columns: frozenset[str], *, starts: bool, owned: bool, returns_ids: bool
+) -> Any:
     """Return the compare-and-set statement that sets ``columns``."""
     table = _operations.c
     time = table.started_at if starts else table.finished_at
@@ -111,8 +112,8 @@ def _statement(
         .values({time: models.utc_now()})
     )
     if owned:
-        return statement.where(table.incarnation == sa.bindparam('owner'))
-    return statement
+        statement = statement.where(table.incarnation == sa.bindparam('owner'))
+    return statement.returning(table.id) if returns_ids else statement
 
 
 def _values(kind: operation.Transition) -> dict[str, Any]:

@@ -14,7 +14,7 @@ _GLOBAL_ID = re.compile(
     'req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}'
 )
 # Both names of the header are in use.
-_HEADERS = ('X-Openstack-Request-Id', 'Openstack-Request-Id')
+_HEADERS = ('x-openstack-request-id', 'openstack-request-id')
 
 
 class RequestId:
@@ -42,9 +42,7 @@ class RequestId:
             status: str, headers: list[tuple[str, str]], *args: Any
         ) -> Any:
             present = {name.lower() for name, _ in headers}
-            missing = (
-                name for name in _HEADERS if name.lower() not in present
-            )
+            missing = (name for name in _HEADERS if name not in present)
             return start_response(
                 status, [*headers, *((name, id_) for name in missing)], *args
             )

@@ -288,8 +288,10 @@ class TestDashboard(MetricsCase):
                     seconds=30,
                 )
         self.wait_for(
-            lambda: {'ironic-passthru-api', 'ironic-passthru-conductor'}
-            == {one.service for one in self.site.collector.trace(trace_id)},
+            lambda: (
+                {'ironic-passthru-api', 'ironic-passthru-conductor'}
+                == {one.service for one in self.site.collector.trace(trace_id)}
+            ),
             'the spans of a call',
         )
 

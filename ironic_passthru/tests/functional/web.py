@@ -2,6 +2,7 @@
 """A plain HTTP client without retries."""
 
 import collections.abc
+import contextlib
 import dataclasses
 import http.client
 import json
@@ -91,12 +92,15 @@ class Client:
         connection = self.connection()
         started = time.monotonic()
         try:
-            connection.request(
-                http_method,
-                path,
-                body=data,
-                headers=self.headers | (headers or {}),
-            )
+            # A server may respond, and close the connection, before it has
+            # received a body that is too large.
+            with contextlib.suppress(BrokenPipeError):
+                connection.request(
+                    http_method,
+                    path,
+                    body=data,
+                    headers=self.headers | (headers or {}),
+                )
             response = connection.getresponse()
             content = response.read()
         finally:

@@ -265,9 +265,11 @@ class _Connection(_EncodedConnection):
     ) -> None:
         """Set the timeout of the socket, unless it is set already."""
         # Set before and after each message, usually to the same value.
-        if timeout is None or timeout > self.heartbeat_timeout_threshold > 0:
+        if timeout and timeout > self.heartbeat_timeout_threshold > 0:
+            # The base class limits it to the default.
             timeout = None
-        sock = getattr(self.channel.connection, 'sock', None)
+        connection = getattr(self.channel, 'connection', None)
+        sock = getattr(connection, 'sock', None)
         if sock is None or self._timed != (sock, timeout):
             super().set_transport_socket_timeout(timeout)
             self._timed = (sock, timeout)

@@ -7,6 +7,8 @@ import subprocess
 
 import parts
 
+from ironic_passthru.tests.functional import ironic
+
 # A hardware type with the methods that are measured.
 _HARDWARE = """
 from ironic.drivers import base
@@ -74,13 +76,7 @@ class Site:
     ) -> None:
         self._directory = directory
         self._bin = home / 'bin'
-        (directory / 'bench_hardware.py').write_text(_HARDWARE)
-        metadata = directory / 'bench-1.0.dist-info'
-        metadata.mkdir()
-        (metadata / 'METADATA').write_text(
-            'Metadata-Version: 2.1\nName: bench\nVersion: 1.0\n'
-        )
-        (metadata / 'entry_points.txt').write_text(_ENTRY_POINTS)
+        ironic.write_package(directory, 'bench', _HARDWARE, _ENTRY_POINTS)
         self.config = directory / 'ironic.conf'
         # It contains passwords.
         self.config.touch(mode=0o600)

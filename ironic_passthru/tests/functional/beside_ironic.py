@@ -124,13 +124,7 @@ class ExistingIronic(fixtures.Fixture):
     def _packages(self) -> pathlib.Path:
         """Return a directory with the hardware type."""
         packages = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
-        (packages / 'acme_hardware.py').write_text(_HARDWARE)
-        metadata = packages / 'acme-1.0.dist-info'
-        metadata.mkdir()
-        (metadata / 'METADATA').write_text(
-            'Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n'
-        )
-        (metadata / 'entry_points.txt').write_text(_ENTRY_POINTS)
+        ironic.write_package(packages, 'acme', _HARDWARE, _ENTRY_POINTS)
         return packages
 
     def client(

@@ -68,6 +68,19 @@ class IronicPackages(fixtures.Fixture):
         )
 
 
+def write_package(
+    directory: pathlib.Path, name: str, source: str, entry_points: str
+) -> None:
+    """Write an installed package with one module, ``NAME_hardware``."""
+    (directory / f'{name}_hardware.py').write_text(source)
+    metadata = directory / f'{name}-1.0.dist-info'
+    metadata.mkdir()
+    (metadata / 'METADATA').write_text(
+        f'Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n'
+    )
+    (metadata / 'entry_points.txt').write_text(entry_points)
+
+
 class Ironic(fixtures.Fixture):
     """Ironic with SQLite.
 

@@ -12,10 +12,14 @@ import fixtures
 from ironic_passthru.tests import base
 from ironic_passthru.tests.functional import deployment
 
-# Prints the resources that child processes must not share.
+# Prints the resources that child processes must not share. The kernel lists
+# a joined thread a moment longer than Python does.
 _PROGRAM = """
-import json, os, threading
+import json, os, threading, time
 import ironic_passthru.wsgi
+latest = time.monotonic() + 10
+while len(os.listdir('/proc/self/task')) > 1 and time.monotonic() < latest:
+    time.sleep(0.01)
 held = []
 for number in os.listdir('/proc/self/fd'):
     try:

@@ -76,7 +76,7 @@ class Key:
 
 @dataclasses.dataclass(frozen=True)
 class NewOperation:
-    """An operation to be created in the state ``queued``.
+    """An operation to be created.
 
     :param id: the id of the call.
     :param parameters: JSON values by name, secrets masked.
@@ -85,6 +85,8 @@ class NewOperation:
     :param targets: targets of the parameters, without secrets.
     :param conductor: host name of the conductor.
     :param incarnation: incarnation of the conductor.
+    :param state: ``queued``; or ``running`` if it starts at once, which saves
+        the transition.
     """
 
     id: str
@@ -101,6 +103,7 @@ class NewOperation:
     attach: bool
     targets: tuple[str, ...] = ()
     key: Key | None = None
+    state: State = State.QUEUED
 
 
 @dataclasses.dataclass(frozen=True)

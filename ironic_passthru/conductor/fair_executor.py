@@ -6,6 +6,7 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 from ironic_passthru import threads
@@ -25,12 +26,33 @@ class FairExecutor:
     """
 
     def __init__(self, workers: int, share: int) -> None:
+        self._workers = workers
         self._share = share
         self._lock = threading.Lock()
         self._closed = False
         self._running: collections.Counter[str] = collections.Counter()
         self._waiting: dict[str, collections.deque[_Work]] = {}
         self._pool = threads.ThreadPool(workers, 'call')
+
+    @contextlib.contextmanager
+    def reserve(self, driver: str) -> Iterator['Reservation']:
+        """Reserve a worker for a driver, if one is free.
+
+        It is released at the end of the context unless it was used.
+        """
+        reservation = Reservation(self, driver)
+        with self._lock:
+            if (
+                self._running[driver] < self._share
+                and self._running.total() < self._workers
+            ):
+                self._running[driver] += 1
+                reservation.has_worker = True
+        try:
+            yield reservation
+        finally:
+            if reservation.has_worker:
+                self._run(driver, _do_nothing)
 
     def submit(
         self, driver: str, function: Callable[..., None], *args: Any
@@ -43,8 +65,7 @@ class FairExecutor:
         """
         work = functools.partial(function, *args)
         with self._lock:
-            if self._closed:
-                raise RuntimeError('the executor is closed')
+            self._require_open()
             if self._running[driver] >= self._share:
                 self._waiting.setdefault(driver, collections.deque()).append(
                     work
@@ -56,6 +77,16 @@ class FairExecutor:
             except BaseException:
                 self._leave(driver)
                 raise
+
+    def _use(self, driver: str, work: _Work) -> None:
+        """Run a function in the worker that was reserved for it."""
+        with self._lock:
+            self._require_open()
+            self._pool.submit(self._run, driver, work)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise RuntimeError('the executor is closed')
 
     def recover(self) -> bool:
         """Start threads for waiting work that lacks them.
@@ -101,3 +132,30 @@ class FairExecutor:
         self._running[driver] -= 1
         if not self._running[driver]:
             del self._running[driver]
+
+
+class Reservation:
+    """A worker that is reserved for one function, or none.
+
+    :ivar has_worker: whether it holds a worker.
+    """
+
+    def __init__(self, executor: FairExecutor, driver: str) -> None:
+        self._executor = executor
+        self._driver = driver
+        self.has_worker = False
+
+    def submit(self, function: Callable[..., None], *args: Any) -> None:
+        """Run a function in the worker, or else once one is free.
+
+        See :meth:`FairExecutor.submit`.
+        """
+        if not self.has_worker:
+            self._executor.submit(self._driver, function, *args)
+            return
+        self._executor._use(self._driver, functools.partial(function, *args))
+        self.has_worker = False
+
+
+def _do_nothing() -> None:
+    """Do nothing."""

@@ -225,11 +225,10 @@ class Housekeeping:
         overdue = sorted(tracker.overdue())
         hung = sorted(tracker.hung(self._intervals.absent_after))
         active = self._store.active(self._incarnation)
-        orphans = sorted(tracker.orphans(set(active)))
         ends = [
             *(operation.end(id_, operation.State.QUEUED) for id_ in overdue),
             *(operation.end(id_, operation.State.RUNNING) for id_ in hung),
-            *(operation.end(id_, active[id_]) for id_ in orphans),
+            *tracker.orphans(active),
         ]
         if ends:
             outcomes = self._store.apply(ends)

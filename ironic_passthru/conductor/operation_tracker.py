@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tracking of the operations of a conductor until their final states."""
 
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from concurrent import futures
 from typing import Any
 
@@ -29,6 +31,9 @@ _RECORD_WAIT_SECONDS = 5.0
 
 # Database servers bound the size of a statement.
 _MAX_MESSAGE_LENGTH = 100_000
+
+# Number of refused calls whose records may exist.
+_MAX_REFUSED = 10_000
 
 
 class TrackedOperation(calls.JobState):
@@ -146,11 +151,18 @@ class OperationTracker:
         self._incarnation = incarnation
         self._lock = threading.Lock()
         self._tracked: dict[str, TrackedOperation] = {}
+        # Calls that were not recorded as running, as far as is known.
+        self._refused: collections.deque[str] = collections.deque(
+            maxlen=_MAX_REFUSED
+        )
         self._routed = False
 
-    def record(self, tracked: TrackedOperation) -> None:
+    def record(
+        self, tracked: TrackedOperation, *, running: bool = False
+    ) -> None:
         """Record a call, and wait until the record is committed.
 
+        :param running: record it as running: it starts at once.
         :raises: RegistryUnavailable, DuplicateCall, KeyInUse,
             ConductorStopping.
         """
@@ -159,7 +171,7 @@ class OperationTracker:
                 if tracked.id in self._tracked:
                     raise errors.DuplicateCall()
                 self._tracked[tracked.id] = tracked
-            self._writer.record(self._new_operation(tracked))
+            self._record(tracked, running=running)
             if tracked.job.call.routed:
                 with self._lock:
                     self._routed = True
@@ -168,8 +180,22 @@ class OperationTracker:
             self._release(tracked)
             raise
 
+    def _record(self, tracked: TrackedOperation, *, running: bool) -> None:
+        if not running:
+            new = self._new_operation(tracked, operation.State.QUEUED)
+            self._writer.record(new)
+            return
+        new = self._new_operation(tracked, operation.State.RUNNING)
+        try:
+            self._writer.record(new)
+        except BaseException:
+            with self._lock:
+                self._refused.append(tracked.id)
+            raise
+        tracked.started = True
+
     def _new_operation(
-        self, tracked: TrackedOperation
+        self, tracked: TrackedOperation, state: operation.State
     ) -> operation.NewOperation:
         job = tracked.job
         call, context = job.call, job.context
@@ -188,15 +214,19 @@ class OperationTracker:
             attach=job.method.spec.attach,
             targets=tracked.named_targets,
             key=call.key,
+            state=state,
         )
 
     def start(self, tracked: TrackedOperation) -> bool:
-        """Claim an operation; return False if its record is final.
+        """Claim a queued operation; return False if its record is final.
 
         :raises: ConductorStopping.
         """
         try:
-            tracked.started = self._writer.claim(tracked.id, self._incarnation)
+            if not tracked.started:
+                tracked.started = self._writer.claim(
+                    tracked.id, self._incarnation
+                )
         finally:
             if not tracked.started:
                 self._release(tracked)
@@ -276,14 +306,26 @@ class OperationTracker:
         else:
             self._events.not_started(tracked.id)
 
-    def orphans(self, active: set[str]) -> set[str]:
-        """Return the active records of this incarnation without a call.
+    def orphans(
+        self, active: Mapping[str, operation.State]
+    ) -> list[operation.Transition]:
+        """Return how the records without a call end.
 
         Their commit succeeded without an acknowledgement, so that their
         callers were refused; or they were abandoned.
+
+        :param active: states of the active records of this incarnation.
         """
         with self._lock:
-            return active - self._tracked.keys()
+            orphans = sorted(active.keys() - self._tracked.keys())
+            return [
+                operation.Transition(
+                    id_, active[id_], operation.State.EXPIRED, frees_key=True
+                )
+                if id_ in self._refused
+                else operation.end(id_, active[id_])
+                for id_ in orphans
+            ]
 
     def overdue(self) -> set[str]:
         """Return operations that waited for a worker for too long."""
@@ -366,7 +408,7 @@ class OperationTracker:
             functools.partial(self._finished, tracked, final)
         )
         tracked.finishing = True
-        if not tracked.job.accepted:
+        if not tracked.job.accepted or state is operation.State.EXPIRED:
             left = -tracked.late_seconds - 0.5
             with contextlib.suppress(Exception):
                 futures.wait(

@@ -120,7 +120,7 @@ class OperationWriter:
         self._large.start()
 
     def record(self, new: operation.NewOperation) -> None:
-        """Return when an operation is committed, queued.
+        """Return when an operation is committed.
 
         :raises: DuplicateCall, KeyInUse, ConductorStopping;
             RegistryUnavailable, though it may have been committed then.

@@ -140,13 +140,13 @@ class Runner:
         start_by = time.monotonic() + self._queue_seconds
         tracked = self._track(job, start_by, ticket.release)
         try:
-            self._record(tracked)
-            ticket.keep()
-            self._executor.submit(
-                job.call.driver_name,
-                spans.current().bind(self._work),
-                tracked,
-            )
+            with self._executor.reserve(job.call.driver_name) as worker:
+                # If a commit is not acknowledged, a key must not belong to a
+                # call that may have run.
+                at_once = worker.has_worker and job.call.key is None
+                self._record(tracked, running=at_once)
+                ticket.keep()
+                worker.submit(spans.current().bind(self._work), tracked)
         except errors.PassthruError:
             raise
         except Exception:
@@ -159,9 +159,15 @@ class Runner:
             self._tracker.abandon(tracked)
             raise
 
-    def _record(self, tracked: operation_tracker.TrackedOperation) -> None:
+    def _record(
+        self,
+        tracked: operation_tracker.TrackedOperation,
+        *,
+        running: bool = False,
+    ) -> None:
         """Record a call unless its deadline has passed.
 
+        :param running: record it as running.
         :raises: CallExpired, OperationExpired, and the errors of
             :meth:`.OperationTracker.record`.
         """
@@ -170,7 +176,7 @@ class Runner:
         call = tracked.job.call
         if call.expired:
             raise errors.CallExpired()
-        self._tracker.record(tracked)
+        self._tracker.record(tracked, running=running)
         if call.expired:
             self._tracker.expire(tracked)
             raise errors.OperationExpired()
@@ -179,6 +185,9 @@ class Runner:
         """Run an accepted call in a worker."""
         try:
             if self._closed:
+                if tracked.started:
+                    # Its record is running.
+                    self._tracker.expire(tracked)
                 return
             tracked.job.context.update_store()
             if tracked.overdue:

@@ -29,6 +29,10 @@ _targets = models.operation_targets
 Writer = orm.Session | sa.Connection
 
 _INSERT = sa.insert(_operations).values(created_at=models.utc_now())
+_INSERTS = {
+    operation.State.QUEUED: _INSERT,
+    operation.State.RUNNING: _INSERT.values(started_at=models.utc_now()),
+}
 
 
 def transition(
@@ -178,7 +182,10 @@ def apply(writer: Writer, changes: Sequence[operation.Change]) -> list[bool]:
 
 
 def _insert(writer: Writer, new: Sequence[operation.NewOperation]) -> None:
-    writer.execute(_INSERT, [_row(each) for each in new])
+    for state, statement in _INSERTS.items():
+        rows = [_row(each) for each in new if each.state is state]
+        if rows:
+            writer.execute(statement, rows)
     keys = [
         {
             'digest': each.key.digest,
@@ -246,7 +253,6 @@ def _row(new: operation.NewOperation) -> dict[str, Any]:
     # Escapes all characters outside ASCII, also NUL and lone surrogates.
     values['parameters'] = json.dumps(new.parameters)
     values['targets'] = json.dumps(new.targets)
-    values['state'] = operation.State.QUEUED
     values['cancel_requested'] = False
     return values
 
@@ -263,9 +269,9 @@ def is_recorded(writer: Writer, new: operation.NewOperation) -> bool:
         )
     ).one_or_none()
     if row is not None:
-        # A conductor inserts an id once: a queued operation of the same
-        # incarnation was committed without acknowledgement.
-        if tuple(row) != (new.incarnation, operation.State.QUEUED):
+        # A conductor inserts an id once: an operation of the same
+        # incarnation in this state was committed without acknowledgement.
+        if tuple(row) != (new.incarnation, new.state):
             raise errors.DuplicateCall()
         return True
     if new.key is not None:

@@ -23,7 +23,11 @@ METHOD = 'method'
 _RUNNER = 'ironic_passthru.conductor.runner', 'Runner', 'run'
 _WRITER = 'ironic_passthru.conductor.operation_writer', 'OperationWriter'
 _RECORD = *_WRITER, 'record'
-_CLAIM = *_WRITER, 'claim'
+_CLAIM = (
+    'ironic_passthru.conductor.operation_tracker',
+    'OperationTracker',
+    'start',
+)
 _REPLY = 'ironic_passthru.rpc.rabbit', '_Request', 'reply'
 
 _BEFORE, _AFTER = 'before', 'after'

@@ -74,7 +74,7 @@ class FakeRecords:
                 if change.key and other.key == change.key:
                     raise errors.KeyInUse(operation=other.id)
             self.new[change.id] = change
-            self.states[change.id] = operation.State.QUEUED
+            self.states[change.id] = change.state
             return True
         if self.states.get(change.id) is not change.source:
             return False

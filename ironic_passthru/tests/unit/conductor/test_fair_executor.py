@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """No driver occupies all workers, and no work is lost."""
 
+import contextlib
 import threading
 from typing import Any
 
@@ -54,6 +55,32 @@ class TestFairExecutor(base.TestCase):
             one.submit('a', self.work, 'a', number)
         self.wait_for(lambda: len(self.done) == 50, 'all have run')
         self.assertEqual([('a', n) for n in range(50)], self.done)
+
+    def test_a_worker_is_reserved_if_one_is_free(self) -> None:
+        with contextlib.ExitStack() as stack:
+
+            def reserve(driver: str) -> fair_executor.Reservation:
+                return stack.enter_context(self.executor.reserve(driver))
+
+            made = [reserve('a') for _ in range(4)]
+            self.assertEqual(
+                [True, True, True, False], [one.has_worker for one in made]
+            )
+            self.assertTrue(reserve('b').has_worker)
+            self.assertFalse(reserve('b').has_worker, 'all workers are taken')
+            ran = threading.Event()
+            made[0].submit(ran.set)
+            self.assertTrue(ran.wait(10))
+        self.wait_for(lambda: not self.executor._running, 'all are released')
+
+    def test_what_waits_takes_a_released_worker(self) -> None:
+        ran = threading.Event()
+        one = fair_executor.FairExecutor(1, share=1)
+        self.addCleanup(one.close)
+        with one.reserve('a'):
+            one.submit('a', ran.set)
+            self.assertFalse(ran.wait(0.05))
+        self.assertTrue(ran.wait(10))
 
     def test_work_that_fails_frees_its_place(self) -> None:
         def fail() -> None:

@@ -155,8 +155,13 @@ class FakeTracker:
         for one in ids & self.jobs.keys():
             self.jobs[one].request_cancel()
 
-    def orphans(self, active: set[str]) -> set[str]:
-        return active - self.known
+    def orphans(
+        self, active: dict[str, operation.State]
+    ) -> list[operation.Transition]:
+        return [
+            operation.end(id_, active[id_])
+            for id_ in sorted(active.keys() - self.known)
+        ]
 
 
 class HousekeepingCase(base.TestCase):

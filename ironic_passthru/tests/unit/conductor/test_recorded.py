@@ -158,7 +158,10 @@ class TestRecords(RecordedCase):
         self.assertEqual([State.RUNNING], seen)
         self.assertEqual(State.SUCCEEDED, self.store.states['a'])
         self.assertEqual({}, self.conductor.tracker.running())
-        self.assertEqual({'a'}, self.conductor.tracker.orphans({'a'}))
+        self.assertEqual(
+            [operation.end('a', State.RUNNING)],
+            self.conductor.tracker.orphans({'a': State.RUNNING}),
+        )
 
     def test_a_call_without_id_gets_one(self) -> None:
         self.call()
@@ -252,7 +255,12 @@ class TestRecords(RecordedCase):
         self.ended()
         self.assertEqual([], self.vendor.calls)
         # If it were recorded nevertheless, housekeeping would find it.
-        self.assertEqual({'a'}, self.conductor.tracker.orphans({'a'}))
+        expired = operation.Transition(
+            'a', State.RUNNING, State.EXPIRED, frees_key=True
+        )
+        self.assertEqual(
+            [expired], self.conductor.tracker.orphans({'a': State.RUNNING})
+        )
 
     def test_what_took_too_long_to_record_does_not_run(self) -> None:
         """By then the client received that the outcome is unknown."""
@@ -316,6 +324,52 @@ class TestClaims(RecordedCase):
         self.ended()
         self.assertEqual([], self.vendor.calls)
         self.assertEqual(State.EXPIRED, self.store.states['a'])
+
+    def test_a_call_that_starts_at_once_is_recorded_as_running(self) -> None:
+        self.build(async_workers=1)
+        self.vendor.action = self.block
+        self.call(call_id='a')
+        self.call(call_id='b')
+        self.wait_for(lambda: len(self.vendor.calls) == 1, 'one runs')
+        self.vendor.go_on.set()
+        self.ended()
+        recorded = {id_: new.state for id_, new in self.store.new.items()}
+        self.assertEqual({'a': State.RUNNING, 'b': State.QUEUED}, recorded)
+        self.assertEqual(
+            [('a', State.SUCCEEDED), ('b', State.RUNNING)],
+            [(move.id, move.target) for move in self.store.moves[:2]],
+        )
+
+    def test_a_call_with_a_key_is_recorded_as_queued(self) -> None:
+        # If its commit is not acknowledged, it ends as expired, not as
+        # unknown, even if the conductor is lost: the key is free again.
+        self.call(call_id='a', key=KEY)
+        self.ended()
+        self.assertEqual(State.QUEUED, self.store.new['a'].state)
+
+    def test_a_refused_call_frees_its_worker(self) -> None:
+        self.build(async_workers=1)
+        self.store.away = True
+        self.assertRaises(errors.RegistryUnavailable, self.call, call_id='a')
+        self.store.away = False
+        self.call(call_id='b')
+        self.ended()
+        self.assertEqual(State.RUNNING, self.store.new['b'].state)
+        self.assertEqual(1, len(self.vendor.calls))
+
+    def test_one_that_has_not_started_when_the_conductor_closes(self) -> None:
+        work = self.conductor.runner._work
+
+        def close_first(tracked: Any) -> None:
+            self.conductor.runner.close()
+            work(tracked)
+
+        self.conductor.runner._work = close_first  # type: ignore[method-assign]
+        self.call(call_id='a')
+        self.ended()
+        self.assertEqual(State.RUNNING, self.store.new['a'].state)
+        self.assertEqual(State.EXPIRED, self.store.states['a'])
+        self.assertEqual([], self.vendor.calls)
 
     def test_nothing_runs_while_it_cannot_be_claimed(self) -> None:
         self.build(async_workers=1)
@@ -550,7 +604,9 @@ class TestKeys(RecordedCase):
         answer = self.call('now', call_id='a', key=KEY)
         self.assertEqual('done', answer['return'])
         self.assertEqual(State.RUNNING, self.store.states['a'])
-        self.assertEqual(set(), self.conductor.tracker.orphans({'a'}))
+        self.assertEqual(
+            [], self.conductor.tracker.orphans({'a': State.RUNNING})
+        )
         self.store.away = False
         self.wait_for(
             lambda: self.store.states['a'] is State.SUCCEEDED, 'it is noted'

@@ -492,7 +492,7 @@ class TestPermits(RunnerCase):
         for _ in range(5):
             self.assertRaises(errors.OperationExpired, self.call, 'later')
         self.assertEqual([], self.interface.calls)
-        self.assertTrue(self.admission.wait(0))
+        self.assertTrue(self.admission.wait(10))
 
     def test_waiting_for_the_end(self) -> None:
         self.assertTrue(self.admission.wait(0))

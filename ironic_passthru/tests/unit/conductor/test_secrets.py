@@ -293,7 +293,7 @@ class SecretsCase(base.TestCase):
         """Let a call be accepted, and return how it ended."""
         before = len(self.records.moves)
         self._run(method, parameters, respond_async=True)
-        self.wait_for(lambda: len(self.records.moves) == before + 2, 'end')
+        self.wait_for(lambda: len(self.records.moves) == before + 1, 'end')
         return self._end()
 
     def _end(self) -> operation.Transition:

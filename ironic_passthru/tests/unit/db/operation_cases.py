@@ -221,6 +221,19 @@ class RecordCases(OperationCase):
         self.step(new.id, State.QUEUED, State.RUNNING)
         self.assertRaises(errors.DuplicateCall, self.writer.apply, [new])
 
+    def test_one_that_starts_at_once_is_running(self) -> None:
+        queued = self.new()
+        new = dataclasses.replace(self.new(), state=State.RUNNING)
+        self.assertEqual([True, True], self.writer.apply([new, queued]))
+        found = self.get(new.id)
+        self.assertEqual(State.RUNNING, found.state)
+        self.assertLessEqual(found.created_at, found.started_at)
+        self.assertIsNone(self.get(queued.id).started_at)
+        # As after a commit without acknowledgement.
+        self.assertEqual([True], self.writer.apply([new]))
+        self.step(new.id, State.RUNNING, State.SUCCEEDED, owner='run1')
+        self.assertRaises(errors.DuplicateCall, self.writer.apply, [new])
+
     def test_several_changes_are_applied_together_or_not(self) -> None:
         existing = self.new()
         self.writer.apply([existing])

@@ -69,47 +69,69 @@ def _apply_kind(
     values = _values(kind)
     bind = writer if isinstance(writer, sa.Connection) else writer.get_bind()
     returns_ids = bind.dialect.update_returning
-    statement = _statement(
+    parameters: dict[str, Any] = {
+        f'new_{name}': value for name, value in values.items()
+    }
+    parameters['source'] = parameters['or_source'] = kind.source
+    if kind.owner is not None:
+        parameters['owner'] = kind.owner
+        # An earlier attempt may have been committed without acknowledgement.
+        parameters['or_source'] = kind.target
+    statement = functools.partial(
+        _statement,
         frozenset(values),
         starts=kind.target is operation.State.RUNNING,
         owned=kind.owner is not None,
         returns_ids=returns_ids,
     )
-    parameters: dict[str, Any] = {
-        f'new_{name}': value for name, value in values.items()
-    }
-    parameters['sources'] = [kind.source]
-    if kind.owner is not None:
-        parameters['owner'] = kind.owner
-        # An earlier attempt may have been committed without acknowledgement.
-        parameters['sources'].append(kind.target)
     if returns_ids:
-        return set(writer.scalars(statement, parameters | {'ids': ids}))
+        # The last one is repeated: few sizes need few statements.
+        size = 1 << (len(ids) - 1).bit_length()
+        listed = [*ids, *ids[-1:] * (size - len(ids))]
+        return set(
+            writer.scalars(statement(size), parameters | _id_values(listed))
+        )
     return {
         operation_id
         for operation_id in ids
         if rows_matched(
-            writer, statement, parameters | {'ids': [operation_id]}
+            writer, statement(1), parameters | _id_values([operation_id])
         )
     }
+
+
+def _id_values(ids: Sequence[str]) -> dict[str, str]:
+    """Return the parameters of the list of ids in a statement."""
+    return {f'id_{number}': each for number, each in enumerate(ids)}
 
 
 # To build a statement takes longer than to execute it.
 @functools.cache
 def _statement(
-    columns: frozenset[str], *, starts: bool, owned: bool, returns_ids: bool
+    columns: frozenset[str],
+    size: int,
+    *,
+    starts: bool,
+    owned: bool,
+    returns_ids: bool,
 ) -> Any:
-    """Return the compare-and-set statement that sets ``columns``."""
+    """Return the compare-and-set statement that sets ``columns``.
+
+    :param size: number of ids. Lists of variable size are slow: SQLAlchemy
+        writes them into the statement at each execution.
+    """
     table = _operations.c
     time = table.started_at if starts else table.finished_at
     statement = (
         sa.update(_operations)
         .where(
-            table.id.in_(sa.bindparam('ids', expanding=True)),
+            table.id.in_(
+                [sa.bindparam(f'id_{number}') for number in range(size)]
+            ),
             # An expression prevents the use of the index on the state: it
             # contains many dead entries of recently active operations.
             sa.func.coalesce(table.state, '').in_(
-                sa.bindparam('sources', expanding=True)
+                [sa.bindparam('source'), sa.bindparam('or_source')]
             ),
         )
         .values({table[name]: sa.bindparam(f'new_{name}') for name in columns})

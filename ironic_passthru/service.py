@@ -11,6 +11,7 @@ import oslo_messaging
 from oslo_config import cfg
 
 from ironic_passthru import errors
+from ironic_passthru import threads
 from ironic_passthru.db import conductors
 from ironic_passthru.db import migration
 from ironic_passthru.db import operations
@@ -46,9 +47,11 @@ def build_api(
     :param metrics: metrics of the process; by default new ones, not served.
     :raises: ConfigError.
     """
-    from ironic_passthru.api import app  # Conductors do not import the API.
-    from ironic_passthru.api.auth import policy
-    from ironic_passthru.api.middleware import cadf
+    with threads.imports():
+        # Conductors do not import the API.
+        from ironic_passthru.api import app
+        from ironic_passthru.api.auth import policy
+        from ironic_passthru.api.middleware import cadf
 
     watched = metrics or factory.of_api(conf)
     rules = policy.Policy(conf)
@@ -137,8 +140,9 @@ class Conductor:
         alive: Callable[[], None] = lambda: None,
         metrics: observer.Metrics | None = None,
     ) -> None:
-        # Not imported by the API, which never imports drivers.
-        from ironic_passthru.conductor import service
+        with threads.imports():
+            # Not imported by the API, which never imports drivers.
+            from ironic_passthru.conductor import service
 
         self._own_transport = None if transport else rpc_transport.make(conf)
         self._metrics = metrics or factory.of_conductor(conf)

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Native threads, and a pool that tolerates failing thread starts."""
 
+import contextlib
+import gc
 import logging
 import sys
+from collections.abc import Iterator
 from concurrent import futures
 
 from oslo_service import backend
@@ -20,6 +23,23 @@ def init() -> None:
     """
     sys.modules.setdefault('eventlet', None)  # type: ignore[arg-type]
     backend.init_backend(backend.BackendType.THREADING)
+
+
+@contextlib.contextmanager
+def imports() -> Iterator[None]:
+    """Call :func:`init`, and pause the garbage collection in the context.
+
+    Imported modules contain no garbage: without the pause a quarter of the
+    time of a start is spent on searches for it.
+    """
+    init()
+    paused = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if paused:
+            gc.enable()
 
 
 class ThreadPool(futures.ThreadPoolExecutor):

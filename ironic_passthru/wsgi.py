@@ -12,11 +12,10 @@ from wsgiref import types as wsgi_types
 
 from ironic_passthru import threads
 
-threads.init()
-
-from ironic_passthru.api.http import environ_keys  # noqa: E402
-from ironic_passthru.api.middleware import raw_path  # noqa: E402
-from ironic_passthru.cmd import launch  # noqa: E402
+with threads.imports():
+    from ironic_passthru.api.http import environ_keys
+    from ironic_passthru.api.middleware import raw_path
+    from ironic_passthru.cmd import launch
 
 # Characters of a path that need no escape, besides letters and digits.
 _UNESCAPED = "/!$&'()*+,:;=@"

@@ -5,11 +5,10 @@ import sys
 
 from ironic_passthru import threads
 
-threads.init()
-
-from ironic_passthru import service  # noqa: E402
-from ironic_passthru.cmd import launch  # noqa: E402
-from ironic_passthru.httpd import server  # noqa: E402
+with threads.imports():
+    from ironic_passthru import service
+    from ironic_passthru.cmd import launch
+    from ironic_passthru.httpd import server
 
 _DESCRIPTION = (
     'Serve the vendor passthru methods of drivers from one process, without '

@@ -8,16 +8,15 @@ import time
 
 from ironic_passthru import threads
 
-threads.init()
+with threads.imports():
+    from oslo_config import cfg
+    from oslo_log import log
 
-from oslo_config import cfg  # noqa: E402
-from oslo_log import log  # noqa: E402
-
-from ironic_passthru import errors  # noqa: E402
-from ironic_passthru import service  # noqa: E402
-from ironic_passthru.cmd import launch  # noqa: E402
-from ironic_passthru.cmd import service_manager  # noqa: E402
-from ironic_passthru.secret_store import store  # noqa: E402
+    from ironic_passthru import errors
+    from ironic_passthru import service
+    from ironic_passthru.cmd import launch
+    from ironic_passthru.cmd import service_manager
+    from ironic_passthru.secret_store import store
 
 LOG = log.getLogger(__name__)
 

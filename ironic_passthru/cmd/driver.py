@@ -12,19 +12,18 @@ from typing import TypeAlias
 
 from ironic_passthru import threads
 
-threads.init()
+with threads.imports():
+    from oslo_config import cfg
+    from pbr import version
 
-from oslo_config import cfg  # noqa: E402
-from pbr import version  # noqa: E402
-
-from ironic_passthru import conf as project_conf  # noqa: E402
-from ironic_passthru import errors  # noqa: E402
-from ironic_passthru.cmd import launch  # noqa: E402
-from ironic_passthru.cmd import parsing  # noqa: E402
-from ironic_passthru.driver_kit import docs  # noqa: E402
-from ironic_passthru.driver_kit import new  # noqa: E402
-from ironic_passthru.driver_kit import page_formats  # noqa: E402
-from ironic_passthru.driver_kit import serve  # noqa: E402
+    from ironic_passthru import conf as project_conf
+    from ironic_passthru import errors
+    from ironic_passthru.cmd import launch
+    from ironic_passthru.cmd import parsing
+    from ironic_passthru.driver_kit import docs
+    from ironic_passthru.driver_kit import new
+    from ironic_passthru.driver_kit import page_formats
+    from ironic_passthru.driver_kit import serve
 
 PROG = 'ironic-passthru-driver'
 

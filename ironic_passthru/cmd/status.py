@@ -10,27 +10,26 @@ from typing import Any
 
 from ironic_passthru import threads
 
-threads.init()
+with threads.imports():
+    import oslo_messaging
+    from oslo_config import cfg
+    from oslo_log import log
+    from oslo_upgradecheck import upgradecheck
 
-import oslo_messaging  # noqa: E402
-from oslo_config import cfg  # noqa: E402
-from oslo_log import log  # noqa: E402
-from oslo_upgradecheck import upgradecheck  # noqa: E402
-
-from ironic_passthru import conf as project_conf  # noqa: E402
-from ironic_passthru import errors  # noqa: E402
-from ironic_passthru.cmd import health  # noqa: E402
-from ironic_passthru.cmd import launch  # noqa: E402
-from ironic_passthru.cmd import parsing  # noqa: E402
-from ironic_passthru.conf import database as database_conf  # noqa: E402
-from ironic_passthru.conf import redfish  # noqa: E402
-from ironic_passthru.conf import urls  # noqa: E402
-from ironic_passthru.db import schema  # noqa: E402
-from ironic_passthru.db import session  # noqa: E402
-from ironic_passthru.redaction import control_characters  # noqa: E402
-from ironic_passthru.redaction import credentials  # noqa: E402
-from ironic_passthru.rpc import client  # noqa: E402
-from ironic_passthru.rpc import transport as rpc_transport  # noqa: E402
+    from ironic_passthru import conf as project_conf
+    from ironic_passthru import errors
+    from ironic_passthru.cmd import health
+    from ironic_passthru.cmd import launch
+    from ironic_passthru.cmd import parsing
+    from ironic_passthru.conf import database as database_conf
+    from ironic_passthru.conf import redfish
+    from ironic_passthru.conf import urls
+    from ironic_passthru.db import schema
+    from ironic_passthru.db import session
+    from ironic_passthru.redaction import control_characters
+    from ironic_passthru.redaction import credentials
+    from ironic_passthru.rpc import client
+    from ironic_passthru.rpc import transport as rpc_transport
 
 PROG = 'ironic-passthru-status'
 

@@ -119,14 +119,27 @@ time = Time()
 json_object = JSONObject()
 
 
-class LinkResource(wtypes.Base):
+class BaseResource(wtypes.Base):
+    """Base class of resources.
+
+    It keeps the order of the attributes. WSME would parse the source code for
+    it, once for each class, which takes a tenth of the time of a start.
+    """
+
+    def __init_subclass__(cls) -> None:
+        cls._wsme_attr_order = [
+            name for name in vars(cls) if not name.startswith('_')
+        ]
+
+
+class LinkResource(BaseResource):
     """A link to a resource."""
 
     href = str
     rel = str
 
 
-class VersionResource(wtypes.Base):
+class VersionResource(BaseResource):
     """A major version of the API."""
 
     id = str
@@ -136,7 +149,7 @@ class VersionResource(wtypes.Base):
     version = str
 
 
-class RootResource(wtypes.Base):
+class RootResource(BaseResource):
     """The version discovery document."""
 
     name = str
@@ -145,7 +158,7 @@ class RootResource(wtypes.Base):
     versions = [VersionResource]
 
 
-class V1Resource(wtypes.Base):
+class V1Resource(BaseResource):
     """The document of version 1."""
 
     id = str
@@ -156,7 +169,7 @@ class V1Resource(wtypes.Base):
     operations = [LinkResource]
 
 
-class DriverResource(wtypes.Base):
+class DriverResource(BaseResource):
     """A driver."""
 
     name = str
@@ -168,13 +181,13 @@ class DriverResource(wtypes.Base):
     enabled_vendor_interfaces = [str]
 
 
-class DriverCollection(wtypes.Base):
+class DriverCollection(BaseResource):
     """Several drivers."""
 
     drivers = [DriverResource]
 
 
-class ConductorResource(wtypes.Base):
+class ConductorResource(BaseResource):
     """A conductor."""
 
     hostname = str
@@ -186,20 +199,20 @@ class ConductorResource(wtypes.Base):
     updated_at = datetime.datetime
 
 
-class ConductorCollection(wtypes.Base):
+class ConductorCollection(BaseResource):
     """Several conductors."""
 
     conductors = [ConductorResource]
 
 
-class ProgressResource(wtypes.Base):
+class ProgressResource(BaseResource):
     """Progress of an operation."""
 
     percent = float
     message = str
 
 
-class OperationError(wtypes.Base):
+class OperationError(BaseResource):
     """Error of an operation."""
 
     status = int
@@ -207,7 +220,7 @@ class OperationError(wtypes.Base):
     message = str
 
 
-class OperationResource(wtypes.Base):
+class OperationResource(BaseResource):
     """An operation."""
 
     id = str
@@ -231,7 +244,7 @@ class OperationResource(wtypes.Base):
     error = OperationError
 
 
-class OperationCollection(wtypes.Base):
+class OperationCollection(BaseResource):
     """A page of operations, with a link to the next one."""
 
     operations = [OperationResource]

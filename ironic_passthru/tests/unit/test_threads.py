@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of native threads and of the pool."""
 
+import gc
 import subprocess
 import sys
 import threading
@@ -35,6 +36,27 @@ class InitTest(base.TestCase):
         )
         self.assertEqual('THREADING False', result.stdout.strip(), result)
         self.assertNotIn('Eventlet is deprecated', result.stderr)
+
+
+class ImportsTest(base.TestCase):
+    """The garbage collection pauses during imports."""
+
+    def test_it_goes_on_afterwards(self) -> None:
+        def fail() -> None:
+            with threads.imports():
+                self.assertFalse(gc.isenabled())
+                raise ImportError
+
+        self.assertTrue(gc.isenabled())
+        self.assertRaises(ImportError, fail)
+        self.assertTrue(gc.isenabled())
+
+    def test_one_that_is_off_stays_off(self) -> None:
+        self.addCleanup(gc.enable)
+        gc.disable()
+        with threads.imports():
+            pass
+        self.assertFalse(gc.isenabled())
 
 
 class PoolTest(base.TestCase):

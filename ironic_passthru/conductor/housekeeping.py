@@ -222,6 +222,7 @@ class Housekeeping:
     def _reap_own(self) -> None:
         """End operations that are overdue, hung or orphans."""
         tracker = self._tracker
+        tracker.expire_waiting()
         overdue = sorted(tracker.overdue())
         hung = sorted(tracker.hung(self._intervals.absent_after))
         active = self._store.active(self._incarnation)

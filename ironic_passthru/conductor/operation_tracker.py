@@ -58,7 +58,10 @@ class TrackedOperation(calls.JobState):
         self.tracked_at = time.monotonic()
         self.on_release = on_release
         self.publish = publish
+        #: Whether its record is running.
         self.started = False
+        #: Whether a worker has it: its method may run.
+        self.begun = False
         #: Whether the writer has the final transition.
         self.finishing = False
         self.progress = operation.Progress()
@@ -218,7 +221,9 @@ class OperationTracker:
         )
 
     def start(self, tracked: TrackedOperation) -> bool:
-        """Claim a queued operation; return False if its record is final.
+        """Claim a queued operation; return False if it must not run.
+
+        Its record is final then, or will be.
 
         :raises: ConductorStopping.
         """
@@ -230,12 +235,16 @@ class OperationTracker:
         finally:
             if not tracked.started:
                 self._release(tracked)
-        if tracked.started:
-            tracked.publish(operation.State.RUNNING, None)
-        else:
+        if not tracked.started:
             LOG.info('Operation %s is final and does not run', tracked.id)
             self._events.not_started(tracked.id)
-        return tracked.started
+            return False
+        with self._lock:
+            # See expire_waiting().
+            tracked.begun = not tracked.finishing
+        if tracked.begun:
+            tracked.publish(operation.State.RUNNING, None)
+        return tracked.begun
 
     def succeed(self, tracked: TrackedOperation, result: Any) -> None:
         """Record the result of a method.
@@ -306,6 +315,27 @@ class OperationTracker:
         else:
             self._events.not_started(tracked.id)
 
+    def expire_waiting(self, *, closing: bool = False) -> None:
+        """Expire operations that are recorded as running but not begun.
+
+        They wait for a worker or a thread.
+
+        :param closing: all of them, otherwise those that waited for too long.
+        """
+        with self._lock:
+            found = [
+                one
+                for one in self._tracked.values()
+                if one.started and (closing or one.overdue)
+            ]
+        for tracked in found:
+            self._write_final(
+                tracked,
+                operation.State.EXPIRED,
+                only_waiting=True,
+                frees_key=True,
+            )
+
     def orphans(
         self, active: Mapping[str, operation.State]
     ) -> list[operation.Transition]:
@@ -328,7 +358,7 @@ class OperationTracker:
             ]
 
     def overdue(self) -> set[str]:
-        """Return operations that waited for a worker for too long."""
+        """Return queued operations that waited for too long."""
         with self._lock:
             tracked = list(self._tracked.values())
         return {one.id for one in tracked if not one.started and one.overdue}
@@ -369,7 +399,7 @@ class OperationTracker:
     def running(self) -> dict[str, TrackedOperation]:
         """Return the operations that run, by id."""
         with self._lock:
-            return {k: one for k, one in self._tracked.items() if one.started}
+            return {k: one for k, one in self._tracked.items() if one.begun}
 
     def queued_seconds(self) -> list[float]:
         """Return the ages of the accepted calls that wait for a worker."""
@@ -378,7 +408,7 @@ class OperationTracker:
             return [
                 now - one.tracked_at
                 for one in self._tracked.values()
-                if one.job.accepted and not one.started
+                if one.job.accepted and not one.begun
             ]
 
     def _finish(
@@ -393,27 +423,49 @@ class OperationTracker:
         raised; and a caller who waits for it does not wait long for an
         unavailable registry.
         """
-        if tracked.finishing:
+        written = self._write_final(tracked, state, **values)
+        if written is None:
             return
-        final = operation.Transition(
-            tracked.id,
-            operation.State.RUNNING,
-            state,
-            owner=self._incarnation,
-            progress=tracked.progress,
-            **values,
-        )
-        written = self._writer.write(final)
-        written.add_done_callback(
-            functools.partial(self._finished, tracked, final)
-        )
-        tracked.finishing = True
         if not tracked.job.accepted or state is operation.State.EXPIRED:
             left = -tracked.late_seconds - 0.5
             with contextlib.suppress(Exception):
                 futures.wait(
                     [written], max(0.0, min(_RECORD_WAIT_SECONDS, left))
                 )
+
+    def _write_final(
+        self,
+        tracked: TrackedOperation,
+        state: operation.State,
+        *,
+        only_waiting: bool = False,
+        **values: Any,
+    ) -> futures.Future[bool] | None:
+        """Write the final state of an operation, unless it is being written.
+
+        :param only_waiting: not if the operation has begun.
+        """
+        with self._lock:
+            if tracked.finishing or (only_waiting and tracked.begun):
+                return None
+            tracked.finishing = True
+        try:
+            final = operation.Transition(
+                tracked.id,
+                operation.State.RUNNING,
+                state,
+                owner=self._incarnation,
+                progress=tracked.progress,
+                **values,
+            )
+            written = self._writer.write(final)
+            written.add_done_callback(
+                functools.partial(self._finished, tracked, final)
+            )
+        except BaseException:
+            tracked.finishing = False
+            raise
+        return written
 
     def _finished(
         self,

@@ -122,6 +122,7 @@ class Runner:
         """Start no further call; do not wait for running ones."""
         self._closed = True
         self._executor.close()
+        self._tracker.expire_waiting(closing=True)
 
     def _track(
         self,
@@ -185,9 +186,6 @@ class Runner:
         """Run an accepted call in a worker."""
         try:
             if self._closed:
-                if tracked.started:
-                    # Its record is running.
-                    self._tracker.expire(tracked)
                 return
             tracked.job.context.update_store()
             if tracked.overdue:

@@ -148,6 +148,9 @@ class FakeTracker:
     def overdue(self) -> set[str]:
         return self.late
 
+    def expire_waiting(self) -> None:
+        pass
+
     def running(self) -> dict[str, operation_tracker.TrackedOperation]:
         return dict(self.jobs)
 

@@ -938,3 +938,42 @@ class TestShortage(RecordedCase):
         self.assertEqual(
             dict.fromkeys(ids, State.SUCCEEDED), self.store.states
         )
+
+    def wait_for_a_thread(self, **options: Any) -> None:
+        """Accept a second call that no thread can run."""
+        self.build(async_workers=2, **options)
+        self.vendor.action = self.block
+        with shortage.ThreadShortage():
+            self.call(call_id='a')
+            self.wait_for(lambda: self.vendor.calls, 'it runs')
+            self.call(call_id='b')
+        self.assertEqual(State.RUNNING, self.store.states['b'])
+        tracker = self.conductor.tracker
+        self.assertEqual(1, len(tracker.queued_seconds()))
+        self.assertEqual(['a'], [*tracker.running()])
+
+    def test_a_call_that_waits_too_long_for_a_thread_expires(self) -> None:
+        self.wait_for_a_thread(queue_seconds=0.3)
+        tracker = self.conductor.tracker
+
+        def is_expired() -> bool:
+            tracker.expire_waiting()
+            return self.store.states['b'] is State.EXPIRED
+
+        self.wait_for(is_expired, 'housekeeping expires it')
+        self.assertEqual(State.RUNNING, self.store.states['a'])
+        self.vendor.go_on.set()
+        self.ended()
+        self.assertEqual(1, len(self.vendor.calls))
+        self.assertEqual(State.SUCCEEDED, self.store.states['a'])
+
+    def test_a_call_that_waits_for_a_thread_at_the_end_expires(self) -> None:
+        self.wait_for_a_thread()
+        self.conductor.runner.close()
+        self.wait_for(
+            lambda: self.store.states['b'] is State.EXPIRED, 'it expires'
+        )
+        self.vendor.go_on.set()
+        self.ended()
+        self.assertEqual(1, len(self.vendor.calls))
+        self.assertEqual(State.SUCCEEDED, self.store.states['a'])

@@ -9,6 +9,8 @@ import dataclasses
 import functools
 import itertools
 import json
+from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +23,9 @@ from ironic_passthru.db import models
 
 # The default limit of a statement is 16 MiB in MariaDB, 4 MiB in MySQL 5.7.
 PART_SIZE = 1024 * 1024
+
+# Number of ids in a statement; SQLite allows 32766 parameters.
+_MAX_IDS = 512
 
 _operations = models.operations
 _results = models.operation_results
@@ -47,9 +52,8 @@ def transition(
         kind = dataclasses.replace(each, id='')
         ids_by_kind.setdefault(kind, []).append(each.id)
     applied: set[str] = set()
-    for kind, ids in ids_by_kind.items():
-        # The same order in all transactions prevents deadlocks.
-        changed = sorted(_apply_kind(writer, kind, sorted(ids)))
+    for kind, ids in _batches(ids_by_kind):
+        changed = sorted(_apply_kind(writer, kind, ids))
         if changed and kind.result is not None and kind.keeps_result:
             _add_results(writer, kind.result, changed)
         for operation_id in changed:
@@ -60,6 +64,16 @@ def transition(
             )
         applied.update(changed)
     return applied
+
+
+def _batches(
+    ids_by_kind: Mapping[operation.Transition, list[str]],
+) -> Iterator[tuple[operation.Transition, list[str]]]:
+    for kind, ids in ids_by_kind.items():
+        # The same order in all transactions prevents deadlocks.
+        ids.sort()
+        for start in range(0, len(ids), _MAX_IDS):
+            yield kind, ids[start : start + _MAX_IDS]
 
 
 def _apply_kind(

@@ -3,6 +3,7 @@
 
 import datetime
 import itertools
+import sqlite3
 import typing
 from typing import Any
 
@@ -40,6 +41,19 @@ class TestSQLite(
                 f'EXPLAIN QUERY PLAN {statement}', values
             )
             return '; '.join(row.detail for row in rows)
+
+    def test_statements_have_a_limited_number_of_parameters(self) -> None:
+        limit = 1000
+        with self.database.connection() as connection:
+            sa.event.listen(
+                connection.engine,
+                'begin',
+                lambda begun: begun.connection.dbapi_connection.setlimit(
+                    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, limit
+                ),
+            )
+        self.writer.apply([self.new() for _ in range(limit + 100)])
+        self.assertEqual(limit + 100, self.operations.reap_own('run1'))
 
     def test_lists_of_an_owner_use_an_index(self) -> None:
         marker = self.get(self.record())

@@ -127,6 +127,8 @@ class Housekeeping:
     def reap_all(self) -> None:
         """End all unfinished operations of this conductor."""
         try:
+            # First those that certainly did not run.
+            self._reap_own()
             ended = self._store.reap_own(self._incarnation, self._events.ended)
         except errors.RegistryUnavailable:
             LOG.error(

@@ -398,6 +398,14 @@ class TestUpkeep(HousekeepingCase):
         looks = len(self.store.looks)
         self.wait_for(lambda: len(self.store.looks) > looks, 'further checks')
 
+    def test_refused_calls_expire_at_the_end(self) -> None:
+        expired = operation.Transition(
+            'a', State.RUNNING, State.EXPIRED, frees_key=True
+        )
+        self.tracker.orphans = lambda active: [expired]  # type: ignore[method-assign]
+        self.make().reap_all()
+        self.assertEqual([expired], self.store.applied)
+
     def test_reaping_its_own_without_the_registry(self) -> None:
         made = self.make()
         made.reap_all()

@@ -235,13 +235,13 @@ class Housekeeping:
         ]
         if ends:
             outcomes = self._store.apply(ends)
-            self._events.ended(
-                [
-                    end.id
-                    for end, outcome in zip(ends, outcomes, strict=True)
-                    if outcome is True
-                ]
-            )
+            ended = {
+                # One that was released meanwhile has two transitions.
+                end.id: None
+                for end, outcome in zip(ends, outcomes, strict=True)
+                if outcome is True
+            }
+            self._events.ended(ended.keys())
 
     def _reap_others(self) -> None:
         """End the operations of absent conductors."""

@@ -340,6 +340,12 @@ class TestUpkeep(HousekeepingCase):
         made.stop()
         made.reap_all()
         self.assertEqual(['c', 'a', 'left'], ended)
+        # One that was refused meanwhile is overdue and an orphan.
+        ended.clear()
+        self.tracker.late = {'d'}
+        self.store.states = {'d': State.QUEUED}
+        made.reap_all()
+        self.assertEqual(['d', 'left'], ended)
 
     def test_overdue_operations_are_ended(self) -> None:
         """All workers may hang, so that none would expire it."""

@@ -159,6 +159,7 @@ class OperationTracker:
             maxlen=_MAX_REFUSED
         )
         self._routed = False
+        self._closing = False
 
     def record(
         self, tracked: TrackedOperation, *, running: bool = False
@@ -241,9 +242,11 @@ class OperationTracker:
             return False
         with self._lock:
             # See expire_waiting().
-            tracked.begun = not tracked.finishing
+            tracked.begun = not (tracked.finishing or self._closing)
         if tracked.begun:
             tracked.publish(operation.State.RUNNING, None)
+        else:
+            self.expire(tracked)
         return tracked.begun
 
     def succeed(self, tracked: TrackedOperation, result: Any) -> None:
@@ -320,9 +323,11 @@ class OperationTracker:
 
         They wait for a worker or a thread.
 
-        :param closing: all of them, otherwise those that waited for too long.
+        :param closing: all of them, and let no further operation begin;
+            otherwise those that waited for too long.
         """
         with self._lock:
+            self._closing = self._closing or closing
             found = [
                 one
                 for one in self._tracked.values()

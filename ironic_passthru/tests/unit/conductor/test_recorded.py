@@ -388,6 +388,27 @@ class TestClaims(RecordedCase):
             {'a': State.SUCCEEDED, 'b': State.SUCCEEDED}, self.store.states
         )
 
+    def test_one_that_is_claimed_when_the_conductor_closes(self) -> None:
+        self.build(async_workers=1)
+        self.vendor.action = self.block
+        self.call(call_id='a')
+        self.call(call_id='b')
+        self.wait_for(lambda: len(self.vendor.calls) == 1, 'one runs')
+        writer = self.conductor.writer
+        claim = writer.claim
+
+        def close_first(*arguments: str) -> bool:
+            self.conductor.runner.close()
+            return claim(*arguments)
+
+        writer.claim = close_first  # type: ignore[method-assign]
+        self.vendor.go_on.set()
+        self.ended()
+        self.assertEqual(1, len(self.vendor.calls))
+        self.assertEqual(
+            {'a': State.SUCCEEDED, 'b': State.EXPIRED}, self.store.states
+        )
+
     def test_a_closed_conductor_begins_nothing(self) -> None:
         self.build(async_workers=1)
         self.vendor.action = self.block

@@ -47,7 +47,7 @@ class ForwardingCase(fakes.ApplicationCase):
             'forward': True,
             'endpoint_override': self.ironic.url,
             'timeout': 1.0,
-            'merge_timeout': 0.1,
+            'merge_timeout': 2.0,
         }
         for name, value in (values | options).items():
             self.conf.set_override(name, value, group='ironic')

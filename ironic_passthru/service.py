@@ -64,7 +64,7 @@ def build_api(
     closing = contextlib.ExitStack()
     closing.callback(database.close)
     if transport is None:
-        closing.callback(_disconnect, bus, conductor_api)
+        closing.callback(rpc_transport.close, bus)
     closing.callback(events.close)
     closing.callback(watched.close)
     application = app.make(
@@ -112,14 +112,6 @@ def _conductor_api(
         signing_keys=conf.rpc.signing_keys,
         on_bus_error=metrics.bus_failed,
     )
-
-
-def _disconnect(
-    bus: oslo_messaging.Transport, conductor_api: client.ConductorAPI
-) -> None:
-    # A connection attempt holds a lock that cleanup() waits for.
-    if not conductor_api.connecting:
-        bus.cleanup()
 
 
 class Conductor:
@@ -188,7 +180,7 @@ class Conductor:
     def _disconnect(self) -> None:
         self._metrics.close()
         if self._own_transport is not None:
-            self._own_transport.cleanup()
+            rpc_transport.close(self._own_transport)
         self._database.close()
 
 
@@ -233,7 +225,7 @@ class AllInOne:
         """Stop both tiers; return whether all running calls finished."""
         finished = self.conductor.stop()
         self.api.close()
-        self.transport.cleanup()
+        rpc_transport.close(self.transport)
         return finished
 
 

@@ -113,6 +113,4 @@ def _ping(conf: cfg.ConfigOpts, address: protocol.ConductorAddress) -> None:
             f'conductor {address.hostname} receives no messages'
         ) from None
     finally:
-        # A connection attempt holds a lock that cleanup() waits for.
-        if not bus.connecting:
-            transport.cleanup()
+        rpc_transport.close(transport)

@@ -161,9 +161,7 @@ def check_bus(conf: cfg.ConfigOpts) -> str:
     try:
         return bus.check()
     finally:
-        # A connection attempt holds a lock that cleanup() waits for.
-        if not bus.connecting:
-            transport.cleanup()
+        rpc_transport.close(transport)
 
 
 def _has_local_bus(conf: cfg.ConfigOpts) -> bool:

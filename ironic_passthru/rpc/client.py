@@ -202,11 +202,6 @@ class ConductorAPI:
         )
         return incarnation
 
-    @property
-    def connecting(self) -> bool:
-        """Whether a thread opens the first connection to the bus."""
-        return self._connecting.locked()
-
     def check(self) -> str:
         """Check the connection to the bus.
 

@@ -2,6 +2,7 @@
 """Transports for RPC, with the defaults of this service."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 import oslo_messaging
@@ -26,6 +27,9 @@ _PREFETCH_COUNT = 64
 # being sent waits as long; the default of oslo.messaging is a minute.
 _SILENCE_SECONDS = 15
 
+# How long connections may delay the exit.
+_CLOSE_SECONDS = 5.0
+
 
 def make(
     conf: cfg.ConfigOpts, url: str | None = None
@@ -49,6 +53,19 @@ def make(
         _set_rabbit_defaults(conf)
     rabbit.adapt(transport)
     return transport
+
+
+def close(transport: oslo_messaging.Transport) -> None:
+    """Close the connections of a transport, if that takes seconds at most.
+
+    While the broker is unavailable, oslo.messaging waits without limit for
+    threads that connect. They end with the process.
+    """
+    closing = threading.Thread(
+        target=transport.cleanup, name='bus-close', daemon=True
+    )
+    closing.start()
+    closing.join(_CLOSE_SECONDS)
 
 
 def parse(

@@ -86,6 +86,18 @@ class TestRabbitMQ(BrokerTestCase):
         self.break_by(_BROKER.stop, _BROKER.start)
         self.assert_uncertain()
 
+    def test_a_conductor_stops_without_it(self) -> None:
+        # The broker is away when the first heartbeat opens a connection.
+        own = self.start_own(
+            'alone',
+            conductor__heartbeat_interval=8,
+            conductor__heartbeat_timeout=20,
+        )
+        self.addCleanup(_BROKER.start)
+        _BROKER.stop()
+        own.wait_for_log('heartbeat skipped')
+        self.assertEqual(0, own.stop())
+
     def test_queues_deleted(self) -> None:
         deleted: list[str] = []
 

@@ -929,6 +929,5 @@ class TestConnection(ClientCase):
         with shortage.ThreadShortage():
             for _ in range(3):
                 self.assertRaises(errors.BusUnavailable, self.call)
-            self.assertFalse(self.client.connecting)
         self.assertEqual([], self.driver.sent)
         self.wait_for(self._works, 'it recovers')

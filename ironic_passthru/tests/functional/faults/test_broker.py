@@ -87,7 +87,7 @@ class TestRabbitMQ(BrokerTestCase):
         self.assert_uncertain()
 
     def test_a_conductor_stops_without_it(self) -> None:
-        # The broker is away when the first heartbeat opens a connection.
+        # Its first heartbeat, which opens a connection, finds no broker.
         own = self.start_own(
             'alone',
             conductor__heartbeat_interval=8,

@@ -145,6 +145,14 @@ class FaultSite(deployment.Site):
         )
         return rows[0][0]
 
+    def runs_on(self, host: str) -> bool:
+        """Return whether a conductor has a running operation."""
+        rows = self._query(
+            "SELECT count(*) FROM operations WHERE state = 'running' "
+            f"AND conductor = '{host}'"
+        )
+        return rows[0][0] > 0
+
     def violations(self) -> list[checker.Violation]:
         """Return the violations that were not returned before."""
         # Read in this order: an execution must have its request.

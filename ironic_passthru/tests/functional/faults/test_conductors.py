@@ -149,11 +149,22 @@ class TestPause(scenario.FaultTestCase):
 
     site = _SITE
 
+    def suspended_with_work(self, asleep: processes.Process) -> bool:
+        """Suspend c1, unless it has no running operation."""
+        asleep.signal(signal.SIGSTOP)
+        if self.site.runs_on('c1'):
+            return True
+        asleep.signal(signal.SIGCONT)
+        return False
+
     def test_past_the_heartbeat_timeout(self) -> None:
         asleep = self.conductors['c1']
         with self.under_load() as running:
             self.warm_up(running)
-            asleep.signal(signal.SIGSTOP)
+            processes.wait_until(
+                lambda: self.suspended_with_work(asleep),
+                'c1 is suspended with a running operation',
+            )
             self.note('c1 is suspended')
             began = time.monotonic()
             self.wait_for_hosts(['c2'])

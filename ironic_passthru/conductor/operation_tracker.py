@@ -154,7 +154,7 @@ class OperationTracker:
         self._incarnation = incarnation
         self._lock = threading.Lock()
         self._tracked: dict[str, TrackedOperation] = {}
-        # Calls that were not recorded as running, as far as is known.
+        # Refused calls that may nevertheless be recorded as running.
         self._refused: collections.deque[str] = collections.deque(
             maxlen=_MAX_REFUSED
         )

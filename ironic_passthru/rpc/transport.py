@@ -56,7 +56,7 @@ def make(
 
 
 def close(transport: oslo_messaging.Transport) -> None:
-    """Close the connections of a transport, if that takes seconds at most.
+    """Close the connections of a transport; stop waiting after some seconds.
 
     While the broker is unavailable, oslo.messaging waits without limit for
     threads that connect. They end with the process.
